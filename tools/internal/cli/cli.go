@@ -1,0 +1,116 @@
+// Package cli is what every command here shares: how it starts, how it prints
+// an error with its hint, and which exit status it ends with.
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// The exit status of every command.
+const (
+	OK      = 0 // done
+	Failure = 1 // a failure, or a check that found a difference
+	Usage   = 2 // the command line is wrong
+)
+
+// Main runs a command and ends the process with its exit status. SIGINT and
+// SIGTERM cancel ctx.
+func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer) int) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// Fail prints err as "NAME: error: …", one line for each error that was joined
+// into it, then the hints as "NAME: hint: …", and returns Failure.
+func Fail(stderr io.Writer, name string, err error) int {
+	for _, e := range flatten(err) {
+		fmt.Fprintf(stderr, "%s: error: %v\n", name, e)
+	}
+	for _, h := range hints(err, nil) {
+		fmt.Fprintf(stderr, "%s: hint: %s\n", name, h)
+	}
+	return Failure
+}
+
+// ParseFlags parses args. If it returns false the command ends with the status.
+func ParseFlags(fs *flag.FlagSet, args []string, stderr io.Writer) (status int, ok bool) {
+	fs.SetOutput(stderr)
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return OK, false
+	case err != nil:
+		return Usage, false
+	}
+	return OK, true
+}
+
+// UsageError prints "NAME: error: …" with a pointer to -help and returns Usage.
+func UsageError(stderr io.Writer, name, format string, args ...any) int {
+	fmt.Fprintf(stderr, "%s: error: %s\n%s: hint: run %s -help\n", name, fmt.Sprintf(format, args...), name, name)
+	return Usage
+}
+
+// WithHint attaches to err what its reader can do about it.
+func WithHint(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return &hinted{err, fmt.Sprintf(format, args...)}
+}
+
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (h *hinted) Error() string { return h.err.Error() }
+func (h *hinted) Unwrap() error { return h.err }
+
+// flatten takes joined errors apart; an error that wraps a join stays whole.
+func flatten(err error) []error {
+	if h, ok := err.(*hinted); ok {
+		return flatten(h.err)
+	}
+	j, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range j.Unwrap() {
+		all = append(all, flatten(e)...)
+	}
+	return all
+}
+
+// hints collects the distinct hints in err, in order.
+func hints(err error, seen []string) []string {
+	if h, ok := err.(*hinted); ok {
+		known := false
+		for _, s := range seen {
+			known = known || s == h.hint
+		}
+		if !known {
+			seen = append(seen, h.hint)
+		}
+	}
+	switch u := err.(type) {
+	case interface{ Unwrap() error }:
+		if e := u.Unwrap(); e != nil {
+			return hints(e, seen)
+		}
+	case interface{ Unwrap() []error }:
+		for _, e := range u.Unwrap() {
+			seen = hints(e, seen)
+		}
+	}
+	return seen
+}
