@@ -58,6 +58,9 @@ type Dependency struct {
 	// GoModules is every module that building the source's Go packages reads, sorted
 	// by path, then version. It is empty if the source is no Go module.
 	GoModules []GoModule `json:"go_modules,omitempty"`
+	// GoStd is every package of the standard library that the source and what it
+	// vendors import on any platform, sorted: what has to be compiled for them.
+	GoStd []string `json:"go_std,omitempty"`
 }
 
 // Module is a Go module from a module proxy.

@@ -1,0 +1,8 @@
+"""Public names of release/sources that the BUILD files of pinned sources use."""
+
+load("//release/sources/private:go_module_metadata.bzl", _go_module_metadata = "go_module_metadata")
+load("//release/sources/private:source_info.bzl", _SourceInfo = "SourceInfo", _source_info = "source_info")
+
+SourceInfo = _SourceInfo
+go_module_metadata = _go_module_metadata
+source_info = _source_info

@@ -1,0 +1,40 @@
+"""What the repository rules ask of the machine that they run on."""
+
+# A change of any of these may change what can be fetched.
+GO_ENVIRON = ["GOPROXY", "RELEASE_AIRGAP", "RELEASE_STORE"]
+
+def host_platform(rctx):
+    """Returns the platform that Bazel runs on, as Go names it: linux_amd64."""
+    os = rctx.os.name
+    if os.startswith("mac"):
+        os = "darwin"
+    elif os.startswith("windows"):
+        os = "windows"
+    arch = {"aarch64": "arm64", "x86_64": "amd64"}.get(rctx.os.arch, rctx.os.arch)
+    return os + "_" + arch
+
+def airgap(rctx):
+    """Returns whether nothing may open a socket."""
+    return rctx.getenv("RELEASE_AIRGAP", "") == "1"
+
+def store_path(rctx):
+    """Returns the folder of the store: RELEASE_STORE, which the launcher sets, or the launcher's default."""
+    store = rctx.getenv("RELEASE_STORE")
+    if store:
+        return store
+    cache = rctx.getenv("RELEASE_CACHE")
+    if not cache:
+        cache = (rctx.getenv("XDG_CACHE_HOME") or rctx.getenv("HOME", "/tmp") + "/.cache") + "/release-builder"
+    return cache + "/store"
+
+def go_proxies(rctx):
+    """Returns the URLs of the module proxies, as GOPROXY or the go command on PATH has them."""
+    if airgap(rctx):
+        return []
+    proxies = rctx.getenv("GOPROXY")
+    if not proxies:
+        go = rctx.which("go")
+        if not go:
+            fail("which Go module proxy to use is not known: set GOPROXY, or install Go")
+        proxies = rctx.execute([go, "env", "GOPROXY"], environment = {"GOTOOLCHAIN": "local"}).stdout.strip()
+    return [p.rstrip("/") for p in proxies.replace("|", ",").split(",") if "://" in p]

@@ -1,0 +1,31 @@
+"""A Go module's files as they are, verified by go.sum: how rules_go comes in."""
+
+load(":environment.bzl", "GO_ENVIRON")
+load(":host_tools.bzl", "fetch_command")
+
+def _go_module_impl(rctx):
+    rctx.report_progress("Fetching " + rctx.attr.path)
+    result = rctx.execute(fetch_command(rctx) + [
+        "module",
+        "--go-mod",
+        rctx.path(rctx.attr.go_mod),
+        "--go-sum",
+        rctx.path(rctx.attr.go_sum),
+        "--path",
+        rctx.attr.path,
+        "--out",
+        ".",
+    ], timeout = 1800)
+    if result.return_code:
+        fail("fetching module {}:\n{}".format(rctx.attr.path, result.stderr))
+
+go_module = repository_rule(
+    implementation = _go_module_impl,
+    doc = "Unpacks the version of a module that a go.mod requires, after go.sum has verified it.",
+    attrs = {
+        "go_mod": attr.label(doc = "The go.mod that requires the module.", mandatory = True),
+        "go_sum": attr.label(doc = "The go.sum that belongs to it.", mandatory = True),
+        "path": attr.string(doc = "The module's path.", mandatory = True),
+    },
+    environ = GO_ENVIRON,
+)

@@ -1,0 +1,54 @@
+"""The Go SDK, from the Go module proxy that the user's own Go is set up with."""
+
+load("@bazel_tools//tools/build_defs/repo:utils.bzl", "read_user_netrc", "use_netrc")
+load(":environment.bzl", "GO_ENVIRON", "airgap", "go_proxies", "host_platform", "store_path")
+
+def _go_sdk_files_impl(rctx):
+    sdk = json.decode(rctx.read(rctx.attr.pins))
+    platform = host_platform(rctx)
+    archive = sdk["archives"].get(platform)
+    if not archive:
+        fail("no Go SDK is pinned for {}: {} has {}".format(platform, rctx.attr.pins, ", ".join(sdk["archives"].keys())))
+
+    module = "golang.org/toolchain@v0.0.1-go{}.{}".format(sdk["version"], platform.replace("_", "-"))
+    urls = ["{}/{}".format(proxy, module.replace("@", "/@v/") + ".zip") for proxy in go_proxies(rctx)]
+    rctx.report_progress("Fetching Go {}".format(sdk["version"]))
+    result = rctx.download_and_extract(
+        # A URL must stand here even when only the repository cache may answer.
+        url = urls or ["https://localhost/" + module],
+        sha256 = archive["sha256"].removeprefix("sha256:"),
+        stripPrefix = module,
+        type = "zip",
+        auth = use_netrc(read_user_netrc(rctx), urls, {}),
+        allow_fail = True,
+    )
+    if not result.success:
+        fail("fetching {}, {}: {}".format(
+            module,
+            archive["sha256"],
+            "not in the store {}, and --config=airgap allows no download".format(store_path(rctx)) if airgap(rctx) else "no module proxy has it: " + ", ".join(urls),
+        ))
+
+    # A module zip can hold no executable bits and no second go.mod: the go command's
+    # own download of a toolchain sets both right in the same way.
+    rctx.delete("go.mod")
+    for module_file in ["src/go.mod", "src/cmd/go.mod"]:
+        rctx.file(module_file, rctx.read(module_file.replace("go.mod", "_go.mod")), executable = False)
+    if rctx.os.name != "windows":
+        result = rctx.execute(["chmod", "-R", "+x", "bin", "pkg/tool"])
+        if result.return_code:
+            fail("making the Go SDK executable: " + result.stderr)
+    rctx.file("ROOT")
+    rctx.file("BUILD.bazel", "exports_files([\"ROOT\"])\n")
+
+go_sdk_files = repository_rule(
+    implementation = _go_sdk_files_impl,
+    doc = "The files of a pinned Go SDK. Label //:ROOT stands in GOROOT.",
+    attrs = {
+        "pins": attr.label(
+            doc = "JSON: the version and, for each platform, the module zip's h1 sum and SHA-256.",
+            mandatory = True,
+        ),
+    },
+    environ = GO_ENVIRON,
+)

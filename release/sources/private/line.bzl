@@ -1,0 +1,73 @@
+"""A product's line as a repository: the constants and files that its BUILD file uses."""
+
+load(":lines.bzl", "repository")
+
+_BUILD = """package(default_visibility = ["//visibility:public"])
+
+alias(
+    name = "manifest.yaml",
+    actual = "@release_builder//manifests/{line}:manifest.yaml",
+)
+
+alias(
+    name = "lock.json",
+    actual = "@release_builder//manifests/{line}:lock.json",
+)
+"""
+
+_ALIAS = """
+alias(
+    name = {name},
+    actual = "@{repository}//.release:source",
+)
+"""
+
+def _seconds(time):
+    """Returns the seconds since 1970 of a time like 2026-01-02T03:04:05Z."""
+    date, _, clock = time.removesuffix("Z").partition("T")
+    year, month, day = [int(x) for x in date.split("-")]
+    hour, minute, second = [int(x) for x in clock.split(":")]
+
+    # Days since 1970-01-01, counted in years that begin in March.
+    y = year - (1 if month <= 2 else 0)
+    days = 365 * y + y // 4 - y // 100 + y // 400 + (153 * ((month + 9) % 12) + 2) // 5 + day - 1 - 719468
+    return ((days * 24 + hour) * 60 + minute) * 60 + second
+
+def _line_impl(rctx):
+    lock = json.decode(rctx.attr.lock)
+    rctx.file("line.bzl", """\"\"\"What {line} releases. Generated from its lock.\"\"\"
+
+ARCHITECTURES = {architectures}
+DOCKER = {docker}
+LINE = {line_string}
+OUTPUTS = {outputs}
+PLATFORMS = {platforms}
+
+# Seconds since 1970: the commit time of the primary source.
+SOURCE_DATE_EPOCH = {epoch}
+VERSION = {version}
+VERSIONS = {versions}
+""".format(
+        architectures = repr(lock["architectures"]),
+        docker = repr(lock["docker"]),
+        epoch = _seconds(lock["time"]),
+        line = rctx.attr.line,
+        line_string = repr(rctx.attr.line),
+        outputs = repr(lock["outputs"]),
+        platforms = repr(lock["platforms"]),
+        version = repr(lock["version"]),
+        versions = repr({name: d["version"] for name, d in lock["dependencies"].items()}),
+    ), executable = False)
+    build = _BUILD.format(line = rctx.attr.line)
+    for name in lock["dependencies"]:
+        build += _ALIAS.format(name = repr(name), repository = repository(rctx.name, name))
+    rctx.file("BUILD.bazel", build, executable = False)
+
+release_line = repository_rule(
+    implementation = _line_impl,
+    doc = "The constants of a line (line.bzl), its manifest and lock, and an alias for each source.",
+    attrs = {
+        "line": attr.string(doc = "The folder below manifests/.", mandatory = True),
+        "lock": attr.string(doc = "JSON: what BUILD files need of the lock.", mandatory = True),
+    },
+)

@@ -1,0 +1,73 @@
+"""The locks of all lines, as Starlark: which repositories there are, and which line is active."""
+
+_SOURCES = """load("@release_builder//release/sources:repositories.bzl", "release_line", "source")
+
+def release_sources():
+    \"\"\"Declares the repositories of every product: its line's and each pinned source's.\"\"\"
+"""
+
+def _lines_impl(rctx):
+    root = rctx.path(rctx.attr.workspace).dirname
+    active = rctx.getenv("RELEASE_LINE", "") or rctx.attr.default
+    locks = {}
+    for folder in root.get_child("manifests").readdir(watch = "yes"):
+        lock = folder.get_child("lock.json")
+        rctx.watch(lock)
+        if lock.exists:
+            # A lock that cannot be read is the resolver's to report and replace.
+            content = json.decode(rctx.read(lock), default = None)
+            if content:
+                locks[folder.basename] = content
+
+    content = _SOURCES
+    std = {}
+    for product, line in _choose(locks, active).items():
+        lock = locks[line]
+        content += "    release_line(name = {}, line = {}, lock = {})\n".format(repr(product), repr(line), repr(json.encode(_summary(lock))))
+        for dependency in lock["dependencies"]:
+            content += "    source(name = {}, entry = {})\n".format(repr(repository(product, dependency["name"])), repr(json.encode_indent(dependency)))
+            for package in dependency.get("go_std", []):
+                std[package] = True
+    rctx.file("sources.bzl", content, executable = False)
+    rctx.file("std.txt", "\n".join(sorted(std.keys())) + "\n", executable = False)
+    product = locks[active]["product"] if active in locks else ""
+    rctx.file("active.bzl", "\"\"\"The active line.\"\"\"\n\nLINE = {}\nPRODUCT = {}\n".format(repr(active), repr(product)), executable = False)
+    rctx.file("BUILD.bazel", "exports_files([\"std.txt\"])\n", executable = False)
+
+def _choose(locks, active):
+    """Returns product → line. The active line serves its product; for another product, the line of the same name does, else the first."""
+    chosen = {}
+    for line in sorted(locks.keys()):
+        product = locks[line]["product"]
+        if line == active or (chosen.get(product) != active and (product not in chosen or line == product)):
+            chosen[product] = line
+    return chosen
+
+def _summary(lock):
+    """Returns what BUILD files need of a lock: nothing that changes without them changing."""
+    return {
+        "architectures": lock["architectures"],
+        "dependencies": {d["name"]: {
+            "primary": d.get("primary", False),
+            "version": (d.get("module") or {}).get("version", ""),
+        } for d in lock["dependencies"]},
+        "docker": lock.get("docker", ""),
+        "outputs": lock.get("outputs", []),
+        "platforms": lock["platforms"],
+        "time": lock["time"],
+        "version": lock["version"],
+    }
+
+def repository(product, dependency):
+    """Returns the name of the repository of a product's dependency."""
+    return product + "_" + dependency.replace("-", "_").replace(".", "_")
+
+release_lines = repository_rule(
+    implementation = _lines_impl,
+    doc = "Reads manifests/*/lock.json. RELEASE_LINE names the active line.",
+    attrs = {
+        "default": attr.string(doc = "The line that is active where RELEASE_LINE is not set.", default = "toolbox"),
+        "workspace": attr.label(doc = "A file in the root of the workspace.", default = "@//:WORKSPACE"),
+    },
+    environ = ["RELEASE_LINE"],
+)

@@ -1,0 +1,36 @@
+"""The one rule by which Go sources become Bazel repositories: a release's and the tools' own."""
+
+load(":environment.bzl", "GO_ENVIRON")
+load(":host_tools.bzl", "fetch_command")
+
+def _source_impl(rctx):
+    if bool(rctx.attr.entry) == bool(rctx.attr.go_mod):
+        fail("repository {}: set either entry or go_mod".format(rctx.name))
+    command = fetch_command(rctx)
+    if rctx.attr.entry:
+        what = json.decode(rctx.attr.entry)["name"]
+        rctx.file(".release/entry.json", rctx.attr.entry, executable = False)
+        command += ["source", "--entry", ".release/entry.json", "--base", rctx.path(rctx.attr.base).dirname]
+    else:
+        what = "the modules of go.mod"
+        command += ["tools", "--go-mod", rctx.path(rctx.attr.go_mod), "--go-sum", rctx.path(rctx.attr.go_sum), "--imports", rctx.path(rctx.attr.imports)]
+    rctx.report_progress("Fetching {}: vendor, generate BUILD files, annotate".format(what))
+    result = rctx.execute(command + ["--out", "."], timeout = 3600)
+    if result.return_code:
+        fail("fetching {}:\n{}".format(what, result.stderr))
+
+source = repository_rule(
+    implementation = _source_impl,
+    doc = """A pinned source with everything that it imports.
+
+Unpacks the source, vendors its modules (go.sum verifies them), deletes the BUILD files that
+came along, runs gazelle once, and annotates every package with its module.""",
+    attrs = {
+        "base": attr.label(doc = "A file in the folder that a local path is relative to.", default = "@//:WORKSPACE"),
+        "entry": attr.string(doc = "The dependency's entry of lock.json."),
+        "go_mod": attr.label(doc = "Instead of an entry: the go.mod whose modules to bring."),
+        "go_sum": attr.label(doc = "The go.sum of go_mod."),
+        "imports": attr.label(doc = "A Go file that imports every package wanted from go_mod's modules."),
+    },
+    environ = GO_ENVIRON,
+)

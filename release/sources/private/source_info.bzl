@@ -1,0 +1,31 @@
+"""A pinned source, as the packaging rules see it."""
+
+SourceInfo = provider(
+    doc = "A pinned source: what a release is made from.",
+    fields = {
+        "licenses": "depset of File: the licences of the source and of what it vendors, at licenses/<module>/….",
+        "module": "string: the Go module's path, or the dependency's name.",
+        "version": "string: the module's version; empty where it has none.",
+    },
+)
+
+def _source_info_impl(ctx):
+    return [
+        DefaultInfo(files = depset(ctx.files.licenses)),
+        SourceInfo(
+            licenses = depset(ctx.files.licenses),
+            module = ctx.attr.module,
+            version = ctx.attr.version,
+        ),
+    ]
+
+source_info = rule(
+    implementation = _source_info_impl,
+    doc = "Describes the source that the repository holds.",
+    attrs = {
+        "licenses": attr.label_list(allow_files = True, doc = "The licence files."),
+        "module": attr.string(doc = "The Go module's path.", mandatory = True),
+        "version": attr.string(doc = "The module's version."),
+    },
+    provides = [SourceInfo],
+)

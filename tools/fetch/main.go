@@ -1,0 +1,136 @@
+// Fetch brings pinned sources from the store, or over the network into it, and
+// lays them out as Bazel repositories. Repository rules run it before Bazel can
+// build anything, so it imports the standard library and golang.org/x/mod only.
+//
+//	fetch [flags] source --entry FILE --base DIR --out DIR
+//	    lays out one dependency of a lock: unpack, vendor, gazelle, annotate
+//	fetch [flags] tools --go-mod FILE --go-sum FILE --imports FILE --out DIR
+//	    does the same for the modules that the project's own packages import
+//	fetch [flags] module --go-mod FILE --go-sum FILE --path PATH --out DIR
+//	    unpacks one module as it is
+//	fetch [flags] std --imports FILE
+//	    prints the given packages of the standard library and all they import
+//	fetch [flags] import --cache DIR
+//	    adds a module cache's downloads to the store
+//
+// Whatever is brought is verified: a lock's entry by its digest, all that it
+// imports by its go.sum. With --airgap no socket is opened, and what the store
+// lacks is an error that names the entry.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/store"
+)
+
+func main() { cli.Main(run) }
+
+// fetcher is what all verbs share.
+type fetcher struct {
+	store   *store.Store
+	goCmd   string
+	gazelle string
+	airgap  bool
+	stdout  io.Writer
+}
+
+// paths are the flags of the verbs.
+type paths struct {
+	entry, base, out, goMod, goSum, imports, path, cache string
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	f := &fetcher{stdout: stdout}
+	fs := flag.NewFlagSet("fetch", flag.ContinueOnError)
+	storeDir := fs.String("store", "", "the store's `folder`")
+	fs.StringVar(&f.goCmd, "go", "go", "the go `command`")
+	fs.StringVar(&f.gazelle, "gazelle", "gazelle", "the gazelle `command`")
+	fs.BoolVar(&f.airgap, "airgap", false, "open no socket")
+	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
+		return status
+	}
+	verbs := map[string]func(context.Context, paths) error{
+		"source": f.source, "tools": f.tools, "module": f.module, "std": f.std, "import": f.importCache,
+	}
+	verb := verbs[fs.Arg(0)]
+	if verb == nil {
+		return cli.UsageError(stderr, "fetch", "got verb %q, want source, tools, module, std or import", fs.Arg(0))
+	}
+	if *storeDir == "" {
+		return cli.UsageError(stderr, "fetch", "--store is missing")
+	}
+	p, status, ok := parsePaths(fs.Args(), stderr)
+	if !ok {
+		return status
+	}
+	var err error
+	if f.store, err = store.Open(*storeDir); err == nil {
+		err = verb(ctx, p)
+	}
+	if err != nil {
+		return cli.Fail(stderr, "fetch", err)
+	}
+	return cli.OK
+}
+
+func parsePaths(args []string, stderr io.Writer) (p paths, status int, ok bool) {
+	fs := flag.NewFlagSet("fetch "+args[0], flag.ContinueOnError)
+	fs.StringVar(&p.entry, "entry", "", "the `file` with a lock's dependency")
+	fs.StringVar(&p.base, "base", "", "the `folder` that a local path is relative to")
+	fs.StringVar(&p.out, "out", "", "the `folder` to fill")
+	fs.StringVar(&p.goMod, "go-mod", "", "a go.mod `file`")
+	fs.StringVar(&p.goSum, "go-sum", "", "its go.sum `file`")
+	fs.StringVar(&p.imports, "imports", "", "a `file` that lists imports")
+	fs.StringVar(&p.path, "path", "", "a module `path`")
+	fs.StringVar(&p.cache, "cache", "", "the download `folder` of a module cache")
+	status, ok = cli.ParseFlags(fs, args[1:], stderr)
+	return p, status, ok
+}
+
+// goTool returns a go command with an empty module cache, and what removes the cache.
+func (f *fetcher) goTool(out string) (*gomod.Go, func(), error) {
+	parent := filepath.Join(out, ".fetch")
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return nil, nil, err
+	}
+	abs, err := filepath.Abs(parent)
+	if err != nil {
+		return nil, nil, err
+	}
+	g := &gomod.Go{Command: f.goCmd, Store: f.store, Cache: filepath.Join(abs, "modcache"), Offline: f.airgap}
+	return g, func() { os.RemoveAll(abs) }, nil
+}
+
+// goroot returns the root of the SDK whose go command runs.
+func (f *fetcher) goroot() string { return filepath.Dir(filepath.Dir(f.goCmd)) }
+
+func (f *fetcher) importCache(_ context.Context, p paths) error {
+	_, err := f.store.ImportModules(p.cache)
+	return err
+}
+
+func (f *fetcher) std(_ context.Context, p paths) error {
+	data, err := os.ReadFile(p.imports)
+	if err != nil {
+		return err
+	}
+	closure, err := gomod.StdClosure(f.goroot(), strings.Fields(string(data)))
+	if err != nil {
+		return err
+	}
+	if len(closure) == 0 {
+		return errors.New("listing the standard library: no package found")
+	}
+	_, err = fmt.Fprintln(f.stdout, strings.Join(closure, "\n"))
+	return err
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/mod/module"
+
+	"github.com/jasonwzm/release-builder/tools/internal/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/gosource"
+)
+
+// tools lays out the modules that the project's own packages import: a module
+// with no packages of its own but the file that imports them all.
+func (f *fetcher) tools(ctx context.Context, p paths) error {
+	g, done, err := f.goTool(p.out)
+	if err != nil {
+		return err
+	}
+	defer done()
+	for from, to := range map[string]string{p.goMod: "go.mod", p.goSum: "go.sum", p.imports: "imports.go"} {
+		data, err := os.ReadFile(from)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(p.out, to), data, 0o644); err != nil {
+			return err
+		}
+	}
+	if err := g.Vendor(ctx, p.out); err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(p.out, "imports.go")); err != nil {
+		return err
+	}
+	path, err := gosource.ModulePath(p.out)
+	if err != nil {
+		return err
+	}
+	return f.generate(ctx, p.out, gosource.Module{Path: path})
+}
+
+// module unpacks the version of a module that a go.mod requires, after the
+// go.sum beside it has verified it.
+func (f *fetcher) module(ctx context.Context, p paths) error {
+	g, done, err := f.goTool(p.out)
+	if err != nil {
+		return err
+	}
+	defer done()
+	m, err := gomod.Required(p.goMod, p.goSum, p.path)
+	if err != nil {
+		return err
+	}
+	zip, err := f.moduleZip(ctx, g, m)
+	if err != nil {
+		return err
+	}
+	if err := f.unpackZip(module.Version{Path: m.Path, Version: m.Version}, zip, p.out); err != nil {
+		return err
+	}
+	return makeScriptsExecutable(p.out)
+}
+
+// makeScriptsExecutable gives shell scripts the mode that a module zip cannot hold.
+func makeScriptsExecutable(dir string) error {
+	var errs []error
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && filepath.Ext(path) == ".sh" {
+			errs = append(errs, os.Chmod(path, 0o755))
+		}
+		return err
+	})
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return fmt.Errorf("making scripts executable: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+// Gazelle keeps the generated files of this repository fresh:
+//
+//	tools/imports.go   every package of another module that a Go file here imports
+//	BUILD.bazel        the Go rules, by the gazelle command that go.mod pins
+//
+// Usage:
+//
+//	tools/bazel run //:gazelle                write them
+//	tools/bazel run //:gazelle -- --check     write nothing; exit 1 if one is stale
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+)
+
+func main() { cli.Main(run) }
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	fs := flag.NewFlagSet("gazelle", flag.ContinueOnError)
+	check := fs.Bool("check", false, "write nothing, exit 1 if a file is stale")
+	command := fs.String("command", "", "the gazelle `command`; set by the BUILD file")
+	root := fs.String("root", os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "the repository's root `folder`")
+	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
+		return status
+	}
+	if *root == "" || *command == "" {
+		return cli.UsageError(stderr, "gazelle", "run it as tools/bazel run //:gazelle")
+	}
+	abs, err := filepath.Abs(*command)
+	if err != nil {
+		return cli.Fail(stderr, "gazelle", err)
+	}
+	err = errors.Join(updateImports(*root, *check), runGazelle(ctx, abs, *root, *check, stdout))
+	if err != nil {
+		return cli.Fail(stderr, "gazelle", cli.WithHint(err, "tools/bazel run //:gazelle"))
+	}
+	return cli.OK
+}
+
+// updateImports writes tools/imports.go, or with check says that it is stale.
+func updateImports(root string, check bool) error {
+	want, err := importsFile(root)
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(root, importsName)
+	got, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if bytes.Equal(got, want) {
+		return nil
+	}
+	if check {
+		return fmt.Errorf("%s is stale: it does not list the packages that Go files import", importsName)
+	}
+	return jsonfile.WriteFile(name, want, 0o644)
+}
+
+// runGazelle runs the gazelle command on the repository. With check it prints
+// what gazelle would change.
+func runGazelle(ctx context.Context, command, root string, check bool, stdout io.Writer) error {
+	args := []string{"-repo_root=" + root, "-build_file_name=BUILD.bazel", "-lang=go"}
+	if check {
+		args = append(args, "-mode=diff")
+	}
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, command, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = root, stdout, &stderr
+	err := cmd.Run()
+	if check && cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == 1 {
+		return errors.New("BUILD files are stale: the difference is above")
+	}
+	if err != nil {
+		return fmt.Errorf("running gazelle: %w: %s", err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	return nil
+}

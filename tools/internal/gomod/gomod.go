@@ -1,0 +1,216 @@
+// Package gomod has the go command download, verify and vendor modules, out of a
+// store first and over the network only for what the store lacks.
+package gomod
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/sumdb/dirhash"
+
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/store"
+)
+
+// Go runs one go command with a module cache of its own, so that every module
+// that it reads is verified anew, and so that the cache says which were read.
+type Go struct {
+	Command string       // path of the go command
+	Store   *store.Store // where modules come from, and are kept
+	Cache   string       // GOMODCACHE: a folder that only this Go uses
+	Offline bool         // open no socket
+}
+
+// Info is what a module proxy says of one version.
+type Info struct {
+	Path    string
+	Version string
+	Sum     string // h1 sum of the content
+	Time    time.Time
+}
+
+// Download brings one module, by version or query, into the store. Without a
+// go.sum to ask, the checksum database (GOSUMDB) vouches for it.
+func (g *Go) Download(ctx context.Context, path, query string) (*Info, error) {
+	dir, err := os.MkdirTemp("", "gomod-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	return g.DownloadIn(ctx, dir, path, query)
+}
+
+// DownloadIn is Download in a folder whose go.mod and go.sum decide.
+func (g *Go) DownloadIn(ctx context.Context, dir, path, query string) (*Info, error) {
+	arg := path
+	if query != "" {
+		arg += "@" + query
+	}
+	out, err := g.run(ctx, dir, "mod", "download", "-json", arg)
+	if err != nil {
+		return nil, fmt.Errorf("downloading module %s: %w", arg, err)
+	}
+	var d struct {
+		Path, Version, Sum, Info, Zip string
+	}
+	if err := json.Unmarshal(out, &d); err != nil {
+		return nil, fmt.Errorf("downloading module %s: parsing the go command's answer: %w", arg, err)
+	}
+	info := &Info{Path: d.Path, Version: d.Version, Sum: d.Sum}
+	data, err := os.ReadFile(d.Info)
+	if err != nil {
+		return nil, fmt.Errorf("downloading module %s: %w", arg, err)
+	}
+	var stamp struct{ Time time.Time }
+	if err := json.Unmarshal(data, &stamp); err != nil {
+		return nil, fmt.Errorf("downloading module %s: parsing %q: %w", arg, d.Info, err)
+	}
+	info.Time = stamp.Time.UTC().Truncate(time.Second)
+	return info, nil
+}
+
+// Vendor fills dir/vendor with what the packages of the module in dir import,
+// and verifies it by dir/go.sum. See https://go.dev/ref/mod#go-mod-vendor.
+func (g *Go) Vendor(ctx context.Context, dir string) error {
+	if _, err := g.run(ctx, dir, "mod", "vendor"); err != nil {
+		return fmt.Errorf("vendoring: %w", err)
+	}
+	return nil
+}
+
+// run tries the store alone; if that is not enough and the network may be used,
+// it tries again with the user's own settings and keeps what came.
+func (g *Go) run(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	alone := g.environ("GOPROXY="+g.Store.ProxyURL(), "GONOPROXY=none", "GOPRIVATE=", "GOSUMDB=off", "GOVCS=*:off")
+	out, err := g.exec(ctx, dir, alone, args)
+	if err == nil || g.Offline || ctx.Err() != nil {
+		return out, err
+	}
+	proxy, err := g.exec(ctx, dir, g.environ(), []string{"env", "GOPROXY"})
+	if err != nil {
+		return nil, err
+	}
+	both := g.environ("GOPROXY=" + g.Store.ProxyURL() + "," + strings.TrimSpace(string(proxy)))
+	if out, err = g.exec(ctx, dir, both, args); err != nil {
+		return nil, err
+	}
+	_, err = g.Store.ImportModules(g.downloads())
+	return out, err
+}
+
+func (g *Go) environ(settings ...string) []string {
+	return append(append(os.Environ(),
+		"GOMODCACHE="+g.Cache, "GOFLAGS=-modcacherw", "GOTOOLCHAIN=local", "GOROOT=",
+		"GO111MODULE=on", "GOWORK=off", "CGO_ENABLED=0", "GOTELEMETRY=off"), settings...)
+}
+
+func (g *Go) exec(ctx context.Context, dir string, env, args []string) ([]byte, error) {
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, g.Command, args...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, &stdout, &stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 2 * time.Second
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("go %s: %w", strings.Join(args, " "), errors.New(complaint(stdout.Bytes(), stderr.String(), err)))
+	}
+	return stdout.Bytes(), nil
+}
+
+// complaint returns what the go command said was wrong: `go mod download -json`
+// says it on stdout, the others on stderr among their progress.
+func complaint(stdout []byte, stderr string, err error) string {
+	var answer struct{ Error string }
+	if json.Unmarshal(stdout, &answer) == nil && answer.Error != "" {
+		return answer.Error
+	}
+	var lines []string
+	for line := range strings.Lines(stderr) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "go: downloading ") {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return err.Error()
+	}
+	return strings.Join(lines, "; ")
+}
+
+func (g *Go) downloads() string { return filepath.Join(g.Cache, "cache", "download") }
+
+// Modules returns every module whose content or go.mod this Go has read, sorted
+// by path, then version.
+func (g *Go) Modules() ([]lock.GoModule, error) {
+	found := map[module.Version]*lock.GoModule{}
+	root := g.downloads()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && path == root {
+			return fs.SkipAll // nothing was read
+		}
+		if err != nil || d.IsDir() || filepath.Base(filepath.Dir(path)) != "@v" {
+			return err
+		}
+		m, err := versionOf(root, path)
+		if err != nil {
+			return err
+		}
+		entry := found[m]
+		if entry == nil {
+			entry = &lock.GoModule{Path: m.Path, Version: m.Version}
+		}
+		switch filepath.Ext(path) {
+		case ".mod":
+			entry.GoModSum, err = goModSum(path)
+		case ".zip":
+			entry.Sum, err = dirhash.HashZip(path, dirhash.Hash1)
+		default:
+			return nil
+		}
+		found[m] = entry
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the modules read: %w", err)
+	}
+	list := make([]lock.GoModule, 0, len(found))
+	for _, m := range found {
+		list = append(list, *m)
+	}
+	sort.Slice(list, func(i, j int) bool {
+		a, b := list[i], list[j]
+		return a.Path < b.Path || a.Path == b.Path && a.Version < b.Version
+	})
+	return list, nil
+}
+
+// versionOf reads the module and version off a path ROOT/<module>/@v/<version>.EXT.
+func versionOf(root, path string) (m module.Version, err error) {
+	rel, err := filepath.Rel(root, filepath.Dir(filepath.Dir(path)))
+	if err != nil {
+		return m, err
+	}
+	if m.Path, err = module.UnescapePath(filepath.ToSlash(rel)); err != nil {
+		return m, err
+	}
+	base := filepath.Base(path)
+	m.Version, err = module.UnescapeVersion(strings.TrimSuffix(base, filepath.Ext(base)))
+	return m, err
+}
+
+func goModSum(name string) (string, error) {
+	return dirhash.Hash1([]string{"go.mod"}, func(string) (io.ReadCloser, error) { return os.Open(name) })
+}

@@ -1,0 +1,176 @@
+// Package store keeps what builds read, so that they can run without a network.
+//
+// A store is a folder in formats that its readers know already:
+//
+//	content_addressable/sha256/<hex>/file   Bazel's repository cache, which --repository_cache names
+//	goproxy/<module>/@v/<version>.{info,mod,zip}   a Go module proxy, which GOPROXY=file://… names
+//
+// Entries are only added, each by a rename of a complete, synced file, so that
+// several processes can share a store and a crash leaves no half of an entry.
+package store
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/module"
+
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+)
+
+// Store is a store's folder. It may be read-only as long as nothing is added.
+type Store struct{ dir string }
+
+// Open returns the store in dir, which need not exist yet.
+func Open(dir string) (*Store, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening store %q: %w", dir, err)
+	}
+	return &Store{abs}, nil
+}
+
+// Dir returns the store's folder, an absolute path.
+func (s *Store) Dir() string { return s.dir }
+
+// ProxyURL returns the file URL of the store's module proxy, to stand in GOPROXY.
+func (s *Store) ProxyURL() string {
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(s.dir, "goproxy"))}
+	return strings.NewReplacer(",", "%2C", "|", "%7C").Replace(u.String())
+}
+
+// BlobPath returns where the file with digest d is, or would be.
+func (s *Store) BlobPath(d digest.Digest) string {
+	return filepath.Join(s.dir, "content_addressable", "sha256", d.Hex(), "file")
+}
+
+// PutBlob keeps what r gives and returns its digest and size in bytes.
+func (s *Store) PutBlob(r io.Reader) (digest.Digest, int64, error) {
+	parent := filepath.Join(s.dir, "content_addressable", "sha256")
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return "", 0, err
+	}
+	f, err := os.CreateTemp(parent, ".tmp-*")
+	if err != nil {
+		return "", 0, err
+	}
+	defer os.Remove(f.Name()) // fails once the file has its name
+	h := sha256.New()
+	n, err := io.Copy(io.MultiWriter(f, h), r)
+	if err != nil {
+		return "", 0, fmt.Errorf("adding to store %q: %w", s.dir, errors.Join(err, f.Close()))
+	}
+	d := digest.FromSum(h.Sum(nil))
+	if err := seal(f, s.BlobPath(d)); err != nil {
+		return "", 0, fmt.Errorf("adding %s to store %q: %w", d, s.dir, err)
+	}
+	return d, n, nil
+}
+
+// ModuleFile returns the path of a module's file in the store's proxy, present
+// or not. The extension is ".info", ".mod" or ".zip".
+func (s *Store) ModuleFile(m module.Version, ext string) (string, error) {
+	path, err := module.EscapePath(m.Path)
+	if err != nil {
+		return "", err
+	}
+	version, err := module.EscapeVersion(m.Version)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(s.dir, "goproxy", filepath.FromSlash(path), "@v", version+ext), nil
+}
+
+// HasModule reports whether the store has the named file of a module.
+func (s *Store) HasModule(m module.Version, ext string) bool {
+	name, err := s.ModuleFile(m, ext)
+	if err != nil {
+		return false
+	}
+	_, err = os.Stat(name)
+	return err == nil
+}
+
+// ImportModules adds the modules of a module cache's download folder
+// (GOMODCACHE/cache/download), which has a proxy's layout, and returns how many
+// files were new. The caller has had the go command verify them.
+func (s *Store) ImportModules(download string) (added int, err error) {
+	err = filepath.WalkDir(download, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(download, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if rel == "sumdb" {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if filepath.Base(filepath.Dir(path)) != "@v" || !d.Type().IsRegular() {
+			return nil
+		}
+		switch filepath.Ext(path) {
+		case ".info", ".mod", ".zip":
+		default:
+			return nil
+		}
+		fresh, err := s.importFile(path, filepath.Join(s.dir, "goproxy", rel))
+		if fresh {
+			added++
+		}
+		return err
+	})
+	if err != nil {
+		return added, fmt.Errorf("importing modules into store %q: %w", s.dir, err)
+	}
+	return added, nil
+}
+
+// importFile copies from to to, unless to is there. A link would alias a file
+// that its owner may still change.
+func (s *Store) importFile(from, to string) (fresh bool, err error) {
+	if _, err := os.Stat(to); err == nil {
+		return false, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return false, err
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return false, err
+	}
+	defer in.Close()
+	f, err := os.CreateTemp(filepath.Dir(to), ".tmp-*")
+	if err != nil {
+		return false, err
+	}
+	defer os.Remove(f.Name()) // fails once the file has its name
+	if _, err := io.Copy(f, in); err != nil {
+		return false, errors.Join(err, f.Close())
+	}
+	return true, seal(f, to)
+}
+
+// seal syncs and closes f and gives it the name to, which every reader may read.
+func seal(f *os.File, to string) error {
+	if err := f.Chmod(0o644); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), to)
+}
