@@ -25,7 +25,7 @@ def _lines_impl(rctx):
         lock = locks[line]
         content += "    release_line(name = {}, line = {}, lock = {})\n".format(repr(product), repr(line), repr(json.encode(_summary(lock))))
         for dependency in lock["dependencies"]:
-            content += "    source(name = {}, entry = {})\n".format(repr(repository(product, dependency["name"])), repr(json.encode_indent(dependency)))
+            content += "    source(name = {}, folder = {}, entry = {})\n".format(repr(repository(product, dependency["name"])), repr("manifests/" + line), repr(json.encode_indent(dependency)))
             for package in dependency.get("go_std", []):
                 std[package] = True
     rctx.file("sources.bzl", content, executable = False)

@@ -10,7 +10,7 @@ def _source_impl(rctx):
     if rctx.attr.entry:
         what = json.decode(rctx.attr.entry)["name"]
         rctx.file(".release/entry.json", rctx.attr.entry, executable = False)
-        command += ["source", "--entry", ".release/entry.json", "--base", rctx.path(rctx.attr.base).dirname]
+        command += ["source", "--entry", ".release/entry.json", "--base", rctx.path(rctx.attr.workspace).dirname.get_child(*rctx.attr.folder.split("/"))]
     else:
         what = "the modules of go.mod"
         command += ["tools", "--go-mod", rctx.path(rctx.attr.go_mod), "--go-sum", rctx.path(rctx.attr.go_sum), "--imports", rctx.path(rctx.attr.imports)]
@@ -26,11 +26,12 @@ source = repository_rule(
 Unpacks the source, vendors its modules (go.sum verifies them), deletes the BUILD files that
 came along, runs gazelle once, and annotates every package with its module.""",
     attrs = {
-        "base": attr.label(doc = "A file in the folder that a local path is relative to.", default = "@//:WORKSPACE"),
         "entry": attr.string(doc = "The dependency's entry of lock.json."),
+        "folder": attr.string(doc = "The folder of the manifest, to which a local path is relative.", default = "manifests"),
         "go_mod": attr.label(doc = "Instead of an entry: the go.mod whose modules to bring."),
         "go_sum": attr.label(doc = "The go.sum of go_mod."),
         "imports": attr.label(doc = "A Go file that imports every package wanted from go_mod's modules."),
+        "workspace": attr.label(doc = "A file in the root of the workspace.", default = "@//:WORKSPACE"),
     },
     environ = GO_ENVIRON,
 )

@@ -174,3 +174,21 @@ func seal(f *os.File, to string) error {
 	}
 	return os.Rename(f.Name(), to)
 }
+
+// DefaultDir returns the folder of the store that the launcher and the
+// repository rules use: RELEASE_STORE, or "store" in the launcher's cache.
+func DefaultDir(getenv func(string) string) (string, error) {
+	if dir := getenv("RELEASE_STORE"); dir != "" {
+		return dir, nil
+	}
+	if dir := getenv("RELEASE_CACHE"); dir != "" {
+		return filepath.Join(dir, "store"), nil
+	}
+	if dir := getenv("XDG_CACHE_HOME"); dir != "" {
+		return filepath.Join(dir, "release-builder", "store"), nil
+	}
+	if dir := getenv("HOME"); dir != "" {
+		return filepath.Join(dir, ".cache", "release-builder", "store"), nil
+	}
+	return "", errors.New("finding the store: none of RELEASE_STORE, RELEASE_CACHE, XDG_CACHE_HOME and HOME is set")
+}

@@ -1,0 +1,101 @@
+package resolve
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+)
+
+// Changes says what differs between two locks, one line a dependency, sorted,
+// then one line a setting. The old lock may be nil.
+func Changes(old, new *lock.Lock) []string {
+	if old == nil {
+		old = &lock.Lock{}
+	}
+	names := map[string]bool{}
+	for _, l := range []*lock.Lock{old, new} {
+		for _, d := range l.Dependencies {
+			names[d.Name] = true
+		}
+	}
+	var lines []string
+	for name := range names {
+		from, _ := old.Find(name)
+		to, _ := new.Find(name)
+		if text := dependencyChange("dependency "+name, from, to); text != "" {
+			lines = append(lines, text)
+		}
+	}
+	sort.Strings(lines)
+	lines = append(lines, settingChanges(old, new)...)
+	switch {
+	case len(lines) > 0 || equalJSON(old, new):
+		return lines
+	case old.Manifest != new.Manifest:
+		return []string{change("manifest", old.Manifest.Short(), new.Manifest.Short(), "nothing that a build reads")}
+	}
+	return []string{"lock: its form changed, not what it pins"}
+}
+
+func dependencyChange(what string, from, to *lock.Dependency) string {
+	switch {
+	case from == nil:
+		return change(what, "", revision(to), to.Why)
+	case to == nil:
+		return change(what, revision(from), "", "")
+	case revision(from) != revision(to):
+		return change(what, revision(from), revision(to), to.Why)
+	case from.Digest != to.Digest:
+		return change(what, revision(from)+" "+from.Digest, revision(to)+" "+to.Digest, to.Why)
+	case from.Why != to.Why:
+		return change(what, from.Why, to.Why, revision(to))
+	case !equalJSON(from, to):
+		return what + ": " + revision(to) + " needs other modules or packages"
+	}
+	return ""
+}
+
+func settingChanges(old, new *lock.Lock) []string {
+	var lines []string
+	for _, s := range []struct{ what, from, to string }{
+		{"version", old.Version, new.Version},
+		{"product", old.Product, new.Product},
+		{"docker", old.Docker, new.Docker},
+		{"platforms", strings.Join(old.Platforms, " "), strings.Join(new.Platforms, " ")},
+		{"architectures", strings.Join(old.Architectures, " "), strings.Join(new.Architectures, " ")},
+		{"outputs", strings.Join(old.Outputs, " "), strings.Join(new.Outputs, " ")},
+		{"bazel", old.Toolchain.Bazel, new.Toolchain.Bazel},
+		{"go", old.Toolchain.Go.Version, new.Toolchain.Go.Version},
+		{"rules_go", old.Toolchain.RulesGo.Version, new.Toolchain.RulesGo.Version},
+		{"gazelle", old.Toolchain.Gazelle.Version, new.Toolchain.Gazelle.Version},
+	} {
+		if s.from != s.to {
+			lines = append(lines, change(s.what, s.from, s.to, ""))
+		}
+	}
+	return lines
+}
+
+func change(what, from, to, why string) string {
+	text := fmt.Sprintf("%s: %s → %s", what, from, to)
+	switch {
+	case from == "":
+		text = fmt.Sprintf("%s: added %s", what, to)
+	case to == "":
+		text = fmt.Sprintf("%s: removed %s", what, from)
+	}
+	if why != "" {
+		text += " (" + why + ")"
+	}
+	return text
+}
+
+// revision is how people name what is pinned.
+func revision(d *lock.Dependency) string {
+	if d.Module != nil {
+		return d.Module.Path + "@" + d.Module.Version
+	}
+	return d.Local.Path
+}

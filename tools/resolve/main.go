@@ -1,0 +1,185 @@
+// Resolve pins everything that a manifest names and writes the lock beside it.
+//
+//	tools/bazel run //tools/resolve                      the active line
+//	tools/bazel run //tools/resolve -- --check           write nothing; exit 1 if the lock is stale
+//	tools/bazel run //tools/resolve -- --manifest FILE   another manifest
+//	tools/bazel run //tools/resolve -- --json            say what changed as JSON
+//
+// It prints what changed against the lock that is there, one line a dependency,
+// and brings all that the lock names into the store (RELEASE_STORE), so that
+// builds need no network. A dependency whose revision stays is not read again.
+// The lock is replaced atomically: whatever happens, the old one or the new one
+// is there, whole.
+//
+// SOURCE_DATE_EPOCH (seconds since 1970) stands for the commit time of a folder
+// that is not in a repository; the default is 1980-01-01.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/bazelbuild/rules_go/go/runfiles"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/resolve"
+)
+
+func main() { cli.Main(run) }
+
+type options struct {
+	line, manifest, root, goCmd, store string
+	check, json                        bool
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var o options
+	set := flag.NewFlagSet("resolve", flag.ContinueOnError)
+	set.StringVar(&o.manifest, "manifest", "", "the manifest `file`; the active line's if not given")
+	set.BoolVar(&o.check, "check", false, "write no lock, exit 1 if it is stale")
+	set.BoolVar(&o.json, "json", false, "print what changed as JSON")
+	set.StringVar(&o.line, "line", "", "the active `line`; set by the BUILD file")
+	set.StringVar(&o.goCmd, "go", "go", "the go command, a runfile or a `path`; set by the BUILD file")
+	set.StringVar(&o.root, "root", os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "the workspace's root `folder`")
+	set.StringVar(&o.store, "store", "", "the store's `folder`; RELEASE_STORE if not given")
+	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
+		return status
+	}
+	if set.NArg() > 0 {
+		return cli.UsageError(stderr, "resolve", "got argument %q, want flags only", set.Arg(0))
+	}
+	if err := o.complete(); err != nil {
+		return cli.Fail(stderr, "resolve", err)
+	}
+	stale, err := o.resolve(ctx, stdout, stderr)
+	if err != nil {
+		return cli.Fail(stderr, "resolve", err)
+	}
+	if stale && o.check {
+		return cli.Failure
+	}
+	return cli.OK
+}
+
+// complete turns what the BUILD file and the user gave into absolute paths.
+func (o *options) complete() error {
+	if o.root == "" {
+		return cli.WithHint(errors.New("the workspace's root is not known"), "run it as tools/bazel run //tools/resolve")
+	}
+	if o.manifest == "" {
+		if o.line == "" {
+			return errors.New("neither --manifest nor --line is given")
+		}
+		o.manifest = filepath.Join(o.root, "manifests", o.line, "manifest.yaml")
+	} else if !filepath.IsAbs(o.manifest) {
+		// `bazel run` changes the working directory, and says what it was.
+		o.manifest = filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), o.manifest)
+	}
+	if path, err := runfiles.Rlocation(o.goCmd); err == nil {
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			o.goCmd = path
+		}
+	}
+	return nil
+}
+
+func (o *options) resolve(ctx context.Context, stdout, stderr io.Writer) (stale bool, err error) {
+	data, err := jsonfile.ReadLimited(o.manifest, manifest.MaxSize)
+	if err != nil {
+		return false, fmt.Errorf("reading manifest: %w", err)
+	}
+	shown := o.shown(o.manifest)
+	m, err := manifest.Parse(shown, data)
+	if err != nil {
+		return false, err
+	}
+	for _, note := range m.Notes {
+		fmt.Fprintf(stderr, "resolve: note: %s\n", note)
+	}
+	name := filepath.Join(filepath.Dir(o.manifest), "lock.json")
+	old, err := o.previous(name, stderr)
+	if err != nil {
+		return false, err
+	}
+	args, done, err := o.args(m, old)
+	if err != nil {
+		return false, err
+	}
+	defer done()
+	args.Digest = digest.FromBytes(data)
+	args.Progress = func(format string, a ...any) { fmt.Fprintf(stderr, "resolve: "+format+"\n", a...) }
+	l, err := resolve.Resolve(ctx, args)
+	if err != nil {
+		return false, err
+	}
+	changes := resolve.Changes(old, l)
+	if len(changes) > 0 && !o.check {
+		if err := jsonfile.Write(name, l); err != nil {
+			return false, err
+		}
+	}
+	return len(changes) > 0, o.report(stdout, o.shown(name), changes)
+}
+
+// previous reads the lock that is there. One that cannot be read is treated as
+// none, aloud: it is about to be replaced.
+func (o *options) previous(name string, stderr io.Writer) (*lock.Lock, error) {
+	old, err := lock.Read(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil && o.check:
+		return nil, err
+	case err != nil:
+		fmt.Fprintf(stderr, "resolve: note: starting anew: %v\n", err)
+		return nil, nil
+	}
+	return old, nil
+}
+
+// report says what changed.
+func (o *options) report(stdout io.Writer, name string, changes []string) error {
+	if o.json {
+		data, err := jsonfile.Marshal(struct {
+			Lock    string   `json:"lock"`
+			Stale   bool     `json:"stale"`
+			Changes []string `json:"changes"`
+		}{name, len(changes) > 0, append([]string{}, changes...)})
+		if err == nil {
+			_, err = stdout.Write(data)
+		}
+		return err
+	}
+	for _, c := range changes {
+		if _, err := fmt.Fprintln(stdout, c); err != nil {
+			return err
+		}
+	}
+	state := "is up to date"
+	if len(changes) > 0 {
+		state = "written"
+		if o.check {
+			state = "is stale: run tools/bazel run //tools/resolve"
+		}
+	}
+	_, err := fmt.Fprintf(stdout, "%s %s\n", name, state)
+	return err
+}
+
+// shown is a path as people want to read it: relative to the workspace if below it.
+func (o *options) shown(path string) string {
+	if rel, err := filepath.Rel(o.root, path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return path
+}
