@@ -1,0 +1,107 @@
+//go:build unix && !race
+
+package manifest
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The most that Parse may take for any file.
+const (
+	maxTime  = 100 * time.Millisecond // on one CPU
+	maxAlloc = 64 << 20               // bytes, over the whole parse
+)
+
+const tiny = "version: 1\ndependencies: {a: {localpath: x}}\n"
+
+// TestLargest checks that a file of MaxSize can still be a manifest.
+func TestLargest(t *testing.T) {
+	for _, filler := range []string{"#\n", "# It's said so, don't.\n", "\n", "#"} {
+		data := []byte(tiny + fill(filler, MaxSize-len(tiny)))
+		if _, err := Parse("m", data); err != nil {
+			t.Errorf("filled with %q: %v", filler, err)
+		}
+		checkCost(t, filler, data)
+	}
+}
+
+// TestCost checks the time and the memory that hostile files take, whether they
+// parse or not.
+func TestCost(t *testing.T) {
+	var staircase strings.Builder
+	for i := 0; staircase.Len() < MaxSize-5000; i++ {
+		staircase.WriteString(strings.Repeat(" ", i) + "a:\n")
+	}
+	deps := "version: 1\ndependencies:\n"
+	for _, in := range []string{
+		staircase.String(),
+		fill("[", MaxSize), fill("{", MaxSize), fill("{a: ", MaxSize), fill("[]", MaxSize), fill("[a", 18_000),
+		fill("a,", MaxSize), "[" + fill("a,", 19_000) + "]", "[\"\n#\"" + fill(",a", MaxSize-10), "[\"\n# \"," + fill("a,", 19_000) + "]",
+		fill("- ", 19_000), fill("- a #\n", 59_000), fill("? ", 19_000), fill(": ", 19_000), fill("a:\n", 29_000), fill("- - - - -\n", 19_000),
+		fill("!a ", MaxSize), fill("&a ", MaxSize), fill("*a ", MaxSize), "[" + fill("*a,", 29_000) + "]", "[&a a," + fill("*a,", 29_000) + "]",
+		"[" + fill("! a,", 39_000) + "]", fill("! ", MaxSize), fill("%TAG !a! b\n", MaxSize), fill("---\n", MaxSize), fill("...\n", MaxSize),
+		fill("\n", MaxSize), fill(" ", MaxSize), fill(" \n", MaxSize), fill("\t\n", MaxSize), fill("\xff\n", MaxSize), fill("\r\n", MaxSize), fill("\xff", MaxSize),
+		fill("a", MaxSize), fill("a\n", MaxSize), fill("é", MaxSize), "a: '" + fill("''", MaxSize-10) + "'", `a: "` + fill(`\x41`, MaxSize-10) + `"`,
+		"a: |\n" + fill(" b\n", MaxSize-10), "a: >\n" + fill(" b\n\n", MaxSize-10), `a: "` + fill("\n", MaxSize-10) + `"`, "version: 1" + fill("0", MaxSize-10),
+		fill("a #\n", MaxSize), fill("# a\n\n", MaxSize-10) + "a", "[" + fill(" #\n", MaxSize-1), deps + fill("  # a\n\n", MaxSize-100), fill("'", MaxSize), fill("'\n", MaxSize), fill("\"", MaxSize),
+		"version: 1\n" + numbered(9_000, "versoin%d: 1\n"), deps + numbered(4_000, "  d%d: {a: b}\n"), deps + numbered(2_400, "  d-%d: {brnach: b, git: a}\n"),
+		"version: 1\narchitectures: [" + numbered(9_900, "linux/amd%d, ") + "]\n", deps + "  a: {localpath: x, exclude: [" + numbered(9_900, "linux/amd%d, ") + "]}\n",
+		"version: 1\narchitectures: [" + fill("linux/amd64, ", 120_000) + "]\n", deps + fill("  a: {x: y}\n", 39_000), "version: 1\ndashboards:\n" + numbered(9_900, "  d%d: 1\n"),
+		deps + "  " + fill("a", MaxSize/2) + ": {git: " + fill("b", MaxSize/2-100) + "}\n", "? " + fill("a", MaxSize/2) + "\n: b\n",
+		deps + "  a: {git: https://" + fill("a@", MaxSize/2) + "}\n", deps + "  a: {localpath: x, exclude: ['" + fill("[", 60) + fill("a*", MaxSize/2) + "']}\n",
+		// What is searched for its line.
+		fill("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: bb\n", 63_000) + "@", fill("# a\n", 60_000) + "'", "[" + fill("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,\n", 62_000), fill("a\n", 65_000) + ": x",
+	} {
+		if len(in) > MaxSize {
+			t.Errorf("%.20q: has %d bytes, want at most %d", in, len(in), MaxSize)
+		}
+		checkCost(t, in[:min(20, len(in))], []byte(in))
+	}
+}
+
+// numbered joins n lines that differ in a number.
+func numbered(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
+}
+
+// checkCost parses data, up to five times if it seems slow.
+func checkCost(t *testing.T, name string, data []byte) {
+	t.Helper()
+	best := time.Hour
+	for range 5 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		start := cpuTime(t)
+		_, err := Parse("m", data)
+		best = min(best, cpuTime(t)-start)
+		runtime.ReadMemStats(&after)
+		checkErrors(t, data, err)
+		if got := after.TotalAlloc - before.TotalAlloc; got > maxAlloc {
+			t.Errorf("%q: allocates %d bytes, want at most %d", name, got, maxAlloc)
+		}
+		if best < maxTime {
+			return
+		}
+	}
+	t.Errorf("%q: takes %v, want at most %v", name, best, maxTime)
+}
+
+// cpuTime returns what this process has used of all CPUs: other processes do
+// not make it longer, the garbage collector does.
+func cpuTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

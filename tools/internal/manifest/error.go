@@ -1,0 +1,148 @@
+package manifest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// maxErrors is how many errors of one file are shown.
+const maxErrors = 100
+
+// Error is one thing that is wrong with a manifest.
+type Error struct {
+	File string
+	// Line counts from 1; 0 means the whole file.
+	Line int
+	// Column counts characters, not bytes, from 1; 0 means the whole line.
+	Column int
+	// Msg is one line: what was found and what was expected.
+	Msg string
+}
+
+// Error returns "file:line:column: msg", without the numbers that are 0.
+func (e *Error) Error() string {
+	switch {
+	case e.Line == 0:
+		return fmt.Sprintf("%s: %s", e.File, e.Msg)
+	case e.Column == 0:
+		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg)
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Msg)
+}
+
+// parser collects a manifest and everything that is wrong with it.
+type parser struct {
+	file string
+	// endLine and endColumn are the position behind the last character; 0 before it is known.
+	endLine, endColumn int
+
+	m    Manifest
+	errs []*Error
+}
+
+// errorf records an error at n.
+func (p *parser) errorf(n *yaml.Node, format string, args ...any) {
+	p.errorAt(n.Line, n.Column, format, args...)
+}
+
+// errorAt records an error at a position. The YAML parser puts what is missing
+// at the end of a file that has no last line feed on the line after it.
+func (p *parser) errorAt(line, column int, format string, args ...any) {
+	if p.endLine > 0 && line > p.endLine {
+		line, column = p.endLine, p.endColumn
+	}
+	p.errs = append(p.errs, &Error{p.file, line, column, fmt.Sprintf(format, args...)})
+}
+
+// err joins what was recorded, sorted by position.
+func (p *parser) err() error {
+	slices.SortStableFunc(p.errs, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	var errs []error
+	for i, e := range p.errs {
+		if i == maxErrors {
+			errs = append(errs, &Error{p.file, e.Line, 0, fmt.Sprintf("further errors: %d", len(p.errs)-i)})
+			break
+		}
+		errs = append(errs, e)
+	}
+	return errors.Join(errs...)
+}
+
+// maxWord is the length in bytes of the longest word that may be a known one misspelt.
+const maxWord = 40
+
+// quote returns s as a Go string literal, cut to a length that fits on a line.
+func quote(s string) string {
+	const limit = 60
+	n := 0
+	for i := range s {
+		if n++; n > limit {
+			return strconv.Quote(s[:i]) + "…"
+		}
+	}
+	return strconv.Quote(s)
+}
+
+// guess returns the known word that s most likely is, as `; did you mean
+// "word"?`, and the word; or two empty strings.
+func (p *parser) guess(s string, known []string) (hint, word string) {
+	if len(s) > maxWord || len(p.errs) > maxErrors {
+		return "", ""
+	}
+	best := max(1, len(s)/3) + 1
+	for _, k := range known {
+		if d := distance(s, k); d < best {
+			best, word = d, k
+		}
+	}
+	if word == "" && len(s) >= 3 {
+		if i := slices.IndexFunc(known, func(k string) bool { return strings.Contains(k, s) }); i >= 0 {
+			word = known[i]
+		}
+	}
+	if word == "" {
+		return "", ""
+	}
+	return fmt.Sprintf("; did you mean %q?", word), word
+}
+
+// distance returns how many insertions, deletions, replacements and swaps of
+// neighbours make b out of a, whatever their case (optimal string alignment).
+// Neither has more than maxWord bytes.
+func distance(a, b string) int {
+	var rows [3][maxWord + 1]int
+	for j := range len(b) + 1 {
+		rows[0][j] = j
+	}
+	same := func(i, j int) bool { return lower(a[i]) == lower(b[j]) }
+	for i := 1; i <= len(a); i++ {
+		row, above, twoAbove := &rows[i%3], &rows[(i+2)%3], &rows[(i+1)%3]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := 1
+			if same(i-1, j-1) {
+				change = 0
+			}
+			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+change)
+			if i > 1 && j > 1 && same(i-1, j-2) && same(i-2, j-1) {
+				row[j] = min(row[j], twoAbove[j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)%3][len(b)]
+}
+
+func lower(b byte) byte {
+	if 'A' <= b && b <= 'Z' {
+		b += 'a' - 'A'
+	}
+	return b
+}

@@ -1,0 +1,90 @@
+package manifest
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Format renders m as canonical YAML, which Parse reads back as an equal
+// Manifest, but for Notes: equal manifests give equal bytes. Defaults are
+// written out; what is unset, and directory, is left out. The manifest must be
+// as Parse returns it.
+func Format(m *Manifest) []byte {
+	w := new(writer)
+	w.text("", "version", m.Version)
+	w.text("", "product", m.Product)
+	w.text("", "docker", m.Docker)
+	w.text("", "dockerOutput", m.DockerOutput)
+	w.list("", "architectures", m.Architectures)
+	w.list("", "platforms", m.Platforms)
+	w.list("", "outputs", m.Outputs)
+	w.text("", "proxyOverride", m.ProxyOverride)
+	w.truth("", "skipGenerateBillOfMaterials", m.SkipGenerateBillOfMaterials)
+	if len(m.Dashboards) > 0 {
+		fmt.Fprintf(w, "dashboards:\n")
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Dashboards)) {
+		fmt.Fprintf(w, "  %s: %d\n", scalar(name), m.Dashboards[name])
+	}
+	fmt.Fprintf(w, "dependencies:\n")
+	for _, d := range m.Dependencies {
+		const indent = "    "
+		fmt.Fprintf(w, "  %s:\n", scalar(d.Name))
+		w.truth(indent, "primary", d.Primary)
+		w.text(indent, "git", d.Git)
+		w.text(indent, "localpath", d.LocalPath)
+		w.text(indent, "module", d.Module)
+		w.text(indent, "branch", d.Branch)
+		w.text(indent, "tag", d.Tag)
+		w.text(indent, "sha", d.SHA)
+		w.text(indent, "version", d.Version)
+		w.text(indent, "auto", string(d.Auto))
+		w.truth(indent, "goversionenabled", d.GoVersionEnabled)
+		w.list(indent, "exclude", d.Exclude)
+	}
+	return w.Bytes()
+}
+
+// writer writes keys that are set.
+type writer struct{ bytes.Buffer }
+
+func (w *writer) text(indent, key, value string) {
+	if value != "" {
+		fmt.Fprintf(w, "%s%s: %s\n", indent, key, scalar(value))
+	}
+}
+
+func (w *writer) truth(indent, key string, value bool) {
+	if value {
+		fmt.Fprintf(w, "%s%s: true\n", indent, key)
+	}
+}
+
+func (w *writer) list(indent, key string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "%s%s:\n", indent, key)
+	for _, v := range values {
+		fmt.Fprintf(w, "%s  - %s\n", indent, scalar(v))
+	}
+}
+
+var (
+	// unquoted is a text that every YAML reader takes for text.
+	unquoted = regexp.MustCompile(`^(?:[A-Za-z/]|\.\.?/)[A-Za-z0-9._/@:+-]*[A-Za-z0-9._/@+-]$`)
+	reserved = []string{"true", "false", "yes", "no", "on", "off", "null"}
+)
+
+// scalar returns s as a YAML scalar. All escapes of Go's literals are YAML's too.
+func scalar(s string) string {
+	if unquoted.MatchString(s) && !slices.Contains(reserved, strings.ToLower(s)) {
+		return s
+	}
+	return strconv.Quote(s)
+}

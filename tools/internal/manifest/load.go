@@ -1,0 +1,252 @@
+package manifest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Bounds on what reaches the YAML parser, which takes memory and time per
+// node. A real manifest has some hundred entries, four levels deep.
+const (
+	maxEntries = 10_000
+	maxDepth   = 64
+	// Finding the line of a syntax error parses the file about twelve times:
+	// only one of this size in bytes, with so many entries.
+	maxSearchSize    = 64 << 10
+	maxSearchEntries = 2_000
+)
+
+// load returns the root of data's one document, or nil after recording why
+// there is none: data is not text, too large, no YAML, or uses what is refused.
+func (p *parser) load(data []byte) *yaml.Node {
+	if len(data) > MaxSize {
+		p.errorAt(0, 0, "file has %d bytes, want at most %d", len(data), MaxSize)
+		return nil
+	}
+	p.characters(data)
+	if len(p.errs) > 0 {
+		return nil
+	}
+	entries := p.bound(data)
+	if len(p.errs) > 0 {
+		return nil
+	}
+	root, second, err := decode(data)
+	switch {
+	case errors.Is(err, io.EOF), err == nil && root.Tag == "!!null" && root.Value == "":
+		p.errorAt(0, 0, "file is empty, want a mapping with version and dependencies")
+	case err != nil:
+		p.syntax(data, entries, err)
+	case second != nil:
+		p.errorf(second, "a second document starts here, want one")
+	default:
+		p.plain(data, root)
+	}
+	if len(p.errs) > 0 {
+		return nil
+	}
+	return root
+}
+
+// characters records for each line the first character that has no place in a
+// manifest: a tab, a control or direction character, a byte order mark, a line
+// break other than LF and CR LF, and what is not UTF-8.
+func (p *parser) characters(data []byte) {
+	line, column, bad := 1, 0, false
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		at := i
+		i += size
+		column++
+		switch {
+		case r == '\n':
+			line, column, bad = line+1, 0, false
+		case bad || r >= ' ' && r <= '~' || r == '\r' && i < len(data) && data[i] == '\n':
+		case r == utf8.RuneError && size == 1:
+			p.errorAt(line, column, "byte 0x%02x is not UTF-8", data[at])
+			bad = true
+		case r == '\t':
+			p.errorAt(line, column, "tab, want spaces")
+			bad = true
+		case r == '\ufeff':
+			p.errorAt(line, column, "byte order mark, want plain UTF-8")
+			bad = true
+		case unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control):
+			p.errorAt(line, column, "control character %U, want text", r)
+			bad = true
+		}
+		if len(p.errs) > maxErrors {
+			return
+		}
+	}
+	p.endLine, p.endColumn = line, column+1
+}
+
+// bound counts the characters that can make a YAML parser allocate a node, and
+// records an error if there are too many or too many brackets are open. It
+// counts those in text as well. It leaves out comment lines: what looks like
+// one can be the end of a quoted text only if there is a quote before and in it.
+func (p *parser) bound(data []byte) (entries int) {
+	depth, quoted := 0, false
+	for number := 1; len(data) > 0; number++ {
+		var line []byte
+		line, data, _ = bytes.Cut(data, []byte("\n"))
+		line = bytes.TrimSuffix(line, []byte("\r"))
+		if len(line) > 0 && line[0] == '%' {
+			p.errorAt(number, 1, "YAML directive, want none")
+			return entries
+		}
+		if comment(line) && !(quoted && bytes.ContainsAny(line, `"'`)) {
+			continue
+		}
+		for i, b := range line {
+			switch b {
+			case '"', '\'':
+				quoted = true
+			case '[', '{':
+				entries++
+				depth++
+			case ']', '}':
+				depth = max(0, depth-1)
+			case ',', ':':
+				entries++
+			case '-', '?':
+				if i+1 == len(line) || line[i+1] == ' ' {
+					entries++
+				}
+			}
+			if depth > maxDepth {
+				p.errorAt(number, column(line, i), "brackets %d deep, want at most %d", depth, maxDepth)
+				return entries
+			}
+			if entries > maxEntries {
+				p.errorAt(number, column(line, i), "more than %d entries, want a smaller file", maxEntries)
+				return entries
+			}
+		}
+	}
+	return entries
+}
+
+// comment reports whether a line's first character is "#".
+func comment(line []byte) bool {
+	for _, b := range line {
+		if b != ' ' {
+			return b == '#'
+		}
+	}
+	return false
+}
+
+// column returns the column of the byte line[i].
+func column(line []byte, i int) int { return utf8.RuneCount(line[:i]) + 1 }
+
+// decode returns the root of the first document, and that of the second if
+// there is one. It returns io.EOF if there is no document. The YAML parser
+// panics in states that it takes for impossible; inputs that reach one have
+// been found in the past (https://github.com/go-yaml/yaml/issues/666).
+func decode(data []byte) (root, second *yaml.Node, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	var first, more yaml.Node
+	if err := d.Decode(&first); err != nil {
+		return nil, nil, err
+	}
+	switch err := d.Decode(&more); {
+	case errors.Is(err, io.EOF):
+		return first.Content[0], nil, nil
+	case err != nil:
+		return nil, nil, err
+	}
+	return first.Content[0], &more, nil
+}
+
+var (
+	position     = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+	unknownAlias = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+)
+
+// syntax records what the YAML parser says. Its line is where the surrounding
+// mapping starts, or one less, or missing; so look for the line whose absence
+// makes another error of it, or none.
+func (p *parser) syntax(data []byte, entries int, err error) {
+	reason := func(err error) string { return position.ReplaceAllString(err.Error(), "") }
+	msg := reason(err)
+	line := 1
+	if m := position.FindStringSubmatch(err.Error()); m != nil && m[1] != "" {
+		line, _ = strconv.Atoi(m[1])
+	}
+	if len(data) <= maxSearchSize && entries <= maxSearchEntries {
+		lines := bytes.SplitAfter(data, []byte("\n"))
+		line = 1 + sort.Search(len(lines)-1, func(i int) bool {
+			_, _, err := decode(bytes.Join(lines[:i+1], nil))
+			return err != nil && reason(err) == msg
+		})
+	}
+	if m := unknownAlias.FindStringSubmatch(msg); m != nil {
+		p.errorAt(line, 0, "alias %s, want the value itself", quote("*"+m[1]))
+		return
+	}
+	p.errorAt(line, 0, "invalid YAML: %s", strings.ToValidUTF8(msg, "?"))
+}
+
+// plain records every anchor, alias, tag and merge key at root and below.
+func (p *parser) plain(data []byte, root *yaml.Node) {
+	c := &cursor{rest: data, line: 1, column: 1}
+	var walk func(n *yaml.Node)
+	walk = func(n *yaml.Node) {
+		switch tag := c.at(n.Line, n.Column) == '!'; {
+		case n.Kind == yaml.AliasNode:
+			p.errorf(n, "alias %s, want the value itself", quote("*"+n.Value))
+		case n.Anchor != "":
+			p.errorf(n, "anchor %s, want none", quote("&"+n.Anchor))
+		case n.Style&yaml.TaggedStyle != 0:
+			p.errorf(n, "tag %s, want none", quote(n.Tag))
+		case tag: // the parser drops a lone "!"
+			p.errorf(n, `tag "!", want none`)
+		}
+		for i, child := range n.Content {
+			if n.Kind == yaml.MappingNode && i%2 == 0 && child.Tag == "!!merge" {
+				p.errorf(child, `merge key "<<", want the keys themselves`)
+			}
+			walk(child)
+		}
+	}
+	walk(root)
+}
+
+// cursor reads characters by position, forwards only: a whole file in one pass.
+type cursor struct {
+	rest         []byte
+	line, column int
+}
+
+// at returns the character at a position, or 0 if there is none.
+func (c *cursor) at(line, column int) rune {
+	for len(c.rest) > 0 {
+		r, size := utf8.DecodeRune(c.rest)
+		if c.line > line || c.line == line && c.column >= column {
+			return r
+		}
+		c.rest = c.rest[size:]
+		c.column++
+		if r == '\n' {
+			c.line, c.column = c.line+1, 1
+		}
+	}
+	return 0
+}

@@ -1,0 +1,244 @@
+package manifest
+
+import (
+	"errors"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/mod/module"
+)
+
+// rule is what a text must be.
+type rule struct {
+	want string
+	// check returns what is wrong with a text, or "".
+	check func(s string) string
+}
+
+var (
+	anyRule     = rule{"text", func(string) string { return "" }}
+	versionRule = rule{`a tag name as 1.31.0: letters, digits, ".", "_", "-"`, checkVersion}
+	hubRule     = rule{"a registry prefix as docker.io/istio", checkHub}
+	nameRule    = rule{`a file name of letters, digits, ".", "_", "-"`, fileName}
+	proxyRule   = rule{"an http, https or file URL", checkProxy}
+
+	gitRule           = rule{"an http, https, ssh or file URL, user@host:path or a path", checkGit}
+	refRule           = rule{"a name that git allows", checkRef}
+	shaRule           = rule{"7 to 40, or 64, hexadecimal digits", checkSHA}
+	pathRule          = rule{"the path of a folder", plainText}
+	moduleRule        = rule{"a Go module path as github.com/owner/name", checkModule}
+	moduleVersionRule = rule{"a canonical module version as v1.2.3", checkModuleVersion}
+	excludeRule       = rule{"a pattern of relative paths as docs/*.md", checkExclude}
+)
+
+// plainText returns what keeps s from being one printable line, or "".
+func plainText(s string) string {
+	if s == "" {
+		return "empty"
+	}
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			return "has " + quote(string(r))
+		}
+	}
+	switch {
+	case s[0] == ' ':
+		return "a space at the start"
+	case s[len(s)-1] == ' ':
+		return "a space at the end"
+	case s[0] == '-':
+		return `"-" at the start`
+	}
+	return ""
+}
+
+// fileName returns what keeps s from being a portable file name, or "".
+func fileName(s string) string {
+	if bad := plainText(s); bad != "" {
+		return bad
+	}
+	for _, r := range s {
+		if r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-", r) {
+			return "has " + quote(string(r))
+		}
+	}
+	switch {
+	case s[0] == '.' || s[0] == '_':
+		return quote(s[:1]) + " at the start"
+	case strings.HasSuffix(s, "."):
+		return `"." at the end`
+	case len(s) > 128:
+		return "more than 128 characters"
+	}
+	var invalid *module.InvalidPathError
+	if errors.As(module.CheckFilePath(s), &invalid) {
+		return invalid.Err.Error() // a name that Windows reserves
+	}
+	return ""
+}
+
+// checkVersion wants a file name that is a git tag (git-check-ref-format) and
+// a registry tag (OCI distribution specification) too.
+func checkVersion(s string) string {
+	if bad := fileName(s); bad != "" {
+		return bad
+	}
+	return checkRef(s)
+}
+
+// checkRef follows git-check-ref-format(1).
+func checkRef(s string) string {
+	if bad := plainText(s); bad != "" {
+		return bad
+	}
+	if i := strings.IndexAny(s, ` ~^:?*[\`); i >= 0 {
+		return "has " + quote(s[i:i+1])
+	}
+	for _, bad := range []string{"..", "@{", "//"} {
+		if strings.Contains(s, bad) {
+			return "has " + quote(bad)
+		}
+	}
+	for part := range strings.SplitSeq(s, "/") {
+		switch {
+		case part == "":
+			return `"/" at the start or end`
+		case part[0] == '.':
+			return `"." at the start of a part`
+		case strings.HasSuffix(part, ".lock"):
+			return `".lock" at the end of a part`
+		}
+	}
+	switch {
+	case s == "@":
+		return "reserved"
+	case strings.HasSuffix(s, "."):
+		return `"." at the end`
+	case len(s) > 200:
+		return "more than 200 characters"
+	}
+	return ""
+}
+
+var hub = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+
+func checkHub(s string) string {
+	switch bad := plainText(s); {
+	case bad != "":
+		return bad
+	case strings.Contains(s, "://"):
+		return "a URL"
+	case len(s) > 200:
+		return "more than 200 characters"
+	case !hub.MatchString(s):
+		return "no host and lower-case path"
+	}
+	return ""
+}
+
+func checkProxy(s string) string {
+	if bad := plainText(s); bad != "" {
+		return bad
+	}
+	return checkURL(s, "http", "https", "file")
+}
+
+var hostPath = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[^-].*$`)
+
+func checkGit(s string) string {
+	bad := plainText(s)
+	head, _, _ := strings.Cut(s, "/")
+	switch {
+	case bad != "":
+		return bad
+	case strings.Contains(s, "://"):
+		return checkURL(s, "http", "https", "ssh", "file")
+	case strings.Contains(head, ":") && !hostPath.MatchString(s):
+		return `":" before a "/"`
+	}
+	return ""
+}
+
+var host = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$|^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$`)
+
+// checkURL also refuses a secret: a manifest is published with its release.
+func checkURL(s string, schemes ...string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return "no valid URL" // the error would show a part of it, which may be the secret
+	}
+	_, password := u.User.Password()
+	switch {
+	case !slices.Contains(schemes, u.Scheme):
+		return "scheme " + quote(u.Scheme)
+	case password || u.User != nil && u.Scheme != "ssh":
+		return "a user in the URL"
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return `"?" or "#" in the URL`
+	case strings.Contains(s, " "):
+		return `has " "`
+	case u.Scheme == "file" && (u.Host != "" && u.Host != "localhost" || u.Path == ""):
+		return "no absolute path"
+	case u.Scheme != "file" && !host.MatchString(u.Hostname()):
+		return "no host"
+	}
+	return ""
+}
+
+var hexadecimal = regexp.MustCompile(`^([0-9A-Fa-f]{7,40}|[0-9A-Fa-f]{64})$`)
+
+func checkSHA(s string) string {
+	switch bad := plainText(s); {
+	case bad != "":
+		return bad
+	case strings.Trim(s, "0123456789abcdefABCDEF") != "":
+		return "not hexadecimal"
+	case !hexadecimal.MatchString(s):
+		return "wrong length"
+	}
+	return ""
+}
+
+func checkModule(s string) string {
+	if bad := plainText(s); bad != "" {
+		return bad
+	}
+	if err := module.CheckPath(s); err != nil {
+		var invalid *module.InvalidPathError
+		if errors.As(err, &invalid) {
+			err = invalid.Err
+		}
+		return err.Error()
+	}
+	return ""
+}
+
+func checkModuleVersion(s string) string {
+	switch bad := plainText(s); {
+	case bad != "":
+		return bad
+	case module.CanonicalVersion(s) != s:
+		return "not canonical"
+	}
+	return ""
+}
+
+func checkExclude(s string) string {
+	bad := plainText(s)
+	_, err := path.Match(s, "")
+	switch {
+	case bad != "":
+		return bad
+	case err != nil:
+		return "no valid pattern"
+	case path.IsAbs(s):
+		return "an absolute path"
+	case slices.Contains(strings.Split(s, "/"), ".."):
+		return `has ".."`
+	}
+	return ""
+}
