@@ -3,8 +3,12 @@
 load(":environment.bzl", "GO_ENVIRON")
 load(":host_tools.bzl", "fetch_command")
 
+# What rules_go compiles besides, for coverage, and what every program links.
+_ALWAYS = ["cmd/internal/bio", "cmd/internal/cov", "runtime"]
+
 def _go_std_impl(rctx):
-    result = rctx.execute(fetch_command(rctx) + ["std", "--imports", rctx.path(rctx.attr.imports)])
+    rctx.file("imports.txt", "\n".join(_ALWAYS) + "\n" + rctx.read(rctx.attr.imports), executable = False)
+    result = rctx.execute(fetch_command(rctx) + ["std", "--imports", "imports.txt"])
     if result.return_code:
         fail("listing the standard library:\n" + result.stderr)
     rctx.file("std.bzl", "\"\"\"Packages of the standard library.\"\"\"\n\nSTD = {\n%s}\n" % "".join([

@@ -38,17 +38,20 @@ def _line_impl(rctx):
     rctx.file("line.bzl", """\"\"\"What {line} releases. Generated from its lock.\"\"\"
 
 ARCHITECTURES = {architectures}
+
+# The commit time of the primary source: RFC 3339, and seconds since 1970.
+CREATED = {created}
+SOURCE_DATE_EPOCH = {epoch}
+
 DOCKER = {docker}
 LINE = {line_string}
 OUTPUTS = {outputs}
 PLATFORMS = {platforms}
-
-# Seconds since 1970: the commit time of the primary source.
-SOURCE_DATE_EPOCH = {epoch}
 VERSION = {version}
 VERSIONS = {versions}
 """.format(
         architectures = repr(lock["architectures"]),
+        created = repr(lock["time"]),
         docker = repr(lock["docker"]),
         epoch = _seconds(lock["time"]),
         line = rctx.attr.line,

@@ -1,0 +1,126 @@
+"""Container images."""
+
+load(":artifact_info.bzl", "ArtifactInfo")
+load(":binary_info.bzl", "BinaryInfo")
+load(":image_info.bzl", "ImageInfo")
+load(":platforms.bzl", "ARCHITECTURES", "check_platforms")
+load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
+
+def _release_image_impl(ctx):
+    check_platforms(ctx.label, ctx.attr.architectures, ARCHITECTURES)
+    name = ctx.attr.image or ctx.label.name
+    layers = []
+    if ctx.attr.files:
+        layers.append(_files_layer(ctx))
+    inputs = []
+    platforms = []
+    for architecture in ctx.attr.architectures:
+        own = layers + [_binaries_layer(ctx, architecture)]
+        for layer in own:
+            inputs += [layer.tar, layer.descriptor]
+        os, _, rest = architecture.partition("/")
+        arch, _, variant = rest.partition("/")
+        platforms.append(struct(
+            os = os,
+            architecture = arch,
+            variant = variant,
+            layers = [struct(tar = layer.tar.path, descriptor = layer.descriptor.path) for layer in own],
+            config = struct(
+                entrypoint = ctx.attr.entrypoint,
+                cmd = ctx.attr.cmd,
+                env = ctx.attr.env,
+                labels = ctx.attr.labels,
+                user = ctx.attr.user,
+                workdir = ctx.attr.workdir,
+            ),
+        ))
+
+    spec = ctx.actions.declare_file(ctx.label.name + ".spec.json")
+    ctx.actions.write(spec, json.encode(struct(
+        annotations = ctx.attr.labels,
+        created = ctx.attr.created,
+        platforms = platforms,
+        ref = ctx.attr.version,
+    )))
+    layout = ctx.actions.declare_directory(ctx.label.name + "/" + name)
+    args = ctx.actions.args()
+    args.add("index")
+    args.add("--spec", spec)
+    args.add("--out", layout.path)
+    ctx.actions.run(
+        executable = release_toolchain(ctx).image,
+        arguments = [args],
+        inputs = inputs + [spec],
+        outputs = [layout],
+        mnemonic = "ReleaseImage",
+        progress_message = "Assembling image %{label}",
+        toolchain = TOOLCHAIN_TYPE,
+    )
+    return [
+        DefaultInfo(files = depset([layout])),
+        ArtifactInfo(files = {"images/" + name: layout}),
+        ImageInfo(layout = layout, name = name),
+    ]
+
+def _files_layer(ctx):
+    entries = []
+    for target, path in ctx.attr.files.items():
+        for file in target[DefaultInfo].files.to_list():
+            entries.append(struct(path = path.lstrip("/") + (file.basename if path.endswith("/") else ""), source = file.path))
+    return _layer(ctx, "files", entries, ctx.files.files)
+
+def _binaries_layer(ctx, architecture):
+    entries = []
+    inputs = []
+    for target, path in ctx.attr.binaries.items():
+        binary = target[BinaryInfo]
+        file = binary.files.get(ARCHITECTURES[architecture])
+        if not file:
+            fail("{}: {} is not built for {}".format(ctx.label, target.label, ARCHITECTURES[architecture]))
+        entries.append(struct(path = path.lstrip("/") + (binary.name if path.endswith("/") else ""), source = file.path, mode = "0755"))
+        inputs.append(file)
+    return _layer(ctx, architecture.replace("/", "-"), entries, inputs)
+
+def _layer(ctx, name, entries, inputs):
+    listing = ctx.actions.declare_file("{}.{}.entries.json".format(ctx.label.name, name))
+    ctx.actions.write(listing, json.encode(entries))
+    tar = ctx.actions.declare_file("{}.{}.tar.gz".format(ctx.label.name, name))
+    descriptor = ctx.actions.declare_file("{}.{}.json".format(ctx.label.name, name))
+    args = ctx.actions.args()
+    args.add("layer")
+    args.add("--entries", listing)
+    args.add("--mtime", str(ctx.attr.source_date_epoch))
+    args.add("--out", tar)
+    args.add("--descriptor", descriptor)
+    ctx.actions.run(
+        executable = release_toolchain(ctx).image,
+        arguments = [args],
+        inputs = inputs + [listing],
+        outputs = [tar, descriptor],
+        mnemonic = "ReleaseLayer",
+        progress_message = "Packing layer %{output}",
+        toolchain = TOOLCHAIN_TYPE,
+    )
+    return struct(tar = tar, descriptor = descriptor)
+
+release_image = rule(
+    implementation = _release_image_impl,
+    doc = "Builds an image for several architectures, from scratch, as an OCI image layout at images/<image>.",
+    attrs = {
+        "architectures": attr.string_list(doc = "As linux/arm64: ARCHITECTURES of the line.", mandatory = True),
+        "binaries": attr.label_keyed_string_dict(doc = "release_binary targets → path in the image. A path that ends in / is a folder.", mandatory = True, providers = [BinaryInfo]),
+        "cmd": attr.string_list(doc = "Arguments by default."),
+        "created": attr.string(doc = "CREATED of the line: RFC 3339.", mandatory = True),
+        "entrypoint": attr.string_list(doc = "What runs."),
+        "env": attr.string_list(doc = "As NAME=value."),
+        "files": attr.label_keyed_string_dict(allow_files = True, doc = "Files for every architecture, in a layer that all share → path in the image."),
+        "image": attr.string(doc = "The image's name; the target's name if not given."),
+        "labels": attr.string_dict(doc = "Labels and annotations, as org.opencontainers.image.source."),
+        "source_date_epoch": attr.int(doc = "The time of every file: SOURCE_DATE_EPOCH of the line, in seconds since 1970.", mandatory = True),
+        "user": attr.string(doc = "uid:gid, or the name of a user.", default = "65532:65532"),
+        "version": attr.string(doc = "VERSION of the line: the image's name in its layout.", mandatory = True),
+        "workdir": attr.string(doc = "The working directory.", default = "/"),
+    },
+    provides = [ArtifactInfo, ImageInfo],
+    toolchains = [TOOLCHAIN_TYPE],
+)

@@ -1,0 +1,28 @@
+"""The programs by which the rules do their work."""
+
+TOOLCHAIN_TYPE = "//release/rules:toolchain_type"
+
+def _release_tools_impl(ctx):
+    return [platform_common.ToolchainInfo(
+        assemble = ctx.attr.assemble[DefaultInfo].files_to_run,
+        image = ctx.attr.image[DefaultInfo].files_to_run,
+        pack = ctx.attr.pack[DefaultInfo].files_to_run,
+    )]
+
+def _tool(doc):
+    return attr.label(cfg = "exec", doc = doc, executable = True, mandatory = True)
+
+release_tools = rule(
+    implementation = _release_tools_impl,
+    doc = "The toolchain of all rules here.",
+    attrs = {
+        "assemble": _tool("//tools/assemble"),
+        "image": _tool("//tools/image"),
+        "pack": _tool("//tools/pack"),
+    },
+    provides = [platform_common.ToolchainInfo],
+)
+
+def release_toolchain(ctx):
+    """Returns the ToolchainInfo of release_tools that the rule of ctx asked for."""
+    return ctx.toolchains[TOOLCHAIN_TYPE]

@@ -1,0 +1,31 @@
+"""How release binaries are built, whatever the command line says."""
+
+load(":platforms.bzl", "check_platforms", PLATFORM_NAMES = "PLATFORMS")
+
+# What must not reach a release from the command line, and its value there.
+_SETTINGS = {
+    "//command_line_option:compilation_mode": "fastbuild",
+    "//command_line_option:stamp": False,
+    "//command_line_option:strip": "always",
+    "@io_bazel_rules_go//go/config:debug": False,
+    "@io_bazel_rules_go//go/config:gc_goopts": [],
+    "@io_bazel_rules_go//go/config:gc_linkopts": [],
+    "@io_bazel_rules_go//go/config:linkmode": "auto",
+    "@io_bazel_rules_go//go/config:msan": False,
+    "@io_bazel_rules_go//go/config:pure": True,
+    "@io_bazel_rules_go//go/config:race": False,
+    "@io_bazel_rules_go//go/config:static": False,
+    "@io_bazel_rules_go//go/config:tags": [],}
+
+def _platforms_impl(_settings, attr):
+    check_platforms(attr.name, attr.platforms, PLATFORM_NAMES)
+    return {
+        name: _SETTINGS | {"//command_line_option:platforms": "//release/platforms:" + name}
+        for name in attr.platforms
+    }
+
+platforms_transition = transition(
+    implementation = _platforms_impl,
+    inputs = [],
+    outputs = _SETTINGS.keys() + ["//command_line_option:platforms"],
+)

@@ -1,0 +1,205 @@
+"""Analysis tests of the public rules: what they declare, and how they refuse."""
+
+load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
+load(
+    "//release/rules:defs.bzl",
+    "ArtifactInfo",
+    "BinaryInfo",
+    "ImageInfo",
+    "ReleaseInfo",
+    "release",
+    "release_archive",
+    "release_completions",
+    "release_image",
+    "release_tree",
+)
+
+_VERSION = "1.2.3"
+_EPOCH = 1700000000
+
+def _fake_binary_impl(ctx):
+    files = {}
+    for platform in ctx.attr.platforms:
+        files[platform] = ctx.actions.declare_file("{}-{}".format(ctx.label.name, platform))
+        ctx.actions.write(files[platform], platform)
+    return [BinaryInfo(files = files, name = ctx.attr.program)]
+
+_fake_binary = rule(
+    implementation = _fake_binary_impl,
+    doc = "Stands for a release_binary, without a compiler.",
+    attrs = {
+        "platforms": attr.string_list(doc = "The platforms."),
+        "program": attr.string(doc = "The program's name."),
+    },
+)
+
+# Archives.
+
+def _archive_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    asserts.equals(env, [
+        "tool-1.2.3-linux-amd64.tar.gz",
+        "tool-1.2.3-linux-amd64.tar.gz.sha256",
+        "tool-1.2.3-win-amd64.zip",
+        "tool-1.2.3-win-amd64.zip.sha256",
+    ], sorted(target[ArtifactInfo].files.keys()))
+    packs = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseArchive"]
+    asserts.equals(env, 2, len(packs))
+    for action in packs:
+        asserts.true(env, "--mtime" in action.argv and str(_EPOCH) in action.argv, "the time is that of the line")
+        asserts.true(env, "tool-1.2.3/" in action.argv, "everything stands in one folder")
+    listing = [a.content for a in analysistest.target_actions(env) if a.mnemonic == "FileWrite" and "win-amd64" in a.outputs.to_list()[0].path]
+    asserts.equals(env, ["bin/tool.exe"], [e["path"] for e in json.decode(listing[0])])
+    return analysistest.end(env)
+
+_archive_test = analysistest.make(_archive_test_impl)
+
+# Images.
+
+def _image_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    asserts.equals(env, ["images/tool"], target[ArtifactInfo].files.keys())
+    asserts.equals(env, "tool", target[ImageInfo].name)
+    asserts.true(env, target[ImageInfo].layout.is_directory, "the layout is a directory")
+    layers = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseLayer"]
+    asserts.equals(env, 3, len(layers), "one layer for all architectures, and one each")
+    return analysistest.end(env)
+
+_image_test = analysistest.make(_image_test_impl)
+
+# The tree and its folder.
+
+def _tree_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    files = target[ReleaseInfo].files
+    asserts.equals(env, _VERSION, target[ReleaseInfo].version)
+    asserts.true(env, "SHA256SUMS" in files and "images/tool" in files and "notes.txt" in files, "checksums, artifacts and files are in: " + str(files.keys()))
+    sums = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseChecksums"]
+    asserts.equals(env, 1, len(sums))
+    return analysistest.end(env)
+
+_tree_test = analysistest.make(_tree_test_impl)
+
+def _folder_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    short = [f.short_path for f in target[DefaultInfo].files.to_list()]
+    asserts.true(env, "release/rules/tests/out/SHA256SUMS" in short, "files stand in the folder: " + str(short))
+    for action in analysistest.target_actions(env):
+        asserts.equals(env, "Symlink", action.mnemonic, "nothing is copied")
+    return analysistest.end(env)
+
+_folder_test = analysistest.make(_folder_test_impl)
+
+# Refusals.
+
+def _failure_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    asserts.expect_failure(env, ctx.attr.message)
+    return analysistest.end(env)
+
+_failure_test = analysistest.make(
+    _failure_test_impl,
+    attrs = {"message": attr.string()},
+    expect_failure = True,
+)
+
+def _refusals():
+    """Declares targets that have to be refused; returns name → message."""
+    release_archive(
+        name = "archive_without_platform",
+        binaries = [":tool", ":linux_tool"],
+        source_date_epoch = _EPOCH,
+        tags = ["manual"],
+        version = _VERSION,
+    )
+    release_tree(
+        name = "tree_with_duplicate",
+        artifacts = [":archive"],
+        files = {"rules_test.bzl": "tool-1.2.3-win-amd64.zip"},
+        tags = ["manual"],
+        version = _VERSION,
+    )
+    release_image(
+        name = "image_of_unknown_architecture",
+        architectures = ["linux/vax"],
+        binaries = {":tool": "/tool"},
+        created = "2023-11-14T22:13:20Z",
+        source_date_epoch = _EPOCH,
+        tags = ["manual"],
+        version = _VERSION,
+    )
+    release_completions(
+        name = "completions_of_unknown_shell",
+        binary = ":everywhere",
+        shells = ["csh"],
+        tags = ["manual"],
+    )
+    return {
+        "archive_without_platform": "//release/rules/tests:linux_tool is not built for win-amd64",
+        "completions_of_unknown_shell": "got shell \"csh\", want one of bash, fish, powershell, zsh",
+        "image_of_unknown_architecture": "got platform \"linux/vax\", want one of linux/amd64, linux/arm/v7, linux/arm64",
+        "tree_with_duplicate": "two artifacts for tool-1.2.3-win-amd64.zip",
+    }
+
+def _subjects():
+    """Declares the targets that are looked at."""
+    _fake_binary(name = "tool", platforms = ["linux-amd64", "win-amd64"], program = "tool", tags = ["manual"])
+    _fake_binary(name = "linux_tool", platforms = ["linux-amd64"], program = "tool", tags = ["manual"])
+    _fake_binary(
+        name = "everywhere",
+        platforms = ["linux-amd64", "linux-arm64", "osx-amd64", "osx-arm64", "win-amd64"],
+        program = "tool",
+        tags = ["manual"],
+    )
+    release_archive(
+        name = "archive",
+        archive = "tool",
+        binaries = [":tool"],
+        source_date_epoch = _EPOCH,
+        tags = ["manual"],
+        version = _VERSION,
+    )
+    release_image(
+        name = "image",
+        architectures = ["linux/amd64", "linux/arm64"],
+        binaries = {":everywhere": "/bin/"},
+        created = "2023-11-14T22:13:20Z",
+        files = {"rules_test.bzl": "/etc/"},
+        image = "tool",
+        source_date_epoch = _EPOCH,
+        tags = ["manual"],
+        version = _VERSION,
+    )
+    release_tree(
+        name = "tree",
+        artifacts = [":archive", ":image"],
+        files = {"rules_test.bzl": "notes.txt"},
+        tags = ["manual"],
+        version = _VERSION,
+    )
+    release(
+        name = "folder",
+        folder = "out",
+        tags = ["manual"],
+        tree = ":tree",
+    )
+
+def rules_test_suite(name):
+    """Declares all tests of the rules.
+
+    Args:
+        name: the name of the test suite.
+    """
+    _subjects()
+    tests = []
+    for subject, test in {"archive": _archive_test, "folder": _folder_test, "image": _image_test, "tree": _tree_test}.items():
+        test(name = subject + "_test", target_under_test = ":" + subject)
+        tests.append(":" + subject + "_test")
+    for subject, message in _refusals().items():
+        _failure_test(name = subject + "_test", message = message, target_under_test = ":" + subject)
+        tests.append(":" + subject + "_test")
+    native.test_suite(name = name, tests = tests)

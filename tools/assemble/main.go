@@ -1,0 +1,85 @@
+// Assemble makes the files of a release that are about the others. Bazel
+// actions run it.
+//
+//	assemble manifest --manifest FILE --lock FILE --out FILE
+//	    writes the manifest with every dependency resolved, as the lock has it;
+//	    a lock that was made from another manifest is an error
+//	assemble capture --out FILE -- COMMAND ARGS…
+//	    writes what a built program prints, as its shell completions
+//	assemble checksums --entries FILE --out FILE
+//	    writes SHA256SUMS over the files of a release, as sha256sum(1) checks them
+//
+// The entries are JSON: [{"path": "images/crane", "source": "bazel-out/…"}], where
+// a source may be a folder.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+)
+
+func main() { cli.Main(run) }
+
+// options are the flags of the verbs.
+type options struct {
+	manifest, lock, entries, out string
+	command                      []string
+}
+
+func run(ctx context.Context, args []string, _, stderr io.Writer) int {
+	verbs := map[string]func(context.Context, *options) error{
+		"manifest": writeManifest, "capture": capture, "checksums": writeChecksums,
+	}
+	if len(args) == 0 || verbs[args[0]] == nil {
+		return cli.UsageError(stderr, "assemble", "got %q, want manifest, capture or checksums", args)
+	}
+	var o options
+	fs := flag.NewFlagSet("assemble "+args[0], flag.ContinueOnError)
+	fs.StringVar(&o.manifest, "manifest", "", "the manifest `file`")
+	fs.StringVar(&o.lock, "lock", "", "the lock `file`")
+	fs.StringVar(&o.entries, "entries", "", "the `file` that lists the release's files")
+	fs.StringVar(&o.out, "out", "", "the `file` to write")
+	if status, ok := cli.ParseFlags(fs, args[1:], stderr); !ok {
+		return status
+	}
+	o.command = fs.Args()
+	if o.out == "" {
+		return cli.UsageError(stderr, "assemble", "--out is missing")
+	}
+	if err := verbs[args[0]](ctx, &o); err != nil {
+		return cli.Fail(stderr, "assemble", err)
+	}
+	return cli.OK
+}
+
+// capture runs a program in an environment that says nothing of the machine.
+func capture(ctx context.Context, o *options) error {
+	if len(o.command) == 0 {
+		return errors.New("capturing: no command given")
+	}
+	home, err := os.MkdirTemp("", "home-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(home)
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, o.command[0], o.command[1:]...)
+	cmd.Env = []string{"HOME=" + home, "LANG=C", "TZ=UTC"}
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("running %q: %w: %s", o.command, err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	if stdout.Len() == 0 {
+		return fmt.Errorf("running %q: it printed nothing", o.command)
+	}
+	return jsonfile.WriteFile(o.out, stdout.Bytes(), 0o644)
+}

@@ -1,0 +1,230 @@
+// Package e2e_test checks a built release as its users will meet it: it unpacks
+// the archives, runs the programs, reads the images with other people's tools.
+//
+// `tools/bazel test //tools/e2e:e2e_test` hands it the release; by
+// RELEASE_DIR it takes any folder that holds one.
+package e2e_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bazelbuild/rules_go/go/runfiles"
+
+	"github.com/jasonwzm/release-builder/tools/internal/archive"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden listings in testdata")
+
+// dir is the release's folder.
+var dir string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	dir = os.Getenv("RELEASE_DIR")
+	if dir == "" {
+		fmt.Println("e2e: no release to check: RELEASE_DIR is not set; tools/bazel test //tools/e2e:e2e_test builds one and checks it")
+		os.Exit(0)
+	}
+	if path, err := runfiles.Rlocation(filepath.Join(dir, "SHA256SUMS")); err == nil {
+		dir = filepath.Dir(path)
+	}
+	os.Exit(m.Run())
+}
+
+func TestChecksums(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join(dir, "SHA256SUMS"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	for line := range strings.Lines(string(data)) {
+		sum, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		if !ok {
+			t.Fatalf("SHA256SUMS has line %q", line)
+		}
+		listed = append(listed, name)
+		if got := sha256Of(t, filepath.Join(dir, name)); got != sum {
+			t.Errorf("%s: got %s, want %s", name, got, sum)
+		}
+	}
+	var present []string
+	walk(t, dir, func(name string) {
+		if name != "SHA256SUMS" {
+			present = append(present, name)
+		}
+	})
+	slices.Sort(present)
+	if !slices.Equal(listed, present) {
+		t.Errorf("SHA256SUMS lists\n%s\nwant\n%s", strings.Join(listed, "\n"), strings.Join(present, "\n"))
+	}
+}
+
+func TestChecksumFiles(t *testing.T) {
+	for _, name := range archives(t) {
+		data, err := os.ReadFile(filepath.Join(dir, name+".sha256"))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if got, want := string(data), sha256Of(t, filepath.Join(dir, name))+"  "+name+"\n"; got != want {
+			t.Errorf("%s.sha256: got %q, want %q", name, got, want)
+		}
+	}
+	if tool := lookup(t, "sha256sum"); tool != "" {
+		cmd := exec.Command(tool, "--check", "--strict", "--quiet", "SHA256SUMS")
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("sha256sum --check SHA256SUMS: %v\n%s", err, out)
+		}
+	}
+}
+
+// TestListings compares names, modes and kinds of everything in the archives
+// with testdata. Sizes and digests are SHA256SUMS' to pin.
+func TestListings(t *testing.T) {
+	var b strings.Builder
+	for _, name := range archives(t) {
+		lines, err := archive.ListFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		fmt.Fprintf(&b, "%s\n", name)
+		for _, line := range lines {
+			f := strings.Fields(line)
+			fmt.Fprintf(&b, "  %s %s %s\n", f[0], f[1], f[4])
+		}
+	}
+	golden(t, "archives.txt", b.String())
+}
+
+func TestFiles(t *testing.T) {
+	var names []string
+	walk(t, dir, func(name string) {
+		if !strings.Contains(name, "/blobs/") {
+			names = append(names, name)
+		}
+	})
+	slices.Sort(names)
+	golden(t, "files.txt", strings.Join(names, "\n")+"\n")
+}
+
+func TestManifestAndLock(t *testing.T) {
+	m, err := manifest.Read(filepath.Join(dir, "manifest.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := lock.Read(filepath.Join(dir, "lock.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range m.Dependencies {
+		pin, ok := l.Find(d.Name)
+		if !ok {
+			t.Errorf("lock.json lacks dependency %q of manifest.yaml", d.Name)
+			continue
+		}
+		if d.Auto != "" || d.Version != pin.Module.Version {
+			t.Errorf("manifest.yaml has %q at version %q (auto %q), want %q", d.Name, d.Version, d.Auto, pin.Module.Version)
+		}
+	}
+}
+
+// archives returns the names of the release's archives.
+func archives(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".tar.gz") || strings.HasSuffix(e.Name(), ".zip") {
+			names = append(names, e.Name())
+		}
+	}
+	if len(names) == 0 {
+		t.Fatalf("no archive in %s", dir)
+	}
+	return names
+}
+
+// walk calls f with the slash-separated path of each file below root. Bazel
+// hands files over as symbolic links.
+func walk(t *testing.T, root string, f func(name string)) {
+	t.Helper()
+	var visit func(rel string)
+	visit = func(rel string) {
+		entries, err := os.ReadDir(filepath.Join(root, rel))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			name := filepath.Join(rel, e.Name())
+			info, err := os.Stat(filepath.Join(root, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info.IsDir() {
+				visit(name)
+			} else {
+				f(filepath.ToSlash(name))
+			}
+		}
+	}
+	visit("")
+}
+
+func sha256Of(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// lookup returns the path of a program, or says that the check did not run.
+func lookup(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Logf("%s is not installed: what it would check is unchecked", name)
+		return ""
+	}
+	return path
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		// Under `bazel run` the source folder is not the working directory.
+		file = filepath.Join(os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "tools", "e2e", file)
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if !bytes.Equal([]byte(got), want) {
+		t.Errorf("%s differs; if that is meant: tools/bazel run //tools/e2e:e2e_test -- -update\ngot:\n%s\nwant:\n%s", name, got, want)
+	}
+}
+
