@@ -20,6 +20,8 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"github.com/bazelbuild/rules_go/go/runfiles"
+
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 )
@@ -37,9 +39,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if *root == "" || *command == "" {
 		return cli.UsageError(stderr, "gazelle", "run it as tools/bazel run //:gazelle")
 	}
-	abs, err := filepath.Abs(*command)
+	abs, err := runfiles.Rlocation(*command)
 	if err != nil {
-		return cli.Fail(stderr, "gazelle", err)
+		if abs, err = filepath.Abs(*command); err != nil {
+			return cli.Fail(stderr, "gazelle", err)
+		}
 	}
 	err = errors.Join(updateImports(*root, *check), runGazelle(ctx, abs, *root, *check, stdout))
 	if err != nil {

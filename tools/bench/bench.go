@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// A Benchmark measures one thing that we do against others that do it.
+type Benchmark struct {
+	Name string
+	// Run measures and returns the rows for the report.
+	Run func(ctx context.Context, e *Env) ([]Row, error)
+}
+
+// Env is what a running benchmark is given.
+type Env struct {
+	Name     string
+	Dir      string    // empty; removed after the benchmark
+	Count    int       // runs of each contender
+	Progress io.Writer // one line at a time, for people
+
+	notes []string
+}
+
+// Notef adds a line to the report: what was measured, or what was not and why.
+func (e *Env) Notef(format string, args ...any) {
+	e.notes = append(e.notes, e.Name+": "+fmt.Sprintf(format, args...))
+	e.Logf(format, args...)
+}
+
+// Logf prints a line of progress.
+func (e *Env) Logf(format string, args ...any) {
+	fmt.Fprintf(e.Progress, "%s: %s\n", e.Name, fmt.Sprintf(format, args...))
+}
+
+// A Contender does the work once.
+type Contender struct {
+	Name string
+	Run  func(ctx context.Context) error
+}
+
+// Race runs all contenders Count times, in turns, the first of a round being
+// another each time, and returns their wall-clock times in seconds.
+func (e *Env) Race(ctx context.Context, contenders ...Contender) ([]Sample, error) {
+	samples := make([]Sample, len(contenders))
+	for round := range e.Count {
+		for i := range contenders {
+			i = (i + round) % len(contenders)
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			start := time.Now()
+			if err := contenders[i].Run(ctx); err != nil {
+				return nil, fmt.Errorf("running %s: %w", contenders[i].Name, err)
+			}
+			took := time.Since(start).Seconds()
+			samples[i] = append(samples[i], took)
+			e.Logf("round %d of %d: %s: %s", round+1, e.Count, contenders[i].Name, format(took, seconds))
+		}
+	}
+	return samples, nil
+}
+
+// A Sample holds what the runs of one contender gave.
+type Sample []float64
+
+// Median returns the middle value, or the mean of the middle two.
+func (s Sample) Median() float64 {
+	if len(s) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(s))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 0 {
+		return (sorted[middle-1] + sorted[middle]) / 2
+	}
+	return sorted[middle]
+}
+
+// The units of samples.
+const (
+	seconds  = "s"
+	bytes    = "B"
+	distinct = "distinct"
+)
+
+// A Row is one comparison with a peer, or one check against a limit.
+type Row struct {
+	Benchmark string  `json:"benchmark"`
+	What      string  `json:"what"`
+	Unit      string  `json:"unit"`
+	Ours      Sample  `json:"ours"`
+	Peer      Sample  `json:"peer,omitempty"`
+	Ratio     float64 `json:"ratio,omitempty"`
+	Goal      string  `json:"goal"`
+	Pass      bool    `json:"pass"`
+}
+
+// Faster is the row that wants us to be that many times as fast as the peer.
+func Faster(what string, ours, peer Sample, times float64) Row {
+	ratio := peer.Median() / ours.Median()
+	return Row{What: what, Unit: seconds, Ours: ours, Peer: peer, Ratio: ratio,
+		Goal: fmt.Sprintf("at least %gx as fast", times), Pass: ratio >= times}
+}
+
+// Smaller is the row that wants our bytes to be at most that part of the peer's.
+func Smaller(what string, ours, peer, part float64) Row {
+	ratio := ours / peer
+	return Row{What: what, Unit: bytes, Ours: Sample{ours}, Peer: Sample{peer}, Ratio: ratio,
+		Goal: fmt.Sprintf("at most %gx the size", part), Pass: ratio <= part}
+}
+
+// AtMost is the row that wants the largest of our values not above the limit.
+func AtMost(what, unit string, ours Sample, limit float64) Row {
+	return Row{What: what, Unit: unit, Ours: ours,
+		Goal: "at most " + format(limit, unit), Pass: len(ours) > 0 && slices.Max(ours) <= limit}
+}
+
+// A Report is the outcome of all benchmarks that ran.
+type Report struct {
+	Machine Machine  `json:"machine"`
+	Count   int      `json:"count"`
+	Notes   []string `json:"notes"`
+	Rows    []Row    `json:"rows"`
+}
+
+// Machine says what the numbers were measured on.
+type Machine struct {
+	CPUs       int    `json:"cpus"`
+	GOMAXPROCS int    `json:"gomaxprocs"`
+	Platform   string `json:"platform"`
+	Go         string `json:"go"`
+}
+
+func thisMachine() Machine {
+	return Machine{runtime.NumCPU(), runtime.GOMAXPROCS(0), runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}
+}
+
+func (r Report) print(w io.Writer) error {
+	m := r.Machine
+	fmt.Fprintf(w, "machine: %d CPUs (GOMAXPROCS %d), %s, %s; %d runs each\n", m.CPUs, m.GOMAXPROCS, m.Platform, m.Go, r.Count)
+	for _, n := range r.Notes {
+		fmt.Fprintln(w, n)
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "BENCHMARK\tWHAT\tOURS\tPEER\tRATIO\tGOAL\tRESULT")
+	for _, row := range r.Rows {
+		ratio := "-"
+		if row.Ratio > 0 {
+			ratio = fmt.Sprintf("%.4gx", row.Ratio)
+		}
+		verdict := "FAIL"
+		if row.Pass {
+			verdict = "PASS"
+		}
+		fmt.Fprintln(tw, strings.Join([]string{row.Benchmark, row.What, row.Ours.text(row.Unit), row.Peer.text(row.Unit), ratio, row.Goal, verdict}, "\t"))
+	}
+	return tw.Flush()
+}
+
+// text returns the median with the unit, and the range if there is one.
+func (s Sample) text(unit string) string {
+	if len(s) == 0 {
+		return "-"
+	}
+	text := format(s.Median(), unit)
+	if low, high := slices.Min(s), slices.Max(s); low != high {
+		text += " [" + format(low, unit) + ", " + format(high, unit) + "]"
+	}
+	return text
+}
+
+func format(v float64, unit string) string {
+	switch unit {
+	case seconds:
+		return fmt.Sprintf("%.2f s", v)
+	case bytes:
+		return fmt.Sprintf("%.1f MiB", v/(1<<20))
+	}
+	return fmt.Sprintf("%g %s", v, unit)
+}

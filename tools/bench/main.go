@@ -1,0 +1,122 @@
+// Bench measures this project's tools against what people use without it.
+//
+//	go run ./tools/bench [-run REGEX] [-count N] [-json]
+//
+// It prints one row for each comparison: what was measured, our median, the
+// peer's median, their ratio, the goal, and PASS or FAIL. The brackets hold the
+// fastest and the slowest run. Ours and the peers run in turns, so that a busy
+// moment of the machine does not hit one of them alone. Times are wall-clock times.
+//
+//	-run    run the benchmarks whose name the regular expression matches: all
+//	-count  runs of each contender: 5, which is also what the goals are stated for
+//	-json   print the machine, the rows and every single run as JSON
+//
+// The benchmarks, each in a file of its own:
+//
+//	pack/tar.gz  tools/pack against compress/gzip at level 6, and against tar -czf
+//	pack/zip     tools/pack against archive/zip
+//
+// A benchmark makes its inputs from what each machine with Go has, in a temporary
+// directory that it removes. It needs the go command, a checkout of this module
+// as working directory, and about 2 GB of disk. The exit status is 1 if a row
+// fails or a benchmark ends with an error, 2 if the command line is wrong.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+)
+
+const name = "bench"
+
+func main() { cli.Main(run) }
+
+// benchmarks is the registry: a new benchmark is a file and a line here.
+func benchmarks() []Benchmark {
+	return []Benchmark{
+		packBenchmark("tar.gz", packCorpusBytes),
+		packBenchmark("zip", packCorpusBytes),
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	pattern := fs.String("run", "", "run the benchmarks whose name matches `REGEX`")
+	count := fs.Int("count", 5, "`N` runs of each contender")
+	asJSON := fs.Bool("json", false, "print JSON")
+	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
+		return status
+	}
+	re, err := regexp.Compile(*pattern)
+	switch {
+	case fs.NArg() > 0:
+		return cli.UsageError(stderr, name, "unexpected argument %q", fs.Arg(0))
+	case err != nil:
+		return cli.UsageError(stderr, name, "-run: %v", err)
+	case *count < 1:
+		return cli.UsageError(stderr, name, "-count is %d, want at least 1", *count)
+	}
+	var chosen []Benchmark
+	for _, b := range benchmarks() {
+		if re.MatchString(b.Name) {
+			chosen = append(chosen, b)
+		}
+	}
+	if len(chosen) == 0 {
+		return cli.UsageError(stderr, name, "-run: %q matches no benchmark", *pattern)
+	}
+	report, err := runAll(ctx, chosen, *count, stderr)
+	if *asJSON {
+		data, jsonErr := jsonfile.Marshal(report)
+		_, writeErr := stdout.Write(data)
+		err = errors.Join(err, jsonErr, writeErr)
+	} else {
+		err = errors.Join(err, report.print(stdout))
+	}
+	if err != nil {
+		return cli.Fail(stderr, name, err)
+	}
+	for _, row := range report.Rows {
+		if !row.Pass {
+			return cli.Failure
+		}
+	}
+	return cli.OK
+}
+
+// runAll runs the benchmarks, each in a temporary directory of its own. It
+// returns the rows so far with an error.
+func runAll(ctx context.Context, chosen []Benchmark, count int, progress io.Writer) (Report, error) {
+	report := Report{Machine: thisMachine(), Count: count}
+	for _, b := range chosen {
+		rows, notes, err := runOne(ctx, b, count, progress)
+		report.Rows = append(report.Rows, rows...)
+		report.Notes = append(report.Notes, notes...)
+		if err != nil {
+			return report, fmt.Errorf("running benchmark %q: %w", b.Name, err)
+		}
+	}
+	return report, nil
+}
+
+func runOne(ctx context.Context, b Benchmark, count int, progress io.Writer) (rows []Row, notes []string, err error) {
+	dir, err := os.MkdirTemp("", "bench-*")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	e := &Env{Name: b.Name, Dir: dir, Count: count, Progress: progress}
+	rows, err = b.Run(ctx, e)
+	for i := range rows {
+		rows[i].Benchmark = b.Name
+	}
+	return rows, e.notes, err
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/ociimage"
+)
+
+// A command is one of image's commands.
+type command struct {
+	flags []flagSpec // all required
+	run   func(ctx context.Context, value func(flag string) string, stdout io.Writer) error
+}
+
+type flagSpec struct {
+	name, usage string
+	check       func(value string) error // nil accepts any value
+}
+
+func commands() map[string]command {
+	return map[string]command{
+		"layer": {
+			flags: []flagSpec{
+				{"entries", "JSON `file` with the layer's entries", nil},
+				{"mtime", "modification time of all entries, in `seconds` since 1970", checkWith(parseSeconds)},
+				{"out", "layer `file` to write", nil},
+				{"descriptor", "JSON `file` to write, which describes the layer", nil},
+			},
+			run: layer,
+		},
+		"index": {
+			flags: []flagSpec{
+				{"spec", "JSON `file` with what to build", nil},
+				{"out", "`folder` of the layout to write", nil},
+			},
+			run: index,
+		},
+		"ca-bundle": {
+			flags: []flagSpec{
+				{"der", "`file` with certificates in DER", nil},
+				{"out", "PEM `file` to write", nil},
+			},
+			run: caBundle,
+		},
+		"rootfs": {
+			flags: []flagSpec{
+				{"layout", "`folder` of the layout", nil},
+				{"platform", "`platform` of the image, such as linux/amd64", checkWith(ociimage.ParsePlatform)},
+				{"out", "`folder` to unpack into", nil},
+			},
+			run: rootfs,
+		},
+		"inspect": {
+			flags: []flagSpec{{"layout", "`folder` of the layout", nil}},
+			run:   inspect,
+		},
+	}
+}
+
+func checkWith[T any](parse func(string) (T, error)) func(string) error {
+	return func(s string) error {
+		_, err := parse(s)
+		return err
+	}
+}
+
+func parseSeconds(s string) (time.Time, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 {
+		return time.Time{}, fmt.Errorf("parsing time %q: want whole seconds since 1970", s)
+	}
+	return time.Unix(n, 0).UTC(), nil
+}
+
+func layer(ctx context.Context, value func(string) string, _ io.Writer) error {
+	modTime, err := parseSeconds(value("mtime"))
+	if err != nil {
+		return err
+	}
+	entries, err := readEntries(value("entries"))
+	if err != nil {
+		return err
+	}
+	var desc ociimage.LayerDescriptor
+	err = replaceFile(value("out"), func(w io.Writer) error {
+		desc, err = ociimage.WriteLayer(contextWriter{ctx, w}, entries, modTime)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("writing layer %q: %w", value("out"), err)
+	}
+	if err := jsonfile.Write(value("descriptor"), desc); err != nil {
+		return errors.Join(err, os.Remove(value("out")))
+	}
+	return nil
+}
+
+func index(ctx context.Context, value func(string) string, _ io.Writer) error {
+	spec, err := ociimage.ReadSpec(value("spec"))
+	if err != nil {
+		return err
+	}
+	idx, err := ociimage.Index(spec)
+	if err != nil {
+		return err
+	}
+	return ociimage.WriteLayout(ctx, ociimage.WriteLayoutArgs{Dir: value("out"), Index: idx, Ref: spec.Ref})
+}
+
+func caBundle(_ context.Context, value func(string) string, _ io.Writer) error {
+	der, err := jsonfile.ReadLimited(value("der"), ociimage.MaxCABundleSize)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := ociimage.WriteCABundle(&b, der); err != nil {
+		return fmt.Errorf("%q: %w", value("der"), err)
+	}
+	return jsonfile.WriteFile(value("out"), b.Bytes(), 0o644)
+}
+
+func rootfs(ctx context.Context, value func(string) string, _ io.Writer) error {
+	platform, err := ociimage.ParsePlatform(value("platform"))
+	if err != nil {
+		return err
+	}
+	idx, err := ociimage.Open(value("layout"))
+	if err != nil {
+		return err
+	}
+	img, err := ociimage.Find(idx, platform)
+	if err != nil {
+		return fmt.Errorf("layout %q: %w", value("layout"), err)
+	}
+	return ociimage.Unpack(ctx, ociimage.UnpackArgs{Image: img, Dir: value("out")})
+}
+
+func inspect(ctx context.Context, value func(string) string, stdout io.Writer) error {
+	idx, err := ociimage.Open(value("layout"))
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(stdout)
+	if err := ociimage.List(ctx, w, idx); err != nil {
+		return errors.Join(fmt.Errorf("layout %q: %w", value("layout"), err), w.Flush())
+	}
+	return w.Flush()
+}
+
+// contextWriter fails once its context has ended.
+type contextWriter struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (c contextWriter) Write(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.w.Write(p)
+}
+
+// replaceFile writes a file, mode 0644, under another name and renames it when
+// write has succeeded.
+func replaceFile(name string, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".tmp-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if err := write(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Chmod(0o644); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}

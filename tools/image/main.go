@@ -1,0 +1,155 @@
+// Command image builds container images for Bazel actions, and unpacks and lists
+// them. It follows the OCI image specification, version 1.1.
+//
+//	image layer --entries ENTRIES.json --mtime SECONDS --out LAYER.tar.gz --descriptor LAYER.json
+//	image index --spec SPEC.json --out DIR
+//	image ca-bundle --der BUNDLE.der --out CA-CERTIFICATES.crt
+//	image rootfs --layout DIR --platform OS/ARCHITECTURE[/VARIANT] --out DIR
+//	image inspect --layout DIR
+//
+// The same input gives the same bytes: neither the order of entries and platforms
+// nor the clock, the time zone, the umask, the user, the current directory or the
+// number of CPUs reaches an output. Nothing uses the network.
+//
+// # image layer
+//
+// Writes files as one gzip layer, sorted by path, with the owner 0:0 and
+// the modification time SECONDS after 1970 for all, parent directories included.
+// ENTRIES.json is an array:
+//
+//	[
+//	  {"path": "usr/bin/crane", "source": "bazel-out/crane", "mode": "0755"},
+//	  {"path": "etc/passwd", "content": "root:x:0:0::/:/sbin/nologin\n"},
+//	  {"path": "bin/crane", "symlink": "../usr/bin/crane"},
+//	  {"path": "tmp/"}
+//	]
+//
+// A source that is a directory adds all files below it. The mode is 0644, the
+// default, or 0755. LAYER.json describes the layer:
+//
+//	{
+//	  "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
+//	  "digest": "sha256:…",   of LAYER.tar.gz
+//	  "size": 1234,           of LAYER.tar.gz, in bytes
+//	  "diffID": "sha256:…"    of the tar in it
+//	}
+//
+// # image index
+//
+// Writes an OCI image layout, whose index.json points to one image index over
+// images for one or more platforms. SPEC.json:
+//
+//	{
+//	  "created": "2026-01-31T12:00:00Z",
+//	  "ref": "v1.2.3",                    optional: the name in the layout
+//	  "annotations": {"KEY": "VALUE"},    optional: of the index and the manifests
+//	  "platforms": [
+//	    {
+//	      "os": "linux",
+//	      "architecture": "arm64",
+//	      "variant": "v8",                optional
+//	      "layers": [                     the lowest first
+//	        {"tar": "LAYER.tar.gz", "descriptor": "LAYER.json"}
+//	      ],
+//	      "config": {                     all optional
+//	        "entrypoint": ["/usr/bin/crane"],
+//	        "cmd": ["version"],
+//	        "env": ["NAME=value"],
+//	        "user": "65532:65532",
+//	        "workdir": "/",
+//	        "labels": {"KEY": "VALUE"},
+//	        "ports": ["8080", "53/udp"]
+//	      }
+//	    }
+//	  ]
+//	}
+//
+// File names start at the current directory. The images are sorted by platform.
+// arm64 without a variant becomes arm64/v8, and arm becomes arm/v7: every reader
+// takes them for that. Layers are copied and compared with their descriptors. DIR
+// must be empty or not be there, and is empty after an error. "crane push DIR
+// REFERENCE" and "skopeo copy --all oci:DIR:REF DESTINATION" push the index.
+//
+// # image ca-bundle
+//
+// Writes the root certificates in BUNDLE.der, which holds one certificate in DER
+// behind the other, as the PEM file that TLS libraries read, sorted by their
+// SHA-256, each below a comment with its subject.
+//
+// # image rootfs
+//
+// Unpacks the image for a platform: all layers with their whiteouts. The layout
+// is not trusted; nothing outside DIR is touched. Owners, times, extended
+// attributes and the setuid, setgid and sticky bits are not applied. DIR must be
+// empty or not be there, and is empty after an error.
+//
+// # image inspect
+//
+// Lists all manifests, configs, layers and layer entries of a layout, one a line,
+// after comparing every digest.
+//
+// Exit status: 0 done, 1 an error, 2 the command line is wrong.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+)
+
+func main() { cli.Main(run) }
+
+const name = "image"
+
+const usage = `usage:
+  image layer --entries ENTRIES.json --mtime SECONDS --out LAYER.tar.gz --descriptor LAYER.json
+  image index --spec SPEC.json --out DIR
+  image ca-bundle --der BUNDLE.der --out CA-CERTIFICATES.crt
+  image rootfs --layout DIR --platform OS/ARCHITECTURE[/VARIANT] --out DIR
+  image inspect --layout DIR
+`
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0]) {
+		fmt.Fprint(stdout, usage)
+		return cli.OK
+	}
+	if len(args) == 0 {
+		return cli.UsageError(stderr, name, "command is missing")
+	}
+	c, ok := commands()[args[0]]
+	if !ok {
+		return cli.UsageError(stderr, name, "unknown command %q", args[0])
+	}
+	name := name + " " + args[0]
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	values := map[string]*string{}
+	for _, f := range c.flags {
+		values[f.name] = fs.String(f.name, "", f.usage+" (required)")
+	}
+	if status, ok := cli.ParseFlags(fs, args[1:], stderr); !ok {
+		return status
+	}
+	if fs.NArg() > 0 {
+		return cli.UsageError(stderr, name, "unexpected argument %q", fs.Arg(0))
+	}
+	for _, f := range c.flags {
+		value := *values[f.name]
+		if value == "" {
+			return cli.UsageError(stderr, name, "flag -%s is missing", f.name)
+		}
+		if f.check != nil {
+			if err := f.check(value); err != nil {
+				return cli.UsageError(stderr, name, "flag -%s: %v", f.name, err)
+			}
+		}
+	}
+	if err := c.run(ctx, func(name string) string { return *values[name] }, stdout); err != nil {
+		return cli.Fail(stderr, name, err)
+	}
+	return cli.OK
+}

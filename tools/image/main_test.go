@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"image": main})
+}
+
+var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
+
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+	})
+}
+
+// TestCancelled interrupts the commands that take long.
+func TestCancelled(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	entries := file("entries.json", `[{"path": "a", "content": "x"}]`)
+	layer := []string{"layer", "--entries", entries, "--mtime", "0", "--out", filepath.Join(dir, "l.tar.gz"), "--descriptor", filepath.Join(dir, "l.json")}
+	if got := run(context.Background(), layer, &bytes.Buffer{}, os.Stderr); got != cli.OK {
+		t.Fatalf("image layer: got status %d", got)
+	}
+	spec := file("spec.json", `{"created": "2026-01-31T12:00:00Z", "platforms": [{"os": "linux", "architecture": "amd64",
+		"layers": [{"tar": "`+filepath.Join(dir, "l.tar.gz")+`", "descriptor": "`+filepath.Join(dir, "l.json")+`"}]}]}`)
+	index := []string{"index", "--spec", spec, "--out", filepath.Join(dir, "layout")}
+	if got := run(context.Background(), index, &bytes.Buffer{}, os.Stderr); got != cli.OK {
+		t.Fatalf("image index: got status %d", got)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, args := range [][]string{
+		layer,
+		{"index", "--spec", spec, "--out", filepath.Join(dir, "other")},
+		{"rootfs", "--layout", filepath.Join(dir, "layout"), "--platform", "linux/amd64", "--out", filepath.Join(dir, "rootfs")},
+		{"inspect", "--layout", filepath.Join(dir, "layout")},
+	} {
+		var stderr bytes.Buffer
+		if got := run(ctx, args, &bytes.Buffer{}, &stderr); got != cli.Failure || !bytes.Contains(stderr.Bytes(), []byte("context canceled")) {
+			t.Errorf("image %s: got status %d, %s", args[0], got, stderr.String())
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, ".*tmp*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, %v", left, err)
+	}
+}

@@ -1,0 +1,139 @@
+// Package archive writes archives whose bytes depend on nothing but their
+// entries and options, and lists archives for people and for golden tests.
+//
+//	WriteTar        the plain tar stream of entries        POSIX.1-2001 (ustar, pax)
+//	NewGzipWriter   the compressor for any stream          RFC 1952
+//	WriteTarGzip    the two together
+//	WriteZip        the zip of entries                     PKWARE APPNOTE 6.3.10
+//	WriteFile       either format into a file, atomically, with its SHA-256
+//	List            one line for each entry of a tar, tar.gz or zip
+//
+// The writers stream: their memory does not grow with the size of the files.
+// Order, owner, mode and time come from the arguments alone; the clock, the
+// time zone, the locale, the umask, the user, the modes of the files on disk
+// and the number of CPUs never reach an output.
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// An Entry is one thing to put into an archive: a file, a folder of files, a
+// symbolic link or an empty directory. Of Source, Content and Symlink exactly
+// one is set; an entry with none of them is an empty directory if its Path ends
+// in "/", and an error otherwise.
+//
+// Parent directories need no entry: a writer adds each of them once.
+type Entry struct {
+	// Path is the entry's path below Options.Prefix: relative, separated by
+	// slashes, without ".", "..", "//", backslashes or control characters, in
+	// UTF-8. A "/" at its end marks a directory.
+	Path string
+
+	// Source names the file on disk that holds the content. Symbolic links are
+	// followed. If it is a directory, all regular files below it are added
+	// below Path; a link inside it must lead to a regular file.
+	Source string
+
+	// Content is the content itself. Nil means none; empty and not nil means an
+	// empty file.
+	Content []byte
+
+	// Symlink is the target of a symbolic link, as it will stand in the archive.
+	Symlink string
+
+	// Mode is 0644 or 0755, for a file or for all files of a directory. Zero
+	// means 0644. Directories are always 0755 and symbolic links 0777; the mode
+	// on disk is never looked at.
+	Mode fs.FileMode
+}
+
+// Options are what all entries of an archive share.
+type Options struct {
+	// Prefix is the directory that holds all entries, such as
+	// "toolbox-1.0.0/", with or without the slash at its end. Empty means none.
+	Prefix string
+
+	// ModTime is the modification time of every entry: whole seconds, from 1970
+	// on. The zero Time means 1970-01-01T00:00:00Z. A zip holds years 1980 to
+	// 2105: see WriteZip.
+	ModTime time.Time
+}
+
+// modTime returns the modification time in UTC, or an error if it cannot be
+// written without loss.
+func (o Options) modTime() (time.Time, error) {
+	if o.ModTime.IsZero() {
+		return time.Unix(0, 0).UTC(), nil
+	}
+	t := o.ModTime.UTC()
+	if t.Nanosecond() != 0 || t.Unix() < 0 {
+		return t, fmt.Errorf("checking modification time %s: want whole seconds since 1970", t.Format(time.RFC3339Nano))
+	}
+	return t, nil
+}
+
+// checkPath checks a path that will stand in an archive. It accepts one slash
+// at the end.
+func checkPath(p string) error {
+	trimmed := strings.TrimSuffix(p, "/")
+	switch {
+	case p == "":
+		return errors.New("path is empty")
+	case strings.HasPrefix(p, "/"):
+		return errors.New("path is absolute")
+	case !utf8.ValidString(p):
+		return errors.New("path is not UTF-8")
+	case strings.Contains(p, `\`):
+		return errors.New("path has a backslash")
+	case strings.IndexFunc(p, isControl) >= 0:
+		return errors.New("path has a control character")
+	case trimmed == ".." || strings.HasPrefix(p, "../") || strings.Contains("/"+trimmed+"/", "/../"):
+		return errors.New(`path has a ".." in it`)
+	case trimmed == "." || path.Clean(trimmed) != trimmed:
+		return errors.New(`path is not clean: it has a "." or an empty part`)
+	}
+	return nil
+}
+
+// checkLink checks the target of a symbolic link.
+func checkLink(target string) error {
+	switch {
+	case !utf8.ValidString(target):
+		return fmt.Errorf("link target %q is not UTF-8", target)
+	case strings.Contains(target, `\`):
+		return fmt.Errorf("link target %q has a backslash", target)
+	case strings.IndexFunc(target, isControl) >= 0:
+		return fmt.Errorf("link target %q has a control character", target)
+	}
+	return nil
+}
+
+func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
+
+// copyExactly copies size bytes from src to dst. It returns an error if src
+// has fewer bytes or more.
+func copyExactly(dst io.Writer, src io.Reader, size int64, buf []byte) error {
+	// The wrappers hide ReadFrom and WriteTo, which would ignore buf.
+	n, err := io.CopyBuffer(struct{ io.Writer }{dst}, io.LimitReader(src, size), buf)
+	if err != nil {
+		return err
+	}
+	if n < size {
+		return fmt.Errorf("size changed while it was read: got %d bytes, want %d", n, size)
+	}
+	switch n, err := io.ReadFull(src, buf[:1]); {
+	case n > 0:
+		return fmt.Errorf("size changed while it was read: got more than %d bytes", size)
+	case !errors.Is(err, io.EOF):
+		return err
+	}
+	return nil
+}

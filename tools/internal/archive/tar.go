@@ -1,0 +1,87 @@
+package archive
+
+import (
+	"archive/tar"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// copyBufferSize is the size in bytes of the one buffer that files go through.
+const copyBufferSize = 1 << 20
+
+// WriteTar writes entries to w as a tar stream (POSIX.1-2001): ustar headers,
+// with pax records before those entries alone whose name, link target or size
+// does not fit or is not ASCII. Entries stand in byte order of their paths,
+// each parent directory once and before what it holds; the owner is 0:0 without
+// names. The same entries, in any order, with the same options give the same
+// bytes.
+//
+// All entries are checked before the first byte is written. Errors name the
+// entry; paths that clash are named with what stands at both. A file that
+// changes its size while it is read is an error. w is not closed.
+func WriteTar(w io.Writer, entries []Entry, opts Options) error {
+	mtime, err := opts.modTime()
+	if err != nil {
+		return err
+	}
+	items, err := plan(entries, opts.Prefix)
+	if err != nil {
+		return err
+	}
+	tw := tar.NewWriter(w)
+	buf := make([]byte, copyBufferSize)
+	for _, it := range items {
+		if err := writeTarItem(tw, it, mtime, buf); err != nil {
+			return fmt.Errorf("writing tar entry %q: %w", it.name, err)
+		}
+	}
+	return tw.Close()
+}
+
+// WriteTarGzip writes to w what WriteTar writes, through NewGzipWriter.
+func WriteTarGzip(w io.Writer, entries []Entry, opts Options) error {
+	gz := NewGzipWriter(w)
+	err := WriteTar(gz, entries, opts)
+	if closeErr := gz.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+func writeTarItem(tw *tar.Writer, it item, mtime time.Time, buf []byte) error {
+	h := &tar.Header{Name: it.name, Mode: int64(it.mode), ModTime: mtime}
+	switch it.kind {
+	case kindDir:
+		h.Typeflag, h.Name = tar.TypeDir, it.name+"/"
+	case kindLink:
+		h.Typeflag, h.Linkname = tar.TypeSymlink, it.target
+	default:
+		h.Typeflag, h.Size = tar.TypeReg, it.size
+	}
+	if err := tw.WriteHeader(h); err != nil {
+		return err
+	}
+	return it.copyTo(tw, buf)
+}
+
+// copyTo writes the content of a file to w, and nothing for another kind.
+func (it item) copyTo(w io.Writer, buf []byte) error {
+	switch {
+	case it.kind != kindFile:
+		return nil
+	case it.source == "":
+		_, err := w.Write(it.content)
+		return err
+	}
+	f, err := os.Open(it.source)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := copyExactly(w, f, it.size, buf); err != nil {
+		return fmt.Errorf("reading %q: %w", it.source, err)
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package ociimage
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// platformWord is what an operating system, architecture or variant looks like.
+var platformWord = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
+
+// otherNames maps names that uname, Debian and others use to the values of
+// GOARCH, which the specification asks for.
+var otherNames = map[string]string{
+	"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "i686": "386",
+	"armhf": "arm", "armel": "arm", "armv7l": "arm", "macos": "darwin",
+}
+
+// NormalizePlatform returns p as it is written into an index and a config. The
+// operating system and the architecture are values of GOOS and GOARCH. A variant
+// that is not set becomes the one that every reader takes it for:
+//
+//	arm64  v8  the only base value in the specification's table of variants;
+//	           containerd treats arm64 and arm64/v8 as the same platform
+//	arm    v7  as containerd and Go's GOARM have it
+//
+// and "8" or "7" becomes "v8" or "v7". For other architectures nothing is added,
+// and amd64/v1 becomes amd64, which containerd treats as the same.
+func NormalizePlatform(p v1.Platform) (v1.Platform, error) {
+	for _, part := range []struct{ name, value string }{{"os", p.OS}, {"architecture", p.Architecture}} {
+		if part.value == "" {
+			return p, fmt.Errorf("checking platform %q: %s is missing", p.String(), part.name)
+		}
+		if goName, ok := otherNames[part.value]; ok {
+			return p, fmt.Errorf("checking platform %q: %s is %q, want %q", p.String(), part.name, part.value, goName)
+		}
+	}
+	for _, s := range []string{p.OS, p.Architecture, cmp.Or(p.Variant, "none")} {
+		if !platformWord.MatchString(s) {
+			return p, fmt.Errorf("checking platform %q: %q has a character that is not a-z, 0-9, dot, dash or underscore", p.String(), s)
+		}
+	}
+	switch {
+	case p.Architecture == "arm64" && (p.Variant == "" || p.Variant == "8"):
+		p.Variant = "v8"
+	case p.Architecture == "arm" && (p.Variant == "" || p.Variant == "7"):
+		p.Variant = "v7"
+	case p.Architecture == "arm" && (p.Variant == "5" || p.Variant == "6" || p.Variant == "8"):
+		p.Variant = "v" + p.Variant
+	case p.Architecture == "amd64" && p.Variant == "v1":
+		p.Variant = ""
+	}
+	return p, nil
+}
+
+// ParsePlatform parses "os/architecture" or "os/architecture/variant" and
+// normalizes it.
+func ParsePlatform(s string) (v1.Platform, error) {
+	parts := strings.Split(s, "/")
+	if len(parts) < 2 || len(parts) > 3 {
+		return v1.Platform{}, fmt.Errorf("parsing platform %q: want os/architecture or os/architecture/variant", s)
+	}
+	p := v1.Platform{OS: parts[0], Architecture: parts[1]}
+	if len(parts) == 3 {
+		if p.Variant = parts[2]; p.Variant == "" {
+			return p, fmt.Errorf("parsing platform %q: variant is empty", s)
+		}
+	}
+	return NormalizePlatform(p)
+}
+
+func comparePlatforms(a, b v1.Platform) int {
+	return cmp.Or(cmp.Compare(a.OS, b.OS), cmp.Compare(a.Architecture, b.Architecture), cmp.Compare(a.Variant, b.Variant))
+}
+
+// Find returns the one image for the platform in idx, or in an index below it. It
+// compares normalized platforms. Two different images for the platform are an
+// error, as is none; the error names the platforms that there are.
+func Find(idx v1.ImageIndex, want v1.Platform) (v1.Image, error) {
+	want, err := NormalizePlatform(want)
+	if err != nil {
+		return nil, err
+	}
+	found := map[v1.Hash]v1.Image{}
+	var have []string
+	err = walk(idx, func(n node) error {
+		if n.image == nil || !n.desc.MediaType.IsImage() {
+			return nil
+		}
+		p, err := imagePlatform(n.desc, n.image)
+		if err != nil {
+			return err
+		}
+		have = append(have, p.String())
+		if comparePlatforms(p, want) == 0 {
+			found[n.desc.Digest] = n.image
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 1 {
+		for _, img := range found {
+			return img, nil
+		}
+	}
+	slices.Sort(have)
+	have = slices.Compact(have)
+	if len(found) == 0 {
+		return nil, fmt.Errorf("finding platform %q: no image for it; there is %s", want.String(), cmp.Or(strings.Join(have, ", "), "none"))
+	}
+	var digests []string
+	for d := range found {
+		digests = append(digests, d.String())
+	}
+	slices.Sort(digests)
+	return nil, fmt.Errorf("finding platform %q: %d images for it, want 1: %s", want.String(), len(found), strings.Join(digests, ", "))
+}
+
+// imagePlatform returns the platform of an image: the descriptor's or else the
+// config's. One that has no normal form, such as the unknown/unknown of an
+// attestation, is returned as it is.
+func imagePlatform(desc v1.Descriptor, img v1.Image) (v1.Platform, error) {
+	p := desc.Platform
+	if p == nil {
+		m, err := img.Manifest()
+		if err != nil {
+			return v1.Platform{}, err
+		}
+		if m.Config.MediaType.IsConfig() {
+			cf, err := img.ConfigFile()
+			if err != nil {
+				return v1.Platform{}, fmt.Errorf("reading config of image %s: %w", desc.Digest, err)
+			}
+			p = cf.Platform()
+		}
+	}
+	if p == nil {
+		p = &v1.Platform{OS: "unknown", Architecture: "unknown"}
+	}
+	if normal, err := NormalizePlatform(*p); err == nil {
+		return normal, nil
+	}
+	return *p, nil
+}

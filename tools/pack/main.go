@@ -1,0 +1,197 @@
+// Pack writes one release archive, and lists archives.
+//
+//	pack -format tar.gz|zip -entries FILE.json -mtime SECONDS -out FILE [-prefix DIR/] [-sha256 FILE]
+//	pack list FILE
+//
+// The archive's bytes depend on the entries and the flags alone. The clock, time
+// zone, locale, umask, user, directory, number of CPUs, order of the entries and
+// modes of the files on disk do not reach it.
+//
+// # Entries
+//
+// FILE.json is a list of objects:
+//
+//	[
+//	  {"path": "bin/age", "source": "bazel-out/k8/bin/age", "mode": "0755"},
+//	  {"path": "share/doc", "source": "bazel-out/k8/bin/docs"},
+//	  {"path": "VERSION", "content": "1.0.0\n"},
+//	  {"path": "bin/rage", "symlink": "age"},
+//	  {"path": "plugins/"}
+//	]
+//
+// path is where the entry stands, below -prefix. source is a file on disk, or a
+// directory of which all files are added; symbolic links on disk are followed.
+// content is the content itself. symlink is the target of a link. A path that
+// ends in a slash and has none of the three is an empty directory. mode is "0644",
+// the default, or "0755", and holds for all files of a directory. Parent
+// directories come by themselves, mode 0755. The owner is 0:0.
+//
+// Refused are: other keys; an empty list; paths that are empty, absolute or not
+// clean, or have "..", backslashes or control characters; two entries at one path;
+// a file that changes while it is read; and in a zip, two paths that are equal but
+// for case, and names that Windows cannot hold.
+//
+// # Flags
+//
+//	-format   tar.gz: one gzip member, ustar headers, pax headers where needed
+//	          zip: deflate, Zip64 where needed, Unix modes, times in UTC
+//	-entries  the list
+//	-prefix   the directory that holds all entries, such as toolbox-1.0.0/
+//	-mtime    the time of every entry: seconds since 1970; in a zip not before
+//	          1980, so 0 becomes 1980-01-01T00:00:00Z there
+//	-out      the archive to write
+//	-sha256   a file to write with the archive's SHA-256 and base name, as
+//	          sha256sum -c reads it
+//
+// Files are written under temporary names and renamed. After an error nothing
+// remains of what this call wrote.
+//
+// # Listing
+//
+// pack list prints one line for each entry of a tar, tar.gz or zip: mode, owner,
+// size in bytes, time in UTC, name, target of a link, start of the content's
+// SHA-256. It checks the archive's checksums as it goes.
+//
+//	-rwxr-xr-x 0:0 5083136 2023-11-14T22:13:20Z toolbox-1.0.0/bin/age sha256:bd15e9d0ef2c
+//
+// The exit status is 0 if all went well, 1 after an error, 2 if the command line
+// is wrong.
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/archive"
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+)
+
+const name = "pack"
+
+func main() { cli.Main(run) }
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "list" {
+		return runList(args[1:], stdout, stderr)
+	}
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	format := fs.String("format", "", "format of the archive: `tar.gz|zip`")
+	entries := fs.String("entries", "", "JSON `FILE` with the entries")
+	prefix := fs.String("prefix", "", "`DIR/` that holds all entries")
+	mtime := fs.Int64("mtime", -1, "time of every entry in `SECONDS` since 1970")
+	out := fs.String("out", "", "archive `FILE` to write")
+	sum := fs.String("sha256", "", "checksum `FILE` to write")
+	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
+		return status
+	}
+	f, err := archive.ParseFormat(*format)
+	switch {
+	case fs.NArg() > 0:
+		return cli.UsageError(stderr, name, "unexpected argument %q", fs.Arg(0))
+	case err != nil:
+		return cli.UsageError(stderr, name, "-format: %v", err)
+	case *entries == "":
+		return cli.UsageError(stderr, name, "-entries is required")
+	case *mtime < 0:
+		return cli.UsageError(stderr, name, "-mtime is required: seconds since 1970")
+	case *out == "":
+		return cli.UsageError(stderr, name, "-out is required")
+	case *sum != "" && filepath.Clean(*sum) == filepath.Clean(*out):
+		return cli.UsageError(stderr, name, "-out and -sha256 are both %q", *out)
+	case strings.ContainsAny(filepath.Base(*out), "\\\n\r"):
+		return cli.UsageError(stderr, name, "-out: name %q cannot stand in a checksum file", filepath.Base(*out))
+	}
+	list, err := readEntries(*entries)
+	if err == nil {
+		err = pack(ctx, *sum, archive.WriteFileArgs{
+			Name:    *out,
+			Format:  f,
+			Entries: list,
+			Options: archive.Options{Prefix: *prefix, ModTime: time.Unix(*mtime, 0)},
+		})
+	}
+	if err != nil {
+		return cli.Fail(stderr, name, err)
+	}
+	return cli.OK
+}
+
+// pack writes the archive and, if it has a name, the checksum file.
+func pack(ctx context.Context, sumName string, args archive.WriteFileArgs) error {
+	result, err := archive.WriteFile(ctx, args)
+	if err != nil || sumName == "" {
+		return err
+	}
+	line := fmt.Sprintf("%s  %s\n", result.Digest.Hex(), filepath.Base(args.Name))
+	if err := jsonfile.WriteFile(sumName, []byte(line), 0o644); err != nil {
+		return errors.Join(err, os.Remove(args.Name))
+	}
+	return nil
+}
+
+// jsonEntry is an archive.Entry in the entries file.
+type jsonEntry struct {
+	Path    string  `json:"path"`
+	Source  string  `json:"source"`
+	Content *string `json:"content"`
+	Symlink string  `json:"symlink"`
+	Mode    string  `json:"mode"`
+}
+
+func readEntries(file string) ([]archive.Entry, error) {
+	var list []jsonEntry
+	if err := jsonfile.Read(file, &list); err != nil {
+		return nil, fmt.Errorf("reading entries: %w", err)
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("reading entries %q: the list is empty", file)
+	}
+	entries := make([]archive.Entry, len(list))
+	for i, j := range list {
+		e := archive.Entry{Path: j.Path, Source: j.Source, Symlink: j.Symlink}
+		if j.Content != nil {
+			e.Content = []byte(*j.Content)
+		}
+		switch j.Mode {
+		case "", "0644":
+			e.Mode = 0o644
+		case "0755":
+			e.Mode = 0o755
+		default:
+			return nil, fmt.Errorf("reading entries %q: entry %q: mode is %q, want 0644 or 0755", file, j.Path, j.Mode)
+		}
+		entries[i] = e
+	}
+	return entries, nil
+}
+
+func runList(args []string, stdout, stderr io.Writer) int {
+	fs := flag.NewFlagSet(name+" list", flag.ContinueOnError)
+	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
+		return status
+	}
+	if fs.NArg() != 1 {
+		return cli.UsageError(stderr, name, "list: got %d files, want one", fs.NArg())
+	}
+	lines, err := archive.ListFile(fs.Arg(0))
+	if err != nil {
+		return cli.Fail(stderr, name, err)
+	}
+	w := bufio.NewWriter(stdout)
+	for _, line := range lines {
+		fmt.Fprintln(w, line)
+	}
+	if err := w.Flush(); err != nil {
+		return cli.Fail(stderr, name, fmt.Errorf("printing list: %w", err))
+	}
+	return cli.OK
+}
