@@ -30,9 +30,29 @@ def _lines_impl(rctx):
                 std[package] = True
     rctx.file("sources.bzl", content, executable = False)
     rctx.file("std.txt", "\n".join(sorted(std.keys())) + "\n", executable = False)
-    product = locks[active]["product"] if active in locks else ""
-    rctx.file("active.bzl", "\"\"\"The active line.\"\"\"\n\nLINE = {}\nPRODUCT = {}\n".format(repr(active), repr(product)), executable = False)
+    rctx.file("active.bzl", _active(locks, active), executable = False)
     rctx.file("BUILD.bazel", "exports_files([\"std.txt\"])\n", executable = False)
+
+_ACTIVE = """\"\"\"The active line.\"\"\"
+
+LINE = {line}
+
+def release_tree_label():
+    \"\"\"Returns the label of the active line's release_tree.\"\"\"
+    {body}
+"""
+
+def _active(locks, active):
+    """Returns active.bzl. A line without a lock is an error for who wants its release, not for who resolves it."""
+    if active in locks:
+        body = "return " + repr("//release/{}:release".format(locks[active]["product"]))
+    else:
+        body = "fail({})".format(repr("line {}: manifests/{}/lock.json cannot be read; run tools/bazel run //tools/resolve, or set RELEASE_LINE to one of: {}".format(
+            repr(active),
+            active,
+            ", ".join(sorted(locks.keys())),
+        )))
+    return _ACTIVE.format(line = repr(active), body = body)
 
 def _choose(locks, active):
     """Returns product → line. The active line serves its product; for another product, the line of the same name does, else the first."""
