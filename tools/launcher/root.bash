@@ -1,0 +1,152 @@
+# shellcheck shell=bash
+#
+# The part of tools/bazel that makes a root folder with Debian's Bazel in it; read only where there is none yet.
+# shellcheck disable=SC2154 # state, version, packages, root and host_files are set in tools/bazel
+
+readonly suite=forky
+readonly no_bazel="no bazel from 7.7 up to 8 on PATH"
+
+# bring_root makes the root, one call at a time. It is renamed to its name at the end: a folder of that name is whole.
+bring_root() {
+  local mask temp=$state/bazel-root.tmp
+  log=$state/bazel-root.log
+  type -P apt-get >/dev/null || error "$no_bazel, and there is no apt-get to bring one with: install Bazelisk"
+  # Whatever we start has the lock too. Should this script be killed, the next call waits until all of it is gone.
+  exec 9>>"$state/bazel-root.lock"
+  if ! flock -n 9; then
+    echo "bazel: waiting for another call, which is bringing Bazel" >&2
+    flock 9
+  fi
+  mask=$(umask)
+  umask 022
+  : >"$log"
+  get_tools
+  if [[ ! -d $root ]]; then
+    trap 'exec 7>&-; rm -rf --one-file-system -- "$state/bazel-root.tmp"' EXIT
+    trap '[[ ! -t 2 ]] || echo >&2; exit 130' INT TERM HUP
+    rm -rf --one-file-system -- "$temp"
+    mkdir -m 0755 -- "$temp"
+    make_root "$temp"
+    finish_root "$temp/root"
+    mv -- "$temp/root" "$root"
+    rmdir -- "$temp"
+    trap - EXIT INT TERM HUP
+  fi
+  umask "$mask"
+  exec 9>&-
+}
+
+# get_tools installs what it takes to make a root and to enter it, where that is missing and we may.
+get_tools() {
+  local user missing=() install
+  user=$(id -un)
+  type -P bwrap >/dev/null || missing+=(bubblewrap)
+  if [[ ! -d $root ]]; then
+    type -P mmdebstrap >/dev/null || missing+=(mmdebstrap)
+    [[ $user == root ]] || type -P newuidmap >/dev/null || missing+=(uidmap)
+  fi
+  if [[ ${#missing[@]} -gt 0 ]]; then
+    [[ $user == root ]] || error "$no_bazel: install Bazelisk, or as root run: apt-get install ${missing[*]}"
+    echo "bazel: installing ${missing[*]}" >&2
+    install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}")
+    "${install[@]}" >>"$log" 2>&1 </dev/null || { apt-get update && "${install[@]}"; } >>"$log" 2>&1 </dev/null || failed
+  fi
+  [[ -d $root || $user == root ]] || grep -qs "^$user:" /etc/subuid ||
+    error "$no_bazel: install Bazelisk, or as root run: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $user"
+  bwrap --dev-bind / / -- true 2>>"$log" || error "$no_bazel, and bubblewrap may not run here ($(tail -n 1 "$log")): install Bazelisk"
+}
+
+# find_site sets REPLY to where the package manager gets Debian from: the original, a mirror or a proxy.
+find_site() {
+  local origin label
+  while IFS='|' read -r REPLY origin label; do
+    [[ $origin != Debian || $label != Debian ]] || return 0
+  done < <(apt-get indextargets --format "\$(SITE)|\$(ORIGIN)|\$(LABEL)" 'Created-By: Packages' 2>/dev/null)
+  return 1
+}
+
+make_root() { # TEMP
+  # Nothing has to survive a power cut before the root is whole, so dpkg need not sync file by file.
+  local line options=(--variant=minbase --dpkgopt=force-unsafe-io "--include=${packages//$'\n'/,}")
+  find_site || { [[ $(id -un) == root ]] && apt-get update >>"$log" 2>&1 </dev/null && find_site; } ||
+    error "$no_bazel, and apt-get knows no Debian site to bring one from: install Bazelisk"
+  # The package manager's proxies and its stance on old indexes (a mirror may be frozen) hold for us too.
+  while IFS= read -r line; do
+    [[ ! $line =~ ^Acquire::(https?|Check|Retries|Force) ]] || options+=("--aptopt=$line")
+  done < <(apt-config dump 2>/dev/null)
+  SECONDS=0
+  if [[ $(id -un) == root ]]; then
+    # What it mounts meanwhile is gone when it is, even when it is killed.
+    work downloading unshare --mount mmdebstrap --mode=root "${options[@]}" "$suite" "$1/root" "$REPLY"
+  else
+    work downloading mmdebstrap --mode=unshare "${options[@]}" "$suite" "$1/root.tar" "$REPLY"
+    mkdir -m 0755 -- "$1/root"
+    work unpacking tar --no-same-owner --exclude './dev/*' -C "$1/root" -xf "$1/root.tar"
+    rm -- "$1/root.tar"
+  fi
+  [[ ! -t 2 ]] || echo >&2
+}
+
+# finish_root makes Debian's Bazel the one that all others have, and tries it.
+finish_root() { # ROOT
+  local file share=/usr/share/bazel pair
+  for file in $host_files; do # each is a place to mount the machine's own over
+    file=$1/etc/$file
+    [[ ! -L $file ]] || rm -- "$file"
+    [[ -e $file ]] || { mkdir -p -- "${file%/*}" && : >"$file"; }
+  done
+  # Debian leaves the version out of what the server reads: "bazel version" fails, and native.bazel_version is empty.
+  echo "build.label=$version" >"$1/etc/bazel/build-data.properties"
+  echo /etc/bazel >>"$1$share/bazel_classpath_debian_depends.txt"
+  {
+    echo "startup --install_base=$share --trust_install_base"
+    # A server that runs in another root has to make way for one in this root.
+    echo "startup --host_jvm_args=-Drelease.root=${root##*/}"
+    # Debian has the repositories that Bazel downloads before it builds anything. That is said here and not in the
+    # project, whose WORKSPACE is written for everyone.
+    for pair in bazel_skylib=tools/skylib platforms=platforms/platforms bazel_features=tools/features rules_cc=rules/cc \
+      rules_java=rules/java rules_license=rules/license rules_proto=rules/proto rules_python=rules/python rules_shell=rules/shell; do
+      [[ ! -d $1$share/${pair#*=} ]] || echo "common --override_repository=${pair%%=*}=$share/${pair#*=}"
+    done
+  } >"$1/etc/bazel/bazelrc"
+  REPLY=$(enter "$1" bazel --version 2>>"$log") || failed
+  [[ $REPLY == "bazel $version" ]] || error "Debian $suite has ${REPLY:-no bazel}, and .bazelversion wants $version: install Bazelisk"
+}
+
+# work runs a command and shows what it is at. The command gets a process group of its own, and a guard outside of it
+# that ends the group when this script is gone, however that came: mmdebstrap heeds only a signal to all its processes.
+work() { # STAGE COMMAND…
+  local stage=$1 line worker
+  shift
+  exec 7> >(trap '' INT TERM HUP && exec 9>&- && read -r worker && { read -r || kill -TERM -- "-$worker"; })
+  exec 8< <(echo "$BASHPID" >&7 && exec 7>&- && exec setsid "$@" 2>&1 </dev/null)
+  worker=$!
+  show "$stage" begins
+  while IFS= read -r -t 1 line <&8 || (($? > 128)); do # over 128: nothing came for a second
+    [[ -z $line ]] || printf '%s\n' "$line" >>"$log"
+    if [[ $line == "I: "*... ]]; then
+      stage=${line#I: } && stage=${stage%...} && show "$stage" begins
+    else
+      show "$stage" goes-on
+    fi
+  done
+  echo ended >&7
+  exec 7>&- 8<&-
+  wait "$worker" || failed
+}
+
+# show keeps one line up to date on a terminal, and elsewhere writes a line as a stage begins.
+show() { # STAGE begins|goes-on
+  local text="bazel: bringing Bazel $version (Debian $suite, about 1.5 GB, once): $1… $SECONDS s"
+  if [[ -t 2 ]]; then
+    printf '\r\033[K%s' "$text" >&2
+  elif [[ $2 == begins ]]; then
+    printf '%s\n' "$text" >&2
+  fi
+}
+
+failed() {
+  [[ ! -t 2 ]] || echo >&2
+  tail -n 15 -- "$log" >&2
+  error "bringing Bazel $version did not work" "the whole log is $log"
+}
