@@ -227,4 +227,3 @@ func golden(t *testing.T, name, got string) {
 		t.Errorf("%s differs; if that is meant: tools/bazel run //tools/e2e:e2e_test -- -update\ngot:\n%s\nwant:\n%s", name, got, want)
 	}
 }
-

@@ -7,14 +7,17 @@ load(":platforms.bzl", "PLATFORMS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
 def license_entries(sources):
-    """Returns entries that put the licences of sources at licenses/<module>/….
+    """Puts the licences of sources at licenses/<module>/….
 
     Args:
         sources: list of targets with SourceInfo.
+
+    Returns:
+        a list of entries for tools/pack, each path once.
     """
     entries = {}
     for source in sources:
-        for file in source[SourceInfo].licenses.to_list():
+        for file in source[SourceInfo].license_files.to_list():
             path = file.path.partition("/.release/licenses/")[2]
             entries["licenses/" + path] = struct(path = "licenses/" + path, source = file.path)
     return entries.values()
@@ -28,7 +31,7 @@ def _release_archive_impl(ctx):
     for target, path in ctx.attr.files.items():
         for file in target[DefaultInfo].files.to_list():
             common.append(struct(path = path + file.basename if path.endswith("/") or not path else path, source = file.path))
-    inputs = depset(ctx.files.files, transitive = [s[SourceInfo].licenses for s in ctx.attr.sources])
+    inputs = depset(ctx.files.files, transitive = [s[SourceInfo].license_files for s in ctx.attr.sources])
 
     files = {}
     for platform in platforms:

@@ -15,7 +15,8 @@ _SETTINGS = {
     "@io_bazel_rules_go//go/config:pure": True,
     "@io_bazel_rules_go//go/config:race": False,
     "@io_bazel_rules_go//go/config:static": False,
-    "@io_bazel_rules_go//go/config:tags": [],}
+    "@io_bazel_rules_go//go/config:tags": [],
+}
 
 def _platforms_impl(_settings, attr):
     check_platforms(attr.name, attr.platforms, PLATFORM_NAMES)

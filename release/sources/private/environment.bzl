@@ -4,7 +4,14 @@
 GO_ENVIRON = ["GOPROXY", "RELEASE_AIRGAP", "RELEASE_STORE"]
 
 def host_platform(rctx):
-    """Returns the platform that Bazel runs on, as Go names it: linux_amd64."""
+    """Names the platform that Bazel runs on.
+
+    Args:
+        rctx: the repository context.
+
+    Returns:
+        the name in Go's words: linux_amd64.
+    """
     os = rctx.os.name
     if os.startswith("mac"):
         os = "darwin"
@@ -18,7 +25,14 @@ def airgap(rctx):
     return rctx.getenv("RELEASE_AIRGAP", "") == "1"
 
 def store_path(rctx):
-    """Returns the folder of the store: RELEASE_STORE, which the launcher sets, or the launcher's default."""
+    """Finds the store.
+
+    Args:
+        rctx: the repository context.
+
+    Returns:
+        the folder: RELEASE_STORE, which the launcher sets, or the launcher's default.
+    """
     store = rctx.getenv("RELEASE_STORE")
     if store:
         return store
@@ -28,7 +42,14 @@ def store_path(rctx):
     return cache + "/store"
 
 def go_proxies(rctx):
-    """Returns the URLs of the module proxies, as GOPROXY or the go command on PATH has them."""
+    """Finds the Go module proxies.
+
+    Args:
+        rctx: the repository context.
+
+    Returns:
+        their URLs, as GOPROXY or the go command on PATH has them; none in an air gap.
+    """
     if airgap(rctx):
         return []
     proxies = rctx.getenv("GOPROXY")

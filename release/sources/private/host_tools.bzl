@@ -14,7 +14,14 @@ def go_command(rctx):
     return rctx.path(Label(_SDK_ROOT)).dirname.get_child("bin", "go.exe" if rctx.os.name.startswith("windows") else "go")
 
 def fetch_command(rctx):
-    """Returns the start of a command line of fetch: the program, where the SDK and the store are, and whether a network may be used."""
+    """Starts a command line of fetch. The rule runs again when the program changes.
+
+    Args:
+        rctx: the repository context.
+
+    Returns:
+        a list: the program, where the SDK and the store are, whether a network may be used.
+    """
     bin = rctx.path(Label(_HOST_TOOLS)).dirname.get_child("bin")
     for program in bin.readdir():
         rctx.watch(program)

@@ -3,7 +3,7 @@
 SourceInfo = provider(
     doc = "A pinned source: what a release is made from.",
     fields = {
-        "licenses": "depset of File: the licences of the source and of what it vendors, at licenses/<module>/….",
+        "license_files": "depset of File: the licences of the source and of what it vendors, at licenses/<module>/….",
         "module": "string: the Go module's path, or the dependency's name.",
         "version": "string: the module's version; empty where it has none.",
     },
@@ -11,9 +11,9 @@ SourceInfo = provider(
 
 def _source_info_impl(ctx):
     return [
-        DefaultInfo(files = depset(ctx.files.licenses)),
+        DefaultInfo(files = depset(ctx.files.license_files)),
         SourceInfo(
-            licenses = depset(ctx.files.licenses),
+            license_files = depset(ctx.files.license_files),
             module = ctx.attr.module,
             version = ctx.attr.version,
         ),
@@ -23,7 +23,7 @@ source_info = rule(
     implementation = _source_info_impl,
     doc = "Describes the source that the repository holds.",
     attrs = {
-        "licenses": attr.label_list(allow_files = True, doc = "The licence files."),
+        "license_files": attr.label_list(allow_files = True, doc = "The licence files."),
         "module": attr.string(doc = "The Go module's path.", mandatory = True),
         "version": attr.string(doc = "The module's version."),
     },

@@ -27,7 +27,7 @@ type Args struct {
 	Gazelle string   // path of the gazelle command
 	GOROOT  string   // of the SDK that will build: its packages are no vendored ones
 	Tags    []string // build tags that hold
-	Main    Module   // the module in Dir; its Version and Sum may be empty
+	Main    Module   // the module in Dir, as build information names it; its Version and Sum may be empty
 }
 
 // Module is a module as build information names it.
@@ -41,7 +41,15 @@ func Generate(ctx context.Context, a Args) error {
 	if err := removeBuildFiles(a.Dir); err != nil {
 		return fmt.Errorf("deleting BUILD files: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(a.Dir, "BUILD.bazel"), []byte(directives(a)), 0o644); err != nil {
+	// A module that replaces another is imported by the path of that one.
+	prefix, err := ModulePath(a.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		prefix, err = a.Main.Path, nil // not a Go module
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(a.Dir, "BUILD.bazel"), []byte(directives(prefix)), 0o644); err != nil {
 		return err
 	}
 	if err := runGazelle(ctx, a); err != nil {
@@ -74,8 +82,8 @@ func ModulePath(dir string) (string, error) {
 	return path, nil
 }
 
-func directives(a Args) string {
-	return "# gazelle:prefix " + a.Main.Path + "\n" +
+func directives(prefix string) string {
+	return "# gazelle:prefix " + prefix + "\n" +
 		"# gazelle:exclude **/*_test.go\n" +
 		"# gazelle:exclude " + Meta + "\n" +
 		"# gazelle:go_naming_convention go_default_library\n" +

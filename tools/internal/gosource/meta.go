@@ -35,7 +35,7 @@ func writeMeta(a Args, modules []vendored) error {
 			return err
 		}
 	}
-	fmt.Fprintf(&b, "\nsource_info(\n    name = \"source\",\n    licenses = glob([\"licenses/**\"], allow_empty = True),\n    module = %q,\n    version = %q,\n)\n", a.Main.Path, a.Main.Version)
+	fmt.Fprintf(&b, "\nsource_info(\n    name = \"source\",\n    license_files = glob([\"licenses/**\"], allow_empty = True),\n    module = %q,\n    version = %q,\n)\n", a.Main.Path, a.Main.Version)
 	return os.WriteFile(filepath.Join(meta, "BUILD.bazel"), []byte(b.String()), 0o644)
 }
 

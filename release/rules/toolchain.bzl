@@ -1,0 +1,7 @@
+"""Public names for who registers the toolchain of the rules."""
+
+load("//release/rules/private:platforms.bzl", _PLATFORMS = "PLATFORMS")
+load("//release/rules/private:toolchain.bzl", _release_tools = "release_tools")
+
+PLATFORMS = _PLATFORMS
+release_tools = _release_tools
