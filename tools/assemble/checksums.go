@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"sort"
+	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
@@ -35,6 +35,9 @@ func writeChecksums(ctx context.Context, o *options) error {
 	for i, f := range files {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if strings.ContainsAny(f.Path, "\r\n\\") {
+			return fmt.Errorf("path %q cannot stand in a checksum file", f.Path)
 		}
 		if i > 0 && f.Path == files[i-1].Path {
 			return fmt.Errorf("path %q stands twice in the release: from %q and %q", f.Path, files[i-1].Source, f.Source)
@@ -71,6 +74,9 @@ func walk(e entry, add func(entry)) error {
 		return err
 	}
 	if !info.IsDir() {
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("%q is no file", e.Source)
+		}
 		add(e)
 		return nil
 	}
@@ -79,9 +85,6 @@ func walk(e entry, add func(entry)) error {
 		return err
 	}
 	for _, d := range list {
-		if d.Type()&fs.ModeIrregular != 0 {
-			return fmt.Errorf("%q is no file", d.Name())
-		}
 		child := entry{path.Join(e.Path, d.Name()), filepath.Join(e.Source, d.Name())}
 		if err := walk(child, add); err != nil {
 			return err

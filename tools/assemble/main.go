@@ -39,23 +39,34 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	verbs := map[string]func(context.Context, *options) error{
 		"manifest": writeManifest, "capture": capture, "checksums": writeChecksums,
 	}
-	if len(args) == 0 || verbs[args[0]] == nil {
-		return cli.UsageError(stderr, "assemble", "got %q, want manifest, capture or checksums", args)
+	top := flag.NewFlagSet("assemble", flag.ContinueOnError)
+	top.Usage = func() {
+		fmt.Fprintln(stderr, "Usage: assemble manifest, capture or checksums, each of which explains its flags with -help")
+	}
+	if status, ok := cli.ParseFlags(top, args, stderr); !ok {
+		return status
+	}
+	name := top.Arg(0)
+	if verbs[name] == nil {
+		return cli.UsageError(stderr, "assemble", "got verb %q, want manifest, capture or checksums", name)
 	}
 	var o options
-	fs := flag.NewFlagSet("assemble "+args[0], flag.ContinueOnError)
+	fs := flag.NewFlagSet("assemble "+name, flag.ContinueOnError)
 	fs.StringVar(&o.manifest, "manifest", "", "the manifest `file`")
 	fs.StringVar(&o.lock, "lock", "", "the lock `file`")
 	fs.StringVar(&o.entries, "entries", "", "the `file` that lists the release's files")
 	fs.StringVar(&o.out, "out", "", "the `file` to write")
-	if status, ok := cli.ParseFlags(fs, args[1:], stderr); !ok {
+	if status, ok := cli.ParseFlags(fs, top.Args()[1:], stderr); !ok {
 		return status
 	}
 	o.command = fs.Args()
-	if o.out == "" {
+	switch {
+	case o.out == "":
 		return cli.UsageError(stderr, "assemble", "--out is missing")
+	case name != "capture" && fs.NArg() > 0:
+		return cli.UsageError(stderr, "assemble", "got argument %q, want flags only", fs.Arg(0))
 	}
-	if err := verbs[args[0]](ctx, &o); err != nil {
+	if err := verbs[name](ctx, &o); err != nil {
 		return cli.Fail(stderr, "assemble", err)
 	}
 	return cli.OK

@@ -16,6 +16,7 @@ import (
 const (
 	packCorpusBytes = 500_000_000
 	packSpeedGoal   = 2.5       // times as fast as the peer, on 2 CPUs
+	packZipGoal     = 2.0       // the same for a zip: level 6 searches less in files that fit into its window
 	packSizeGoal    = 1.03      // of the standard library's size at level 6
 	packMemoryGoal  = 256 << 20 // bytes of resident memory
 	packCommand     = "github.com/jasonwzm/release-builder/tools/pack"
@@ -93,7 +94,11 @@ func (b *packBench) run(ctx context.Context, e *Env) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := []Row{Faster("time, against the standard library, level 6", samples[0], samples[1], packSpeedGoal)}
+	goal := packSpeedGoal
+	if b.format == "zip" {
+		goal = packZipGoal
+	}
+	rows := []Row{Faster("time, against the standard library, level 6", samples[0], samples[1], goal)}
 	if len(samples) > 2 {
 		rows = append(rows, Faster("time, against tar -czf and sha256sum", samples[0], samples[2], packSpeedGoal))
 	}

@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -112,7 +113,19 @@ func (f *fetcher) goTool(out string) (*gomod.Go, func(), error) {
 }
 
 // goroot returns the root of the SDK whose go command runs.
-func (f *fetcher) goroot() string { return filepath.Dir(filepath.Dir(f.goCmd)) }
+func (f *fetcher) goroot() (string, error) {
+	path, err := exec.LookPath(f.goCmd)
+	if err == nil {
+		path, err = filepath.EvalSymlinks(path)
+	}
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("finding the Go SDK: %w", err)
+	}
+	return filepath.Dir(filepath.Dir(path)), nil
+}
 
 func (f *fetcher) importCache(_ context.Context, p paths) error {
 	_, err := f.store.ImportModules(p.cache)
@@ -124,7 +137,11 @@ func (f *fetcher) std(_ context.Context, p paths) error {
 	if err != nil {
 		return err
 	}
-	closure, err := gomod.StdClosure(f.goroot(), strings.Fields(string(data)))
+	goroot, err := f.goroot()
+	if err != nil {
+		return err
+	}
+	closure, err := gomod.StdClosure(goroot, strings.Fields(string(data)))
 	if err != nil {
 		return err
 	}

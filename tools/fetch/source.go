@@ -60,15 +60,21 @@ func (f *fetcher) source(ctx context.Context, p paths) error {
 			return err
 		}
 	}
+	done()
 	return f.generate(ctx, p.out, main)
 }
 
+// generate makes a Bazel repository of out, in which nothing but the source may be.
 func (f *fetcher) generate(ctx context.Context, out string, main gosource.Module) error {
 	abs, err := filepath.Abs(out)
 	if err != nil {
 		return err
 	}
-	return gosource.Generate(ctx, gosource.Args{Dir: abs, Gazelle: f.gazelle, GOROOT: f.goroot(), Main: main})
+	goroot, err := f.goroot()
+	if err != nil {
+		return err
+	}
+	return gosource.Generate(ctx, gosource.Args{Dir: abs, Gazelle: f.gazelle, GOROOT: goroot, Main: main})
 }
 
 // checkPresent names everything of the entry that the store lacks.

@@ -40,6 +40,7 @@ func (f *fetcher) tools(ctx context.Context, p paths) error {
 	if err != nil {
 		return err
 	}
+	done()
 	return f.generate(ctx, p.out, gosource.Module{Path: path})
 }
 

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
@@ -79,15 +80,21 @@ func runGazelle(ctx context.Context, command, root string, check bool, stdout io
 	if check {
 		args = append(args, "-mode=diff")
 	}
-	var stderr bytes.Buffer
+	var diff, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, command, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = root, stdout, &stderr
+	cmd.Dir, cmd.Stdout, cmd.Stderr = root, &diff, &stderr
 	err := cmd.Run()
-	if check && cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == 1 {
-		return errors.New("BUILD files are stale: the difference is above")
+	shown := diff.Len() > 0
+	if _, err := diff.WriteTo(stdout); err != nil {
+		return err
+	}
+	said := strings.TrimSpace(stderr.String())
+	// The exit status is 1 for an error, too; then there may be no difference.
+	if check && shown && cmd.ProcessState.ExitCode() == 1 {
+		return errors.New(strings.TrimSuffix("BUILD files are stale: the difference is above; "+said, "; "))
 	}
 	if err != nil {
-		return fmt.Errorf("running gazelle: %w: %s", err, bytes.TrimSpace(stderr.Bytes()))
+		return fmt.Errorf("running gazelle: %w: %s", err, said)
 	}
 	return nil
 }

@@ -83,7 +83,10 @@ func (o *options) complete() error {
 		o.manifest = filepath.Join(o.root, "manifests", o.line, "manifest.yaml")
 	} else if !filepath.IsAbs(o.manifest) {
 		// `bazel run` changes the working directory, and says what it was.
-		o.manifest = filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), o.manifest)
+		var err error
+		if o.manifest, err = filepath.Abs(filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), o.manifest)); err != nil {
+			return err
+		}
 	}
 	if path, err := runfiles.Rlocation(o.goCmd); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {

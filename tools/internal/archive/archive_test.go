@@ -336,12 +336,12 @@ func TestFailingWriters(t *testing.T) {
 	full := errors.New("disk full")
 	entries := []Entry{{Path: "big", Content: noise(1, 3*gzipBlockSize)}}
 	for i := range 50 {
-		entries = append(entries, Entry{Path: fmt.Sprint("small", i), Content: noise(int64(i), 20_000)})
+		entries = append(entries, Entry{Path: fmt.Sprint("small", i), Content: noise(byte(i), 20_000)})
 	}
 	before := runtime.NumGoroutine()
 	for _, f := range []Format{TarGzip, Zip} {
 		size := len(build(t, f, entries, options))
-		for left := 0; left < size; left += size / 7 {
+		for left := 0; left < size; left += size / 4 {
 			left := left
 			err := f.Write(writerFunc(func(p []byte) (int, error) {
 				if left -= len(p); left < 0 {

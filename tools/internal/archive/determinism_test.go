@@ -12,21 +12,17 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 )
 
-// noise returns size bytes that compress to about a half, the same for a seed.
-func noise(seed int64, size int) []byte {
-	r := rand.New(rand.NewPCG(uint64(seed), 0))
-	b := make([]byte, 0, size+64)
-	for len(b) < size {
-		if n := r.IntN(64); len(b) > 1000 && r.IntN(2) == 0 {
-			at := len(b) - 1000 + r.IntN(900)
-			b = append(b, b[at:at+n]...)
-		} else {
-			for range n {
-				b = append(b, byte(r.Uint32()))
-			}
-		}
+// noise returns size bytes that compress to about a half, the same for a seed:
+// every other 64 bytes repeat some before them.
+func noise(seed byte, size int) []byte {
+	b := make([]byte, size)
+	random := rand.NewChaCha8([32]byte{seed})
+	random.Read(b)
+	for at := 4096; at+64 <= size; at += 128 {
+		from := at - 64 - int(b[at])*15
+		copy(b[at:at+64], b[from:])
 	}
-	return b[:size]
+	return b
 }
 
 // TestDeterminism builds one archive again and again, each time with another

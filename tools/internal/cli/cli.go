@@ -75,13 +75,17 @@ type hinted struct {
 func (h *hinted) Error() string { return h.err.Error() }
 func (h *hinted) Unwrap() error { return h.err }
 
-// flatten takes joined errors apart; an error that wraps a join stays whole.
+// flatten takes joined errors apart; an error that wraps a join, or several
+// errors in a text of its own, stays whole.
 func flatten(err error) []error {
 	if h, ok := err.(*hinted); ok {
 		return flatten(h.err)
 	}
 	j, ok := err.(interface{ Unwrap() []error })
 	if !ok {
+		return []error{err}
+	}
+	if joined := errors.Join(j.Unwrap()...); joined == nil || joined.Error() != err.Error() {
 		return []error{err}
 	}
 	var all []error

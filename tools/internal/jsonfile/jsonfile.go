@@ -14,6 +14,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
+	"sort"
+	"strings"
+	"unicode"
 )
 
 // MaxSize is the largest document, in bytes, that Read accepts.
@@ -32,21 +37,30 @@ func Marshal(v any) ([]byte, error) {
 }
 
 // Unmarshal parses one JSON document into v. It refuses unknown fields,
-// repeated object keys and anything after the document; an error names the line.
+// repeated object keys (encoding/json takes keys that differ in case for one
+// field) and anything after the document; an error names the line.
 func Unmarshal(data []byte, v any) error {
 	if len(data) > MaxSize {
 		return fmt.Errorf("document has %d bytes, want at most %d", len(data), MaxSize)
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	if err := checkKeys(d); err != nil {
-		return atLine(data, d.InputOffset(), err)
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(data, new(json.RawMessage)); errors.As(err, &syntax) {
+		return atLine(data, syntax.Offset-1, err)
 	}
-	d = json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return atLine(data, d.InputOffset(), err)
+	keys, err := checkKeys(data)
+	if err != nil {
+		return err
+	}
+	if err := decode(data, v); err != nil {
+		return atLine(data, place(data, keys, v, err), err)
 	}
 	return nil
+}
+
+func decode(data []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
 }
 
 // Read parses the named file as Unmarshal does.
@@ -116,65 +130,96 @@ func WriteFile(name string, data []byte, mode os.FileMode) (err error) {
 	return f.Close()
 }
 
-// checkKeys reads all tokens of one document and refuses a key that stands
-// twice in an object, and any data after the document.
-func checkKeys(d *json.Decoder) error {
+// checkKeys refuses a key that stands twice in an object of a valid document.
+// It returns the offsets at which the text before each key ends.
+func checkKeys(data []byte) (before []int64, err error) {
 	type frame struct {
 		keys map[string]bool // nil for an array
 		next bool            // the next token is a key
 	}
-	var stack []frame
-	for first := true; first || len(stack) > 0; first = false {
+	stack := []frame{{}}
+	d := json.NewDecoder(bytes.NewReader(data))
+	for {
+		start := d.InputOffset()
 		t, err := d.Token()
 		if err != nil {
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return err
+			return before, nil // the end
 		}
-		top := len(stack) - 1
+		top := &stack[len(stack)-1]
+		switch {
+		case t == json.Delim('}') || t == json.Delim(']'):
+			stack = stack[:len(stack)-1]
+		case top.next:
+			key := t.(string)
+			if top.keys[fold(key)] {
+				return nil, atLine(data, d.InputOffset(), fmt.Errorf("key %q stands twice in one object", key))
+			}
+			top.keys[fold(key)], top.next = true, false
+			before = append(before, start)
+		default:
+			top.next = top.keys != nil
+			if t == json.Delim('{') {
+				stack = append(stack, frame{map[string]bool{}, true})
+			} else if t == json.Delim('[') {
+				stack = append(stack, frame{})
+			}
+		}
+	}
+}
+
+// fold gives one form to all keys that encoding/json takes for the same field.
+func fold(key string) string {
+	return strings.Map(func(r rune) rune {
+		for next := unicode.SimpleFold(r); ; next = unicode.SimpleFold(r) {
+			if next <= r {
+				return next
+			}
+			r = next
+		}
+	}, key)
+}
+
+// place returns the offset of what decoding the document into v complained of.
+// Where err does not say it, that is the first key with which, all after it cut
+// off, the document cannot be decoded.
+func place(data []byte, before []int64, v any, err error) int64 {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return wrong.Offset
+	}
+	n := sort.Search(len(before), func(i int) bool {
+		return decode(closed(data[:before[i]]), reflect.New(reflect.TypeOf(v).Elem()).Interface()) != nil
+	})
+	if n == 0 {
+		return 0
+	}
+	start := before[n-1]
+	return start + int64(bytes.IndexByte(data[start:], '"'))
+}
+
+// closed closes what is open at the end of the first part of a document.
+func closed(part []byte) []byte {
+	var open []byte
+	d := json.NewDecoder(bytes.NewReader(part))
+	for {
+		t, err := d.Token()
+		if err != nil {
+			break // the end
+		}
 		switch t {
 		case json.Delim('{'):
-			if top >= 0 {
-				stack[top].next = true
-			}
-			stack = append(stack, frame{keys: map[string]bool{}, next: true})
-			continue
+			open = append(open, '}')
 		case json.Delim('['):
-			if top >= 0 {
-				stack[top].next = true
-			}
-			stack = append(stack, frame{})
-			continue
+			open = append(open, ']')
 		case json.Delim('}'), json.Delim(']'):
-			stack = stack[:top]
-			continue
-		}
-		if top < 0 || stack[top].keys == nil {
-			continue
-		}
-		if f := &stack[top]; f.next {
-			key := t.(string)
-			if f.keys[key] {
-				return fmt.Errorf("key %q stands twice in one object", key)
-			}
-			f.keys[key] = true
-			f.next = false
-		} else {
-			f.next = true
+			open = open[:len(open)-1]
 		}
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("data after the end of the document")
-	}
-	return nil
+	slices.Reverse(open)
+	return slices.Concat(part, open)
 }
 
 func atLine(data []byte, offset int64, err error) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		offset = syntax.Offset
-	}
 	offset = min(max(offset, 0), int64(len(data)))
 	return fmt.Errorf("%d: %w", 1+bytes.Count(data[:offset], []byte("\n")), err)
 }

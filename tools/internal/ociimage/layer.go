@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -159,12 +158,12 @@ func checkLayer(r io.Reader, name string, layer v1.Layer) error {
 	if _, err := io.Copy(io.Discard, tee); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	digest := v1Hash(digest.FromSum(compressed.Sum(nil)))
+	got := v1Hash(digest.FromSum(compressed.Sum(nil)))
 	switch {
 	case size.n != wantSize:
 		return fmt.Errorf("%s: size: got %d bytes, want %d", name, size.n, wantSize)
-	case digest != wantDigest:
-		return fmt.Errorf("%s: digest: got %s, want %s", name, digest, wantDigest)
+	case got != wantDigest:
+		return fmt.Errorf("%s: digest: got %s, want %s", name, got, wantDigest)
 	case readErr != nil:
 		return fmt.Errorf("%s: decompressing: %w", name, readErr)
 	case diffID != wantDiffID:
@@ -188,5 +187,5 @@ func v1Hash(d digest.Digest) v1.Hash { return v1.Hash{Algorithm: "sha256", Hex: 
 
 // blobPath returns where in a layout the content with the digest is.
 func blobPath(dir string, h v1.Hash) string {
-	return filepath.Join(dir, filepath.FromSlash(path.Join("blobs", h.Algorithm, h.Hex)))
+	return filepath.Join(dir, "blobs", h.Algorithm, h.Hex)
 }

@@ -247,11 +247,11 @@ func TestOpenHostile(t *testing.T) {
 
 // TestOpenLinks reads a layout of links, as Bazel's sandbox has it.
 func TestOpenLinks(t *testing.T) {
-	real, linked := newRawLayout(t), t.TempDir()
+	raw, linked := newRawLayout(t), t.TempDir()
 	tar := makeTar(t, tarEntry{name: "a"})
-	real.top(real.image(real.blob(types.OCIUncompressedLayer, tar), tar))
-	err := filepath.WalkDir(real.dir, func(p string, d os.DirEntry, err error) error {
-		rel, relErr := filepath.Rel(real.dir, p)
+	raw.top(raw.image(raw.blob(types.OCIUncompressedLayer, tar), tar))
+	err := filepath.WalkDir(raw.dir, func(p string, d os.DirEntry, err error) error {
+		rel, relErr := filepath.Rel(raw.dir, p)
 		switch {
 		case err != nil || relErr != nil:
 			return fmt.Errorf("%v, %v", err, relErr)

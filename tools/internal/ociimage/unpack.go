@@ -30,8 +30,8 @@ type UnpackArgs struct {
 
 // Unpack applies the layers of an image to a folder, the lowest first
 // (image-spec v1.1, layer.md), whiteouts included, and compares each layer with
-// the digest in the manifest and the DiffID in the config. After an error the
-// folder is empty again.
+// its DiffID in the config; an image from Open compares all digests too. After an
+// error the folder is empty again.
 //
 // The image is not trusted. Nothing outside the folder is written, linked to or
 // removed: an entry whose path is absolute, has a "..", or leads out through a
@@ -230,8 +230,8 @@ const maxLinks = 40 // symbolic links on the way to one path, as Linux has it
 
 // resolve returns the path of the directory dir without symbolic links. Absolute
 // links start at the root of the image; a ".." above the root is an error.
-// Directories that are not there are made, or an error if make is false.
-func (u *unpacker) resolve(dir string, make bool) (string, error) {
+// Directories that are not there are made, or an error if mkdir is false.
+func (u *unpacker) resolve(dir string, mkdir bool) (string, error) {
 	done, links := ".", 0
 	for todo := strings.Split(dir, "/"); len(todo) > 0; {
 		part := todo[0]
@@ -249,7 +249,7 @@ func (u *unpacker) resolve(dir string, make bool) (string, error) {
 		next := path.Join(done, part)
 		info, err := u.root.Lstat(next)
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && make:
+		case errors.Is(err, fs.ErrNotExist) && mkdir:
 			if err := u.root.Mkdir(next, 0o755); err != nil {
 				return "", err
 			}

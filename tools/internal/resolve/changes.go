@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 )
@@ -33,6 +34,8 @@ func Changes(old, new *lock.Lock) []string {
 	switch {
 	case len(lines) > 0 || equalJSON(old, new):
 		return lines
+	case !equalJSON(old.Toolchain, new.Toolchain):
+		return []string{"toolchain: other sums of the same versions"}
 	case old.Manifest != new.Manifest:
 		return []string{change("manifest", old.Manifest.Short(), new.Manifest.Short(), "nothing that a build reads")}
 	}
@@ -51,6 +54,12 @@ func dependencyChange(what string, from, to *lock.Dependency) string {
 		return change(what, revision(from)+" "+from.Digest, revision(to)+" "+to.Digest, to.Why)
 	case from.Why != to.Why:
 		return change(what, from.Why, to.Why, revision(to))
+	case from.Primary && !to.Primary:
+		return what + ": " + revision(to) + " is no longer primary"
+	case to.Primary && !from.Primary:
+		return what + ": " + revision(to) + " is primary now"
+	case !from.Time.Equal(to.Time):
+		return change(what, from.Time.Format(time.RFC3339), to.Time.Format(time.RFC3339), "time of "+revision(to))
 	case !equalJSON(from, to):
 		return what + ": " + revision(to) + " needs other modules or packages"
 	}

@@ -69,7 +69,7 @@ func requiredBy(ctx context.Context, primary *Primary, path string) (module.Vers
 	if err != nil {
 		return none, fmt.Errorf("reading go.mod of %s: %w", primary.Revision, err)
 	}
-	f, err := modfile.ParseLax("go.mod", data, nil)
+	f, err := modfile.Parse("go.mod", data, nil) // ParseLax leaves out replace
 	if err != nil {
 		return none, fmt.Errorf("reading go.mod of %s: %w", primary.Revision, err)
 	}
@@ -77,16 +77,20 @@ func requiredBy(ctx context.Context, primary *Primary, path string) (module.Vers
 		if req.Mod.Path != path {
 			continue
 		}
+		m := req.Mod
 		for _, rep := range f.Replace {
-			if rep.Old.Path != path || rep.Old.Version != "" && rep.Old.Version != req.Mod.Version {
-				continue
+			if rep.Old == req.Mod {
+				m = rep.New
+				break // goes before one for all versions
 			}
-			if rep.New.Version == "" {
-				return none, fmt.Errorf("go.mod of %s replaces %s by the folder %q", primary.Revision, path, rep.New.Path)
+			if rep.Old == (module.Version{Path: path}) {
+				m = rep.New
 			}
-			return rep.New, nil
 		}
-		return req.Mod, nil
+		if m.Version == "" {
+			return none, fmt.Errorf("go.mod of %s replaces %s by the folder %q", primary.Revision, path, m.Path)
+		}
+		return m, nil
 	}
 	return none, cli.WithHint(fmt.Errorf("go.mod of %s does not require %s", primary.Revision, path), "give the dependency a version")
 }

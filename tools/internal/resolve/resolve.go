@@ -3,6 +3,7 @@
 package resolve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,6 +75,9 @@ func Resolve(ctx context.Context, a Args) (*lock.Lock, error) {
 		if m.Dependencies[i].Primary {
 			continue
 		}
+		if ctx.Err() != nil {
+			break
+		}
 		d, err := a.resolve(ctx, &m.Dependencies[i], primary)
 		if err != nil {
 			errs = append(errs, err)
@@ -81,7 +85,7 @@ func Resolve(ctx context.Context, a Args) (*lock.Lock, error) {
 		}
 		l.Dependencies = append(l.Dependencies, *d)
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := cmp.Or(ctx.Err(), errors.Join(errs...)); err != nil {
 		return nil, err
 	}
 	sort.Slice(l.Dependencies, func(i, j int) bool { return l.Dependencies[i].Name < l.Dependencies[j].Name })

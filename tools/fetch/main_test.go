@@ -1,0 +1,194 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/gosource"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
+	"github.com/jasonwzm/release-builder/tools/internal/sourcetar"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"fetch": main, "gazelle": gazelle})
+}
+
+// TestScript runs the scripts, each with an empty store, a module proxy of its
+// own, and a stand-in for gazelle.
+func TestScript(t *testing.T) {
+	commands := proxytest.ScriptCommands()
+	commands["entry"] = moduleEntry
+	commands["localentry"] = localEntry
+	commands["list"] = list
+	commands["spoil"] = spoil
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Cmds:                commands,
+		Setup: func(env *testscript.Env) error {
+			proxytest.ScriptSetup(env, filepath.Join("testdata", "modules.txtar"))
+			return nil
+		},
+	})
+}
+
+// gazelle writes a rule beside every Go file, as gazelle does, and into
+// gazelle.log which folders it saw.
+func gazelle() {
+	dir, err := os.Getwd()
+	if err == nil {
+		err = writeRules(dir, os.Getenv("GOROOT"))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "gazelle:", err)
+		os.Exit(1)
+	}
+}
+
+func writeRules(dir, goroot string) error {
+	prefix, err := gosource.ModulePath(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		prefix, err = "folder", nil
+	}
+	if err != nil {
+		return err
+	}
+	var log strings.Builder
+	if _, err := os.Stat(filepath.Join(goroot, "src", "unsafe")); err != nil {
+		fmt.Fprintln(&log, "GOROOT is no SDK:", err)
+	}
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		pkg := filepath.ToSlash(filepath.Dir(rel))
+		if d.IsDir() {
+			fmt.Fprintln(&log, filepath.ToSlash(rel))
+			return nil
+		}
+		if filepath.Ext(path) != ".go" {
+			return nil
+		}
+		attributes := fmt.Sprintf("    importpath = %q,\n", prefix+"/"+pkg)
+		if p, ok := strings.CutPrefix(pkg, "vendor/"); ok {
+			attributes = fmt.Sprintf("    importmap = %q,\n    importpath = %q,\n", prefix+"/"+pkg, p)
+		}
+		build := filepath.Join(filepath.Dir(path), "BUILD.bazel")
+		old, err := os.ReadFile(build)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		text := fmt.Sprintf("load(\"@io_bazel_rules_go//go:def.bzl\", \"go_library\")\n\n%sgo_library(\n    name = \"go_default_library\",\n%s    visibility = [\"//visibility:private\"],\n)\n", old, attributes)
+		return os.WriteFile(build, []byte(text), 0o644)
+	})
+	return errors.Join(err, os.WriteFile(filepath.Join(dir, "gazelle.log"), []byte(log.String()), 0o644))
+}
+
+// moduleEntry writes the lock entry of a module: "entry file name module@version".
+func moduleEntry(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: entry file name module@version")
+	}
+	p := proxytest.ScriptProxy(ts)
+	m := p.Module(args[2])
+	name, err := proxytest.File(p.Dir, args[2], ".mod")
+	ts.Check(err)
+	goMod, err := os.ReadFile(name)
+	ts.Check(err)
+	entry := lock.Dependency{Name: args[1], Module: &lock.Module{Path: m.Path, Version: m.Version}, Digest: m.Sum, GoModules: closure(p, string(goMod))}
+	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
+}
+
+// localEntry writes the lock entry of a folder: "localentry file name base path".
+func localEntry(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 4 {
+		ts.Fatalf("usage: localentry file name base path")
+	}
+	dir := filepath.Join(ts.MkAbs(args[2]), filepath.FromSlash(args[3]))
+	r, w := io.Pipe()
+	go func() {
+		_, err := sourcetar.Write(w, dir)
+		w.CloseWithError(err)
+	}()
+	d, _, err := digest.FromReader(r)
+	ts.Check(err)
+	entry := lock.Dependency{Name: args[1], Local: &lock.Local{Path: args[3]}, Digest: string(d)}
+	if goMod, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil {
+		entry.GoModules = closure(proxytest.ScriptProxy(ts), string(goMod))
+	}
+	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
+}
+
+func closure(p *proxytest.Proxy, goMod string) (list []lock.GoModule) {
+	for _, m := range p.Closure(goMod) {
+		list = append(list, lock.GoModule{Path: m.Path, Version: m.Version, Sum: m.Sum, GoModSum: m.GoModSum})
+	}
+	return list
+}
+
+// list writes what is below a folder, one line a file: whether it is executable,
+// its digest, its path.
+func list(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: list folder file")
+	}
+	var b strings.Builder
+	dir := ts.MkAbs(args[0])
+	ts.Check(filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		sum, _, err := digest.FromFile(path)
+		if err != nil {
+			return err
+		}
+		what := sum.Short()
+		if filepath.Ext(path) == ".zip" {
+			what = "zip" // its bytes depend on the version of Go
+		}
+		executable := "-"
+		if info.Mode()&0o100 != 0 {
+			executable = "x"
+		}
+		rel, err := filepath.Rel(dir, path)
+		fmt.Fprintf(&b, "%s %s %s\n", executable, what, filepath.ToSlash(rel))
+		return err
+	}))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(b.String()), 0o644))
+}
+
+// spoil appends to every file that a store has by its digest: "spoil store".
+func spoil(ts *testscript.TestScript, _ bool, args []string) {
+	names, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "content_addressable", "sha256", "*", "file"))
+	ts.Check(err)
+	for _, name := range names {
+		f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+		ts.Check(err)
+		_, err = f.WriteString("spoilt")
+		ts.Check(errors.Join(err, f.Close()))
+	}
+}

@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestFail(t *testing.T) {
+	disk := WithHint(errors.New("the disk is full"), "delete %d files", 3)
+	for _, tt := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"plain", io.EOF, "x: error: EOF\n"},
+		{"hint", disk, "x: error: the disk is full\nx: hint: delete 3 files\n"},
+		{"hint within", fmt.Errorf("writing %q: %w", "a", disk), "x: error: writing \"a\": the disk is full\nx: hint: delete 3 files\n"},
+		{"hint on hint", WithHint(disk, "wait"), "x: error: the disk is full\nx: hint: wait\nx: hint: delete 3 files\n"},
+		{"joined", errors.Join(io.EOF, io.ErrNoProgress), "x: error: EOF\nx: error: multiple Read calls return no data or error\n"},
+		{"joined in joined", errors.Join(errors.Join(io.EOF), io.ErrShortWrite), "x: error: EOF\nx: error: short write\n"},
+		{"hint on joined", WithHint(errors.Join(io.EOF, io.ErrShortWrite), "again"), "x: error: EOF\nx: error: short write\nx: hint: again\n"},
+		{"one hint for all", errors.Join(disk, fmt.Errorf("b: %w", disk)), "x: error: the disk is full\nx: error: b: the disk is full\nx: hint: delete 3 files\n"},
+		{
+			"hints of all", errors.Join(disk, WithHint(io.EOF, "read less")),
+			"x: error: the disk is full\nx: error: EOF\nx: hint: delete 3 files\nx: hint: read less\n",
+		},
+		{
+			"joined within", fmt.Errorf("copying: %w", errors.Join(io.EOF, disk)),
+			"x: error: copying: EOF\nthe disk is full\nx: hint: delete 3 files\n",
+		},
+		{
+			"two wrapped in one text", fmt.Errorf("reading: %w; then closing: %w", io.EOF, disk),
+			"x: error: reading: EOF; then closing: the disk is full\nx: hint: delete 3 files\n",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var b strings.Builder
+			if code := Fail(&b, "x", tt.err); code != Failure {
+				t.Errorf("exit status: got %d, want %d", code, Failure)
+			}
+			if b.String() != tt.want {
+				t.Errorf("got\n%swant\n%s", b.String(), tt.want)
+			}
+		})
+	}
+}
+
+func TestWithHint(t *testing.T) {
+	if err := WithHint(nil, "do it again"); err != nil {
+		t.Errorf("hint on no error: got %v, want no error", err)
+	}
+	err := WithHint(io.EOF, "do it again")
+	if err.Error() != io.EOF.Error() || !errors.Is(err, io.EOF) {
+		t.Errorf("got %q, want an error that reads as, and is, %q", err, io.EOF)
+	}
+}
+
+func TestParseFlags(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		args   []string
+		status int
+		ok     bool
+		stderr string
+	}{
+		{"good", []string{"-n", "3", "rest"}, OK, true, ""},
+		{"help", []string{"-help"}, OK, false, "how many"},
+		{"unknown flag", []string{"-m"}, Usage, false, "flag provided but not defined: -m"},
+		{"bad value", []string{"-n", "many"}, Usage, false, `invalid value "many" for flag -n`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			set := flag.NewFlagSet("x", flag.ContinueOnError)
+			n := set.Int("n", 0, "how many")
+			var b strings.Builder
+			status, ok := ParseFlags(set, tt.args, &b)
+			if status != tt.status || ok != tt.ok {
+				t.Errorf("got status %d, %t, want %d, %t", status, ok, tt.status, tt.ok)
+			}
+			if !strings.Contains(b.String(), tt.stderr) || tt.stderr == "" && b.Len() > 0 {
+				t.Errorf("standard error: got %q, want %q", b.String(), tt.stderr)
+			}
+			if tt.ok && (*n != 3 || set.Arg(0) != "rest") {
+				t.Errorf("got -n %d and argument %q, want 3 and %q", *n, set.Arg(0), "rest")
+			}
+		})
+	}
+}
+
+func TestUsageError(t *testing.T) {
+	var b strings.Builder
+	if code := UsageError(&b, "x", "got %q, want nothing", "y"); code != Usage {
+		t.Errorf("exit status: got %d, want %d", code, Usage)
+	}
+	if want := "x: error: got \"y\", want nothing\nx: hint: run x -help\n"; b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
+}

@@ -1,0 +1,194 @@
+package gosource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// asGazelle has the test binary stand in for gazelle: it writes down how it was
+// called, and a rule beside every Go file.
+const asGazelle = "GOSOURCE_TEST_GAZELLE"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(asGazelle) {
+	case "":
+		os.Exit(m.Run())
+	case "fail":
+		fmt.Println("gazelle: on standard output")
+		fmt.Fprintln(os.Stderr, "gazelle: on standard error")
+		os.Exit(3)
+	}
+	if err := gazelle(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func gazelle() error {
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	call := fmt.Sprintf("%q\nBUILD_WORKSPACE_DIRECTORY=%s\nGOROOT=%s\nPATH=%s\n", os.Args[1:],
+		os.Getenv("BUILD_WORKSPACE_DIRECTORY"), os.Getenv("GOROOT"), filepath.SplitList(os.Getenv("PATH"))[0])
+	return errors.Join(os.WriteFile("call", []byte(call), 0o644), filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" {
+			return err
+		}
+		build := filepath.Join(filepath.Dir(path), "BUILD.bazel")
+		old, err := os.ReadFile(build)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		rule := "load(\"@io_bazel_rules_go//go:def.bzl\", \"go_library\")\n\n" + string(old) +
+			"go_library(\n    name = \"go_default_library\",\n    importmap = \"x\",\n    visibility = [\"//visibility:private\"],\n)\n"
+		return os.WriteFile(build, []byte(rule), 0o644)
+	}))
+}
+
+func stand(t *testing.T, mode string) string {
+	t.Helper()
+	t.Setenv(asGazelle, mode)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exe
+}
+
+func TestGenerate(t *testing.T) {
+	t.Setenv("BUILD_WORKSPACE_DIRECTORY", "/elsewhere")
+	dir := t.TempDir()
+	own := []string{"BUILD", "BUILD.bazel", "WORKSPACE", "WORKSPACE.bazel", "WORKSPACE.bzlmod", "MODULE.bazel", "REPO.bazel", ".bazelignore"}
+	for _, folder := range []string{"", "sub/", "vendor/example.com/dep/"} {
+		for _, name := range own {
+			plant(t, dir, map[string]string{folder + name: "of another workspace"})
+		}
+	}
+	plant(t, dir, map[string]string{
+		"go.mod": "module example.com/top\n", "a.go": "package top", "build/BUILD.txt": "stays", "defs.bzl": "stays",
+		"vendor/modules.txt": "# example.com/dep v1.0.0\nexample.com/dep\n", "vendor/example.com/dep/dep.go": "package dep",
+	})
+	a := Args{Dir: dir, Gazelle: stand(t, "good"), GOROOT: goroot(t), Tags: []string{"one", "two"}, Main: Module{Path: "example.com/top"}}
+	if err := Generate(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	call, err := os.ReadFile(filepath.Join(dir, "call"))
+	if want := fmt.Sprintf("%q\nBUILD_WORKSPACE_DIRECTORY=\nGOROOT=%s\nPATH=%s\n",
+		[]string{"-repo_root=" + dir, "-external=vendored", "-build_file_name=BUILD.bazel", "-lang=go", "-build_tags=one,two"},
+		a.GOROOT, filepath.Join(a.GOROOT, "bin")); err != nil || string(call) != want {
+		t.Errorf("call of gazelle: got %v\n%s\nwant\n%s", err, call, want)
+	}
+	var got []string
+	for line := range strings.Lines(tree(t, dir)) {
+		if name, _, ok := strings.Cut(line, ": "); ok {
+			got = append(got, name)
+		}
+	}
+	want := []string{".release/BUILD.bazel", "BUILD.bazel", "a.go", "build/BUILD.txt", "call", "defs.bzl", "go.mod", "vendor/example.com/dep/BUILD.bazel", "vendor/example.com/dep/dep.go", "vendor/modules.txt"}
+	if !slices.Equal(got, want) {
+		t.Errorf("files: got\n%q\nwant\n%q", got, want)
+	}
+	const buildFile = `load("@io_bazel_rules_go//go:def.bzl", "go_library")
+
+package(
+    default_package_metadata = ["//.release:module/example.com/top"],
+    default_visibility = ["//visibility:public"],
+)
+
+# gazelle:prefix example.com/top
+# gazelle:exclude **/*_test.go
+# gazelle:exclude .release
+# gazelle:go_naming_convention go_default_library
+# gazelle:proto disable_global
+go_library(
+    name = "go_default_library",
+)
+`
+	if data, err := os.ReadFile(filepath.Join(dir, "BUILD.bazel")); err != nil || string(data) != buildFile {
+		t.Errorf("BUILD.bazel: got %v\n%s\nwant\n%s", err, data, buildFile)
+	}
+}
+
+// TestGenerateReplacement: the packages of a module that replaces another are
+// imported by the path that its go.mod declares; build information has its own.
+func TestGenerateReplacement(t *testing.T) {
+	for _, tt := range []struct{ goMod, prefix string }{
+		{"module example.com/original\n", "example.com/original"},
+		{"", "example.com/fork"}, // no Go module
+	} {
+		dir := t.TempDir()
+		plant(t, dir, map[string]string{"a.go": "package original"})
+		if tt.goMod != "" {
+			plant(t, dir, map[string]string{"go.mod": tt.goMod})
+		}
+		a := Args{Dir: dir, Gazelle: stand(t, "good"), GOROOT: goroot(t), Main: Module{Path: "example.com/fork", Version: "v1.0.1"}}
+		if err := Generate(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		files := tree(t, dir)
+		for _, want := range []string{
+			"# gazelle:prefix " + tt.prefix + "\n", `default_package_metadata = ["//.release:module/example.com/fork"]`,
+			`purl = "pkg:golang/example.com/fork@v1.0.1"`,
+		} {
+			if !strings.Contains(files, want) {
+				t.Errorf("go.mod %q: got\n%s\nwant %q", tt.goMod, files, want)
+			}
+		}
+	}
+}
+
+func TestGenerateErrors(t *testing.T) {
+	good := map[string]string{"go.mod": "module example.com/top\n", "a.go": "package top"}
+	for _, tt := range []struct {
+		name  string
+		files map[string]string
+		args  func(*Args)
+		want  string
+	}{
+		{"gazelle fails", good, func(a *Args) { a.Gazelle = stand(t, "fail") }, "running gazelle: exit status 3\ngazelle: on standard output\ngazelle: on standard error"},
+		{"no gazelle", good, func(a *Args) { a.Gazelle = filepath.Join(a.Dir, "none") }, "running gazelle: fork/exec"},
+		{"no folder", good, func(a *Args) { a.Dir = filepath.Join(a.Dir, "none") }, "deleting BUILD files: "},
+		{"no module line", map[string]string{"go.mod": "go 1.20\n"}, func(*Args) {}, "no module line"},
+		{"modules.txt", map[string]string{"vendor/modules.txt": "x\n"}, func(*Args) {}, "reading vendor/modules.txt:1: "},
+		{"no place", map[string]string{"a.go": "", Meta: "a file"}, func(*Args) {}, "writing package .release: "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			plant(t, dir, tt.files)
+			a := Args{Dir: dir, Gazelle: stand(t, "good"), GOROOT: goroot(t), Main: Module{Path: "example.com/top"}}
+			tt.args(&a)
+			if err := Generate(t.Context(), a); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	dir := t.TempDir()
+	if err := Generate(ctx, Args{Dir: dir, Gazelle: stand(t, "good"), GOROOT: goroot(t), Main: Module{Path: "example.com/top"}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: got %v, want %v", err, context.Canceled)
+	}
+}
+
+func TestModulePath(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := ModulePath(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no go.mod: got %v, want %v", err, fs.ErrNotExist)
+	}
+	plant(t, dir, map[string]string{"go.mod": "// comment\nmodule \"example.com/a\" // comment\n"})
+	if got, err := ModulePath(dir); got != "example.com/a" || err != nil {
+		t.Errorf("got %q, %v, want %q", got, err, "example.com/a")
+	}
+	plant(t, dir, map[string]string{"go.mod": "go 1.20\n"})
+	if _, err := ModulePath(dir); err == nil || err.Error() != `reading "`+filepath.Join(dir, "go.mod")+`": no module line` {
+		t.Errorf("got %v, want that there is no module line", err)
+	}
+}

@@ -1,0 +1,132 @@
+package gosource
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const metaBuild = `load("@release_builder//release/sources:defs.bzl", "go_module_metadata", "source_info")
+
+package(default_visibility = ["//visibility:public"])
+
+go_module_metadata(
+    name = "module/example.com/top",
+    purl = "pkg:golang/example.com/top@v1.0.0?checksum=h1%3Aa%2Bb%2Fc%3D",
+)
+
+go_module_metadata(
+    name = "module/example.com/dep",
+    purl = "pkg:golang/example.com/dep@v1.0.0?checksum=h1%3Adep",
+)
+
+go_module_metadata(
+    name = "module/example.com/Upper/v2",
+    purl = "pkg:golang/example.com/Upper/v2@v2.0.0+incompatible",
+)
+
+go_module_metadata(
+    name = "module/example.com/fork",
+    purl = "pkg:golang/example.com/fork@v1.2.3?checksum=h1%3Afork",
+)
+
+go_module_metadata(
+    name = "module/example.com/patched",
+    purl = "pkg:golang/example.com/patched@v1.0.1?checksum=h1%3Apatched",
+)
+
+go_module_metadata(
+    name = "module/example.com/near",
+    purl = "pkg:golang/example.com/near@v0.0.0",
+)
+
+source_info(
+    name = "source",
+    license_files = glob(["licenses/**"], allow_empty = True),
+    module = "example.com/top",
+    version = "v1.0.0",
+)
+`
+
+func TestWriteMeta(t *testing.T) {
+	dir := t.TempDir()
+	plant(t, dir, map[string]string{
+		"vendor/modules.txt": modulesTxt, "go.sum": goSum,
+		"LICENSE": "top", "NOTICE.txt": "top", "license.go": "no licence", "README": "no licence", "sub/LICENSE": "not the module's",
+		"vendor/example.com/dep/COPYING":            "dep",
+		"vendor/example.com/dep/sub/LICENSE-MIT":    "dep/sub",
+		"vendor/example.com/dep/other/LICENSE":      "of no package",
+		"vendor/example.com/Upper/v2/Licence.md":    "upper",
+		"vendor/example.com/renamed/LICENSE":        "renamed",
+		"vendor/example.com/renamed/in/PATENTS":     "renamed/in",
+		"vendor/example.com/required/LICENSE":       "nothing of it is built",
+		"vendor/example.com/patched/LICENSES/MIT":   "in a folder",
+		"vendor/example.com/near/authors":           "near",
+		"vendor/example.com/near/LICENSE.go":        "package near",
+		"vendor/example.com/patched/COPYRIGHT.text": "patched",
+	})
+	modules, err := vendoredModules(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writeMeta(Args{Dir: dir, Main: Module{"example.com/top", "v1.0.0", "h1:a+b/c="}}, modules); err != nil {
+		t.Fatal(err)
+	}
+	build, err := os.ReadFile(filepath.Join(dir, Meta, "BUILD.bazel"))
+	if err != nil || string(build) != metaBuild {
+		t.Errorf("BUILD.bazel: got %v\n%s\nwant\n%s", err, build, metaBuild)
+	}
+	const want = `example.com/Upper/v2/Licence.md: upper
+example.com/dep/COPYING: dep
+example.com/dep/sub/LICENSE-MIT: dep/sub
+example.com/near/authors: near
+example.com/patched/COPYRIGHT.text: patched
+example.com/renamed/LICENSE: renamed
+example.com/renamed/in/PATENTS: renamed/in
+example.com/top/LICENSE: top
+example.com/top/NOTICE.txt: top
+`
+	if got := tree(t, filepath.Join(dir, Meta, "licenses")); got != want {
+		t.Errorf("licences: got\n%swant\n%s", got, want)
+	}
+}
+
+func TestWriteMetaBare(t *testing.T) {
+	dir := t.TempDir()
+	if err := writeMeta(Args{Dir: dir, Main: Module{Path: "folder"}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	build, err := os.ReadFile(filepath.Join(dir, Meta, "BUILD.bazel"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"purl = \"pkg:golang/folder\",\n", "module = \"folder\",\n    version = \"\",\n"} {
+		if !strings.Contains(string(build), want) {
+			t.Errorf("BUILD.bazel: got\n%s\nwant %q in it", build, want)
+		}
+	}
+}
+
+// tree prints the files below dir and what is in them.
+func tree(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		b.WriteString(filepath.ToSlash(rel) + ": " + string(data) + "\n")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}

@@ -1,0 +1,41 @@
+package jsonfile
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+)
+
+// FuzzUnmarshal: what is accepted is one document by encoding/json's own
+// judgement, and its canonical form reads back as itself.
+func FuzzUnmarshal(f *testing.F) {
+	for _, seed := range []string{
+		``, `null`, `{}`, "{}\n{}", `{"name": "a", "name": "b"}`, `{"name": "a", "Name": "b"}`,
+		`{"parts": [{"name": "<&>"}], "labels": {"b": "\u0000", "a": "\ud800"}, "size": 9007199254740993}`,
+		`{"time": "2024-02-29T00:00:00.5+01:00"}`, `{"size": 1e3}`, "{\"a\": [[{\"b\":\n1}]]}", "\xef\xbb\xbf{}", `[[[[`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_ = Unmarshal(data, new(any)) // does not panic, whatever the type
+		var d document
+		if Unmarshal(data, &d) != nil {
+			return
+		}
+		if !json.Valid(data) {
+			t.Fatalf("accepted what is no JSON document: %q", data)
+		}
+		first, err := Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again document
+		if err := Unmarshal(first, &again); err != nil {
+			t.Fatalf("the canonical form %q cannot be read: %v", first, err)
+		}
+		second, err := Marshal(again)
+		if err != nil || !bytes.Equal(first, second) {
+			t.Fatalf("canonical form: got %q, %v, then %q", first, err, second)
+		}
+	})
+}

@@ -1,0 +1,182 @@
+package lock
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+)
+
+// sample returns a lock that uses every field.
+func sample() *Lock {
+	stamp := time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
+	d := digest.FromBytes([]byte("manifest"))
+	return &Lock{
+		Schema: Schema, Manifest: d, Version: "1.0.0", Product: "toolbox", Docker: "docker.io/x",
+		Platforms: []string{"linux-amd64"}, Architectures: []string{"linux/amd64"}, Outputs: []string{"archive"}, Time: stamp,
+		Dependencies: []Dependency{
+			{Name: "a", Local: &Local{Path: "../a"}, Digest: string(d), Size: 1, Time: stamp, Why: "content of localpath"},
+			{
+				Name: "b", Primary: true, Module: &Module{Path: "example.com/b", Version: "v1.0.0"}, Digest: "h1:x", Size: 2, Time: stamp, Why: "version in manifest",
+				GoModules: []GoModule{{Path: "example.com/c", Version: "v1.0.0", Sum: "h1:y", GoModSum: "h1:z"}}, GoStd: []string{"fmt"},
+			},
+		},
+		Toolchain: Toolchain{
+			Bazel: "7.7.1", Go: GoSDK{Version: "1.26.8", Archives: map[string]Archive{"linux_amd64": {Sum: "h1:s", SHA256: d}}},
+			RulesGo: GoModule{Path: "rules_go", Version: "v1.0.0", Sum: "h1:r"}, Gazelle: GoModule{Path: "gazelle", Version: "v1.0.0", Sum: "h1:g"},
+		},
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*Lock)
+		want   []string
+	}{
+		{"good", func(*Lock) {}, nil},
+		{"only the primary", func(l *Lock) { l.Dependencies = l.Dependencies[1:] }, nil},
+		{
+			"other schema", func(l *Lock) { l.Schema, l.Manifest = "release-builder/lock/v2", "" },
+			[]string{`schema: got "release-builder/lock/v2", want "release-builder/lock/v1"`},
+		},
+		{"no schema", func(l *Lock) { l.Schema = "" }, []string{`schema: got "", want "release-builder/lock/v1"`}},
+		{
+			"manifest", func(l *Lock) { l.Manifest = "sha256:ab" },
+			[]string{`manifest: parsing digest "sha256:ab": want sha256: and 64 lower-case hexadecimal digits`},
+		},
+		{"order", func(l *Lock) { slices.Reverse(l.Dependencies) }, []string{"dependencies: not sorted by name"}},
+		{"twice", func(l *Lock) { l.Dependencies[0].Name = "b" }, []string{`dependency "b" stands twice`}},
+		{"no primary", func(l *Lock) { l.Dependencies[1].Primary = false }, []string{"dependencies: 0 are primary, want 1"}},
+		{"two primaries", func(l *Lock) { l.Dependencies[0].Primary = true }, []string{"dependencies: 2 are primary, want 1"}},
+		{"no dependencies", func(l *Lock) { l.Dependencies = nil }, []string{"dependencies: 0 are primary, want 1"}},
+		{"no source", func(l *Lock) { l.Dependencies[0].Local = nil }, []string{`dependency "a": want exactly one of module and local`}},
+		{
+			"two sources", func(l *Lock) { l.Dependencies[0].Module = &Module{Path: "example.com/a", Version: "v1.0.0"} },
+			[]string{`dependency "a": want exactly one of module and local`},
+		},
+		{"no digest", func(l *Lock) { l.Dependencies[1].Digest = "" }, []string{`dependency "b": no digest`}},
+		{
+			"everything", func(l *Lock) {
+				l.Manifest, l.Dependencies = "", []Dependency{{Name: "z"}, {Name: "a"}, {Name: "a", Digest: "h1:x", Local: &Local{}}}
+			},
+			[]string{
+				`manifest: parsing digest "": want sha256: and 64 lower-case hexadecimal digits`, "dependencies: not sorted by name",
+				`dependency "z": want exactly one of module and local`, `dependency "z": no digest`,
+				`dependency "a": want exactly one of module and local`, `dependency "a": no digest`,
+				`dependency "a" stands twice`, "dependencies: 0 are primary, want 1",
+			},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := sample()
+			tt.change(l)
+			var got []string
+			if err := l.Check(); err != nil {
+				got = strings.Split(err.Error(), "\n")
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got\n%q\nwant\n%q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestRead(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "lock.json")
+	if err := jsonfile.Write(name, sample()); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Read(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := jsonfile.Marshal(l); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("written again: got %v\n%s\nwant\n%s", err, got, want)
+	}
+}
+
+var update = flag.Bool("update", false, "rewrite testdata")
+
+// TestFormat: another form of the same lock would make every lock stale.
+func TestFormat(t *testing.T) {
+	got, err := jsonfile.Marshal(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(filepath.Join("testdata", "lock.golden"), got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(filepath.Join("testdata", "lock.golden"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s\n(go test ./tools/internal/lock -update writes what it is now)", got, want)
+	}
+}
+
+func TestReadErrors(t *testing.T) {
+	good, err := jsonfile.Marshal(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace := func(old, new string) string {
+		t.Helper()
+		if !strings.Contains(string(good), old) {
+			t.Fatalf("the sample has no %q", old)
+		}
+		return strings.Replace(string(good), old, new, 1)
+	}
+	name := filepath.Join(t.TempDir(), "lock.json")
+	for _, tt := range []struct{ name, content, want string }{
+		{"empty", "", "reading lock: " + name + ":1: unexpected end of JSON input"},
+		{"conflict", replace("  \"product\"", "<<<<<<< HEAD\n  \"product\""), "reading lock: " + name + ":5: invalid character '<'"},
+		{"unknown field", replace(`"product"`, `"produkt"`), "reading lock: " + name + `:5: json: unknown field "produkt"`},
+		{"key twice", replace("  \"product\"", "  \"version\": \"2.0.0\",\n  \"product\""), "reading lock: " + name + `:5: key "version" stands twice in one object`},
+		{"key twice in another case", replace("  \"product\"", "  \"Version\": \"2.0.0\",\n  \"product\""), "reading lock: " + name + `:5: key "Version" stands twice in one object`},
+		{"two documents", string(good) + "{}\n", "after top-level value"},
+		{"later schema", replace("lock/v1", "lock/v2"), "reading lock \"" + name + `": schema: got "release-builder/lock/v2"`},
+		{"no digest", replace(`"h1:x"`, `""`), "reading lock \"" + name + `": dependency "b": no digest`},
+		{"bad time", replace("2024-02-29T12", "2023-02-29T12"), "parsing time"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := os.WriteFile(name, []byte(tt.content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			l, err := Read(name)
+			if l != nil || err == nil || !strings.HasPrefix(err.Error(), "reading lock") || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, %v, want no lock and %q", l, err, tt.want)
+			}
+		})
+	}
+	if l, err := Read(name + ".none"); l != nil || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing: got %v, %v, want no lock and %v", l, err, fs.ErrNotExist)
+	}
+}
+
+func TestFind(t *testing.T) {
+	l := sample()
+	d, ok := l.Find("b")
+	if !ok || d != &l.Dependencies[1] {
+		t.Errorf("got %v, %t, want the lock's own entry b", d, ok)
+	}
+	if d, ok := l.Find("c"); d != nil || ok {
+		t.Errorf("got %v, %t, want nothing", d, ok)
+	}
+}

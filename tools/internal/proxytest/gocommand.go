@@ -1,0 +1,68 @@
+package proxytest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/bazelbuild/rules_go/go/runfiles"
+)
+
+// goVariable names the go command as a runfile; Bazel sets it.
+const goVariable = "RELEASE_TEST_GO"
+
+// GoCommand returns the path of the go command that tests run: the runfile that
+// RELEASE_TEST_GO names, or the one on PATH. Its folder's parent is its GOROOT.
+func GoCommand(t testing.TB) string {
+	t.Helper()
+	var path string
+	var err error
+	if name := os.Getenv(goVariable); name != "" {
+		path, err = runfiles.Rlocation(name)
+	} else {
+		path, err = exec.LookPath("go")
+	}
+	if err == nil {
+		path, err = filepath.EvalSymlinks(path)
+	}
+	if err != nil {
+		t.Fatalf("finding the go command: %v", err)
+	}
+	return path
+}
+
+// Environ returns the variables under which a go command keeps its files below
+// dir, and reads but those and what the proxy, a GOPROXY list, has. There is no
+// HOME: the go command would start a process that writes telemetry there, and
+// outlives it.
+func Environ(dir, proxy string) map[string]string {
+	return map[string]string{
+		"GOCACHE":         filepath.Join(dir, "go-build"),
+		"GOENV":           "off",
+		"GOFLAGS":         "-modcacherw", // else the test could not remove its folder
+		"GOINSECURE":      "",
+		"GONOPROXY":       "",
+		"GONOSUMDB":       "",
+		"GOPATH":          filepath.Join(dir, "go"),
+		"GOPRIVATE":       "",
+		"GOPROXY":         proxy,
+		"GOROOT":          "",
+		"GOSUMDB":         "off",
+		"GOTOOLCHAIN":     "local",
+		"GOVCS":           "*:off",
+		"GOWORK":          "off",
+		"HOME":            "",
+		"XDG_CACHE_HOME":  "",
+		"XDG_CONFIG_HOME": "",
+	}
+}
+
+// Setenv sets the variables of Environ, with a temporary folder, until the test
+// ends.
+func Setenv(t testing.TB, proxy string) {
+	t.Helper()
+	for name, value := range Environ(t.TempDir(), proxy) {
+		t.Setenv(name, value)
+	}
+}

@@ -1,0 +1,49 @@
+package proxytest
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync"
+)
+
+// Server serves a proxy over HTTP on the loopback interface, and counts.
+type Server struct {
+	*httptest.Server
+	mu       sync.Mutex
+	requests []string
+	hook     func(*http.Request)
+}
+
+// Serve starts a server, which ends with the test.
+func (p *Proxy) Serve() *Server {
+	s := &Server{}
+	files := http.FileServer(http.Dir(p.Dir))
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.requests = append(s.requests, r.URL.Path)
+		hook := s.hook
+		s.mu.Unlock()
+		if hook != nil {
+			hook(r)
+		}
+		files.ServeHTTP(w, r)
+	}))
+	p.t.Cleanup(s.Close)
+	return s
+}
+
+// Requests returns the paths that were asked for since the last call, in order.
+func (s *Server) Requests() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := s.requests
+	s.requests = nil
+	return list
+}
+
+// OnRequest has f called with every request before it is answered.
+func (s *Server) OnRequest(f func(*http.Request)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hook = f
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"flag"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
+
+var (
+	modulesFile   = filepath.Join("testdata", "modules.txtar")
+	workspaceFile = filepath.Join("testdata", "workspace.txtar")
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"resolve": main})
+}
+
+// TestScript runs the scripts, each with a workspace in $WORK/ws, an empty store
+// and a module proxy of its own.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Cmds:                proxytest.ScriptCommands(),
+		Setup: func(env *testscript.Env) error {
+			ws := filepath.Join(env.WorkDir, "ws")
+			t := env.T().(testing.TB)
+			proxytest.Plant(t, ws, proxytest.Txtar(t, workspaceFile))
+			proxytest.ScriptSetup(env, modulesFile)
+			env.Setenv("BUILD_WORKSPACE_DIRECTORY", ws)
+			env.Setenv("BUILD_WORKING_DIRECTORY", env.WorkDir)
+			return nil
+		},
+	})
+}
