@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -57,6 +58,9 @@ func (e *Env) Race(ctx context.Context, contenders ...Contender) ([]Sample, erro
 			}
 			start := time.Now()
 			if err := contenders[i].Run(ctx); err != nil {
+				if ctx.Err() != nil {
+					err = ctx.Err() // a killed program says less
+				}
 				return nil, fmt.Errorf("running %s: %w", contenders[i].Name, err)
 			}
 			took := time.Since(start).Seconds()
@@ -136,15 +140,24 @@ type Machine struct {
 	GOMAXPROCS int    `json:"gomaxprocs"`
 	Platform   string `json:"platform"`
 	Go         string `json:"go"`
+	Load       string `json:"load,omitempty"` // average of the last minute, at the start; Linux
 }
 
 func thisMachine() Machine {
-	return Machine{runtime.NumCPU(), runtime.GOMAXPROCS(0), runtime.GOOS + "/" + runtime.GOARCH, runtime.Version()}
+	m := Machine{CPUs: runtime.NumCPU(), GOMAXPROCS: runtime.GOMAXPROCS(0), Platform: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
+		m.Load, _, _ = strings.Cut(string(load), " ")
+	}
+	return m
 }
 
 func (r Report) print(w io.Writer) error {
 	m := r.Machine
-	fmt.Fprintf(w, "machine: %d CPUs (GOMAXPROCS %d), %s, %s; %d runs each\n", m.CPUs, m.GOMAXPROCS, m.Platform, m.Go, r.Count)
+	load := ""
+	if m.Load != "" {
+		load = ", load " + m.Load
+	}
+	fmt.Fprintf(w, "machine: %d CPUs (GOMAXPROCS %d)%s, %s, %s; %d runs each\n", m.CPUs, m.GOMAXPROCS, load, m.Platform, m.Go, r.Count)
 	for _, n := range r.Notes {
 		fmt.Fprintln(w, n)
 	}

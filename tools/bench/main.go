@@ -5,7 +5,9 @@
 // It prints one row for each comparison: what was measured, our median, the
 // peer's median, their ratio, the goal, and PASS or FAIL. The brackets hold the
 // fastest and the slowest run. Ours and the peers run in turns, so that a busy
-// moment of the machine does not hit one of them alone. Times are wall-clock times.
+// moment of the machine does not hit one of them alone. Times are wall-clock times;
+// where a goal rests on several CPUs it is for a machine that has them free, and the
+// first line says how busy this one was before.
 //
 //	-run    run the benchmarks whose name the regular expression matches: all
 //	-count  runs of each contender: 5, which is also what the goals are stated for
