@@ -59,7 +59,7 @@ func TestImageLayout(t *testing.T) {
 // craneIndex returns the one image index of the layout.
 func craneIndex(t *testing.T) v1.ImageIndex {
 	t.Helper()
-	path, err := layout.FromPath(filepath.Join(dir, "images", "crane"))
+	path, err := layout.FromPath(copyLayout(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +79,27 @@ func craneIndex(t *testing.T) v1.ImageIndex {
 		t.Fatal(err)
 	}
 	return index
+}
+
+// copyLayout returns a copy of crane's layout: readers want to write beside it,
+// or refuse blobs that are symbolic links, as all files are that Bazel hands over.
+func copyLayout(t *testing.T) string {
+	t.Helper()
+	source, copied := filepath.Join(dir, "images", "crane"), filepath.Join(t.TempDir(), "crane")
+	walk(t, source, func(name string) {
+		data, err := os.ReadFile(filepath.Join(source, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := filepath.Join(copied, name)
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return copied
 }
 
 // TestCraneFromImage runs the program from the image's root file system.
@@ -112,22 +133,7 @@ func TestCraneFromImage(t *testing.T) {
 // TestOtherReaders has skopeo and umoci read the layout.
 func TestOtherReaders(t *testing.T) {
 	l := readLock(t)
-	// They want a folder that they may write to.
-	copied := filepath.Join(t.TempDir(), "crane")
-	source := filepath.Join(dir, "images", "crane")
-	walk(t, source, func(name string) {
-		data, err := os.ReadFile(filepath.Join(source, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		to := filepath.Join(copied, name)
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(to, data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	})
+	copied := copyLayout(t)
 	if skopeo := lookup(t, "skopeo"); skopeo != "" {
 		flat := filepath.Join(t.TempDir(), "flat")
 		run(t, nil, skopeo, "--insecure-policy", "--override-arch=arm64", "--override-os=linux", "copy", "oci:"+copied+":"+l.Version, "oci:"+flat+":arm64")
