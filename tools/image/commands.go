@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/jasonwzm/release-builder/tools/internal/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/ociimage"
 )
@@ -87,7 +88,7 @@ func layer(ctx context.Context, value func(string) string, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	entries, err := readEntries(value("entries"))
+	entries, err := archive.ReadEntries(value("entries"))
 	if err != nil {
 		return err
 	}

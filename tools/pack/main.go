@@ -110,7 +110,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case strings.ContainsAny(filepath.Base(*out), "\\\n\r"):
 		return cli.UsageError(stderr, name, "-out: name %q cannot stand in a checksum file", filepath.Base(*out))
 	}
-	list, err := readEntries(*entries)
+	list, err := archive.ReadEntries(*entries)
 	if err == nil {
 		err = pack(ctx, *sum, archive.WriteFileArgs{
 			Name:    *out,
@@ -136,42 +136,6 @@ func pack(ctx context.Context, sumName string, args archive.WriteFileArgs) error
 		return errors.Join(err, os.Remove(args.Name))
 	}
 	return nil
-}
-
-// jsonEntry is an archive.Entry in the entries file.
-type jsonEntry struct {
-	Path    string  `json:"path"`
-	Source  string  `json:"source"`
-	Content *string `json:"content"`
-	Symlink string  `json:"symlink"`
-	Mode    string  `json:"mode"`
-}
-
-func readEntries(file string) ([]archive.Entry, error) {
-	var list []jsonEntry
-	if err := jsonfile.Read(file, &list); err != nil {
-		return nil, fmt.Errorf("reading entries: %w", err)
-	}
-	if len(list) == 0 {
-		return nil, fmt.Errorf("reading entries %q: the list is empty", file)
-	}
-	entries := make([]archive.Entry, len(list))
-	for i, j := range list {
-		e := archive.Entry{Path: j.Path, Source: j.Source, Symlink: j.Symlink}
-		if j.Content != nil {
-			e.Content = []byte(*j.Content)
-		}
-		switch j.Mode {
-		case "", "0644":
-			e.Mode = 0o644
-		case "0755":
-			e.Mode = 0o755
-		default:
-			return nil, fmt.Errorf("reading entries %q: entry %q: mode is %q, want 0644 or 0755", file, j.Path, j.Mode)
-		}
-		entries[i] = e
-	}
-	return entries, nil
 }
 
 func runList(args []string, stdout, stderr io.Writer) int {
