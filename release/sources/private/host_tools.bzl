@@ -38,6 +38,15 @@ def _fetch_command(rctx, bin):
         store_path(rctx),
     ] + (["--airgap"] if airgap(rctx) else [])
 
+def _go_cache(rctx):
+    """Returns a folder for what the go command compiles: the launcher's, unless it is somebody else's to write."""
+    cache = rctx.getenv("RELEASE_CACHE", "")
+    if cache:
+        cache += "/go-build"
+        if not rctx.execute(["sh", "-c", "mkdir -p -- \"$1\" && test -w \"$1\"", "sh", cache]).return_code:
+            return cache
+    return str(rctx.path("gocache"))
+
 def _host_tools_impl(rctx):
     rctx.report_progress("Compiling tools/fetch and gazelle")
     root = rctx.path(rctx.attr.go_mod).dirname
@@ -50,10 +59,9 @@ def _host_tools_impl(rctx):
     go = go_command(rctx)
     if not airgap(rctx):
         proxy.append(rctx.execute([go, "env", "GOPROXY"]).stdout.strip())
-    cache = rctx.getenv("RELEASE_CACHE")
     environment = {
         "CGO_ENABLED": "0",
-        "GOCACHE": cache + "/go-build" if cache else str(rctx.path("gocache")),
+        "GOCACHE": _go_cache(rctx),
         "GOFLAGS": "-modcacherw -trimpath -buildvcs=false",
         "GOMODCACHE": str(rctx.path("gomodcache")),
         "GOPROXY": ",".join(proxy),
