@@ -38,6 +38,12 @@ def _fetch_command(rctx, bin):
         store_path(rctx),
     ] + (["--airgap"] if airgap(rctx) else [])
 
+def _escape(path):
+    """Writes a path as a part of a URL that stands in GOPROXY, where commas and bars separate."""
+    for char, code in [("%", "%25"), (" ", "%20"), ("#", "%23"), (",", "%2C"), ("?", "%3F"), ("|", "%7C")]:
+        path = path.replace(char, code)
+    return path
+
 def _go_cache(rctx):
     """Returns a folder for what the go command compiles: the launcher's, unless it is somebody else's to write."""
     cache = rctx.getenv("RELEASE_CACHE", "")
@@ -55,7 +61,7 @@ def _host_tools_impl(rctx):
             if file.basename.endswith(".go") and not file.basename.endswith("_test.go"):
                 rctx.watch(file)
     store = store_path(rctx)
-    proxy = ["file://" + store.replace("%", "%25").replace(" ", "%20").replace(",", "%2C") + "/goproxy"]
+    proxy = ["file://" + _escape(store) + "/goproxy"]
     go = go_command(rctx)
     if not airgap(rctx):
         proxy.append(rctx.execute([go, "env", "GOPROXY"]).stdout.strip())
