@@ -3,9 +3,7 @@
 package lock
 
 import (
-	"errors"
 	"fmt"
-	"sort"
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
@@ -37,41 +35,12 @@ type Lock struct {
 	Time time.Time `json:"time"`
 	// Dependencies are sorted by name.
 	Dependencies []Dependency `json:"dependencies"`
+	// Images are what the product's images are based on, sorted by name.
+	Images []Image `json:"images,omitempty"`
+	// Files are sorted by name, then platform.
+	Files []File `json:"files,omitempty"`
 	// Toolchain is what builds the release.
 	Toolchain Toolchain `json:"toolchain"`
-}
-
-// Dependency is one pinned source. Exactly one of Module and Local is set.
-type Dependency struct {
-	Name    string  `json:"name"`
-	Primary bool    `json:"primary,omitempty"`
-	Module  *Module `json:"module,omitempty"`
-	Local   *Local  `json:"local,omitempty"`
-	// Digest identifies the content: for a module its h1 sum (golang.org/x/mod/sumdb/dirhash.Hash1),
-	// for the others the "sha256:" of the canonical tar.
-	Digest string `json:"digest"`
-	// Size is the sum of the sizes of the source's files, in bytes.
-	Size int64     `json:"size"`
-	Time time.Time `json:"time"`
-	// Why says what chose this revision, as "version in manifest".
-	Why string `json:"why"`
-	// GoModules is every module that building the source's Go packages reads, sorted
-	// by path, then version. It is empty if the source is no Go module.
-	GoModules []GoModule `json:"go_modules,omitempty"`
-	// GoStd is every package of the standard library that the source and what it
-	// vendors import on any platform, sorted: what has to be compiled for them.
-	GoStd []string `json:"go_std,omitempty"`
-}
-
-// Module is a Go module from a module proxy.
-type Module struct {
-	Path    string `json:"path"`
-	Version string `json:"version"`
-}
-
-// Local is a folder of this machine, relative to the manifest's folder or absolute.
-type Local struct {
-	Path string `json:"path"`
 }
 
 // GoModule is one module of a module graph.
@@ -115,39 +84,6 @@ func Read(name string) (*Lock, error) {
 		return nil, fmt.Errorf("reading lock %q: %w", name, err)
 	}
 	return l, nil
-}
-
-// Check reports everything in l that cannot stand in a lock.
-func (l *Lock) Check() error {
-	if l.Schema != Schema {
-		return fmt.Errorf("schema: got %q, want %q", l.Schema, Schema)
-	}
-	var errs []error
-	if _, err := digest.Parse(string(l.Manifest)); err != nil {
-		errs = append(errs, fmt.Errorf("manifest: %w", err))
-	}
-	if !sort.SliceIsSorted(l.Dependencies, func(i, j int) bool { return l.Dependencies[i].Name < l.Dependencies[j].Name }) {
-		errs = append(errs, errors.New("dependencies: not sorted by name"))
-	}
-	primaries := 0
-	for i, d := range l.Dependencies {
-		if d.Primary {
-			primaries++
-		}
-		if i > 0 && d.Name == l.Dependencies[i-1].Name {
-			errs = append(errs, fmt.Errorf("dependency %q stands twice", d.Name))
-		}
-		if (d.Module == nil) == (d.Local == nil) {
-			errs = append(errs, fmt.Errorf("dependency %q: want exactly one of module and local", d.Name))
-		}
-		if d.Digest == "" {
-			errs = append(errs, fmt.Errorf("dependency %q: no digest", d.Name))
-		}
-	}
-	if primaries != 1 {
-		errs = append(errs, fmt.Errorf("dependencies: %d are primary, want 1", primaries))
-	}
-	return errors.Join(errs...)
 }
 
 // Find returns the named dependency.

@@ -29,6 +29,23 @@ func sample() *Lock {
 				Name: "b", Primary: true, Module: &Module{Path: "example.com/b", Version: "v1.0.0"}, Digest: "h1:x", Size: 2, Time: stamp, Why: "version in manifest",
 				GoModules: []GoModule{{Path: "example.com/c", Version: "v1.0.0", Sum: "h1:y", GoModSum: "h1:z"}}, GoStd: []string{"fmt"},
 			},
+			{
+				Name: "c", Digest: string(d), Size: 3, Time: stamp, Why: "branch main in manifest", Exclude: []string{"docs/**"},
+				Git: &Git{
+					URL: "https://example.com/c", Ref: "refs/heads/main", Commit: strings.Repeat("c0", 20),
+					Submodules: []Submodule{{Path: "sub", Commit: strings.Repeat("5b", 20)}}, LFS: []string{"big.bin"},
+				},
+				GoRoots: []string{".", "cmd"}, GoTags: map[string][]string{"agent": {"agent", "grpcnotrace"}},
+			},
+			{Name: "d", Local: &Local{Path: "../d", Commit: strings.Repeat("d0", 32), Dirty: true}, Digest: string(d), Time: stamp, Why: "HEAD of localpath"},
+		},
+		Images: []Image{{
+			Name: "app", Base: "example.com/base:1", Digest: d,
+			Platforms: []ImagePlatform{{Platform: "linux/arm64", Digest: d, Size: 4}},
+		}},
+		Files: []File{
+			{Name: "tool", Platform: "linux-amd64", URL: "https://example.com/amd64", Digest: d, Size: 5, Why: "url in manifest"},
+			{Name: "tool", Platform: "linux-arm64", URL: "https://example.com/arm64", Digest: d, Size: 6, Why: "url in manifest"},
 		},
 		Toolchain: Toolchain{
 			Bazel: "7.7.1", Go: GoSDK{Version: "1.26.8", Archives: map[string]Archive{"linux_amd64": {Sum: "h1:s", SHA256: d}}},
@@ -59,10 +76,10 @@ func TestCheck(t *testing.T) {
 		{"no primary", func(l *Lock) { l.Dependencies[1].Primary = false }, []string{"dependencies: 0 are primary, want 1"}},
 		{"two primaries", func(l *Lock) { l.Dependencies[0].Primary = true }, []string{"dependencies: 2 are primary, want 1"}},
 		{"no dependencies", func(l *Lock) { l.Dependencies = nil }, []string{"dependencies: 0 are primary, want 1"}},
-		{"no source", func(l *Lock) { l.Dependencies[0].Local = nil }, []string{`dependency "a": want exactly one of module and local`}},
+		{"no source", func(l *Lock) { l.Dependencies[0].Local = nil }, []string{`dependency "a": want exactly one of module, git and local`}},
 		{
 			"two sources", func(l *Lock) { l.Dependencies[0].Module = &Module{Path: "example.com/a", Version: "v1.0.0"} },
-			[]string{`dependency "a": want exactly one of module and local`},
+			[]string{`dependency "a": want exactly one of module, git and local`},
 		},
 		{"no digest", func(l *Lock) { l.Dependencies[1].Digest = "" }, []string{`dependency "b": no digest`}},
 		{
@@ -71,9 +88,36 @@ func TestCheck(t *testing.T) {
 			},
 			[]string{
 				`manifest: parsing digest "": want sha256: and 64 lower-case hexadecimal digits`, "dependencies: not sorted by name",
-				`dependency "z": want exactly one of module and local`, `dependency "z": no digest`,
-				`dependency "a": want exactly one of module and local`, `dependency "a": no digest`,
-				`dependency "a" stands twice`, "dependencies: 0 are primary, want 1",
+				`dependency "z": want exactly one of module, git and local`, `dependency "a": want exactly one of module, git and local`,
+				`dependency "a" stands twice`, `dependency "a": parsing digest "h1:x": want sha256: and 64 lower-case hexadecimal digits`,
+				"dependencies: 0 are primary, want 1",
+			},
+		},
+		{
+			"commits", func(l *Lock) { l.Dependencies[0].Local.Commit, l.Dependencies[2].Git.Commit = "86c9f01", "HEAD" },
+			[]string{
+				`dependency "a": commit: got "86c9f01", want 40 or 64 lower-case hexadecimal digits`,
+				`dependency "c": commit: got "HEAD", want 40 or 64 lower-case hexadecimal digits`,
+			},
+		},
+		{
+			"images", func(l *Lock) {
+				l.Images = append(l.Images, Image{Name: "app", Digest: l.Manifest}, Image{Name: "no"})
+				l.Images[0].Platforms[0].Digest = "sha256:"
+			},
+			[]string{
+				`image "app": platform "linux/arm64": parsing digest "sha256:": want sha256: and 64 lower-case hexadecimal digits`,
+				`image "app": images are not sorted by name, each once`, `image "app": no platforms`,
+				`image "no": parsing digest "": want sha256: and 64 lower-case hexadecimal digits`,
+			},
+		},
+		{
+			"files", func(l *Lock) {
+				l.Files = append(l.Files, l.Files[1], File{Name: "z"})
+			},
+			[]string{
+				`file "tool": files are not sorted by name and platform, each once`,
+				`file "z": parsing digest "": want sha256: and 64 lower-case hexadecimal digits`,
 			},
 		},
 	} {
@@ -176,7 +220,7 @@ func TestFind(t *testing.T) {
 	if !ok || d != &l.Dependencies[1] {
 		t.Errorf("got %v, %t, want the lock's own entry b", d, ok)
 	}
-	if d, ok := l.Find("c"); d != nil || ok {
+	if d, ok := l.Find("z"); d != nil || ok {
 		t.Errorf("got %v, %t, want nothing", d, ok)
 	}
 }
