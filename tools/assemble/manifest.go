@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
@@ -44,8 +45,45 @@ func resolved(m *manifest.Manifest, l *lock.Lock) error {
 		if !ok {
 			return fmt.Errorf("the lock has no dependency %q", d.Name)
 		}
-		if pin.Module != nil {
-			d.Module, d.Version, d.Auto = pin.Module.Path, pin.Module.Version, ""
+		switch {
+		case pin.Module != nil:
+			d.Module, d.Version, d.Auto, d.From = pin.Module.Path, pin.Module.Version, "", ""
+		case pin.Git != nil:
+			d.SHA, d.Branch, d.Tag, d.Auto, d.From = pin.Git.Commit, "", "", "", ""
+		}
+	}
+	return resolvedInputs(m, l)
+}
+
+// resolvedInputs does the same for what images are based on, and for files.
+func resolvedInputs(m *manifest.Manifest, l *lock.Lock) error {
+	for i := range m.Images {
+		img := &m.Images[i]
+		at := slices.IndexFunc(l.Images, func(pin lock.Image) bool { return pin.Name == img.Name })
+		if at < 0 {
+			return fmt.Errorf("the lock has no image %q", img.Name)
+		}
+		img.Base = manifest.WithDigest(img.Base, string(l.Images[at].Digest))
+	}
+	for i := range m.Files {
+		f := &m.Files[i]
+		found := false
+		for _, pin := range l.Files {
+			if pin.Name != f.Name {
+				continue
+			}
+			found = true
+			if pin.Platform == "" {
+				f.SHA256 = pin.Digest.Hex()
+				continue
+			}
+			if f.SHA256s == nil {
+				f.SHA256s = map[string]string{}
+			}
+			f.SHA256s[pin.Platform] = pin.Digest.Hex()
+		}
+		if !found {
+			return fmt.Errorf("the lock has no file %q", f.Name)
 		}
 	}
 	return nil

@@ -26,9 +26,9 @@ const (
 
 // layers are the packages below tools/internal, from the lowest layer.
 var layers = [][]string{
-	{"digest", "jsonfile", "cli"},
+	{"digest", "jsonfile", "cli", "progress"},
 	{"archive", "sourcetar", "manifest", "lock", "store"},
-	{"ociimage", "gomod", "gosource"},
+	{"ociimage", "gomod", "gosource", "depsfile", "gitsource"},
 	{"resolve"},
 	{},
 }

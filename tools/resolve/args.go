@@ -7,66 +7,85 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
 	"github.com/jasonwzm/release-builder/tools/internal/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/resolve"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
-// args wires the resolvers to the store and to the pinned go command.
-func (o *options) args(m *manifest.Manifest, old *lock.Lock) (resolve.Args, func(), error) {
+// session is one resolve: the resolvers wired to the store, the pinned go
+// command and the user's git.
+type session struct {
+	args resolve.Args
+	git  *resolve.Git
+	done func() // removes what is only needed meanwhile
+}
+
+func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.Board) (*session, error) {
 	dir := o.store
 	if dir == "" {
 		var err error
 		if dir, err = store.DefaultDir(os.Getenv); err != nil {
-			return resolve.Args{}, nil, err
+			return nil, err
 		}
 	}
 	s, err := store.Open(dir)
 	if err != nil {
-		return resolve.Args{}, nil, err
+		return nil, err
 	}
 	toolchain, err := o.toolchain()
 	if err != nil {
-		return resolve.Args{}, nil, err
+		return nil, err
 	}
 	folderTime, err := sourceDateEpoch(os.Getenv("SOURCE_DATE_EPOCH"))
 	if err != nil {
-		return resolve.Args{}, nil, err
+		return nil, err
 	}
 	scratch, err := os.MkdirTemp("", "resolve-*")
 	if err != nil {
-		return resolve.Args{}, nil, err
+		return nil, err
 	}
-	n := 0
+	var n atomic.Int64
 	newGo := func() (*gomod.Go, func()) {
-		n++
-		dir := filepath.Join(scratch, strconv.Itoa(n))
+		dir := filepath.Join(scratch, strconv.FormatInt(n.Add(1), 10))
 		return &gomod.Go{Command: o.goCmd, Store: s, Cache: filepath.Join(dir, "modcache")}, func() { os.RemoveAll(dir) }
 	}
-	same := old != nil && reflect.DeepEqual(old.Toolchain, toolchain)
-	modules := &resolve.Modules{Go: newGo, Store: s, Previous: old, SameToolchain: same}
-	folders := &resolve.Folders{Go: newGo, Store: s, Base: filepath.Dir(o.manifest), Time: folderTime}
-	return resolve.Args{
-		Manifest:  m,
-		Product:   filepath.Base(filepath.Dir(o.manifest)),
-		Toolchain: toolchain,
-		Previous:  old,
-		Resolvers: resolve.Resolvers{
-			Module: modules,
-			Local:  folders,
-			OpenPrimary: func(d *lock.Dependency) (*resolve.Primary, error) {
-				if d.Module != nil {
-					return modules.OpenModule(d)
-				}
-				return folders.OpenFolder(d)
+	base := filepath.Dir(o.manifest)
+	kept := &resolve.Kept{Lock: old, SameToolchain: old != nil && reflect.DeepEqual(old.Toolchain, toolchain), Update: o.update.has}
+	modules := &resolve.Modules{Go: newGo, Store: s, Kept: kept}
+	trees := &resolve.Trees{Go: newGo, Store: s, Kept: kept}
+	note := func(name, text string) { board.Linef("note: %s: %s", name, text) }
+	client := func(name string) *gitsource.Client {
+		return &gitsource.Client{Dir: base, Scratch: scratch, Progress: board.Task(name)}
+	}
+	git := &resolve.Git{Trees: trees, Client: client, Kept: kept, Note: note}
+	folders := &resolve.Folders{Trees: trees, Base: base, Time: folderTime, AllowDirty: o.allowDirty, Note: note}
+	return &session{
+		args: resolve.Args{
+			Manifest:  m,
+			Product:   filepath.Base(base),
+			Toolchain: toolchain,
+			Progress:  board.Linef,
+			Resolvers: resolve.Resolvers{
+				Module: modules, Local: folders, Git: git,
+				Open: func(d *lock.Dependency) (*resolve.Source, error) {
+					if d.Module != nil {
+						return modules.Open(d)
+					}
+					return trees.Open(d)
+				},
 			},
 		},
-	}, func() { os.RemoveAll(scratch) }, nil
+		git:  git,
+		done: func() { os.RemoveAll(scratch) },
+	}, nil
 }
 
 // toolchain reads what the workspace builds with.

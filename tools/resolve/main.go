@@ -1,15 +1,23 @@
 // Resolve pins everything that a manifest names and writes the lock beside it.
 //
 //	tools/bazel run //tools/resolve                      the active line
+//	tools/bazel run //tools/resolve -- --update NAME…    look these up again: branches move, tags may
 //	tools/bazel run //tools/resolve -- --check           write nothing; exit 1 if the lock is stale
 //	tools/bazel run //tools/resolve -- --manifest FILE   another manifest
 //	tools/bazel run //tools/resolve -- --json            say what changed as JSON
+//	tools/bazel run //tools/resolve -- --allow-dirty     pin folders that are not what was committed
 //
 // It prints what changed against the lock that is there, one line a dependency,
 // and brings all that the lock names into the store (RELEASE_STORE), so that
-// builds need no network. A dependency whose revision stays is not read again.
+// builds need no network. A dependency whose revision stays is not read again,
+// and a branch stays where it is locked until --update (of names, or "all");
+// --check says which branches have moved since, which makes no lock stale.
 // The lock is replaced atomically: whatever happens, the old one or the new one
 // is there, whole.
+//
+// Git repositories are read by the git command, with the user's configuration:
+// credential helpers, url.<base>.insteadOf, GIT_CONFIG_*. It never asks at the
+// terminal.
 //
 // SOURCE_DATE_EPOCH (seconds since 1970) stands for the commit time of a folder
 // that is not in a repository; the default is 1980-01-01.
@@ -32,6 +40,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/resolve"
 )
 
@@ -39,7 +48,8 @@ func main() { cli.Main(run) }
 
 type options struct {
 	line, manifest, root, goCmd, store string
-	check, json                        bool
+	check, json, allowDirty            bool
+	update                             names
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -48,6 +58,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set.StringVar(&o.manifest, "manifest", "", "the manifest `file`; the active line's if not given")
 	set.BoolVar(&o.check, "check", false, "write no lock, exit 1 if it is stale")
 	set.BoolVar(&o.json, "json", false, "print what changed as JSON")
+	set.Var(&o.update, "update", "look up the named `dependency` again, \"all\" for each; more names may follow")
+	set.BoolVar(&o.allowDirty, "allow-dirty", false, "pin a repository's folder that is not what was committed")
 	set.StringVar(&o.line, "line", "", "the active `line`; set by the BUILD file")
 	set.StringVar(&o.goCmd, "go", "go", "the go command, a runfile or a `path`; set by the BUILD file")
 	set.StringVar(&o.root, "root", os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "the workspace's root `folder`")
@@ -55,7 +67,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status
 	}
-	if set.NArg() > 0 {
+	if len(o.update) > 0 {
+		o.update = append(o.update, set.Args()...)
+	} else if set.NArg() > 0 {
 		return cli.UsageError(stderr, "resolve", "got argument %q, want flags only", set.Arg(0))
 	}
 	if err := o.complete(); err != nil {
@@ -109,29 +123,38 @@ func (o *options) resolve(ctx context.Context, stdout, stderr io.Writer) (stale 
 	for _, note := range m.Notes {
 		fmt.Fprintf(stderr, "resolve: note: %s\n", note)
 	}
+	if err := o.update.check(m); err != nil {
+		return false, err
+	}
 	name := filepath.Join(filepath.Dir(o.manifest), "lock.json")
 	old, err := o.previous(name, stderr)
 	if err != nil {
 		return false, err
 	}
-	args, done, err := o.args(m, old)
+	board := progress.New("resolve", stderr)
+	defer board.Close()
+	session, err := o.session(m, old, board)
 	if err != nil {
 		return false, err
 	}
-	defer done()
-	args.Digest = digest.FromBytes(data)
-	args.Progress = func(format string, a ...any) { fmt.Fprintf(stderr, "resolve: "+format+"\n", a...) }
-	l, err := resolve.Resolve(ctx, args)
+	defer session.done()
+	session.args.Digest = digest.FromBytes(data)
+	l, err := resolve.Resolve(ctx, session.args)
 	if err != nil {
 		return false, err
 	}
-	changes := resolve.Changes(old, l)
-	if len(changes) > 0 && !o.check {
+	r := report{Lock: o.shown(name), Changes: resolve.Changes(old, l)}
+	r.Stale = len(r.Changes) > 0
+	if o.check {
+		if r.Behind, err = session.git.Behind(ctx, l); err != nil {
+			return false, err
+		}
+	} else if r.Stale {
 		if err := jsonfile.Write(name, l); err != nil {
 			return false, err
 		}
 	}
-	return len(changes) > 0, o.report(stdout, o.shown(name), changes)
+	return r.Stale, o.report(stdout, &r)
 }
 
 // previous reads the lock that is there. One that cannot be read is treated as
@@ -148,35 +171,6 @@ func (o *options) previous(name string, stderr io.Writer) (*lock.Lock, error) {
 		return nil, nil
 	}
 	return old, nil
-}
-
-// report says what changed.
-func (o *options) report(stdout io.Writer, name string, changes []string) error {
-	if o.json {
-		data, err := jsonfile.Marshal(struct {
-			Lock    string   `json:"lock"`
-			Stale   bool     `json:"stale"`
-			Changes []string `json:"changes"`
-		}{name, len(changes) > 0, append([]string{}, changes...)})
-		if err == nil {
-			_, err = stdout.Write(data)
-		}
-		return err
-	}
-	for _, c := range changes {
-		if _, err := fmt.Fprintln(stdout, c); err != nil {
-			return err
-		}
-	}
-	state := "is up to date"
-	if len(changes) > 0 {
-		state = "written"
-		if o.check {
-			state = "is stale: run tools/bazel run //tools/resolve"
-		}
-	}
-	_, err := fmt.Fprintf(stdout, "%s %s\n", name, state)
-	return err
 }
 
 // shown is a path as people want to read it: relative to the workspace if below it.

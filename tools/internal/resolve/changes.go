@@ -30,6 +30,8 @@ func Changes(old, new *lock.Lock) []string {
 		}
 	}
 	sort.Strings(lines)
+	lines = append(lines, pinChanges(imagePins(old), imagePins(new))...)
+	lines = append(lines, pinChanges(filePins(old), filePins(new))...)
 	lines = append(lines, settingChanges(old, new)...)
 	switch {
 	case len(lines) > 0 || equalJSON(old, new):
@@ -40,6 +42,47 @@ func Changes(old, new *lock.Lock) []string {
 		return []string{change("manifest", old.Manifest.Short(), new.Manifest.Short(), "nothing that a build reads")}
 	}
 	return []string{"lock: its form changed, not what it pins"}
+}
+
+// imagePins and filePins say what is pinned: what it is called → digest and origin.
+func imagePins(l *lock.Lock) map[string]string {
+	pins := map[string]string{}
+	for _, i := range l.Images {
+		pins["base of image "+i.Name] = i.Base + "@" + i.Digest.Short()
+		for _, p := range i.Platforms {
+			pins["base of image "+i.Name+" for "+p.Platform] = p.Digest.Short()
+		}
+	}
+	return pins
+}
+
+func filePins(l *lock.Lock) map[string]string {
+	pins := map[string]string{}
+	for _, f := range l.Files {
+		name := "file " + f.Name
+		if f.Platform != "" {
+			name += " for " + f.Platform
+		}
+		pins[name] = f.URL + " " + f.Digest.Short()
+	}
+	return pins
+}
+
+// pinChanges says what differs, one line a pin, sorted.
+func pinChanges(old, new map[string]string) []string {
+	var lines []string
+	for name, from := range old {
+		if to := new[name]; to != from {
+			lines = append(lines, change(name, from, to, ""))
+		}
+	}
+	for name, to := range new {
+		if _, ok := old[name]; !ok {
+			lines = append(lines, change(name, "", to, ""))
+		}
+	}
+	sort.Strings(lines)
+	return lines
 }
 
 func dependencyChange(what string, from, to *lock.Dependency) string {
@@ -60,8 +103,10 @@ func dependencyChange(what string, from, to *lock.Dependency) string {
 		return what + ": " + revision(to) + " is primary now"
 	case !from.Time.Equal(to.Time):
 		return change(what, from.Time.Format(time.RFC3339), to.Time.Format(time.RFC3339), "time of "+revision(to))
-	case !equalJSON(from, to):
+	case !equalJSON(from.GoModules, to.GoModules) || !equalJSON(from.GoStd, to.GoStd):
 		return what + ": " + revision(to) + " needs other modules or packages"
+	case !equalJSON(from, to):
+		return what + ": " + revision(to) + " is used in another way"
 	}
 	return ""
 }
@@ -101,10 +146,10 @@ func change(what, from, to, why string) string {
 	return text
 }
 
-// revision is how people name what is pinned.
+// revision is how people name what is pinned, and where it comes from.
 func revision(d *lock.Dependency) string {
-	if d.Module != nil {
-		return d.Module.Path + "@" + d.Module.Version
+	if d.Git != nil {
+		return d.Git.URL + "@" + short(d.Git.Commit)
 	}
-	return d.Local.Path
+	return Revision(d)
 }

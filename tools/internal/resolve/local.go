@@ -1,37 +1,41 @@
 package resolve
 
 import (
-	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/sourcetar"
-	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
-// Folders resolves plain folders of this machine: it pins their content.
+// Folders resolves folders of this machine: of a git repository it pins HEAD, of
+// any other folder the content.
 type Folders struct {
-	Go    func() (*gomod.Go, func())
-	Store *store.Store
+	Trees *Trees
 	Base  string // the manifest's folder
 	// Time stands for the commit time that a folder has not.
 	Time time.Time
+	// AllowDirty has what is in a repository's folder pinned where that is not HEAD.
+	AllowDirty bool
+	Note       func(name, text string)
 }
 
 // Resolve implements Resolver.
-func (r *Folders) Resolve(ctx context.Context, dep *manifest.Dependency, _ *Primary) (*lock.Dependency, error) {
-	dir := r.path(dep.LocalPath)
+func (r *Folders) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, error) {
+	dir := ask.LocalPath
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(r.Base, filepath.FromSlash(dir))
+	}
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, fmt.Errorf("localpath: %w", err)
@@ -39,82 +43,79 @@ func (r *Folders) Resolve(ctx context.Context, dep *manifest.Dependency, _ *Prim
 	if !info.IsDir() {
 		return nil, fmt.Errorf("localpath: %q is no folder", dir)
 	}
-	tree, err := r.Store.PutTree(dir)
+	d := newTree(ask)
+	d.Local = &lock.Local{Path: filepath.ToSlash(ask.LocalPath)}
+	repo, err := gitsource.OpenLocal(ctx, "", dir)
+	switch {
+	case errors.Is(err, gitsource.ErrNotRepository):
+		err = r.content(d, dir)
+	case err == nil:
+		defer repo.Close()
+		err = r.head(ctx, d, repo, dir)
+	}
 	if err != nil {
 		return nil, err
 	}
-	d := &lock.Dependency{
-		Local:  &lock.Local{Path: filepath.ToSlash(dep.LocalPath)},
-		Digest: string(tree.Digest), Size: tree.Size, Time: r.Time, Why: "content of localpath",
-	}
-	g, done := r.Go()
-	defer done()
-	unpacked := filepath.Join(filepath.Dir(g.Cache), "unpacked")
-	if err := os.MkdirAll(unpacked, 0o755); err != nil {
-		return nil, err
-	}
-	f, err := os.Open(r.Store.BlobPath(tree.Digest))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if err := sourcetar.Extract(f, unpacked); err != nil {
-		return nil, err
-	}
-	return d, describeGo(ctx, g, unpacked, d)
+	return d, r.Trees.describe(ctx, ask, d)
 }
 
-func (r *Folders) path(p string) string {
-	if filepath.IsAbs(p) {
-		return p
-	}
-	return filepath.Join(r.Base, filepath.FromSlash(p))
+// content pins what is in a plain folder.
+func (r *Folders) content(d *lock.Dependency, dir string) error {
+	d.Time, d.Why = r.Time, "content of localpath"
+	return r.pack(d, func(w io.Writer) (int64, error) {
+		return sourcetar.Write(w, dir, sourcetar.Options{Exclude: d.Exclude})
+	})
 }
 
-// OpenFolder gives access to the files of a pinned folder.
-func (r *Folders) OpenFolder(d *lock.Dependency) (*Primary, error) {
-	root, err := os.OpenRoot(r.path(d.Local.Path))
-	if err != nil {
-		return nil, err
+// head pins a repository's HEAD, or what is in its folder where that differs and may.
+func (r *Folders) head(ctx context.Context, d *lock.Dependency, repo *gitsource.Repo, dir string) error {
+	var err error
+	if d.Time, err = repo.Time(ctx); err != nil {
+		return err
 	}
-	return &Primary{
-		Name:     d.Name,
-		Revision: d.Local.Path,
-		ReadFile: func(_ context.Context, name string) ([]byte, error) { return fs.ReadFile(root.FS(), name) },
-	}, nil
+	d.Local.Commit, d.Why = repo.Commit, "HEAD of localpath"
+	changed, err := repo.Dirty(ctx)
+	if err != nil {
+		return err
+	}
+	if len(changed) == 0 {
+		_, err := r.Trees.put(ctx, repo, d)
+		return err
+	}
+	if !r.AllowDirty {
+		err := fmt.Errorf("localpath: %q is not what was committed: %s", dir, some(changed))
+		return cli.WithHint(err, "commit, or stash; with --allow-dirty the folder is pinned as it is, and such a release is never published")
+	}
+	d.Local.Dirty, d.Why = true, "content of localpath, which is not HEAD"
+	r.Note(d.Name, fmt.Sprintf("pinned as it is in %q, which is not what was committed: %s", dir, some(changed)))
+	names, err := repo.WorktreeFiles(ctx)
+	if err != nil {
+		return err
+	}
+	return r.pack(d, func(w io.Writer) (int64, error) {
+		return sourcetar.Write(w, dir, sourcetar.Options{Exclude: d.Exclude, Only: names})
+	})
 }
 
-// contentSize returns the sum of the sizes of a module's files, in bytes.
-func contentSize(name string) (int64, error) {
-	z, err := zip.OpenReader(name)
-	if err != nil {
-		return 0, err
-	}
-	defer z.Close()
-	var size int64
-	for _, f := range z.File {
-		size += int64(f.UncompressedSize64)
-	}
-	return size, nil
+// pack keeps the tar that write writes.
+func (r *Folders) pack(d *lock.Dependency, write func(io.Writer) (int64, error)) error {
+	sum, err := r.Trees.Store.PutStream(func(w io.Writer) (err error) {
+		d.Size, err = write(w)
+		return err
+	})
+	d.Digest = string(sum)
+	return err
 }
 
-// readZip returns one file of a zip, of at most jsonfile.MaxSize bytes.
-func readZip(name, member string) ([]byte, error) {
-	z, err := zip.OpenReader(name)
-	if err != nil {
-		return nil, err
+// some names the first of many paths.
+func some(paths []string) string {
+	const most = 3
+	text := fmt.Sprintf("%q", paths[:min(len(paths), most)])
+	text = strings.Trim(text, "[]")
+	if more := len(paths) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
 	}
-	defer z.Close()
-	f, err := z.Open(member)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, jsonfile.MaxSize+1))
-	if err == nil && len(data) > jsonfile.MaxSize {
-		err = errors.New("file is too large")
-	}
-	return data, err
+	return text
 }
 
 func equalJSON(a, b any) bool {

@@ -23,24 +23,14 @@ import (
 
 // Modules resolves Go modules through the module proxy.
 type Modules struct {
-	Go       func() (*gomod.Go, func()) // a go command with a fresh cache, and what removes that
-	Store    *store.Store
-	Previous *lock.Lock // nil if there is none
-	// SameToolchain says that Previous was resolved with the SDK of now, so that
-	// what it says of an unchanged source still holds.
-	SameToolchain bool
+	Go    func() (*gomod.Go, func()) // a go command with a fresh cache, and what removes that
+	Store *store.Store
+	Kept  *Kept
 }
 
 // Resolve implements Resolver.
-func (r *Modules) Resolve(ctx context.Context, dep *manifest.Dependency, primary *Primary) (*lock.Dependency, error) {
-	m, why := module.Version{Path: dep.Module, Version: dep.Version}, "version in manifest"
-	if dep.Auto == manifest.AutoModules {
-		var err error
-		if m, err = requiredBy(ctx, primary, dep.Module); err != nil {
-			return nil, err
-		}
-		why = "required by " + primary.Revision + " go.mod"
-	}
+func (r *Modules) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, error) {
+	m := module.Version{Path: ask.Module, Version: ask.Version}
 	if err := r.bring(ctx, m); err != nil {
 		return nil, err
 	}
@@ -48,51 +38,19 @@ func (r *Modules) Resolve(ctx context.Context, dep *manifest.Dependency, primary
 	if err != nil {
 		return nil, err
 	}
-	pinned.Why = why
-	old := r.previous(dep.Name)
+	pinned.GoTags, pinned.GoRoots = ask.GoTags, ask.GoModules
+	if pinned.GoRoots == nil {
+		pinned.GoRoots = []string{"."} // a module's zip has one, or the proxy does
+	}
+	old := r.Kept.find(ask.Name)
 	if old != nil && old.Module != nil && *old.Module == *pinned.Module && old.Digest != pinned.Digest {
 		err := fmt.Errorf("h1 sum of %s: got %s, want %s as in lock.json", m, pinned.Digest, old.Digest)
 		return nil, cli.WithHint(err, "a version never changes: somebody altered the module, or the lock; delete the lock only if you know which")
 	}
-	if old != nil && r.SameToolchain && old.Digest == pinned.Digest && r.complete(old) {
-		pinned.GoModules, pinned.GoStd = old.GoModules, old.GoStd
+	if r.Kept.goNeeds(ask.Name, r.Store, pinned) {
 		return pinned, nil
 	}
 	return pinned, r.vendor(ctx, m, pinned)
-}
-
-// requiredBy returns the version of a module that the primary's go.mod
-// requires, or what it replaces that by.
-func requiredBy(ctx context.Context, primary *Primary, path string) (module.Version, error) {
-	none := module.Version{}
-	data, err := primary.ReadFile(ctx, "go.mod")
-	if err != nil {
-		return none, fmt.Errorf("reading go.mod of %s: %w", primary.Revision, err)
-	}
-	f, err := modfile.Parse("go.mod", data, nil) // ParseLax leaves out replace
-	if err != nil {
-		return none, fmt.Errorf("reading go.mod of %s: %w", primary.Revision, err)
-	}
-	for _, req := range f.Require {
-		if req.Mod.Path != path {
-			continue
-		}
-		m := req.Mod
-		for _, rep := range f.Replace {
-			if rep.Old == req.Mod {
-				m = rep.New
-				break // goes before one for all versions
-			}
-			if rep.Old == (module.Version{Path: path}) {
-				m = rep.New
-			}
-		}
-		if m.Version == "" {
-			return none, fmt.Errorf("go.mod of %s replaces %s by the folder %q", primary.Revision, path, m.Path)
-		}
-		return m, nil
-	}
-	return none, cli.WithHint(fmt.Errorf("go.mod of %s does not require %s", primary.Revision, path), "give the dependency a version")
 }
 
 // bring makes sure that the store has the module's files.
@@ -169,37 +127,51 @@ func describeGo(ctx context.Context, g *gomod.Go, dir string, d *lock.Dependency
 	return err
 }
 
-// complete reports whether the store has every module that d's build reads.
-func (r *Modules) complete(d *lock.Dependency) bool {
-	for _, m := range d.GoModules {
-		v := module.Version{Path: m.Path, Version: m.Version}
-		if m.Sum != "" && !r.Store.HasModule(v, ".zip") || m.GoModSum != "" && !r.Store.HasModule(v, ".mod") {
-			return false
-		}
-	}
-	return true
-}
-
-func (r *Modules) previous(name string) *lock.Dependency {
-	if r.Previous == nil {
-		return nil
-	}
-	d, _ := r.Previous.Find(name)
-	return d
-}
-
-// OpenModule gives access to the files of a pinned module.
-func (r *Modules) OpenModule(d *lock.Dependency) (*Primary, error) {
+// Open gives access to the files of a pinned module.
+func (r *Modules) Open(d *lock.Dependency) (*Source, error) {
 	m := module.Version{Path: d.Module.Path, Version: d.Module.Version}
 	zip, err := r.Store.ModuleFile(m, ".zip")
 	if err != nil {
 		return nil, err
 	}
-	return &Primary{
+	return &Source{
 		Name:     d.Name,
 		Revision: m.String(),
 		ReadFile: func(_ context.Context, name string) ([]byte, error) {
 			return readZip(zip, m.String()+"/"+name)
 		},
 	}, nil
+}
+
+// contentSize returns the sum of the sizes of a module's files, in bytes.
+func contentSize(name string) (int64, error) {
+	z, err := zip.OpenReader(name)
+	if err != nil {
+		return 0, err
+	}
+	defer z.Close()
+	var size int64
+	for _, f := range z.File {
+		size += int64(f.UncompressedSize64)
+	}
+	return size, nil
+}
+
+// readZip returns one file of a zip, of at most jsonfile.MaxSize bytes.
+func readZip(name, member string) ([]byte, error) {
+	z, err := zip.OpenReader(name)
+	if err != nil {
+		return nil, err
+	}
+	defer z.Close()
+	f, err := z.Open(member)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, jsonfile.MaxSize+1))
+	if err == nil && len(data) > jsonfile.MaxSize {
+		err = errors.New("file is too large")
+	}
+	return data, err
 }

@@ -7,7 +7,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
@@ -15,86 +17,118 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/manifest"
 )
 
-// table resolves by a table, and notes who was the primary.
+// table resolves by a table, each entry in a second.
 type table struct {
 	pins map[string]*lock.Dependency
-	seen []string
+
+	mu      sync.Mutex
+	seen    []string
+	running int
+	most    int
 }
 
-func (r *table) Resolve(_ context.Context, dep *manifest.Dependency, primary *Primary) (*lock.Dependency, error) {
-	note := dep.Name
-	if primary != nil {
-		note += " after " + primary.Name
-	}
-	r.seen = append(r.seen, note)
-	if d := r.pins[dep.Name]; d != nil {
+func (r *table) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, error) {
+	r.mu.Lock()
+	r.seen = append(r.seen, ask.Name+" by "+ask.Why)
+	r.running++
+	r.most = max(r.most, r.running)
+	r.mu.Unlock()
+	defer func() { r.mu.Lock(); r.running--; r.mu.Unlock() }()
+	time.Sleep(time.Second)
+	if d := r.pins[ask.Name]; d != nil {
 		copied := *d
-		return &copied, nil
+		return &copied, ctx.Err()
 	}
 	return nil, errors.New("not in the table")
 }
 
 func pin(day int) *lock.Dependency {
 	return &lock.Dependency{
-		Module: &lock.Module{Path: "example.com/x", Version: "v1.0.0"}, Digest: "h1:x", Why: "version in manifest",
+		Module: &lock.Module{Path: "example.com/x", Version: "v1.0.0"}, Digest: "h1:x",
 		Time: time.Date(2024, 1, day, 0, 0, 0, 0, time.UTC),
 	}
 }
 
-func named(name string, primary bool) manifest.Dependency {
-	return manifest.Dependency{Name: name, Primary: primary, Module: "example.com/" + name, Version: "v1.0.0"}
+// dep returns a module, primary if it is called p, that reads the named
+// dependency's go.mod if one is named.
+func dep(name, reads string) manifest.Dependency {
+	d := manifest.Dependency{Name: name, Primary: name == "p", Module: "example.com/plain", Version: "v1.0.0"}
+	if reads != "" {
+		d.Version, d.Auto, d.From = "", manifest.AutoModules, reads
+	}
+	return d
 }
 
-func arguments(t *testing.T, r *table, deps ...manifest.Dependency) (Args, *[]string) {
-	t.Helper()
-	var progress []string
+func arguments(r *table, deps ...manifest.Dependency) Args {
 	return Args{
 		Manifest: &manifest.Manifest{
 			Version: "1.0.0", Docker: "docker.io/x", Platforms: []string{"win-amd64", "linux-amd64"},
 			Architectures: []string{"linux/amd64"}, Outputs: []string{"archive"}, Dependencies: deps,
 		},
 		Digest: digest.FromBytes([]byte("manifest")), Product: "fallback", Toolchain: lock.Toolchain{Bazel: "7.7.1"},
-		Resolvers: Resolvers{Module: r, Local: r, OpenPrimary: func(d *lock.Dependency) (*Primary, error) {
-			return &Primary{Name: d.Name}, nil
+		Resolvers: Resolvers{Module: r, Local: r, Git: r, Open: func(d *lock.Dependency) (*Source, error) {
+			s := source(autoFiles)
+			s.Name, s.Revision = d.Name, d.Name+"@1"
+			return s, nil
 		}},
-		Progress: func(format string, args ...any) { progress = append(progress, fmt.Sprintf(format, args...)) },
-	}, &progress
+		Progress: func(string, ...any) {},
+	}
 }
 
 func TestResolve(t *testing.T) {
-	r := &table{pins: map[string]*lock.Dependency{"c": pin(1), "b": pin(2), "a": pin(3)}}
-	a, progress := arguments(t, r, named("c", false), named("b", true), named("a", false))
-	l, err := Resolve(t.Context(), a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := &lock.Lock{
-		Schema: lock.Schema, Manifest: a.Digest, Version: "1.0.0", Product: "fallback", Docker: "docker.io/x",
-		Platforms: []string{"win-amd64", "linux-amd64"}, Architectures: []string{"linux/amd64"}, Outputs: []string{"archive"},
-		Time: pin(2).Time, Toolchain: a.Toolchain,
-	}
-	for i, name := range []string{"a", "b", "c"} {
-		d := *pin(3 - i)
-		d.Name, d.Primary = name, name == "b"
-		want.Dependencies = append(want.Dependencies, d)
-	}
-	if !reflect.DeepEqual(l, want) {
-		t.Errorf("got\n%+v\nwant\n%+v", l, want)
-	}
-	if order := []string{"b", "c after b", "a after b"}; !slices.Equal(r.seen, order) {
-		t.Errorf("order: got %q, want %q", r.seen, order)
-	}
-	if lines := []string{"resolving b", "resolving c", "resolving a"}; !slices.Equal(*progress, lines) {
-		t.Errorf("progress: got %q, want %q", *progress, lines)
-	}
-	a.Manifest.Product = "own"
-	if l, err = Resolve(t.Context(), a); err != nil || l.Product != "own" {
-		t.Errorf("product: got %q, %v, want the manifest's own", l.Product, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		r := &table{pins: map[string]*lock.Dependency{"c": pin(1), "p": pin(2), "a": pin(3)}}
+		a := arguments(r, dep("c", "a"), dep("p", ""), dep("a", "p"))
+		l, err := Resolve(t.Context(), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := &lock.Lock{
+			Schema: lock.Schema, Manifest: a.Digest, Version: "1.0.0", Product: "fallback", Docker: "docker.io/x",
+			Platforms: []string{"win-amd64", "linux-amd64"}, Architectures: []string{"linux/amd64"}, Outputs: []string{"archive"},
+			Time: pin(2).Time, Toolchain: a.Toolchain,
+		}
+		for i, name := range []string{"a", "c", "p"} {
+			d := *pin([]int{3, 1, 2}[i])
+			d.Name, d.Primary, d.Why = name, name == "p", []string{"go.mod of p@1", "go.mod of a@1", "version in manifest"}[i]
+			want.Dependencies = append(want.Dependencies, d)
+		}
+		if !reflect.DeepEqual(l, want) {
+			t.Errorf("got\n%+v\nwant\n%+v", l, want)
+		}
+		if order := []string{"p by version in manifest", "a by go.mod of p@1", "c by go.mod of a@1"}; !slices.Equal(r.seen, order) {
+			t.Errorf("order: got %q, want %q", r.seen, order)
+		}
+		a.Manifest.Product = "own"
+		if l, err = Resolve(t.Context(), a); err != nil || l.Product != "own" {
+			t.Errorf("product: got %q, %v, want the manifest's own", l.Product, err)
+		}
+	})
+}
+
+// TestResolveAtOnce: what does not wait for each other is resolved at the same
+// time, though not everything at once.
+func TestResolveAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &table{pins: map[string]*lock.Dependency{"p": pin(1)}}
+		deps := []manifest.Dependency{dep("p", "")}
+		for i := range 3*parallel - 1 {
+			name := fmt.Sprintf("d%d", i)
+			r.pins[name] = pin(1)
+			deps = append(deps, dep(name, ""))
+		}
+		start := time.Now()
+		if _, err := Resolve(t.Context(), arguments(r, deps...)); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took != 3*time.Second || r.most != parallel {
+			t.Errorf("%d dependencies: got %v, %d at once, want 3s, %d at once", len(deps), took, r.most, parallel)
+		}
+	})
 }
 
 func TestResolveErrors(t *testing.T) {
-	git := manifest.Dependency{Name: "g", Git: "https://example.com/g", SHA: "0123456"}
+	workspace := manifest.Dependency{Name: "envoy", Git: "https://example.com/envoy", Auto: manifest.AutoProxyWorkspace}
 	for _, tt := range []struct {
 		name string
 		deps []manifest.Dependency
@@ -102,52 +136,96 @@ func TestResolveErrors(t *testing.T) {
 		want []string
 		seen int
 	}{
-		{"no primary", []manifest.Dependency{named("a", false)}, "a", []string{"the manifest has no primary dependency"}, 0},
-		{"primary", []manifest.Dependency{named("a", false), named("b", true)}, "a", []string{`dependency "b": not in the table`}, 1},
+		{"no primary", []manifest.Dependency{dep("a", "")}, "a", []string{"the manifest has no primary dependency"}, 0},
 		{
-			"all that fail", []manifest.Dependency{named("c", false), named("b", true), named("a", false), named("d", false)}, "b d",
+			"all that fail", []manifest.Dependency{dep("c", ""), dep("p", ""), dep("a", ""), dep("d", "")}, "p d",
 			[]string{`dependency "c": not in the table`, `dependency "a": not in the table`}, 4,
 		},
-		{"git", []manifest.Dependency{named("a", true), git}, "a", []string{`dependency "g": sources of kind git cannot be resolved yet`}, 1},
-		{"not a lock", []manifest.Dependency{named("a", true), named("a", false)}, "a", []string{`dependency "a" stands twice`}, 2},
+		{
+			"what waits for what fails", []manifest.Dependency{dep("c", "b"), dep("b", "p"), dep("p", ""), dep("a", "")}, "a",
+			[]string{`dependency "p": not in the table`}, 2,
+		},
+		{
+			"auto", []manifest.Dependency{dep("p", ""), {Name: "g", Git: "https://example.com/g", Auto: manifest.AutoDeps}}, "p",
+			[]string{`dependency "g": reading p.deps of p@1: file does not exist`}, 1,
+		},
+		{"no proxy", []manifest.Dependency{dep("p", ""), workspace}, "p", []string{`dependency "envoy": auto: proxy_workspace reads dependency "proxy", which the manifest has not`}, 0},
+		{"circle", []manifest.Dependency{dep("p", ""), dep("b", "c"), dep("c", "d"), dep("d", "b")}, "p", []string{"dependencies wait for each other: b → c → d → b"}, 0},
+		{"behind a circle", []manifest.Dependency{dep("p", ""), dep("a", "b"), dep("b", "c"), dep("c", "b")}, "p", []string{"dependencies wait for each other: b → c → b"}, 0},
+		{"own", []manifest.Dependency{dep("p", ""), dep("a", "a")}, "p", []string{"dependencies wait for each other: a → a"}, 0},
+		{"not a lock", []manifest.Dependency{dep("p", ""), dep("p", "")}, "p", []string{`dependency "p" stands twice`, "dependencies: 2 are primary, want 1"}, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := &table{pins: map[string]*lock.Dependency{}}
-			for name := range strings.FieldsSeq(tt.pins) {
-				r.pins[name] = pin(1)
-			}
-			a, _ := arguments(t, r, tt.deps...)
-			_, err := Resolve(t.Context(), a)
-			if err == nil || !slices.Equal(strings.Split(err.Error(), "\n"), tt.want) {
-				t.Errorf("got %v, want %q", err, tt.want)
-			}
-			if len(r.seen) != tt.seen {
-				t.Errorf("resolved %q, want %d dependencies", r.seen, tt.seen)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				r := &table{pins: map[string]*lock.Dependency{}}
+				for name := range strings.FieldsSeq(tt.pins) {
+					r.pins[name] = pin(1)
+				}
+				_, err := Resolve(t.Context(), arguments(r, tt.deps...))
+				if err == nil || !slices.Equal(strings.Split(err.Error(), "\n"), tt.want) {
+					t.Errorf("got %v, want %q", err, tt.want)
+				}
+				if len(r.seen) != tt.seen {
+					t.Errorf("resolved %q, want %d dependencies", r.seen, tt.seen)
+				}
+			})
 		})
 	}
 }
 
-func TestResolveOpenPrimary(t *testing.T) {
-	a, _ := arguments(t, &table{pins: map[string]*lock.Dependency{"a": pin(1)}}, named("a", true))
-	a.Resolvers.OpenPrimary = func(*lock.Dependency) (*Primary, error) { return nil, errors.New("cannot be opened") }
-	if _, err := Resolve(t.Context(), a); err == nil || err.Error() != "cannot be opened" {
-		t.Errorf("got %v, want that the primary cannot be opened", err)
-	}
+func TestResolveOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := arguments(&table{pins: map[string]*lock.Dependency{"p": pin(1)}}, dep("p", ""), dep("a", "p"))
+		a.Resolvers.Open = func(*lock.Dependency) (*Source, error) { return nil, errors.New("cannot be opened") }
+		if _, err := Resolve(t.Context(), a); err == nil || err.Error() != `dependency "a": cannot be opened` {
+			t.Errorf("got %v, want that the primary cannot be opened", err)
+		}
+	})
 }
 
 func TestResolveCancelled(t *testing.T) {
-	r := &table{pins: map[string]*lock.Dependency{"a": pin(1), "b": pin(1), "c": pin(1)}}
-	a, _ := arguments(t, r, named("a", true), named("b", false), named("c", false))
-	ctx, cancel := context.WithCancel(t.Context())
-	a.Resolvers.OpenPrimary = func(d *lock.Dependency) (*Primary, error) {
-		cancel()
-		return &Primary{Name: d.Name}, nil
-	}
-	if l, err := Resolve(ctx, a); l != nil || !errors.Is(err, context.Canceled) || err.Error() != context.Canceled.Error() {
-		t.Errorf("got %v, %v, want no lock and %v, once", l, err, context.Canceled)
-	}
-	if len(r.seen) != 1 {
-		t.Errorf("resolved %q, want nothing more once cancelled", r.seen)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		r := &table{pins: map[string]*lock.Dependency{"p": pin(1), "b": pin(1), "c": pin(1)}}
+		a := arguments(r, dep("p", ""), dep("b", "p"), dep("c", "b"))
+		ctx, cancel := context.WithCancel(t.Context())
+		open := a.Resolvers.Open
+		a.Resolvers.Open = func(d *lock.Dependency) (*Source, error) {
+			if d.Name == "b" {
+				cancel()
+			}
+			return open(d)
+		}
+		if l, err := Resolve(ctx, a); l != nil || err == nil || err.Error() != context.Canceled.Error() {
+			t.Errorf("got %v, %v, want no lock and %v, once", l, err, context.Canceled)
+		}
+		cancelled, stop := context.WithCancel(t.Context())
+		stop()
+		r.seen = nil
+		if _, err := Resolve(cancelled, a); !errors.Is(err, context.Canceled) || len(r.seen) > 0 {
+			t.Errorf("cancelled before: got %v, resolved %q, want %v and nothing", err, r.seen, context.Canceled)
+		}
+	})
+}
+
+// TestResolveOthers: images and files are pinned, files after what they may need.
+func TestResolveOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := digest.FromBytes(nil)
+		a := arguments(&table{pins: map[string]*lock.Dependency{"p": pin(1)}}, dep("p", ""))
+		a.Manifest.Images = []manifest.Image{{Name: "app", Base: "example.com/base"}}
+		a.Manifest.ProxyOverride = "https://example.com"
+		images := []lock.Image{{Name: "app", Digest: d, Platforms: []lock.ImagePlatform{{Platform: "linux/amd64", Digest: d}}}}
+		a.Resolvers.Images = func(context.Context, *manifest.Manifest) ([]lock.Image, error) { return images, nil }
+		a.Resolvers.Files = func(_ context.Context, _ *manifest.Manifest, pinned []lock.Dependency) ([]lock.File, error) {
+			return []lock.File{{Name: pinned[0].Name, Digest: d}}, nil
+		}
+		l, err := Resolve(t.Context(), a)
+		if err != nil || !reflect.DeepEqual(l.Images, images) || len(l.Files) != 1 || l.Files[0].Name != "p" {
+			t.Errorf("got %+v, %v, want the images and a file", l, err)
+		}
+		a.Resolvers.Images = func(context.Context, *manifest.Manifest) ([]lock.Image, error) { return nil, errors.New("no base") }
+		if _, err := Resolve(t.Context(), a); err == nil || err.Error() != "no base" {
+			t.Errorf("got %v, want that there is no base", err)
+		}
+	})
 }

@@ -1,0 +1,93 @@
+// Package depsfile reads the file in which a primary source says at which commit
+// of other repositories it was last tested: <name>.deps, a JSON list as Istio's
+// istio.deps. Its entries have _comment, name, repoName, file and lastStableSHA;
+// keys that are not known are left alone, for the file is another project's.
+package depsfile
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// MaxSize is the largest file, in bytes, that Parse accepts.
+const MaxSize = 1 << 20
+
+// Entry is what the file says of one repository.
+type Entry struct {
+	// Repo is the repository's name, without its owner.
+	Repo string `json:"repoName"`
+	// LastStable is a commit, mostly in full, or a tag.
+	LastStable string `json:"lastStableSHA"`
+}
+
+// File is a parsed deps file.
+type File []Entry
+
+// Parse parses a deps file.
+func Parse(data []byte) (File, error) {
+	if len(data) > MaxSize {
+		return nil, fmt.Errorf("file has %d bytes, want at most %d", len(data), MaxSize)
+	}
+	var f File
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, fmt.Errorf("parsing: %w", err)
+	}
+	for i, e := range f {
+		if e.Repo == "" {
+			return nil, fmt.Errorf("entry %d has no repoName", i+1)
+		}
+		if bad := badRevision(e.LastStable); bad != "" {
+			return nil, fmt.Errorf("entry %q: lastStableSHA: got %q (%s), want a commit or a tag", e.Repo, e.LastStable, bad)
+		}
+	}
+	return f, nil
+}
+
+// badRevision returns what keeps s from being a commit or the name of a tag
+// (git-check-ref-format), or "".
+func badRevision(s string) string {
+	switch {
+	case s == "":
+		return "empty"
+	case len(s) > 200:
+		return "more than 200 characters"
+	case s[0] == '-' || s[0] == '/' || s[0] == '.':
+		return "does not begin with a letter or digit"
+	case strings.ContainsAny(s, " ~^:?*[\\\x7f") || strings.Contains(s, "..") || strings.Contains(s, "@{") || strings.Contains(s, "//"):
+		return "not a name that git allows"
+	case strings.HasSuffix(s, ".") || strings.HasSuffix(s, "/") || strings.HasSuffix(s, ".lock"):
+		return "not a name that git allows"
+	}
+	for _, r := range s {
+		if r < ' ' || r > '~' {
+			return "has a character that is not printable ASCII"
+		}
+	}
+	return ""
+}
+
+// Find returns the entry of a repository. Two that say different things are an
+// error, as is none.
+func (f File) Find(repo string) (Entry, error) {
+	var found *Entry
+	var names []string
+	for i := range f {
+		names = append(names, f[i].Repo)
+		switch e := &f[i]; {
+		case e.Repo != repo:
+		case found == nil:
+			found = e
+		case e.LastStable != found.LastStable:
+			return Entry{}, fmt.Errorf("repoName %q stands twice, with %q and %q", repo, found.LastStable, e.LastStable)
+		}
+	}
+	if found == nil {
+		if len(names) == 0 {
+			return Entry{}, errors.New("it has no entries")
+		}
+		return Entry{}, fmt.Errorf("no entry with repoName %q, only %s", repo, strings.Join(names, ", "))
+	}
+	return *found, nil
+}

@@ -1,0 +1,127 @@
+// Package progress tells a person what long work is doing: moving bars on a
+// terminal, plain lines now and then elsewhere.
+package progress
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+)
+
+// Interval is how often a task that goes on says so where there is no terminal.
+const Interval = 10 * time.Second
+
+// Board is where tasks and lines are shown. It is safe for concurrent use.
+type Board struct {
+	name string
+	mu   sync.Mutex // of w
+	w    io.Writer
+	bars *mpb.Progress // nil for plain lines
+}
+
+// New returns a board that writes to w, with bars if w is a terminal. Each line
+// begins with the command's name.
+func New(name string, w io.Writer) *Board {
+	f, ok := w.(*os.File)
+	return newBoard(name, w, ok && term.IsTerminal(int(f.Fd())))
+}
+
+func newBoard(name string, w io.Writer, terminal bool) *Board {
+	b := &Board{name: name, w: w}
+	if terminal {
+		b.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(24), mpb.WithAutoRefresh())
+	}
+	return b
+}
+
+// Linef writes a line, above the bars if there are any.
+func (b *Board) Linef(format string, args ...any) {
+	line := fmt.Sprintf(b.name+": "+format+"\n", args...)
+	if b.bars != nil {
+		if _, err := b.bars.Write([]byte(line)); err == nil {
+			return
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	io.WriteString(b.w, line)
+}
+
+// Close ends all bars. Lines can still be written.
+func (b *Board) Close() {
+	if b.bars != nil {
+		b.bars.Shutdown()
+	}
+}
+
+// Task is one piece of work that moves bytes.
+type Task struct {
+	board *Board
+	name  string
+	mu    sync.Mutex
+	bar   *mpb.Bar // made at the first update
+	start time.Time
+	said  time.Time
+	bytes int64
+}
+
+// Task returns a task that is shown once it moves something.
+func (b *Board) Task(name string) *Task { return &Task{board: b, name: name} }
+
+// Update says how many bytes have been moved, and of how many; a total of 0 means
+// that it is not known.
+func (t *Task) Update(bytes, total int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	if t.start.IsZero() {
+		t.start, t.said = now, now
+	}
+	t.bytes = bytes
+	switch {
+	case t.board.bars != nil:
+		if t.bar == nil {
+			t.bar = t.board.bars.AddBar(total, mpb.BarRemoveOnComplete(),
+				mpb.PrependDecorators(decor.Name(t.name, decor.WCSyncSpaceR), decor.CurrentKibiByte("% .1f", decor.WCSyncSpace)),
+				mpb.AppendDecorators(decor.AverageSpeed(decor.SizeB1024(0), "% .1f")))
+		}
+		t.bar.SetTotal(max(total, bytes+1), false)
+		t.bar.SetCurrent(bytes)
+	case now.Sub(t.said) >= Interval:
+		t.said = now
+		t.board.Linef("%s: %s so far", t.name, size(bytes))
+	}
+}
+
+// Done says that the task is over, if it has moved anything.
+func (t *Task) Done() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.bar != nil {
+		t.bar.Abort(true)
+		t.bar = nil
+	}
+	if t.bytes > 0 {
+		t.board.Linef("%s: %s in %.1f s", t.name, size(t.bytes), time.Since(t.start).Seconds())
+	}
+	t.bytes, t.start = 0, time.Time{}
+}
+
+// size writes a number of bytes for people.
+func size(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	v, prefix := float64(n)/unit, 0
+	for v >= unit && prefix < 3 {
+		v, prefix = v/unit, prefix+1
+	}
+	return fmt.Sprintf("%.1f %ciB", v, "KMGT"[prefix])
+}

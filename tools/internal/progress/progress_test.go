@@ -1,0 +1,78 @@
+package progress
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// buffer is a writer that several goroutines may use.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func TestLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w buffer
+		b := New("resolve", &w)
+		b.Linef("resolving %s", "api")
+		task := b.Task("api")
+		task.Done() // nothing was moved
+		for range 5 {
+			task.Update(3<<20, 0)
+			time.Sleep(4 * time.Second)
+		}
+		task.Update(5<<30, 0)
+		task.Done()
+		b.Close()
+		b.Linef("done")
+		want := "resolve: resolving api\nresolve: api: 3.0 MiB so far\nresolve: api: 5.0 GiB in 20.0 s\nresolve: done\n"
+		if got := w.String(); got != want {
+			t.Errorf("got\n%swant\n%s", got, want)
+		}
+	})
+}
+
+func TestBars(t *testing.T) {
+	var w buffer
+	b := newBoard("resolve", &w, true)
+	task := b.Task("api")
+	for i := range 4 {
+		task.Update(int64(i+1)<<20, 8<<20)
+		b.Linef("line %d", i)
+		time.Sleep(60 * time.Millisecond)
+	}
+	task.Done()
+	b.Close()
+	b.Linef("after")
+	got := w.String()
+	for _, want := range []string{"api", "MiB", "resolve: line 0\n", "resolve: line 3\n", "resolve: after\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q in it", got, want)
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 5 << 20: "5.0 MiB", 3 << 40: "3.0 TiB", 1 << 60: "1048576.0 TiB"} {
+		if got := size(n); got != want {
+			t.Errorf("%d: got %q, want %q", n, got, want)
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package resolve
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+)
+
+// Git resolves git repositories: it pins a commit and the canonical tar of its tree.
+type Git struct {
+	Trees *Trees
+	// Client returns a client whose progress is that of the named dependency.
+	Client func(name string) *gitsource.Client
+	Kept   *Kept
+	// Note tells a person something about the named dependency.
+	Note func(name, text string)
+}
+
+// Resolve implements Resolver. A locked commit stays as long as it is what the
+// manifest asks for; that costs no request. An update of a branch or tag that has not
+// moved costs one, and everything else one fetch.
+func (r *Git) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, error) {
+	old := r.Kept.find(ask.Name)
+	if old != nil && (old.Git == nil || !r.holds(ask, old)) {
+		old = nil
+	}
+	want := gitWant(ask)
+	if old != nil && r.Kept.update(ask.Name) && ask.SHA == "" {
+		tip, err := r.Client(ask.Name).Tip(ctx, want)
+		if err != nil {
+			return nil, err
+		}
+		if tip.Commit != old.Git.Commit {
+			old = nil
+		}
+	}
+	if old == nil {
+		return r.fetch(ctx, ask, want)
+	}
+	if err := r.bring(ctx, ask, old); err != nil {
+		return nil, err
+	}
+	d := newTree(ask)
+	git := *old.Git
+	d.Git, d.Digest, d.Size, d.Time = &git, old.Digest, old.Size, old.Time
+	return d, r.Trees.describe(ctx, ask, d)
+}
+
+// holds reports whether a locked commit is what ask asks for.
+func (r *Git) holds(ask *Request, old *lock.Dependency) bool {
+	ref := gitRef(&ask.Dependency)
+	return old.Git.URL == ask.Git && old.Git.Ref == ref && slices.Equal(old.Exclude, ask.Exclude) &&
+		strings.HasPrefix(old.Git.Commit, ask.SHA)
+}
+
+func gitRef(d *manifest.Dependency) string {
+	switch {
+	case d.Branch != "":
+		return "refs/heads/" + d.Branch
+	case d.Tag != "":
+		return "refs/tags/" + d.Tag
+	}
+	return ""
+}
+
+func gitWant(ask *Request) gitsource.Want {
+	return gitsource.Want{URL: ask.Git, Branch: ask.Branch, Tag: ask.Tag, SHA: ask.SHA, Since: ask.Since}
+}
+
+// fetch brings what the repository has now.
+func (r *Git) fetch(ctx context.Context, ask *Request, want gitsource.Want) (*lock.Dependency, error) {
+	repo, err := r.Client(ask.Name).Fetch(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	defer repo.Close()
+	d := newTree(ask)
+	d.Git = &lock.Git{URL: ask.Git, Ref: gitRef(&ask.Dependency), Commit: repo.Commit}
+	if d.Time, err = repo.Time(ctx); err != nil {
+		return nil, err
+	}
+	tree, err := r.Trees.put(ctx, repo, d)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range tree.Submodules {
+		d.Git.Submodules = append(d.Git.Submodules, lock.Submodule{Path: s.Path, Commit: s.Commit})
+	}
+	d.Git.LFS = tree.LFS
+	r.report(ask.Name, tree)
+	return d, r.Trees.describe(ctx, ask, d)
+}
+
+// report says what of a tree a build will not see as its authors do.
+func (r *Git) report(name string, tree *gitsource.Tree) {
+	for _, s := range tree.Submodules {
+		r.Note(name, fmt.Sprintf("submodule %q at %s is not fetched", s.Path, short(s.Commit)))
+	}
+	if n := len(tree.LFS); n > 0 {
+		r.Note(name, fmt.Sprintf("%d Git LFS pointers stay pointers, the first is %q", n, tree.LFS[0]))
+	}
+	for _, paths := range tree.CaseCollisions {
+		r.Note(name, fmt.Sprintf("paths equal but for case: %q", paths))
+	}
+}
+
+// bring makes sure that the store has the tar of a locked commit.
+func (r *Git) bring(ctx context.Context, ask *Request, old *lock.Dependency) error {
+	err := r.Trees.Store.Bring(ctx, digest.Digest(old.Digest), gitsource.Fetcher{
+		Client: r.Client(ask.Name), Want: gitsource.Locked(old.Git.URL, old.Git.Ref, old.Git.Commit), Exclude: old.Exclude,
+	})
+	return cli.WithHint(err, "to pin what there is now: tools/bazel run //tools/resolve -- --update %s", ask.Name)
+}
+
+// Behind says which locked branches and tags point to another commit by now, one
+// line each in the lock's order. It asks each server once, all at the same time.
+func (r *Git) Behind(ctx context.Context, l *lock.Lock) ([]string, error) {
+	lines := make([]string, len(l.Dependencies))
+	errs := make([]error, len(l.Dependencies))
+	var group sync.WaitGroup
+	slots := make(chan struct{}, parallel)
+	for i, d := range l.Dependencies {
+		if d.Git == nil || d.Git.Ref == "" {
+			continue
+		}
+		group.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			lines[i], errs[i] = r.behind(ctx, &d)
+		})
+	}
+	group.Wait()
+	return slices.DeleteFunc(lines, func(s string) bool { return s == "" }), cmp.Or(ctx.Err(), errors.Join(errs...))
+}
+
+func (r *Git) behind(ctx context.Context, d *lock.Dependency) (string, error) {
+	want := gitsource.Locked(d.Git.URL, d.Git.Ref, "")
+	tip, err := r.Client(d.Name).Tip(ctx, want)
+	if err != nil {
+		return "", named(d.Name, err)
+	}
+	if tip.Commit == d.Git.Commit {
+		return "", nil
+	}
+	what := "branch " + want.Branch
+	if want.Tag != "" {
+		what = "tag " + want.Tag
+	}
+	return fmt.Sprintf("dependency %s: %s is at %s, locked is %s", d.Name, what, short(tip.Commit), short(d.Git.Commit)), nil
+}

@@ -1,0 +1,126 @@
+package resolve
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+)
+
+// parallel is how many dependencies are pinned at once: most of the time goes by
+// waiting for servers.
+const parallel = 8
+
+// task is one dependency to pin.
+type task struct {
+	dep   *manifest.Dependency
+	reads *task         // whose file `auto` reads; nil if the manifest says the revision
+	done  chan struct{} // closed once pinned or err is set
+
+	pinned *lock.Dependency
+	err    error
+
+	once    sync.Once
+	source  *Source
+	openErr error
+}
+
+// errCause stands for an error that the dependency read by `auto` has already.
+var errCause = errors.New("what it reads could not be pinned")
+
+// proxyDependency is whose WORKSPACE `auto: proxy_workspace` reads.
+const proxyDependency = "proxy"
+
+// plan returns one task for each dependency, in the manifest's order, with what
+// each has to wait for. A circle is an error that shows it.
+func plan(m *manifest.Manifest) ([]*task, error) {
+	tasks := make([]*task, len(m.Dependencies))
+	byName := map[string]*task{}
+	for i := range m.Dependencies {
+		tasks[i] = &task{dep: &m.Dependencies[i], done: make(chan struct{})}
+		byName[m.Dependencies[i].Name] = tasks[i]
+	}
+	for _, t := range tasks {
+		if t.dep.Auto == "" {
+			continue
+		}
+		from := t.dep.From
+		switch {
+		case from != "":
+		case t.dep.Auto == manifest.AutoProxyWorkspace:
+			from = proxyDependency
+		default:
+			from = m.Primary().Name
+		}
+		if t.reads = byName[from]; t.reads == nil {
+			err := fmt.Errorf("auto: %s reads dependency %q, which the manifest has not", t.dep.Auto, from)
+			return nil, named(t.dep.Name, cli.WithHint(err, "add that dependency, or say which one to read with from: NAME"))
+		}
+	}
+	for _, t := range tasks {
+		if circle := t.circle(); circle != nil {
+			return nil, fmt.Errorf("dependencies wait for each other: %s", strings.Join(circle, " → "))
+		}
+	}
+	return tasks, nil
+}
+
+// circle returns the names on the circle that t is on, or nil.
+func (t *task) circle() []string {
+	names := []string{t.dep.Name}
+	seen := map[*task]bool{}
+	for next := t.reads; next != nil && !seen[next]; next = next.reads {
+		names = append(names, next.dep.Name)
+		if next == t {
+			return names
+		}
+		seen[next] = true
+	}
+	return nil
+}
+
+// run pins all dependencies.
+func (a *Args) run(ctx context.Context, tasks []*task) ([]lock.Dependency, error) {
+	slots := make(chan struct{}, parallel)
+	for _, t := range tasks {
+		go func() {
+			defer close(t.done)
+			if t.reads != nil {
+				<-t.reads.done
+				if t.reads.err != nil {
+					t.err = errCause
+					return
+				}
+			}
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			if t.err = ctx.Err(); t.err == nil {
+				t.pinned, t.err = a.pin(ctx, t)
+			}
+		}()
+	}
+	var pinned []lock.Dependency
+	var errs []error
+	for _, t := range tasks {
+		<-t.done
+		switch {
+		case t.err == nil:
+			pinned = append(pinned, *t.pinned)
+		case !errors.Is(t.err, errCause):
+			errs = append(errs, named(t.dep.Name, t.err))
+		}
+	}
+	return pinned, cmp.Or(ctx.Err(), errors.Join(errs...))
+}
+
+// open gives access to what t pinned, for all that read it.
+func (t *task) open(open func(*lock.Dependency) (*Source, error)) (*Source, error) {
+	t.once.Do(func() { t.source, t.openErr = open(t.pinned) })
+	return t.source, t.openErr
+}

@@ -1,0 +1,54 @@
+package resolve
+
+import (
+	"slices"
+
+	"golang.org/x/mod/module"
+
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/store"
+)
+
+// Kept is the lock that there was, for what of it still holds.
+type Kept struct {
+	Lock *lock.Lock // nil if there is none
+	// SameToolchain says that Lock was resolved with the SDK of now, so that what
+	// it says of an unchanged source still holds.
+	SameToolchain bool
+	// Update says which dependencies are to be looked up again, though their locked
+	// revision is still what the manifest asks for. Nil means none.
+	Update func(name string) bool
+}
+
+// find returns what was locked for the named dependency, or nil.
+func (k *Kept) find(name string) *lock.Dependency {
+	if k.Lock == nil {
+		return nil
+	}
+	d, _ := k.Lock.Find(name)
+	return d
+}
+
+func (k *Kept) update(name string) bool { return k.Update != nil && k.Update(name) }
+
+// goNeeds copies what an unchanged source needs of Go, and reports whether it
+// could: the locked source is the same, and the store has all that its build reads.
+func (k *Kept) goNeeds(name string, s *store.Store, d *lock.Dependency) bool {
+	old := k.find(name)
+	if old == nil || !k.SameToolchain || old.Digest != d.Digest || !slices.Equal(old.GoRoots, d.GoRoots) || !complete(s, old) {
+		return false
+	}
+	d.GoModules, d.GoStd = old.GoModules, old.GoStd
+	return true
+}
+
+// complete reports whether the store has every module that d's build reads.
+func complete(s *store.Store, d *lock.Dependency) bool {
+	for _, m := range d.GoModules {
+		v := module.Version{Path: m.Path, Version: m.Version}
+		if m.Sum != "" && !s.HasModule(v, ".zip") || m.GoModSum != "" && !s.HasModule(v, ".mod") {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,134 @@
+package resolve
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
+	"github.com/jasonwzm/release-builder/tools/internal/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/sourcetar"
+	"github.com/jasonwzm/release-builder/tools/internal/store"
+)
+
+// Trees keeps sources as canonical tars and finds out what they need of Go.
+type Trees struct {
+	Go    func() (*gomod.Go, func()) // a go command with a fresh cache, and what removes that
+	Store *store.Store
+	Kept  *Kept
+}
+
+// newTree returns what a lock says of a tree before its content is known.
+func newTree(ask *Request) *lock.Dependency {
+	return &lock.Dependency{Name: ask.Name, Exclude: ask.Exclude, GoTags: ask.GoTags, Why: ask.Why}
+}
+
+// put keeps the tar of a repository's commit and sets d's Digest and Size.
+func (t *Trees) put(ctx context.Context, repo *gitsource.Repo, d *lock.Dependency) (tree *gitsource.Tree, err error) {
+	sum, err := t.Store.PutStream(func(w io.Writer) error {
+		tree, err = repo.WriteTar(ctx, w, d.Exclude)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.Digest, d.Size = string(sum), tree.Size
+	return tree, nil
+}
+
+// describe sets d's GoRoots, GoModules and GoStd. It unpacks the tree only if that
+// is not known, and only if there is Go in it.
+func (t *Trees) describe(ctx context.Context, ask *Request, d *lock.Dependency) error {
+	d.GoRoots = ask.GoModules
+	if old := t.Kept.find(ask.Name); old != nil && d.GoRoots == nil {
+		d.GoRoots = old.GoRoots // of the same source, or goNeeds says no
+	}
+	if t.Kept.goNeeds(ask.Name, t.Store, d) {
+		return nil
+	}
+	d.GoRoots = ask.GoModules
+	if d.GoRoots == nil {
+		found, err := t.goFiles(d)
+		if err != nil || !found {
+			return err
+		}
+	}
+	g, done := t.Go()
+	defer done()
+	dir := filepath.Join(filepath.Dir(g.Cache), "unpacked")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.Open(t.Store.BlobPath(digest.Digest(d.Digest)))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := sourcetar.Extract(f, dir); err != nil {
+		return err
+	}
+	return describeGo(ctx, g, dir, d)
+}
+
+// goFiles reports whether there is a Go file in the tree.
+func (t *Trees) goFiles(d *lock.Dependency) (found bool, err error) {
+	err = t.Store.ScanTree(digest.Digest(d.Digest), func(h *tar.Header, _ io.Reader) error {
+		found = found || filepath.Ext(h.Name) == ".go"
+		return nil
+	})
+	return found, err
+}
+
+// Open gives access to the files of a pinned tree. Each file that is asked for
+// is read out of the verified tar once.
+func (t *Trees) Open(d *lock.Dependency) (*Source, error) {
+	var mu sync.Mutex
+	known := map[string][]byte{}
+	return &Source{
+		Name:     d.Name,
+		Revision: Revision(d),
+		ReadFile: func(_ context.Context, name string) ([]byte, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if data, ok := known[name]; ok {
+				return data, nil
+			}
+			data, err := t.readFile(d, name)
+			if err == nil {
+				known[name] = data
+			}
+			return data, err
+		},
+	}, nil
+}
+
+func (t *Trees) readFile(d *lock.Dependency, name string) (data []byte, err error) {
+	found := false
+	err = t.Store.ScanTree(digest.Digest(d.Digest), func(h *tar.Header, r io.Reader) error {
+		if h.Name != name {
+			return nil
+		}
+		found = true
+		switch {
+		case h.Typeflag != tar.TypeReg:
+			return fmt.Errorf("%q is no file", name)
+		case h.Size > jsonfile.MaxSize:
+			return errors.New("file is too large")
+		}
+		data, err = io.ReadAll(r)
+		return err
+	})
+	if err == nil && !found {
+		err = &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return data, err
+}
