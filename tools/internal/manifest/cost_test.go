@@ -54,6 +54,10 @@ func TestCost(t *testing.T) {
 		"version: 1\narchitectures: [" + fill("linux/amd64, ", 120_000) + "]\n", deps + fill("  a: {x: y}\n", 39_000), "version: 1\ndashboards:\n" + numbered(9_900, "  d%d: 1\n"),
 		deps + "  " + fill("a", MaxSize/2) + ": {git: " + fill("b", MaxSize/2-100) + "}\n", "? " + fill("a", MaxSize/2) + "\n: b\n",
 		deps + "  a: {git: https://" + fill("a@", MaxSize/2) + "}\n", deps + "  a: {localpath: x, exclude: ['" + fill("[", 60) + fill("a*", MaxSize/2) + "']}\n",
+		deps + chain(1_900), deps + "  a: {localpath: x, gotags: {" + numbered(9_900, "v%d: x, ") + "}}\n", deps + "  a: {localpath: x, gomodules: [" + numbered(9_900, "d%d, ") + "]}\n",
+		"version: 1\nfiles: {" + numbered(4_900, "f%d: {urls}, ") + "}\n", "version: 1\nfiles: {a: {urls: {" + numbered(4_900, "linux-amd%d: x, ") + "}}}\n",
+		"version: 1\nimages: {a: {base: x.io/" + fill("a-", MaxSize-100) + "}}\n", "version: 1\nimages: {" + numbered(3_300, "i%d: {base: x.io/y}, ") + "}\n",
+		"version: 1\nfiles: {a: {url: 'http://" + fill("a.", MaxSize-100) + "'}}\n",
 		// What is searched for its line.
 		fill("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: bb\n", 63_000) + "@", fill("# a\n", 60_000) + "'", "[" + fill("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,\n", 62_000), fill("a\n", 65_000) + ": x",
 	} {
@@ -62,6 +66,15 @@ func TestCost(t *testing.T) {
 		}
 		checkCost(t, in[:min(20, len(in))], []byte(in))
 	}
+}
+
+// chain returns n dependencies that read each the next, the last the first.
+func chain(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "  d%d: {git: a, auto: deps, from: d%d}\n", i, (i+1)%n)
+	}
+	return b.String()
 }
 
 // numbered joins n lines that differ in a number.

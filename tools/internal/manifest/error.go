@@ -42,8 +42,9 @@ type parser struct {
 	// endLine and endColumn are the position behind the last character; 0 before it is known.
 	endLine, endColumn int
 
-	m    Manifest
-	errs []*Error
+	m       Manifest
+	origins []*origin
+	errs    []*Error
 }
 
 // errorf records an error at n.

@@ -31,6 +31,8 @@ func Format(m *Manifest) []byte {
 	for _, name := range slices.Sorted(maps.Keys(m.Dashboards)) {
 		fmt.Fprintf(w, "  %s: %d\n", scalar(name), m.Dashboards[name])
 	}
+	w.images(m.Images)
+	w.files(m.Files)
 	fmt.Fprintf(w, "dependencies:\n")
 	for _, d := range m.Dependencies {
 		const indent = "    "
@@ -44,10 +46,42 @@ func Format(m *Manifest) []byte {
 		w.text(indent, "sha", d.SHA)
 		w.text(indent, "version", d.Version)
 		w.text(indent, "auto", string(d.Auto))
+		w.text(indent, "from", d.From)
 		w.truth(indent, "goversionenabled", d.GoVersionEnabled)
 		w.list(indent, "exclude", d.Exclude)
+		w.list(indent, "gomodules", d.GoModules)
+		if len(d.GoTags) > 0 {
+			fmt.Fprintf(w, "%sgotags:\n", indent)
+		}
+		for _, variant := range slices.Sorted(maps.Keys(d.GoTags)) {
+			w.list(indent+"  ", scalar(variant), d.GoTags[variant])
+		}
 	}
 	return w.Bytes()
+}
+
+func (w *writer) images(all []Image) {
+	if len(all) > 0 {
+		fmt.Fprintf(w, "images:\n")
+	}
+	for _, i := range all {
+		fmt.Fprintf(w, "  %s:\n", scalar(i.Name))
+		w.text("    ", "base", i.Base)
+	}
+}
+
+func (w *writer) files(all []File) {
+	if len(all) > 0 {
+		fmt.Fprintf(w, "files:\n")
+	}
+	for _, f := range all {
+		const indent = "    "
+		fmt.Fprintf(w, "  %s:\n", scalar(f.Name))
+		w.text(indent, "url", f.URL)
+		w.texts(indent, "urls", f.URLs)
+		w.text(indent, "sha256", f.SHA256)
+		w.texts(indent, "sha256", f.SHA256s)
+	}
 }
 
 // writer writes keys that are set.
@@ -56,6 +90,15 @@ type writer struct{ bytes.Buffer }
 func (w *writer) text(indent, key, value string) {
 	if value != "" {
 		fmt.Fprintf(w, "%s%s: %s\n", indent, key, scalar(value))
+	}
+}
+
+func (w *writer) texts(indent, key string, values map[string]string) {
+	if len(values) > 0 {
+		fmt.Fprintf(w, "%s%s:\n", indent, key)
+	}
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		w.text(indent+"  ", scalar(k), values[k])
 	}
 }
 

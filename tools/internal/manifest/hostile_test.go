@@ -130,6 +130,16 @@ func FuzzParse(f *testing.F) {
 		if p := m.Primary(); p == nil || p.Auto != "" {
 			t.Errorf("primary: got %+v, want one without auto", p)
 		}
+		for _, d := range m.Dependencies {
+			if _, ok := m.Find(d.From); d.From != "" && (!ok || d.From == d.Name || d.Auto == "") {
+				t.Errorf("from: got %+v, want another dependency beside auto", d)
+			}
+		}
+		for _, file := range m.Files {
+			if (file.URL == "") == (len(file.URLs) == 0) {
+				t.Errorf("file: got %+v, want one of url and urls", file)
+			}
+		}
 		if again, err := Parse("m.yaml", data); err != nil || !reflect.DeepEqual(again, m) {
 			t.Errorf("second time: got %+v, %v, want %+v", again, err, m)
 		}

@@ -15,19 +15,26 @@
 //	outputs        kinds of artifact (default: all of Outputs)
 //	proxyOverride  where to take the proxy's binary from, a URL
 //	dashboards     dashboard name: its id at grafana.com
+//	images         image name: its base
+//	files          file name: where to take the file from
 //	dependencies   name: source (required, in order)
 //	directory      accepted and unused
 //	skipGenerateBillOfMaterials
 //
-// A dependency has one source: `git` with one of branch, tag, sha, auto;
-// `module` with one of version, auto; or `localpath`. Beside it may stand
-// primary, goversionenabled and exclude.
+// An image has `base`: a registry reference as HOST/REPOSITORY:TAG,
+// oci-layout:PATH or docker-archive:PATH. A file has `url`, or `urls` by
+// platform; `sha256`, of the same form, says what must be there.
+//
+// A dependency has one source: `git` with one of branch, tag, sha, auto, or
+// with branch and sha; `module` with one of version, auto; or `localpath`.
+// Beside auto may stand `from`, the dependency whose file it reads. Beside any
+// source may stand primary, goversionenabled, exclude, `gotags` (variant: build
+// tags) and `gomodules` (folders that have a go.mod).
 package manifest
 
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 )
@@ -65,16 +72,43 @@ type Manifest struct {
 	Platforms []string
 	// Outputs are the kinds of artifact to make, out of Outputs, in the order written; empty means all.
 	Outputs []string
-	// ProxyOverride is an http, https or file URL; empty if unset.
+	// ProxyOverride is an http, https or file URL; empty if unset. It makes the file ProxyFile.
 	ProxyOverride string
 	// Dashboards are positive grafana.com ids by dashboard name; nil if there are none.
 	Dashboards map[string]int
 	// SkipGenerateBillOfMaterials asks for a release without SBOMs.
 	SkipGenerateBillOfMaterials bool
+	// Images and Files are sorted by name.
+	Images []Image
+	Files  []File
 	// Dependencies are in the order written. Never empty; exactly one is Primary.
 	Dependencies []Dependency
 	// Notes are what a person should hear about the file, one line each with file and line.
 	Notes []string
+}
+
+// ProxyFile is the name of the file that ProxyOverride makes. No File has it then.
+const ProxyFile = "envoy"
+
+// Image is what an image of the product is based on.
+type Image struct {
+	// Name is a valid file name.
+	Name string
+	// Base is HOST/REPOSITORY[:TAG][@sha256:HEX], or oci-layout:PATH or
+	// docker-archive:PATH with a path relative to the manifest's folder or absolute.
+	Base string
+}
+
+// File is a file that the release takes as it is. Exactly one of URL and URLs is set.
+type File struct {
+	// Name is a valid file name.
+	Name string
+	// URL is an http, https or file URL; SHA256, 64 lower-case hexadecimal
+	// digits, is what the file must have, if it is set.
+	URL, SHA256 string
+	// URLs and SHA256s are the same by platform, out of Platforms. No platform
+	// of SHA256s is missing in URLs.
+	URLs, SHA256s map[string]string
 }
 
 // Dependency is one source. Exactly one of Git, LocalPath and Module is set.
@@ -93,20 +127,30 @@ type Dependency struct {
 	// Module is a Go module path of the module proxy.
 	Module string
 
-	// Branch, Tag, SHA and Auto: exactly one is set with Git. SHA is 7 to 40,
-	// or 64, lower-case hexadecimal digits.
+	// Branch, Tag, SHA and Auto: exactly one is set with Git, or Branch and SHA:
+	// a commit that has to be on the branch. SHA is 7 to 40, or 64, lower-case
+	// hexadecimal digits.
 	Branch, Tag, SHA string
 	// Version is canonical, as v1.2.3. With Module, exactly one of Version and
 	// Auto is set, and Auto is AutoModules.
 	Version string
 	// Auto is never set on the primary.
 	Auto Auto
+	// From names the other dependency whose file Auto reads; empty for what
+	// AutoFrom says. It is set only with Auto.
+	From string
 
 	// GoVersionEnabled asks for the tag v<version> as well as <version>.
 	GoVersionEnabled bool
 	// Exclude are patterns of paths to leave out, slash-separated and relative
 	// to the source's root, in the syntax of path.Match ("**" is left to the caller).
 	Exclude []string
+	// GoTags are Go build tags by variant, a name of a-z, 0-9 and "_": each is a
+	// repository of its own. Nil if there are none; no variant is without tags.
+	GoTags map[string][]string
+	// GoModules are the folders whose go.mod is vendored and built, "." or
+	// relative and slash-separated, in the order written; empty for the default.
+	GoModules []string
 }
 
 // Platforms returns the platforms that archives can have, by their published names.
@@ -161,8 +205,22 @@ func (m *Manifest) Find(name string) (*Dependency, bool) {
 	return &m.Dependencies[i], true
 }
 
-// Repository returns the name of the dependency's external repository: its
-// name with "_" for "-" and ".".
-func (d *Dependency) Repository() string {
-	return strings.NewReplacer("-", "_", ".", "_").Replace(d.Name)
+// AutoFrom returns the name of the dependency whose file d.Auto reads: From,
+// or else "proxy" for AutoProxyWorkspace, the primary for the others; empty
+// without Auto. There may be no dependency "proxy".
+func (m *Manifest) AutoFrom(d *Dependency) string {
+	switch {
+	case d.Auto == "" || d.From != "":
+		return d.From
+	case d.Auto == AutoProxyWorkspace:
+		return "proxy"
+	}
+	if p := m.Primary(); p != nil {
+		return p.Name
+	}
+	return ""
 }
+
+// Repository returns the name of the dependency's external repository: its
+// name with "_" for "-" and ".". That of a variant has "_" and its name after it.
+func (d *Dependency) Repository() string { return repository(d.Name) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -138,7 +139,7 @@ func checkRoundTrip(t *testing.T, m *Manifest) {
 	for _, d := range m.Dependencies {
 		o := other.Dependencies[d.Name]
 		for key, want := range map[string]string{"git": d.Git, "localpath": d.LocalPath, "module": d.Module,
-			"branch": d.Branch, "tag": d.Tag, "sha": d.SHA, "version": d.Version, "auto": string(d.Auto)} {
+			"branch": d.Branch, "tag": d.Tag, "sha": d.SHA, "version": d.Version, "auto": string(d.Auto), "from": d.From} {
 			if got := o[key]; want == "" && got != nil || want != "" && got != any(want) {
 				t.Fatalf("another reader's %s of %s: got %#v, want %#v", key, d.Name, got, want)
 			}
@@ -192,6 +193,11 @@ func TestValues(t *testing.T) {
 		"git":     "version: 1\ndependencies: {a: {git: %s, branch: b}}",
 		"branch":  "version: 1\ndependencies: {a: {git: x, branch: %s}}",
 		"sha":     "version: 1\ndependencies: {a: {git: x, sha: %s}}",
+		"base":    "version: 1\nimages: {a: {base: %s}}\ndependencies: {a: {localpath: x}}",
+		"sha256":  "version: 1\nfiles: {a: {url: http://x/y, sha256: %s}}\ndependencies: {a: {localpath: x}}",
+		"gotag":   "version: 1\ndependencies: {a: {localpath: x, gotags: {v: [%s]}}}",
+		"variant": "version: 1\ndependencies: {a: {localpath: x, gotags: {%s: [v]}}}",
+		"folder":  "version: 1\ndependencies: {a: {localpath: x, gomodules: [%s]}}",
 	}
 	for _, c := range []struct {
 		kind string
@@ -212,6 +218,13 @@ func TestValues(t *testing.T) {
 			[]string{"a/", "a//b", "a/.b", "a^", "a~1", "a:b", "a?", "a*", "'a['", "a\\b", "a.lock/b", "HEAD..b", "true"}},
 		{"sha", []string{"1234567", "0abcdef", strings.Repeat("a", 40), strings.Repeat("0", 64), "ABCDEF0"},
 			[]string{"123456", strings.Repeat("a", 41), strings.Repeat("a", 63), strings.Repeat("a", 65), "v123456"}},
+		{"base", []string{"x.io/y", "x.io/y:1.0", "localhost:5000/x", "x.io/a-b/c__d:_T-1", "X.io/y@sha256:" + strings.Repeat("a", 64), "oci-layout:x", "'docker-archive:/a b'"},
+			[]string{"x", "x/y", "localhost/y", "x.io/", "x.io/Y", "x.io/y:.a", "x.io/y:" + strings.Repeat("a", 129), "x.io/y@sha256:" + strings.Repeat("a", 63), "'dir:x'", "'docker://x.io/y'", "x.io/y@md5:a", "x.io//y"}},
+		{"sha256", []string{strings.Repeat("a", 64), strings.Repeat("0", 64)},
+			[]string{strings.Repeat("A", 64), strings.Repeat("a", 63), strings.Repeat("a", 65), strings.Repeat("g", 64)}},
+		{"gotag", []string{"a", "A.b_1", "go1.26", "1", strings.Repeat("a", 64)}, []string{"a-b", "'!a'", "'a,b'", "'a b'", "é", strings.Repeat("a", 65)}},
+		{"variant", []string{"a", "a_1", "1", "_"}, []string{"A", "a-b", "a.b", "a/b", "é"}},
+		{"folder", []string{".", "a", "a/b", "a.b/-c", "'a b'"}, []string{"/", "/a", "..", "../a", "a/..", "a/", "./a", "a/./b", "-a", "'a\\b'"}},
 	} {
 		for _, v := range slices.Concat(c.good, c.bad) {
 			_, err := Parse("m.yaml", fmt.Appendf(nil, template[c.kind], v))
@@ -224,11 +237,62 @@ func TestValues(t *testing.T) {
 
 // TestSecret checks that an error does not print the password that it refuses.
 func TestSecret(t *testing.T) {
-	for _, v := range []string{"https://me:hunter2@h/x", "https://hunter2@h/x", "https://me:hunter2/@h", "ftp://a@b:hunter2@h/x", " https://hunter2@h"} {
+	for _, v := range []string{"https://me:hunter2@h/x", "https://hunter2@h/x", "https://me:hunter2/@h", "me:hunter2@h/x", "ftp://a@b:hunter2@h/x", " https://hunter2@h"} {
 		_, err := Parse("m.yaml", fmt.Appendf(nil, "version: 1\ndependencies: {a: {git: '%s', branch: b}}", v))
-		if err == nil || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%q: got %v, want an error without the password", v, err)
+		_, base := Parse("m.yaml", fmt.Appendf(nil, "version: 1\nimages: {a: {base: '%s'}}\ndependencies: {a: {localpath: x}}", v))
+		for _, err := range []error{err, base} {
+			if err == nil || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%q: got %v, want an error without the password", v, err)
+			}
 		}
+	}
+}
+
+// TestAutoFrom checks whose file auto reads.
+func TestAutoFrom(t *testing.T) {
+	m, err := Read("testdata/good/sources.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, d := range m.Dependencies {
+		got[d.Name] = m.AutoFrom(&d)
+	}
+	want := map[string]string{"main": "", "deps": "main", "proxy": "deps", "envoy": "proxy", "wasm": "envoy", "mod": "proxy", "tags": ""}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// TestSources checks the fields that images, files, build tags and folders fill.
+func TestSources(t *testing.T) {
+	m, err := Read("testdata/good/sources.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := strings.Repeat("0", 63) + "a"
+	if got, want := m.Images[1], (Image{"app", "docker.io/library/alpine:3.22"}); len(m.Images) != 6 || got != want {
+		t.Errorf("images: got %+v, want the second of 6 to be %+v", m.Images, want)
+	}
+	files := []File{
+		{Name: "digits", URL: "file:///srv/x", SHA256: strings.Repeat("1234567890", 6) + "1234"},
+		{
+			Name:    "tool",
+			URLs:    map[string]string{"linux-amd64": "http://example.com:8080/tool-linux", "osx-arm64": "https://example.com/tool-osx"},
+			SHA256s: map[string]string{"linux-amd64": sum},
+		},
+		{Name: "zlib.txt", URL: "https://example.com/zlib.txt"},
+	}
+	if !reflect.DeepEqual(m.Files, files) {
+		t.Errorf("files: got %+v, want %+v", m.Files, files)
+	}
+	if d := m.Dependencies[0]; d.Branch != "release-1.4" || d.SHA != "0123456" {
+		t.Errorf("branch and sha: got %+v", d)
+	}
+	d, _ := m.Find("tags")
+	tags := map[string][]string{"7": {"A.b_c"}, "agent": {"agent", "1"}, "on": {"yes"}, "vtprotobuf": {"vtprotobuf", "go1.26_x"}}
+	if !reflect.DeepEqual(d.GoTags, tags) || !slices.Equal(d.GoModules, []string{"tool"}) {
+		t.Errorf("tags: got %+v, want %v and tool", d, tags)
 	}
 }
 

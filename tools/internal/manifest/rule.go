@@ -24,7 +24,10 @@ var (
 	versionRule = rule{`a tag name as 1.31.0: letters, digits, ".", "_", "-"`, checkVersion}
 	hubRule     = rule{"a registry prefix as docker.io/istio", checkHub}
 	nameRule    = rule{`a file name of letters, digits, ".", "_", "-"`, fileName}
-	proxyRule   = rule{"an http, https or file URL", checkProxy}
+	webRule     = rule{"an http, https or file URL", checkWeb}
+
+	baseRule   = rule{"a registry reference as docker.io/library/alpine:3, oci-layout:PATH or docker-archive:PATH", checkBase}
+	sha256Rule = rule{"64 lower-case hexadecimal digits", checkSHA256}
 
 	gitRule           = rule{"an http, https, ssh or file URL, user@host:path or a path", checkGit}
 	refRule           = rule{"a name that git allows", checkRef}
@@ -33,6 +36,9 @@ var (
 	moduleRule        = rule{"a Go module path as github.com/owner/name", checkModule}
 	moduleVersionRule = rule{"a canonical module version as v1.2.3", checkModuleVersion}
 	excludeRule       = rule{"a pattern of relative paths as docs/*.md", checkExclude}
+	folderRule        = rule{`a relative path of a folder as sub/tool, or "."`, checkFolder}
+	variantRule       = rule{`a name of a-z, 0-9, "_"`, checkVariant}
+	tagRule           = rule{`a Go build tag of letters, digits, "_", "."`, checkTag}
 )
 
 // plainText returns what keeps s from being one printable line, or "".
@@ -140,7 +146,7 @@ func checkHub(s string) string {
 	return ""
 }
 
-func checkProxy(s string) string {
+func checkWeb(s string) string {
 	if bad := plainText(s); bad != "" {
 		return bad
 	}
@@ -167,6 +173,9 @@ var host = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$|^[0-9A-
 
 // checkURL also refuses a secret: a manifest is published with its release.
 func checkURL(s string, schemes ...string) string {
+	if len(s) > 2000 {
+		return "more than 2000 characters"
+	}
 	u, err := url.Parse(s)
 	if err != nil {
 		return "no valid URL" // the error would show a part of it, which may be the secret
@@ -239,6 +248,93 @@ func checkExclude(s string) string {
 		return "an absolute path"
 	case slices.Contains(strings.Split(s, "/"), ".."):
 		return `has ".."`
+	}
+	return ""
+}
+
+func checkFolder(s string) string {
+	bad := plainText(s)
+	switch {
+	case bad != "":
+		return bad
+	case path.IsAbs(s):
+		return "an absolute path"
+	case strings.Contains(s, `\`):
+		return `has "\\"`
+	case slices.Contains(strings.Split(s, "/"), ".."):
+		return `has ".."`
+	case path.Clean(s) != s:
+		return "not clean"
+	}
+	return ""
+}
+
+const (
+	lowerCase = "abcdefghijklmnopqrstuvwxyz"
+	upperCase = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits    = "0123456789"
+)
+
+// word returns what keeps s from being a word of the given characters, or "".
+func word(s, characters string) string {
+	if bad := plainText(s); bad != "" {
+		return bad
+	}
+	for _, r := range s {
+		if !strings.ContainsRune(characters, r) {
+			return "has " + quote(string(r))
+		}
+	}
+	if len(s) > 64 {
+		return "more than 64 characters"
+	}
+	return ""
+}
+
+func checkVariant(s string) string { return word(s, lowerCase+digits+"_") }
+
+func checkTag(s string) string { return word(s, lowerCase+upperCase+digits+"_.") }
+
+func checkSHA256(s string) string {
+	switch bad := word(s, digits+"abcdef"); {
+	case bad != "":
+		return bad
+	case len(s) != 64:
+		return "wrong length"
+	}
+	return ""
+}
+
+// reference follows the grammar of registry references, with a host that
+// nobody takes for a part of the path: it has a "." or a port.
+// (https://github.com/distribution/reference/blob/main/reference.go)
+var reference = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?` +
+	`(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+
+func checkBase(s string) string {
+	if bad := plainText(s); bad != "" {
+		return bad
+	}
+	for _, kind := range []string{"oci-layout:", "docker-archive:"} {
+		if file, ok := strings.CutPrefix(s, kind); ok {
+			if bad := plainText(file); bad != "" {
+				return "the path: " + bad
+			}
+			return ""
+		}
+	}
+	host, _, _ := strings.Cut(s, "/")
+	switch {
+	case strings.Contains(s, "://"):
+		return "a URL"
+	case strings.Contains(host, "@"):
+		return "a user in the reference"
+	case len(s) > 400:
+		return "more than 400 characters"
+	case host == s || !strings.ContainsAny(host, ".:"):
+		return "no host"
+	case !reference.MatchString(s):
+		return "no host, lower-case path, tag and sha256 digest"
 	}
 	return ""
 }

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,14 +95,26 @@ func (p *parser) scalar(n *yaml.Node, what string, r rule) string {
 		return ""
 	}
 	if bad := r.check(n.Value); bad != "" {
-		p.errorf(n, "%s: got %s (%s), want %s", what, quote(secret.ReplaceAllString(n.Value, "//…@")), bad, r.want)
+		p.errorf(n, "%s: got %s (%s), want %s", what, quote(redact(n.Value)), bad, r.want)
 		return ""
 	}
 	return n.Value
 }
 
-// secret is the part of a URL that can hold a password, which no log should show.
-var secret = regexp.MustCompile(`//.*@`)
+// redact returns s without what can be a password, which no log should show:
+// the user of a URL and that of user:password@host.
+func redact(s string) string {
+	at := strings.LastIndexByte(s, '@')
+	if begin := strings.Index(s, "//"); begin >= 0 && begin < at {
+		return s[:begin+2] + "…" + s[at:]
+	}
+	head, _, _ := strings.Cut(s, "/")
+	at = strings.LastIndexByte(head, '@')
+	if at >= 0 && strings.Contains(s[:at], ":") {
+		return "…" + s[at:]
+	}
+	return s
+}
 
 // choice returns the text at a key if it is one of words, or "".
 func (p *parser) choice(f *fields, key string, words []string) string {
@@ -143,23 +154,35 @@ func (p *parser) list(f *fields, key, want string, item func(n *yaml.Node, what 
 	if n == nil {
 		return nil
 	}
+	return p.items(n, f.in+key, want, item)
+}
+
+// items returns the items of the list n as list does.
+func (p *parser) items(n *yaml.Node, what, want string, item func(n *yaml.Node, what string) string) []string {
 	if n.Kind != yaml.SequenceNode {
-		p.errorf(n, "%s%s: got %s, want a list as %s", f.in, key, kind(n), want)
+		p.errorf(n, "%s: got %s, want a list as %s", what, kind(n), want)
 		return nil
 	}
 	var all []string
 	known := map[string]bool{}
 	for _, c := range n.Content {
-		switch s := item(c, f.in+key); {
+		switch s := item(c, what); {
 		case s == "":
 		case known[s]:
-			p.errorf(c, "%s%s: %s stands twice, want it once", f.in, key, quote(s))
+			p.errorf(c, "%s: %s stands twice, want it once", what, quote(s))
 		default:
 			known[s] = true
 			all = append(all, s)
 		}
 	}
 	return all
+}
+
+// notEmpty records a list without items at a key that has a default.
+func (p *parser) notEmpty(f *fields, key string) {
+	if n := f.values[key]; n != nil && n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
+		p.errorf(n, "%s%s: got an empty list, want at least one, or no key for the default", f.in, key)
+	}
 }
 
 // boolean returns the truth value at a key, or false.

@@ -1,0 +1,53 @@
+package manifest
+
+// autos checks that what auto reads is another dependency, and that no chain
+// of them comes back to where it began.
+func (p *parser) autos(all []fields) {
+	index, names := map[string]int{}, []string{}
+	for i, d := range p.m.Dependencies {
+		index[d.Name] = i
+		names = append(names, d.Name)
+	}
+	next := make([]int, len(all)) // what dependency i reads; -1 for none
+	for i, d := range p.m.Dependencies {
+		next[i] = -1
+		from, known := index[p.m.AutoFrom(&d)]
+		switch n := all[i].values["from"]; {
+		case d.Auto == "" || d.Primary || d.LocalPath != "": // none, or refused
+		case known && from != i:
+			next[i] = from
+		case known && n == nil:
+			p.errorf(all[i].keys["auto"], "%sauto: %s reads this dependency itself, want from beside it", all[i].in, d.Auto)
+		case known:
+			p.errorf(n, "%sfrom: got this dependency itself, want another", all[i].in)
+		case n != nil && d.From != "":
+			hint, _ := p.guess(d.From, names)
+			p.errorf(n, "%sfrom: got %s, want the name of another dependency%s", all[i].in, quote(d.From), hint)
+		}
+	}
+	p.circles(all, next)
+}
+
+// circles records every dependency that reads, by others, itself: once a circle.
+func (p *parser) circles(all []fields, next []int) {
+	seen := make([]int, len(next)) // by which walk, counted from 1
+	for i := range next {
+		at := i
+		for at >= 0 && seen[at] == 0 {
+			seen[at] = i + 1
+			at = next[at]
+		}
+		if at < 0 || seen[at] != i+1 {
+			continue
+		}
+		chain := quote(p.m.Dependencies[at].Name)
+		for to := next[at]; to != at && len(chain) < 300; to = next[to] {
+			chain += " reads " + quote(p.m.Dependencies[to].Name)
+		}
+		n := all[at].keys["from"]
+		if n == nil {
+			n = all[at].keys["auto"]
+		}
+		p.errorf(n, "%sauto reads in a circle, want an end: %s reads it again", all[at].in, chain)
+	}
+}

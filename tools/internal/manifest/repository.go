@@ -1,0 +1,48 @@
+package manifest
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// origin is what a repository is made for.
+type origin struct {
+	repository string
+	kind       string // as "dependency"
+	key        *yaml.Node
+}
+
+func (o *origin) String() string { return o.kind + " " + quote(o.key.Value) }
+
+// makes records that a key of the given kind makes a repository.
+func (p *parser) makes(repository, kind string, key *yaml.Node) {
+	p.origins = append(p.origins, &origin{strings.ToLower(repository), kind, key})
+}
+
+// collisions checks that no two keys make one repository, or repositories
+// that differ only in case: they are folders.
+func (p *parser) collisions() {
+	slices.SortStableFunc(p.origins, func(a, b *origin) int {
+		return cmp.Or(cmp.Compare(a.key.Line, b.key.Line), cmp.Compare(a.key.Column, b.key.Column))
+	})
+	first := map[string]*origin{}
+	for _, o := range p.origins {
+		other := first[o.repository]
+		switch {
+		case other == nil:
+			first[o.repository] = o
+		case o.kind == other.kind && strings.EqualFold(o.key.Value, other.key.Value):
+			p.errorf(o.key, "%s differs only in case from %s on line %d, want another name", o, quote(other.key.Value), other.key.Line)
+		default:
+			p.errorf(o.key, "%s makes the same repository as %s on line %d, want another name", o, other, other.key.Line)
+		}
+	}
+}
+
+// repository returns the end of the name of the repository that a name makes.
+func repository(name string) string {
+	return strings.NewReplacer("-", "_", ".", "_").Replace(name)
+}
