@@ -20,6 +20,7 @@ import (
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
 
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
@@ -85,9 +86,22 @@ func (g *Go) DownloadIn(ctx context.Context, dir, path, query string) (*Info, er
 // and verifies it by dir/go.sum. See https://go.dev/ref/mod#go-mod-vendor.
 func (g *Go) Vendor(ctx context.Context, dir string) error {
 	if _, err := g.run(ctx, dir, "mod", "vendor"); err != nil {
-		return fmt.Errorf("vendoring: %w", err)
+		return advise(fmt.Errorf("vendoring: %w", err))
 	}
 	return nil
+}
+
+// advise says what to do about a source that the go command does not take.
+func advise(err error) error {
+	for _, text := range []string{"missing go.sum entry", "updates to go.mod needed", "no required module provides package", "cannot find module providing package"} {
+		if strings.Contains(err.Error(), text) {
+			return cli.WithHint(err, "the source's go.mod and go.sum must be complete: run go mod tidy there")
+		}
+	}
+	if strings.Contains(err.Error(), "requires go >= ") {
+		return cli.WithHint(err, "the pinned Go SDK is older than the source: pin a later one in release/sources/go_sdk.json")
+	}
+	return err
 }
 
 // run tries the store alone; if that is not enough and the network may be used,

@@ -3,9 +3,12 @@ package gomod
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
+	modzip "golang.org/x/mod/zip"
 
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 )
@@ -48,4 +51,17 @@ func Required(goMod, goSum, path string) (lock.GoModule, error) {
 		return lock.GoModule{}, fmt.Errorf("reading %q: no h1 sum of %s@%s", goSum, m.Path, m.Version)
 	}
 	return m, nil
+}
+
+// Unzip unpacks a module zip, checked as https://go.dev/ref/mod#zip-files
+// demands, into dir, which must be empty or missing. A module that is older than
+// go.mod gets the one that a proxy serves for it.
+func Unzip(dir string, m module.Version, zip string) error {
+	if err := modzip.Unzip(dir, m, zip); err != nil {
+		return fmt.Errorf("unpacking %q: %w", zip, err)
+	}
+	if isModule(dir) {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(dir, "go.mod"), fmt.Appendf(nil, "module %s\n", m.Path), 0o644)
 }

@@ -17,7 +17,7 @@ import (
 
 // StdImports returns the packages of the standard library that the Go files
 // below dir import on any platform and under any build tag, sorted. Tests,
-// testdata and files tagged "ignore" do not count.
+// testdata, other modules and files tagged "ignore" do not count.
 func StdImports(dir string) ([]string, error) {
 	found := map[string]bool{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -26,7 +26,7 @@ func StdImports(dir string) ([]string, error) {
 		}
 		name := d.Name()
 		if d.IsDir() {
-			if path != dir && (name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")) {
+			if path != dir && (name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || isModule(path)) {
 				return fs.SkipDir
 			}
 			return nil

@@ -7,28 +7,40 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
-// annotate edits what gazelle wrote, which is one attribute or list element a line.
-func annotate(a Args, modules []vendored) error {
-	owner := map[string]string{} // package below vendor/ → module path
+// annotate edits what gazelle wrote for one module, which is one attribute or
+// list element a line.
+func (a *Args) annotate(r Root, modules []vendored) error {
+	owner := map[string]Module{} // package below vendor/ → its module
 	for _, m := range modules {
 		for _, p := range m.packages {
-			owner[p] = m.Path
+			owner[p] = m.Module
 		}
 	}
-	return filepath.WalkDir(a.Dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() != "BUILD.bazel" {
-			return err
-		}
-		rel, err := filepath.Rel(a.Dir, filepath.Dir(path))
+	root := a.join(r)
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		module := a.Main.Path
+		if d.IsDir() {
+			if path != root && isModule(path) {
+				return fs.SkipDir // its own turn comes, if it is to be built
+			}
+			return nil
+		}
+		if d.Name() != "BUILD.bazel" {
+			return nil
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		e := editor{root: r.Dir, module: r.Main, goroot: a.GOROOT, tags: a.Tags}
 		if p, ok := strings.CutPrefix(filepath.ToSlash(rel), "vendor/"); ok {
-			if module = owner[p]; module == "" {
+			if e.module, ok = owner[p]; !ok {
 				return nil // a folder above packages
 			}
 		}
@@ -36,7 +48,7 @@ func annotate(a Args, modules []vendored) error {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(path, edit(data, module, a.GOROOT), 0o644)
+		return os.WriteFile(path, e.edit(data), 0o644)
 	})
 }
 
@@ -45,24 +57,42 @@ var (
 	visibility = regexp.MustCompile(`(?m)^ *visibility = \[[^\]]*\],\n`)
 	vendorDep  = regexp.MustCompile(`(?m)^ *"//vendor/([^":]+)(?::[^"]*)?",\n`)
 	oneDep     = regexp.MustCompile(`(?m)^( *deps = )\["//vendor/([^":]+)(?::[^"]*)?"\],\n`)
+	label      = regexp.MustCompile(`"//[^"]*"`)
+	binary     = regexp.MustCompile(`(?m)^go_binary\(\n`)
 )
 
-// edit makes package paths those of `go build`, makes everything
-// visible (Go's own rules for internal packages hold in the source), drops dependencies on packages that are in GOROOT by now, and says
-// which module the package belongs to.
-func edit(data []byte, module, goroot string) []byte {
+// editor edits the BUILD files of one package after the other.
+type editor struct {
+	root   string   // the folder of the module for which gazelle ran
+	module Module   // that the package belongs to
+	goroot string   // of the SDK that will build
+	tags   []string // with which gazelle ran
+}
+
+// edit makes package paths those of `go build` and labels those of the whole
+// source, makes everything visible (Go's own rules for internal packages hold in
+// the source), drops dependencies on packages that are in GOROOT by now, has
+// programs built with the tags for which their files were chosen, and says which
+// module the package belongs to.
+func (e *editor) edit(data []byte) []byte {
 	data = importmap.ReplaceAll(data, nil)
 	data = visibility.ReplaceAll(data, nil)
 	for _, re := range []*regexp.Regexp{vendorDep, oneDep} {
 		data = re.ReplaceAllFunc(data, func(line []byte) []byte {
 			groups := re.FindSubmatch(line)
-			if isStd(goroot, string(groups[len(groups)-1])) {
+			if isStd(e.goroot, string(groups[len(groups)-1])) {
 				return nil
 			}
 			return line
 		})
 	}
-	pkg := fmt.Appendf(nil, "package(\n    default_package_metadata = [\"//%s:%s\"],\n    default_visibility = [\"//visibility:public\"],\n)\n\n", Meta, metaName(module))
+	if e.root != "." {
+		data = label.ReplaceAllFunc(data, e.move)
+	}
+	if len(e.tags) > 0 {
+		data = binary.ReplaceAllLiteral(data, []byte("go_binary(\n    gotags = "+stringList(e.tags)+",\n"))
+	}
+	pkg := fmt.Appendf(nil, "package(\n    default_package_metadata = [\"//%s:%s\"],\n    default_visibility = [\"//visibility:public\"],\n)\n\n", Meta, metaName(e.module))
 	// A package call stands after the loads.
 	at := 0
 	if i := bytes.LastIndex(data, []byte("\nload(")); i >= 0 {
@@ -75,6 +105,18 @@ func edit(data []byte, module, goroot string) []byte {
 	return bytes.Join([][]byte{data[:at], pkg, data[at:]}, nil)
 }
 
+// move makes a label of the module one of the source.
+func (e *editor) move(label []byte) []byte {
+	rest := bytes.TrimPrefix(label, []byte(`"//`))
+	switch {
+	case bytes.HasPrefix(rest, []byte("conditions:")):
+		return label // Bazel's, in a select
+	case bytes.HasPrefix(rest, []byte(":")):
+		return []byte(`"//` + e.root + string(rest))
+	}
+	return []byte(`"//` + e.root + "/" + string(rest))
+}
+
 // isStd reports whether the package is in the SDK. gazelle's own list is older.
 func isStd(goroot, pkg string) bool {
 	if first, _, _ := strings.Cut(pkg, "/"); strings.Contains(first, ".") {
@@ -82,4 +124,13 @@ func isStd(goroot, pkg string) bool {
 	}
 	info, err := os.Stat(filepath.Join(goroot, "src", filepath.FromSlash(pkg)))
 	return err == nil && info.IsDir()
+}
+
+// stringList writes a list as Starlark. The strings are printable.
+func stringList(list []string) string {
+	quoted := make([]string, len(list))
+	for i, s := range list {
+		quoted[i] = strconv.Quote(s)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
 }

@@ -1,6 +1,11 @@
-// Package gosource turns a folder with a Go module and its vendor folder into a
-// Bazel repository: BUILD files from one gazelle run, package paths as `go
-// build` has them, and for every package the module that it belongs to.
+// Package gosource turns a source with Go modules, each with its vendor folder,
+// into a Bazel repository: BUILD files from one gazelle run a module, package
+// paths as `go build` has them, and for every package the module that it
+// belongs to.
+//
+// Modules of one source see each other only as `go build` has it: through
+// `replace`, as a copy in a vendor folder. So each has a gazelle run that sees
+// nothing else, and two may vendor different versions of a third.
 package gosource
 
 import (
@@ -15,19 +20,28 @@ import (
 	"strings"
 
 	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
 )
 
 // Meta is the package of the repository that holds what is not the source's own:
-// the modules' metadata, the licences, the source's description.
+// the modules' metadata, the licences, the source's description. A folder of
+// that name that came along is deleted.
 const Meta = ".release"
 
 // Args says what to turn into a repository, and how.
 type Args struct {
-	Dir     string   // the module's root, with vendor/ if it imports anything
+	Dir     string   // the source's folder
+	Name    string   // how to call the source if it has no module
+	Roots   []Root   // the modules to write BUILD files for, sorted by folder; there may be none
 	Gazelle string   // path of the gazelle command
 	GOROOT  string   // of the SDK that will build: its packages are no vendored ones
 	Tags    []string // build tags that hold
-	Main    Module   // the module in Dir, as build information names it; its Version and Sum may be empty
+}
+
+// Root is a folder with a Go module, and with vendor/ if that imports anything.
+type Root struct {
+	Dir  string // slash-separated, relative to the source; "." is the source's own
+	Main Module // the module there, as build information names it; its Version and Sum may be empty
 }
 
 // Module is a module as build information names it.
@@ -38,35 +52,57 @@ type Module struct {
 // Generate writes the BUILD files. It deletes those that came along: they were
 // written for another workspace.
 func Generate(ctx context.Context, a Args) error {
-	if err := removeBuildFiles(a.Dir); err != nil {
+	if err := clean(a.Dir); err != nil {
 		return fmt.Errorf("deleting BUILD files: %w", err)
 	}
-	// A module that replaces another is imported by the path of that one.
-	prefix, err := ModulePath(a.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		prefix, err = a.Main.Path, nil // not a Go module
+	for _, r := range a.Roots {
+		if err := a.generate(ctx, r); err != nil {
+			return inRoot(r, err)
+		}
 	}
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(a.Dir, "BUILD.bazel"), []byte(directives(prefix)), 0o644); err != nil {
-		return err
-	}
-	if err := runGazelle(ctx, a); err != nil {
-		return fmt.Errorf("running gazelle: %w", err)
-	}
-	modules, err := vendoredModules(a.Dir)
-	if err != nil {
-		return err
-	}
-	if err := annotate(a, modules); err != nil {
-		return fmt.Errorf("annotating BUILD files: %w", err)
-	}
-	if err := writeMeta(a, modules); err != nil {
+	if err := writeMeta(a); err != nil {
 		return fmt.Errorf("writing package %s: %w", Meta, err)
 	}
 	return nil
 }
+
+// generate writes the BUILD files of one module.
+func (a *Args) generate(ctx context.Context, r Root) error {
+	dir := a.join(r)
+	// A module that replaces another is imported by the path of that one.
+	prefix, err := ModulePath(dir)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "BUILD.bazel"), []byte(directives(prefix)), 0o644); err != nil {
+		return err
+	}
+	others, err := foreign(dir)
+	if err != nil {
+		return err
+	}
+	if err := a.runGazelle(ctx, dir, others); err != nil {
+		return fmt.Errorf("running gazelle: %w", err)
+	}
+	modules, err := vendoredModules(dir)
+	if err != nil {
+		return err
+	}
+	if err := a.annotate(r, modules); err != nil {
+		return fmt.Errorf("annotating BUILD files: %w", err)
+	}
+	return nil
+}
+
+// inRoot says in which of a source's modules something went wrong.
+func inRoot(r Root, err error) error {
+	if r.Dir == "." {
+		return err
+	}
+	return fmt.Errorf("module in folder %q: %w", r.Dir, err)
+}
+
+func (a *Args) join(r Root) string { return filepath.Join(a.Dir, filepath.FromSlash(r.Dir)) }
 
 // ModulePath returns the module path that dir/go.mod declares.
 func ModulePath(dir string) (string, error) {
@@ -79,6 +115,10 @@ func ModulePath(dir string) (string, error) {
 	if path == "" {
 		return "", fmt.Errorf("reading %q: no module line", name)
 	}
+	// The path becomes a part of BUILD files.
+	if err := module.CheckImportPath(path); err != nil {
+		return "", fmt.Errorf("reading %q: %w", name, err)
+	}
 	return path, nil
 }
 
@@ -90,29 +130,96 @@ func directives(prefix string) string {
 		"# gazelle:proto disable_global\n"
 }
 
-// removeBuildFiles deletes everything by which Bazel or gazelle would take dir
-// for a workspace of its own.
-func removeBuildFiles(dir string) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+// clean deletes everything by which Bazel or gazelle would take dir, or a folder
+// in it, for a workspace of its own, and makes dir a package.
+func clean(dir string) error {
+	if err := os.RemoveAll(filepath.Join(dir, Meta)); err != nil {
+		return err
+	}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
 			return err
 		}
 		switch d.Name() {
-		case "BUILD", "BUILD.bazel", "WORKSPACE", "WORKSPACE.bazel", "WORKSPACE.bzlmod", "MODULE.bazel", "REPO.bazel", ".bazelignore":
+		case "BUILD.bazel":
+			if d.IsDir() {
+				// It stands where the BUILD file of the folder above it has to.
+				return errors.Join(os.RemoveAll(path), fs.SkipDir)
+			}
 			return os.Remove(path)
+		case "BUILD", "WORKSPACE", "WORKSPACE.bazel", "WORKSPACE.bzlmod", "MODULE.bazel", "REPO.bazel", ".bazelignore", ".bazelrc":
+			if !d.IsDir() {
+				return os.Remove(path)
+			}
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "BUILD.bazel"), []byte("package(default_visibility = [\"//visibility:public\"])\n"), 0o644)
 }
 
-func runGazelle(ctx context.Context, a Args) error {
-	args := []string{"-repo_root=" + a.Dir, "-external=vendored", "-build_file_name=BUILD.bazel", "-lang=go"}
+// foreign returns the paths of the folders below a module's that hold no packages
+// of it, relative to dir: other modules, and vendor folders that the go command
+// does not look into. Folders named vendor with no Go file may be data.
+func foreign(dir string) (paths []string, err error) {
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() || path == dir {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		if rel == "vendor" {
+			return fs.SkipDir
+		}
+		other := isModule(path)
+		if !other && d.Name() == "vendor" {
+			if other, err = hasGo(path); err != nil {
+				return err
+			}
+		}
+		if other {
+			paths = append(paths, filepath.ToSlash(rel))
+			return fs.SkipDir
+		}
+		return nil
+	})
+	return paths, err
+}
+
+func isModule(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil && !info.IsDir()
+}
+
+func hasGo(dir string) (found bool, err error) {
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && filepath.Ext(path) == ".go" {
+			found = true
+			return fs.SkipAll
+		}
+		return err
+	})
+	return found, err
+}
+
+// literal makes a gazelle pattern of a path.
+var literal = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `{`, `\{`, `}`, `\}`)
+
+func (a *Args) runGazelle(ctx context.Context, dir string, exclude []string) error {
+	args := []string{"-repo_root=" + dir, "-external=vendored", "-build_file_name=BUILD.bazel", "-lang=go"}
 	if len(a.Tags) > 0 {
 		args = append(args, "-build_tags="+strings.Join(a.Tags, ","))
 	}
+	for _, path := range exclude {
+		args = append(args, "-exclude="+literal.Replace(path))
+	}
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, a.Gazelle, args...)
-	cmd.Dir = a.Dir
+	cmd.Dir = dir
 	// gazelle takes its folder from Bazel's environment where there is one.
 	cmd.Env = append(os.Environ(), "BUILD_WORKSPACE_DIRECTORY=", "GOROOT="+a.GOROOT, "PATH="+filepath.Join(a.GOROOT, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cmd.Stdout, cmd.Stderr = &out, &out

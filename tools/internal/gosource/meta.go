@@ -1,55 +1,113 @@
 package gosource
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 )
 
 // writeMeta writes the package that describes the source.
-func writeMeta(a Args, modules []vendored) error {
+func writeMeta(a Args) error {
 	meta := filepath.Join(a.Dir, Meta)
-	if err := os.MkdirAll(filepath.Join(meta, "licenses"), 0o755); err != nil {
-		return err
-	}
-	if err := copyLicenses(a.Dir, filepath.Join(meta, "licenses", filepath.FromSlash(a.Main.Path))); err != nil {
+	licenses := filepath.Join(meta, "licenses")
+	if err := os.MkdirAll(licenses, 0o755); err != nil {
 		return err
 	}
 	var b strings.Builder
 	b.WriteString("load(\"@release_builder//release/sources:defs.bzl\", \"go_module_metadata\", \"source_info\")\n\n" +
 		"package(default_visibility = [\"//visibility:public\"])\n")
+	if len(a.Roots) == 0 {
+		if err := copyLicenses(a.Dir, licenses, Module{Path: a.Name}, a.Name); err != nil {
+			return err
+		}
+	}
 	seen := map[string]bool{}
-	writeModule(&b, a.Main, seen)
+	for _, r := range a.Roots {
+		if err := a.writeRoot(&b, r, licenses, seen); err != nil {
+			return inRoot(r, err)
+		}
+	}
+	writeSource(&b, a)
+	tags := "\"\"\"The build tags for which the files of these packages were chosen: the gotags of a go_binary.\"\"\"\n\nGOTAGS = " + stringList(a.Tags) + "\n"
+	return errors.Join(os.WriteFile(filepath.Join(meta, "tags.bzl"), []byte(tags), 0o644),
+		os.WriteFile(filepath.Join(meta, "BUILD.bazel"), []byte(b.String()), 0o644))
+}
+
+// writeRoot writes the metadata, and copies the licences, of one module and of
+// what it vendors.
+func (a *Args) writeRoot(b *strings.Builder, r Root, licenses string, seen map[string]bool) error {
+	dir := a.join(r)
+	writeModule(b, r.Main, seen)
+	if err := copyLicenses(dir, licenses, r.Main, r.Main.Path); err != nil {
+		return err
+	}
+	modules, err := vendoredModules(dir)
+	if err != nil {
+		return err
+	}
 	for _, m := range modules {
 		if len(m.packages) == 0 {
 			continue
 		}
-		writeModule(&b, m.Module, seen)
-		if err := copyVendoredLicenses(a.Dir, meta, m); err != nil {
+		writeModule(b, m.Module, seen)
+		if err := copyVendoredLicenses(dir, licenses, m); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(&b, "\nsource_info(\n    name = \"source\",\n    license_files = glob([\"licenses/**\"], allow_empty = True),\n    module = %q,\n    version = %q,\n)\n", a.Main.Path, a.Main.Version)
-	return os.WriteFile(filepath.Join(meta, "BUILD.bazel"), []byte(b.String()), 0o644)
+	return nil
 }
 
 func writeModule(b *strings.Builder, m Module, seen map[string]bool) {
-	if seen[m.Path] {
+	name := metaName(m)
+	if seen[name] {
 		return
 	}
-	seen[m.Path] = true
-	fmt.Fprintf(b, "\ngo_module_metadata(\n    name = %q,\n    purl = %q,\n)\n", metaName(m.Path), purl(m))
+	seen[name] = true
+	fmt.Fprintf(b, "\ngo_module_metadata(\n    name = %q,\n    purl = %q,\n)\n", name, purl(m))
 }
 
-// metaName is the name of a module's metadata target. It cannot be that of the
-// target that describes the source: a module path has a dot or is the main one.
-func metaName(path string) string { return "module/" + path }
+// metaName is the name of a module's metadata target. Modules of the source may
+// use different versions of another, and one may have a folder in its place.
+func metaName(m Module) string {
+	name := "module/"
+	if m.Sum == "" {
+		name = "folder/"
+	}
+	name += m.Path
+	if m.Version != "" {
+		name += "@" + m.Version
+	}
+	return name
+}
+
+func writeSource(b *strings.Builder, a Args) {
+	first := Module{Path: a.Name}
+	versions := map[string]string{}
+	for i, r := range a.Roots {
+		if i == 0 {
+			first = r.Main
+		}
+		versions[r.Main.Path] = r.Main.Version
+	}
+	b.WriteString("\nsource_info(\n    name = \"source\",\n    license_files = glob([\"licenses/**\"], allow_empty = True),\n")
+	fmt.Fprintf(b, "    module = %q,\n    modules = {", first.Path)
+	if len(versions) > 0 {
+		b.WriteString("\n")
+		for _, path := range slices.Sorted(maps.Keys(versions)) {
+			fmt.Fprintf(b, "        %q: %q,\n", path, versions[path])
+		}
+		b.WriteString("    ")
+	}
+	fmt.Fprintf(b, "},\n    version = %q,\n)\n", first.Version)
+}
 
 // purl returns the package URL of a module, as the purl specification's type
 // golang writes it, with the h1 sum that build information needs as a qualifier.
@@ -66,7 +124,7 @@ func purl(m Module) string {
 
 // copyVendoredLicenses copies the licences that lie in a module's folder or in
 // those of its packages.
-func copyVendoredLicenses(dir, meta string, m vendored) error {
+func copyVendoredLicenses(dir, licenses string, m vendored) error {
 	folders := map[string]bool{}
 	for _, p := range m.packages {
 		// Up to the module's root, as the go command collects them.
@@ -77,14 +135,8 @@ func copyVendoredLicenses(dir, meta string, m vendored) error {
 			}
 		}
 	}
-	sorted := make([]string, 0, len(folders))
-	for p := range folders {
-		sorted = append(sorted, p)
-	}
-	sort.Strings(sorted)
-	for _, p := range sorted {
-		from := filepath.Join(dir, "vendor", filepath.FromSlash(p))
-		if err := copyLicenses(from, filepath.Join(meta, "licenses", filepath.FromSlash(p))); err != nil {
+	for _, p := range slices.Sorted(maps.Keys(folders)) {
+		if err := copyLicenses(filepath.Join(dir, "vendor", filepath.FromSlash(p)), licenses, m.Module, p); err != nil {
 			return err
 		}
 	}
@@ -95,7 +147,9 @@ func copyVendoredLicenses(dir, meta string, m vendored) error {
 // that have to accompany a package.
 var licensePrefixes = []string{"AUTHORS", "CONTRIBUTORS", "COPYLEFT", "COPYING", "COPYRIGHT", "LEGAL", "LICENSE", "LICENCE", "NOTICE", "PATENTS"}
 
-func copyLicenses(from, to string) error {
+// copyLicenses copies the licences that lie in folder from to licenses/path. One
+// that differs from another version's goes to licenses/path@version.
+func copyLicenses(from, licenses string, m Module, path string) error {
 	entries, err := os.ReadDir(from)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -107,7 +161,18 @@ func copyLicenses(from, to string) error {
 		if !e.Type().IsRegular() || !isLicense(e.Name()) {
 			continue
 		}
-		if err := copyFile(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+		data, err := os.ReadFile(filepath.Join(from, e.Name()))
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(licenses, filepath.FromSlash(path), e.Name())
+		if old, err := os.ReadFile(to); err == nil && !bytes.Equal(old, data) {
+			to = filepath.Join(licenses, filepath.FromSlash(path)+"@"+cmp.Or(m.Version, "devel"), e.Name())
+		}
+		if old, err := os.ReadFile(to); err == nil && !bytes.Equal(old, data) {
+			return fmt.Errorf("licence %q of %s: there are several of module %s %s", e.Name(), path, m.Path, m.Version)
+		}
+		if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, data, 0o644)); err != nil {
 			return err
 		}
 	}
@@ -124,21 +189,4 @@ func isLicense(name string) bool {
 		}
 	}
 	return false
-}
-
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	out, err := os.Create(to)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
 }

@@ -49,32 +49,34 @@ func vendoredModules(dir string) ([]vendored, error) {
 			last.packages = append(last.packages, line)
 			continue
 		}
-		m, err := parseHeader(header)
+		m, folder, err := parseHeader(header)
 		if err != nil {
 			return nil, fmt.Errorf("reading vendor/modules.txt:%d: %w", n, err)
 		}
-		m.Sum = sums[m.Path+" "+m.Version]
+		if !folder {
+			m.Sum = sums[m.Path+" "+m.Version]
+		}
 		list = append(list, vendored{Module: m})
 	}
 	return list, scanner.Err()
 }
 
-// parseHeader parses "path version", "path version => path version" and
-// "path version => ./folder".
-func parseHeader(header string) (Module, error) {
+// parseHeader parses "path version", "path version => path version" and "path
+// version => ./folder"; the last has no sum.
+func parseHeader(header string) (m Module, folder bool, err error) {
 	original, replacement, replaced := strings.Cut(header, " => ")
 	path, version, _ := strings.Cut(original, " ")
 	if !replaced {
-		return Module{Path: path, Version: version}, nil
+		return Module{Path: path, Version: version}, false, nil
 	}
 	newPath, newVersion, _ := strings.Cut(replacement, " ")
 	if newPath == "" {
-		return Module{}, fmt.Errorf("module %q: replaced by nothing", path)
+		return Module{}, false, fmt.Errorf("module %q: replaced by nothing", path)
 	}
 	if newVersion == "" {
-		return Module{Path: path, Version: version}, nil // a folder of the same source
+		return Module{Path: path, Version: version}, true, nil // of the same source
 	}
-	return Module{Path: newPath, Version: newVersion}, nil
+	return Module{Path: newPath, Version: newVersion}, false, nil
 }
 
 // readSums reads a go.sum: "path version" → h1 sum of the content.

@@ -32,14 +32,24 @@ func (k *Kept) find(name string) *lock.Dependency {
 func (k *Kept) update(name string) bool { return k.Update != nil && k.Update(name) }
 
 // goNeeds copies what an unchanged source needs of Go, and reports whether it
-// could: the locked source is the same, and the store has all that its build reads.
-func (k *Kept) goNeeds(name string, s *store.Store, d *lock.Dependency) bool {
-	old := k.find(name)
-	if old == nil || !k.SameToolchain || old.Digest != d.Digest || !slices.Equal(old.GoRoots, d.GoRoots) || !complete(s, old) {
+// could: the locked source and the modules to build in it are the same, and the
+// store has all that the build reads.
+func (k *Kept) goNeeds(ask *Request, s *store.Store, d *lock.Dependency) bool {
+	old := k.find(ask.Name)
+	if old == nil || !k.SameToolchain || old.Digest != d.Digest || !sameRoots(ask.GoModules, old.GoRoots) || !complete(s, old) {
 		return false
 	}
-	d.GoModules, d.GoStd = old.GoModules, old.GoStd
+	d.GoRoots, d.GoModules, d.GoStd = old.GoRoots, old.GoModules, old.GoStd
 	return true
+}
+
+// sameRoots reports whether the locked roots are those wanted. If none is wanted
+// that is the source's root, if it is a module.
+func sameRoots(wanted, locked []string) bool {
+	if len(wanted) == 0 {
+		return len(locked) == 0 || slices.Equal(locked, []string{"."})
+	}
+	return slices.Equal(slices.Compact(slices.Sorted(slices.Values(wanted))), locked)
 }
 
 // complete reports whether the store has every module that d's build reads.

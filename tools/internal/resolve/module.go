@@ -1,23 +1,23 @@
 package resolve
 
 import (
+	"archive/zip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
 
-	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
-	modzip "golang.org/x/mod/zip"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
@@ -38,19 +38,16 @@ func (r *Modules) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, 
 	if err != nil {
 		return nil, err
 	}
-	pinned.GoTags, pinned.GoRoots = ask.GoTags, ask.GoModules
-	if pinned.GoRoots == nil {
-		pinned.GoRoots = []string{"."} // a module's zip has one, or the proxy does
-	}
+	pinned.GoTags = ask.GoTags
 	old := r.Kept.find(ask.Name)
 	if old != nil && old.Module != nil && *old.Module == *pinned.Module && old.Digest != pinned.Digest {
 		err := fmt.Errorf("h1 sum of %s: got %s, want %s as in lock.json", m, pinned.Digest, old.Digest)
 		return nil, cli.WithHint(err, "a version never changes: somebody altered the module, or the lock; delete the lock only if you know which")
 	}
-	if r.Kept.goNeeds(ask.Name, r.Store, pinned) {
+	if r.Kept.goNeeds(ask, r.Store, pinned) {
 		return pinned, nil
 	}
-	return pinned, r.vendor(ctx, m, pinned)
+	return pinned, r.vendor(ctx, m, ask.GoModules, pinned)
 }
 
 // bring makes sure that the store has the module's files.
@@ -96,7 +93,7 @@ func (r *Modules) describe(m module.Version) (*lock.Dependency, error) {
 }
 
 // vendor finds out which modules building m reads, in a scratch folder.
-func (r *Modules) vendor(ctx context.Context, m module.Version, d *lock.Dependency) error {
+func (r *Modules) vendor(ctx context.Context, m module.Version, wanted []string, d *lock.Dependency) error {
 	zip, err := r.Store.ModuleFile(m, ".zip")
 	if err != nil {
 		return err
@@ -104,26 +101,30 @@ func (r *Modules) vendor(ctx context.Context, m module.Version, d *lock.Dependen
 	g, done := r.Go()
 	defer done()
 	dir := filepath.Join(filepath.Dir(g.Cache), "unpacked")
-	if err := modzip.Unzip(dir, m, zip); err != nil {
+	if err := gomod.Unzip(dir, m, zip); err != nil {
 		return fmt.Errorf("unpacking %s: %w", m, err)
 	}
-	return describeGo(ctx, g, dir, d)
+	return describeGo(ctx, g, dir, wanted, d)
 }
 
-// describeGo fills in what Go sources in dir, a scratch folder, need.
-func describeGo(ctx context.Context, g *gomod.Go, dir string, d *lock.Dependency) error {
-	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-		if err := g.Vendor(ctx, dir); err != nil {
-			return cli.WithHint(err, "the source's go.mod and go.sum must be complete: run go mod tidy there")
-		}
-	} else if !errors.Is(err, os.ErrNotExist) {
+// describeGo fills in what Go sources in dir, a scratch folder, need. The modules
+// to build are in the wanted folders, or at the source's root if none is wanted.
+func describeGo(ctx context.Context, g *gomod.Go, dir string, wanted []string, d *lock.Dependency) error {
+	var err error
+	if d.GoRoots, err = gomod.Roots(dir, wanted); err != nil {
 		return err
 	}
-	var err error
+	if err := g.VendorRoots(ctx, dir, d.GoRoots); err != nil {
+		return err
+	}
 	if d.GoModules, err = g.Modules(); err != nil {
 		return err
 	}
-	d.GoStd, err = gomod.StdImports(dir)
+	roots := d.GoRoots
+	if len(roots) == 0 {
+		roots = []string{"."} // packages of a source that is no module
+	}
+	d.GoStd, err = gomod.StdImportsOf(dir, roots)
 	return err
 }
 

@@ -46,17 +46,12 @@ func (t *Trees) put(ctx context.Context, repo *gitsource.Repo, d *lock.Dependenc
 }
 
 // describe sets d's GoRoots, GoModules and GoStd. It unpacks the tree only if that
-// is not known, and only if there is Go in it.
+// is not known, and only if there may be Go in it.
 func (t *Trees) describe(ctx context.Context, ask *Request, d *lock.Dependency) error {
-	d.GoRoots = ask.GoModules
-	if old := t.Kept.find(ask.Name); old != nil && d.GoRoots == nil {
-		d.GoRoots = old.GoRoots // of the same source, or goNeeds says no
-	}
-	if t.Kept.goNeeds(ask.Name, t.Store, d) {
+	if t.Kept.goNeeds(ask, t.Store, d) {
 		return nil
 	}
-	d.GoRoots = ask.GoModules
-	if d.GoRoots == nil {
+	if len(ask.GoModules) == 0 {
 		found, err := t.goFiles(d)
 		if err != nil || !found {
 			return err
@@ -76,7 +71,7 @@ func (t *Trees) describe(ctx context.Context, ask *Request, d *lock.Dependency) 
 	if err := sourcetar.Extract(f, dir); err != nil {
 		return err
 	}
-	return describeGo(ctx, g, dir, d)
+	return describeGo(ctx, g, dir, ask.GoModules, d)
 }
 
 // goFiles reports whether there is a Go file in the tree.
