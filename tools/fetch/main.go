@@ -2,8 +2,9 @@
 // lays them out as Bazel repositories. Repository rules run it before Bazel can
 // build anything, so it imports the standard library and golang.org/x/mod only.
 //
-//	fetch [flags] source --entry FILE --base DIR --out DIR
-//	    lays out one dependency of a lock: unpack, vendor, gazelle, annotate
+//	fetch [flags] source --entry FILE [--variant NAME] --base DIR --out DIR
+//	    lays out one dependency of a lock: unpack, vendor, gazelle, annotate;
+//	    a variant's packages have the files that its build tags choose
 //	fetch [flags] tools --go-mod FILE --go-sum FILE --imports FILE --out DIR
 //	    does the same for the modules that the project's own packages import
 //	fetch [flags] module --go-mod FILE --go-sum FILE --path PATH --out DIR
@@ -47,7 +48,7 @@ type fetcher struct {
 
 // paths are the flags of the verbs.
 type paths struct {
-	entry, base, out, goMod, goSum, imports, path, cache string
+	entry, variant, base, out, goMod, goSum, imports, path, cache string
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -87,6 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func parsePaths(args []string, stderr io.Writer) (p paths, status int, ok bool) {
 	fs := flag.NewFlagSet("fetch "+args[0], flag.ContinueOnError)
 	fs.StringVar(&p.entry, "entry", "", "the `file` with a lock's dependency")
+	fs.StringVar(&p.variant, "variant", "", "the `name` of a set of build tags in the entry")
 	fs.StringVar(&p.base, "base", "", "the `folder` that a local path is relative to")
 	fs.StringVar(&p.out, "out", "", "the `folder` to fill")
 	fs.StringVar(&p.goMod, "go-mod", "", "a go.mod `file`")
@@ -98,9 +100,12 @@ func parsePaths(args []string, stderr io.Writer) (p paths, status int, ok bool) 
 	return p, status, ok
 }
 
+// scratch is the folder below --out with what is there only while fetch runs.
+const scratch = ".fetch"
+
 // goTool returns a go command with an empty module cache, and what removes the cache.
 func (f *fetcher) goTool(out string) (*gomod.Go, func(), error) {
-	parent := filepath.Join(out, ".fetch")
+	parent := filepath.Join(out, scratch)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return nil, nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
 	"github.com/jasonwzm/release-builder/tools/internal/sourcetar"
+	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
@@ -33,6 +35,7 @@ func TestScript(t *testing.T) {
 	commands := proxytest.ScriptCommands()
 	commands["entry"] = moduleEntry
 	commands["localentry"] = localEntry
+	commands["gitentry"] = gitEntry
 	commands["list"] = list
 	commands["spoil"] = spoil
 	testscript.Run(t, testscript.Params{
@@ -115,16 +118,43 @@ func moduleEntry(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	goMod, err := os.ReadFile(name)
 	ts.Check(err)
-	entry := lock.Dependency{Name: args[1], Module: &lock.Module{Path: m.Path, Version: m.Version}, Digest: m.Sum, GoModules: closure(p, string(goMod))}
+	entry := lock.Dependency{Name: args[1], Module: &lock.Module{Path: m.Path, Version: m.Version}, Digest: m.Sum, GoRoots: []string{"."}, GoModules: closure(p, string(goMod))}
 	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
 }
 
-// localEntry writes the lock entry of a folder: "localentry file name base path".
+// localEntry writes the lock entry of a folder: "localentry file name base path
+// [root…]". Without roots, that is the folder itself if it has a go.mod.
 func localEntry(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 4 {
-		ts.Fatalf("usage: localentry file name base path")
+	if len(args) < 4 {
+		ts.Fatalf("usage: localentry file name base path [root...]")
 	}
 	dir := filepath.Join(ts.MkAbs(args[2]), filepath.FromSlash(args[3]))
+	entry := lock.Dependency{Name: args[1], Local: &lock.Local{Path: args[3]}}
+	describe(ts, &entry, dir, args[4:])
+	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
+}
+
+// gitEntry writes the lock entry of a commit with what is in a folder, and puts
+// its tar in a store: "gitentry store file name folder ref [root…]".
+func gitEntry(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 5 {
+		ts.Fatalf("usage: gitentry store file name folder ref [root...]")
+	}
+	dir := ts.MkAbs(args[3])
+	entry := lock.Dependency{
+		Name: args[2], Git: &lock.Git{URL: "https://example.com/r.git", Ref: args[4], Commit: "0123456789abcdef0123456789abcdef01234567"},
+		Time: time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC), GoTags: map[string][]string{"agent": {"agent", "small"}, "empty": {}},
+	}
+	describe(ts, &entry, dir, args[5:])
+	ts.Check(jsonfile.Write(ts.MkAbs(args[1]), entry))
+	s, err := store.Open(ts.MkAbs(args[0]))
+	ts.Check(err)
+	_, err = s.PutTree(dir)
+	ts.Check(err)
+}
+
+// describe fills in what a lock says of a folder.
+func describe(ts *testscript.TestScript, entry *lock.Dependency, dir string, roots []string) {
 	r, w := io.Pipe()
 	go func() {
 		_, err := sourcetar.Write(w, dir)
@@ -132,11 +162,16 @@ func localEntry(ts *testscript.TestScript, _ bool, args []string) {
 	}()
 	d, _, err := digest.FromReader(r)
 	ts.Check(err)
-	entry := lock.Dependency{Name: args[1], Local: &lock.Local{Path: args[3]}, Digest: string(d)}
-	if goMod, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil {
-		entry.GoModules = closure(proxytest.ScriptProxy(ts), string(goMod))
+	entry.Digest = string(d)
+	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil && len(roots) == 0 {
+		roots = []string{"."}
 	}
-	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
+	entry.GoRoots = roots
+	for _, root := range roots {
+		if goMod, err := os.ReadFile(filepath.Join(dir, root, "go.mod")); err == nil {
+			entry.GoModules = append(entry.GoModules, closure(proxytest.ScriptProxy(ts), string(goMod))...)
+		}
+	}
 }
 
 func closure(p *proxytest.Proxy, goMod string) (list []lock.GoModule) {

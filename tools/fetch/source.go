@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
-	modzip "golang.org/x/mod/zip"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/gosource"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
@@ -24,60 +26,87 @@ func (f *fetcher) source(ctx context.Context, p paths) error {
 	if err := jsonfile.Read(p.entry, &dep); err != nil {
 		return fmt.Errorf("reading lock entry: %w", err)
 	}
-	g, done, err := f.goTool(p.out)
-	if err != nil {
-		return err
-	}
-	defer done()
 	if f.airgap {
 		if err := f.checkPresent(&dep); err != nil {
 			return err
 		}
 	}
-	main := gosource.Module{}
-	switch {
-	case dep.Module != nil:
-		main = gosource.Module{Path: dep.Module.Path, Version: dep.Module.Version, Sum: dep.Digest}
-		err = f.unpackModule(ctx, g, &dep, p.out)
-	case dep.Local != nil:
-		err = f.unpackLocal(&dep, p.base, p.out)
-	default:
-		err = fmt.Errorf("lock entry %q: no source that this version knows", dep.Name)
+	if err := f.layOut(ctx, &dep, p); err != nil {
+		return fmt.Errorf("lock entry %q: %w", dep.Name, err)
 	}
+	return nil
+}
+
+func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) error {
+	tags, ok := dep.GoTags[p.variant]
+	if p.variant != "" && !ok {
+		return fmt.Errorf("variant %q: want one of %q", p.variant, slices.Sorted(maps.Keys(dep.GoTags)))
+	}
+	g, done, err := f.goTool(p.out)
 	if err != nil {
 		return err
 	}
-	if len(dep.GoModules) > 0 {
-		if err := g.Vendor(ctx, p.out); err != nil {
-			return fmt.Errorf("lock entry %q: %w", dep.Name, err)
-		}
+	defer done()
+	if err := f.unpack(ctx, g, dep, p); err != nil {
+		return err
 	}
-	if main.Path == "" {
-		if main.Path, err = gosource.ModulePath(p.out); errors.Is(err, os.ErrNotExist) {
-			main.Path, err = dep.Name, nil // not a Go module
-		}
-		if err != nil {
-			return err
-		}
+	folders := goRoots(dep)
+	if err := g.VendorRoots(ctx, p.out, folders); err != nil {
+		return err
+	}
+	roots, err := mainModules(dep, p.out, folders)
+	if err != nil {
+		return err
 	}
 	done()
-	return f.generate(ctx, p.out, main)
+	return f.generate(ctx, gosource.Args{Dir: p.out, Name: dep.Name, Roots: roots, Tags: tags})
 }
 
-// generate makes a Bazel repository of out, in which nothing but the source may be.
-func (f *fetcher) generate(ctx context.Context, out string, main gosource.Module) error {
-	abs, err := filepath.Abs(out)
-	if err != nil {
-		return err
+// goRoots returns the folders with the modules to build. A module from a proxy
+// is one itself, and has no other in it.
+func goRoots(dep *lock.Dependency) []string {
+	if dep.Module != nil {
+		return []string{"."}
 	}
-	goroot, err := f.goroot()
-	if err != nil {
-		return err
-	}
-	return gosource.Generate(ctx, gosource.Args{Dir: abs, Gazelle: f.gazelle, GOROOT: goroot, Main: main})
+	return dep.GoRoots
 }
 
-// checkPresent names everything of the entry that the store lacks.
+// mainModules returns the modules in the given folders as `go build` names them.
+func mainModules(dep *lock.Dependency, dir string, folders []string) ([]gosource.Root, error) {
+	var roots []gosource.Root
+	for _, folder := range folders {
+		r := gosource.Root{Dir: folder}
+		path, err := gosource.ModulePath(filepath.Join(dir, filepath.FromSlash(folder)))
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case dep.Module != nil:
+			r.Main = gosource.Module{Path: dep.Module.Path, Version: dep.Module.Version, Sum: dep.Digest}
+		case dep.Git != nil:
+			r.Main = gosource.Module{Path: path, Version: gomod.CommitVersion(path, folder, dep.Git.Ref, dep.Git.Commit, dep.Time)}
+		default:
+			r.Main.Path = path
+		}
+		roots = append(roots, r)
+	}
+	return roots, nil
+}
+
+// generate makes a Bazel repository of a.Dir, in which nothing but the source may be.
+func (f *fetcher) generate(ctx context.Context, a gosource.Args) (err error) {
+	if a.Dir, err = filepath.Abs(a.Dir); err != nil {
+		return err
+	}
+	if a.GOROOT, err = f.goroot(); err != nil {
+		return err
+	}
+	a.Gazelle = f.gazelle
+	return gosource.Generate(ctx, a)
+}
+
+// checkPresent names everything of the entry that the store lacks and that only
+// a network has.
 func (f *fetcher) checkPresent(dep *lock.Dependency) error {
 	var errs []error
 	missing := func(m lock.GoModule, ext, sum string) {
@@ -88,6 +117,13 @@ func (f *fetcher) checkPresent(dep *lock.Dependency) error {
 	if m := dep.Module; m != nil {
 		missing(lock.GoModule{Path: m.Path, Version: m.Version}, ".zip", dep.Digest)
 	}
+	if dep.Git != nil {
+		if d, err := digest.Parse(dep.Digest); err != nil {
+			errs = append(errs, fmt.Errorf("lock entry %q: %w", dep.Name, err))
+		} else if _, err := os.Stat(f.store.BlobPath(d)); err != nil {
+			errs = append(errs, fmt.Errorf("lock entry %q: tar of %s@%s, %s, is not in the store %q", dep.Name, dep.Git.URL, dep.Git.Commit, dep.Digest, f.store.Dir()))
+		}
+	}
 	for _, m := range dep.GoModules {
 		missing(m, ".zip", m.Sum)
 		missing(m, ".mod", m.GoModSum)
@@ -95,12 +131,23 @@ func (f *fetcher) checkPresent(dep *lock.Dependency) error {
 	return cli.WithHint(errors.Join(errs...), "run the same build once without --config=airgap, or unpack a bundle into the store")
 }
 
-func (f *fetcher) unpackModule(ctx context.Context, g *gomod.Go, dep *lock.Dependency, out string) error {
-	zip, err := f.moduleZip(ctx, g, lock.GoModule{Path: dep.Module.Path, Version: dep.Module.Version, Sum: dep.Digest})
-	if err != nil {
-		return fmt.Errorf("lock entry %q: %w", dep.Name, err)
+// unpack unpacks the source into p.out.
+func (f *fetcher) unpack(ctx context.Context, g *gomod.Go, dep *lock.Dependency, p paths) error {
+	if m := dep.Module; m != nil {
+		zip, err := f.moduleZip(ctx, g, lock.GoModule{Path: m.Path, Version: m.Version, Sum: dep.Digest})
+		if err != nil {
+			return err
+		}
+		return unpackZip(module.Version{Path: m.Path, Version: m.Version}, zip, p.out)
 	}
-	return f.unpackZip(module.Version{Path: dep.Module.Path, Version: dep.Module.Version}, zip, out)
+	if dep.Git == nil && dep.Local == nil {
+		return errors.New("no source that this version knows")
+	}
+	tmp := filepath.Join(p.out, scratch, "unpacked")
+	if err := f.unpackTar(ctx, dep, p.base, tmp); err != nil {
+		return err
+	}
+	return moveUp(tmp, p.out)
 }
 
 // moduleZip returns the path of a module's zip in the store, verified.
@@ -129,25 +176,29 @@ func (f *fetcher) moduleZip(ctx context.Context, g *gomod.Go, want lock.GoModule
 	return zip, nil
 }
 
-// unpackZip unpacks a module zip, checked as https://go.dev/ref/mod#zip-files
-// demands, into out, which may have files already.
-func (f *fetcher) unpackZip(m module.Version, zip, out string) error {
-	tmp := filepath.Join(out, ".fetch", "unpacked")
-	if err := modzip.Unzip(tmp, m, zip); err != nil {
-		return fmt.Errorf("unpacking %q: %w", zip, err)
+// unpackZip unpacks a module zip into out, which may have files already.
+func unpackZip(m module.Version, zip, out string) error {
+	tmp := filepath.Join(out, scratch, "unpacked")
+	if err := gomod.Unzip(tmp, m, zip); err != nil {
+		return err
 	}
+	return moveUp(tmp, out)
+}
+
+// moveUp moves everything in tmp to out, but what would be in the place of our
+// own files.
+func moveUp(tmp, out string) error {
 	entries, err := os.ReadDir(tmp)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
+		if e.Name() == scratch || e.Name() == gosource.Meta {
+			continue
+		}
 		if err := os.Rename(filepath.Join(tmp, e.Name()), filepath.Join(out, e.Name())); err != nil {
 			return err
 		}
 	}
-	// A module older than go.mod has none in its zip: the proxy's is synthetic.
-	if _, err := os.Stat(filepath.Join(out, "go.mod")); err == nil {
-		return nil
-	}
-	return os.WriteFile(filepath.Join(out, "go.mod"), fmt.Appendf(nil, "module %s\n", m.Path), 0o644)
+	return nil
 }

@@ -41,7 +41,7 @@ func (f *fetcher) tools(ctx context.Context, p paths) error {
 		return err
 	}
 	done()
-	return f.generate(ctx, p.out, gosource.Module{Path: path})
+	return f.generate(ctx, gosource.Args{Dir: p.out, Roots: []gosource.Root{{Dir: ".", Main: gosource.Module{Path: path}}}})
 }
 
 // module unpacks the version of a module that a go.mod requires, after the
@@ -60,7 +60,7 @@ func (f *fetcher) module(ctx context.Context, p paths) error {
 	if err != nil {
 		return err
 	}
-	if err := f.unpackZip(module.Version{Path: m.Path, Version: m.Version}, zip, p.out); err != nil {
+	if err := unpackZip(module.Version{Path: m.Path, Version: m.Version}, zip, p.out); err != nil {
 		return err
 	}
 	return makeScriptsExecutable(p.out)

@@ -2,7 +2,6 @@ package gomod
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -14,7 +13,8 @@ import (
 
 	"golang.org/x/mod/modfile"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli")
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+)
 
 // Roots returns the folders of the source in dir that are modules to vendor and
 // build, sorted: those wanted, slash-separated and relative to dir, or, if none
@@ -27,14 +27,10 @@ func Roots(dir string, wanted []string) ([]string, error) {
 		}
 		return nil, nil
 	}
-	var errs []error
 	for _, root := range wanted {
 		if err := checkRoot(dir, root); err != nil {
-			errs = append(errs, err)
+			return nil, cli.WithHint(err, "%s", modulesHint(dir))
 		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, cli.WithHint(err, "%s", modulesHint(dir))
 	}
 	roots := slices.Clone(wanted)
 	slices.Sort(roots)
@@ -132,17 +128,16 @@ func checkReplacements(dir, root string) error {
 	if err != nil {
 		return fmt.Errorf("reading %q: %w", name, err)
 	}
-	var errs []error
 	for _, r := range f.Replace {
 		if r.New.Version != "" {
 			continue
 		}
 		to := filepath.ToSlash(r.New.Path)
 		if path.IsAbs(to) || filepath.IsAbs(r.New.Path) || !filepath.IsLocal(filepath.FromSlash(path.Join(root, to))) {
-			errs = append(errs, fmt.Errorf("reading %q: it replaces %s by the folder %q, which is outside the source", name, r.Old.Path, r.New.Path))
+			return fmt.Errorf("reading %q: it replaces %s by the folder %q, which is outside the source", name, r.Old.Path, r.New.Path)
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // StdImportsOf returns what StdImports does, for the modules in folders roots of
