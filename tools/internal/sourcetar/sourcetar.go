@@ -3,190 +3,148 @@
 //
 // The archive is POSIX pax (ustar where that suffices), sorted by path, without
 // directories, owner 0:0, modification time 0, modes 0644 and 0755. Equal trees
-// give equal bytes.
+// give equal bytes, whatever they are read from: Writer is the one place of the
+// format and of what a tree may hold.
 package sourcetar
 
 import (
-	"archive/tar"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
-	"time"
+)
+
+// What a tree may hold, in an archive that is written and in one that is unpacked.
+const (
+	MaxEntries = 500_000 // files and symbolic links; the folders are limited to as many
+	MaxSize    = 8 << 30 // the sum of the sizes of the files, in bytes
 )
 
 // Write writes the canonical tar of the folder dir and returns the sum of the
 // sizes of its files in bytes. It leaves out .git. A symbolic link that leaves
 // the tree, and anything but files, folders and links, is an error.
 func Write(w io.Writer, dir string) (int64, error) {
-	size, err := write(w, dir)
-	if err != nil {
-		return 0, fmt.Errorf("reading folder %q: %w", dir, err)
-	}
-	return size, nil
+	result, err := WriteFolder(w, dir, Options{})
+	return result.Size, err
 }
 
-func write(w io.Writer, dir string) (size int64, err error) {
-	root, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return 0, err
-	}
-	names, linked, err := entries(root)
-	if err != nil {
-		return 0, err
-	}
-	if err := linked.check(); err != nil {
-		return 0, err
-	}
-	t := tar.NewWriter(w)
-	for _, name := range names {
-		n, err := add(t, root, name, linked)
-		if err != nil {
-			return 0, err
+// WriteFolder is Write with options, and says more of what it wrote.
+func WriteFolder(w io.Writer, dir string, o Options) (Result, error) {
+	return writeFolder(w, dir, o, walk)
+}
+
+// WriteFiles writes the canonical tar of some of the files below the folder dir,
+// named by their slash-separated paths. What is no longer there, and folders,
+// it leaves out.
+func WriteFiles(w io.Writer, dir string, names []string, o Options) (Result, error) {
+	return writeFolder(w, dir, o, func(dir string, _ func(string) bool) ([]string, error) {
+		var there []string
+		for _, name := range names {
+			switch info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name))); {
+			case errors.Is(err, fs.ErrNotExist):
+			case err != nil:
+				return nil, err
+			case !info.IsDir():
+				there = append(there, name)
+			}
 		}
-		size += n
-	}
-	return size, t.Close()
+		slices.Sort(there)
+		return slices.Compact(there), nil
+	})
 }
 
-// entries returns the sorted paths of everything below dir that is no folder.
-func entries(dir string) (names []string, linked links, err error) {
-	linked = links{}
+func writeFolder(w io.Writer, dir string, o Options, list func(dir string, excludes func(string) bool) ([]string, error)) (Result, error) {
+	result, err := func() (Result, error) {
+		root, err := filepath.EvalSymlinks(dir)
+		if err != nil {
+			return Result{}, err
+		}
+		t := NewWriter(w, o)
+		names, err := list(root, t.Excludes)
+		if err != nil {
+			return Result{}, err
+		}
+		for _, name := range names {
+			if err := addFile(t, root, name); err != nil {
+				return Result{}, err
+			}
+		}
+		return t.Close()
+	}()
+	if err != nil {
+		return Result{}, fmt.Errorf("reading folder %q: %w", dir, err)
+	}
+	return result, nil
+}
+
+// walk returns the sorted paths of everything below dir that is no folder.
+func walk(dir string, excludes func(string) bool) (names []string, err error) {
 	err = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.Name() == ".git" && p != dir {
-			if d.IsDir() {
-				return fs.SkipDir
+		if p == dir {
+			if !d.IsDir() {
+				return errors.New("it is no folder")
 			}
 			return nil
-		}
-		if d.IsDir() {
-			return nil
-		}
-		if p == dir {
-			return errors.New("it is no folder")
 		}
 		rel, err := filepath.Rel(dir, p)
 		if err != nil {
 			return err
 		}
 		name := filepath.ToSlash(rel)
-		if strings.Contains(name, `\`) {
-			return fmt.Errorf("%q has a backslash in its name, which separates folders on some machines", name)
-		}
-		if d.Type()&fs.ModeSymlink != 0 {
-			target, err := os.Readlink(p)
-			if err != nil {
-				return err
+		switch {
+		case d.Name() == ".git" || excludes(name):
+			if d.IsDir() {
+				return fs.SkipDir
 			}
-			linked[name] = filepath.ToSlash(target)
+		case d.IsDir():
+		case len(names) == MaxEntries:
+			return errTooMany
+		default:
+			names = append(names, name)
 		}
-		names = append(names, name)
 		return nil
 	})
-	sort.Strings(names)
-	return names, linked, err
+	slices.Sort(names)
+	return names, err
 }
 
-func add(t *tar.Writer, dir, name string, linked links) (int64, error) {
+func addFile(t *Writer, dir, name string) error {
 	full := filepath.Join(dir, filepath.FromSlash(name))
-	h := &tar.Header{Name: name, Mode: 0o644, ModTime: time.Unix(0, 0), Format: tar.FormatUnknown}
-	if target, ok := linked[name]; ok {
-		h.Typeflag, h.Linkname, h.Mode = tar.TypeSymlink, target, 0o777
-		return 0, t.WriteHeader(h)
-	}
 	info, err := os.Lstat(full)
 	if err != nil {
-		return 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return 0, fmt.Errorf("%q is a %s: want files, folders and symbolic links only", name, info.Mode().Type())
-	}
-	if info.Mode()&0o111 != 0 {
-		h.Mode = 0o755
-	}
-	f, err := os.Open(full)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	h.Typeflag, h.Size = tar.TypeReg, info.Size()
-	if err := t.WriteHeader(h); err != nil {
-		return 0, err
-	}
-	n, err := io.Copy(t, f)
-	if err == nil && n != h.Size {
-		err = fmt.Errorf("%q changed while it was read: got %d bytes, want %d", name, n, h.Size)
-	}
-	return n, err
-}
-
-// Extract unpacks a canonical tar into the folder dir. Nothing outside dir is
-// touched, whatever the archive says.
-func Extract(r io.Reader, dir string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
 		return err
 	}
-	defer root.Close()
-	linked := links{}
-	t := tar.NewReader(r)
-	for {
-		h, err := t.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("unpacking: %w", err)
-		}
-		if err := extract(root, t, h, linked); err != nil {
-			return fmt.Errorf("unpacking %q: %w", h.Name, err)
-		}
-	}
-	if err := linked.check(); err != nil {
-		return fmt.Errorf("unpacking: %w", err)
-	}
-	return nil
-}
-
-func extract(root *os.Root, r io.Reader, h *tar.Header, linked links) error {
-	if !filepath.IsLocal(h.Name) {
-		return errors.New("the path leaves the tree")
-	}
-	if h.Name == "." || h.Name != path.Clean(h.Name) || strings.ContainsAny(h.Name, "\x00\\") {
-		return errors.New("the path is not in its shortest form, or has a backslash")
-	}
-	parent := path.Dir(h.Name)
-	for p := parent; p != "."; p = path.Dir(p) {
-		if _, ok := linked[p]; ok {
-			return fmt.Errorf("the path goes through the symbolic link %q", p)
-		}
-	}
-	if err := root.MkdirAll(parent, 0o755); err != nil {
-		return err
-	}
-	switch h.Typeflag {
-	case tar.TypeSymlink:
-		linked[h.Name] = h.Linkname
-		return root.Symlink(h.Linkname, h.Name)
-	case tar.TypeReg:
-		mode := fs.FileMode(0o644)
-		if h.Mode&0o111 != 0 {
-			mode = 0o755
-		}
-		f, err := root.OpenFile(h.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if info.Mode().Type() == fs.ModeSymlink {
+		target, err := os.Readlink(full)
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(f, r)
-		return errors.Join(err, f.Close())
+		return t.Add(Entry{Name: name, Link: filepath.ToSlash(target)}, 0, strings.NewReader(""))
 	}
-	return fmt.Errorf("type %q: want files and symbolic links only", h.Typeflag)
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%q is a %s: want files, folders and symbolic links only", name, info.Mode().Type())
+	}
+	e := Entry{Name: name, Mode: 0o644}
+	if info.Mode()&0o111 != 0 {
+		e.Mode = 0o755
+	}
+	f, err := os.Open(full)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := t.Add(e, info.Size(), f); err != nil {
+		return err
+	}
+	if n, err := f.Read(make([]byte, 1)); n > 0 || err != io.EOF {
+		return fmt.Errorf("%q changed while it was read: it is longer than %d bytes", name, info.Size())
+	}
+	return nil
 }

@@ -30,7 +30,7 @@ func TestWriteRefuses(t *testing.T) {
 			"link through two links", []node{{path: "d/e/one", target: "two"}, {path: "d/e/two", target: "../.."}, {path: "d/e/out", target: "one/../.."}},
 			`symbolic link "d/e/out" leaves the tree: it points to "one/../.."`,
 		},
-		{"backslash", []node{{path: `d/a\b`, content: ""}}, `"d/a\\b" has a backslash in its name`},
+		{"backslash", []node{{path: `d/a\b`, content: ""}}, `path "d/a\\b": the name has a backslash`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()

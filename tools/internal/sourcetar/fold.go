@@ -1,0 +1,115 @@
+package sourcetar
+
+import (
+	"cmp"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxNames is how long all paths together may be, in bytes: they are kept.
+const maxNames = 64 << 20
+
+// folds finds the paths that are equal but for case, among names that come sorted.
+type folds struct {
+	seed  maphash.Seed
+	names []string
+	marks []mark
+	bytes int
+	last  string
+	buf   []byte
+}
+
+// mark is a path that begins the name of an entry: the name itself, or a folder.
+type mark struct {
+	hash        uint64 // of the path without its case
+	entry, size uint32 // the path is names[entry][:size]
+}
+
+func (f *folds) add(name string) error {
+	if f.names == nil {
+		f.seed = maphash.MakeSeed()
+	}
+	if f.bytes += len(name); f.bytes > maxNames {
+		return fmt.Errorf("the tree's paths have more than %d bytes", maxNames)
+	}
+	f.names = append(f.names, name)
+	for i := range len(name) {
+		// A folder is new if the name before is not in it.
+		if name[i] == '/' && !strings.HasPrefix(f.last, name[:i+1]) {
+			f.mark(name[:i])
+		}
+	}
+	f.mark(name)
+	f.last = name
+	if len(f.marks) > 2*MaxEntries {
+		return fmt.Errorf("the tree has more than %d folders", MaxEntries)
+	}
+	return nil
+}
+
+func (f *folds) mark(path string) {
+	f.buf = fold(f.buf[:0], path)
+	f.marks = append(f.marks, mark{maphash.Bytes(f.seed, f.buf), uint32(len(f.names) - 1), uint32(len(path))})
+}
+
+func (f *folds) path(m mark) string { return f.names[m.entry][:m.size] }
+
+// collisions returns groups of paths, sorted.
+func (f *folds) collisions() [][]string {
+	slices.SortFunc(f.marks, func(a, b mark) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.entry, b.entry)) })
+	var all [][]string
+	for rest := f.marks; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].hash == rest[0].hash {
+			n++
+		}
+		if n > 1 {
+			same := map[string][]string{}
+			for _, m := range rest[:n] {
+				key := string(fold(nil, f.path(m)))
+				same[key] = append(same[key], f.path(m))
+			}
+			for _, paths := range same {
+				if len(paths) > 1 {
+					slices.Sort(paths)
+					all = append(all, paths)
+				}
+			}
+		}
+		rest = rest[n:]
+	}
+	slices.SortFunc(all, slices.Compare)
+	return all
+}
+
+// fold appends s without its case to buf: each character is the smallest of
+// those that Unicode's simple folding has as equal. Bytes that are no UTF-8 stay.
+func fold(buf []byte, s string) []byte {
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if 'a' <= c && c <= 'z' {
+				c -= 'a' - 'A'
+			}
+			buf = append(buf, c)
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 {
+			buf = append(buf, c)
+		} else {
+			least := r
+			for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+				least = min(least, next)
+			}
+			buf = utf8.AppendRune(buf, least)
+		}
+		i += size
+	}
+	return buf
+}

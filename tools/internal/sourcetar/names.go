@@ -1,0 +1,88 @@
+package sourcetar
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// maxPath is how long a path and a link's target may be, in bytes: Linux's PATH_MAX.
+const maxPath = 4096
+
+// checkName tells what is wrong with a path.
+func checkName(name string) error {
+	switch {
+	case name == "" || name == ".." || path.IsAbs(name) || strings.HasPrefix(path.Clean(name), "../"):
+		return errors.New("the path leaves the tree")
+	case strings.Contains(name, `\`):
+		return errors.New("the name has a backslash, which separates folders on some machines")
+	case strings.Contains(name, "\x00"):
+		return errors.New("the name has a zero byte")
+	case name == "." || name != path.Clean(name):
+		return errors.New("the path is not in its shortest form")
+	case len(name) > maxPath:
+		return fmt.Errorf("the path has more than %d bytes", maxPath)
+	}
+	for element := range strings.SplitSeq(name, "/") {
+		if isDotGit(element) {
+			return fmt.Errorf("%q is a git folder's name, or what a file system takes for it", element)
+		}
+	}
+	return nil
+}
+
+// isDotGit tells whether a file system may take a name for ".git", by the rules
+// of git fsck (is_hfs_dotgit in utf8.c, is_ntfs_dotgit in path.c).
+func isDotGit(name string) bool {
+	if strings.EqualFold(strings.Map(dropIgnorable, name), ".git") {
+		return true
+	}
+	for _, prefix := range []string{".git", "git~1"} {
+		if len(name) < len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
+			continue
+		}
+		// NTFS drops dots and spaces at the end, and names streams behind a colon.
+		rest, _, _ := strings.Cut(name[len(prefix):], ":")
+		if strings.Trim(rest, ". ") == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// dropIgnorable drops the code points that HFS+ ignores in names.
+func dropIgnorable(r rune) rune {
+	switch {
+	case 0x200c <= r && r <= 0x200f, 0x202a <= r && r <= 0x202e, 0x206a <= r && r <= 0x206f, r == 0xfeff:
+		return -1
+	}
+	return r
+}
+
+// order checks that names come sorted, each once, and none below another.
+type order struct {
+	last string
+	// above are the names that the last one begins with, the shortest first.
+	above []string
+}
+
+func (o *order) next(name string) error {
+	switch {
+	case name == o.last:
+		return fmt.Errorf("path %q: the tree has it twice", name)
+	case name < o.last:
+		return fmt.Errorf("path %q: the tree is not sorted: it comes after %q", name, o.last)
+	}
+	for len(o.above) > 0 && !strings.HasPrefix(name, o.above[len(o.above)-1]) {
+		o.above = o.above[:len(o.above)-1]
+	}
+	for _, a := range o.above {
+		if name[len(a)] == '/' {
+			return fmt.Errorf("path %q: %q is no folder", name, a)
+		}
+	}
+	o.above = append(o.above, name)
+	o.last = name
+	return nil
+}
