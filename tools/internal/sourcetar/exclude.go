@@ -16,7 +16,7 @@ type patterns [][]string
 func compile(exclude []string) (patterns, error) {
 	var all patterns
 	for _, p := range exclude {
-		elements := strings.Split(p, "/")
+		elements := strings.Split(strings.TrimSuffix(p, "/"), "/")
 		for _, e := range elements {
 			if _, err := path.Match(e, ""); err != nil {
 				return nil, fmt.Errorf("exclude pattern %q: %w", p, err)

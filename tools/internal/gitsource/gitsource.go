@@ -1,0 +1,232 @@
+// Package gitsource reads sources out of git repositories, near and far, by the
+// git command. It never checks anything out: the canonical tar is written from
+// git's objects, so that no attribute, filter or hook has a say, and no
+// submodule or LFS file is fetched.
+//
+// What a server, a repository or a name says is not trusted: a fetch is limited
+// in silence and in bytes, and goes into a scratch repository that Close deletes.
+package gitsource
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Client fetches. The zero value works.
+type Client struct {
+	Command  string         // the git command; default "git"
+	Scratch  string         // the folder of scratch repositories; default os.TempDir
+	Dir      string         // what relative paths as URL are relative to; default the working directory
+	Timeout  time.Duration  // how long a server may be silent; default 60 s
+	Attempts int            // how often a fetch is tried where another try may help; default 3
+	Backoff  time.Duration  // the pause before the second try, twice as long before each further one; default 1 s
+	MaxFetch int64          // what one fetch may write to disk, in bytes; default 4 GiB
+	Progress func(Progress) // called while objects come in; may be nil
+	Log      func(string)   // called with a line for people, as before another try; may be nil
+}
+
+// Want says which commit of which repository: that of a Branch, of a Tag, or the one that SHA names.
+// SHA beside Branch is a commit that has to be on that branch.
+type Want struct {
+	// URL is http(s)://, ssh://, file://, HOST:PATH as of scp, or a path.
+	URL    string
+	Branch string // without refs/heads/
+	Tag    string // without refs/tags/
+	SHA    string // a commit's name or the first 7 or more digits of it
+	// Ref is the whole name of the ref that pointed to SHA when it was pinned. It
+	// is not checked: it is what is fetched if the server gives no commit by name.
+	Ref string
+	// Since is a time before that of the commit: it saves reading older ones where
+	// SHA is a prefix or is beside Branch. It may be zero.
+	Since time.Time
+}
+
+// Tip is what a branch or tag points to.
+type Tip struct {
+	Ref    string // as refs/heads/master
+	Commit string // the whole name
+}
+
+// Progress is how far a fetch is. Total is 0 where it is not known yet.
+type Progress struct {
+	Done, Total int   // objects
+	Bytes       int64 // received
+}
+
+// Tip asks the server what a branch or tag points to. It brings no objects.
+func (c *Client) Tip(ctx context.Context, w Want) (Tip, error) {
+	if err := w.check(); err != nil {
+		return Tip{}, err
+	}
+	ref := w.ref()
+	if w.Branch == "" && w.Tag == "" {
+		return Tip{}, w.wrap(errors.New("want a branch or a tag"))
+	}
+	refs, err := c.list(ctx, w, ref, ref+peeled)
+	if err != nil {
+		return Tip{}, w.wrap(err)
+	}
+	if commit := cmp.Or(refs[ref+peeled], refs[ref]); commit != "" {
+		return Tip{ref, commit}, nil
+	}
+	return Tip{}, w.wrap(c.noRef(ctx, w))
+}
+
+// Fetch brings one commit without its history, or opens nothing. A branch or
+// tag costs one fetch, a whole SHA too; an abbreviated one is looked up first.
+//
+// The caller closes the repository.
+func (c *Client) Fetch(ctx context.Context, w Want) (*Repo, error) {
+	if err := w.check(); err != nil {
+		return nil, err
+	}
+	r, err := c.fetch(ctx, w)
+	if err != nil {
+		return nil, w.wrap(err)
+	}
+	return r, nil
+}
+
+func (c *Client) fetch(ctx context.Context, w Want) (*Repo, error) {
+	if w.SHA == "" {
+		return c.fetchRef(ctx, w)
+	}
+	if w.Branch != "" || !w.whole() {
+		commit, err := c.find(ctx, w)
+		if err != nil {
+			return nil, err
+		}
+		w.SHA = commit
+	}
+	r, err := c.fetchCommit(ctx, w)
+	if errors.Is(err, ErrFormat) && len(w.SHA) == sha1Digits {
+		// Forty digits may be a prefix of a SHA-256 name.
+		if w.SHA, err = c.find(ctx, w); err == nil {
+			r, err = c.fetchCommit(ctx, w)
+		}
+	}
+	return r, err
+}
+
+func (c *Client) fetchRef(ctx context.Context, w Want) (*Repo, error) {
+	ref := w.ref()
+	r, err := c.shallow(ctx, w, ref)
+	switch {
+	case errors.Is(err, ErrRef):
+		return nil, c.noRef(ctx, w)
+	case err != nil:
+		return nil, err
+	}
+	r.Ref = ref
+	if r.Commit, err = r.resolve(ctx, scratchRef+peeledCommit); err != nil {
+		err = fmt.Errorf("%s points to no commit: %w", ref, err)
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+func (c *Client) fetchCommit(ctx context.Context, w Want) (*Repo, error) {
+	r, err := c.shallow(ctx, w, w.SHA)
+	ref := w.ref()
+	if err != nil && ref != "" && (errors.Is(err, ErrRefused) || errors.Is(err, ErrGone)) {
+		// The server gives no commit by its name, or has it no more.
+		byRef, refErr := c.shallow(ctx, w, ref)
+		if refErr == nil {
+			if tip, _ := byRef.resolve(ctx, scratchRef+peeledCommit); tip == w.SHA {
+				r, err = byRef, nil
+			} else {
+				_ = byRef.Close()
+			}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.Ref = ref
+	got, err := r.resolve(ctx, scratchRef+peeledCommit)
+	if err == nil && got != w.SHA {
+		err = fmt.Errorf("%s names a tag: got commit %s, want the commit's own name", w.SHA, got)
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	r.Commit = got
+	return r, nil
+}
+
+// scratchRef is the name in the scratch repository of what was fetched.
+const (
+	scratchRef   = "refs/source/want"
+	peeled       = "^{}"
+	peeledCommit = "^{commit}"
+)
+
+// shallow fetches what src names, without its history.
+func (c *Client) shallow(ctx context.Context, w Want, src string) (*Repo, error) {
+	return c.bring(ctx, w, "--depth=1", "+"+src+":"+scratchRef)
+}
+
+// bring makes a scratch repository and fetches into it. The last argument is
+// the refspec; more of them follow a "--".
+func (c *Client) bring(ctx context.Context, w Want, args ...string) (*Repo, error) {
+	format := "sha1"
+	if len(w.SHA) > sha1Digits {
+		format = "sha256"
+	}
+	r, err := c.bringAs(ctx, w, format, args)
+	if errors.Is(err, ErrFormat) && format == "sha1" && len(w.SHA) != sha1Digits {
+		return c.bringAs(ctx, w, "sha256", args)
+	}
+	return r, err
+}
+
+func (c *Client) bringAs(ctx context.Context, w Want, format string, args []string) (*Repo, error) {
+	options, refspecs := split(args)
+	var repo *Repo
+	err := c.retry(ctx, func() error {
+		r, err := c.init(ctx, format)
+		if err != nil {
+			return err
+		}
+		fetch := append([]string{"fetch", "--no-tags", "--no-write-fetch-head", "--progress"}, options...)
+		fetch = append(append(fetch, "--", w.address(c.Dir)), refspecs...)
+		if _, err := c.network(ctx, r.git, w, fetch...); err != nil {
+			return errors.Join(err, r.Close())
+		}
+		repo = r
+		return nil
+	})
+	return repo, err
+}
+
+// split divides arguments into options and the rest.
+func split(args []string) (options, rest []string) {
+	for i, a := range args {
+		if a[0] != '-' {
+			return args[:i], args[i:]
+		}
+	}
+	return args, nil
+}
+
+// init makes a bare scratch repository.
+func (c *Client) init(ctx context.Context, format string) (*Repo, error) {
+	dir, err := os.MkdirTemp(c.Scratch, "gitsource-")
+	if err != nil {
+		return nil, fmt.Errorf("making a scratch repository: %w", err)
+	}
+	if dir, err = filepath.Abs(dir); err == nil {
+		g := git{command: cmp.Or(c.Command, "git"), dir: dir}
+		_, err = g.local(ctx, "init", "--quiet", "--bare", "--template=", "--object-format="+format, dir)
+		if err == nil {
+			g.repository = dir
+			return &Repo{git: g, scratch: dir}, nil
+		}
+	}
+	return nil, errors.Join(fmt.Errorf("making a scratch repository: %w", err), os.RemoveAll(dir))
+}

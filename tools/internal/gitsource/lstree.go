@@ -1,0 +1,61 @@
+package gitsource
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// treeEntry is one line of git ls-tree -r -z.
+type treeEntry struct {
+	mode   uint32 // as git has it: 0100644, 0100755, 0120000, 0160000
+	object string // the whole name
+	path   string
+}
+
+const (
+	modeFile      = 0o100644
+	modeProgram   = 0o100755
+	modeLink      = 0o120000
+	modeSubmodule = 0o160000
+)
+
+// maxLine is more than a path that sourcetar takes, in bytes.
+const maxLine = 8 << 10
+
+// readEntry reads the next entry: "MODE TYPE NAME\tPATH\x00". It returns io.EOF at the end.
+func readEntry(r *bufio.Reader) (treeEntry, error) {
+	line, err := r.ReadSlice(0)
+	switch {
+	case errors.Is(err, bufio.ErrBufferFull):
+		return treeEntry{}, fmt.Errorf("path %q… has more than %d bytes", line[:min(len(line), 100)], maxLine)
+	case errors.Is(err, io.EOF) && len(line) > 0:
+		return treeEntry{}, io.ErrUnexpectedEOF
+	case err != nil:
+		return treeEntry{}, err
+	}
+	head, path, ok := strings.Cut(string(line[:len(line)-1]), "\t")
+	fields := strings.Split(head, " ")
+	if !ok || len(fields) != 3 {
+		return treeEntry{}, fmt.Errorf("git ls-tree printed %q", line)
+	}
+	e := treeEntry{object: fields[2], path: path}
+	if len(e.object) != sha1Digits && len(e.object) != sha256Digits || !isHex(e.object) {
+		return treeEntry{}, fmt.Errorf("path %q: %q is no name of an object", path, e.object)
+	}
+	switch fields[0] + " " + fields[1] {
+	case "100644 blob":
+		e.mode = modeFile
+	case "100755 blob":
+		e.mode = modeProgram
+	case "120000 blob":
+		e.mode = modeLink
+	case "160000 commit":
+		e.mode = modeSubmodule
+	default:
+		return treeEntry{}, fmt.Errorf("path %q: it is a %s of mode %s: want files, symbolic links and submodules only", path, fields[1], fields[0])
+	}
+	return e, nil
+}

@@ -1,0 +1,110 @@
+package gitsource
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	sha1Digits   = 40
+	sha256Digits = 64
+	minDigits    = 7 // of a prefix
+)
+
+// check tells what is wrong with a Want before anything is asked.
+func (w *Want) check() error {
+	var err error
+	switch w.SHA = strings.ToLower(w.SHA); {
+	case w.URL == "" || strings.HasPrefix(w.URL, "-") || strings.Contains(w.URL, "::") && !strings.Contains(w.URL, "[") ||
+		strings.ContainsFunc(w.URL, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		err = errors.New("want a URL, HOST:PATH, or a path")
+	case w.Branch != "" && !validRef(w.Branch):
+		err = fmt.Errorf("branch %q: it is no name of a branch", w.Branch)
+	case w.Tag != "" && !validRef(w.Tag):
+		err = fmt.Errorf("tag %q: it is no name of a tag", w.Tag)
+	case w.Ref != "" && (!validRef(w.Ref) || !strings.HasPrefix(w.Ref, "refs/")):
+		err = fmt.Errorf("ref %q: want the whole name, as refs/heads/master", w.Ref)
+	case w.Tag != "" && (w.Branch != "" || w.SHA != ""):
+		err = errors.New("want a tag, or else a branch or a commit, not both")
+	case w.Branch == "" && w.Tag == "" && w.SHA == "":
+		err = errors.New("want a branch, a tag or a commit")
+	case w.SHA != "" && (len(w.SHA) < minDigits || len(w.SHA) > sha256Digits || !isHex(w.SHA)):
+		err = fmt.Errorf("commit %q: want %d to %d hexadecimal digits, or %d", w.SHA, minDigits, sha1Digits, sha256Digits)
+	}
+	if err != nil {
+		return w.wrap(err)
+	}
+	return nil
+}
+
+// wrap says what was wanted, with the URL as it was given, less its secrets.
+func (w *Want) wrap(err error) error {
+	what := ""
+	switch {
+	case w.Branch != "" && w.SHA != "":
+		what = fmt.Sprintf("commit %s of branch %q of ", w.SHA, w.Branch)
+	case w.Branch != "":
+		what = fmt.Sprintf("branch %q of ", w.Branch)
+	case w.Tag != "":
+		what = fmt.Sprintf("tag %q of ", w.Tag)
+	case w.SHA != "":
+		what = fmt.Sprintf("commit %s of ", w.SHA)
+	}
+	return fmt.Errorf("reading %s%q: %w", what, redact(w.URL), err)
+}
+
+// hide takes the URL's own secrets out of what git says.
+func (w *Want) hide(text string) string {
+	if u, err := url.Parse(w.URL); err == nil && u.User != nil {
+		if password, ok := u.User.Password(); ok && password != "" {
+			text = strings.ReplaceAll(text, password, "xxxxx")
+		}
+	}
+	return text
+}
+
+// ref returns the whole name of the ref that is wanted or known; empty if none is.
+func (w *Want) ref() string {
+	switch {
+	case w.Branch != "":
+		return "refs/heads/" + w.Branch
+	case w.Tag != "":
+		return "refs/tags/" + w.Tag
+	}
+	return w.Ref
+}
+
+// whole tells whether SHA is no prefix.
+func (w *Want) whole() bool { return len(w.SHA) == sha1Digits || len(w.SHA) == sha256Digits }
+
+// address returns the URL for git: a relative path is made absolute.
+func (w *Want) address(dir string) string {
+	colon, slash := strings.Index(w.URL, ":"), strings.Index(w.URL, "/")
+	if colon >= 0 && (slash < 0 || colon < slash) || filepath.IsAbs(w.URL) {
+		return w.URL // a URL, or HOST:PATH
+	}
+	abs, err := filepath.Abs(filepath.Join(cmp.Or(dir, "."), filepath.FromSlash(w.URL)))
+	if err != nil {
+		return w.URL
+	}
+	return abs
+}
+
+func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
+
+// validRef follows git check-ref-format: what is no name could be read as a
+// pattern, a refspec or an expression.
+func validRef(s string) bool {
+	for part := range strings.SplitSeq(s, "/") {
+		if part == "" || part[0] == '.' || strings.HasSuffix(part, ".lock") {
+			return false
+		}
+	}
+	bad := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`~^:?*[\`, r) }
+	return s != "@" && s[0] != '-' && !strings.HasSuffix(s, ".") && !strings.Contains(s, "..") && !strings.Contains(s, "@{") &&
+		!strings.ContainsFunc(s, bad)
+}
