@@ -77,7 +77,7 @@ func writeLock(ts *testscript.TestScript, _ bool, args []string) {
 		if path, version, ok := strings.Cut(module, "@"); ok {
 			d.Module = &lock.Module{Path: path, Version: version}
 		} else {
-			d.Local = &lock.Local{Path: module}
+			d.Local, d.Digest = &lock.Local{Path: module}, string(digest.FromBytes(nil))
 		}
 		l.Dependencies = append(l.Dependencies, d)
 	}

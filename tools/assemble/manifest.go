@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
@@ -63,7 +64,7 @@ func resolvedInputs(m *manifest.Manifest, l *lock.Lock) error {
 		if at < 0 {
 			return fmt.Errorf("the lock has no image %q", img.Name)
 		}
-		img.Base = manifest.WithDigest(img.Base, string(l.Images[at].Digest))
+		img.Base = withDigest(img.Base, l.Images[at].Digest)
 	}
 	for i := range m.Files {
 		f := &m.Files[i]
@@ -87,4 +88,14 @@ func resolvedInputs(m *manifest.Manifest, l *lock.Lock) error {
 		}
 	}
 	return nil
+}
+
+// withDigest returns the reference of a base with the digest that was pinned. An
+// archive has no place for one.
+func withDigest(base string, d digest.Digest) string {
+	if strings.HasPrefix(base, "docker-archive:") {
+		return base
+	}
+	base, _, _ = strings.Cut(base, "@")
+	return base + "@" + string(d)
 }

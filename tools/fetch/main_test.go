@@ -149,7 +149,10 @@ func gitEntry(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(jsonfile.Write(ts.MkAbs(args[1]), entry))
 	s, err := store.Open(ts.MkAbs(args[0]))
 	ts.Check(err)
-	_, err = s.PutTree(dir)
+	_, err = s.PutStream(func(w io.Writer) error {
+		_, err := sourcetar.WriteFolder(w, dir, sourcetar.Options{})
+		return err
+	})
 	ts.Check(err)
 }
 
@@ -157,7 +160,7 @@ func gitEntry(ts *testscript.TestScript, _ bool, args []string) {
 func describe(ts *testscript.TestScript, entry *lock.Dependency, dir string, roots []string) {
 	r, w := io.Pipe()
 	go func() {
-		_, err := sourcetar.Write(w, dir)
+		_, err := sourcetar.WriteFolder(w, dir, sourcetar.Options{})
 		w.CloseWithError(err)
 	}()
 	d, _, err := digest.FromReader(r)

@@ -4,38 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/sourcetar"
+	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
-// unpackTar unpacks the canonical tar of a source that is kept as one. Where the
-// store has none, it is made again from where the source is.
+// unpackTar unpacks the canonical tar of a source that is kept as one.
 func (f *fetcher) unpackTar(ctx context.Context, dep *lock.Dependency, base, to string) error {
-	want, err := digest.Parse(dep.Digest)
+	want, err := f.bringTar(ctx, dep, base)
 	if err != nil {
 		return err
 	}
-	name := f.store.BlobPath(want)
-	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
-		if err := f.makeTar(ctx, dep, base, want); err != nil {
-			return err
-		}
-	}
-	got, _, err := digest.FromFile(name)
-	if err != nil {
-		return err
-	}
-	if got != want {
-		err := fmt.Errorf("digest of %q: got %s, want %s", name, got, want)
+	if err := f.store.VerifyBlob(want); err != nil {
 		return cli.WithHint(err, "the file was altered since it was stored: delete it to have it made again")
 	}
-	tar, err := os.Open(name)
+	tar, err := os.Open(f.store.BlobPath(want))
 	if err != nil {
 		return err
 	}
@@ -46,29 +36,66 @@ func (f *fetcher) unpackTar(ctx context.Context, dep *lock.Dependency, base, to 
 	return sourcetar.Extract(tar, to)
 }
 
-// makeTar brings a source's canonical tar into the store.
-func (f *fetcher) makeTar(ctx context.Context, dep *lock.Dependency, base string, want digest.Digest) error {
+// bringTar makes sure that the store has a source's canonical tar: where it has
+// none, it is made again from where the source is.
+func (f *fetcher) bringTar(ctx context.Context, dep *lock.Dependency, base string) (digest.Digest, error) {
+	want, err := digest.Parse(dep.Digest)
+	if err != nil {
+		return "", err
+	}
+	var from store.Fetcher = folder{dep: dep, base: base}
+	hint := "the folder changed since it was pinned: run tools/bazel run //tools/resolve"
 	if dep.Git != nil {
-		got, err := f.packCommit(ctx, dep, base)
-		if err == nil && got != want {
-			err = fmt.Errorf("digest of %q: got %s, want %s", dep.Git.URL+"@"+dep.Git.Commit, got, want)
-			err = cli.WithHint(err, "the lock was made by another version of these tools, or altered: run tools/bazel run //tools/resolve")
+		from = gitsource.Fetcher{
+			Client:  &gitsource.Client{Dir: base},
+			Want:    gitsource.Want{URL: dep.Git.URL, SHA: dep.Git.Commit, Ref: dep.Git.Ref},
+			Exclude: dep.Exclude,
 		}
-		return err
+		hint = "the lock names another commit, or was altered: run tools/bazel run //tools/resolve"
 	}
-	dir := dep.Local.Path
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(base, dir)
-	}
-	got, err := f.store.PutTree(dir)
-	if err == nil && got.Digest != want {
-		err = fmt.Errorf("digest of %q: got %s, want %s", dir, got.Digest, want)
-		err = cli.WithHint(err, "the folder changed since it was pinned: run tools/bazel run //tools/resolve")
-	}
-	return err
+	return want, cli.WithHint(f.store.Bring(ctx, want, from), "%s", hint)
 }
 
-// packCommit fetches a commit and keeps its canonical tar.
-func (f *fetcher) packCommit(_ context.Context, dep *lock.Dependency, _ string) (digest.Digest, error) {
-	return "", fmt.Errorf("fetching %q: this version has no git client", dep.Git.URL)
+// folder makes the canonical tar of a folder of this machine. It is a store.Fetcher.
+type folder struct {
+	dep  *lock.Dependency
+	base string // the manifest's folder
+}
+
+// Fetch implements store.Fetcher.
+func (f folder) Fetch(ctx context.Context) (io.ReadCloser, error) {
+	dir := f.dep.Local.Path
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(f.base, filepath.FromSlash(dir))
+	}
+	options := sourcetar.Options{Exclude: f.dep.Exclude}
+	if f.dep.Local.Commit == "" {
+		return pipe(func(w io.Writer) error {
+			_, err := sourcetar.WriteFolder(w, dir, options)
+			return err
+		}), nil
+	}
+	repo, err := gitsource.OpenLocal(ctx, "", dir)
+	if err != nil {
+		return nil, err
+	}
+	if !f.dep.Local.Dirty {
+		repo.Commit = f.dep.Local.Commit
+		return repo.Tar(ctx, f.dep.Exclude), nil
+	}
+	names, err := repo.WorktreeFiles(ctx)
+	if err := errors.Join(err, repo.Close()); err != nil {
+		return nil, fmt.Errorf("listing the files in %q: %w", dir, err)
+	}
+	return pipe(func(w io.Writer) error {
+		_, err := sourcetar.WriteFiles(w, dir, names, options)
+		return err
+	}), nil
+}
+
+// pipe returns what write writes, as a stream.
+func pipe(write func(io.Writer) error) io.ReadCloser {
+	pr, pw := io.Pipe()
+	go func() { pw.CloseWithError(write(pw)) }()
+	return pr
 }

@@ -41,8 +41,8 @@ func TestChanges(t *testing.T) {
 			[]string{"dependency a: example.com/a@v1.0.0 → example.com/a@v1.1.0 (version in manifest)"},
 		},
 		{
-			"why", func(l *lock.Lock) { l.Dependencies[0].Why = "required by example.com/b@v1.0.0 go.mod" },
-			[]string{"dependency a: version in manifest → required by example.com/b@v1.0.0 go.mod (example.com/a@v1.0.0)"},
+			"why", func(l *lock.Lock) { l.Dependencies[0].Why = "go.mod of example.com/b@v1.0.0" },
+			[]string{"dependency a: version in manifest → go.mod of example.com/b@v1.0.0 (example.com/a@v1.0.0)"},
 		},
 		{
 			"content", func(l *lock.Lock) { l.Dependencies[1].Digest, l.Dependencies[1].Size = "sha256:g", 2 },

@@ -117,7 +117,9 @@ func (r *Git) report(name string, tree *gitsource.Tree) {
 // bring makes sure that the store has the tar of a locked commit.
 func (r *Git) bring(ctx context.Context, ask *Request, old *lock.Dependency) error {
 	err := r.Trees.Store.Bring(ctx, digest.Digest(old.Digest), gitsource.Fetcher{
-		Client: r.Client(ask.Name), Want: gitsource.Locked(old.Git.URL, old.Git.Ref, old.Git.Commit), Exclude: old.Exclude,
+		Client:  r.Client(ask.Name),
+		Want:    gitsource.Want{URL: old.Git.URL, SHA: old.Git.Commit, Ref: old.Git.Ref},
+		Exclude: old.Exclude,
 	})
 	return cli.WithHint(err, "to pin what there is now: tools/bazel run //tools/resolve -- --update %s", ask.Name)
 }
@@ -144,7 +146,14 @@ func (r *Git) Behind(ctx context.Context, l *lock.Lock) ([]string, error) {
 }
 
 func (r *Git) behind(ctx context.Context, d *lock.Dependency) (string, error) {
-	want := gitsource.Locked(d.Git.URL, d.Git.Ref, "")
+	want := gitsource.Want{URL: d.Git.URL}
+	var isBranch bool
+	what := "tag "
+	if want.Branch, isBranch = strings.CutPrefix(d.Git.Ref, "refs/heads/"); isBranch {
+		what = "branch "
+	} else {
+		want.Branch, want.Tag = "", strings.TrimPrefix(d.Git.Ref, "refs/tags/")
+	}
 	tip, err := r.Client(d.Name).Tip(ctx, want)
 	if err != nil {
 		return "", named(d.Name, err)
@@ -152,9 +161,5 @@ func (r *Git) behind(ctx context.Context, d *lock.Dependency) (string, error) {
 	if tip.Commit == d.Git.Commit {
 		return "", nil
 	}
-	what := "branch " + want.Branch
-	if want.Tag != "" {
-		what = "tag " + want.Tag
-	}
-	return fmt.Sprintf("dependency %s: %s is at %s, locked is %s", d.Name, what, short(tip.Commit), short(d.Git.Commit)), nil
+	return fmt.Sprintf("dependency %s: %s%s is at %s, locked is %s", d.Name, what, want.Branch+want.Tag, short(tip.Commit), short(d.Git.Commit)), nil
 }

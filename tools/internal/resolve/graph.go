@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
@@ -34,11 +33,8 @@ type task struct {
 // errCause stands for an error that the dependency read by `auto` has already.
 var errCause = errors.New("what it reads could not be pinned")
 
-// proxyDependency is whose WORKSPACE `auto: proxy_workspace` reads.
-const proxyDependency = "proxy"
-
 // plan returns one task for each dependency, in the manifest's order, with what
-// each has to wait for. A circle is an error that shows it.
+// each has to wait for. A manifest has no circles: it could not be parsed.
 func plan(m *manifest.Manifest) ([]*task, error) {
 	tasks := make([]*task, len(m.Dependencies))
 	byName := map[string]*task{}
@@ -46,43 +42,18 @@ func plan(m *manifest.Manifest) ([]*task, error) {
 		tasks[i] = &task{dep: &m.Dependencies[i], done: make(chan struct{})}
 		byName[m.Dependencies[i].Name] = tasks[i]
 	}
+	var errs []error
 	for _, t := range tasks {
-		if t.dep.Auto == "" {
+		from := m.AutoFrom(t.dep)
+		if from == "" {
 			continue
-		}
-		from := t.dep.From
-		switch {
-		case from != "":
-		case t.dep.Auto == manifest.AutoProxyWorkspace:
-			from = proxyDependency
-		default:
-			from = m.Primary().Name
 		}
 		if t.reads = byName[from]; t.reads == nil {
 			err := fmt.Errorf("auto: %s reads dependency %q, which the manifest has not", t.dep.Auto, from)
-			return nil, named(t.dep.Name, cli.WithHint(err, "add that dependency, or say which one to read with from: NAME"))
+			errs = append(errs, named(t.dep.Name, cli.WithHint(err, "add that dependency, or say which one to read with from: NAME")))
 		}
 	}
-	for _, t := range tasks {
-		if circle := t.circle(); circle != nil {
-			return nil, fmt.Errorf("dependencies wait for each other: %s", strings.Join(circle, " → "))
-		}
-	}
-	return tasks, nil
-}
-
-// circle returns the names on the circle that t is on, or nil.
-func (t *task) circle() []string {
-	names := []string{t.dep.Name}
-	seen := map[*task]bool{}
-	for next := t.reads; next != nil && !seen[next]; next = next.reads {
-		names = append(names, next.dep.Name)
-		if next == t {
-			return names
-		}
-		seen[next] = true
-	}
-	return nil
+	return tasks, errors.Join(errs...)
 }
 
 // run pins all dependencies.

@@ -62,8 +62,8 @@ func (r *Folders) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, 
 // content pins what is in a plain folder.
 func (r *Folders) content(d *lock.Dependency, dir string) error {
 	d.Time, d.Why = r.Time, "content of localpath"
-	return r.pack(d, func(w io.Writer) (int64, error) {
-		return sourcetar.Write(w, dir, sourcetar.Options{Exclude: d.Exclude})
+	return r.pack(d, func(w io.Writer) (sourcetar.Result, error) {
+		return sourcetar.WriteFolder(w, dir, sourcetar.Options{Exclude: d.Exclude})
 	})
 }
 
@@ -92,15 +92,16 @@ func (r *Folders) head(ctx context.Context, d *lock.Dependency, repo *gitsource.
 	if err != nil {
 		return err
 	}
-	return r.pack(d, func(w io.Writer) (int64, error) {
-		return sourcetar.Write(w, dir, sourcetar.Options{Exclude: d.Exclude, Only: names})
+	return r.pack(d, func(w io.Writer) (sourcetar.Result, error) {
+		return sourcetar.WriteFiles(w, dir, names, sourcetar.Options{Exclude: d.Exclude})
 	})
 }
 
 // pack keeps the tar that write writes.
-func (r *Folders) pack(d *lock.Dependency, write func(io.Writer) (int64, error)) error {
-	sum, err := r.Trees.Store.PutStream(func(w io.Writer) (err error) {
-		d.Size, err = write(w)
+func (r *Folders) pack(d *lock.Dependency, write func(io.Writer) (sourcetar.Result, error)) error {
+	sum, err := r.Trees.Store.PutStream(func(w io.Writer) error {
+		result, err := write(w)
+		d.Size = result.Size
 		return err
 	})
 	d.Digest = string(sum)

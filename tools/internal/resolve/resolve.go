@@ -50,9 +50,9 @@ type Source struct {
 
 // Args says what to resolve.
 type Args struct {
-	Manifest  *manifest.Manifest
-	Digest    digest.Digest // of the manifest file
-	Product   string        // if the manifest names none
+	Manifest  *manifest.Manifest // as manifest.Parse gives it
+	Digest    digest.Digest      // of the manifest file
+	Product   string             // if the manifest names none
 	Toolchain lock.Toolchain
 	Resolvers Resolvers
 	Progress  func(format string, args ...any) // called by several goroutines at once

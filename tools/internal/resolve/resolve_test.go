@@ -150,9 +150,6 @@ func TestResolveErrors(t *testing.T) {
 			[]string{`dependency "g": reading p.deps of p@1: file does not exist`}, 1,
 		},
 		{"no proxy", []manifest.Dependency{dep("p", ""), workspace}, "p", []string{`dependency "envoy": auto: proxy_workspace reads dependency "proxy", which the manifest has not`}, 0},
-		{"circle", []manifest.Dependency{dep("p", ""), dep("b", "c"), dep("c", "d"), dep("d", "b")}, "p", []string{"dependencies wait for each other: b → c → d → b"}, 0},
-		{"behind a circle", []manifest.Dependency{dep("p", ""), dep("a", "b"), dep("b", "c"), dep("c", "b")}, "p", []string{"dependencies wait for each other: b → c → b"}, 0},
-		{"own", []manifest.Dependency{dep("p", ""), dep("a", "a")}, "p", []string{"dependencies wait for each other: a → a"}, 0},
 		{"not a lock", []manifest.Dependency{dep("p", ""), dep("p", "")}, "p", []string{`dependency "p" stands twice`, "dependencies: 2 are primary, want 1"}, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

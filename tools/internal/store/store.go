@@ -10,7 +10,6 @@
 package store
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -21,8 +20,6 @@ import (
 	"strings"
 
 	"golang.org/x/mod/module"
-
-	"github.com/jasonwzm/release-builder/tools/internal/digest"
 )
 
 // Store is a store's folder. It may be read-only as long as nothing is added.
@@ -44,34 +41,6 @@ func (s *Store) Dir() string { return s.dir }
 func (s *Store) ProxyURL() string {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(s.dir, "goproxy"))}
 	return strings.NewReplacer(",", "%2C", "|", "%7C").Replace(u.String())
-}
-
-// BlobPath returns where the file with digest d is, or would be.
-func (s *Store) BlobPath(d digest.Digest) string {
-	return filepath.Join(s.dir, "content_addressable", "sha256", d.Hex(), "file")
-}
-
-// PutBlob keeps what r gives and returns its digest and size in bytes.
-func (s *Store) PutBlob(r io.Reader) (digest.Digest, int64, error) {
-	parent := filepath.Join(s.dir, "content_addressable", "sha256")
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return "", 0, err
-	}
-	f, err := os.CreateTemp(parent, ".tmp-*")
-	if err != nil {
-		return "", 0, err
-	}
-	defer os.Remove(f.Name()) // fails once the file has its name
-	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(f, h), r)
-	if err != nil {
-		return "", 0, fmt.Errorf("adding to store %q: %w", s.dir, errors.Join(err, f.Close()))
-	}
-	d := digest.FromSum(h.Sum(nil))
-	if err := seal(f, s.BlobPath(d)); err != nil {
-		return "", 0, fmt.Errorf("adding %s to store %q: %w", d, s.dir, err)
-	}
-	return d, n, nil
 }
 
 // ModuleFile returns the path of a module's file in the store's proxy, present
