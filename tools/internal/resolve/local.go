@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -111,8 +112,11 @@ func (r *Folders) pack(d *lock.Dependency, write func(io.Writer) (sourcetar.Resu
 // some names the first of many paths.
 func some(paths []string) string {
 	const most = 3
-	text := fmt.Sprintf("%q", paths[:min(len(paths), most)])
-	text = strings.Trim(text, "[]")
+	var quoted []string
+	for _, p := range paths[:min(len(paths), most)] {
+		quoted = append(quoted, strconv.Quote(p))
+	}
+	text := strings.Join(quoted, ", ")
 	if more := len(paths) - most; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
