@@ -27,11 +27,13 @@ var (
 	ErrNotOnBranch   = errors.New("the commit is not on the branch")
 	ErrAmbiguous     = errors.New("the commit's name is ambiguous")
 	ErrOwnership     = errors.New("the repository belongs to somebody else")
-	ErrDumb          = errors.New("the server is a plain file server")
+	ErrDumb          = errors.New("the server is a plain file server, or the URL that of a page for people")
 	ErrFormat        = errors.New("the repository has another object format")
 	ErrTooLarge      = errors.New("the fetch is too large")
 
 	errNoneSince = errors.New("no commit is that young")
+	// errShallow is how a server says errNoneSince through http.
+	errShallow = errors.New("the server ended before it sent objects")
 )
 
 // failure is one way in which git fails.
@@ -42,12 +44,14 @@ type failure struct {
 	hint  string
 }
 
+const pageHint = "check the URL: it may be that of a page for people"
+
 // failures are in order: the first that matches counts.
 func failures() []failure {
 	return []failure{
 		{`mismatched algorithms`, ErrFormat, false, ""},
 		{`dubious ownership`, ErrOwnership, false, "git config --global --add safe.directory FOLDER, if you trust it"},
-		{`dumb http transport does not support`, ErrDumb, false, "have it served by git http-backend"},
+		{`dumb http transport does not support`, ErrDumb, false, "check the URL; plain files have to be served by git http-backend"},
 		{`no commits selected for shallow`, errNoneSince, false, ""},
 		{`[Cc]ouldn't find remote ref|no such remote ref`, ErrRef, false, ""},
 		{`not our ref|remote did not send all necessary objects`, ErrGone, false, "the history was rewritten since the commit was pinned: pin another one, or push it to the server again"},
@@ -64,12 +68,15 @@ func failures() []failure {
 			ErrNoRepository, false, "check the URL; some servers say so where credentials are missing",
 		},
 		{`Operation too slow|Operation timed out|Connection timed out|timed out`, ErrSilent, true, "try again later"},
+		{`RPC failed; curl|HTTP/2 stream|transfer closed`, ErrDropped, true, "try again later"},
+		{`error processing shallow info`, errShallow, false, ""},
+		{`bad line length|not valid: is this a git repository|signature mismatch|bad pack header|bad band`, ErrGarbage, false, pageHint},
 		{
-			`early EOF|hung up unexpectedly|unexpected disconnect|[Cc]onnection reset|Connection closed|Empty reply|transfer closed|RPC failed; curl|` +
-				`[Cc]ould not connect|Failed to connect|Couldn't connect|Connection refused|Broken pipe|HTTP/2 stream|expected (flush|packfile)|unexpected end of file|the remote end hung up`,
+			`early EOF|hung up unexpectedly|unexpected disconnect|[Cc]onnection (reset|closed|refused)|Empty reply|[Cc]ould not connect|Failed to connect|` +
+				`Couldn't connect|Broken pipe|expected flush|unexpected end of file`,
 			ErrDropped, true, "try again later",
 		},
-		{`not valid: is this a git repository|protocol error|bad line length|[Ii]nvalid pack|bad pack|index-pack failed|pack signature mismatch|bad band|unable to parse|malformed|unknown response|expected '|pack has bad object|inflate`, ErrGarbage, false, "check the URL: it may be a page for people"},
+		{`protocol error|[Ii]nvalid pack|bad pack|index-pack failed|unable to parse|malformed|unknown response|expected '|inflate`, ErrGarbage, false, pageHint},
 		{`transport '.*' not allowed`, ErrNoRepository, false, "want http, https, ssh or file"},
 	}
 }
@@ -89,7 +96,7 @@ func (e *gitError) Error() string {
 	case e.kind == nil:
 		return fmt.Sprintf("git: %s (%v)", e.text, e.err)
 	case e.text == "":
-		return e.kind.Error()
+		return fmt.Sprintf("%v: %v", e.kind, e.err)
 	}
 	return fmt.Sprintf("%v: git says: %s", e.kind, e.text)
 }
@@ -139,7 +146,7 @@ func clean(stderr string) string {
 	var kept []string
 	for line := range strings.FieldsFuncSeq(stderr, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		line = strings.TrimSpace(strings.TrimPrefix(line, "remote: "))
-		if line == "" || progressLine(line) || strings.HasPrefix(line, "hint:") || len(kept) > 0 && kept[len(kept)-1] == line {
+		if line == "" || noise(line) || len(kept) > 0 && kept[len(kept)-1] == line {
 			continue
 		}
 		kept = append(kept, line)

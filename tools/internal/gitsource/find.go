@@ -37,8 +37,8 @@ func (c *Client) find(ctx context.Context, w Want) (string, error) {
 	switch {
 	case errors.Is(err, ErrRef):
 		return "", c.noRef(ctx, w)
-	case errors.Is(err, errNoneSince):
-		return "", fmt.Errorf("%w: %w", c.absent(w), err)
+	case errors.Is(err, errNoneSince) || !w.Since.IsZero() && errors.Is(err, errShallow):
+		return "", fmt.Errorf("%w: %w", c.absent(w), errNoneSince)
 	case err != nil:
 		return "", err
 	}

@@ -77,7 +77,7 @@ func (c *Client) Tip(ctx context.Context, w Want) (Tip, error) {
 	return Tip{}, w.wrap(c.noRef(ctx, w))
 }
 
-// Fetch brings one commit without its history, or opens nothing. A branch or
+// Fetch brings one commit without its history. A branch or
 // tag costs one fetch, a whole SHA too; an abbreviated one is looked up first.
 //
 // The caller closes the repository.
@@ -131,7 +131,11 @@ func (c *Client) fetchRef(ctx context.Context, w Want) (*Repo, error) {
 }
 
 func (c *Client) fetchCommit(ctx context.Context, w Want) (*Repo, error) {
-	r, err := c.shallow(ctx, w, w.SHA)
+	format := "sha1"
+	if len(w.SHA) > sha1Digits {
+		format = "sha256"
+	}
+	r, err := c.bringAs(ctx, w, format, []string{"--depth=1", "+" + w.SHA + ":" + scratchRef})
 	ref := w.ref()
 	if err != nil && ref != "" && (errors.Is(err, ErrRefused) || errors.Is(err, ErrGone)) {
 		// The server gives no commit by its name, or has it no more.
@@ -166,21 +170,17 @@ const (
 	peeledCommit = "^{commit}"
 )
 
-// shallow fetches what src names, without its history.
-func (c *Client) shallow(ctx context.Context, w Want, src string) (*Repo, error) {
-	return c.bring(ctx, w, "--depth=1", "+"+src+":"+scratchRef)
+// shallow fetches what a ref points to, without its history.
+func (c *Client) shallow(ctx context.Context, w Want, ref string) (*Repo, error) {
+	return c.bring(ctx, w, "--depth=1", "+"+ref+":"+scratchRef)
 }
 
-// bring makes a scratch repository and fetches into it. The last argument is
-// the refspec; more of them follow a "--".
+// bring makes a scratch repository, of the format that the server's has, and
+// fetches into it. The arguments are options, then refspecs.
 func (c *Client) bring(ctx context.Context, w Want, args ...string) (*Repo, error) {
-	format := "sha1"
-	if len(w.SHA) > sha1Digits {
-		format = "sha256"
-	}
-	r, err := c.bringAs(ctx, w, format, args)
-	if errors.Is(err, ErrFormat) && format == "sha1" && len(w.SHA) != sha1Digits {
-		return c.bringAs(ctx, w, "sha256", args)
+	r, err := c.bringAs(ctx, w, "sha1", args)
+	if errors.Is(err, ErrFormat) {
+		r, err = c.bringAs(ctx, w, "sha256", args)
 	}
 	return r, err
 }

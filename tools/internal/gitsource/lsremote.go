@@ -56,7 +56,13 @@ func (c *Client) noRef(ctx context.Context, w Want) error {
 	if near := nearest(w, refs); len(near) > 0 {
 		return cli.WithHint(err, "did you mean %s?", strings.Join(near, ", "))
 	}
-	return cli.WithHint(err, "git ls-remote shows the %d branches and tags that there are", len(refs))
+	n := 0
+	for ref := range refs {
+		if !strings.HasSuffix(ref, peeled) {
+			n++
+		}
+	}
+	return cli.WithHint(err, "git ls-remote shows the %d branches and tags that there are", n)
 }
 
 // maxNear is how many names an error suggests.

@@ -67,7 +67,9 @@ func parseProgress(line string) (Progress, bool) {
 	return p, true
 }
 
-// progressLine tells whether git counts in a line, rather than says something.
-func progressLine(line string) bool {
-	return regexp.MustCompile(`^(Enumerating|Counting|Compressing|Receiving|Resolving|Unpacking|Filtering|Checking)\b.*: +\d+(% \(\d+/\d+\)|$|,|%)|^Total \d+ \(delta|^From |\(delta \d+\)`).MatchString(line)
+// noise tells whether a line of git's counts or advises, rather than says what is wrong.
+func noise(line string) bool {
+	const counting = `^(Enumerating|Counting|Compressing|Receiving|Resolving|Unpacking|Filtering|Checking)\b.*: +\d+`
+	const advice = `^hint:|^Please make sure you have the correct access rights$|^and the repository exists\.$`
+	return regexp.MustCompile(counting + `|^Total \d+ \(delta|^From |` + advice).MatchString(line)
 }

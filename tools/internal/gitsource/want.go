@@ -57,11 +57,21 @@ func (w *Want) wrap(err error) error {
 	return fmt.Errorf("reading %s%q: %w", what, redact(w.URL), err)
 }
 
-// hide takes the URL's own secrets out of what git says.
+// hide takes the URL's own secrets out of what git says. A user without a
+// password is a token, but for ssh.
 func (w *Want) hide(text string) string {
-	if u, err := url.Parse(w.URL); err == nil && u.User != nil {
-		if password, ok := u.User.Password(); ok && password != "" {
-			text = strings.ReplaceAll(text, password, "xxxxx")
+	u, err := url.Parse(w.URL)
+	if err != nil || u.User == nil {
+		return text
+	}
+	secret, ok := u.User.Password()
+	encoded := strings.TrimPrefix(u.User.String(), url.User(u.User.Username()).String()+":")
+	if !ok && strings.HasPrefix(u.Scheme, "http") {
+		secret = u.User.Username()
+	}
+	for _, s := range []string{secret, encoded} {
+		if secret != "" && s != "" {
+			text = strings.ReplaceAll(text, s, "xxxxx")
 		}
 	}
 	return text

@@ -225,3 +225,9 @@ func (r *Repo) CommitTree(branch, tree string, parents ...string) string {
 	r.SetRef("refs/heads/"+branch, commit)
 	return commit
 }
+
+// Object writes an object of any type, whatever is in it, and returns its name.
+func (r *Repo) Object(kind, content string) string {
+	r.t.Helper()
+	return r.git(strings.NewReader(content), "hash-object", "-t", kind, "-w", "--stdin", "--literally")
+}
