@@ -48,6 +48,10 @@
 //	      "os": "linux",
 //	      "architecture": "arm64",
 //	      "variant": "v8",                optional
+//	      "base": {                       optional: what the layers are put on
+//	        "layout": "DIR",              a layout
+//	        "digest": "sha256:…"          of the manifest in it for this platform
+//	      },
 //	      "layers": [                     the lowest first
 //	        {"tar": "LAYER.tar.gz", "descriptor": "LAYER.json"}
 //	      ],
@@ -69,6 +73,11 @@
 // takes them for that. Layers are copied and compared with their descriptors. DIR
 // must be empty or not be there, and is empty after an error. "crane push DIR
 // REFERENCE" and "skopeo copy --all oci:DIR:REF DESTINATION" push the index.
+//
+// A base's layers stay what they are, byte for byte; Docker's media types become
+// OCI's. What the config leaves out is the base's: env, labels and ports are
+// merged, and an entrypoint drops the base's cmd. The manifest names the base's
+// digest in its annotation org.opencontainers.image.base.digest.
 //
 // # image ca-bundle
 //

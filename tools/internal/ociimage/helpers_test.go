@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -201,3 +202,5 @@ func wantError(t *testing.T, err error, want string) {
 		t.Errorf("got error %q, want %q", err, want)
 	}
 }
+
+func readCloser(data []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(data)) }

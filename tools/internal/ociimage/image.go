@@ -2,6 +2,7 @@ package ociimage
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 
@@ -83,38 +84,63 @@ func newPlatformImage(spec Spec, p PlatformSpec, layers layerSet) (*platformImag
 	if err != nil {
 		return nil, err
 	}
+	img, err := buildImage(spec, p, platform, layers)
+	if err != nil {
+		return nil, fmt.Errorf("building image for %s: %w", platform, err)
+	}
+	return &platformImage{img, platform}, nil
+}
+
+func buildImage(spec Spec, p PlatformSpec, platform v1.Platform, layers layerSet) (v1.Image, error) {
+	base := &baseImage{config: new(v1.ConfigFile)}
+	annotations := maps.Clone(spec.Annotations)
+	if p.Base != nil {
+		var err error
+		if base, err = openBase(*p.Base); err == nil {
+			err = base.check(platform)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("base %q: %w", p.Base.Layout, err)
+		}
+		annotations = merge(map[string]string{baseDigestAnnotation: string(base.digest)}, annotations)
+	}
+	adds := base.addenda()
+	history, err := base.history()
+	if err != nil {
+		return nil, err
+	}
 	created := v1.Time{Time: spec.Created.UTC()}
-	var adds []mutate.Addendum
 	for _, l := range p.Layers {
 		layer, err := layers.get(l)
 		if err != nil {
 			return nil, err
 		}
-		adds = append(adds, mutate.Addendum{
-			Layer:   layer,
-			History: v1.History{Created: created, CreatedBy: createdBy},
-		})
+		adds = append(adds, mutate.Addendum{Layer: layer})
+		history = append(history, v1.History{Created: created, CreatedBy: createdBy})
 	}
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	if img, err = mutate.Append(img, adds...); err != nil {
-		return nil, fmt.Errorf("building image for %s: %w", platform, err)
+		return nil, err
 	}
 	cf, err := img.ConfigFile()
 	if err != nil {
-		return nil, fmt.Errorf("building image for %s: %w", platform, err)
+		return nil, err
 	}
 	cf.OS, cf.Architecture, cf.Variant = platform.OS, platform.Architecture, platform.Variant
-	cf.Created = created
-	if cf.Config, err = p.Config.config(); err != nil {
-		return nil, fmt.Errorf("building image for %s: %w", platform, err)
+	cf.OSVersion, cf.OSFeatures = base.config.OSVersion, base.config.OSFeatures
+	cf.Created, cf.History = created, history
+	own, err := p.Config.config()
+	if err != nil {
+		return nil, err
 	}
+	cf.Config = inherit(base.config.Config, own)
 	if img, err = mutate.ConfigFile(img, cf); err != nil {
-		return nil, fmt.Errorf("building image for %s: %w", platform, err)
+		return nil, err
 	}
-	if len(spec.Annotations) > 0 {
-		img = mutate.Annotations(img, spec.Annotations).(v1.Image)
+	if len(annotations) > 0 {
+		img = mutate.Annotations(img, annotations).(v1.Image)
 	}
-	return &platformImage{img, platform}, nil
+	return img, nil
 }
 
 // A layerSet holds the layers of all platforms by their digest, each with the

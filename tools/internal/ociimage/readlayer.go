@@ -2,6 +2,9 @@ package ociimage
 
 import (
 	"archive/tar"
+	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -11,6 +14,7 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 )
@@ -112,4 +116,44 @@ func (b *budgetReader) Read(p []byte) (int, error) {
 		return 0, errors.New("decompressed layers have more bytes than the limit")
 	}
 	return n, err
+}
+
+// maxZStdWindow is how many bytes, 128 MiB, a zstd layer may make its reader
+// keep: what `zstd --ultra -22` asks for.
+const maxZStdWindow = 128 << 20
+
+// diffIDOf returns the digest of the tar in a layer, compressed or not, of at
+// most limit bytes.
+func diffIDOf(r io.Reader, limit int64) (v1.Hash, error) {
+	rc, err := decompress(r)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	defer rc.Close()
+	d, _, err := digest.FromReader(&budgetReader{rc, &limit})
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	return v1Hash(d), nil
+}
+
+// decompress tells by the first bytes how a layer is compressed, as every reader
+// of images does: the media type is often wrong.
+func decompress(r io.Reader) (io.ReadCloser, error) {
+	br := bufio.NewReader(r)
+	magic, err := br.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		return gzip.NewReader(br)
+	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		zr, err := zstd.NewReader(br, zstd.WithDecoderMaxWindow(maxZStdWindow), zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return nil, err
+		}
+		return zr.IOReadCloser(), nil
+	}
+	return io.NopCloser(br), nil
 }

@@ -39,6 +39,10 @@ type PlatformSpec struct {
 	Architecture string `json:"architecture"`      // as GOARCH
 	Variant      string `json:"variant,omitempty"` // see NormalizePlatform
 
+	// Base is the image that the layers are put on; nil for none. What Config
+	// leaves out is the base's.
+	Base *BaseSpec `json:"base,omitempty"`
+
 	// Layers are the layers, the lowest first; at least one.
 	Layers []LayerSpec `json:"layers"`
 
@@ -138,6 +142,11 @@ func (p PlatformSpec) platform() (v1.Platform, error) {
 
 func (p PlatformSpec) check() []error {
 	var errs []error
+	if p.Base != nil {
+		if err := p.Base.check(); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	if len(p.Layers) == 0 {
 		errs = append(errs, errors.New("layers is empty: want at least one"))
 	}
