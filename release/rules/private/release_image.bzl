@@ -1,5 +1,6 @@
 """Container images."""
 
+load("//release/sources:defs.bzl", "BaseImageInfo")
 load(":artifact_info.bzl", "ArtifactInfo")
 load(":binary_info.bzl", "BinaryInfo")
 load(":image_info.bzl", "ImageInfo")
@@ -8,14 +9,17 @@ load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
 def _release_image_impl(ctx):
     check_platforms(ctx.label, ctx.attr.architectures, ARCHITECTURES)
+    if not ctx.attr.binaries and not ctx.attr.files:
+        fail("{}: neither binaries nor files given".format(ctx.label))
     name = ctx.attr.image or ctx.label.name
+    base = ctx.attr.base[BaseImageInfo] if ctx.attr.base else None
     layers = []
     if ctx.attr.files:
         layers.append(_files_layer(ctx))
     inputs = []
     platforms = []
     for architecture in ctx.attr.architectures:
-        own = layers + [_binaries_layer(ctx, architecture)]
+        own = layers + ([_binaries_layer(ctx, architecture)] if ctx.attr.binaries else [])
         for layer in own:
             inputs += [layer.tar, layer.descriptor]
         os, _, rest = architecture.partition("/")
@@ -24,14 +28,15 @@ def _release_image_impl(ctx):
             os = os,
             architecture = arch,
             variant = variant,
+            base = _base(ctx, base, architecture),
             layers = [struct(tar = layer.tar.path, descriptor = layer.descriptor.path) for layer in own],
             config = struct(
                 entrypoint = ctx.attr.entrypoint,
                 cmd = ctx.attr.cmd,
                 env = ctx.attr.env,
                 labels = ctx.attr.labels,
-                user = ctx.attr.user,
-                workdir = ctx.attr.workdir,
+                user = ctx.attr.user or ("" if base else "65532:65532"),
+                workdir = ctx.attr.workdir or ("" if base else "/"),
             ),
         ))
 
@@ -50,7 +55,7 @@ def _release_image_impl(ctx):
     ctx.actions.run(
         executable = release_toolchain(ctx).image,
         arguments = [args],
-        inputs = inputs + [spec],
+        inputs = depset(inputs + [spec], transitive = [base.files] if base else []),
         outputs = [layout],
         mnemonic = "ReleaseImage",
         progress_message = "Assembling image %{label}",
@@ -61,6 +66,14 @@ def _release_image_impl(ctx):
         ArtifactInfo(files = {"images/" + name: layout}),
         ImageInfo(layout = layout, name = name),
     ]
+
+def _base(ctx, base, architecture):
+    if not base:
+        return None
+    digest = base.platforms.get(architecture)
+    if not digest:
+        fail("{}: base {} is not pinned for {}: it is for {}".format(ctx.label, base.entry, architecture, ", ".join(base.platforms.keys())))
+    return struct(layout = base.layout, digest = digest)
 
 def _files_layer(ctx):
     entries = []
@@ -105,10 +118,14 @@ def _layer(ctx, name, entries, inputs):
 
 release_image = rule(
     implementation = _release_image_impl,
-    doc = "Builds an image for several architectures, from scratch, as an OCI image layout at images/<image>.",
+    doc = """Builds an image for several architectures as an OCI image layout at images/<image>.
+
+It starts from scratch, or from a pinned base image, whose layers stay what they are. What is
+not set here is then the base's; env and labels are merged, and an entrypoint drops its cmd.""",
     attrs = {
         "architectures": attr.string_list(doc = "As linux/arm64: ARCHITECTURES of the line.", mandatory = True),
-        "binaries": attr.label_keyed_string_dict(doc = "release_binary targets → path in the image. A path that ends in / is a folder.", mandatory = True, providers = [BinaryInfo]),
+        "base": attr.label(doc = "What the image is based on: @<product>//:base_<image>. Nothing if not given.", providers = [BaseImageInfo]),
+        "binaries": attr.label_keyed_string_dict(doc = "release_binary targets → path in the image. A path that ends in / is a folder.", providers = [BinaryInfo]),
         "cmd": attr.string_list(doc = "Arguments by default."),
         "created": attr.string(doc = "CREATED of the line: RFC 3339.", mandatory = True),
         "entrypoint": attr.string_list(doc = "What runs."),
@@ -117,9 +134,9 @@ release_image = rule(
         "image": attr.string(doc = "The image's name; the target's name if not given."),
         "labels": attr.string_dict(doc = "Labels and annotations, as org.opencontainers.image.source."),
         "source_date_epoch": attr.int(doc = "The time of every file: SOURCE_DATE_EPOCH of the line, in seconds since 1970.", mandatory = True),
-        "user": attr.string(doc = "uid:gid, or the name of a user.", default = "65532:65532"),
+        "user": attr.string(doc = "uid:gid, or the name of a user. If not given: the base's, or 65532:65532 without one."),
         "version": attr.string(doc = "VERSION of the line: the image's name in its layout.", mandatory = True),
-        "workdir": attr.string(doc = "The working directory.", default = "/"),
+        "workdir": attr.string(doc = "The working directory. If not given: the base's, or / without one."),
     },
     provides = [ArtifactInfo, ImageInfo],
     toolchains = [TOOLCHAIN_TYPE],

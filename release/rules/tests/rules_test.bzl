@@ -13,6 +13,7 @@ load(
     "release_image",
     "release_tree",
 )
+load("//release/sources:defs.bzl", "BaseImageInfo")
 
 _VERSION = "1.2.3"
 _EPOCH = 1700000000
@@ -31,6 +32,22 @@ _fake_binary = rule(
         "platforms": attr.string_list(doc = "The platforms."),
         "program": attr.string(doc = "The program's name."),
     },
+)
+
+def _fake_base_impl(ctx):
+    marker = ctx.actions.declare_file(ctx.label.name + "/layout/oci-layout")
+    ctx.actions.write(marker, "")
+    return [BaseImageInfo(
+        digest = "sha256:index",
+        entry = "tool",
+        files = depset([marker]),
+        layout = marker.dirname,
+        platforms = {"linux/amd64": "sha256:amd64", "linux/arm64": "sha256:arm64"},
+    )]
+
+_fake_base = rule(
+    implementation = _fake_base_impl,
+    doc = "Stands for a pinned base image.",
 )
 
 # Archives.
@@ -65,9 +82,35 @@ def _image_test_impl(ctx):
     asserts.true(env, target[ImageInfo].layout.is_directory, "the layout is a directory")
     layers = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseLayer"]
     asserts.equals(env, 3, len(layers), "one layer for all architectures, and one each")
+    for platform in _platforms(env):
+        asserts.equals(env, None, platform["base"])
+        asserts.equals(env, "65532:65532", platform["config"]["user"])
+        asserts.equals(env, "/", platform["config"]["workdir"])
     return analysistest.end(env)
 
 _image_test = analysistest.make(_image_test_impl)
+
+def _platforms(env):
+    """Returns the platforms of the spec from which the image is made."""
+    specs = [a.content for a in analysistest.target_actions(env) if a.mnemonic == "FileWrite" and a.outputs.to_list()[0].path.endswith(".spec.json")]
+    asserts.equals(env, 1, len(specs))
+    return json.decode(specs[0])["platforms"]
+
+def _image_on_base_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    platforms = _platforms(env)
+    asserts.equals(env, ["sha256:amd64", "sha256:arm64"], [p["base"]["digest"] for p in platforms])
+    for platform in platforms:
+        asserts.true(env, platform["base"]["layout"].endswith("release/rules/tests/base/layout"), "the layout is the base's: " + platform["base"]["layout"])
+        asserts.equals(env, 1, len(platform["layers"]), "files without binaries are one layer")
+        asserts.equals(env, "", platform["config"]["user"])
+        asserts.equals(env, "", platform["config"]["workdir"])
+    images = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseImage"]
+    inputs = [f.short_path for f in images[0].inputs.to_list()]
+    asserts.true(env, "release/rules/tests/base/layout/oci-layout" in inputs, "the base is an input: " + str(inputs))
+    return analysistest.end(env)
+
+_image_on_base_test = analysistest.make(_image_on_base_test_impl)
 
 # The tree and its folder.
 
@@ -132,6 +175,25 @@ def _refusals():
         tags = ["manual"],
         version = _VERSION,
     )
+    release_image(
+        name = "image_of_nothing",
+        architectures = ["linux/amd64"],
+        base = ":base",
+        created = "2023-11-14T22:13:20Z",
+        source_date_epoch = _EPOCH,
+        tags = ["manual"],
+        version = _VERSION,
+    )
+    release_image(
+        name = "image_without_base",
+        architectures = ["linux/amd64", "linux/arm/v7"],
+        base = ":base",
+        created = "2023-11-14T22:13:20Z",
+        files = {"rules_test.bzl": "/etc/"},
+        source_date_epoch = _EPOCH,
+        tags = ["manual"],
+        version = _VERSION,
+    )
     release_completions(
         name = "completions_of_unknown_shell",
         binary = ":everywhere",
@@ -141,7 +203,9 @@ def _refusals():
     return {
         "archive_without_platform": "//release/rules/tests:linux_tool is not built for win-amd64",
         "completions_of_unknown_shell": "got shell \"csh\", want one of bash, fish, powershell, zsh",
+        "image_of_nothing": "//release/rules/tests:image_of_nothing: neither binaries nor files given",
         "image_of_unknown_architecture": "got platform \"linux/vax\", want one of linux/amd64, linux/arm/v7, linux/arm64",
+        "image_without_base": "base tool is not pinned for linux/arm/v7: it is for linux/amd64, linux/arm64",
         "tree_with_duplicate": "two artifacts for tool-1.2.3-win-amd64.zip",
     }
 
@@ -174,6 +238,17 @@ def _subjects():
         tags = ["manual"],
         version = _VERSION,
     )
+    _fake_base(name = "base", tags = ["manual"])
+    release_image(
+        name = "image_on_base",
+        architectures = ["linux/amd64", "linux/arm64"],
+        base = ":base",
+        created = "2023-11-14T22:13:20Z",
+        files = {"rules_test.bzl": "/etc/"},
+        source_date_epoch = _EPOCH,
+        tags = ["manual"],
+        version = _VERSION,
+    )
     release_tree(
         name = "tree",
         artifacts = [":archive", ":image"],
@@ -196,7 +271,7 @@ def rules_test_suite(name):
     """
     _subjects()
     tests = []
-    for subject, test in {"archive": _archive_test, "folder": _folder_test, "image": _image_test, "tree": _tree_test}.items():
+    for subject, test in {"archive": _archive_test, "folder": _folder_test, "image": _image_test, "image_on_base": _image_on_base_test, "tree": _tree_test}.items():
         test(name = subject + "_test", target_under_test = ":" + subject)
         tests.append(":" + subject + "_test")
     for subject, message in _refusals().items():
