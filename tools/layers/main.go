@@ -28,7 +28,7 @@ const (
 var layers = [][]string{
 	{"digest", "jsonfile", "cli", "progress"},
 	{"archive", "sourcetar", "manifest", "lock", "store"},
-	{"ociimage", "gomod", "gosource", "depsfile", "gitsource"},
+	{"ociimage", "gomod", "gosource", "depsfile", "gitsource", "download", "baseimage"},
 	{"resolve"},
 	{},
 }
