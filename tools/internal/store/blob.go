@@ -19,6 +19,19 @@ type Fetcher interface {
 	Fetch(ctx context.Context) (io.ReadCloser, error)
 }
 
+// FetchFunc is a function that is a Fetcher.
+type FetchFunc func(ctx context.Context) (io.ReadCloser, error)
+
+// Fetch implements Fetcher.
+func (f FetchFunc) Fetch(ctx context.Context) (io.ReadCloser, error) { return f(ctx) }
+
+// MismatchError says that what was fetched is not what was wanted.
+type MismatchError struct{ Got, Want digest.Digest }
+
+func (e *MismatchError) Error() string {
+	return fmt.Sprintf("digest of what was fetched: got %s, want %s", e.Got, e.Want)
+}
+
 // BlobPath returns where the file with digest d is, or would be.
 func (s *Store) BlobPath(d digest.Digest) string {
 	return filepath.Join(s.dir, "content_addressable", "sha256", d.Hex(), "file")
@@ -47,7 +60,8 @@ func (s *Store) VerifyBlob(d digest.Digest) error {
 func (s *Store) PutBlob(r io.Reader) (digest.Digest, int64, error) { return s.put(r, "") }
 
 // Bring makes sure that the store has a file under the name of digest want: if
-// it has not, it keeps what f brings, provided that the digest is right.
+// it has not, it keeps what f brings, provided that the digest is right. The
+// error is a *MismatchError if it is not.
 func (s *Store) Bring(ctx context.Context, want digest.Digest, f Fetcher) error {
 	if s.HasBlob(want) {
 		return nil
@@ -78,7 +92,7 @@ func (s *Store) put(r io.Reader, want digest.Digest) (digest.Digest, int64, erro
 	}
 	d := digest.FromSum(h.Sum(nil))
 	if want != "" && d != want {
-		return "", 0, errors.Join(fmt.Errorf("digest of what was fetched: got %s, want %s", d, want), f.Close())
+		return "", 0, errors.Join(&MismatchError{d, want}, f.Close())
 	}
 	if err := seal(f, s.BlobPath(d)); err != nil {
 		return "", 0, fmt.Errorf("adding %s to store %q: %w", d, s.dir, err)

@@ -16,7 +16,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 )
 
-// stream fetches a reader, and counts how often.
+// stream is a Fetcher of a reader, and counts how often.
 type stream struct {
 	r       func() io.Reader
 	err     error
@@ -83,11 +83,15 @@ func TestBringErrors(t *testing.T) {
 			if err := s.Bring(t.Context(), hello, tt.f); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
+			var mismatch *MismatchError
+			if err := s.Bring(t.Context(), hello, tt.f); errors.As(err, &mismatch) != strings.HasPrefix(tt.want, "digest") {
+				t.Errorf("got %#v, want a MismatchError where the digest is wrong", err)
+			}
 			if got := files(t, s.Dir()); got != "" {
 				t.Errorf("left\n%s", got)
 			}
-			if tt.f.closed.Load() != tt.closed {
-				t.Errorf("got %d closed, want %d", tt.f.closed.Load(), tt.closed)
+			if tt.f.closed.Load() != 2*tt.closed {
+				t.Errorf("got %d closed, want %d", tt.f.closed.Load(), 2*tt.closed)
 			}
 		})
 	}

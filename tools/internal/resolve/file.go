@@ -1,0 +1,199 @@
+package resolve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/store"
+)
+
+// parallelFiles is how many files are fetched at a time.
+const parallelFiles = 4
+
+// Files pins files from the web by their content.
+type Files struct {
+	Store    *store.Store
+	Previous *lock.Lock // nil if there is none
+	// Update says which files are pinned anew though their URL stays; nil means
+	// none. The digest that a manifest demands stays in force.
+	Update func(name string) bool
+	// Get returns the whole content of a URL, or a stream that ends with an error.
+	Get func(ctx context.Context, url string) (io.ReadCloser, error)
+}
+
+// Resolve pins every file of m, and for each of its platforms, and brings them
+// into the store. A file that Previous pins by the same URL, and that the store
+// has, is not asked for. The dependencies are those of the lock in the making:
+// proxyOverride needs the commit of "proxy". The error joins one for each file
+// that cannot be pinned.
+func (r *Files) Resolve(ctx context.Context, m *manifest.Manifest, deps []lock.Dependency) ([]lock.File, error) {
+	wanted := wantedFiles(m)
+	proxy, err := proxyFiles(m, deps)
+	if err != nil {
+		return nil, err
+	}
+	wanted = append(wanted, proxy...)
+	slices.SortFunc(wanted, func(a, b wantedFile) int {
+		return slices.Compare([]string{a.Name, a.Platform}, []string{b.Name, b.Platform})
+	})
+	var pinned []lock.File
+	errs := make([]error, len(wanted))
+	var all sync.WaitGroup
+	free := make(chan struct{}, parallelFiles)
+	for i := range wanted {
+		free <- struct{}{}
+		all.Go(func() {
+			defer func() { <-free }()
+			errs[i] = r.pin(ctx, &wanted[i])
+		})
+	}
+	all.Wait()
+	for i, w := range wanted {
+		pinned = append(pinned, w.File)
+		errs[i] = w.in(errs[i])
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return pinned, nil
+}
+
+// wantedFile is a file to pin; its Digest is what the manifest demands, or empty.
+type wantedFile struct{ lock.File }
+
+// in says which file err is of.
+func (w *wantedFile) in(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case w.Platform != "":
+		return fmt.Errorf("file %q for %s: %w", w.Name, w.Platform, err)
+	}
+	return fmt.Errorf("file %q: %w", w.Name, err)
+}
+
+// wantedFiles returns what the manifest's key files asks for.
+func wantedFiles(m *manifest.Manifest) []wantedFile {
+	var all []wantedFile
+	add := func(name, platform, url, sha256 string) {
+		f := lock.File{Name: name, Platform: platform, URL: url, Why: "url in manifest"}
+		if sha256 != "" {
+			f.Digest = digest.Digest("sha256:" + sha256)
+		}
+		all = append(all, wantedFile{f})
+	}
+	for _, f := range m.Files {
+		if f.URL != "" {
+			add(f.Name, "", f.URL, f.SHA256)
+		}
+		for _, platform := range slices.Sorted(maps.Keys(f.URLs)) {
+			add(f.Name, platform, f.URLs[platform], f.SHA256s[platform])
+		}
+	}
+	return all
+}
+
+// proxyFiles returns what proxyOverride asks for: the proxy's binary for each
+// architecture, named as Istio names what it builds. For amd64 the name has no
+// suffix (https://github.com/istio/istio/blob/master/bin/init.sh).
+func proxyFiles(m *manifest.Manifest, deps []lock.Dependency) ([]wantedFile, error) {
+	if m.ProxyOverride == "" {
+		return nil, nil
+	}
+	commit, err := proxyCommit(deps)
+	if err != nil {
+		return nil, fmt.Errorf("proxyOverride: %w", err)
+	}
+	var all []wantedFile
+	for _, architecture := range m.Architectures {
+		suffix := ""
+		switch architecture {
+		case "linux/amd64":
+		case "linux/arm64":
+			suffix = "-arm64"
+		default:
+			err := fmt.Errorf("proxyOverride: got architecture %q, want linux/amd64 or linux/arm64", architecture)
+			return nil, cli.WithHint(err, "there is no proxy for it: leave out the architecture, or proxyOverride")
+		}
+		all = append(all, wantedFile{lock.File{
+			Name:     manifest.ProxyFile,
+			Platform: strings.ReplaceAll(architecture, "/", "-"),
+			URL:      strings.TrimRight(m.ProxyOverride, "/") + "/envoy-alpha-" + commit + suffix + ".tar.gz",
+			Why:      "proxyOverride in manifest, proxy@" + commit[:12],
+		}})
+	}
+	return all, nil
+}
+
+// proxyCommit returns the commit that the dependency "proxy" is pinned to.
+func proxyCommit(deps []lock.Dependency) (string, error) {
+	const hint = "the proxy's binary is named by the commit of its source: add the dependency proxy, as {git: URL, auto: deps}"
+	i := slices.IndexFunc(deps, func(d lock.Dependency) bool { return d.Name == "proxy" })
+	if i < 0 {
+		return "", cli.WithHint(errors.New(`no dependency "proxy"`), hint)
+	}
+	switch d := deps[i]; {
+	case d.Git != nil && lock.IsCommit(d.Git.Commit):
+		return d.Git.Commit, nil
+	case d.Local != nil && d.Local.Dirty:
+		return "", cli.WithHint(fmt.Errorf(`dependency "proxy": folder %q differs from its commit`, d.Local.Path), "commit what changed")
+	case d.Local != nil && lock.IsCommit(d.Local.Commit):
+		return d.Local.Commit, nil
+	}
+	return "", cli.WithHint(errors.New(`dependency "proxy" has no commit`), hint)
+}
+
+// pin fills in w's digest and size, and brings it into the store.
+func (r *Files) pin(ctx context.Context, w *wantedFile) error {
+	get := func(ctx context.Context) (io.ReadCloser, error) { return r.Get(ctx, w.URL) }
+	want, from, hint := w.Digest, "in manifest", "correct sha256 only if you know which file is right"
+	if old := r.previous(w); want == "" && old != nil && (r.Update == nil || !r.Update(w.Name)) {
+		want, from, hint = old.Digest, "in lock.json", "the file changed since it was pinned: if that is right, pin it anew with --update "+w.Name
+	}
+	if want == "" {
+		content, err := get(ctx)
+		if err != nil {
+			return err
+		}
+		w.Digest, w.Size, err = r.Store.PutBlob(content)
+		return errors.Join(err, content.Close())
+	}
+	err := r.Store.Bring(ctx, want, store.FetchFunc(get))
+	if wrong := (*store.MismatchError)(nil); errors.As(err, &wrong) {
+		err := fmt.Errorf("digest of %q: got %s, want %s as %s", w.URL, wrong.Got, wrong.Want, from)
+		return cli.WithHint(err, "%s", hint)
+	}
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(r.Store.BlobPath(want))
+	if err != nil {
+		return err
+	}
+	w.Digest, w.Size = want, info.Size()
+	return nil
+}
+
+// previous returns what pins w in the lock that is there, by the same URL.
+func (r *Files) previous(w *wantedFile) *lock.File {
+	if r.Previous == nil {
+		return nil
+	}
+	for i, f := range r.Previous.Files {
+		if f.Name == w.Name && f.Platform == w.Platform && f.URL == w.URL {
+			return &r.Previous.Files[i]
+		}
+	}
+	return nil
+}
