@@ -36,6 +36,9 @@ func TestScript(t *testing.T) {
 	commands["entry"] = moduleEntry
 	commands["localentry"] = localEntry
 	commands["gitentry"] = gitEntry
+	commands["fileentry"] = fileEntry
+	commands["sed"] = replace
+	commands["web"] = web
 	commands["list"] = list
 	commands["spoil"] = spoil
 	testscript.Run(t, testscript.Params{

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/download"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/store"
+)
+
+// file places a file that a lock pins in a folder, and prints its name there.
+func (f *fetcher) file(ctx context.Context, p paths) error {
+	var entry lock.File
+	if err := jsonfile.Read(p.entry, &entry); err != nil {
+		return fmt.Errorf("reading lock entry: %w", err)
+	}
+	what := entry.Name
+	if entry.Platform != "" {
+		what += " " + entry.Platform
+	}
+	name, err := f.placeFile(ctx, &entry, p.out)
+	if err != nil {
+		return fmt.Errorf("lock entry %q: %w", what, err)
+	}
+	_, err = fmt.Fprintln(f.stdout, name)
+	return err
+}
+
+// placeFile brings a file into the store, if it is not there, verifies it and
+// places it in out. It returns the name that it has there.
+func (f *fetcher) placeFile(ctx context.Context, entry *lock.File, out string) (string, error) {
+	want, err := digest.Parse(string(entry.Digest))
+	if err != nil {
+		return "", err
+	}
+	if err := f.bringFile(ctx, entry, want); err != nil {
+		return "", err
+	}
+	if err := f.store.VerifyBlob(want); err != nil {
+		return "", cli.WithHint(err, "the file was altered since it was stored: delete it to have it fetched again")
+	}
+	info, err := os.Stat(f.store.BlobPath(want))
+	if err != nil {
+		return "", err
+	}
+	if info.Size() != entry.Size {
+		return "", fmt.Errorf("size of %q: got %d bytes, want %d", f.store.BlobPath(want), info.Size(), entry.Size)
+	}
+	name := localName(entry)
+	return name, place(f.store.BlobPath(want), filepath.Join(out, name))
+}
+
+func (f *fetcher) bringFile(ctx context.Context, entry *lock.File, want digest.Digest) error {
+	if f.airgap && !f.store.HasBlob(want) {
+		err := fmt.Errorf("%q, %s, is not in the store %q", entry.URL, want, f.store.Dir())
+		return cli.WithHint(err, "run the same build once without --config=airgap, or unpack a bundle into the store")
+	}
+	err := f.store.Bring(ctx, want, download.Args{URL: entry.URL})
+	if wrong := (*store.MismatchError)(nil); errors.As(err, &wrong) {
+		err := fmt.Errorf("digest of %q: got %s, want %s", entry.URL, wrong.Got, wrong.Want)
+		return cli.WithHint(err, "the file changed since it was pinned: run tools/bazel run //tools/resolve")
+	}
+	return err
+}
+
+// localName returns the name that a file gets: the last part of its URL, made
+// of characters that mean nothing to Bazel or a file system.
+func localName(entry *lock.File) string {
+	name := entry.Name
+	if u, err := url.Parse(entry.URL); err == nil && strings.Trim(u.Path, "/.") != "" {
+		name = path.Base(u.Path)
+	}
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', strings.ContainsRune("._+-", r):
+			return r
+		}
+		return '_'
+	}, name)
+	name = name[max(0, len(name)-128):] // the end has the extension
+	special := []string{"", "BUILD", "BUILD.bazel", "MODULE.bazel", "REPO.bazel", "WORKSPACE", "WORKSPACE.bazel"}
+	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "-") || slices.ContainsFunc(special, func(s string) bool { return strings.EqualFold(s, name) }) {
+		name = "_" + name
+	}
+	return name
+}
+
+// place makes to a hard link of from, or a copy where links cannot be.
+func place(from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	return copyFile(from, to)
+}
+
+// copyFile makes the file to, which must not be there.
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, in)
+	return errors.Join(err, f.Close())
+}
