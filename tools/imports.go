@@ -30,6 +30,7 @@ import (
 	_ "github.com/rogpeppe/go-internal/txtar"
 	_ "golang.org/x/mod/modfile"
 	_ "golang.org/x/mod/module"
+	_ "golang.org/x/mod/semver"
 	_ "golang.org/x/mod/sumdb/dirhash"
 	_ "golang.org/x/mod/zip"
 	_ "gopkg.in/yaml.v3"

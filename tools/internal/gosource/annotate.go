@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"golang.org/x/mod/module"
 )
 
 // annotate edits what gazelle wrote for one module, which is one attribute or
@@ -21,12 +24,12 @@ func (a *Args) annotate(r Root, modules []vendored) error {
 		}
 	}
 	root := a.join(r)
-	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	return filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if d.IsDir() {
-			if path != root && isModule(path) {
+			if name != root && isModule(name) {
 				return fs.SkipDir // its own turn comes, if it is to be built
 			}
 			return nil
@@ -34,21 +37,24 @@ func (a *Args) annotate(r Root, modules []vendored) error {
 		if d.Name() != "BUILD.bazel" {
 			return nil
 		}
-		rel, err := filepath.Rel(root, filepath.Dir(path))
+		rel, err := filepath.Rel(root, filepath.Dir(name))
 		if err != nil {
 			return err
 		}
 		e := editor{root: r.Dir, module: r.Main, goroot: a.GOROOT, tags: a.Tags}
+		if rel == "." {
+			e.program = program(r)
+		}
 		if p, ok := strings.CutPrefix(filepath.ToSlash(rel), "vendor/"); ok {
 			if e.module, ok = owner[p]; !ok {
 				return nil // a folder above packages
 			}
 		}
-		data, err := os.ReadFile(path)
+		data, err := os.ReadFile(name)
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(path, e.edit(data), 0o644)
+		return os.WriteFile(name, e.edit(data), 0o644)
 	})
 }
 
@@ -58,15 +64,16 @@ var (
 	vendorDep  = regexp.MustCompile(`(?m)^ *"//vendor/([^":]+)(?::[^"]*)?",\n`)
 	oneDep     = regexp.MustCompile(`(?m)^( *deps = )\["//vendor/([^":]+)(?::[^"]*)?"\],\n`)
 	label      = regexp.MustCompile(`"//[^"]*"`)
-	binary     = regexp.MustCompile(`(?m)^go_binary\(\n`)
+	binary     = regexp.MustCompile(`(?m)^go_binary\(\n    name = "([^"]*)",\n`)
 )
 
 // editor edits the BUILD files of one package after the other.
 type editor struct {
-	root   string   // the folder of the module for which gazelle ran
-	module Module   // that the package belongs to
-	goroot string   // of the SDK that will build
-	tags   []string // with which gazelle ran
+	root    string   // the folder of the module for which gazelle ran
+	module  Module   // that the package belongs to
+	program string   // the name of a program in the package; gazelle's if empty
+	goroot  string   // of the SDK that will build
+	tags    []string // with which gazelle ran
 }
 
 // edit makes package paths those of `go build` and labels those of the whole
@@ -89,9 +96,7 @@ func (e *editor) edit(data []byte) []byte {
 	if e.root != "." {
 		data = label.ReplaceAllFunc(data, e.move)
 	}
-	if len(e.tags) > 0 {
-		data = binary.ReplaceAllLiteral(data, []byte("go_binary(\n    gotags = "+stringList(e.tags)+",\n"))
-	}
+	data = binary.ReplaceAllFunc(data, e.editBinary)
 	pkg := fmt.Appendf(nil, "package(\n    default_package_metadata = [\"//%s:%s\"],\n    default_visibility = [\"//visibility:public\"],\n)\n\n", Meta, metaName(e.module))
 	// A package call stands after the loads.
 	at := 0
@@ -103,6 +108,31 @@ func (e *editor) edit(data []byte) []byte {
 		pkg = append([]byte("\n"), bytes.TrimSuffix(pkg, []byte("\n"))...)
 	}
 	return bytes.Join([][]byte{data[:at], pkg, data[at:]}, nil)
+}
+
+// editBinary edits the first lines of a go_binary.
+func (e *editor) editBinary(lines []byte) []byte {
+	name := string(binary.FindSubmatch(lines)[1])
+	if e.program != "" {
+		name = e.program
+	}
+	text := "go_binary(\n    name = " + strconv.Quote(name) + ",\n"
+	if len(e.tags) > 0 {
+		text += "    gotags = " + stringList(e.tags) + ",\n"
+	}
+	return []byte(text)
+}
+
+// program returns the name of the program in a module's own folder: the
+// folder's, or in the source's what `go build` makes of the module's path.
+func program(r Root) string {
+	if r.Dir != "." {
+		return path.Base(r.Dir)
+	}
+	if prefix, _, ok := module.SplitPathVersion(r.Main.Path); ok {
+		return path.Base(prefix)
+	}
+	return ""
 }
 
 // move makes a label of the module one of the source.

@@ -49,7 +49,11 @@ func TestEdit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := edit(data, "example.com/top", root)
+			e := editor{root: ".", module: Module{Path: "example.com/top"}, goroot: root}
+			if strings.HasPrefix(filepath.Base(in), "sub-") {
+				e.root, e.tags = "tools/sub", []string{"agent", "small"}
+			}
+			got := e.edit(data)
 			out := strings.TrimSuffix(in, ".in.bazel") + ".out.bazel"
 			if *update {
 				if err := os.WriteFile(out, got, 0o644); err != nil {
@@ -88,24 +92,26 @@ func TestAnnotate(t *testing.T) {
 		"vendor/example.com/dep/v2/BUILD.bazel": rule, "vendor/example.com/BUILD.bazel": "above packages",
 		"vendored/BUILD.bazel": rule,
 	})
+	plant(t, dir, map[string]string{"other/go.mod": "", "other/BUILD.bazel": rule})
 	modules := []vendored{
-		{Module: Module{Path: "example.com/dep", Version: "v1.0.0"}, packages: []string{"example.com/dep", "example.com/dep/sub"}},
+		{Module: Module{Path: "example.com/dep", Version: "v1.0.0", Sum: "h1:x"}, packages: []string{"example.com/dep", "example.com/dep/sub"}},
 		{Module: Module{Path: "example.com/fork/v2", Version: "v2.0.0"}, packages: []string{"example.com/dep/v2"}},
 	}
-	if err := annotate(Args{Dir: dir, GOROOT: goroot(t), Main: Module{Path: "example.com/top"}}, modules); err != nil {
+	a := Args{Dir: dir, GOROOT: goroot(t)}
+	if err := a.annotate(Root{Dir: ".", Main: Module{Path: "example.com/top"}}, modules); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		"BUILD.bazel": "example.com/top", "sub/BUILD.bazel": "example.com/top", "vendored/BUILD.bazel": "example.com/top",
-		"vendor/example.com/dep/BUILD.bazel": "example.com/dep", "vendor/example.com/dep/sub/BUILD.bazel": "example.com/dep",
-		"vendor/example.com/dep/v2/BUILD.bazel": "example.com/fork/v2",
-		"vendor/example.com/BUILD.bazel":        "", "sub/BUILD": "", "sub/x.bazel": "",
+		"BUILD.bazel": "folder/example.com/top", "sub/BUILD.bazel": "folder/example.com/top", "vendored/BUILD.bazel": "folder/example.com/top",
+		"vendor/example.com/dep/BUILD.bazel": "module/example.com/dep@v1.0.0", "vendor/example.com/dep/sub/BUILD.bazel": "module/example.com/dep@v1.0.0",
+		"vendor/example.com/dep/v2/BUILD.bazel": "folder/example.com/fork/v2@v2.0.0", "other/BUILD.bazel": "",
+		"vendor/example.com/BUILD.bazel": "", "sub/BUILD": "", "sub/x.bazel": "",
 	} {
 		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(path)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		label := "default_package_metadata = [\"//.release:module/" + want + "\"],\n"
+		label := "default_package_metadata = [\"//.release:" + want + "\"],\n"
 		if want == "" && bytes.Contains(data, []byte("package(")) || want != "" && !bytes.Contains(data, []byte(label)) {
 			t.Errorf("%s: got\n%s\nwant module %q", path, data, want)
 		}

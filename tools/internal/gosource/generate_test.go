@@ -63,10 +63,13 @@ func stand(t *testing.T, mode string) string {
 	return exe
 }
 
+// top returns the roots of a source that is one module.
+func top(path, version string) []Root { return []Root{{".", Module{Path: path, Version: version}}} }
+
 func TestGenerate(t *testing.T) {
 	t.Setenv("BUILD_WORKSPACE_DIRECTORY", "/elsewhere")
 	dir := t.TempDir()
-	own := []string{"BUILD", "BUILD.bazel", "WORKSPACE", "WORKSPACE.bazel", "WORKSPACE.bzlmod", "MODULE.bazel", "REPO.bazel", ".bazelignore"}
+	own := []string{"BUILD", "BUILD.bazel", "WORKSPACE", "WORKSPACE.bazel", "WORKSPACE.bzlmod", "MODULE.bazel", "REPO.bazel", ".bazelignore", ".bazelrc"}
 	for _, folder := range []string{"", "sub/", "vendor/example.com/dep/"} {
 		for _, name := range own {
 			plant(t, dir, map[string]string{folder + name: "of another workspace"})
@@ -76,7 +79,7 @@ func TestGenerate(t *testing.T) {
 		"go.mod": "module example.com/top\n", "a.go": "package top", "build/BUILD.txt": "stays", "defs.bzl": "stays",
 		"vendor/modules.txt": "# example.com/dep v1.0.0\nexample.com/dep\n", "vendor/example.com/dep/dep.go": "package dep",
 	})
-	a := Args{Dir: dir, Gazelle: stand(t, "good"), GOROOT: goroot(t), Tags: []string{"one", "two"}, Main: Module{Path: "example.com/top"}}
+	a := Args{Dir: dir, Gazelle: stand(t, "good"), GOROOT: goroot(t), Tags: []string{"one", "two"}, Roots: top("example.com/top", "")}
 	if err := Generate(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
@@ -88,18 +91,18 @@ func TestGenerate(t *testing.T) {
 	}
 	var got []string
 	for line := range strings.Lines(tree(t, dir)) {
-		if name, _, ok := strings.Cut(line, ": "); ok {
+		if name, _, ok := strings.Cut(line, ": "); ok && !strings.HasPrefix(name, " ") {
 			got = append(got, name)
 		}
 	}
-	want := []string{".release/BUILD.bazel", "BUILD.bazel", "a.go", "build/BUILD.txt", "call", "defs.bzl", "go.mod", "vendor/example.com/dep/BUILD.bazel", "vendor/example.com/dep/dep.go", "vendor/modules.txt"}
+	want := []string{".release/BUILD.bazel", ".release/tags.bzl", "BUILD.bazel", "a.go", "build/BUILD.txt", "call", "defs.bzl", "go.mod", "vendor/example.com/dep/BUILD.bazel", "vendor/example.com/dep/dep.go", "vendor/modules.txt"}
 	if !slices.Equal(got, want) {
 		t.Errorf("files: got\n%q\nwant\n%q", got, want)
 	}
 	const buildFile = `load("@io_bazel_rules_go//go:def.bzl", "go_library")
 
 package(
-    default_package_metadata = ["//.release:module/example.com/top"],
+    default_package_metadata = ["//.release:folder/example.com/top"],
     default_visibility = ["//visibility:public"],
 )
 
@@ -120,27 +123,54 @@ go_library(
 // TestGenerateReplacement: the packages of a module that replaces another are
 // imported by the path that its go.mod declares; build information has its own.
 func TestGenerateReplacement(t *testing.T) {
-	for _, tt := range []struct{ goMod, prefix string }{
-		{"module example.com/original\n", "example.com/original"},
-		{"", "example.com/fork"}, // no Go module
+	dir := t.TempDir()
+	plant(t, dir, map[string]string{"a.go": "package original", "go.mod": "module example.com/original\n"})
+	a := Args{Dir: dir, Gazelle: stand(t, "good"), GOROOT: goroot(t), Roots: top("example.com/fork", "v1.0.1")}
+	if err := Generate(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	files := tree(t, dir)
+	for _, want := range []string{
+		"# gazelle:prefix example.com/original\n", `default_package_metadata = ["//.release:folder/example.com/fork@v1.0.1"]`,
+		`purl = "pkg:golang/example.com/fork@v1.0.1"`,
 	} {
-		dir := t.TempDir()
-		plant(t, dir, map[string]string{"a.go": "package original"})
-		if tt.goMod != "" {
-			plant(t, dir, map[string]string{"go.mod": tt.goMod})
+		if !strings.Contains(files, want) {
+			t.Errorf("got\n%s\nwant %q", files, want)
 		}
-		a := Args{Dir: dir, Gazelle: stand(t, "good"), GOROOT: goroot(t), Main: Module{Path: "example.com/fork", Version: "v1.0.1"}}
-		if err := Generate(t.Context(), a); err != nil {
+	}
+}
+
+// TestGenerateLinks: links in the place of files of ours are deleted, and nothing
+// is read or written through them.
+func TestGenerateLinks(t *testing.T) {
+	outside := t.TempDir()
+	plant(t, outside, map[string]string{"BUILD.bazel": "outside", "a.go": "package outside", "LICENSE": "outside"})
+	dir := t.TempDir()
+	plant(t, dir, map[string]string{"go.mod": "module example.com/top\n", "a/a.go": "package a"})
+	for link, to := range map[string]string{
+		"BUILD.bazel": "BUILD.bazel", "a/BUILD.bazel": "BUILD.bazel", "a/BUILD": "BUILD.bazel", "WORKSPACE": "BUILD.bazel", "b": "", Meta: "", "LICENSE": "LICENSE",
+	} {
+		if err := os.Symlink(filepath.Join(outside, to), filepath.Join(dir, link)); err != nil {
 			t.Fatal(err)
 		}
-		files := tree(t, dir)
-		for _, want := range []string{
-			"# gazelle:prefix " + tt.prefix + "\n", `default_package_metadata = ["//.release:module/example.com/fork"]`,
-			`purl = "pkg:golang/example.com/fork@v1.0.1"`,
-		} {
-			if !strings.Contains(files, want) {
-				t.Errorf("go.mod %q: got\n%s\nwant %q", tt.goMod, files, want)
-			}
+	}
+	before := tree(t, outside)
+	a := Args{Dir: dir, Gazelle: stand(t, "good"), GOROOT: goroot(t), Roots: top("example.com/top", "")}
+	if err := Generate(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	if after := tree(t, outside); after != before {
+		t.Errorf("outside: got\n%s\nwant\n%s", after, before)
+	}
+	for _, path := range []string{"BUILD.bazel", "a/BUILD.bazel", ".release/BUILD.bazel"} {
+		info, err := os.Lstat(filepath.Join(dir, path))
+		if err != nil || !info.Mode().IsRegular() {
+			t.Errorf("%s: got %v, %v, want a file", path, info, err)
+		}
+	}
+	for _, path := range []string{"a/BUILD", "WORKSPACE", ".release/licenses/example.com/top/LICENSE"} {
+		if info, err := os.Lstat(filepath.Join(dir, path)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: got %v, %v, want none", path, info, err)
 		}
 	}
 }
@@ -157,13 +187,15 @@ func TestGenerateErrors(t *testing.T) {
 		{"no gazelle", good, func(a *Args) { a.Gazelle = filepath.Join(a.Dir, "none") }, "running gazelle: fork/exec"},
 		{"no folder", good, func(a *Args) { a.Dir = filepath.Join(a.Dir, "none") }, "deleting BUILD files: "},
 		{"no module line", map[string]string{"go.mod": "go 1.20\n"}, func(*Args) {}, "no module line"},
-		{"modules.txt", map[string]string{"vendor/modules.txt": "x\n"}, func(*Args) {}, "reading vendor/modules.txt:1: "},
-		{"no place", map[string]string{"a.go": "", Meta: "a file"}, func(*Args) {}, "writing package .release: "},
+		{"modules.txt", map[string]string{"go.mod": "module example.com/top\n", "vendor/modules.txt": "x\n"}, func(*Args) {}, "reading vendor/modules.txt:1: "},
+		{"no go.mod", map[string]string{"a.go": ""}, func(*Args) {}, "no such file"},
+		{"hostile path", map[string]string{"go.mod": "module \"x\\nload(:evil)\"\n"}, func(*Args) {}, "malformed import path"},
+		{"in a folder", map[string]string{"sub/go.mod": "go 1.20\n"}, func(a *Args) { a.Roots[0].Dir = "sub" }, `module in folder "sub": reading `},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			plant(t, dir, tt.files)
-			a := Args{Dir: dir, Gazelle: stand(t, "good"), GOROOT: goroot(t), Main: Module{Path: "example.com/top"}}
+			a := Args{Dir: dir, Gazelle: stand(t, "good"), GOROOT: goroot(t), Roots: top("example.com/top", "")}
 			tt.args(&a)
 			if err := Generate(t.Context(), a); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
@@ -173,7 +205,8 @@ func TestGenerateErrors(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	dir := t.TempDir()
-	if err := Generate(ctx, Args{Dir: dir, Gazelle: stand(t, "good"), GOROOT: goroot(t), Main: Module{Path: "example.com/top"}}); !errors.Is(err, context.Canceled) {
+	plant(t, dir, good)
+	if err := Generate(ctx, Args{Dir: dir, Gazelle: stand(t, "good"), GOROOT: goroot(t), Roots: top("example.com/top", "")}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: got %v, want %v", err, context.Canceled)
 	}
 }

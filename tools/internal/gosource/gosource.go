@@ -77,7 +77,7 @@ func (a *Args) generate(ctx context.Context, r Root) error {
 	if err := os.WriteFile(filepath.Join(dir, "BUILD.bazel"), []byte(directives(prefix)), 0o644); err != nil {
 		return err
 	}
-	others, err := foreign(dir)
+	others, err := foreign(dir, a.Tags)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,10 @@ func clean(dir string) error {
 		case "BUILD.bazel":
 			if d.IsDir() {
 				// It stands where the BUILD file of the folder above it has to.
-				return errors.Join(os.RemoveAll(path), fs.SkipDir)
+				if err := os.RemoveAll(path); err != nil {
+					return err
+				}
+				return fs.SkipDir
 			}
 			return os.Remove(path)
 		case "BUILD", "WORKSPACE", "WORKSPACE.bazel", "WORKSPACE.bzlmod", "MODULE.bazel", "REPO.bazel", ".bazelignore", ".bazelrc":
@@ -160,29 +163,33 @@ func clean(dir string) error {
 	return os.WriteFile(filepath.Join(dir, "BUILD.bazel"), []byte("package(default_visibility = [\"//visibility:public\"])\n"), 0o644)
 }
 
-// foreign returns the paths of the folders below a module's that hold no packages
-// of it, relative to dir: other modules, and vendor folders that the go command
-// does not look into. Folders named vendor with no Go file may be data.
-func foreign(dir string) (paths []string, err error) {
+// foreign returns the paths below a module's folder that hold nothing of its
+// packages, relative to dir: other modules, vendor folders that the go command
+// does not look into, and files that the tags keep out on every platform. Folders
+// named vendor with no Go file may be data.
+func foreign(dir string, tags []string) (paths []string, err error) {
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.IsDir() || path == dir {
+		if err != nil || path == dir {
 			return err
 		}
 		rel, err := filepath.Rel(dir, path)
 		if err != nil {
 			return err
 		}
-		if rel == "vendor" {
-			return fs.SkipDir
+		var other bool
+		switch {
+		case !d.IsDir():
+			other, err = keptOut(path, d, tags)
+		case isModule(path):
+			other = true
+		case d.Name() == "vendor" && rel != "vendor":
+			other, err = hasGo(path)
 		}
-		other := isModule(path)
-		if !other && d.Name() == "vendor" {
-			if other, err = hasGo(path); err != nil {
-				return err
-			}
+		if err != nil || !other {
+			return err
 		}
-		if other {
-			paths = append(paths, filepath.ToSlash(rel))
+		paths = append(paths, filepath.ToSlash(rel))
+		if d.IsDir() {
 			return fs.SkipDir
 		}
 		return nil

@@ -13,32 +13,32 @@ const metaBuild = `load("@release_builder//release/sources:defs.bzl", "go_module
 package(default_visibility = ["//visibility:public"])
 
 go_module_metadata(
-    name = "module/example.com/top",
+    name = "module/example.com/top@v1.0.0",
     purl = "pkg:golang/example.com/top@v1.0.0?checksum=h1%3Aa%2Bb%2Fc%3D",
 )
 
 go_module_metadata(
-    name = "module/example.com/dep",
+    name = "module/example.com/dep@v1.0.0",
     purl = "pkg:golang/example.com/dep@v1.0.0?checksum=h1%3Adep",
 )
 
 go_module_metadata(
-    name = "module/example.com/Upper/v2",
+    name = "folder/example.com/Upper/v2@v2.0.0+incompatible",
     purl = "pkg:golang/example.com/Upper/v2@v2.0.0+incompatible",
 )
 
 go_module_metadata(
-    name = "module/example.com/fork",
+    name = "module/example.com/fork@v1.2.3",
     purl = "pkg:golang/example.com/fork@v1.2.3?checksum=h1%3Afork",
 )
 
 go_module_metadata(
-    name = "module/example.com/patched",
+    name = "module/example.com/patched@v1.0.1",
     purl = "pkg:golang/example.com/patched@v1.0.1?checksum=h1%3Apatched",
 )
 
 go_module_metadata(
-    name = "module/example.com/near",
+    name = "folder/example.com/near@v0.0.0",
     purl = "pkg:golang/example.com/near@v0.0.0",
 )
 
@@ -46,6 +46,9 @@ source_info(
     name = "source",
     license_files = glob(["licenses/**"], allow_empty = True),
     module = "example.com/top",
+    modules = {
+        "example.com/top": "v1.0.0",
+    },
     version = "v1.0.0",
 )
 `
@@ -67,11 +70,7 @@ func TestWriteMeta(t *testing.T) {
 		"vendor/example.com/near/LICENSE.go":        "package near",
 		"vendor/example.com/patched/COPYRIGHT.text": "patched",
 	})
-	modules, err := vendoredModules(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := writeMeta(Args{Dir: dir, Main: Module{"example.com/top", "v1.0.0", "h1:a+b/c="}}, modules); err != nil {
+	if err := writeMeta(Args{Dir: dir, Roots: []Root{{".", Module{"example.com/top", "v1.0.0", "h1:a+b/c="}}}}); err != nil {
 		t.Fatal(err)
 	}
 	build, err := os.ReadFile(filepath.Join(dir, Meta, "BUILD.bazel"))
@@ -95,14 +94,14 @@ example.com/top/NOTICE.txt: top
 
 func TestWriteMetaBare(t *testing.T) {
 	dir := t.TempDir()
-	if err := writeMeta(Args{Dir: dir, Main: Module{Path: "folder"}}, nil); err != nil {
+	if err := writeMeta(Args{Dir: dir, Name: "folder"}); err != nil {
 		t.Fatal(err)
 	}
 	build, err := os.ReadFile(filepath.Join(dir, Meta, "BUILD.bazel"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"purl = \"pkg:golang/folder\",\n", "module = \"folder\",\n    version = \"\",\n"} {
+	for _, want := range []string{"module = \"folder\",\n    modules = {},\n    version = \"\",\n"} {
 		if !strings.Contains(string(build), want) {
 			t.Errorf("BUILD.bazel: got\n%s\nwant %q in it", build, want)
 		}
