@@ -39,6 +39,9 @@ def _line_impl(rctx):
 
 ARCHITECTURES = {architectures}
 
+# The commits of sources by name, whole; empty for modules and for folders that are in no git repository.
+COMMITS = {commits}
+
 # The commit time of the primary source: RFC 3339, and seconds since 1970.
 CREATED = {created}
 SOURCE_DATE_EPOCH = {epoch}
@@ -48,9 +51,12 @@ LINE = {line_string}
 OUTPUTS = {outputs}
 PLATFORMS = {platforms}
 VERSION = {version}
+
+# By name: the version of a module; the tag, the branch or the short commit of a git source; empty for folders.
 VERSIONS = {versions}
 """.format(
         architectures = repr(lock["architectures"]),
+        commits = repr({name: d["commit"] for name, d in lock["dependencies"].items()}),
         created = repr(lock["time"]),
         docker = repr(lock["docker"]),
         epoch = _seconds(lock["time"]),

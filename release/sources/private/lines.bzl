@@ -21,17 +21,38 @@ def _lines_impl(rctx):
 
     content = _SOURCES
     std = {}
-    for product, line in _choose(locks, active).items():
+    declared = {}
+    for product, line in sorted(_choose(locks, active).items()):
         lock = locks[line]
         content += "    release_line(name = {}, line = {}, lock = {})\n".format(repr(product), repr(line), repr(json.encode(_summary(lock))))
+        _declare(declared, product, "line " + line)
         for dependency in lock["dependencies"]:
-            content += "    source(name = {}, folder = {}, entry = {})\n".format(repr(repository(product, dependency["name"])), repr("manifests/" + line), repr(json.encode_indent(dependency)))
+            content += _sources(product, line, dependency, declared)
             for package in dependency.get("go_std", []):
                 std[package] = True
     rctx.file("sources.bzl", content, executable = False)
     rctx.file("std.txt", "\n".join(sorted(std.keys())) + "\n", executable = False)
     rctx.file("active.bzl", _active(locks, active), executable = False)
     rctx.file("BUILD.bazel", "exports_files([\"std.txt\"])\n", executable = False)
+
+def _sources(product, line, dependency, declared):
+    """Returns the declarations of a dependency's repositories, one for itself and one for each variant."""
+    content = ""
+    for variant in [""] + sorted(dependency.get("go_tags", {}).keys()):
+        name = repository(product, dependency["name"], variant)
+        _declare(declared, name, "dependency {}{} of line {}".format(dependency["name"], ", variant " + variant if variant else "", line))
+        content += "    source(name = {}, folder = {}, entry = {}{})\n".format(
+            repr(name),
+            repr("manifests/" + line),
+            repr(json.encode_indent(dependency)),
+            ", variant = " + repr(variant) if variant else "",
+        )
+    return content
+
+def _declare(declared, name, what):
+    if name in declared:
+        fail("{} and {} are both repository @{}: rename one in its manifest and delete its lock.json".format(declared[name], what, name))
+    declared[name] = what
 
 _ACTIVE = """\"\"\"The active line.\"\"\"
 
@@ -68,8 +89,9 @@ def _summary(lock):
     return {
         "architectures": lock["architectures"],
         "dependencies": {d["name"]: {
+            "commit": (d.get("git") or d.get("local") or {}).get("commit", ""),
             "primary": d.get("primary", False),
-            "version": (d.get("module") or {}).get("version", ""),
+            "version": _version(d),
         } for d in lock["dependencies"]},
         "docker": lock.get("docker", ""),
         "outputs": lock.get("outputs", []),
@@ -78,9 +100,25 @@ def _summary(lock):
         "version": lock["version"],
     }
 
-def repository(product, dependency):
-    """Returns the name of the repository of a product's dependency."""
-    return product + "_" + dependency.replace("-", "_").replace(".", "_")
+def _version(dependency):
+    """Returns how people call what is pinned: a module's version, a tag, a branch, or a short commit; empty for a folder."""
+    git = dependency.get("git")
+    if git:
+        return git.get("ref", "").removeprefix("refs/heads/").removeprefix("refs/tags/") or git["commit"][:12]
+    return (dependency.get("module") or {}).get("version", "")
+
+def repository(product, dependency, variant = ""):
+    """Names the repository of a product's dependency.
+
+    Args:
+        product: the product.
+        dependency: the dependency's name.
+        variant: which of the dependency's sets of build tags holds; none if empty.
+
+    Returns:
+        the name.
+    """
+    return "_".join([product, dependency] + ([variant] if variant else [])).replace("-", "_").replace(".", "_")
 
 release_lines = repository_rule(
     implementation = _lines_impl,

@@ -11,6 +11,9 @@ def _source_impl(rctx):
         what = json.decode(rctx.attr.entry)["name"]
         rctx.file(".release/entry.json", rctx.attr.entry, executable = False)
         command += ["source", "--entry", ".release/entry.json", "--base", rctx.path(rctx.attr.workspace).dirname.get_child(*rctx.attr.folder.split("/"))]
+        if rctx.attr.variant:
+            what += ", variant " + rctx.attr.variant
+            command += ["--variant", rctx.attr.variant]
     else:
         what = "the modules of go.mod"
         command += ["tools", "--go-mod", rctx.path(rctx.attr.go_mod), "--go-sum", rctx.path(rctx.attr.go_sum), "--imports", rctx.path(rctx.attr.imports)]
@@ -23,14 +26,16 @@ source = repository_rule(
     implementation = _source_impl,
     doc = """A pinned source with everything that it imports.
 
-Unpacks the source, vendors its modules (go.sum verifies them), deletes the BUILD files that
-came along, runs gazelle once, and annotates every package with its module.""",
+Unpacks the source, vendors what its modules import (go.sum verifies it), deletes the BUILD files
+that came along, runs gazelle once for each module, and annotates every package with its module.
+A variant's packages have the files that its build tags choose: GOTAGS in //.release:tags.bzl.""",
     attrs = {
         "entry": attr.string(doc = "The dependency's entry of lock.json."),
         "folder": attr.string(doc = "The folder of the manifest, to which a local path is relative.", default = "manifests"),
         "go_mod": attr.label(doc = "Instead of an entry: the go.mod whose modules to bring."),
         "go_sum": attr.label(doc = "The go.sum of go_mod."),
         "imports": attr.label(doc = "A Go file that imports every package wanted from go_mod's modules."),
+        "variant": attr.string(doc = "Which of the entry's go_tags hold; none if empty."),
         "workspace": attr.label(doc = "A file in the root of the workspace.", default = "@//:WORKSPACE"),
     },
     environ = GO_ENVIRON,

@@ -4,7 +4,8 @@ SourceInfo = provider(
     doc = "A pinned source: what a release is made from.",
     fields = {
         "license_files": "depset of File: the licences of the source and of what it vendors, at licenses/<module>/….",
-        "module": "string: the Go module's path, or the dependency's name.",
+        "module": "string: the path of the Go module, the topmost if there are several, or the dependency's name.",
+        "modules": "dict of string to string: the Go modules that are built, path → version, which may be empty.",
         "version": "string: the module's version; empty where it has none.",
     },
 )
@@ -15,6 +16,7 @@ def _source_info_impl(ctx):
         SourceInfo(
             license_files = depset(ctx.files.license_files),
             module = ctx.attr.module,
+            modules = ctx.attr.modules,
             version = ctx.attr.version,
         ),
     ]
@@ -25,6 +27,7 @@ source_info = rule(
     attrs = {
         "license_files": attr.label_list(allow_files = True, doc = "The licence files."),
         "module": attr.string(doc = "The Go module's path.", mandatory = True),
+        "modules": attr.string_dict(doc = "Every Go module that is built, path → version."),
         "version": attr.string(doc = "The module's version."),
     },
     provides = [SourceInfo],

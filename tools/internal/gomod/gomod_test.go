@@ -1,8 +1,10 @@
 package gomod
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,14 +15,15 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
-// modules is a graph: top imports left, left imports Base; spare is required, but
+// baseModules is a graph: top imports left, left imports Base; spare is required, but
 // nothing imports it.
-var modules = map[string]string{
+var baseModules = map[string]string{
 	"example.com/left@v1.1.0/go.mod":    "module example.com/left\n\ngo 1.20\n\nrequire example.com/Base v1.0.0\n",
 	"example.com/left@v1.1.0/left.go":   "package left\n\nimport _ \"example.com/Base\"\n",
 	"example.com/left@v1.1.0/LICENSE":   "left's licence\n",
@@ -42,6 +45,14 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldWith(t, nil)
+}
+
+// newWorldWith makes a world with more modules.
+func newWorldWith(t *testing.T, more map[string]string) *world {
+	t.Helper()
+	modules := maps.Clone(baseModules)
+	maps.Copy(modules, more)
 	p := proxytest.New(t, modules)
 	w := &world{proxy: p, server: p.Serve(), goCmd: proxytest.GoCommand(t)}
 	proxytest.Setenv(t, w.server.URL)
@@ -95,6 +106,14 @@ func wantError(t *testing.T, err error, parts ...string) {
 			t.Errorf("got error %v, want %q", err, part)
 		}
 	}
+}
+
+// hintOf returns the hints of an error as a command prints them.
+func hintOf(err error) string {
+	var b bytes.Buffer
+	cli.Fail(&b, "test", err)
+	_, hint, _ := strings.Cut(b.String(), "hint: ")
+	return strings.TrimSpace(hint)
 }
 
 func TestDownload(t *testing.T) {
@@ -191,7 +210,7 @@ func TestVendor(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, content := range map[string]string{
-			"example.com/left/LICENSE": "left's licence\n", "example.com/left/left.go": modules["example.com/left@v1.1.0/left.go"],
+			"example.com/left/LICENSE": "left's licence\n", "example.com/left/left.go": baseModules["example.com/left@v1.1.0/left.go"],
 			"example.com/Base/base.go": "package base\n",
 		} {
 			if got, err := os.ReadFile(filepath.Join(dir, "vendor", name)); string(got) != content || err != nil {

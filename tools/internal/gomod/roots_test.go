@@ -1,0 +1,154 @@
+package gomod
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
+)
+
+func TestRoots(t *testing.T) {
+	dir := t.TempDir()
+	proxytest.Plant(t, dir, map[string]string{
+		"go.mod": "module example.com/top\n", "tools/gen/go.mod": "module example.com/gen\n", "docs/a.md": "", "vendor/x/go.mod": "", "odd/go.mod/x": "",
+	})
+	if err := os.Symlink("tools", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		wanted, want []string
+		err          string
+	}{
+		{nil, []string{"."}, ""},
+		{[]string{"tools/gen", "."}, []string{".", "tools/gen"}, ""},
+		{[]string{"tools/gen", "tools/gen"}, []string{"tools/gen"}, ""},
+		{[]string{"docs"}, nil, `module folder "docs" has no go.mod`},
+		{[]string{"none"}, nil, `module folder "none" has no go.mod`},
+		{[]string{"odd"}, nil, `module folder "odd" has no go.mod`},
+		{[]string{"link/gen"}, nil, `module folder "link/gen": a symbolic link leads to it`},
+		{[]string{"vendor/x"}, nil, `module folder "vendor/x": what is vendored is no module of the source`},
+		{[]string{"../x"}, nil, `module folder "../x": want a path inside the source`},
+		{[]string{"/tools"}, nil, `module folder "/tools": want a path inside the source`},
+		{[]string{"tools/gen/"}, nil, `module folder "tools/gen/": want a path inside the source`},
+		{[]string{""}, nil, `module folder "": want a path inside the source`},
+	} {
+		got, err := Roots(dir, tt.wanted)
+		if tt.err == "" && (err != nil || !slices.Equal(got, tt.want)) {
+			t.Errorf("%q: got %q, %v, want %q", tt.wanted, got, err, tt.want)
+		}
+		if tt.err != "" {
+			wantError(t, err, tt.err)
+		}
+	}
+	if got, err := Roots(filepath.Join(dir, "docs"), nil); len(got) != 0 || err != nil {
+		t.Errorf("without a go.mod: got %q, %v, want none", got, err)
+	}
+	if got, want := modulesHint(dir), "go.mod is in ., tools/gen, vendor/x"; got != want {
+		t.Errorf("hint: got %q, want %q", got, want)
+	}
+	if got, want := modulesHint(filepath.Join(dir, "docs")), "the source has no go.mod"; got != want {
+		t.Errorf("hint: got %q, want %q", got, want)
+	}
+	for _, sub := range "abcdefghi" {
+		proxytest.Plant(t, dir, map[string]string{"many/" + string(sub) + "/go.mod": ""})
+	}
+	if got, want := modulesHint(dir), "go.mod is in ., many/a, many/b, many/c, many/d, many/e, many/f, many/g, many/h, many/i and 2 more"; got != want {
+		t.Errorf("hint: got %q, want %q", got, want)
+	}
+}
+
+// source makes a source of two modules, which require different versions of
+// example.com/left; the second imports a package of the first by replace.
+func (w *world) source(t *testing.T) string {
+	t.Helper()
+	const subMod = "module example.com/top/sub\n\ngo 1.20\n\nrequire (\n\texample.com/left v1.2.0\n\texample.com/top v0.0.0\n)\n\n" +
+		"require example.com/spare v0.1.0 // indirect\n\nrequire example.com/Base v1.0.0 // indirect\n\nreplace example.com/top => ..\n"
+	dir := w.top(t)
+	proxytest.Plant(t, dir, map[string]string{
+		"sub/go.mod": subMod, "sub/go.sum": w.proxy.GoSum(strings.Replace(subMod, "\texample.com/top v0.0.0\n", "", 1)), "near/near.go": "package near\n\nimport _ \"strings\"\n",
+		"sub/main.go":       "package main\n\nimport (\n\t_ \"embed\"\n\n\t_ \"example.com/left\"\n\t_ \"example.com/top/near\"\n)\n\nfunc main() {}\n",
+		"other/go.mod":      "module example.com/other\n\nrequire example.com/none v1.0.0\n",
+		"other/other.go":    "package other\n\nimport _ \"crypto/x509\"\n",
+		"vendor/evil.go":    "package evil\n\nimport _ \"net\"\n",
+		"sub/vendor/go.mod": "came along",
+		// What a source says about how to build it does not hold.
+		"go.work": "go 1.99\n\nuse ./other\n", "go.env": "GOFLAGS=-mod=mod\nGOTOOLCHAIN=go1.99.0\n",
+	})
+	return dir
+}
+
+func TestVendorRoots(t *testing.T) {
+	modules := map[string]string{"example.com/left@v1.2.0/go.mod": "module example.com/left\n\ngo 1.20\n", "example.com/left@v1.2.0/left.go": "package left // two\n"}
+	w := newWorldWith(t, modules)
+	dir := w.source(t)
+	roots := []string{".", "sub"}
+	g := w.fresh(t)
+	if err := g.VendorRoots(t.Context(), dir, roots); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"vendor/example.com/left/left.go": baseModules["example.com/left@v1.1.0/left.go"], "sub/vendor/example.com/left/left.go": "package left // two\n",
+		"vendor/example.com/Base/base.go": "package base\n", "sub/vendor/example.com/top/near/near.go": "package near\n\nimport _ \"strings\"\n",
+	} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); string(got) != want || err != nil {
+			t.Errorf("%s: got %q, %v, want %q", name, got, err, want)
+		}
+	}
+	for _, name := range []string{"vendor/evil.go", "sub/vendor/go.mod", "other/vendor", "sub/vendor/example.com/Base"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: got %v, want that there is none", name, err)
+		}
+	}
+	list, err := g.Modules()
+	var read []string
+	for _, m := range list {
+		if m.Sum != "" {
+			read = append(read, m.Path+"@"+m.Version)
+		}
+	}
+	if want := []string{"example.com/Base@v1.0.0", "example.com/left@v1.1.0", "example.com/left@v1.2.0"}; err != nil || !slices.Equal(read, want) {
+		t.Errorf("modules: got %q, %v, want %q", read, err, want)
+	}
+	std, err := StdImportsOf(dir, roots)
+	if want := []string{"embed", "fmt", "strings"}; err != nil || !slices.Equal(std, want) {
+		t.Errorf("standard library: got %q, %v, want %q", std, err, want)
+	}
+	if err := w.offline(t).VendorRoots(t.Context(), w.source(t), []string{"sub"}); err != nil {
+		t.Errorf("again, offline: %v", err)
+	}
+	if err := w.offline(t).VendorRoots(t.Context(), filepath.Join(dir, "none"), nil); err != nil {
+		t.Errorf("no roots: got %v", err)
+	}
+}
+
+func TestVendorRootsErrors(t *testing.T) {
+	w := newWorld(t)
+	for _, tt := range []struct{ name, goMod, want, hint string }{
+		{"later Go", "module example.com/x\n\ngo 1.99\n", "go.mod requires go >= 1.99 (running go 1.", "pin a later one"},
+		{"outside", "module example.com/x\n\nreplace example.com/y => ../../y\n", `reading "sub/go.mod": it replaces example.com/y by the folder "../../y", which is outside the source`, ""},
+		{"absolute", "module example.com/x\n\nreplace example.com/y => /etc\n", `by the folder "/etc", which is outside the source`, ""},
+		{"through itself", "module example.com/x\n\nreplace example.com/y => ./a/../../../y\n", "outside the source", ""},
+		{"no Go module", "nonsense\n", `reading "sub/go.mod": sub/go.mod:1: unknown directive: nonsense`, ""},
+		{"incomplete", "module example.com/x\n\ngo 1.20\n", `module in folder "sub": vendoring: go mod vendor: `, "run go mod tidy there"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			proxytest.Plant(t, dir, map[string]string{"sub/go.mod": tt.goMod, "sub/a.go": "package a\n\nimport _ \"example.com/spare\"\n"})
+			err := w.fresh(t).VendorRoots(t.Context(), dir, []string{"sub"})
+			wantError(t, err, tt.want)
+			if got := hintOf(err); tt.hint != "" && !strings.Contains(got, tt.hint) {
+				t.Errorf("got hint %q, want %q", got, tt.hint)
+			}
+		})
+	}
+	// A replacement inside the source may lead anywhere in it.
+	dir := t.TempDir()
+	proxytest.Plant(t, dir, map[string]string{"sub/go.mod": "module example.com/x\n\nreplace example.com/y => ../y\n"})
+	if err := w.fresh(t).VendorRoots(t.Context(), dir, []string{"sub"}); err != nil {
+		t.Errorf("replacement inside: got %v", err)
+	}
+}
