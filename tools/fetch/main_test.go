@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,8 +55,8 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// gazelle writes a rule beside every Go file, as gazelle does, and into
-// gazelle.log which folders it saw.
+// gazelle writes a rule beside every Go file that it is not to exclude, as gazelle
+// does, and into gazelle.log how it was called and which folders it saw.
 func gazelle() {
 	dir, err := os.Getwd()
 	if err == nil {
@@ -76,6 +77,7 @@ func writeRules(dir, goroot string) error {
 		return err
 	}
 	var log strings.Builder
+	fmt.Fprintln(&log, strings.ReplaceAll(strings.Join(os.Args[1:], " "), dir, "."))
 	if _, err := os.Stat(filepath.Join(goroot, "src", "unsafe")); err != nil {
 		fmt.Fprintln(&log, "GOROOT is no SDK:", err)
 	}
@@ -88,6 +90,12 @@ func writeRules(dir, goroot string) error {
 			return err
 		}
 		pkg := filepath.ToSlash(filepath.Dir(rel))
+		if slices.Contains(os.Args, "-exclude="+filepath.ToSlash(rel)) {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
 		if d.IsDir() {
 			fmt.Fprintln(&log, filepath.ToSlash(rel))
 			return nil

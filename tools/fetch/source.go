@@ -62,13 +62,13 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 	return f.generate(ctx, gosource.Args{Dir: p.out, Name: dep.Name, Roots: roots, Tags: tags})
 }
 
-// goRoots returns the folders with the modules to build. A module from a proxy
+// goRoots returns the folders with the modules to build, sorted. A module from a proxy
 // is one itself, and has no other in it.
 func goRoots(dep *lock.Dependency) []string {
 	if dep.Module != nil {
 		return []string{"."}
 	}
-	return dep.GoRoots
+	return slices.Sorted(slices.Values(dep.GoRoots))
 }
 
 // mainModules returns the modules in the given folders as `go build` names them.

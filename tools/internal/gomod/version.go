@@ -9,10 +9,11 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// CommitVersion returns the version that `go build` would stamp for a module in
-// folder root of a git commit (https://go.dev/ref/mod#vcs-version): that of the
-// tag ref, as refs/tags/v1.2.3, if it is one of the module's, else the
-// pseudo-version of a commit that has no earlier tag.
+// CommitVersion returns the version that the go command gives, and `go build`
+// stamps, to a module in folder root of a git commit
+// (https://go.dev/ref/mod#vcs-version): that of the tag ref, as refs/tags/v1.2.3,
+// if it is one of the module's, else the pseudo-version of a commit that has no
+// earlier tag.
 func CommitVersion(modulePath, root, ref, commit string, t time.Time) string {
 	_, major, ok := module.SplitPathVersion(modulePath)
 	if !ok {

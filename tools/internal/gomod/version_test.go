@@ -6,7 +6,8 @@ import (
 )
 
 // TestCommitVersion: the versions are those that `go build` of Go 1.26 stamped in
-// checkouts of such repositories.
+// checkouts of such repositories with a go.mod in the root; without one, and for
+// gopkg.in, it says "(devel)".
 func TestCommitVersion(t *testing.T) {
 	const commit = "0123456789abcdef0123456789abcdef01234567"
 	stamp := time.Date(2024, 2, 29, 13, 0, 0, 0, time.FixedZone("", 3600))
