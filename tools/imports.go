@@ -28,10 +28,13 @@ import (
 	_ "github.com/klauspost/pgzip"
 	_ "github.com/rogpeppe/go-internal/testscript"
 	_ "github.com/rogpeppe/go-internal/txtar"
+	_ "github.com/vbauerster/mpb/v8"
+	_ "github.com/vbauerster/mpb/v8/decor"
 	_ "golang.org/x/mod/modfile"
 	_ "golang.org/x/mod/module"
 	_ "golang.org/x/mod/semver"
 	_ "golang.org/x/mod/sumdb/dirhash"
 	_ "golang.org/x/mod/zip"
+	_ "golang.org/x/term"
 	_ "gopkg.in/yaml.v3"
 )

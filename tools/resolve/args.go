@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -10,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jasonwzm/release-builder/tools/internal/download"
 	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
 	"github.com/jasonwzm/release-builder/tools/internal/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
@@ -72,6 +75,9 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 	}
 	git := &resolve.Git{Trees: trees, Client: client, Kept: kept, Note: note}
 	folders := &resolve.Folders{Trees: trees, Base: base, Time: folderTime, AllowDirty: o.allowDirty, Note: note}
+	files := &resolve.Files{Store: s, Previous: old, Update: o.update.has, Get: func(ctx context.Context, url string) (io.ReadCloser, error) {
+		return download.Get(ctx, download.Args{URL: url})
+	}}
 	return &session{
 		args: resolve.Args{
 			Manifest:  m,
@@ -79,7 +85,7 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 			Toolchain: toolchain,
 			Progress:  board.Linef,
 			Resolvers: resolve.Resolvers{
-				Module: modules, Local: folders, Git: git,
+				Module: modules, Local: folders, Git: git, Files: files.Resolve,
 				Open: func(d *lock.Dependency) (*resolve.Source, error) {
 					if d.Module != nil {
 						return modules.Open(d)
