@@ -7,6 +7,8 @@
 //	    a variant's packages have the files that its build tags choose
 //	fetch [flags] file --entry FILE --out DIR
 //	    places one file of a lock in a folder, and prints its name there
+//	fetch [flags] lock --lock FILE --base DIR
+//	    brings all that a lock names, but for base images, into the store
 //	fetch [flags] tools --go-mod FILE --go-sum FILE --imports FILE --out DIR
 //	    does the same for the modules that the project's own packages import
 //	fetch [flags] module --go-mod FILE --go-sum FILE --path PATH --out DIR
@@ -50,7 +52,7 @@ type fetcher struct {
 
 // paths are the flags of the verbs.
 type paths struct {
-	entry, variant, base, out, goMod, goSum, imports, path, cache string
+	entry, variant, lock, base, out, goMod, goSum, imports, path, cache string
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -64,11 +66,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return status
 	}
 	verbs := map[string]func(context.Context, paths) error{
-		"source": f.source, "file": f.file, "tools": f.tools, "module": f.module, "std": f.std, "import": f.importCache,
+		"source": f.source, "file": f.file, "lock": f.lock, "tools": f.tools, "module": f.module, "std": f.std, "import": f.importCache,
 	}
 	verb := verbs[fs.Arg(0)]
 	if verb == nil {
-		return cli.UsageError(stderr, "fetch", "got verb %q, want source, file, tools, module, std or import", fs.Arg(0))
+		return cli.UsageError(stderr, "fetch", "got verb %q, want source, file, lock, tools, module, std or import", fs.Arg(0))
 	}
 	if *storeDir == "" {
 		return cli.UsageError(stderr, "fetch", "--store is missing")
@@ -91,6 +93,7 @@ func parsePaths(args []string, stderr io.Writer) (p paths, status int, ok bool) 
 	fs := flag.NewFlagSet("fetch "+args[0], flag.ContinueOnError)
 	fs.StringVar(&p.variant, "variant", "", "the `name` of a set of build tags in the entry")
 	fs.StringVar(&p.entry, "entry", "", "the `file` with a lock's dependency or file")
+	fs.StringVar(&p.lock, "lock", "", "a lock `file`")
 	fs.StringVar(&p.base, "base", "", "the `folder` that a local path is relative to")
 	fs.StringVar(&p.out, "out", "", "the `folder` to fill")
 	fs.StringVar(&p.goMod, "go-mod", "", "a go.mod `file`")
