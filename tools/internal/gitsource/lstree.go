@@ -37,15 +37,16 @@ func readEntry(r *bufio.Reader) (treeEntry, error) {
 		return treeEntry{}, err
 	}
 	head, path, ok := strings.Cut(string(line[:len(line)-1]), "\t")
-	fields := strings.Split(head, " ")
-	if !ok || len(fields) != 3 {
+	mode, head, _ := strings.Cut(head, " ")
+	kind, object, _ := strings.Cut(head, " ")
+	if !ok {
 		return treeEntry{}, fmt.Errorf("git ls-tree printed %q", line)
 	}
-	e := treeEntry{object: fields[2], path: path}
+	e := treeEntry{object: object, path: path}
 	if len(e.object) != sha1Digits && len(e.object) != sha256Digits || !isHex(e.object) {
 		return treeEntry{}, fmt.Errorf("path %q: %q is no name of an object", path, e.object)
 	}
-	switch fields[0] + " " + fields[1] {
+	switch mode + " " + kind {
 	case "100644 blob":
 		e.mode = modeFile
 	case "100755 blob":
@@ -55,7 +56,7 @@ func readEntry(r *bufio.Reader) (treeEntry, error) {
 	case "160000 commit":
 		e.mode = modeSubmodule
 	default:
-		return treeEntry{}, fmt.Errorf("path %q: it is a %s of mode %s: want files, symbolic links and submodules only", path, fields[1], fields[0])
+		return treeEntry{}, fmt.Errorf("path %q: it is a %s of mode %s: want files, symbolic links and submodules only", path, kind, mode)
 	}
 	return e, nil
 }

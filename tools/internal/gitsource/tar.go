@@ -30,7 +30,7 @@ type Submodule struct{ Path, Commit string }
 
 const (
 	batchSize  = 256
-	maxListed  = 10 * sourcetar.MaxEntries // what is left out counts
+	maxListed  = 2 * sourcetar.MaxEntries // with what is left out
 	pipeSize   = 1 << 20
 	readBuffer = 256 << 10
 	maxTarget  = 4096 // of a symbolic link, in bytes
@@ -58,6 +58,7 @@ type packer struct {
 }
 
 func (p *packer) run(ctx context.Context) (*Tree, error) {
+	parent := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cat := p.repo.start(ctx, offline(), "cat-file", "--batch", "--buffer")
@@ -93,6 +94,8 @@ func (p *packer) run(ctx context.Context) (*Tree, error) {
 	listErr := <-listed
 	waitErr := cat.Wait()
 	switch {
+	case parent.Err() != nil:
+		return nil, parent.Err()
 	case listErr != nil && !errors.Is(listErr, errStopped):
 		return nil, listErr
 	case err != nil && stderr.String() != "":
@@ -167,10 +170,10 @@ func (p *packer) send(tree *bufio.Reader, names io.Writer, batches chan<- []tree
 		if p.tar.Excludes(e.path) {
 			continue
 		}
-		if err := p.tar.Check(e.path, 0); err != nil {
-			return err
-		}
 		if e.mode == modeSubmodule {
+			if err := sourcetar.CheckName(e.path); err != nil {
+				return fmt.Errorf("path %q: %w", e.path, err)
+			}
 			if len(p.tree.Submodules) == sourcetar.MaxEntries {
 				return fmt.Errorf("the tree has more than %d submodules", sourcetar.MaxEntries)
 			}

@@ -74,7 +74,7 @@ func (x *extractor) entry(h *tar.Header) error {
 
 // check refuses what Writer would not have written, as far as it can do harm.
 func (x *extractor) check(h *tar.Header) error {
-	if err := checkName(h.Name); err != nil {
+	if err := CheckName(h.Name); err != nil {
 		return err
 	}
 	if !filepath.IsLocal(h.Name) {

@@ -10,8 +10,8 @@ import (
 // maxPath is how long a path and a link's target may be, in bytes: Linux's PATH_MAX.
 const maxPath = 4096
 
-// checkName tells what is wrong with a path.
-func checkName(name string) error {
+// CheckName tells what is wrong with a path in a tree. The error does not name it.
+func CheckName(name string) error {
 	switch {
 	case name == "" || name == ".." || path.IsAbs(name) || strings.HasPrefix(path.Clean(name), "../"):
 		return errors.New("the path leaves the tree")

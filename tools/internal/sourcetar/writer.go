@@ -91,7 +91,7 @@ func (w *Writer) Add(e Entry, size int64, r io.Reader) error {
 }
 
 func (w *Writer) add(e Entry, size int64, r io.Reader) error {
-	if err := w.Check(e.Name, size); err != nil {
+	if err := w.check(e.Name, size); err != nil {
 		return err
 	}
 	if err := w.order.next(e.Name); err != nil {
@@ -126,9 +126,8 @@ func (w *Writer) add(e Entry, size int64, r io.Reader) error {
 	return nil
 }
 
-// Check tells what is wrong with a path, or with adding so many bytes.
-func (w *Writer) Check(name string, size int64) error {
-	switch err := checkName(name); {
+func (w *Writer) check(name string, size int64) error {
+	switch err := CheckName(name); {
 	case err != nil:
 		return fmt.Errorf("path %q: %w", name, err)
 	case w.result.Files == MaxEntries:

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package gitsource
+
+// setUmask does nothing where there is no umask.
+func setUmask(int) (restore func()) { return func() {} }
