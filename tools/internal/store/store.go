@@ -4,6 +4,7 @@
 //
 //	content_addressable/sha256/<hex>/file   Bazel's repository cache, which --repository_cache names
 //	goproxy/<module>/@v/<version>.{info,mod,zip}   a Go module proxy, which GOPROXY=file://… names
+//	oci/{oci-layout,index.json,blobs/sha256/<hex>} an OCI image layout, which holds base images
 //
 // Entries are only added, each by a rename of a complete, synced file, so that
 // several processes can share a store and a crash leaves no half of an entry.
