@@ -1,0 +1,267 @@
+package baseimage
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+)
+
+// maxErrorSize is how many bytes of a registry's error are read.
+const maxErrorSize = 16 << 10
+
+// A registrySource reads a repository: distribution-spec v1.1, pull.
+type registrySource struct {
+	ref      name.Reference
+	keychain authn.Keychain
+	base     http.RoundTripper
+	idle     time.Duration
+	pause    time.Duration
+
+	mu     sync.Mutex
+	client *http.Client // nil until the registry has said how to log in
+}
+
+func newRegistrySource(a Args) (*registrySource, error) {
+	ref, err := name.ParseReference(a.Base)
+	if err != nil {
+		err = fmt.Errorf("parsing reference: %w", err)
+		return nil, cli.WithHint(err, "a base is HOST/REPOSITORY:TAG, oci-layout:PATH or docker-archive:PATH")
+	}
+	base := a.Transport
+	if base == nil {
+		base = newTransport()
+	}
+	return &registrySource{
+		ref: ref, keychain: a.Keychain, base: guard{base},
+		idle: cmp.Or(a.Idle, 30*time.Second), pause: cmp.Or(a.Pause, time.Second),
+	}, nil
+}
+
+func (s *registrySource) close() error { return nil }
+
+func (s *registrySource) root(ctx context.Context, want digest.Digest) (*document, error) {
+	ref := s.ref
+	if want != "" {
+		ref = s.ref.Context().Digest(string(want))
+	}
+	if d, ok := ref.(name.Digest); ok {
+		var err error
+		if want, err = digest.Parse(d.DigestStr()); err != nil {
+			return nil, err
+		}
+	}
+	var raw []byte
+	var said types.MediaType
+	err := s.get(ctx, "manifests", ref.Identifier(), func(resp *http.Response, body io.Reader) (err error) {
+		said = types.MediaType(resp.Header.Get("Content-Type"))
+		raw, err = readAtMost(body, maxManifestSize)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if got := digest.FromBytes(raw); want != "" && got != want {
+		return nil, fmt.Errorf("manifest %s: digest: got %s, want %s", ref.Identifier(), got, want)
+	}
+	return parseDocument(raw, said)
+}
+
+func (s *registrySource) fetch(ctx context.Context, desc v1.Descriptor, k kind, read reader) error {
+	path := "blobs"
+	if k == manifestKind {
+		path = "manifests"
+	}
+	return s.get(ctx, path, desc.Digest.String(), func(resp *http.Response, body io.Reader) error {
+		if n := resp.ContentLength; n >= 0 && n != desc.Size {
+			return fmt.Errorf("size: got %d bytes by Content-Length, want %d", n, desc.Size)
+		}
+		return read(body)
+	})
+}
+
+func readAtMost(r io.Reader, limit int64) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(raw)) > limit {
+		err = fmt.Errorf("size: got more than %d bytes, want at most that", limit)
+	}
+	return raw, err
+}
+
+// get requests PATH/ID of the repository and has use read the answer. It tries
+// again what may pass.
+func (s *registrySource) get(ctx context.Context, path, id string, use func(*http.Response, io.Reader) error) error {
+	pause := s.pause
+	for attempt := 1; ; attempt++ {
+		err := s.try(ctx, path, id, use)
+		if err == nil {
+			return nil
+		}
+		after, again := retryAfter(err)
+		if !again || attempt == maxAttempts || ctx.Err() != nil {
+			return s.withHint(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(max(pause, after)):
+		}
+		pause *= 3
+	}
+}
+
+func (s *registrySource) try(parent context.Context, path, id string, use func(*http.Response, io.Reader) error) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	silence := fmt.Errorf("registry sent nothing for %s", s.idle)
+	timer := time.AfterFunc(s.idle, func() { cancel(silence) })
+	defer timer.Stop()
+
+	repo := s.ref.Context()
+	u := url.URL{Scheme: repo.Scheme(), Host: repo.RegistryStr(), Path: "/v2/" + repo.RepositoryStr() + "/" + path + "/" + id}
+	err := s.request(ctx, u, use, timer)
+	if err != nil && context.Cause(ctx) == silence {
+		err = silence
+	}
+	if err != nil {
+		return fmt.Errorf("requesting %s/%s of %s: %w", path, id, repo.Name(), withoutURL(err))
+	}
+	return nil
+}
+
+func (s *registrySource) request(ctx context.Context, u url.URL, use func(*http.Response, io.Reader) error, timer *time.Timer) error {
+	client, err := s.login(ctx)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return err
+	}
+	// The bytes as they are: Go would decompress what it asked for by itself.
+	req.Header.Set("Accept-Encoding", "identity")
+	for _, t := range acceptable {
+		req.Header.Add("Accept", string(t))
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body := &idleReader{resp.Body, timer, s.idle}
+	if resp.StatusCode != http.StatusOK {
+		return newStatusError(resp, body)
+	}
+	if e := resp.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return fmt.Errorf("Content-Encoding is %q, want none: the digest is of the content as it is", e)
+	}
+	return use(resp, body)
+}
+
+// login returns a client that has the credentials which the registry asks for.
+func (s *registrySource) login(ctx context.Context) (*http.Client, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.client != nil {
+		return s.client, nil
+	}
+	auth := authn.Anonymous
+	repo := s.ref.Context()
+	if s.keychain != nil {
+		var err error
+		if auth, err = authn.Resolve(ctx, s.keychain, repo); err != nil {
+			return nil, fmt.Errorf("reading credentials for %s: %w", repo.RegistryStr(), err)
+		}
+	}
+	t, err := transport.NewWithContext(ctx, repo.Registry, auth, s.base, []string{repo.Scope(transport.PullScope)})
+	if err != nil {
+		return nil, err
+	}
+	s.client = &http.Client{Transport: t, CheckRedirect: checkRedirect}
+	return s.client, nil
+}
+
+// withHint says what the reader of err can do.
+func (s *registrySource) withHint(err error) error {
+	host := s.ref.Context().RegistryStr()
+	switch status, code := statusOf(err); {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return cli.WithHint(err, "run docker login %s; some registries answer so for a repository that they do not have", host)
+	case status == http.StatusNotFound && code == transport.NameUnknownErrorCode:
+		return cli.WithHint(err, "check the repository's name, %s", s.ref.Context().RepositoryStr())
+	case status == http.StatusNotFound:
+		return cli.WithHint(err, "check the tag; where the digest is that of a lock, what it pins was deleted: run tools/bazel run //tools/resolve")
+	}
+	return err
+}
+
+// A statusError is an answer of a registry that is not 200 OK.
+type statusError struct {
+	status int
+	errors []transport.Diagnostic
+	after  time.Duration // from Retry-After
+}
+
+func newStatusError(resp *http.Response, body io.Reader) *statusError {
+	e := &statusError{status: resp.StatusCode, after: parseRetryAfter(resp.Header.Get("Retry-After"))}
+	// What cannot be read says no less than nothing.
+	if raw, err := io.ReadAll(io.LimitReader(body, maxErrorSize)); err == nil {
+		var said transport.Error
+		if json.Unmarshal(raw, &said) == nil {
+			e.errors = said.Errors
+		}
+	}
+	return e
+}
+
+func (e *statusError) Error() string {
+	s := fmt.Sprintf("got status %d %s, want 200", e.status, http.StatusText(e.status))
+	if len(e.errors) > 0 {
+		s += fmt.Sprintf("; registry says %.40q: %.200q", string(e.errors[0].Code), e.errors[0].Message)
+	}
+	return s
+}
+
+// statusOf returns the status and the registry's first error code in err, from
+// the repository or from where it is logged in to.
+func statusOf(err error) (int, transport.ErrorCode) {
+	var diagnostics []transport.Diagnostic
+	status := 0
+	if e, ok := errors.AsType[*statusError](err); ok {
+		status, diagnostics = e.status, e.errors
+	} else if e, ok := errors.AsType[*transport.Error](err); ok {
+		status, diagnostics = e.StatusCode, e.Errors
+	}
+	if len(diagnostics) == 0 {
+		return status, ""
+	}
+	return status, diagnostics[0].Code
+}
+
+// withoutURL takes the URL out of err: after a redirect it can hold a signature.
+// What a registry said when it was logged in to is put in the words of statusError.
+func withoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	if e, ok := errors.AsType[*transport.Error](err); ok {
+		err = &statusError{status: e.StatusCode, errors: e.Errors}
+	}
+	return err
+}
