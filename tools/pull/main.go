@@ -1,0 +1,111 @@
+// Pull brings a pinned base image from the store, or from where it is and into
+// the store, and lays it out as a Bazel repository. Repository rules run it before
+// Bazel can build anything.
+//
+//	pull --store DIR --entry FILE --base DIR --out DIR [--airgap]
+//
+// FILE is an element of a lock's images, as JSON. DIR of --base is the manifest's
+// folder, at which a relative path in the entry starts. It writes
+//
+//	OUT/layout        an OCI image layout, whose index.json points to what is pinned
+//	OUT/BUILD.bazel   the target :base, which has BaseImageInfo
+//
+// Every byte is compared with the digests of the entry. A registry is asked for
+// digests, so that a tag which moved does not matter; credentials are those of
+// docker login. With --airgap no socket is opened, and what the store lacks is an
+// error that names the entry.
+//
+// Exit status: 0 done, 1 an error, 2 the command line is wrong.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/jasonwzm/release-builder/tools/internal/baseimage"
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/store"
+)
+
+func main() { cli.Main(run) }
+
+const command = "pull"
+
+func run(ctx context.Context, args []string, _, stderr io.Writer) int {
+	fs := flag.NewFlagSet(command, flag.ContinueOnError)
+	storeDir := fs.String("store", "", "the store's `folder` (required)")
+	entry := fs.String("entry", "", "the `file` with a lock's image (required)")
+	base := fs.String("base", "", "the `folder` that a relative path in the entry starts at (required)")
+	out := fs.String("out", "", "the `folder` to fill (required)")
+	airgap := fs.Bool("airgap", false, "open no socket")
+	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
+		return status
+	}
+	if fs.NArg() > 0 {
+		return cli.UsageError(stderr, command, "unexpected argument %q", fs.Arg(0))
+	}
+	for _, f := range []string{"store", "entry", "base", "out"} {
+		if fs.Lookup(f).Value.String() == "" {
+			return cli.UsageError(stderr, command, "flag -%s is missing", f)
+		}
+	}
+	s, err := store.Open(*storeDir)
+	if err == nil {
+		progress := func(format string, a ...any) { fmt.Fprintf(stderr, command+": "+format+"\n", a...) }
+		err = pull(ctx, baseimage.Args{Dir: *base, Store: s, Keychain: authn.DefaultKeychain, Progress: progress}, *entry, *out, *airgap)
+	}
+	if err != nil {
+		return cli.Fail(stderr, command, err)
+	}
+	return cli.OK
+}
+
+func pull(ctx context.Context, a baseimage.Args, entry, out string, airgap bool) error {
+	var img lock.Image
+	if err := jsonfile.Read(entry, &img); err != nil {
+		return fmt.Errorf("reading lock entry: %w", err)
+	}
+	err := baseimage.Check(a.Store, &img)
+	switch {
+	case errors.Is(err, baseimage.ErrMissing) && airgap:
+		return cli.WithHint(err, "run the same build once without --config=airgap, or unpack a bundle into the store")
+	case errors.Is(err, baseimage.ErrMissing):
+		err = baseimage.Bring(ctx, a, &img)
+	}
+	if err != nil {
+		return err
+	}
+	if err := baseimage.Layout(ctx, a.Store, &img, filepath.Join(out, "layout")); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(out, "BUILD.bazel"), buildFile(&img), 0o644)
+}
+
+// buildFile returns the BUILD file of the layout's repository.
+func buildFile(img *lock.Image) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, `load("@release_builder//release/sources:defs.bzl", "base_image_layout")
+
+base_image_layout(
+    name = "base",
+    digest = %q,
+    entry = %q,
+    files = glob(["layout/**"]),
+    platforms = {
+`, img.Digest, img.Name)
+	for _, p := range img.Platforms {
+		fmt.Fprintf(&b, "        %q: %q,\n", p.Platform, p.Digest)
+	}
+	b.WriteString("    },\n    visibility = [\"//visibility:public\"],\n)\n")
+	return []byte(b.String())
+}
