@@ -6,12 +6,14 @@ load("//release/sources/private:go_std.bzl", _go_std = "go_std")
 load("//release/sources/private:host_tools.bzl", _host_tools = "host_tools")
 load("//release/sources/private:line.bzl", _release_line = "release_line")
 load("//release/sources/private:lines.bzl", _release_lines = "release_lines")
+load("//release/sources/private:release_file.bzl", _release_file = "release_file")
 load("//release/sources/private:source.bzl", _source = "source")
 
 go_module = _go_module
 go_sdk_files = _go_sdk_files
 go_std = _go_std
 host_tools = _host_tools
+release_file = _release_file
 release_line = _release_line
 release_lines = _release_lines
 source = _source

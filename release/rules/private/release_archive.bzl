@@ -86,7 +86,7 @@ release_archive = rule(
     attrs = {
         "archive": attr.string(doc = "How the archives' names begin; the target's name if not given."),
         "bin_dir": attr.string(doc = "The folder for programs, in the archive.", default = "bin"),
-        "binaries": attr.label_list(allow_empty = False, doc = "release_binary targets, for the same platforms.", mandatory = True, providers = [BinaryInfo]),
+        "binaries": attr.label_list(allow_empty = False, doc = "release_binary and release_platform_file targets, for the same platforms.", mandatory = True, providers = [BinaryInfo]),
         "files": attr.label_keyed_string_dict(allow_files = True, doc = "Other files → path in the archive. A path that is empty or ends in / is a folder."),
         "folder": attr.bool(doc = "Whether everything stands in a folder <archive>-<version>/.", default = True),
         "source_date_epoch": attr.int(doc = "The time of every file: SOURCE_DATE_EPOCH of the line, in seconds since 1970.", mandatory = True),

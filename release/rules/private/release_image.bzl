@@ -125,7 +125,7 @@ not set here is then the base's; env and labels are merged, and an entrypoint dr
     attrs = {
         "architectures": attr.string_list(doc = "As linux/arm64: ARCHITECTURES of the line.", mandatory = True),
         "base": attr.label(doc = "What the image is based on: @<product>//:base_<image>. Nothing if not given.", providers = [BaseImageInfo]),
-        "binaries": attr.label_keyed_string_dict(doc = "release_binary targets → path in the image. A path that ends in / is a folder.", providers = [BinaryInfo]),
+        "binaries": attr.label_keyed_string_dict(doc = "release_binary and release_platform_file targets → path in the image. A path that ends in / is a folder.", providers = [BinaryInfo]),
         "cmd": attr.string_list(doc = "Arguments by default."),
         "created": attr.string(doc = "CREATED of the line: RFC 3339.", mandatory = True),
         "entrypoint": attr.string_list(doc = "What runs."),

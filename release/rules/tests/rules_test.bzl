@@ -11,6 +11,7 @@ load(
     "release_archive",
     "release_completions",
     "release_image",
+    "release_platform_file",
     "release_tree",
 )
 load("//release/sources:defs.bzl", "BaseImageInfo")
@@ -111,6 +112,44 @@ def _image_on_base_test_impl(ctx):
     return analysistest.end(env)
 
 _image_on_base_test = analysistest.make(_image_on_base_test_impl)
+# Files that are there already.
+
+def _platform_file_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    asserts.equals(env, "ready", target[BinaryInfo].name)
+    asserts.equals(env, {"linux-amd64": "BUILD.bazel", "win-amd64": "rules_test.bzl"}, {
+        platform: file.basename
+        for platform, file in target[BinaryInfo].files.items()
+    })
+    asserts.equals(env, 2, len(target[DefaultInfo].files.to_list()))
+    return analysistest.end(env)
+
+_platform_file_test = analysistest.make(_platform_file_test_impl)
+
+def _ready_archive_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    listings = {
+        platform: json.decode(a.content)
+        for a in analysistest.target_actions(env)
+        for platform in ["linux-amd64", "win-amd64"]
+        if a.mnemonic == "FileWrite" and platform in a.outputs.to_list()[0].path
+    }
+    for platform, (path, source) in {"linux-amd64": ("bin/ready", "BUILD.bazel"), "win-amd64": ("bin/ready.exe", "rules_test.bzl")}.items():
+        entry = listings[platform][-1]
+        asserts.equals(env, (path, "0755"), (entry["path"], entry["mode"]))
+        asserts.true(env, entry["source"].endswith("/" + source), "the file is that of the platform: " + entry["source"])
+    return analysistest.end(env)
+
+_ready_archive_test = analysistest.make(_ready_archive_test_impl)
+
+def _ready_image_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    listing = [json.decode(a.content) for a in analysistest.target_actions(env) if a.mnemonic == "FileWrite" and "linux-amd64" in a.outputs.to_list()[0].path]
+    asserts.equals(env, [("bin/ready", "0755")], [(e["path"], e["mode"]) for e in listing[0]])
+    return analysistest.end(env)
+
+_ready_image_test = analysistest.make(_ready_image_test_impl)
 
 # The tree and its folder.
 
@@ -200,12 +239,34 @@ def _refusals():
         shells = ["csh"],
         tags = ["manual"],
     )
+    release_platform_file(
+        name = "file_for_unknown_platform",
+        files = {"rules_test.bzl": "linux/amd64"},
+        tags = ["manual"],
+    )
+    release_platform_file(
+        name = "two_files_for_platform",
+        files = {
+            "BUILD.bazel": "linux-amd64",
+            "rules_test.bzl": "linux-amd64",
+        },
+        tags = ["manual"],
+    )
+    release_platform_file(
+        name = "file_of_many",
+        files = {":tool_files": "linux-amd64"},
+        tags = ["manual"],
+    )
+    native.filegroup(name = "tool_files", srcs = ["BUILD.bazel", "rules_test.bzl"], tags = ["manual"])
     return {
         "archive_without_platform": "//release/rules/tests:linux_tool is not built for win-amd64",
         "completions_of_unknown_shell": "got shell \"csh\", want one of bash, fish, powershell, zsh",
         "image_of_nothing": "//release/rules/tests:image_of_nothing: neither binaries nor files given",
+        "file_for_unknown_platform": "got platform \"linux/amd64\", want one of linux-amd64, ",
+        "file_of_many": "//release/rules/tests:tool_files, want one",
         "image_of_unknown_architecture": "got platform \"linux/vax\", want one of linux/amd64, linux/arm/v7, linux/arm64",
         "image_without_base": "base tool is not pinned for linux/arm/v7: it is for linux/amd64, linux/arm64",
+        "two_files_for_platform": "two files for linux-amd64, want one",
         "tree_with_duplicate": "two artifacts for tool-1.2.3-win-amd64.zip",
     }
 
@@ -249,6 +310,31 @@ def _subjects():
         tags = ["manual"],
         version = _VERSION,
     )
+    release_platform_file(
+        name = "ready_files",
+        files = {
+            "BUILD.bazel": "linux-amd64",
+            "rules_test.bzl": "win-amd64",
+        },
+        program = "ready",
+        tags = ["manual"],
+    )
+    release_archive(
+        name = "ready_archive",
+        binaries = [":tool", ":ready_files"],
+        source_date_epoch = _EPOCH,
+        tags = ["manual"],
+        version = _VERSION,
+    )
+    release_image(
+        name = "ready_image",
+        architectures = ["linux/amd64"],
+        binaries = {":ready_files": "/bin/"},
+        created = "2023-11-14T22:13:20Z",
+        source_date_epoch = _EPOCH,
+        tags = ["manual"],
+        version = _VERSION,
+    )
     release_tree(
         name = "tree",
         artifacts = [":archive", ":image"],
@@ -271,7 +357,16 @@ def rules_test_suite(name):
     """
     _subjects()
     tests = []
-    for subject, test in {"archive": _archive_test, "folder": _folder_test, "image": _image_test, "image_on_base": _image_on_base_test, "tree": _tree_test}.items():
+    for subject, test in {
+        "archive": _archive_test,
+        "folder": _folder_test,
+        "image": _image_test,
+        "image_on_base": _image_on_base_test,
+        "ready_archive": _ready_archive_test,
+        "ready_files": _platform_file_test,
+        "ready_image": _ready_image_test,
+        "tree": _tree_test,
+    }.items():
         test(name = subject + "_test", target_under_test = ":" + subject)
         tests.append(":" + subject + "_test")
     for subject, message in _refusals().items():

@@ -7,7 +7,7 @@ load(":environment.bzl", "GO_ENVIRON", "airgap", "store_path")
 
 _HOST_TOOLS = "@release_host_tools//:BUILD.bazel"
 _SDK_ROOT = "@go_sdk_files//:ROOT"
-_FETCH_PACKAGES = ["fetch", "internal/cli", "internal/digest", "internal/download", "internal/gomod", "internal/gosource", "internal/jsonfile", "internal/lock", "internal/sourcetar", "internal/store"]
+_FETCH_PACKAGES = ["fetch", "internal/cli", "internal/digest", "internal/download", "internal/gitsource", "internal/gomod", "internal/gosource", "internal/jsonfile", "internal/lock", "internal/sourcetar", "internal/store"]
 
 def go_command(rctx):
     """Returns the path of the pinned SDK's go command."""

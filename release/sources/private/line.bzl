@@ -18,7 +18,7 @@ alias(
 _ALIAS = """
 alias(
     name = {name},
-    actual = "@{repository}//.release:source",
+    actual = "@{repository}//{target}",
 )
 """
 
@@ -69,12 +69,14 @@ VERSIONS = {versions}
     ), executable = False)
     build = _BUILD.format(line = rctx.attr.line)
     for name in lock["dependencies"]:
-        build += _ALIAS.format(name = repr(name), repository = repository(rctx.name, name))
+        build += _ALIAS.format(name = repr(name), repository = repository(rctx.name, name), target = ".release:source")
+    for name in ["file_" + name for name in lock["files"]]:
+        build += _ALIAS.format(name = repr(name), repository = repository(rctx.name, name), target = ":file")
     rctx.file("BUILD.bazel", build, executable = False)
 
 release_line = repository_rule(
     implementation = _line_impl,
-    doc = "The constants of a line (line.bzl), its manifest and lock, and an alias for each source.",
+    doc = "The constants of a line (line.bzl), its manifest and lock, an alias for each source and for each file.",
     attrs = {
         "line": attr.string(doc = "The folder below manifests/.", mandatory = True),
         "lock": attr.string(doc = "JSON: what BUILD files need of the lock.", mandatory = True),

@@ -1,6 +1,6 @@
 """The locks of all lines, as Starlark: which repositories there are, and which line is active."""
 
-_SOURCES = """load("@release_builder//release/sources:repositories.bzl", "release_line", "source")
+_SOURCES = """load("@release_builder//release/sources:repositories.bzl", "release_file", "release_line", "source")
 
 def release_sources():
     \"\"\"Declares the repositories of every product: its line's and each pinned source's.\"\"\"
@@ -30,6 +30,10 @@ def _lines_impl(rctx):
             content += _sources(product, line, dependency, declared)
             for package in dependency.get("go_std", []):
                 std[package] = True
+        for name, entries in _files(lock).items():
+            file = repository(product, "file_" + name)
+            _declare(declared, file, "file {} of line {}".format(name, line))
+            content += "    release_file(name = {}, entries = {})\n".format(repr(file), repr(json.encode(entries)))
     rctx.file("sources.bzl", content, executable = False)
     rctx.file("std.txt", "\n".join(sorted(std.keys())) + "\n", executable = False)
     rctx.file("active.bzl", _active(locks, active), executable = False)
@@ -84,6 +88,13 @@ def _choose(locks, active):
             chosen[product] = line
     return chosen
 
+def _files(lock):
+    """Returns name → the lock's entries of that name, one for each platform."""
+    files = {}
+    for entry in lock.get("files") or []:
+        files.setdefault(entry["name"], []).append(entry)
+    return files
+
 def _summary(lock):
     """Returns what BUILD files need of a lock: nothing that changes without them changing."""
     return {
@@ -94,6 +105,7 @@ def _summary(lock):
             "version": _version(d),
         } for d in lock["dependencies"]},
         "docker": lock.get("docker", ""),
+        "files": _files(lock).keys(),
         "outputs": lock.get("outputs", []),
         "platforms": lock["platforms"],
         "time": lock["time"],

@@ -1,0 +1,29 @@
+"""A file of which each platform has its own."""
+
+load(":binary_info.bzl", "BinaryInfo")
+load(":platforms.bzl", "PLATFORMS", "check_platforms")
+
+def _release_platform_file_impl(ctx):
+    check_platforms(ctx.label, ctx.attr.files.values(), PLATFORMS)
+    files = {}
+    for target, platform in ctx.attr.files.items():
+        found = target[DefaultInfo].files.to_list()
+        if len(found) != 1:
+            fail("{}: got {} files in {}, want one".format(ctx.label, len(found), target.label))
+        if platform in files:
+            fail("{}: two files for {}, want one".format(ctx.label, platform))
+        files[platform] = found[0]
+    return [
+        DefaultInfo(files = depset(files.values())),
+        BinaryInfo(files = files, name = ctx.attr.program or ctx.label.name),
+    ]
+
+release_platform_file = rule(
+    implementation = _release_platform_file_impl,
+    doc = "Names ready-made files by platform, so that archives and images take them as they take a release_binary.",
+    attrs = {
+        "files": attr.label_keyed_string_dict(allow_files = True, doc = "The file of each platform → the platform, as linux-amd64.", mandatory = True),
+        "program": attr.string(doc = "The name that the file has where it is packed; the target's name if not given."),
+    },
+    provides = [BinaryInfo],
+)
