@@ -1,5 +1,6 @@
 """Public repository rules: the SDK, the rules, the tools' dependencies and the pinned sources."""
 
+load("//release/sources/private:base_image.bzl", _base_image = "base_image")
 load("//release/sources/private:go_module.bzl", _go_module = "go_module")
 load("//release/sources/private:go_sdk_files.bzl", _go_sdk_files = "go_sdk_files")
 load("//release/sources/private:go_std.bzl", _go_std = "go_std")
@@ -9,6 +10,7 @@ load("//release/sources/private:lines.bzl", _release_lines = "release_lines")
 load("//release/sources/private:release_file.bzl", _release_file = "release_file")
 load("//release/sources/private:source.bzl", _source = "source")
 
+base_image = _base_image
 go_module = _go_module
 go_sdk_files = _go_sdk_files
 go_std = _go_std

@@ -12,6 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/jasonwzm/release-builder/tools/internal/baseimage"
 	"github.com/jasonwzm/release-builder/tools/internal/download"
 	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
 	"github.com/jasonwzm/release-builder/tools/internal/gomod"
@@ -78,6 +81,9 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 	files := &resolve.Files{Store: s, Previous: old, Update: o.update.has, Get: func(ctx context.Context, url string) (io.ReadCloser, error) {
 		return download.Get(ctx, download.Args{URL: url})
 	}}
+	images := &resolve.Images{Kept: kept, Args: baseimage.Args{
+		Dir: base, Store: s, Keychain: authn.DefaultKeychain, Progress: board.Linef,
+	}}
 	return &session{
 		args: resolve.Args{
 			Manifest:  m,
@@ -85,7 +91,7 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 			Toolchain: toolchain,
 			Progress:  board.Linef,
 			Resolvers: resolve.Resolvers{
-				Module: modules, Local: folders, Git: git, Files: files.Resolve,
+				Module: modules, Local: folders, Git: git, Files: files.Resolve, Images: images.Resolve,
 				Open: func(d *lock.Dependency) (*resolve.Source, error) {
 					if d.Module != nil {
 						return modules.Open(d)

@@ -3,6 +3,9 @@
 # A change of any of these may change what can be fetched.
 GO_ENVIRON = ["GOPROXY", "RELEASE_AIRGAP", "RELEASE_STORE"]
 
+# The same for base images.
+REGISTRY_ENVIRON = ["RELEASE_AIRGAP", "RELEASE_STORE"]
+
 def host_platform(rctx):
     """Names the platform that Bazel runs on.
 

@@ -1,4 +1,4 @@
-"""The two programs that repository rules need before Bazel can build any: fetch and gazelle.
+"""The programs that repository rules need before Bazel can build any: fetch, gazelle, pull.
 
 The pinned SDK compiles them; go.sum verifies what they are compiled from.
 """
@@ -7,14 +7,31 @@ load(":environment.bzl", "GO_ENVIRON", "airgap", "store_path")
 
 _HOST_TOOLS = "@release_host_tools//:BUILD.bazel"
 _SDK_ROOT = "@go_sdk_files//:ROOT"
-_FETCH_PACKAGES = ["fetch", "internal/cli", "internal/digest", "internal/download", "internal/gitsource", "internal/gomod", "internal/gosource", "internal/jsonfile", "internal/lock", "internal/sourcetar", "internal/store"]
+
+# Prints the folder of each package of this repository that a program is made of.
+_OWN_FOLDERS = "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}"
 
 def go_command(rctx):
     """Returns the path of the pinned SDK's go command."""
     return rctx.path(Label(_SDK_ROOT)).dirname.get_child("bin", "go.exe" if rctx.os.name.startswith("windows") else "go")
 
+def host_tool(rctx, repository, program):
+    """Finds a program of a host_tools repository. The rule runs again when it changes.
+
+    Args:
+        rctx: the repository context.
+        repository: the label, as a string, of the BUILD file of the repository.
+        program: the program's name.
+
+    Returns:
+        the program's path.
+    """
+    path = rctx.path(Label(repository)).dirname.get_child("bin", program)
+    rctx.watch(path)
+    return path
+
 def fetch_command(rctx):
-    """Starts a command line of fetch. The rule runs again when the program changes.
+    """Starts a command line of fetch. The rule runs again when a program changes.
 
     Args:
         rctx: the repository context.
@@ -22,18 +39,15 @@ def fetch_command(rctx):
     Returns:
         a list: the program, where the SDK and the store are, whether a network may be used.
     """
-    bin = rctx.path(Label(_HOST_TOOLS)).dirname.get_child("bin")
-    for program in bin.readdir():
-        rctx.watch(program)
-    return _fetch_command(rctx, bin)
+    return _fetch_command(rctx, host_tool(rctx, _HOST_TOOLS, "fetch"), host_tool(rctx, _HOST_TOOLS, "gazelle"))
 
-def _fetch_command(rctx, bin):
+def _fetch_command(rctx, fetch, gazelle):
     return [
-        bin.get_child("fetch"),
+        fetch,
         "--go",
         go_command(rctx),
         "--gazelle",
-        bin.get_child("gazelle"),
+        gazelle,
         "--store",
         store_path(rctx),
     ] + (["--airgap"] if airgap(rctx) else [])
@@ -53,19 +67,11 @@ def _go_cache(rctx):
             return cache
     return str(rctx.path("gocache"))
 
-def _host_tools_impl(rctx):
-    rctx.report_progress("Compiling tools/fetch and gazelle")
-    root = rctx.path(rctx.attr.go_mod).dirname
-    for package in _FETCH_PACKAGES:
-        for file in root.get_child("tools", *package.split("/")).readdir():
-            if file.basename.endswith(".go") and not file.basename.endswith("_test.go"):
-                rctx.watch(file)
-    store = store_path(rctx)
-    proxy = ["file://" + _escape(store) + "/goproxy"]
-    go = go_command(rctx)
+def _environment(rctx, go):
+    proxy = ["file://" + _escape(store_path(rctx)) + "/goproxy"]
     if not airgap(rctx):
         proxy.append(rctx.execute([go, "env", "GOPROXY"]).stdout.strip())
-    environment = {
+    return {
         "CGO_ENABLED": "0",
         "GOCACHE": _go_cache(rctx),
         "GOFLAGS": "-modcacherw -trimpath -buildvcs=false",
@@ -75,31 +81,54 @@ def _host_tools_impl(rctx):
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
     }
+
+def _run_go(rctx, what, args):
+    """Runs the go command in the project's root and returns what it prints."""
+    go = go_command(rctx)
     result = rctx.execute(
-        [go, "build", "-o", str(rctx.path("bin")) + "/", "./tools/fetch", "github.com/bazelbuild/bazel-gazelle/cmd/gazelle"],
-        environment = environment,
+        [go] + args + rctx.attr.packages,
+        environment = _environment(rctx, go),
         timeout = 1800,
-        working_directory = str(root),
+        working_directory = str(rctx.path(rctx.attr.go_mod).dirname),
     )
     if result.return_code:
-        fail("compiling tools/fetch and gazelle{}:\n{}".format(
-            " from the store {} alone, as --config=airgap asks".format(store) if airgap(rctx) else "",
+        fail("{}{}:\n{}".format(
+            what,
+            " from the store {} alone, as --config=airgap asks".format(store_path(rctx)) if airgap(rctx) else "",
             result.stderr,
         ))
+    return result.stdout
+
+def _watch_sources(rctx):
+    """Has the rule run again when a file changes that the programs are made of."""
+    for folder in _run_go(rctx, "listing the sources of " + " ".join(rctx.attr.packages), ["list", "-deps", "-f", _OWN_FOLDERS]).splitlines():
+        for file in rctx.path(folder).readdir(watch = "yes") if folder else []:
+            if file.basename.endswith(".go") and not file.basename.endswith("_test.go"):
+                rctx.watch(file)
+
+def _host_tools_impl(rctx):
+    what = "compiling " + " ".join(rctx.attr.packages)
+    rctx.report_progress(what)
+    _run_go(rctx, what, ["build", "-o", str(rctx.path("bin")) + "/"])
+    _watch_sources(rctx)
     rctx.file("BUILD.bazel", "exports_files(glob([\"bin/*\"]))\n")
     if not airgap(rctx):
-        result = rctx.execute(_fetch_command(rctx, rctx.path("bin")) + ["import", "--cache", "gomodcache/cache/download"])
+        bin = rctx.path("bin")
+        fetch = bin.get_child("fetch")
+        command = _fetch_command(rctx, fetch, bin.get_child("gazelle")) if fetch.exists else fetch_command(rctx)
+        result = rctx.execute(command + ["import", "--cache", "gomodcache/cache/download"])
         if result.return_code:
-            fail("keeping the modules of tools/fetch and gazelle in the store:\n" + result.stderr)
+            fail("keeping the modules of {} in the store:\n{}".format(" ".join(rctx.attr.packages), result.stderr))
     rctx.delete("gomodcache")
     rctx.delete("gocache")
 
 host_tools = repository_rule(
     implementation = _host_tools_impl,
-    doc = "Compiles tools/fetch and the gazelle command with the pinned Go SDK.",
+    doc = "Compiles programs of the project and of its modules with the pinned Go SDK.",
     attrs = {
         "go_mod": attr.label(doc = "The project's go.mod.", mandatory = True),
         "go_sum": attr.label(doc = "The project's go.sum.", mandatory = True),
+        "packages": attr.string_list(doc = "What to compile, as for `go build`. One of all repositories has fetch, and gazelle.", mandatory = True),
     },
     environ = GO_ENVIRON + ["RELEASE_CACHE"],
 )

@@ -1,6 +1,6 @@
 """A product's line as a repository: the constants and files that its BUILD file uses."""
 
-load(":lines.bzl", "repository")
+load(":lines.bzl", "base_repository", "repository")
 
 _BUILD = """package(default_visibility = ["//visibility:public"])
 
@@ -18,7 +18,7 @@ alias(
 _ALIAS = """
 alias(
     name = {name},
-    actual = "@{repository}//{target}",
+    actual = {actual},
 )
 """
 
@@ -69,14 +69,16 @@ VERSIONS = {versions}
     ), executable = False)
     build = _BUILD.format(line = rctx.attr.line)
     for name in lock["dependencies"]:
-        build += _ALIAS.format(name = repr(name), repository = repository(rctx.name, name), target = ".release:source")
-    for name in ["file_" + name for name in lock["files"]]:
-        build += _ALIAS.format(name = repr(name), repository = repository(rctx.name, name), target = ":file")
+        build += _ALIAS.format(name = repr(name), actual = repr("@{}//.release:source".format(repository(rctx.name, name))))
+    for name in lock["images"]:
+        build += _ALIAS.format(name = repr("base_" + name), actual = repr("@{}//:base".format(base_repository(rctx.name, name))))
+    for name in lock["files"]:
+        build += _ALIAS.format(name = repr("file_" + name), actual = repr("@{}//:file".format(repository(rctx.name, "file_" + name))))
     rctx.file("BUILD.bazel", build, executable = False)
 
 release_line = repository_rule(
     implementation = _line_impl,
-    doc = "The constants of a line (line.bzl), its manifest and lock, an alias for each source and for each file.",
+    doc = "The constants of a line (line.bzl), its manifest and lock, an alias for each source, base image and file.",
     attrs = {
         "line": attr.string(doc = "The folder below manifests/.", mandatory = True),
         "lock": attr.string(doc = "JSON: what BUILD files need of the lock.", mandatory = True),

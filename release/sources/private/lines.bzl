@@ -1,9 +1,9 @@
 """The locks of all lines, as Starlark: which repositories there are, and which line is active."""
 
-_SOURCES = """load("@release_builder//release/sources:repositories.bzl", "release_file", "release_line", "source")
+_SOURCES = """load("@release_builder//release/sources:repositories.bzl", "base_image", "release_file", "release_line", "source")
 
 def release_sources():
-    \"\"\"Declares the repositories of every product: its line's and each pinned source's.\"\"\"
+    \"\"\"Declares the repositories of every product: its line's and each pinned source's and base image's.\"\"\"
 """
 
 def _lines_impl(rctx):
@@ -30,6 +30,10 @@ def _lines_impl(rctx):
             content += _sources(product, line, dependency, declared)
             for package in dependency.get("go_std", []):
                 std[package] = True
+        for image in lock.get("images", []):
+            base = base_repository(product, image["name"])
+            _declare(declared, base, "base of image {} of line {}".format(image["name"], line))
+            content += "    base_image(name = {}, folder = {}, entry = {})\n".format(repr(base), repr("manifests/" + line), repr(json.encode_indent(image)))
         for name, entries in _files(lock).items():
             file = repository(product, "file_" + name)
             _declare(declared, file, "file {} of line {}".format(name, line))
@@ -106,6 +110,7 @@ def _summary(lock):
         } for d in lock["dependencies"]},
         "docker": lock.get("docker", ""),
         "files": _files(lock).keys(),
+        "images": [image["name"] for image in lock.get("images", [])],
         "outputs": lock.get("outputs", []),
         "platforms": lock["platforms"],
         "time": lock["time"],
@@ -131,6 +136,10 @@ def repository(product, dependency, variant = ""):
         the name.
     """
     return "_".join([product, dependency] + ([variant] if variant else [])).replace("-", "_").replace(".", "_")
+
+def base_repository(product, image):
+    """Returns the name of the repository of what a product's image is based on."""
+    return repository(product, "base_" + image)
 
 release_lines = repository_rule(
     implementation = _lines_impl,

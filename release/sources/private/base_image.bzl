@@ -1,0 +1,37 @@
+"""A pinned base image as a repository."""
+
+load(":environment.bzl", "REGISTRY_ENVIRON", "airgap", "store_path")
+load(":host_tools.bzl", "host_tool")
+
+_PULL = "@release_pull_tool//:BUILD.bazel"
+
+def _base_image_impl(rctx):
+    name = json.decode(rctx.attr.entry)["name"]
+    rctx.file(".release/entry.json", rctx.attr.entry, executable = False)
+    rctx.report_progress("Bringing base image " + name)
+    result = rctx.execute([
+        host_tool(rctx, _PULL, "pull"),
+        "--store",
+        store_path(rctx),
+        "--entry",
+        ".release/entry.json",
+        "--base",
+        rctx.path(rctx.attr.workspace).dirname.get_child(*rctx.attr.folder.split("/")),
+        "--out",
+        ".",
+    ] + (["--airgap"] if airgap(rctx) else []), timeout = 3600)
+    if result.return_code:
+        fail("bringing base image {}:\n{}".format(name, result.stderr))
+
+base_image = repository_rule(
+    implementation = _base_image_impl,
+    doc = """A pinned base image: //:base, with BaseImageInfo.
+
+Its blobs come from the store, or by digest from where the lock says that the image is.""",
+    attrs = {
+        "entry": attr.string(doc = "The image's entry of lock.json.", mandatory = True),
+        "folder": attr.string(doc = "The folder of the manifest, to which a local path is relative.", default = "manifests"),
+        "workspace": attr.label(doc = "A file in the root of the workspace.", default = "@//:WORKSPACE"),
+    },
+    environ = REGISTRY_ENVIRON,
+)
