@@ -1,0 +1,290 @@
+package lines_test
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"debug/buildinfo"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/jasonwzm/release-builder/tools/internal/gittest"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/ociimage"
+)
+
+// TestLine pins a line's sources, base image and files, builds its release
+// without a network, and looks at what came out. Then it alters what was pinned.
+func TestLine(t *testing.T) {
+	w := newWorld(t)
+	commit := w.plantLine()
+	base := w.pushBase()
+	w.mustBazel("run", "//tools/resolve")
+	l := w.lock()
+	if src := l.Dependencies[0]; src.Git.Commit != commit || !slices.Equal(src.GoRoots, []string{".", "second"}) {
+		t.Errorf("src: got commit %s with modules in %q, want %s with . and second", src.Git.Commit, src.GoRoots, commit)
+	}
+	fetches := 0
+	for _, r := range w.git.Log() {
+		if r.Service == gittest.Fetch {
+			fetches++
+		}
+	}
+	if fetches != 1 {
+		t.Errorf("got %d fetches from the git server, want 1", fetches)
+	}
+
+	// From here on there is nobody to ask.
+	w.git.Handle(refuse)
+	w.registry.Close()
+	w.web.Close()
+	w.mustBazel("build", "--config=airgap", "//release:all")
+	release := filepath.Join(w.dir, "bazel-bin", "release", "all")
+	t.Run("archive", func(t *testing.T) { checkArchive(t, release, commit) })
+	t.Run("image", func(t *testing.T) { checkImage(t, release, base, l) })
+	t.Run("altered", func(t *testing.T) { w.checkAltered(t) })
+}
+
+// pushBase puts an index of two platforms into the registry.
+func (w *world) pushBase() map[string]v1.Image {
+	w.t.Helper()
+	images := map[string]v1.Image{}
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for _, architecture := range []string{"amd64", "arm64"} {
+		img, err := random.Image(10_000, 3)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		config, err := img.ConfigFile()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		config.OS, config.Architecture = "linux", architecture
+		config.Config = v1.Config{User: "1337:1337", Env: []string{"PATH=/usr/bin"}, Cmd: []string{"sh"}}
+		if img, err = mutate.ConfigFile(img, config); err != nil {
+			w.t.Fatal(err)
+		}
+		images["linux/"+architecture] = img
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{
+			Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: architecture}},
+		})
+	}
+	ref, err := name.ParseReference(strings.TrimPrefix(w.registry.URL, "http://") + "/base:1")
+	if err == nil {
+		err = remote.WriteIndex(ref, index)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return images
+}
+
+// checkArchive runs the programs, and reads what they say of themselves.
+func checkArchive(t *testing.T, release, commit string) {
+	dir := t.TempDir()
+	files := unpack(t, filepath.Join(release, "demo-1.0.0-linux-amd64.tar.gz"), dir)
+	for _, want := range []string{"demo-1.0.0/bin/agent", "demo-1.0.0/bin/helper", "demo-1.0.0/bin/hello", "demo-1.0.0/bin/two", "demo-1.0.0/notes.txt", "demo-1.0.0/licenses/example.com/demo/LICENSE"} {
+		if !slices.Contains(files, want) {
+			t.Errorf("the archive lacks %s; it has %q", want, files)
+		}
+	}
+	const point = ", 8\n" // the generator is 58666666…
+	for program, want := range map[string]string{"hello": "hello from the program" + point, "agent": "hello from the agent" + point, "two": "second: hello from the program" + point} {
+		at := filepath.Join(dir, "demo-1.0.0", "bin", program)
+		out, err := exec.CommandContext(t.Context(), at).Output()
+		if err != nil || string(out) != want {
+			t.Errorf("%s: got %q, %v, want %q", program, out, err, want)
+		}
+		info, err := buildinfo.ReadFile(at)
+		if err != nil {
+			t.Errorf("%s: %v", program, err)
+			continue
+		}
+		module, version := "example.com/demo", "v0.0.0-20240229120000-"+commit[:12]
+		if program == "two" {
+			module += "/second"
+		}
+		if info.Main.Path != module || info.Main.Version != version {
+			t.Errorf("%s: got main module %s@%s, want %s@%s", program, info.Main.Path, info.Main.Version, module, version)
+		}
+		var deps []string
+		for _, d := range info.Deps {
+			deps = append(deps, d.Path+" "+d.Version+" "+d.Sum)
+		}
+		if !slices.Contains(deps, "filippo.io/edwards25519 v1.2.0 h1:crnVqOiS4jqYleHd9vaKZ+HKtHfllngJIiOpNpoJsjo=") {
+			t.Errorf("%s: got modules %q, want edwards25519 with its sum", program, deps)
+		}
+	}
+	if data, err := os.ReadFile(filepath.Join(dir, "demo-1.0.0", "bin", "helper")); err != nil || string(data) != "this is /helper-amd64\n" {
+		t.Errorf("helper: got %q, %v", data, err)
+	}
+}
+
+// unpack unpacks an archive and returns the paths in it.
+func unpack(t *testing.T, file, dir string) (files []string) {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return files
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, h.Name)
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		at := filepath.Join(dir, filepath.FromSlash(h.Name))
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		out, err := os.OpenFile(at, os.O_CREATE|os.O_WRONLY, os.FileMode(h.Mode))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(out, r); err != nil {
+			t.Fatal(err)
+		}
+		if err := out.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// checkImage compares the base's layers with those of the image on it.
+func checkImage(t *testing.T, release string, base map[string]v1.Image, l *lock.Lock) {
+	index, err := ociimage.Open(filepath.Join(release, "images", "hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pin := range l.Images[0].Platforms {
+		platform, err := ociimage.ParsePlatform(pin.Platform)
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := ociimage.Find(index, platform)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := base[pin.Platform].Digest(); err != nil || d.String() != string(pin.Digest) {
+			t.Errorf("%s: the lock has %s, the registry %v, %v", pin.Platform, pin.Digest, d, err)
+		}
+		want, got := layers(t, base[pin.Platform]), layers(t, img)
+		if len(got) != len(want)+2 || !slices.Equal(got[:len(want)], want) {
+			t.Errorf("%s: got layers %q, want the base's %q and two more", pin.Platform, got, want)
+		}
+		config, err := img.ConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := config.Config; c.User != "1337:1337" || !slices.Equal(c.Env, []string{"PATH=/usr/bin"}) || !slices.Equal(c.Entrypoint, []string{"/usr/local/bin/hello"}) || len(c.Cmd) > 0 {
+			t.Errorf("%s: got config %+v, want the base's user and environment, and our entrypoint without its cmd", pin.Platform, c)
+		}
+	}
+}
+
+// layers returns digest and size of the layers as they are compressed.
+func layers(t *testing.T, img v1.Image) (all []string) {
+	t.Helper()
+	m, err := img.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range m.Layers {
+		all = append(all, l.Digest.String())
+	}
+	return all
+}
+
+// checkAltered alters lock entries and the store, one at a time: each stops the
+// build, which names the entry and both digests.
+func (w *world) checkAltered(t *testing.T) {
+	good := w.lock()
+	blob := func(digest string) string {
+		return filepath.Join(w.store, "content_addressable", "sha256", strings.TrimPrefix(digest, "sha256:"), "file")
+	}
+	src, file, platform := &good.Dependencies[0], &good.Files[len(good.Files)-1], &good.Images[0].Platforms[0]
+	flipped := func(d string) string {
+		return d[:len(d)-1] + map[bool]string{true: "1", false: "0"}[strings.HasSuffix(d, "0")]
+	}
+	for _, tt := range []struct {
+		name  string
+		alter func(l *lock.Lock)
+		store string // a file of the store to alter
+		want  []string
+	}{
+		// Another reason changes nothing that is built, but has the entry read again.
+		{"source in the store", func(l *lock.Lock) { l.Dependencies[0].Why = "altered" }, blob(src.Digest), []string{`lock entry "src"`, "got sha256:", "want " + src.Digest}},
+		{"file in the store", func(l *lock.Lock) { l.Files[len(l.Files)-1].Why = "altered" }, blob(string(file.Digest)), []string{`lock entry "` + file.Name, "got sha256:", "want " + string(file.Digest)}},
+		{"base in the store", func(l *lock.Lock) { l.Images[0].Base += "altered" }, filepath.Join(w.store, "oci", "blobs", "sha256", strings.TrimPrefix(string(platform.Digest), "sha256:")), []string{`lock entry "hello"`, "got sha256:", "want " + string(platform.Digest)}},
+		{"source in the lock", func(l *lock.Lock) { l.Dependencies[0].Digest = flipped(src.Digest) }, "", []string{`lock entry "src"`, flipped(src.Digest)}},
+		{"base in the lock", func(l *lock.Lock) { l.Images[0].Platforms[0].Digest = platform.Digest[:len(platform.Digest)-1] + "f" }, "", []string{`lock entry "hello"`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := w.lock()
+			tt.alter(l)
+			if err := jsonfile.Write(w.lockName(), l); err != nil {
+				t.Fatal(err)
+			}
+			restore := func() error { return jsonfile.Write(w.lockName(), good) }
+			if tt.store != "" {
+				restore = spoil(t, tt.store, restore)
+			}
+			out, err := w.bazel("build", "--nobuild", "--config=airgap", "//release:all")
+			if err == nil {
+				t.Error("the build went on")
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("got\n%s\nwant %q", out, want)
+				}
+			}
+			if err := restore(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// spoil flips a bit of a file, and returns what undoes that before then.
+func spoil(t *testing.T, file string, then func() error) func() error {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := slices.Clone(data)
+	bad[len(bad)/2] ^= 1
+	if err := os.WriteFile(file, bad, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return func() error {
+		if err := os.WriteFile(file, data, 0o644); err != nil {
+			return err
+		}
+		return then()
+	}
+}

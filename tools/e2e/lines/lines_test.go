@@ -1,0 +1,211 @@
+// Package lines_test builds a line as its owner would: it pins sources on servers
+// of this machine, and builds them with a Bazel of its own, in a copy of the
+// workspace and with a copy of the store. Nothing leaves the loopback interface.
+//
+// `tools/bazel test //tools/e2e/lines:all` runs it, outside of the sandbox.
+package lines_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bazelbuild/rules_go/go/runfiles"
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/jasonwzm/release-builder/tools/internal/gittest"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("LINES_WORKSPACE") == "" {
+		fmt.Println("lines: no workspace to build in: LINES_WORKSPACE is not set; tools/bazel test //tools/e2e/lines:all sets it")
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// world is a workspace with a line, the servers that its sources are on, and the
+// Bazel that builds it.
+type world struct {
+	t        *testing.T
+	dir      string // the workspace
+	store    string
+	base     string // Bazel's output base
+	git      *gittest.Server
+	registry *httptest.Server
+	web      *httptest.Server
+	environ  []string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	from, err := runfiles.Rlocation(os.Getenv("LINES_WORKSPACE"))
+	if err == nil {
+		from, err = filepath.EvalSymlinks(from)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	environ := append(os.Environ(), "TEST_TMPDIR=")
+	gittest.Env(t)
+	scratch := t.TempDir()
+	w := &world{
+		t: t, dir: filepath.Join(scratch, "workspace"), store: filepath.Join(scratch, "store"), base: filepath.Join(scratch, "base"),
+		git:      gittest.New(t),
+		registry: httptest.NewServer(registry.New()),
+		web: httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, "this is %s\n", r.URL.Path)
+		})),
+	}
+	t.Cleanup(w.registry.Close)
+	t.Cleanup(w.web.Close)
+	// What is fetched besides the line's own sources is in the store already.
+	w.environ = append(environ, "RELEASE_STORE="+w.store, "GOPROXY=off", "GOSUMDB=off", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
+	copyTree(t, filepath.Dir(from), w.dir, func(rel string) bool {
+		return rel == ".git" || strings.HasPrefix(rel, "bazel-") || rel == "user.bazelrc"
+	})
+	copyTree(t, os.Getenv("RELEASE_STORE"), w.store, func(string) bool { return false })
+	t.Cleanup(w.stop)
+	return w
+}
+
+// copyTree links or copies a folder's files, but for those that skip names.
+func copyTree(t *testing.T, from, to string, skip func(rel string) bool) {
+	t.Helper()
+	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		switch {
+		case err != nil:
+			return err
+		case skip(rel) && d.IsDir():
+			return fs.SkipDir
+		case skip(rel):
+			return nil
+		case d.IsDir():
+			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+		case !d.Type().IsRegular():
+			return nil
+		}
+		return copyFile(path, filepath.Join(to, rel))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func copyFile(from, to string) error {
+	info, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+// bazel runs a Bazel command for the line and returns what it said.
+func (w *world) bazel(command string, args ...string) (string, error) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Minute)
+	defer cancel()
+	args = append([]string{"--output_base=" + w.base, command, "--repo_env=RELEASE_LINE=demo", "--color=no", "--curses=no"}, args...)
+	cmd := exec.CommandContext(ctx, filepath.Join(w.dir, "tools", "bazel"), args...)
+	cmd.Dir, cmd.Env = w.dir, w.environ
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	start := time.Now()
+	err := cmd.Run()
+	w.t.Logf("bazel %s: %.1f s", strings.Join(args[1:2], " "), time.Since(start).Seconds())
+	return out.String(), err
+}
+
+func (w *world) mustBazel(command string, args ...string) string {
+	w.t.Helper()
+	out, err := w.bazel(command, args...)
+	if err != nil {
+		w.t.Fatalf("bazel %s %q: %v\n%s", command, args, err, out)
+	}
+	return out
+}
+
+// stop ends the Bazel server and makes what it fetched deletable.
+func (w *world) stop() {
+	cmd := exec.Command(filepath.Join(w.dir, "tools", "bazel"), "--output_base="+w.base, "shutdown")
+	cmd.Dir, cmd.Env = w.dir, w.environ
+	if out, err := cmd.CombinedOutput(); err != nil {
+		w.t.Logf("bazel shutdown: %v: %s", err, out)
+	}
+	if out, err := exec.Command("chmod", "-R", "u+w", w.base).CombinedOutput(); err != nil {
+		w.t.Logf("chmod: %v: %s", err, out)
+	}
+}
+
+// plantLine writes the line and returns the commit that its source is at.
+func (w *world) plantLine() (commit string) {
+	w.t.Helper()
+	files := map[string]gittest.File{}
+	for _, f := range archive(w.t, "source.txtar").Files {
+		files[f.Name] = gittest.File{Content: string(f.Data)}
+	}
+	files["run.sh"] = gittest.File{Content: "#!/bin/sh\n", Exec: true}
+	commit = w.git.Repo("src").Commit("main", files, "first", time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC))
+	address := strings.NewReplacer(
+		"{git}", strings.TrimSuffix(w.git.URL(""), "/"),
+		"{registry}", strings.TrimPrefix(w.registry.URL, "http://"), "{web}", w.web.URL)
+	for _, f := range archive(w.t, "line.txtar").Files {
+		name := filepath.Join(w.dir, filepath.FromSlash(f.Name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(address.Replace(string(f.Data))), 0o644)); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return commit
+}
+
+func archive(t *testing.T, name string) *txtar.Archive {
+	t.Helper()
+	a, err := txtar.ParseFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func (w *world) lockName() string { return filepath.Join(w.dir, "manifests", "demo", "lock.json") }
+
+func (w *world) lock() *lock.Lock {
+	w.t.Helper()
+	l, err := lock.Read(w.lockName())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return l
+}
+
+// refuse answers nothing.
+func refuse(http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+}
