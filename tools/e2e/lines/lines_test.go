@@ -12,11 +12,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,13 +61,14 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	environ := append(os.Environ(), "TEST_TMPDIR=")
+	// Bazel would take this folder, which is the other Bazel's, for its own.
+	environ := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "TEST_TMPDIR=") })
 	gittest.Env(t)
 	scratch := t.TempDir()
 	w := &world{
 		t: t, dir: filepath.Join(scratch, "workspace"), store: filepath.Join(scratch, "store"), base: filepath.Join(scratch, "base"),
 		git:      gittest.New(t),
-		registry: httptest.NewServer(registry.New()),
+		registry: httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0)))),
 		web: httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, "this is %s\n", r.URL.Path)
 		})),
