@@ -1,6 +1,7 @@
 package sourcetar
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"hash/maphash"
@@ -37,13 +38,21 @@ func (f *folds) add(name string) error {
 		return fmt.Errorf("the tree's paths have more than %d bytes", maxNames)
 	}
 	f.names = append(f.names, name)
+	// A part of the folded name is the folded part, as "/" is.
+	f.buf = fold(f.buf[:0], name)
+	end := 0
 	for i := range len(name) {
-		// A folder is new if the name before is not in it.
-		if name[i] == '/' && !strings.HasPrefix(f.last, name[:i+1]) {
-			f.mark(name[:i])
+		if name[i] != '/' {
+			continue
 		}
+		end += bytes.IndexByte(f.buf[end:], '/')
+		// A folder is new if the name before is not in it.
+		if !strings.HasPrefix(f.last, name[:i+1]) {
+			f.mark(i, end)
+		}
+		end++
 	}
-	f.mark(name)
+	f.mark(len(name), len(f.buf))
 	f.last = name
 	if len(f.marks) > 2*MaxEntries {
 		return fmt.Errorf("the tree has more than %d folders", MaxEntries)
@@ -51,9 +60,10 @@ func (f *folds) add(name string) error {
 	return nil
 }
 
-func (f *folds) mark(path string) {
-	f.buf = fold(f.buf[:0], path)
-	f.marks = append(f.marks, mark{maphash.Bytes(f.seed, f.buf), uint32(len(f.names) - 1), uint32(len(path))})
+// mark notes the first so many bytes of the last name, which are the first
+// folded bytes of buf.
+func (f *folds) mark(size, folded int) {
+	f.marks = append(f.marks, mark{maphash.Bytes(f.seed, f.buf[:folded]), uint32(len(f.names) - 1), uint32(size)})
 }
 
 func (f *folds) path(m mark) string { return f.names[m.entry][:m.size] }

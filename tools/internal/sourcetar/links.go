@@ -15,20 +15,29 @@ type links map[string]string
 
 // check refuses a link that leaves the tree.
 func (l links) check() error {
+	effort := 0
 	for _, name := range slices.Sorted(maps.Keys(l)) {
-		if l.leaves(name) {
+		leaves := l.leaves(name, &effort)
+		if effort > maxEffort {
+			return fmt.Errorf("symbolic link %q: the links lead through too many others", name)
+		}
+		if leaves {
 			return fmt.Errorf("symbolic link %q leaves the tree: it points to %q", name, l[name])
 		}
 	}
 	return nil
 }
 
+// maxEffort is how far all links of a tree may lead, in elements of paths; a
+// long path counts for more. It takes about a second.
+const maxEffort = 10_000_000
+
 // maxLinks is how many links one path may go through: systems give up earlier.
 const maxLinks = 255
 
 // leaves follows a link step by step, and the links that it goes through, as a
 // system does: "a/.." is not "." where a is a link.
-func (l links) leaves(name string) bool {
+func (l links) leaves(name string, effort *int) bool {
 	at := name // a path without links but for its last element
 	rest := ""
 	for range maxLinks {
@@ -43,6 +52,9 @@ func (l links) leaves(name string) bool {
 		for rest != "" {
 			var element string
 			element, rest, _ = strings.Cut(rest, "/")
+			if *effort += 1 + (len(at)+len(rest))/256; *effort > maxEffort {
+				return false
+			}
 			if element == ".." && at == "." {
 				return true
 			}
