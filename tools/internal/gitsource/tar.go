@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -68,12 +69,18 @@ func (p *packer) run(ctx context.Context) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	objects, err := cat.StdoutPipe()
+	objects, printed, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	grow(objects)
-	if err := cat.Start(); err != nil {
+	defer objects.Close()
+	cat.Stdout = printed
+	// git cat-file writes the line and the content of every blob by themselves,
+	// even with --buffer: a read that waits in the system is woken in less time
+	// than one that waits in Go's poller, which Fd ends.
+	growPipe(objects.Fd())
+	err = cat.Start()
+	if err := errors.Join(err, printed.Close()); err != nil {
 		return nil, err
 	}
 	// There is room for every batch, so that list never waits for write, which
