@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ func writeMeta(a Args) error {
 	b.WriteString("load(\"@release_builder//release/sources:defs.bzl\", \"go_module_metadata\", \"source_info\")\n\n" +
 		"package(default_visibility = [\"//visibility:public\"])\n")
 	if len(a.Roots) == 0 {
-		if err := copyLicenses(a.Dir, licenses, Module{Path: a.Name}, a.Name); err != nil {
+		if _, err := copyLicenses(a.Dir, licenses, Module{Path: a.Name}, a.Name); err != nil {
 			return err
 		}
 	}
@@ -46,7 +47,7 @@ func writeMeta(a Args) error {
 func (a *Args) writeRoot(b *strings.Builder, r Root, licenses string, seen map[string]bool) error {
 	dir := a.join(r)
 	writeModule(b, r.Main, seen)
-	if err := copyLicenses(dir, licenses, r.Main, r.Main.Path); err != nil {
+	if err := a.copyMainLicenses(r, licenses); err != nil {
 		return err
 	}
 	modules, err := vendoredModules(dir)
@@ -63,6 +64,17 @@ func (a *Args) writeRoot(b *strings.Builder, r Root, licenses string, seen map[s
 		}
 	}
 	return nil
+}
+
+// copyMainLicenses copies the licences that lie in a module's folder or, if none
+// does, in the nearest folder above, as the source's may hold for all its modules.
+func (a *Args) copyMainLicenses(r Root, licenses string) error {
+	for folder := r.Dir; ; folder = path.Dir(folder) {
+		n, err := copyLicenses(filepath.Join(a.Dir, filepath.FromSlash(folder)), licenses, r.Main, r.Main.Path)
+		if n > 0 || err != nil || folder == "." {
+			return err
+		}
+	}
 }
 
 func writeModule(b *strings.Builder, m Module, seen map[string]bool) {
@@ -136,7 +148,7 @@ func copyVendoredLicenses(dir, licenses string, m vendored) error {
 		}
 	}
 	for _, p := range slices.Sorted(maps.Keys(folders)) {
-		if err := copyLicenses(filepath.Join(dir, "vendor", filepath.FromSlash(p)), licenses, m.Module, p); err != nil {
+		if _, err := copyLicenses(filepath.Join(dir, "vendor", filepath.FromSlash(p)), licenses, m.Module, p); err != nil {
 			return err
 		}
 	}
@@ -147,36 +159,44 @@ func copyVendoredLicenses(dir, licenses string, m vendored) error {
 // that have to accompany a package.
 var licensePrefixes = []string{"AUTHORS", "CONTRIBUTORS", "COPYLEFT", "COPYING", "COPYRIGHT", "LEGAL", "LICENSE", "LICENCE", "NOTICE", "PATENTS"}
 
-// copyLicenses copies the licences that lie in folder from to licenses/path. One
-// that differs from another version's goes to licenses/path@version.
-func copyLicenses(from, licenses string, m Module, path string) error {
+// copyLicenses copies the licences that lie in folder from to licenses/path, and
+// returns how many there are. One that differs from another version's goes to
+// licenses/path@version.
+func copyLicenses(from, licenses string, m Module, path string) (n int, err error) {
 	entries, err := os.ReadDir(from)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return 0, nil
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, e := range entries {
 		if !e.Type().IsRegular() || !isLicense(e.Name()) {
 			continue
 		}
+		n++
 		data, err := os.ReadFile(filepath.Join(from, e.Name()))
 		if err != nil {
-			return err
+			return n, err
 		}
 		to := filepath.Join(licenses, filepath.FromSlash(path), e.Name())
-		if old, err := os.ReadFile(to); err == nil && !bytes.Equal(old, data) {
+		if differs(to, data) {
 			to = filepath.Join(licenses, filepath.FromSlash(path)+"@"+cmp.Or(m.Version, "devel"), e.Name())
 		}
-		if old, err := os.ReadFile(to); err == nil && !bytes.Equal(old, data) {
-			return fmt.Errorf("licence %q of %s: there are several of module %s %s", e.Name(), path, m.Path, m.Version)
+		if differs(to, data) {
+			return n, fmt.Errorf("licence %q of %s: there are several of module %s %s", e.Name(), path, m.Path, m.Version)
 		}
 		if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, data, 0o644)); err != nil {
-			return err
+			return n, err
 		}
 	}
-	return nil
+	return n, nil
+}
+
+// differs reports whether the named file is there with other content.
+func differs(name string, data []byte) bool {
+	old, err := os.ReadFile(name)
+	return err == nil && !bytes.Equal(old, data)
 }
 
 func isLicense(name string) bool {
