@@ -145,6 +145,13 @@ func TestVendorRootsErrors(t *testing.T) {
 			}
 		})
 	}
+	// What came along in another module's vendor folder is gone by then.
+	vendored := t.TempDir()
+	proxytest.Plant(t, vendored, map[string]string{
+		"go.mod": "module example.com/x\n\nrequire example.com/y v0.0.0\n\nreplace example.com/y => ./sub/vendor/example.com/y\n", "a.go": "package a\n\nimport _ \"example.com/y\"\n",
+		"sub/go.mod": "module example.com/sub\n", "sub/vendor/example.com/y/y.go": "package y\n", "sub/vendor/example.com/y/go.mod": "module example.com/y\n",
+	})
+	wantError(t, w.fresh(t).VendorRoots(t.Context(), vendored, []string{".", "sub"}), "sub/vendor/example.com/y")
 	// A replacement inside the source may lead anywhere in it.
 	dir := t.TempDir()
 	proxytest.Plant(t, dir, map[string]string{"sub/go.mod": "module example.com/x\n\nreplace example.com/y => ../y\n"})
