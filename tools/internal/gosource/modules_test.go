@@ -33,7 +33,7 @@ example.com/dep v0.9.0 h1:old
 example.com/fork v1.2.3 h1:fork
 example.com/patched v1.0.0 h1:unpatched
 example.com/patched v1.0.1 h1:patched
-example.com/near v0.0.0 h1:not of the folder
+example.com/near v0.0.0 h1:upstream
 `
 
 func TestVendoredModules(t *testing.T) {
