@@ -16,6 +16,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
+	"github.com/jasonwzm/release-builder/tools/internal/gittest"
 	"github.com/jasonwzm/release-builder/tools/internal/gosource"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
@@ -40,6 +42,9 @@ func TestScript(t *testing.T) {
 	commands["fileentry"] = fileEntry
 	commands["sed"] = replace
 	commands["web"] = web
+	commands["gitcommit"] = gitCommit
+	commands["gitlocal"] = gitLocal
+	commands["gitrequests"] = gitRequests
 	commands["list"] = list
 	commands["spoil"] = spoil
 	testscript.Run(t, testscript.Params{
@@ -50,6 +55,8 @@ func TestScript(t *testing.T) {
 		Cmds:                commands,
 		Setup: func(env *testscript.Env) error {
 			proxytest.ScriptSetup(env, filepath.Join("testdata", "modules.txtar"))
+			env.Values[testingKey{}] = env.T().(testing.TB)
+			env.Values[gitServer{}] = gittest.New(env.T().(testing.TB))
 			return nil
 		},
 	})
@@ -167,11 +174,62 @@ func gitEntry(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
+// gitServer is where a script's git server is among its values.
+type gitServer struct{}
+
+// gitCommit commits what is in a folder, and writes the lock entry of that:
+// "gitcommit file name folder [exclude…]". An attribute in the folder would have
+// a checkout differ from the commit.
+func gitCommit(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 3 {
+		ts.Fatalf("usage: gitcommit file name folder [exclude...]")
+	}
+	dir := ts.MkAbs(args[2])
+	texts, files := map[string]string{}, map[string]gittest.File{}
+	proxytest.Folder(ts.Value(testingKey{}).(testing.TB), dir, texts)
+	for path, text := range texts {
+		files[path] = gittest.File{Content: text}
+	}
+	s := ts.Value(gitServer{}).(*gittest.Server)
+	at := time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
+	commit := s.Repo(args[1]).Commit("master", files, "one", at)
+	entry := lock.Dependency{
+		Name: args[1], Git: &lock.Git{URL: s.URL(args[1]), Ref: "refs/heads/master", Commit: commit}, Time: at, Exclude: args[3:],
+	}
+	describe(ts, &entry, dir, nil)
+	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
+}
+
+// gitLocal writes the lock entry of a repository of this machine, of which what is
+// in another folder is to be packed: "gitlocal file name repository folder [dirty]".
+func gitLocal(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 4 {
+		ts.Fatalf("usage: gitlocal file name repository folder [dirty]")
+	}
+	repo, err := gitsource.OpenLocal(ts.Value(testingKey{}).(testing.TB).Context(), "", ts.MkAbs(args[2]))
+	ts.Check(err)
+	entry := lock.Dependency{Name: args[1], Local: &lock.Local{Path: args[2], Commit: repo.Commit, Dirty: len(args) > 4}}
+	describe(ts, &entry, ts.MkAbs(args[3]), nil)
+	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
+}
+
+// gitRequests is a command: was the git server asked since the last time?
+func gitRequests(ts *testscript.TestScript, neg bool, _ []string) {
+	s := ts.Value(gitServer{}).(*gittest.Server)
+	if asked := s.Services(); (len(asked) > 0) == neg {
+		ts.Fatalf("the git server was asked for %q", asked)
+	}
+	s.Reset()
+}
+
+// testingKey is where a script's test is among its values.
+type testingKey struct{}
+
 // describe fills in what a lock says of a folder.
 func describe(ts *testscript.TestScript, entry *lock.Dependency, dir string, roots []string) {
 	r, w := io.Pipe()
 	go func() {
-		_, err := sourcetar.WriteFolder(w, dir, sourcetar.Options{})
+		_, err := sourcetar.WriteFolder(w, dir, sourcetar.Options{Exclude: entry.Exclude})
 		w.CloseWithError(err)
 	}()
 	d, _, err := digest.FromReader(r)
