@@ -127,13 +127,12 @@ func (s *archiveSource) list(ctx context.Context) error {
 			return fmt.Errorf("tar has more than %d entries", maxArchiveEntries)
 		case len(h.Name) > maxArchiveName || len(h.Linkname) > maxArchiveName:
 			return fmt.Errorf("entry %.200q: name has more than %d bytes", h.Name, maxArchiveName)
+		case isSparse(h):
+			return fmt.Errorf("entry %.200q is sparse, want a plain file", h.Name)
 		}
 		name := path.Clean(h.Name)
 		switch h.Typeflag {
 		case tar.TypeReg:
-			if isSparse(h) {
-				return fmt.Errorf("entry %.200q is sparse, want a plain file", h.Name)
-			}
 			// The reader of a tar takes whole blocks: what follows is the content.
 			offset, err := s.file.Seek(0, io.SeekCurrent)
 			if err != nil {

@@ -209,6 +209,9 @@ func TestBringRefused(t *testing.T) {
 			entry.Platforms = slices.Clone(img.Platforms)
 			tc.alter(&entry)
 			wantError(t, Bring(t.Context(), args(t, ""), &entry), tc.err)
+			if err := Check(a.Store, &entry); err == nil {
+				t.Error("Check accepts it")
+			}
 		})
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -275,6 +277,39 @@ func TestArchiveChanged(t *testing.T) {
 	err = Bring(t.Context(), args(t, ""), img)
 	wantError(t, err, `^lock entry "app": base "docker-archive:.*": reading ".*": digest of the image's manifest: got sha256:[0-9a-f]+, want `+string(img.Digest))
 	wantHint(t, err, "the file changed since it was pinned")
+}
+
+// TestArchiveSparse has GNU tar's sparse files, whose content is not where the
+// tar says that it is.
+func TestArchiveSparse(t *testing.T) {
+	plain := &tar.Header{Typeflag: tar.TypeReg, PAXRecords: map[string]string{"path": "x"}}
+	pax := &tar.Header{Typeflag: tar.TypeReg, PAXRecords: map[string]string{"GNU.sparse.major": "1"}}
+	old := &tar.Header{Typeflag: tar.TypeGNUSparse}
+	if isSparse(plain) || !isSparse(pax) || !isSparse(old) {
+		t.Errorf("got %v, %v, %v, want false, true, true", isSparse(plain), isSparse(pax), isSparse(old))
+	}
+	command, err := exec.LookPath("tar")
+	if err != nil {
+		t.Log("tar is not installed: this check did not run")
+		return
+	}
+	dir := t.TempDir()
+	f, err := os.Create(filepath.Join(dir, "layer.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Truncate(1<<20), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"posix", "gnu"} {
+		name := filepath.Join(dir, format)
+		if out, err := exec.Command(command, "--sparse", "--format="+format, "-C", dir, "-cf", name, "layer.tar").CombinedOutput(); err != nil {
+			t.Logf("tar has no sparse files here: %v, %s", err, out)
+			return
+		}
+		_, err := Pin(t.Context(), args(t, "docker-archive:"+name, "linux/amd64"))
+		wantError(t, err, `entry "layer.tar" is sparse, want a plain file`)
+	}
 }
 
 func TestChooseArchived(t *testing.T) {

@@ -227,6 +227,10 @@ func TestLies(t *testing.T) {
 		{"negative layer", "manifests/1", altered(func(m *v1.Manifest) { m.Layers[0].Size = -1 }), `size is -1 bytes`},
 		{"giant config", "manifests/1", altered(func(m *v1.Manifest) { m.Config.Size = 9 << 20 }), `config sha256:.*: size is 9437184 bytes, want 1 to 8388608`},
 		{"many layers", "manifests/1", altered(func(m *v1.Manifest) { m.Layers = slices.Repeat(m.Layers, 257) }), `array has more than 512 elements`},
+		{"layer with two sizes", "manifests/1", altered(func(m *v1.Manifest) {
+			m.Layers = append(m.Layers, m.Layers[0])
+			m.Layers[2].Size++
+		}), `layer sha256:[0-9a-f]+ has two sizes: \d+ and \d+ bytes`},
 		{"sha512", "manifests/1", altered(func(m *v1.Manifest) {
 			m.Layers[0].Digest = v1.Hash{Algorithm: "sha512", Hex: strings.Repeat("0", 128)}
 		}), `parsing digest "sha512:`},
@@ -387,4 +391,24 @@ func TestChildLies(t *testing.T) {
 		_, err := Pin(t.Context(), a)
 		wantError(t, err, tc.err)
 	}
+}
+
+// TestBringLies has a registry that answers another manifest for a digest.
+func TestBringLies(t *testing.T) {
+	lying := false
+	r := newTestRegistry(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if lying && strings.Contains(req.URL.Path, "/manifests/") {
+				req.URL.Path = "/v2/base/manifests/2"
+			}
+			next.ServeHTTP(w, req)
+		})
+	})
+	img, err := Pin(t.Context(), args(t, r.push(t, "base:1", testImage(t, "linux/amd64", 1, false)), "linux/amd64"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.push(t, "base:2", testImage(t, "linux/amd64", 2, false))
+	lying = true
+	wantError(t, Bring(t.Context(), args(t, ""), img), `manifest `+string(img.Digest)+`: digest: got sha256:[0-9a-f]+, want `+string(img.Digest))
 }
