@@ -103,8 +103,13 @@ func TestSilent(t *testing.T) {
 		})
 	}
 	t.Run("cancel", func(t *testing.T) {
-		s.Handle(on(gittest.Fetch, hang))
+		gone := make(chan bool)
+		s.Handle(on(gittest.Fetch, func(w http.ResponseWriter, r *http.Request) {
+			hang(w, r)
+			close(gone)
+		}))
 		within(t, 2*time.Second, func() {
+			defer func() { <-gone }() // what git started has ended too
 			_, err := client(t).Fetch(canceled(t, 300*time.Millisecond), Want{URL: s.URL("app"), SHA: commit})
 			if err == nil || !strings.Contains(err.Error(), "context canceled") {
 				t.Errorf("got %v, want that the context is cancelled", err)

@@ -47,25 +47,29 @@ func (c *Client) find(ctx context.Context, w Want) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if w.Branch == "" || len(found) == 0 {
-		if len(found) == 0 {
-			return "", c.absent(w)
-		}
-		return one(w, found)
+	if w.Branch != "" {
+		found, err = r.ancestors(ctx, found)
 	}
-	var on []string
-	for _, commit := range found {
+	if err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		return "", c.absent(w)
+	}
+	return one(w, found)
+}
+
+// ancestors returns the commits that are on the branch: a server may have sent others.
+func (r *Repo) ancestors(ctx context.Context, commits []string) (on []string, err error) {
+	for _, commit := range commits {
 		switch _, err := r.local(ctx, "merge-base", "--is-ancestor", commit, branchRef); {
 		case err == nil:
 			on = append(on, commit)
 		case !exitStatus(err, 1):
-			return "", err
+			return nil, err
 		}
 	}
-	if len(on) == 0 {
-		return "", c.absent(w)
-	}
-	return one(w, on)
+	return on, nil
 }
 
 func (c *Client) absent(w Want) error {

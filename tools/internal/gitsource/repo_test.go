@@ -189,3 +189,19 @@ func TestTime(t *testing.T) {
 		}
 	}
 }
+
+// TestAncestors: what a server sends beside a branch is not on it.
+func TestAncestors(t *testing.T) {
+	_, r, first := server(t)
+	second := r.Commit("main", nil, "second", testTime)
+	other := r.Commit("other", nil, "other", testTime)
+	r.SetRef(branchRef, second)
+	repo := &Repo{git: git{command: "git", dir: r.Dir, repository: r.Dir}}
+	on, err := repo.ancestors(t.Context(), []string{first, other, second})
+	if want := []string{first, second}; err != nil || !slices.Equal(on, want) {
+		t.Errorf("got %v, %v, want %v", on, err, want)
+	}
+	if _, err := repo.ancestors(t.Context(), []string{strings.Repeat("1", 40)}); err == nil {
+		t.Error("no such commit: got no error")
+	}
+}
