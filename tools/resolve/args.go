@@ -78,7 +78,7 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 	}
 	git := &resolve.Git{Trees: trees, Client: client, Kept: kept, Note: note}
 	folders := &resolve.Folders{Trees: trees, Base: base, Time: folderTime, AllowDirty: o.allowDirty, Note: note}
-	files := &resolve.Files{Store: s, Previous: old, Update: o.update.has, Get: func(ctx context.Context, url string) (io.ReadCloser, error) {
+	files := &resolve.Files{Store: s, Kept: kept, Get: func(ctx context.Context, url string) (io.ReadCloser, error) {
 		return download.Get(ctx, download.Args{URL: url})
 	}}
 	images := &resolve.Images{Kept: kept, Args: baseimage.Args{

@@ -23,17 +23,16 @@ const parallelFiles = 4
 
 // Files pins files from the web by their content.
 type Files struct {
-	Store    *store.Store
-	Previous *lock.Lock // nil if there is none
-	// Update says which files are pinned anew though their URL stays; nil means
-	// none. The digest that a manifest demands stays in force.
-	Update func(name string) bool
+	Store *store.Store
+	// Kept says which files are pinned anew though their URL stays. The digest that
+	// a manifest demands stays in force.
+	Kept *Kept
 	// Get returns the whole content of a URL, or a stream that ends with an error.
 	Get func(ctx context.Context, url string) (io.ReadCloser, error)
 }
 
 // Resolve pins every file of m, and for each of its platforms, and brings them
-// into the store. A file that Previous pins by the same URL, and that the store
+// into the store. A file that is locked by the same URL, and that the store
 // has, is not asked for. The dependencies are those of the lock in the making:
 // proxyOverride needs the commit of "proxy". The error joins one for each file
 // that cannot be pinned.
@@ -158,7 +157,7 @@ func proxyCommit(deps []lock.Dependency) (string, error) {
 func (r *Files) pin(ctx context.Context, w *wantedFile) error {
 	get := func(ctx context.Context) (io.ReadCloser, error) { return r.Get(ctx, w.URL) }
 	want, from, hint := w.Digest, "in manifest", "correct sha256 only if you know which file is right"
-	if old := r.previous(w); want == "" && old != nil && (r.Update == nil || !r.Update(w.Name)) {
+	if old := r.previous(w); want == "" && old != nil && !r.Kept.update(w.Name) {
 		want, from, hint = old.Digest, "in lock.json", "the file changed since it was pinned: if that is right, pin it anew with --update "+w.Name
 	}
 	if want == "" {
@@ -187,12 +186,12 @@ func (r *Files) pin(ctx context.Context, w *wantedFile) error {
 
 // previous returns what pins w in the lock that is there, by the same URL.
 func (r *Files) previous(w *wantedFile) *lock.File {
-	if r.Previous == nil {
+	if r.Kept.Lock == nil {
 		return nil
 	}
-	for i, f := range r.Previous.Files {
+	for i, f := range r.Kept.Lock.Files {
 		if f.Name == w.Name && f.Platform == w.Platform && f.URL == w.URL {
-			return &r.Previous.Files[i]
+			return &r.Kept.Lock.Files[i]
 		}
 	}
 	return nil

@@ -77,7 +77,7 @@ func newFiles(t *testing.T) *Files {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Files{Store: s, Get: func(ctx context.Context, url string) (io.ReadCloser, error) {
+	return &Files{Kept: &Kept{}, Store: s, Get: func(ctx context.Context, url string) (io.ReadCloser, error) {
 		return download.Get(ctx, download.Args{URL: url, Attempts: 1, Timeout: 10 * time.Second})
 	}}
 }
@@ -109,17 +109,17 @@ func TestFiles(t *testing.T) {
 		}
 	}
 
-	r.Previous = &lock.Lock{Files: got}
+	r.Kept.Lock = &lock.Lock{Files: got}
 	for _, tt := range []struct {
 		name   string
 		change func()
 		log    []string
 	}{
 		{"nothing new", func() {}, nil},
-		{"update of another", func() { r.Update = func(name string) bool { return name == "b" } }, nil},
-		{"update", func() { r.Update = func(name string) bool { return name == "tool" } }, []string{"/amd64"}},
-		{"update of what the manifest pins", func() { r.Update = func(name string) bool { return name == "a" } }, nil},
-		{"missing in the store", func() { r.Update = nil; remove(t, r.Store, sum("for amd64")) }, []string{"/amd64"}},
+		{"update of another", func() { r.Kept.Update = func(name string) bool { return name == "b" } }, nil},
+		{"update", func() { r.Kept.Update = func(name string) bool { return name == "tool" } }, []string{"/amd64"}},
+		{"update of what the manifest pins", func() { r.Kept.Update = func(name string) bool { return name == "a" } }, nil},
+		{"missing in the store", func() { r.Kept.Update = nil; remove(t, r.Store, sum("for amd64")) }, []string{"/amd64"}},
 		{"other URL", func() {
 			w.content["/new"] = "for amd64"
 			m.Files[0].URLs["linux-amd64"] = w.URL + "/new"
@@ -164,8 +164,8 @@ func TestFilesChanged(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newFiles(t)
-			r.Previous = &lock.Lock{Files: tt.lock}
-			r.Update = func(string) bool { return tt.update }
+			r.Kept.Lock = &lock.Lock{Files: tt.lock}
+			r.Kept.Update = func(string) bool { return tt.update }
 			m := &manifest.Manifest{Files: []manifest.File{{Name: "a", URL: w.URL + "/a", SHA256: tt.sha256.Hex()}}}
 			got, err := r.Resolve(t.Context(), m, nil)
 			if tt.want == "" {

@@ -24,15 +24,9 @@ const (
 	MaxSize    = 8 << 30 // the sum of the sizes of the files, in bytes
 )
 
-// Write writes the canonical tar of the folder dir and returns the sum of the
-// sizes of its files in bytes. It leaves out .git. A symbolic link that leaves
-// the tree, and anything but files, folders and links, is an error.
-func Write(w io.Writer, dir string) (int64, error) {
-	result, err := WriteFolder(w, dir, Options{})
-	return result.Size, err
-}
-
-// WriteFolder is Write with options, and says more of what it wrote.
+// WriteFolder writes the canonical tar of the folder dir. It leaves out .git. A
+// symbolic link that leaves the tree, and anything but files, folders and links, is
+// an error.
 func WriteFolder(w io.Writer, dir string, o Options) (Result, error) {
 	return writeFolder(w, dir, o, walk)
 }

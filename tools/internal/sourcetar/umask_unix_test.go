@@ -40,7 +40,7 @@ func TestWriteSpecialFiles(t *testing.T) {
 			if err := tt.make(filepath.Join("d", "x")); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Write(io.Discard, dir); err == nil || !strings.HasSuffix(err.Error(), tt.want) {
+			if _, err := WriteFolder(io.Discard, dir, Options{}); err == nil || !strings.HasSuffix(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})

@@ -35,12 +35,12 @@ func TestWriteRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			plant(t, dir, tt.nodes)
-			size, err := Write(io.Discard, dir)
+			result, err := WriteFolder(io.Discard, dir, Options{})
 			if want := `reading folder "` + dir + `": `; err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q and %q", err, want, tt.want)
 			}
-			if size != 0 {
-				t.Errorf("size: got %d, want 0", size)
+			if result.Size != 0 {
+				t.Errorf("size: got %d, want 0", result.Size)
 			}
 		})
 	}
@@ -69,20 +69,20 @@ func TestWriteLinks(t *testing.T) {
 
 func TestWriteErrors(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
-	if _, err := Write(io.Discard, missing); !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), `reading folder "`+missing+`": `) {
+	if _, err := WriteFolder(io.Discard, missing, Options{}); !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), `reading folder "`+missing+`": `) {
 		t.Errorf("missing folder: got %v, want %v", err, os.ErrNotExist)
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Write(io.Discard, file); err == nil {
+	if _, err := WriteFolder(io.Discard, file, Options{}); err == nil {
 		t.Error("a file instead of a folder: got no error")
 	}
 	dir := t.TempDir()
 	plant(t, dir, sample)
 	for n := range 3 {
-		if _, err := Write(&brokenWriter{n * 1000}, dir); !errors.Is(err, io.ErrClosedPipe) {
+		if _, err := WriteFolder(&brokenWriter{n * 1000}, dir, Options{}); !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("writer that breaks after %d bytes: got %v, want %v", n*1000, err, io.ErrClosedPipe)
 		}
 	}

@@ -67,7 +67,7 @@ func plant(t *testing.T, dir string, nodes []node) {
 func pack(t *testing.T, dir string) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if _, err := Write(&b, dir); err != nil {
+	if _, err := WriteFolder(&b, dir, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -116,16 +116,16 @@ const sampleListing = `0 0644 0:0 "":"" 0 4 ".gitignore"
 // sampleDigest is what locks pin the sample by: a change of it invalidates every lock.
 const sampleDigest = "sha256:c9260f60b62560df5c747652c752401cee4ccc8cc1f4969fc44b465fa12a9db1"
 
-func TestWrite(t *testing.T) {
+func TestWriteFolder(t *testing.T) {
 	dir := t.TempDir()
 	plant(t, dir, sample)
 	var b bytes.Buffer
-	size, err := Write(&b, dir)
+	result, err := WriteFolder(&b, dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := int64(8 + 16 + 16 + 10 + 1 + 9 + 26 + 4); size != want {
-		t.Errorf("size: got %d, want %d", size, want)
+	if want := int64(8 + 16 + 16 + 10 + 1 + 9 + 26 + 4); result.Size != want {
+		t.Errorf("size: got %d, want %d", result.Size, want)
 	}
 	if got := list(t, b.Bytes()); got != sampleListing {
 		t.Errorf("entries: got\n%swant\n%s", got, sampleListing)
