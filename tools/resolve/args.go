@@ -68,13 +68,13 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 	modules := &resolve.Modules{Go: newGo, Store: s, Kept: kept}
 	trees := &resolve.Trees{Go: newGo, Store: s, Kept: kept}
 	note := func(name, text string) { board.Linef("note: %s: %s", name, text) }
-	client := func(name string) *gitsource.Client {
+	client := func(name string) (*gitsource.Client, func()) {
 		task := board.Task(name)
 		return &gitsource.Client{
 			Dir: base, Scratch: scratch,
 			Progress: func(p gitsource.Progress) { task.Update(p.Bytes, 0) },
 			Log:      func(line string) { note(name, line) },
-		}
+		}, task.Done
 	}
 	git := &resolve.Git{Trees: trees, Client: client, Kept: kept, Note: note}
 	folders := &resolve.Folders{Trees: trees, Base: base, Time: folderTime, AllowDirty: o.allowDirty, Note: note}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +42,9 @@ func advance(r *gittest.Repo) string {
 // TestUpdate: a locked branch stays until an update names it, and --check says that it has moved.
 func TestUpdate(t *testing.T) {
 	w, app, lib := newTwo(t)
+	if !regexp.MustCompile(`(?m)^resolve: app: \d+ B in \d+\.\d s$`).MatchString(w.stderr.String()) {
+		t.Errorf("progress: got %q, want how much came from app", w.stderr.String())
+	}
 	before := w.lockBytes()
 	newApp, newLib := advance(app), advance(lib)
 	w.server.Reset()

@@ -19,8 +19,9 @@ import (
 // Git resolves git repositories: it pins a commit and the canonical tar of its tree.
 type Git struct {
 	Trees *Trees
-	// Client returns a client whose progress is that of the named dependency.
-	Client func(name string) *gitsource.Client
+	// Client returns a client whose progress is that of the named dependency, and
+	// what ends that.
+	Client func(name string) (c *gitsource.Client, done func())
 	Kept   *Kept
 	// Note tells a person something about the named dependency.
 	Note func(name, text string)
@@ -36,7 +37,9 @@ func (r *Git) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, erro
 	}
 	want := gitWant(ask)
 	if old != nil && r.Kept.update(ask.Name) && ask.SHA == "" {
-		tip, err := r.Client(ask.Name).Tip(ctx, want)
+		client, done := r.Client(ask.Name)
+		defer done()
+		tip, err := client.Tip(ctx, want)
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +82,9 @@ func gitWant(ask *Request) gitsource.Want {
 
 // fetch brings what the repository has now.
 func (r *Git) fetch(ctx context.Context, ask *Request, want gitsource.Want) (*lock.Dependency, error) {
-	repo, err := r.Client(ask.Name).Fetch(ctx, want)
+	client, done := r.Client(ask.Name)
+	defer done()
+	repo, err := client.Fetch(ctx, want)
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +121,10 @@ func (r *Git) report(name string, tree *gitsource.Tree) {
 
 // bring makes sure that the store has the tar of a locked commit.
 func (r *Git) bring(ctx context.Context, ask *Request, old *lock.Dependency) error {
+	client, done := r.Client(ask.Name)
+	defer done()
 	err := r.Trees.Store.Bring(ctx, digest.Digest(old.Digest), gitsource.Fetcher{
-		Client:  r.Client(ask.Name),
+		Client:  client,
 		Want:    gitsource.Want{URL: old.Git.URL, SHA: old.Git.Commit, Ref: old.Git.Ref},
 		Exclude: old.Exclude,
 	})
@@ -154,7 +161,9 @@ func (r *Git) behind(ctx context.Context, d *lock.Dependency) (string, error) {
 	} else {
 		want.Branch, want.Tag = "", strings.TrimPrefix(d.Git.Ref, "refs/tags/")
 	}
-	tip, err := r.Client(d.Name).Tip(ctx, want)
+	client, done := r.Client(d.Name)
+	defer done()
+	tip, err := client.Tip(ctx, want)
 	if err != nil {
 		return "", named(d.Name, err)
 	}
