@@ -82,6 +82,7 @@ func writeLock(ts *testscript.TestScript, _ bool, args []string) {
 		l.Dependencies = append(l.Dependencies, d)
 	}
 	slices.SortFunc(l.Dependencies, func(a, b lock.Dependency) int { return strings.Compare(a.Name, b.Name) })
+	l.Seal()
 	ts.Check(jsonfile.Write(ts.MkAbs(args[1]), l))
 }
 

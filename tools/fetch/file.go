@@ -27,13 +27,12 @@ func (f *fetcher) file(ctx context.Context, p paths) error {
 	if err := jsonfile.Read(p.entry, &entry); err != nil {
 		return fmt.Errorf("reading lock entry: %w", err)
 	}
-	what := entry.Name
-	if entry.Platform != "" {
-		what += " " + entry.Platform
+	if err := entry.CheckSeal(); err != nil {
+		return err
 	}
 	name, err := f.placeFile(ctx, &entry, p.out)
 	if err != nil {
-		return fmt.Errorf("lock entry %q: %w", what, err)
+		return fmt.Errorf("lock entry %q: %w", entry.Title(), err)
 	}
 	_, err = fmt.Fprintln(f.stdout, name)
 	return err

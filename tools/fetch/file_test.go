@@ -52,6 +52,7 @@ func fileEntry(ts *testscript.TestScript, _ bool, args []string) {
 	d, size, err := digest.FromFile(ts.MkAbs(args[3]))
 	ts.Check(err)
 	entry := lock.File{Name: name, Platform: platform, URL: args[2], Digest: d, Size: size, Why: "url in manifest"}
+	entry.Seal()
 	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
 }
 

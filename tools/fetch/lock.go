@@ -53,7 +53,7 @@ func (f *fetcher) lock(ctx context.Context, p paths) error {
 			if err == nil {
 				err = f.bringFile(ctx, file, want)
 			}
-			return inEntry(strings.TrimSpace(file.Name+" "+file.Platform), err)
+			return inEntry(file.Title(), err)
 		})
 	}
 	return atOnce(jobs)

@@ -85,6 +85,7 @@ func tarDigest(t *testing.T, dir string) digest.Digest {
 // fetch writes the lock, runs `fetch lock` into a store and returns what it said.
 func (w *lockWorld) fetch(store string, flags ...string) (int, string) {
 	w.t.Helper()
+	w.lock.Seal()
 	if err := jsonfile.Write(w.file, w.lock); err != nil {
 		w.t.Fatal(err)
 	}

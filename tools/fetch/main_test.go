@@ -39,6 +39,7 @@ func TestScript(t *testing.T) {
 	commands["entry"] = moduleEntry
 	commands["localentry"] = localEntry
 	commands["gitentry"] = gitEntry
+	commands["reseal"] = reseal
 	commands["fileentry"] = fileEntry
 	commands["sed"] = replace
 	commands["web"] = web
@@ -137,6 +138,7 @@ func moduleEntry(ts *testscript.TestScript, _ bool, args []string) {
 	goMod, err := os.ReadFile(name)
 	ts.Check(err)
 	entry := lock.Dependency{Name: args[1], Module: &lock.Module{Path: m.Path, Version: m.Version}, Digest: m.Sum, GoRoots: []string{"."}, GoModules: closure(p, string(goMod))}
+	entry.Seal()
 	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
 }
 
@@ -149,7 +151,22 @@ func localEntry(ts *testscript.TestScript, _ bool, args []string) {
 	dir := filepath.Join(ts.MkAbs(args[2]), filepath.FromSlash(args[3]))
 	entry := lock.Dependency{Name: args[1], Local: &lock.Local{Path: args[3]}}
 	describe(ts, &entry, dir, args[4:])
+	entry.Seal()
 	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
+}
+
+// reseal gives an entry that was altered the digest that belongs to it: "reseal
+// file…".
+func reseal(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		var entry interface{ Seal() } = new(lock.Dependency)
+		if err := jsonfile.Read(ts.MkAbs(name), entry); err != nil {
+			entry = new(lock.File)
+			ts.Check(jsonfile.Read(ts.MkAbs(name), entry))
+		}
+		entry.Seal()
+		ts.Check(jsonfile.Write(ts.MkAbs(name), entry))
+	}
 }
 
 // gitEntry writes the lock entry of a commit with what is in a folder, and puts
@@ -164,6 +181,7 @@ func gitEntry(ts *testscript.TestScript, _ bool, args []string) {
 		Time: time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC), GoTags: map[string][]string{"agent": {"agent", "small"}, "empty": {}},
 	}
 	describe(ts, &entry, dir, args[5:])
+	entry.Seal()
 	ts.Check(jsonfile.Write(ts.MkAbs(args[1]), entry))
 	s, err := store.Open(ts.MkAbs(args[0]))
 	ts.Check(err)
@@ -197,6 +215,7 @@ func gitCommit(ts *testscript.TestScript, _ bool, args []string) {
 		Name: args[1], Git: &lock.Git{URL: s.URL(args[1]), Ref: "refs/heads/master", Commit: commit}, Time: at, Exclude: args[3:],
 	}
 	describe(ts, &entry, dir, nil)
+	entry.Seal()
 	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
 }
 
@@ -210,6 +229,7 @@ func gitLocal(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	entry := lock.Dependency{Name: args[1], Local: &lock.Local{Path: args[2], Commit: repo.Commit, Dirty: len(args) > 4}}
 	describe(ts, &entry, ts.MkAbs(args[3]), nil)
+	entry.Seal()
 	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
 }
 

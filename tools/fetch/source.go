@@ -26,6 +26,9 @@ func (f *fetcher) source(ctx context.Context, p paths) error {
 	if err := jsonfile.Read(p.entry, &dep); err != nil {
 		return fmt.Errorf("reading lock entry: %w", err)
 	}
+	if err := dep.CheckSeal(); err != nil {
+		return err
+	}
 	if f.airgap {
 		if err := f.checkPresent(&dep); err != nil {
 			return err

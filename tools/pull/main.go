@@ -75,6 +75,9 @@ func pull(ctx context.Context, a baseimage.Args, entry, out string, airgap bool)
 	if err := jsonfile.Read(entry, &img); err != nil {
 		return fmt.Errorf("reading lock entry: %w", err)
 	}
+	if err := img.CheckSeal(); err != nil {
+		return err
+	}
 	err := baseimage.Check(a.Store, &img)
 	switch {
 	case errors.Is(err, baseimage.ErrMissing) && airgap:

@@ -23,6 +23,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/baseimage"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
@@ -42,7 +43,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"push": push, "pin": pin, "stop": stop, "flip": flip,
+			"push": push, "pin": pin, "reseal": reseal, "stop": stop, "flip": flip,
 		},
 		Setup: func(env *testscript.Env) error {
 			server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
@@ -78,7 +79,16 @@ func pin(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	img, err := baseimage.Pin(context.Background(), baseimage.Args{Name: "app", Base: args[2], Dir: ts.MkAbs("."), Platforms: args[3:], Store: s})
 	ts.Check(err)
+	img.Seal()
 	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), img))
+}
+
+// reseal gives an entry that was altered the digest that belongs to it: "reseal file".
+func reseal(ts *testscript.TestScript, _ bool, args []string) {
+	var img lock.Image
+	ts.Check(jsonfile.Read(ts.MkAbs(args[0]), &img))
+	img.Seal()
+	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), &img))
 }
 
 // stop ends the registry.

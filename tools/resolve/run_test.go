@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
 )
 
@@ -145,6 +147,16 @@ func TestToolchainChanged(t *testing.T) {
 	if other == first {
 		t.Fatalf("the lock has no %q:\n%s", std, first)
 	}
+	var sealed lock.Lock
+	if err := jsonfile.Unmarshal([]byte(other), &sealed); err != nil {
+		t.Fatal(err)
+	}
+	sealed.Seal()
+	text, err := jsonfile.Marshal(&sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other = string(text)
 	proxytest.Plant(t, ws, map[string]string{"manifests/demo/lock.json": other})
 	if got := resolve(); got != other {
 		t.Errorf("with the same SDK: got\n%s\nwant\n%s", got, other)

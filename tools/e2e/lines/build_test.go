@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/gittest"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
@@ -233,19 +234,26 @@ func (w *world) checkAltered(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		alter func(l *lock.Lock)
+		seal  bool
 		store string // a file of the store to alter
 		want  []string
 	}{
 		// Another reason changes nothing that is built, but has the entry read again.
-		{"source in the store", func(l *lock.Lock) { l.Dependencies[0].Why = "altered" }, blob(src.Digest), []string{`lock entry "src"`, "got sha256:", "want " + src.Digest}},
-		{"file in the store", func(l *lock.Lock) { l.Files[len(l.Files)-1].Why = "altered" }, blob(string(file.Digest)), []string{`lock entry "` + file.Name, "got sha256:", "want " + string(file.Digest)}},
-		{"base in the store", func(l *lock.Lock) { l.Images[0].Base += "altered" }, filepath.Join(w.store, "oci", "blobs", "sha256", strings.TrimPrefix(string(platform.Digest), "sha256:")), []string{`lock entry "hello"`, "got sha256:", "want " + string(platform.Digest)}},
-		{"source in the lock", func(l *lock.Lock) { l.Dependencies[0].Digest = flipped(src.Digest) }, "", []string{`lock entry "src"`, flipped(src.Digest)}},
-		{"base in the lock", func(l *lock.Lock) { l.Images[0].Platforms[0].Digest = platform.Digest[:len(platform.Digest)-1] + "f" }, "", []string{`lock entry "hello"`}},
+		{"source in the store", func(l *lock.Lock) { l.Dependencies[0].Why = "altered" }, true, blob(src.Digest), []string{`lock entry "src"`, "got sha256:", "want " + src.Digest}},
+		{"file in the store", func(l *lock.Lock) { l.Files[len(l.Files)-1].Why = "altered" }, true, blob(string(file.Digest)), []string{`lock entry "` + file.Name, "got sha256:", "want " + string(file.Digest)}},
+		{"base in the store", func(l *lock.Lock) { l.Images[0].Base += "altered" }, true, filepath.Join(w.store, "oci", "blobs", "sha256", strings.TrimPrefix(string(platform.Digest), "sha256:")), []string{`lock entry "hello"`, "got sha256:", "want " + string(platform.Digest)}},
+		{"source in the lock", func(l *lock.Lock) { l.Dependencies[0].Digest = flipped(src.Digest) }, true, "", []string{`lock entry "src"`, flipped(src.Digest)}},
+		{"base in the lock", func(l *lock.Lock) { l.Images[0].Platforms[0].Digest = digest.Digest(flipped(string(platform.Digest))) }, true, "", []string{`lock entry "hello"`}},
+		{"entry of a source", func(l *lock.Lock) { l.Dependencies[0].Git.Commit = flipped(src.Git.Commit) }, false, "", []string{`lock entry "src": digest of the entry: got sha256:`, "want " + string(src.EntryDigest)}},
+		{"entry of a base", func(l *lock.Lock) { l.Images[0].Platforms[0].Size++ }, false, "", []string{`lock entry "hello": digest of the entry: got sha256:`, "want " + string(good.Images[0].EntryDigest)}},
+		{"entry of a file", func(l *lock.Lock) { l.Files[len(l.Files)-1].URL += "x" }, false, "", []string{`lock entry "` + file.Name, "digest of the entry: got sha256:", "want " + string(file.EntryDigest)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := w.lock()
 			tt.alter(l)
+			if tt.seal {
+				l.Seal()
+			}
 			if err := jsonfile.Write(w.lockName(), l); err != nil {
 				t.Fatal(err)
 			}

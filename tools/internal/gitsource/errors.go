@@ -68,7 +68,7 @@ func failures() []failure {
 			ErrNoRepository, false, "check the URL; some servers say so where credentials are missing",
 		},
 		{`Operation too slow|Operation timed out|Connection timed out|timed out`, ErrSilent, true, "try again later"},
-		{`RPC failed; curl|HTTP/2 stream|transfer closed`, ErrDropped, true, "try again later"},
+		{`RPC failed; curl|HTTP/2 stream|transfer closed|bytes missing`, ErrDropped, true, "try again later"},
 		{`error processing shallow info`, errShallow, false, ""},
 		{`bad line length|not valid: is this a git repository|signature mismatch|bad pack header|bad band`, ErrGarbage, false, pageHint},
 		{

@@ -83,6 +83,9 @@ func Read(name string) (*Lock, error) {
 	if err := l.Check(); err != nil {
 		return nil, fmt.Errorf("reading lock %q: %w", name, err)
 	}
+	if err := l.checkSeals(); err != nil {
+		return nil, fmt.Errorf("reading lock %q: %w", name, err)
+	}
 	return l, nil
 }
 

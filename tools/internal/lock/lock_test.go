@@ -2,8 +2,10 @@ package lock
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,7 +22,7 @@ import (
 func sample() *Lock {
 	stamp := time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
 	d := digest.FromBytes([]byte("manifest"))
-	return &Lock{
+	l := &Lock{
 		Schema: Schema, Manifest: d, Version: "1.0.0", Product: "toolbox", Docker: "docker.io/x",
 		Platforms: []string{"linux-amd64"}, Architectures: []string{"linux/amd64"}, Outputs: []string{"archive"}, Time: stamp,
 		Dependencies: []Dependency{
@@ -52,6 +54,8 @@ func sample() *Lock {
 			RulesGo: GoModule{Path: "rules_go", Version: "v1.0.0", Sum: "h1:r"}, Gazelle: GoModule{Path: "gazelle", Version: "v1.0.0", Sum: "h1:g"},
 		},
 	}
+	l.Seal()
+	return l
 }
 
 func TestCheck(t *testing.T) {
@@ -188,6 +192,7 @@ func TestReadErrors(t *testing.T) {
 		return strings.Replace(string(good), old, new, 1)
 	}
 	name := filepath.Join(t.TempDir(), "lock.json")
+	seal := fmt.Sprintf(",\n      \"entry_digest\": %q", sample().Dependencies[0].EntryDigest)
 	for _, tt := range []struct{ name, content, want string }{
 		{"empty", "", "reading lock: " + name + ":1: unexpected end of JSON input"},
 		{"conflict", replace("  \"product\"", "<<<<<<< HEAD\n  \"product\""), "reading lock: " + name + ":5: invalid character '<'"},
@@ -197,6 +202,10 @@ func TestReadErrors(t *testing.T) {
 		{"two documents", string(good) + "{}\n", "after top-level value"},
 		{"later schema", replace("lock/v1", "lock/v2"), "reading lock \"" + name + `": schema: got "release-builder/lock/v2"`},
 		{"no digest", replace(`"h1:x"`, `""`), "reading lock \"" + name + `": dependency "b": no digest`},
+		{"altered dependency", replace(`"v1.0.0"`, `"v1.0.1"`), `lock entry "b": digest of the entry: got sha256:`},
+		{"altered image", replace("example.com/base:1", "example.com/base:2"), `lock entry "app": digest of the entry: got sha256:`},
+		{"altered file", replace("example.com/arm64", "example.com/other"), `lock entry "tool linux-arm64": digest of the entry: got sha256:`},
+		{"no seal", replace(seal, ""), "want none"},
 		{"bad time", replace("2024-02-29T12", "2023-02-29T12"), "parsing time"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -223,4 +232,45 @@ func TestFind(t *testing.T) {
 	if d, ok := l.Find("z"); d != nil || ok {
 		t.Errorf("got %v, %t, want nothing", d, ok)
 	}
+}
+
+// TestSealEachByte: whichever byte of an entry is another, it is found: the lock
+// cannot be read, or says both digests.
+func TestSealEachByte(t *testing.T) {
+	for _, entry := range []any{&sample().Dependencies[2], &sample().Images[0], &sample().Files[0]} {
+		good, err := jsonfile.Marshal(entry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range good {
+			bad := bytes.Clone(good)
+			bad[i] ^= 1
+			switch e := entry.(type) {
+			case *Dependency:
+				err = altered(bad, new(Dependency))
+			case *Image:
+				err = altered(bad, new(Image))
+			case *File:
+				err = altered(bad, new(File))
+			default:
+				t.Fatalf("got %T", e)
+			}
+			if err == nil && !equalButSpace(good, bad) {
+				t.Errorf("byte %d of\n%s\nis another, and nothing was said", i, bad)
+			}
+		}
+	}
+}
+
+func altered(data []byte, entry interface{ CheckSeal() error }) error {
+	if err := jsonfile.Unmarshal(data, entry); err != nil {
+		return err
+	}
+	return entry.CheckSeal()
+}
+
+// equalButSpace reports whether two documents say the same in JSON.
+func equalButSpace(a, b []byte) bool {
+	var x, y bytes.Buffer
+	return json.Compact(&x, a) == nil && json.Compact(&y, b) == nil && bytes.Equal(x.Bytes(), y.Bytes())
 }

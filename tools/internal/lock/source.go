@@ -35,6 +35,8 @@ type Dependency struct {
 	// GoStd is every package of the standard library that the source and what it
 	// vendors import on any platform, sorted: what has to be compiled for them.
 	GoStd []string `json:"go_std,omitempty"`
+	// EntryDigest is the digest of the entry without it: see Seal.
+	EntryDigest digest.Digest `json:"entry_digest,omitempty"`
 }
 
 // Module is a Go module from a module proxy.
@@ -85,6 +87,8 @@ type Image struct {
 	Digest digest.Digest `json:"digest"`
 	// Platforms are those of the lock's architectures, sorted.
 	Platforms []ImagePlatform `json:"platforms"`
+	// EntryDigest is the digest of the entry without it: see Seal.
+	EntryDigest digest.Digest `json:"entry_digest,omitempty"`
 }
 
 // ImagePlatform is a base image for one platform.
@@ -107,4 +111,6 @@ type File struct {
 	Size     int64         `json:"size"`
 	// Why says what chose the URL, as "url in manifest".
 	Why string `json:"why"`
+	// EntryDigest is the digest of the entry without it: see Seal.
+	EntryDigest digest.Digest `json:"entry_digest,omitempty"`
 }

@@ -109,6 +109,7 @@ func Resolve(ctx context.Context, a Args) (*lock.Lock, error) {
 		}
 	}
 	slices.SortFunc(l.Dependencies, func(a, b lock.Dependency) int { return strings.Compare(a.Name, b.Name) })
+	l.Seal()
 	return l, l.Check()
 }
 

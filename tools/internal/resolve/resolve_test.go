@@ -93,6 +93,7 @@ func TestResolve(t *testing.T) {
 			d.Name, d.Primary, d.Why = name, name == "p", []string{"go.mod of p@1", "go.mod of a@1", "version in manifest"}[i]
 			want.Dependencies = append(want.Dependencies, d)
 		}
+		want.Seal()
 		if !reflect.DeepEqual(l, want) {
 			t.Errorf("got\n%+v\nwant\n%+v", l, want)
 		}
