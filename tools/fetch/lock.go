@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 
@@ -66,7 +65,7 @@ func inEntry(name string, err error) error {
 	return fmt.Errorf("lock entry %q: %w", name, err)
 }
 
-// fillModules brings the modules of all sources into the store, each once.
+// fillModules brings the modules of all sources into the store.
 func (f *fetcher) fillModules(ctx context.Context, l *lock.Lock, out string) error {
 	var modules []lock.GoModule
 	for _, d := range l.Dependencies {
@@ -75,15 +74,12 @@ func (f *fetcher) fillModules(ctx context.Context, l *lock.Lock, out string) err
 		}
 		modules = append(modules, d.GoModules...)
 	}
-	slices.SortFunc(modules, func(a, b lock.GoModule) int {
-		return strings.Compare(a.Path+" "+a.Version+" "+a.Sum+" "+a.GoModSum, b.Path+" "+b.Version+" "+b.Sum+" "+b.GoModSum)
-	})
 	g, done, err := f.goTool(out)
 	if err != nil {
 		return err
 	}
 	defer done()
-	return g.Fill(ctx, slices.Compact(modules))
+	return g.Fill(ctx, modules)
 }
 
 // atOnce runs jobs, some at the same time, and joins their errors in order.

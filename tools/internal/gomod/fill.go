@@ -1,6 +1,7 @@
 package gomod
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,29 +19,22 @@ import (
 // lock's sums, and no more of them than the lock has sums for. What the store
 // has already is left alone.
 func (g *Go) Fill(ctx context.Context, modules []lock.GoModule) error {
-	var zips, mods []string
-	var sums strings.Builder
+	modules, err := merge(modules)
+	if err != nil {
+		return err
+	}
+	var missing []lock.GoModule
 	for _, m := range modules {
 		v := module.Version{Path: m.Path, Version: m.Version}
-		at := m.Path + "@" + m.Version
-		switch {
-		case m.Sum != "" && !g.Store.HasModule(v, ".zip"):
-			zips = append(zips, at)
-		case m.GoModSum != "" && !g.Store.HasModule(v, ".mod"):
-			mods = append(mods, at)
-		default:
-			continue
-		}
-		for suffix, sum := range map[string]string{"": m.Sum, "/go.mod": m.GoModSum} {
-			if sum != "" {
-				fmt.Fprintf(&sums, "%s %s%s %s\n", m.Path, m.Version, suffix, sum)
-			}
+		if m.Sum != "" && !g.Store.HasModule(v, ".zip") || m.Sum == "" && m.GoModSum != "" && !g.Store.HasModule(v, ".mod") {
+			missing = append(missing, m)
 		}
 	}
-	if len(zips)+len(mods) == 0 {
+	if len(missing) == 0 {
 		return nil
 	}
 	if g.Offline {
+		zips, mods, _ := split(missing)
 		return fmt.Errorf("not in the store: %s", strings.Join(slices.Concat(zips, mods), ", "))
 	}
 	dir, err := os.MkdirTemp("", "gomod-*")
@@ -48,13 +42,63 @@ func (g *Go) Fill(ctx context.Context, modules []lock.GoModule) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	if missing, err = g.fillDirectly(ctx, dir, missing); err != nil || len(missing) == 0 {
+		return err
+	}
+	zips, mods, sums := split(missing)
 	err = errors.Join(
 		os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module lock\n"), 0o644),
-		os.WriteFile(filepath.Join(dir, "go.sum"), []byte(sums.String()), 0o644))
+		os.WriteFile(filepath.Join(dir, "go.sum"), []byte(sums), 0o644))
 	if err != nil {
 		return err
 	}
 	return g.fill(ctx, dir, zips, mods)
+}
+
+// merge returns the modules sorted, each once, with all sums that are known of it.
+func merge(modules []lock.GoModule) ([]lock.GoModule, error) {
+	known := map[module.Version]*lock.GoModule{}
+	var merged []lock.GoModule
+	for _, m := range modules {
+		v := module.Version{Path: m.Path, Version: m.Version}
+		if known[v] == nil {
+			known[v] = &lock.GoModule{Path: m.Path, Version: m.Version}
+		}
+		for _, s := range []struct{ to, from *string }{{&known[v].Sum, &m.Sum}, {&known[v].GoModSum, &m.GoModSum}} {
+			switch {
+			case *s.to == "":
+				*s.to = *s.from
+			case *s.from != "" && *s.from != *s.to:
+				return nil, fmt.Errorf("module %s has two sums: %s, %s", v, *s.to, *s.from)
+			}
+		}
+	}
+	for _, m := range known {
+		merged = append(merged, *m)
+	}
+	slices.SortFunc(merged, func(a, b lock.GoModule) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Version, b.Version))
+	})
+	return merged, nil
+}
+
+// split returns the modules whose content and whose go.mod files only are
+// wanted, as PATH@VERSION, and the go.sum of all.
+func split(modules []lock.GoModule) (zips, mods []string, goSum string) {
+	var sums strings.Builder
+	for _, m := range modules {
+		if at := m.Path + "@" + m.Version; m.Sum != "" {
+			zips = append(zips, at)
+		} else {
+			mods = append(mods, at)
+		}
+		for suffix, sum := range map[string]string{"": m.Sum, "/go.mod": m.GoModSum} {
+			if sum != "" {
+				fmt.Fprintf(&sums, "%s %s%s %s\n", m.Path, m.Version, suffix, sum)
+			}
+		}
+	}
+	return zips, mods, sums.String()
 }
 
 // fill has the go command, to which dir is the main module, bring content and

@@ -112,23 +112,45 @@ func (s *Store) importFile(from, to string) (fresh bool, err error) {
 	if _, err := os.Stat(to); err == nil {
 		return false, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return false, err
-	}
 	in, err := os.Open(from)
 	if err != nil {
 		return false, err
 	}
 	defer in.Close()
+	err = add(to, func(f *os.File) error {
+		_, err := io.Copy(f, in)
+		return err
+	})
+	return err == nil, err
+}
+
+// PutModule adds a module's file, unless it is there. What write writes is kept
+// if it returns no error: it is to verify that before.
+func (s *Store) PutModule(m module.Version, ext string, write func(*os.File) error) error {
+	to, err := s.ModuleFile(m, ext)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(to); err == nil {
+		return nil
+	}
+	return add(to, write)
+}
+
+// add makes the file to of what write writes.
+func add(to string, write func(*os.File) error) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
 	f, err := os.CreateTemp(filepath.Dir(to), ".tmp-*")
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer os.Remove(f.Name()) // fails once the file has its name
-	if _, err := io.Copy(f, in); err != nil {
-		return false, errors.Join(err, f.Close())
+	if err := write(f); err != nil {
+		return errors.Join(err, f.Close())
 	}
-	return true, seal(f, to)
+	return seal(f, to)
 }
 
 // seal syncs and closes f and gives it the name to, which every reader may read.
