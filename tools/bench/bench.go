@@ -126,6 +126,13 @@ func AtMost(what, unit string, ours Sample, limit float64) Row {
 		Goal: "at most " + format(limit, unit), Pass: len(ours) > 0 && slices.Max(ours) <= limit}
 }
 
+// AtMostTimes is the row that wants us to take at most that many times the peer's time.
+func AtMostTimes(what string, ours, peer Sample, times float64) Row {
+	ratio := ours.Median() / peer.Median()
+	return Row{What: what, Unit: seconds, Ours: ours, Peer: peer, Ratio: ratio,
+		Goal: fmt.Sprintf("at most %gx the time", times), Pass: ratio <= times}
+}
+
 // A Report is the outcome of all benchmarks that ran.
 type Report struct {
 	Machine Machine  `json:"machine"`

@@ -55,12 +55,7 @@ func buildBenchmark() Benchmark {
 			if err != nil {
 				return nil, err
 			}
-			ratio := times[0].Median() / times[1].Median()
-			return []Row{{
-				What: "18 programs, cold, against go build with an empty cache", Unit: seconds,
-				Ours: times[0], Peer: times[1], Ratio: ratio,
-				Goal: fmt.Sprintf("at most %gx the time", buildGoal), Pass: ratio <= buildGoal,
-			}}, nil
+			return []Row{AtMostTimes("18 programs, cold, against go build with an empty cache", times[0], times[1], buildGoal)}, nil
 		},
 	}
 }

@@ -18,6 +18,7 @@
 //	pack/tar.gz  tools/pack against compress/gzip at level 6, and against tar -czf
 //	pack/zip     tools/pack against archive/zip
 //	build        the toolbox line's programs, cold, against go build
+//	fetch        the toolbox line's modules, cold, against go mod download
 //
 // A benchmark makes its inputs from what each machine with Go has, in a temporary
 // directory that it removes. It needs the go command, a checkout of this module
@@ -48,6 +49,7 @@ func benchmarks() []Benchmark {
 		packBenchmark("tar.gz", packCorpusBytes),
 		packBenchmark("zip", packCorpusBytes),
 		buildBenchmark(),
+		fetchBenchmark(),
 	}
 }
 

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+)
+
+const (
+	fetchGoal    = 1.2 // of the time that go mod download takes
+	fetchLine    = "toolbox"
+	fetchCommand = "github.com/jasonwzm/release-builder/tools/fetch"
+)
+
+// fetchBench brings all modules that a line's lock names into an empty store,
+// and has the go command download the same ones into an empty cache. Both ask a
+// proxy on loopback, so that the network's mood is in neither.
+type fetchBench struct {
+	dir     string
+	line    string   // the line's folder
+	command string   // the fetch command
+	modules []string // those whose content is fetched, as PATH@VERSION
+	proxy   string   // URL
+}
+
+func fetchBenchmark() Benchmark {
+	return Benchmark{Name: "fetch", Run: func(ctx context.Context, e *Env) ([]Row, error) {
+		root, err := checkout(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return runFetchBench(ctx, e, filepath.Join(root, "manifests", fetchLine))
+	}}
+}
+
+func runFetchBench(ctx context.Context, e *Env, line string) ([]Row, error) {
+	b := &fetchBench{dir: e.Dir, line: line}
+	l, err := lock.Read(b.lock())
+	if err != nil {
+		return nil, err
+	}
+	if b.modules = contents(l); len(b.modules) == 0 {
+		return nil, fmt.Errorf("lock %q names no modules", b.lock())
+	}
+	e.Logf("building the fetch command and filling the proxy")
+	if b.command, err = goBuild(ctx, e.Dir, fetchCommand); err != nil {
+		return nil, err
+	}
+	// A store is a proxy's tree: ours, filled from the proxy that the user has.
+	full := filepath.Join(e.Dir, "full")
+	if err := b.fetch(ctx, full); err != nil {
+		return nil, err
+	}
+	tree := filepath.Join(full, "goproxy")
+	size, err := zipBytes(tree)
+	if err != nil {
+		return nil, err
+	}
+	e.Notef("line %q: %d modules, zips of %.1f MiB in all, from a proxy on loopback", filepath.Base(line), len(b.modules), float64(size)/(1<<20))
+	stop, err := b.serve(http.FileServer(http.Dir(tree)))
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	times, err := e.Race(ctx,
+		Contender{"fetch lock", func(ctx context.Context) error { return b.cold(ctx, "store-*", b.fetch) }},
+		Contender{"go mod download", func(ctx context.Context) error { return b.cold(ctx, "cache-*", b.download) }})
+	if err != nil {
+		return nil, err
+	}
+	return []Row{AtMostTimes("the line's modules, cold, against go mod download", times[0], times[1], fetchGoal)}, nil
+}
+
+func (b *fetchBench) lock() string { return filepath.Join(b.line, "lock.json") }
+
+// contents returns the modules whose content a lock needs, each once.
+func contents(l *lock.Lock) []string {
+	var all []string
+	for _, d := range l.Dependencies {
+		if d.Module != nil {
+			all = append(all, d.Module.Path+"@"+d.Module.Version)
+		}
+		for _, m := range d.GoModules {
+			if m.Sum != "" {
+				all = append(all, m.Path+"@"+m.Version)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// serve has the handler be the module proxy from now on.
+func (b *fetchBench) serve(h http.Handler) (stop func(), err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: h}
+	go server.Serve(listener) // ends with an error, always: that it was closed
+	b.proxy = "http://" + listener.Addr().String()
+	return func() { server.Close() }, nil
+}
+
+// cold runs with an empty folder, which stays until the benchmark ends: what
+// deleting it takes is no part of the time.
+func (b *fetchBench) cold(ctx context.Context, pattern string, run func(ctx context.Context, dir string) error) error {
+	dir, err := os.MkdirTemp(b.dir, pattern)
+	if err != nil {
+		return err
+	}
+	return run(ctx, dir)
+}
+
+func (b *fetchBench) fetch(ctx context.Context, store string) error {
+	return b.run(exec.CommandContext(ctx, b.command, "--store", store, "lock", "--lock", b.lock(), "--base", b.line))
+}
+
+// download has the go command bring the modules, in a folder that is in no module.
+func (b *fetchBench) download(ctx context.Context, cache string) error {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"mod", "download"}, b.modules...)...)
+	cmd.Dir = cache
+	cmd.Env = []string{"GOMODCACHE=" + cache, "GOFLAGS=-modcacherw", "GOWORK=off"}
+	return b.run(cmd)
+}
+
+// run runs a command with the settings of both.
+func (b *fetchBench) run(cmd *exec.Cmd) error {
+	cmd.Env = append(append(os.Environ(), "GOTOOLCHAIN=local"), cmd.Env...)
+	if b.proxy != "" {
+		cmd.Env = append(cmd.Env, "GOPROXY="+b.proxy, "GONOPROXY=none", "GOPRIVATE=", "GOSUMDB=off")
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("running %q: %w\n%s", filepath.Base(cmd.Path), err, tail(out))
+	}
+	return nil
+}
+
+// zipBytes returns the sum of the sizes of the zips below dir.
+func zipBytes(dir string) (sum int64, err error) {
+	err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(name, ".zip") {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			sum += info.Size()
+		}
+		return err
+	})
+	return sum, err
+}
