@@ -19,6 +19,7 @@
 //	pack/zip     tools/pack against archive/zip
 //	build        the toolbox line's programs, cold, against go build
 //	fetch        the toolbox line's modules, cold, against go mod download
+//	sourcetar    the canonical tar of a git tree of 10,000 files, against git archive
 //
 // A benchmark makes its inputs from what each machine with Go has, in a temporary
 // directory that it removes. It needs the go command, a checkout of this module
@@ -50,6 +51,7 @@ func benchmarks() []Benchmark {
 		packBenchmark("zip", packCorpusBytes),
 		buildBenchmark(),
 		fetchBenchmark(),
+		sourceTarBenchmark(sourceTarFiles),
 	}
 }
 
