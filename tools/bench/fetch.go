@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -60,14 +59,14 @@ func runFetchBench(ctx context.Context, e *Env, line string) ([]Row, error) {
 	if err := b.fetch(ctx, full); err != nil {
 		return nil, err
 	}
-	tree := filepath.Join(full, "goproxy")
-	size, err := zipBytes(tree)
+	proxyTree := filepath.Join(full, "goproxy")
+	size, err := zipBytes(proxyTree)
 	if err != nil {
 		return nil, err
 	}
 	e.Notef("line %q: %d modules, zips of %.1f MiB in all, from a proxy on loopback", filepath.Base(line), len(b.modules), float64(size)/(1<<20))
-	stop, err := b.serve(http.FileServer(http.Dir(tree)))
-	if err != nil {
+	var stop func()
+	if b.proxy, stop, err = listen(http.FileServer(http.Dir(proxyTree))); err != nil {
 		return nil, err
 	}
 	defer stop()
@@ -97,18 +96,6 @@ func contents(l *lock.Lock) []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-// serve has the handler be the module proxy from now on.
-func (b *fetchBench) serve(h http.Handler) (stop func(), err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	server := &http.Server{Handler: h}
-	go server.Serve(listener) // ends with an error, always: that it was closed
-	b.proxy = "http://" + listener.Addr().String()
-	return func() { server.Close() }, nil
 }
 
 // cold runs with an empty folder, which stays until the benchmark ends: what

@@ -20,9 +20,10 @@
 //	build        the toolbox line's programs, cold, against go build
 //	fetch        the toolbox line's modules, cold, against go mod download
 //	sourcetar    the canonical tar of a git tree of 10,000 files, against git archive
+//	check        resolve --check of a line that is locked, against its requests alone
 //
 // A benchmark makes its inputs from what each machine with Go has, in a temporary
-// directory that it removes. It needs the go command, a checkout of this module
+// directory that it removes. It needs the go and git commands, a checkout of this module
 // as working directory, and about 2 GB of disk. The exit status is 1 if a row
 // fails or a benchmark ends with an error, 2 if the command line is wrong.
 package main
@@ -52,6 +53,7 @@ func benchmarks() []Benchmark {
 		buildBenchmark(),
 		fetchBenchmark(),
 		sourceTarBenchmark(sourceTarFiles),
+		checkBenchmark(checkFiles),
 	}
 }
 
