@@ -76,6 +76,7 @@ func smallLine(t *testing.T) string {
 		GoModules: []lock.GoModule{{Path: lib.Path, Version: lib.Version, Sum: lib.Sum, GoModSum: lib.GoModSum}},
 	}}}
 	line := t.TempDir()
+	l.Seal()
 	if err := jsonfile.Write(filepath.Join(line, "lock.json"), l); err != nil {
 		t.Fatal(err)
 	}
