@@ -10,7 +10,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
+	"unicode/utf8"
 )
 
 // The exit status of every command.
@@ -33,12 +36,29 @@ func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer)
 // into it, then the hints as "NAME: hint: …", and returns Failure.
 func Fail(stderr io.Writer, name string, err error) int {
 	for _, e := range flatten(err) {
-		fmt.Fprintf(stderr, "%s: error: %v\n", name, e)
+		fmt.Fprintf(stderr, "%s: error: %s\n", name, printable(e.Error()))
 	}
 	for _, h := range hints(err, nil) {
-		fmt.Fprintf(stderr, "%s: hint: %s\n", name, h)
+		fmt.Fprintf(stderr, "%s: hint: %s\n", name, printable(h))
 	}
 	return Failure
+}
+
+// printable escapes, as Go does, what could move the cursor of a terminal, or
+// worse. An error of the system shows a path as it is, and a path may be anybody's.
+func printable(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case r == '\n' || strconv.IsGraphic(r):
+			b.WriteRune(r)
+		default:
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
 }
 
 // ParseFlags parses args. If it returns false the command ends with the status.

@@ -18,6 +18,10 @@ func TestFail(t *testing.T) {
 	}{
 		{"plain", io.EOF, "x: error: EOF\n"},
 		{"hint", disk, "x: error: the disk is full\nx: hint: delete 3 files\n"},
+		{
+			"control characters", WithHint(fmt.Errorf("opening \x1b[2Ja\x00\u202e\u009bb\xff\ufffd\té: it's\nlost"), "look\a"),
+			"x: error: opening \\x1b[2Ja\\x00\\u202e\\u009bb\\xff\ufffd\\té: it's\nlost\nx: hint: look\\a\n",
+		},
 		{"hint within", fmt.Errorf("writing %q: %w", "a", disk), "x: error: writing \"a\": the disk is full\nx: hint: delete 3 files\n"},
 		{"hint on hint", WithHint(disk, "wait"), "x: error: the disk is full\nx: hint: wait\nx: hint: delete 3 files\n"},
 		{"joined", errors.Join(io.EOF, io.ErrNoProgress), "x: error: EOF\nx: error: multiple Read calls return no data or error\n"},
