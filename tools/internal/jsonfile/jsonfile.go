@@ -22,7 +22,14 @@ import (
 )
 
 // MaxSize is the largest document, in bytes, that Read accepts.
-const MaxSize = 64 << 20
+const MaxSize = 32 << 20
+
+// Bounds on what takes more than its own size. Three bytes can become a large
+// struct; to find the line of an unknown field parses the document many times.
+const (
+	maxTokens     = 500_000 // keys, values, and both ends of objects and arrays
+	maxSearchSize = 4 << 20 // bytes
+)
 
 // Marshal returns the canonical JSON of v.
 func Marshal(v any) ([]byte, error) {
@@ -38,23 +45,31 @@ func Marshal(v any) ([]byte, error) {
 
 // Unmarshal parses one JSON document into v. It refuses unknown fields,
 // repeated object keys (encoding/json takes keys that differ in case for one
-// field) and anything after the document; an error names the line.
+// field), more than half a million keys and values, and anything after the
+// document; an error names the line, but for an unknown field in a large document.
 func Unmarshal(data []byte, v any) error {
 	if len(data) > MaxSize {
 		return fmt.Errorf("document has %d bytes, want at most %d", len(data), MaxSize)
 	}
 	var syntax *json.SyntaxError
-	if err := json.Unmarshal(data, new(json.RawMessage)); errors.As(err, &syntax) {
+	if err := json.Unmarshal(data, new(struct{})); errors.As(err, &syntax) {
 		return atLine(data, syntax.Offset-1, err)
 	}
 	keys, err := checkKeys(data)
 	if err != nil {
 		return err
 	}
-	if err := decode(data, v); err != nil {
-		return atLine(data, place(data, keys, v, err), err)
+	err = decode(data, v)
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		return atLine(data, wrong.Offset, err)
 	}
-	return nil
+	switch {
+	case err == nil:
+		return nil
+	case len(data) > maxSearchSize:
+		return fmt.Errorf(" %w", err)
+	}
+	return atLine(data, place(data, keys, v), err)
 }
 
 func decode(data []byte, v any) error {
@@ -83,14 +98,17 @@ func ReadLimited(name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
+	var b bytes.Buffer
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		b.Grow(int(min(info.Size(), limit)) + bytes.MinRead) // else it grows to twice the size
+	}
+	if _, err := b.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, fmt.Errorf("reading %q: %w", name, err)
 	}
-	if int64(len(data)) > limit {
+	if int64(b.Len()) > limit {
 		return nil, fmt.Errorf("reading %q: file has more than %d bytes", name, limit)
 	}
-	return data, nil
+	return b.Bytes(), nil
 }
 
 // Write replaces the named file with the canonical JSON of v, atomically.
@@ -139,11 +157,14 @@ func checkKeys(data []byte) (before []int64, err error) {
 	}
 	stack := []frame{{}}
 	d := json.NewDecoder(bytes.NewReader(data))
-	for {
+	for n := 0; ; n++ {
 		start := d.InputOffset()
 		t, err := d.Token()
 		if err != nil {
 			return before, nil // the end
+		}
+		if n == maxTokens {
+			return nil, atLine(data, start, fmt.Errorf("document has more than %d keys and values", maxTokens))
 		}
 		top := &stack[len(stack)-1]
 		switch {
@@ -179,14 +200,9 @@ func fold(key string) string {
 	}, key)
 }
 
-// place returns the offset of what decoding the document into v complained of.
-// Where err does not say it, that is the first key with which, all after it cut
-// off, the document cannot be decoded.
-func place(data []byte, before []int64, v any, err error) int64 {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		return wrong.Offset
-	}
+// place returns the offset of what decoding the document into v complained of:
+// the first key with which, all after it cut off, it cannot be decoded.
+func place(data []byte, before []int64, v any) int64 {
 	n := sort.Search(len(before), func(i int) bool {
 		return decode(closed(data[:before[i]]), reflect.New(reflect.TypeOf(v).Elem()).Interface()) != nil
 	})

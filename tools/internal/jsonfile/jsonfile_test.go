@@ -108,7 +108,7 @@ func TestUnmarshalErrors(t *testing.T) {
 
 func TestUnmarshalSize(t *testing.T) {
 	data := bytes.Repeat([]byte(" "), MaxSize+1)
-	want := "document has 67108865 bytes, want at most 67108864"
+	want := "document has 33554433 bytes, want at most 33554432"
 	if err := Unmarshal(data, new(any)); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %q", err, want)
 	}
