@@ -9,31 +9,32 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 )
 
-// Extract unpacks a canonical tar into the folder dir. Nothing outside dir is
-// touched, whatever the archive says.
-func Extract(r io.Reader, dir string) error {
+// Extract unpacks a canonical tar, from where r is to its end, into the folder
+// dir. It reads all headers before it writes anything, so that what the archive
+// must not have costs no more than that. Nothing outside dir is touched, whatever
+// the archive says.
+func Extract(r io.ReadSeeker, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	x := &extractor{root: root, tar: tar.NewReader(r), linked: links{}}
-	for {
-		h, err := x.tar.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("unpacking: %w", err)
-		}
-		if err := x.entry(h); err != nil {
-			return fmt.Errorf("unpacking %q: %w", h.Name, err)
-		}
+	start, err := r.Seek(0, io.SeekCurrent)
+	if err == nil {
+		err = new(extractor).each(r, func(*tar.Header) error { return nil })
 	}
-	if err := x.linked.check(); err != nil {
-		return fmt.Errorf("unpacking: %w", err)
+	if err == nil {
+		_, err = r.Seek(start, io.SeekStart)
+	}
+	if err == nil {
+		x := &extractor{root: root}
+		err = x.each(r, x.write)
+	}
+	if err != nil {
+		return fmt.Errorf("unpacking%w", err)
 	}
 	return nil
 }
@@ -43,33 +44,52 @@ type extractor struct {
 	tar     *tar.Reader
 	linked  links
 	entries int
-	size    int64
+	names   int   // bytes of paths and targets
+	size    int64 // bytes of files
 }
 
-func (x *extractor) entry(h *tar.Header) error {
-	if err := x.check(h); err != nil {
-		return err
+// each checks all entries and calls visit for each. An error begins with where it is.
+func (x *extractor) each(r io.Reader, visit func(*tar.Header) error) error {
+	x.tar, x.linked = tar.NewReader(r), links{}
+	for {
+		h, err := x.tar.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf(": %w", err)
+		}
+		if err = x.check(h); err == nil {
+			err = visit(h)
+		}
+		if err != nil {
+			return fmt.Errorf(" %.200q: %w", h.Name, err)
+		}
 	}
+	if err := x.linked.check(); err != nil {
+		return fmt.Errorf(": %w", err)
+	}
+	return nil
+}
+
+// write writes one entry.
+func (x *extractor) write(h *tar.Header) error {
 	if err := x.root.MkdirAll(path.Dir(h.Name), 0o755); err != nil {
 		return err
 	}
-	switch h.Typeflag {
-	case tar.TypeSymlink:
-		x.linked[h.Name] = h.Linkname
+	if h.Typeflag == tar.TypeSymlink {
 		return x.root.Symlink(h.Linkname, h.Name)
-	case tar.TypeReg:
-		mode := fs.FileMode(0o644)
-		if h.Mode&0o111 != 0 {
-			mode = 0o755
-		}
-		f, err := x.root.OpenFile(h.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(f, x.tar)
-		return errors.Join(err, f.Close())
 	}
-	return fmt.Errorf("type %q: want files and symbolic links only", h.Typeflag)
+	mode := fs.FileMode(0o644)
+	if h.Mode&0o111 != 0 {
+		mode = 0o755
+	}
+	f, err := x.root.OpenFile(h.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, x.tar)
+	return errors.Join(err, f.Close())
 }
 
 // check refuses what Writer would not have written, as far as it can do harm.
@@ -91,5 +111,29 @@ func (x *extractor) check(h *tar.Header) error {
 	if x.size += h.Size; h.Size < 0 || x.size > MaxSize {
 		return errTooLarge
 	}
+	if len(h.Linkname) > maxPath {
+		return fmt.Errorf("the link's target has more than %d bytes", maxPath)
+	}
+	if x.names += len(h.Name) + len(h.Linkname); x.names > maxNames {
+		return errLongNames
+	}
+	switch {
+	case h.Typeflag == tar.TypeSymlink:
+		x.linked[h.Name] = h.Linkname
+	case h.Typeflag != tar.TypeReg:
+		return fmt.Errorf("type %q: want files and symbolic links only", h.Typeflag)
+	case isSparse(h): // some bytes would become any number of zeros
+		return errors.New("it is sparse: want plain files")
+	}
 	return nil
+}
+
+// isSparse tells whether a file has holes in one of the forms of PAX.
+func isSparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
 }

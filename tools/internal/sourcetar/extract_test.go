@@ -146,7 +146,8 @@ func TestExtractRefuses(t *testing.T) {
 		{"link up from a folder", []*tar.Header{link("a/evil", "../../secret")}, `symbolic link "a/evil" leaves the tree`},
 		{"file through a link up", []*tar.Header{link("out", ".."), file("out/evil")}, `unpacking "out/evil": the path goes through the symbolic link "out"`},
 		{"file through an absolute link", []*tar.Header{link("out", "/"), file("out/evil")}, `the path goes through the symbolic link "out"`},
-		{"over a link", []*tar.Header{link("out", "../secret"), file("out")}, `file exists`},
+		{"over a link", []*tar.Header{link("out", "secret"), file("out")}, `file exists`},
+		{"over a link up", []*tar.Header{link("out", "../secret"), file("out")}, `symbolic link "out" leaves the tree`},
 		{"file through a link inside", []*tar.Header{file("a/b"), link("in", "a"), file("in/c")}, `the path goes through the symbolic link "in"`},
 		{
 			"chain of links", []*tar.Header{link("a/b/top", "../.."), link("a/b/out", "top/../next"), file("a/b/out/evil")},
@@ -171,6 +172,8 @@ func TestExtractRefuses(t *testing.T) {
 		{"character device", []*tar.Header{header(tar.TypeChar, "evil", "")}, `type '3'`},
 		{"block device", []*tar.Header{header(tar.TypeBlock, "evil", "")}, `type '4'`},
 		{"fifo", []*tar.Header{header(tar.TypeFifo, "evil", "")}, `type '6'`},
+		{"long link", []*tar.Header{link("evil", strings.Repeat("a/", 2049))}, `unpacking "evil": the link's target has more than 4096 bytes`},
+		{"long name", []*tar.Header{file(strings.Repeat("a/", 10_000) + "b")}, `unpacking "` + strings.Repeat("a/", 100) + `": the path has more than 4096 bytes`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir, outside := cell(t)
@@ -183,6 +186,26 @@ func TestExtractRefuses(t *testing.T) {
 				t.Errorf("outside the folder: got\n%swant\n%s", after, before)
 			}
 		})
+	}
+}
+
+// TestExtractChecksFirst: nothing is written of an archive with something wrong.
+func TestExtractChecksFirst(t *testing.T) {
+	dir := t.TempDir()
+	data := archive(t, file("a"), link("b", "a"), file("../evil"))
+	if err := Extract(bytes.NewReader(data), dir); err == nil {
+		t.Error("got no error")
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("the folder: got %v, %v, want nothing", left, err)
+	}
+	// What is before and behind where the reader is belongs to others.
+	r := bytes.NewReader(append([]byte("before"), archive(t, file("a"))...))
+	if _, err := r.Seek(6, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	if err := Extract(r, dir); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -11,8 +11,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxNames is how long all paths together may be, in bytes: they are kept.
+// maxNames is how long all paths and links' targets together may be, in bytes:
+// they are kept.
 const maxNames = 64 << 20
+
+var errLongNames = fmt.Errorf("the tree's paths and links have more than %d bytes", maxNames)
 
 // folds finds the paths that are equal but for case, among names that come sorted.
 type folds struct {
@@ -30,12 +33,13 @@ type mark struct {
 	entry, size uint32 // the path is names[entry][:size]
 }
 
-func (f *folds) add(name string) error {
+// add notes an entry, whose link is empty for a file.
+func (f *folds) add(name, link string) error {
 	if f.names == nil {
 		f.seed = maphash.MakeSeed()
 	}
-	if f.bytes += len(name); f.bytes > maxNames {
-		return fmt.Errorf("the tree's paths have more than %d bytes", maxNames)
+	if f.bytes += len(name) + len(link); f.bytes > maxNames {
+		return errLongNames
 	}
 	f.names = append(f.names, name)
 	// A part of the folded name is the folded part, as "/" is.

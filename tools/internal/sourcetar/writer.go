@@ -97,7 +97,7 @@ func (w *Writer) add(e Entry, size int64, r io.Reader) error {
 	if err := w.order.next(e.Name); err != nil {
 		return err
 	}
-	if err := w.folds.add(e.Name); err != nil {
+	if err := w.folds.add(e.Name, e.Link); err != nil {
 		return err
 	}
 	w.result.Files++
@@ -129,7 +129,7 @@ func (w *Writer) add(e Entry, size int64, r io.Reader) error {
 func (w *Writer) check(name string, size int64) error {
 	switch err := CheckName(name); {
 	case err != nil:
-		return fmt.Errorf("path %q: %w", name, err)
+		return fmt.Errorf("path %.200q: %w", name, err)
 	case w.result.Files == MaxEntries:
 		return errTooMany
 	case size < 0 || size > MaxSize-w.result.Size:
