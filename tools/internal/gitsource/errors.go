@@ -49,6 +49,7 @@ const pageHint = "check the URL: it may be that of a page for people"
 // failures are in order: the first that matches counts.
 func failures() []failure {
 	return []failure{
+		{`attempting to allocate \d+ over limit|Out of memory|size_t overflow|too large to fit into`, ErrTooLarge, false, ""},
 		{`mismatched algorithms`, ErrFormat, false, ""},
 		{`dubious ownership`, ErrOwnership, false, "git config --global --add safe.directory FOLDER, if you trust it"},
 		{`dumb http transport does not support`, ErrDumb, false, "check the URL; plain files have to be served by git http-backend"},
@@ -70,7 +71,7 @@ func failures() []failure {
 		{`Operation too slow|Operation timed out|Connection timed out|timed out`, ErrSilent, true, "try again later"},
 		{`RPC failed; curl|HTTP/2 stream|transfer closed|bytes missing`, ErrDropped, true, "try again later"},
 		{`error processing shallow info`, errShallow, false, ""},
-		{`bad line length|not valid: is this a git repository|signature mismatch|bad pack header|bad band`, ErrGarbage, false, pageHint},
+		{`bad line length|not valid: is this a git repository|signature mismatch|bad pack header|bad band|pack is corrupted`, ErrGarbage, false, pageHint},
 		{
 			`early EOF|hung up unexpectedly|unexpected disconnect|[Cc]onnection (reset|closed|refused)|Empty reply|[Cc]ould not connect|Failed to connect|` +
 				`Couldn't connect|Broken pipe|expected flush|unexpected end of file`,

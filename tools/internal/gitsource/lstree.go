@@ -2,6 +2,7 @@ package gitsource
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +31,8 @@ func readEntry(r *bufio.Reader) (treeEntry, error) {
 	line, err := r.ReadSlice(0)
 	switch {
 	case errors.Is(err, bufio.ErrBufferFull):
-		return treeEntry{}, fmt.Errorf("path %q… has more than %d bytes", line[:min(len(line), 100)], maxLine)
+		_, path, _ := bytes.Cut(line, []byte("\t"))
+		return treeEntry{}, fmt.Errorf("path %.100q… has more than %d bytes", path, maxLine)
 	case errors.Is(err, io.EOF) && len(line) > 0:
 		return treeEntry{}, io.ErrUnexpectedEOF
 	case err != nil:

@@ -27,6 +27,16 @@ const (
 	maxPause        = time.Minute
 	maxOutput       = 64 << 20 // of one command, in bytes
 	maxStderr       = 64 << 10 // the end of it is kept
+	// maxAlloc is the largest piece of memory that git may ask for. What it does not
+	// stream has to fit in: a tree, a file that a delta makes. A pack of some KB can
+	// say that its commit, or what its delta makes, has any number of GiB.
+	maxAlloc = "96m"
+	// maxData is how much of it one process may have, in bytes, where the system can
+	// see to it: a server's list of refs need not end.
+	maxData = 224 << 20
+	// maxProgress is how many bytes git may say on its way: what a server says of
+	// its own progress need not end either.
+	maxProgress = 4 << 20
 )
 
 // git is the command, in a folder.
@@ -46,6 +56,7 @@ func (g git) arguments(config []string, args []string) []string {
 	}
 	config = append([]string{
 		"core.hooksPath=/dev/null", "core.fsmonitor=false", "gc.auto=0", "maintenance.auto=false", "core.bigFileThreshold=16m",
+		"core.deltaBaseCacheLimit=32m",
 	}, config...)
 	for _, c := range config {
 		all = append(all, "-c", c)
@@ -83,7 +94,7 @@ func environ(dir string) []string {
 			env = append(env, e)
 		}
 	}
-	return append(env, "LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1",
+	return append(env, "LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOC_LIMIT="+maxAlloc,
 		"GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
 }
 
@@ -96,12 +107,28 @@ func (g git) start(ctx context.Context, config []string, args ...string) *exec.C
 	return cmd
 }
 
+// launch starts a process that can have so much memory, with all that it starts.
+func launch(cmd *exec.Cmd) error {
+	err := cmd.Start()
+	if err == nil {
+		limitData(cmd.Process.Pid, maxData)
+	}
+	return err
+}
+
+func launchAndWait(cmd *exec.Cmd) error {
+	if err := launch(cmd); err != nil {
+		return err
+	}
+	return cmd.Wait()
+}
+
 // local runs git on what is there and returns what it prints.
 func (g git) local(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := g.start(ctx, offline(), args...)
 	stdout, stderr := &limited{max: maxOutput}, &tail{}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
-	if err := cmd.Run(); err != nil {
+	if err := launchAndWait(cmd); err != nil {
 		return nil, cmp.Or(ctx.Err(), stdout.err, explain(err, stderr.String()))
 	}
 	return stdout.Bytes(), nil
@@ -115,10 +142,11 @@ func (c *Client) network(ctx context.Context, g git, w Want, args ...string) ([]
 	cmd := g.start(ctx, online(timeout), args...)
 	stdout, stderr := &limited{max: maxOutput}, &tail{progress: c.Progress}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
-	if err := cmd.Start(); err != nil {
+	if err := launch(cmd); err != nil {
 		return nil, err
 	}
-	go watch(ctx, cancel, timeout, cmp.Or(c.MaxFetch, defaultMaxFetch), g.dir, func() int64 { return stdout.count.Load() + stderr.count.Load() })
+	said := func() (out, progress int64) { return stdout.count.Load(), stderr.count.Load() }
+	go watch(ctx, cancel, timeout, cmp.Or(c.MaxFetch, defaultMaxFetch), g.dir, said)
 	if err := cmd.Wait(); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return nil, cause
@@ -135,7 +163,7 @@ func (c *Client) network(ctx context.Context, g git, w Want, args ...string) ([]
 }
 
 // watch ends a run that makes no progress, or that fills the disk.
-func watch(ctx context.Context, cancel context.CancelCauseFunc, timeout time.Duration, maxSize int64, dir string, output func() int64) {
+func watch(ctx context.Context, cancel context.CancelCauseFunc, timeout time.Duration, maxSize int64, dir string, said func() (out, progress int64)) {
 	tick := time.NewTicker(max(10*time.Millisecond, min(timeout/10, 500*time.Millisecond)))
 	defer tick.Stop()
 	var seen int64
@@ -150,7 +178,12 @@ func watch(ctx context.Context, cancel context.CancelCauseFunc, timeout time.Dur
 				cancel(tooLarge(size, maxSize))
 				return
 			}
-			if total := size + output(); total != seen {
+			out, progress := said()
+			if progress > maxProgress {
+				cancel(fmt.Errorf("%w: it said more than %d bytes of its progress", ErrGarbage, maxProgress))
+				return
+			}
+			if total := size + out + progress; total != seen {
 				seen, last = total, now
 			} else if now.Sub(last) >= timeout {
 				err := &gitError{kind: ErrSilent, text: "", retry: true, err: fmt.Errorf("nothing came for %v", timeout)}

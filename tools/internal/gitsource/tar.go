@@ -79,7 +79,7 @@ func (p *packer) run(ctx context.Context) (*Tree, error) {
 	// even with --buffer: a read that waits in the system is woken in less time
 	// than one that waits in Go's poller, which Fd ends.
 	growPipe(objects.Fd())
-	err = cat.Start()
+	err = launch(cat)
 	if err := errors.Join(err, printed.Close()); err != nil {
 		return nil, err
 	}
@@ -88,11 +88,7 @@ func (p *packer) run(ctx context.Context) (*Tree, error) {
 	batches := make(chan []treeEntry, sourcetar.MaxEntries/batchSize+2)
 	listed := make(chan error, 1)
 	go func() {
-		err := p.list(ctx, names, batches)
-		if err != nil {
-			cancel()
-		}
-		listed <- err
+		listed <- p.list(ctx, cancel, names, batches)
 	}()
 	err = p.write(batches, bufio.NewReaderSize(objects, readBuffer))
 	if err != nil {
@@ -120,25 +116,50 @@ func (p *packer) run(ctx context.Context) (*Tree, error) {
 // errStopped says that the other side gave up.
 var errStopped = errors.New("stopped")
 
-// list sends the entries of the tree to batches and the names of their objects to names.
-func (p *packer) list(ctx context.Context, names io.WriteCloser, batches chan<- []treeEntry) (err error) {
+// list sends the entries of the tree to batches and the names of their objects to
+// names. It does not wait for either: a tree that is too large is known before
+// most of it is written. After an error it cancels ctx.
+func (p *packer) list(ctx context.Context, cancel func(), names io.WriteCloser, batches chan<- []treeEntry) (err error) {
 	defer close(batches)
+	asks := make(chan []byte, cap(batches))
+	asked := make(chan error, 1)
+	go func() { asked <- ask(names, asks) }()
+	err = p.listTree(ctx, batches, asks)
+	if err != nil {
+		cancel()
+	}
+	close(asks)
+	askErr := <-asked
+	return cmp.Or(err, askErr)
+}
+
+// ask writes what comes to names, and closes it.
+func ask(names io.WriteCloser, asks <-chan []byte) error {
+	for b := range asks {
+		if _, err := names.Write(b); err != nil {
+			_ = names.Close()
+			return errStopped
+		}
+	}
+	return names.Close()
+}
+
+func (p *packer) listTree(ctx context.Context, batches chan<- []treeEntry, asks chan<- []byte) error {
 	ls := p.repo.start(ctx, offline(), "ls-tree", "-r", "-z", "--full-tree", p.repo.Commit)
 	var stderr tail
 	ls.Stderr = &stderr
 	out, err := ls.StdoutPipe()
 	if err != nil {
-		return errors.Join(err, names.Close())
+		return err
 	}
 	grow(out)
-	if err := ls.Start(); err != nil {
-		return errors.Join(err, names.Close())
+	if err := launch(ls); err != nil {
+		return err
 	}
-	err = p.send(bufio.NewReaderSize(out, maxLine), names, batches)
+	err = p.send(bufio.NewReaderSize(out, maxLine), batches, asks)
 	if err != nil {
 		_ = ls.Cancel()
 	}
-	closeErr := names.Close()
 	waitErr := ls.Wait()
 	switch {
 	case ctx.Err() != nil:
@@ -148,25 +169,23 @@ func (p *packer) list(ctx context.Context, names io.WriteCloser, batches chan<- 
 	case waitErr != nil:
 		return explain(waitErr, stderr.String())
 	}
-	return closeErr
+	return nil
 }
 
-func (p *packer) send(tree *bufio.Reader, names io.Writer, batches chan<- []treeEntry) error {
-	ask := bufio.NewWriterSize(names, batchSize*(sha256Digits+1))
-	batch := make([]treeEntry, 0, batchSize)
-	flush := func() error {
+func (p *packer) send(tree *bufio.Reader, batches chan<- []treeEntry, asks chan<- []byte) error {
+	var batch []treeEntry
+	var names []byte
+	flush := func() {
 		batches <- batch
-		batch = make([]treeEntry, 0, batchSize)
-		if err := ask.Flush(); err != nil {
-			return errStopped
-		}
-		return nil
+		asks <- names
+		batch, names = make([]treeEntry, 0, batchSize), make([]byte, 0, batchSize*(sha256Digits+1))
 	}
 	blobs := 0
 	for listed := 0; ; listed++ {
 		e, err := readEntry(tree)
 		if errors.Is(err, io.EOF) {
-			return flush()
+			flush()
+			return nil
 		}
 		if err == nil && listed == maxListed {
 			err = fmt.Errorf("the tree has more than %d entries", maxListed)
@@ -178,27 +197,31 @@ func (p *packer) send(tree *bufio.Reader, names io.Writer, batches chan<- []tree
 			continue
 		}
 		if e.mode == modeSubmodule {
-			if err := sourcetar.CheckName(e.path); err != nil {
-				return fmt.Errorf("path %q: %w", e.path, err)
+			if err := p.submodule(e); err != nil {
+				return err
 			}
-			if len(p.tree.Submodules) == sourcetar.MaxEntries {
-				return fmt.Errorf("the tree has more than %d submodules", sourcetar.MaxEntries)
-			}
-			p.tree.Submodules = append(p.tree.Submodules, Submodule{e.path, e.object})
 			continue
 		}
 		if blobs++; blobs > sourcetar.MaxEntries {
 			return fmt.Errorf("the tree has more than %d files", sourcetar.MaxEntries)
 		}
 		batch = append(batch, e)
-		ask.WriteString(e.object)
-		ask.WriteByte('\n')
+		names = append(append(names, e.object...), '\n')
 		if len(batch) == batchSize {
-			if err := flush(); err != nil {
-				return err
-			}
+			flush()
 		}
 	}
+}
+
+func (p *packer) submodule(e treeEntry) error {
+	if err := sourcetar.CheckName(e.path); err != nil {
+		return fmt.Errorf("path %.200q: %w", e.path, err)
+	}
+	if len(p.tree.Submodules) == sourcetar.MaxEntries {
+		return fmt.Errorf("the tree has more than %d submodules", sourcetar.MaxEntries)
+	}
+	p.tree.Submodules = append(p.tree.Submodules, Submodule{e.path, e.object})
+	return nil
 }
 
 // write writes the entries with the objects that come.

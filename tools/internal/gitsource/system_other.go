@@ -4,3 +4,6 @@ package gitsource
 
 // growPipe does nothing where pipes have one size.
 func growPipe(uintptr) {}
+
+// limitData does nothing where one process cannot limit another.
+func limitData(int, uint64) {}
