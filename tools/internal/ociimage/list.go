@@ -192,7 +192,8 @@ func (l *lister) entry(_ string, h *tar.Header, r io.Reader) error {
 		if l.filesLeft -= h.Size; l.filesLeft < 0 {
 			return errors.New("files have more bytes than the limit")
 		}
-		d, _, err := digest.FromReader(r)
+		// A limit spares small files a large buffer.
+		d, _, err := digest.FromReader(io.LimitReader(r, h.Size))
 		if err != nil {
 			return err
 		}

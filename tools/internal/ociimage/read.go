@@ -23,6 +23,7 @@ const (
 	maxConfigSize   = 8 << 20 // bytes
 	maxManifests    = 1_000   // manifests below index.json, each time that one is named
 	maxIndexDepth   = 8       // an index in an index in …
+	maxLayers       = 512     // of an image
 )
 
 // Open reads the OCI image layout in dir (image-spec v1.1, image-layout.md) and
@@ -185,6 +186,9 @@ func (i *layoutIndex) Image(h v1.Hash) (v1.Image, error) {
 	}
 	if mt := img.manifest.MediaType; mt != "" && mt != desc.MediaType {
 		return nil, fmt.Errorf("parsing manifest %s: mediaType is %q, want %q", h, mt, desc.MediaType)
+	}
+	if n := len(img.manifest.Layers); n > maxLayers {
+		return nil, fmt.Errorf("parsing manifest %s: image has %d layers, want at most %d", h, n, maxLayers)
 	}
 	return partial.CompressedToImage(img)
 }

@@ -21,8 +21,9 @@ import (
 
 // The limits on what is read of one layer.
 const (
-	maxEntries    = 1_000_000
-	maxPathLength = 4096 // bytes, as PATH_MAX
+	maxEntries    = 300_000
+	maxNames      = 64 << 20 // bytes of all paths: they are kept
+	maxPathLength = 4096     // bytes, as PATH_MAX
 )
 
 // DefaultMaxBytes is how many bytes, 16 GiB, the layers of an image may have
@@ -57,7 +58,7 @@ func readLayer(ctx context.Context, layer v1.Layer, diffID v1.Hash, budget *int6
 
 // readEntries reads the tar stream r up to the end of the archive in it.
 func readEntries(r io.Reader, visit func(name string, h *tar.Header, r io.Reader) error) error {
-	seen := map[string]bool{}
+	seen, names := map[string]bool{}, 0
 	tr := tar.NewReader(r)
 	for n := 0; ; n++ {
 		h, err := tr.Next()
@@ -68,6 +69,8 @@ func readEntries(r io.Reader, visit func(name string, h *tar.Header, r io.Reader
 			return fmt.Errorf("reading tar: %w", err)
 		case n == maxEntries:
 			return fmt.Errorf("reading tar: more than %d entries", maxEntries)
+		case names > maxNames:
+			return fmt.Errorf("reading tar: names have more than %d bytes", maxNames)
 		case h.Typeflag == tar.TypeXGlobalHeader:
 			continue
 		}
@@ -77,10 +80,11 @@ func readEntries(r io.Reader, visit func(name string, h *tar.Header, r io.Reader
 		}
 		if err == nil {
 			seen[name] = true
+			names += len(name)
 			err = visit(name, h, tr)
 		}
 		if err != nil {
-			return fmt.Errorf("entry %q: %w", h.Name, err)
+			return fmt.Errorf("entry %.200q: %w", h.Name, err)
 		}
 	}
 }

@@ -180,6 +180,9 @@ func (u *unpacker) file(name string, h *tar.Header, r io.Reader) error {
 	if u.filesLeft -= h.Size; u.filesLeft < 0 {
 		return errors.New("files have more bytes than the limit")
 	}
+	if isSparse(h) { // some bytes would become any number of zeros; see image-spec v1.1, layer.md
+		return errors.New("it is sparse, want a plain file")
+	}
 	if err := u.clear(name); err != nil {
 		return err
 	}
@@ -197,25 +200,35 @@ func (u *unpacker) file(name string, h *tar.Header, r io.Reader) error {
 	return f.Close()
 }
 
+// isSparse reports whether a file has holes in one of the forms of PAX.
+func isSparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
+}
+
 // link makes a hard link to a regular file that is there already.
 func (u *unpacker) link(name string, h *tar.Header) error {
 	target, err := entryName(h.Linkname)
 	if err != nil {
-		return fmt.Errorf("hard link to %q: %w", h.Linkname, err)
+		return fmt.Errorf("hard link to %.200q: %w", h.Linkname, err)
 	}
 	parent, err := u.resolve(path.Dir(target), false)
 	if err != nil {
-		return fmt.Errorf("hard link to %q: %w", h.Linkname, err)
+		return fmt.Errorf("hard link to %.200q: %w", h.Linkname, err)
 	}
 	target = path.Join(parent, path.Base(target))
 	info, err := u.root.Lstat(target)
 	switch {
 	case err != nil:
-		return fmt.Errorf("hard link to %q: %w", h.Linkname, err)
+		return fmt.Errorf("hard link to %.200q: %w", h.Linkname, err)
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("hard link to %q: target is no regular file: %s", h.Linkname, info.Mode())
+		return fmt.Errorf("hard link to %.200q: target is no regular file: %s", h.Linkname, info.Mode())
 	case target == name:
-		return fmt.Errorf("hard link to %q: target is the link itself", h.Linkname)
+		return fmt.Errorf("hard link to %.200q: target is the link itself", h.Linkname)
 	}
 	if err := u.clear(name); err != nil {
 		return err
