@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"golang.org/x/mod/module"
-	"golang.org/x/mod/sumdb/dirhash"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
@@ -168,9 +167,9 @@ func (f *fetcher) moduleZip(ctx context.Context, g *gomod.Go, want lock.GoModule
 	if err != nil {
 		return "", err
 	}
-	sum, err := dirhash.HashZip(zip, dirhash.Hash1)
+	sum, err := gomod.HashZip(zip)
 	if err != nil {
-		return "", fmt.Errorf("reading %q: %w", zip, err)
+		return "", err
 	}
 	if sum != want.Sum {
 		err := fmt.Errorf("h1 sum of %q: got %s, want %s", zip, sum, want.Sum)

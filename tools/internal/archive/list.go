@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
 	"errors"
@@ -20,7 +21,7 @@ import (
 
 // List limits what it reads of an archive, which may come from anywhere.
 const (
-	MaxListEntries = 1 << 20  // entries
+	MaxListEntries = 200_000  // entries
 	MaxListBytes   = 1 << 36  // bytes of content, uncompressed
 	maxListText    = 64 << 20 // bytes of names and link targets
 	maxZipLink     = 1 << 16  // bytes of a link target in a zip
@@ -177,6 +178,9 @@ func (l *lister) tarError(content *io.LimitedReader, err error) error {
 }
 
 func (l *lister) zip(r io.ReaderAt, size int64) error {
+	if err := countEntries(io.NewSectionReader(r, 0, size), l.left.entries); err != nil {
+		return err
+	}
 	zr, err := zip.NewReader(r, size)
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
 		return err
@@ -199,6 +203,29 @@ func (l *lister) zip(r io.ReaderAt, size int64) error {
 		}
 	}
 	return nil
+}
+
+// countEntries counts what may be an entry of a zip's directory: archive/zip
+// keeps as many as there are, whatever number the directory's end says.
+func countEntries(r io.Reader, limit int) error {
+	signature := []byte("PK\x01\x02")
+	buf := make([]byte, 256<<10)
+	kept, count := 0, 0
+	for {
+		n, err := r.Read(buf[kept:])
+		part := buf[:kept+n]
+		if count += bytes.Count(part, signature); count > limit {
+			return errors.New("archive has too many entries")
+		}
+		// A signature may lie across two parts; no whole one is kept.
+		kept = copy(buf, part[max(0, len(part)-len(signature)+1):])
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // zipContent reads a file's or link's content into e. The zip reader checks the

@@ -190,7 +190,7 @@ func (g *Go) Modules() ([]lock.GoModule, error) {
 		case ".mod":
 			entry.GoModSum, err = goModSum(path)
 		case ".zip":
-			entry.Sum, err = dirhash.HashZip(path, dirhash.Hash1)
+			entry.Sum, err = HashZip(path)
 		default:
 			return nil
 		}

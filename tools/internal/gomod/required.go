@@ -10,13 +10,22 @@ import (
 	"golang.org/x/mod/module"
 	modzip "golang.org/x/mod/zip"
 
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
+)
+
+// The limits on what is read of a source into memory, in bytes. A go.mod file
+// takes about 60 times its size once it is parsed.
+const (
+	maxGoMod  = 1 << 20
+	maxGoSum  = 16 << 20
+	maxGoFile = 32 << 20
 )
 
 // Required returns the version of a module that a go.mod requires, with the h1
 // sum that go.sum has for its content.
 func Required(goMod, goSum, path string) (lock.GoModule, error) {
-	data, err := os.ReadFile(goMod)
+	data, err := jsonfile.ReadLimited(goMod, maxGoMod)
 	if err != nil {
 		return lock.GoModule{}, err
 	}
@@ -33,7 +42,7 @@ func Required(goMod, goSum, path string) (lock.GoModule, error) {
 	if m.Version == "" {
 		return lock.GoModule{}, fmt.Errorf("reading %q: module %s is not required", goMod, path)
 	}
-	sums, err := os.ReadFile(goSum)
+	sums, err := jsonfile.ReadLimited(goSum, maxGoSum)
 	if err != nil {
 		return lock.GoModule{}, err
 	}
@@ -57,7 +66,11 @@ func Required(goMod, goSum, path string) (lock.GoModule, error) {
 // demands, into dir, which must be empty or missing. A module that is older than
 // go.mod gets the one that a proxy serves for it.
 func Unzip(dir string, m module.Version, zip string) error {
-	if err := modzip.Unzip(dir, m, zip); err != nil {
+	err := checkZip(zip)
+	if err == nil {
+		err = modzip.Unzip(dir, m, zip)
+	}
+	if err != nil {
 		return fmt.Errorf("unpacking %q: %w", zip, err)
 	}
 	if isModule(dir) {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/modfile"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 )
 
 // Roots returns the folders of the source in dir that are modules to vendor and
@@ -120,7 +121,7 @@ func inRoot(root string, err error) error {
 // the source.
 func checkReplacements(dir, root string) error {
 	name := path.Join(root, "go.mod")
-	data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+	data, err := jsonfile.ReadLimited(filepath.Join(dir, filepath.FromSlash(name)), maxGoMod)
 	if err != nil {
 		return err
 	}

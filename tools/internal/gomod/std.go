@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 )
 
 // StdImports returns the packages of the standard library that the Go files
@@ -90,7 +92,7 @@ func StdClosure(goroot string, packages []string) ([]string, error) {
 }
 
 func importsOf(name string) ([]string, error) {
-	data, err := os.ReadFile(name)
+	data, err := jsonfile.ReadLimited(name, maxGoFile)
 	if err != nil {
 		return nil, err
 	}

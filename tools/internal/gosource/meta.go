@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 )
 
 // writeMeta writes the package that describes the source.
@@ -159,6 +161,9 @@ func copyVendoredLicenses(dir, licenses string, m vendored) error {
 // that have to accompany a package.
 var licensePrefixes = []string{"AUTHORS", "CONTRIBUTORS", "COPYLEFT", "COPYING", "COPYRIGHT", "LEGAL", "LICENSE", "LICENCE", "NOTICE", "PATENTS"}
 
+// maxLicense is how large a licence may be, in bytes, as https://go.dev/ref/mod has it.
+const maxLicense = 16 << 20
+
 // copyLicenses copies the licences that lie in folder from to licenses/path, and
 // returns how many there are. One that differs from another version's goes to
 // licenses/path@version.
@@ -175,7 +180,7 @@ func copyLicenses(from, licenses string, m Module, path string) (n int, err erro
 			continue
 		}
 		n++
-		data, err := os.ReadFile(filepath.Join(from, e.Name()))
+		data, err := jsonfile.ReadLimited(filepath.Join(from, e.Name()), maxLicense)
 		if err != nil {
 			return n, err
 		}

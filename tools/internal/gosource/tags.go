@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"go/build/constraint"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 )
+
+// maxGoFile is how large a Go file may be, in bytes.
+const maxGoFile = 32 << 20
 
 // keptOut reports whether the build constraint of a Go file cannot hold where the
 // tags do, on any platform and whatever other tags hold. gazelle would take a
@@ -16,7 +20,7 @@ func keptOut(path string, d fs.DirEntry, tags []string) (bool, error) {
 	if len(tags) == 0 || !d.Type().IsRegular() || filepath.Ext(path) != ".go" {
 		return false, nil
 	}
-	data, err := os.ReadFile(path)
+	data, err := jsonfile.ReadLimited(path, maxGoFile)
 	if err != nil {
 		return false, err
 	}

@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,11 +11,9 @@ import (
 	"time"
 
 	"golang.org/x/mod/module"
-	"golang.org/x/mod/sumdb/dirhash"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/gomod"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
@@ -70,8 +67,8 @@ func (r *Modules) describe(m module.Version) (*lock.Dependency, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.Digest, err = dirhash.HashZip(zip, dirhash.Hash1); err != nil {
-		return nil, fmt.Errorf("reading %q: %w", zip, err)
+	if d.Digest, err = gomod.HashZip(zip); err != nil {
+		return nil, err
 	}
 	if d.Size, err = contentSize(zip); err != nil {
 		return nil, fmt.Errorf("reading %q: %w", zip, err)
@@ -158,7 +155,7 @@ func contentSize(name string) (int64, error) {
 	return size, nil
 }
 
-// readZip returns one file of a zip, of at most jsonfile.MaxSize bytes.
+// readZip returns one file of a zip, of at most maxSourceFile bytes.
 func readZip(name, member string) ([]byte, error) {
 	z, err := zip.OpenReader(name)
 	if err != nil {
@@ -170,9 +167,9 @@ func readZip(name, member string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, jsonfile.MaxSize+1))
-	if err == nil && len(data) > jsonfile.MaxSize {
-		err = errors.New("file is too large")
+	data, err := io.ReadAll(io.LimitReader(f, maxSourceFile+1))
+	if err == nil && len(data) > maxSourceFile {
+		err = fmt.Errorf("%q has more than %d bytes", member, maxSourceFile)
 	}
 	return data, err
 }

@@ -3,7 +3,6 @@ package resolve
 import (
 	"archive/tar"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -14,7 +13,6 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
 	"github.com/jasonwzm/release-builder/tools/internal/gomod"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/sourcetar"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
@@ -106,6 +104,10 @@ func (t *Trees) Open(d *lock.Dependency) (*Source, error) {
 	}, nil
 }
 
+// maxSourceFile is how large a file of a source may be that is read to pin
+// others, in bytes: a go.mod file takes about 60 times its size once it is parsed.
+const maxSourceFile = 1 << 20
+
 func (t *Trees) readFile(d *lock.Dependency, name string) (data []byte, err error) {
 	found := false
 	err = t.Store.ScanTree(digest.Digest(d.Digest), func(h *tar.Header, r io.Reader) error {
@@ -116,8 +118,8 @@ func (t *Trees) readFile(d *lock.Dependency, name string) (data []byte, err erro
 		switch {
 		case h.Typeflag != tar.TypeReg:
 			return fmt.Errorf("%q is no file", name)
-		case h.Size > jsonfile.MaxSize:
-			return errors.New("file is too large")
+		case h.Size > maxSourceFile:
+			return fmt.Errorf("%q has %d bytes, want at most %d", name, h.Size, maxSourceFile)
 		}
 		data, err = io.ReadAll(r)
 		return err

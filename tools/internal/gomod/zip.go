@@ -1,0 +1,92 @@
+package gomod
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/mod/sumdb/dirhash"
+	modzip "golang.org/x/mod/zip"
+)
+
+// maxZipEntries is how many files a module may have. The largest that are known
+// have some ten thousand; each takes about 400 bytes of memory.
+const (
+	maxZipEntries = 200_000
+	maxZipName    = 4096 // bytes
+)
+
+// HashZip returns the h1 sum of a module's zip (golang.org/x/mod/sumdb/dirhash).
+// One that no module may have, or that has more than 200,000 files, is an error
+// before its content is read.
+func HashZip(name string) (string, error) {
+	if err := checkZip(name); err != nil {
+		return "", fmt.Errorf("reading %q: %w", name, err)
+	}
+	sum, err := dirhash.HashZip(name, dirhash.Hash1)
+	if err != nil {
+		return "", fmt.Errorf("reading %q: %w", name, err)
+	}
+	return sum, nil
+}
+
+// checkZip refuses a zip that takes much memory, or time, to read.
+func checkZip(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() > modzip.MaxZipFile {
+		return fmt.Errorf("size: got %d bytes, want at most %d", info.Size(), modzip.MaxZipFile)
+	}
+	if err := checkEntries(f); err != nil {
+		return err
+	}
+	z, err := zip.NewReader(f, info.Size())
+	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
+		return err
+	}
+	left := uint64(modzip.MaxZipFile)
+	for _, e := range z.File {
+		if len(e.Name) > maxZipName {
+			return fmt.Errorf("file %.200q: its name has more than %d bytes", e.Name, maxZipName)
+		}
+		// What has more than it says is an error when it is read.
+		if e.UncompressedSize64 > left {
+			return fmt.Errorf("the files have more than %d bytes", modzip.MaxZipFile)
+		}
+		left -= e.UncompressedSize64
+	}
+	return nil
+}
+
+// checkEntries counts what may be an entry of the zip's directory: archive/zip
+// reads as many as there are, whatever number the directory's end says.
+func checkEntries(r io.Reader) error {
+	signature := []byte("PK\x01\x02")
+	buf := make([]byte, 256<<10)
+	kept, count := 0, 0
+	for {
+		n, err := r.Read(buf[kept:])
+		part := buf[:kept+n]
+		if count += bytes.Count(part, signature); count > maxZipEntries {
+			return fmt.Errorf("it has more than %d files", maxZipEntries)
+		}
+		// A signature may lie across two parts; no whole one is kept.
+		kept = copy(buf, part[max(0, len(part)-len(signature)+1):])
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
