@@ -1,0 +1,141 @@
+//go:build unix
+
+package hostile
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/store"
+)
+
+// What the process that feeds is told.
+const (
+	caseVariable = "HOSTILE_CASE"
+	baseVariable = "HOSTILE_BASE"
+	varsVariable = "HOSTILE_VARS"
+)
+
+// result is what the process that feeds prints.
+type result struct {
+	Text   string // the error and its hints, as a command prints them; empty if there is none
+	Report string
+	Memory int64 // bytes: the most that the process, or one that it started, had at a time
+	Time   time.Duration
+	CPU    time.Duration // with that of processes that it started
+}
+
+func parseResult(t testing.TB, out []byte) *result {
+	t.Helper()
+	var r result
+	if err := json.Unmarshal(out, &r); err != nil {
+		t.Fatalf("parsing what the process printed: %v: %q", err, out)
+	}
+	return &r
+}
+
+// cell is one case where it is fed.
+type cell struct {
+	ctx    context.Context
+	base   string
+	vars   map[string]string
+	report strings.Builder
+}
+
+// target returns the folder to fill.
+func (c *cell) target() string { return filepath.Join(c.base, "cell") }
+
+func (c *cell) in(name string) string { return filepath.Join(c.base, "in", name) }
+
+func (c *cell) store() (*store.Store, error) { return store.Open(filepath.Join(c.base, "store")) }
+
+// say adds to the report.
+func (c *cell) say(format string, args ...any) { fmt.Fprintf(&c.report, format+"\n", args...) }
+
+// child feeds one case and prints its result.
+func child(name string) int {
+	_, all := hazards()
+	ctx, cancel := context.WithTimeout(context.Background(), killAfter-maxTime)
+	defer cancel()
+	c := &cell{ctx: ctx, base: os.Getenv(baseVariable), vars: map[string]string{}}
+	if err := json.Unmarshal([]byte(os.Getenv(varsVariable)), &c.vars); err != nil {
+		return cli.Fail(os.Stderr, "hostile", err)
+	}
+	if err := adopt(); err != nil {
+		return cli.Fail(os.Stderr, "hostile", err)
+	}
+	h := all[name]
+	var r result
+	err := h.feed(c)
+	if reap() {
+		err = errors.Join(err, errors.New("a process was left behind"))
+	}
+	if err != nil {
+		var text bytes.Buffer
+		cli.Fail(&text, "hostile", err)
+		r.Text = text.String()
+	}
+	r.Report = c.report.String()
+	if r.Memory, err = memory(); err != nil {
+		return cli.Fail(os.Stderr, "hostile", err)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
+		return cli.Fail(os.Stderr, "hostile", err)
+	}
+	return 0
+}
+
+// reap waits for what processes that were started have left behind, so that their
+// memory counts, and tells whether one does not end.
+func reap() (left bool) {
+	for deadline := time.Now().Add(2 * time.Second); ; {
+		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+		switch {
+		case err != nil: // there are none
+			return false
+		case pid > 0:
+		case time.Now().After(deadline):
+			return true
+		default:
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// memory returns the most that this process, or one that it has waited for, had
+// at a time. Linux counts in a process's ru_maxrss what its parent had when it
+// started it (exec_mmap in fs/exec.c), so that this one asks for VmHWM; those that
+// it started itself begin with what it had, which does not make the maximum wrong.
+func memory() (int64, error) {
+	var children, self syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &children); err != nil {
+		return 0, err
+	}
+	if runtime.GOOS != "linux" {
+		err := syscall.Getrusage(syscall.RUSAGE_SELF, &self)
+		return max(int64(self.Maxrss), int64(children.Maxrss)), err // bytes
+	}
+	data, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return max(kib, int64(children.Maxrss)) << 10, err
+		}
+	}
+	return 0, fmt.Errorf("reading /proc/self/status: it has no VmHWM")
+}

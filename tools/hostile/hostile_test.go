@@ -1,0 +1,206 @@
+//go:build unix
+
+// Package hostile feeds to every entry point that reads something from outside
+// what an attacker would send it: trees, archives, images, documents, servers.
+//
+// Each case is a row of a table. This process makes the input, or serves it; a
+// process of its own feeds it to the entry point, so that memory and time are
+// that entry point's alone. What has to hold for every case:
+//
+//   - an error that says what is wrong and with what, or, for the few that are
+//     let through, the report;
+//   - text that a terminal can show: no control characters, no megabytes;
+//   - nothing outside the target folder is touched, nothing is left in TMPDIR;
+//   - at most 256 MiB of memory, of the process and of each that it starts;
+//   - at most 5 seconds.
+//
+// The inputs are generated. A new case is a row in the table of its kind.
+package hostile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const (
+	minCases  = 150
+	maxMemory = 256 << 20       // bytes
+	maxTime   = 5 * time.Second // of feed
+	maxText   = 8 << 10         // bytes of what a person reads
+	killAfter = 30 * time.Second
+)
+
+// A hazard is one hostile input and the entry point that it is fed to.
+type hazard struct {
+	name string
+	// prepare makes the input, in the process that measures. It may be nil.
+	prepare func(p *prep)
+	// feed feeds it, in a process of its own.
+	feed func(c *cell) error
+	// want is a part of the error, and report of what is said without one; exactly
+	// one is set. {NAME} stands for what prepare set NAME to.
+	want, report string
+	// never must not be in the error, as a secret.
+	never string
+}
+
+// kinds are the tables.
+func kinds() map[string][]hazard {
+	return map[string][]hazard{
+		"tar": tars(), "document": documents(), "git": trees(), "pack": packs(), "gitserver": gitServers(), "image": slices.Concat(layers(), layouts(), dockerArchives(), registries()), "web": webServers(), "zip": zips(), "module": modules(),
+	}
+}
+
+// hazards are all rows by the names of their tests, sorted.
+func hazards() (names []string, all map[string]hazard) {
+	all = map[string]hazard{}
+	for kind, table := range kinds() {
+		for _, h := range table {
+			name := kind + "/" + h.name
+			if _, ok := all[name]; ok {
+				panic("two cases are called " + name)
+			}
+			all[name] = h
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, all
+}
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(caseVariable); name != "" {
+		os.Exit(child(name))
+	}
+	os.Exit(m.Run())
+}
+
+// worst are the largest numbers so far.
+type worst struct {
+	started time.Time
+
+	mu               sync.Mutex
+	cases            int
+	memory           int64
+	time             time.Duration
+	largest, slowest string // the names of their cases
+}
+
+func (w *worst) add(name string, r *result) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cases++
+	if r.Memory > w.memory {
+		w.memory, w.largest = r.Memory, name
+	}
+	if r.Time > w.time {
+		w.time, w.slowest = r.Time, name
+	}
+}
+
+// print prints them; go test shows it with -v, or where a case fails.
+func (w *worst) print() {
+	fmt.Printf("hostile: %d cases in %.1f s, largest memory %d MiB (%s), slowest %.1f s (%s)\n",
+		w.cases, time.Since(w.started).Seconds(), w.memory>>20, w.largest, w.time.Seconds(), w.slowest)
+}
+
+func TestHostile(t *testing.T) {
+	names, all := hazards()
+	if len(names) < minCases {
+		t.Errorf("got %d cases, want at least %d", len(names), minCases)
+	}
+	w := &worst{started: time.Now()}
+	t.Cleanup(w.print)
+	shared := newWorld(t)
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := all[name]
+			p := newPrep(t, shared)
+			if h.prepare != nil {
+				h.prepare(p)
+			}
+			before := p.listing()
+			r := p.run(name)
+			w.add(name, r)
+			t.Logf("%d MiB, %.2f s, %.2f s of CPU: %s", r.Memory>>20, r.Time.Seconds(), r.CPU.Seconds(), r.Text+r.Report)
+			h.check(t, p, r)
+			if after := p.listing(); after != before {
+				t.Errorf("outside the target:\n%s", difference(before, after))
+			}
+		})
+	}
+}
+
+// check compares what came with what has to hold.
+func (h *hazard) check(t *testing.T, p *prep, r *result) {
+	t.Helper()
+	switch want := p.expand(h.want + h.report); {
+	case h.want != "" && !contains(r.Text, want):
+		t.Errorf("error: got %q, want %q", r.Text, want)
+	case h.report != "" && (r.Text != "" || !contains(r.Report, want)):
+		t.Errorf("report: got %q and error %q, want %q", r.Report, r.Text, want)
+	}
+	if h.never != "" && strings.Contains(r.Text, p.expand(h.never)) {
+		t.Errorf("error: got %q, want it without %q", r.Text, p.expand(h.never))
+	}
+	if i := strings.IndexFunc(r.Text, unprintable); i >= 0 {
+		t.Errorf("error: got %q, want no control character as at byte %d", r.Text, i)
+	}
+	if len(r.Text) > maxText {
+		t.Errorf("error: got %d bytes, want at most %d: %.200s…", len(r.Text), maxText, r.Text)
+	}
+	if r.Memory > maxMemory {
+		t.Errorf("memory: got %d MiB, want at most %d", r.Memory>>20, maxMemory>>20)
+	}
+	if r.Time > maxTime {
+		t.Errorf("time: got %v, want at most %v", r.Time, maxTime)
+	}
+}
+
+// contains tells whether a text has the parts of want between "…", in order.
+func contains(text, want string) bool {
+	for part := range strings.SplitSeq(want, "…") {
+		_, rest, ok := strings.Cut(text, part)
+		if !ok {
+			return false
+		}
+		text = rest
+	}
+	return true
+}
+
+// unprintable tells what moves a terminal's cursor, or worse.
+func unprintable(r rune) bool { return r < ' ' && r != '\n' || 0x7f <= r && r < 0xa0 || r == 0x202e }
+
+// run has a new process feed the case and measures it.
+func (p *prep) run(name string) *result {
+	p.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		p.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(p.Context(), killAfter)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, exe)
+	cmd.Dir, cmd.Env = p.path("cwd"), p.environ(name)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	start := time.Now()
+	out, err := cmd.Output()
+	took := time.Since(start)
+	if err != nil {
+		p.Fatalf("the process that fed it: %v after %.1f s\n%s", errors.Join(err, ctx.Err()), took.Seconds(), stderr.String())
+	}
+	r := parseResult(p, out)
+	r.Time, r.CPU = took, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()
+	return r
+}

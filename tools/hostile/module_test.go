@@ -1,0 +1,156 @@
+//go:build unix
+
+package hostile
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/module"
+
+	"github.com/jasonwzm/release-builder/tools/internal/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/gosource"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
+)
+
+// useGo has the process that feeds find a go command, which asks url for modules.
+func (p *prep) useGo() {
+	p.set("go", proxytest.GoCommand(p))
+	env := proxytest.Environ(p.path("gocache"), p.vars["url"])
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		p.env = append(p.env, name+"="+env[name])
+	}
+}
+
+func goCommand(c *cell) (*gomod.Go, error) {
+	s, err := c.store()
+	return &gomod.Go{Command: c.vars["go"], Store: s, Cache: filepath.Join(c.base, "gocache", "mod")}, err
+}
+
+// fill feeds what a proxy says to what brings a lock's modules into the store.
+func fill(c *cell) error {
+	g, err := goCommand(c)
+	if err != nil {
+		return err
+	}
+	const h1, goModSum = "h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "h1:flS2VctbRrTv+sBE+VKgxx6hlkMGPVz9MGOmzMYFg3k="
+	err = g.Fill(c.ctx, []lock.GoModule{{Path: "example.com/m", Version: "v1.0.0", Sum: h1, GoModSum: goModSum}})
+	if g.Store.HasModule(module.Version{Path: "example.com/m", Version: "v1.0.0"}, ".zip") {
+		c.say("the store has it")
+		return nil
+	}
+	return err
+}
+
+// vendor feeds a source to what vendors its modules.
+func vendor(c *cell) error {
+	g, err := goCommand(c)
+	if err != nil {
+		return err
+	}
+	g.Offline = true
+	return g.VendorRoots(c.ctx, c.in("source"), []string{"."})
+}
+
+// modules are proxies that lie, and go.mod files.
+func modules() []hazard { return append(proxies(), goMods()...) }
+
+// goodProxy answers as a proxy that has example.com/m@v1.0.0.
+func goodProxy(w http.ResponseWriter, r *http.Request) {
+	switch filepath.Ext(r.URL.Path) {
+	case ".info":
+		_, _ = io.WriteString(w, `{"Version": "v1.0.0", "Time": "2024-02-29T12:00:00Z"}`)
+	case ".mod":
+		_, _ = io.WriteString(w, "module example.com/m\n")
+	case ".zip":
+		_ = overlapping(w, 1, 1, func(int) string { return zipPrefix + "a.go" })
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+func proxies() []hazard {
+	var all []hazard
+	add := func(name, ext, want string, h http.HandlerFunc) {
+		all = append(all, hazard{name: "proxy: " + name, want: `downloading modules: go mod download example.com/m@v1.0.0: …` + want, feed: fill, prepare: func(p *prep) {
+			p.serve(func(w http.ResponseWriter, r *http.Request) {
+				if ext != "" && filepath.Ext(r.URL.Path) == ext {
+					h(w, r)
+					return
+				}
+				goodProxy(w, r)
+			})
+			p.useGo()
+		}})
+	}
+	redirect := func(to string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusFound) }
+	}
+	zip := func(n, size int, name string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			_ = overlapping(w, n, size, func(i int) string { return strings.Replace(name, "#", fmt.Sprint(i), 1) })
+		}
+	}
+	add("another zip than the sum says", "", `checksum mismatch`, nil)
+	add("no zip", ".zip", `not a valid zip file`, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "no zip") })
+	add("zip that leads up", ".zip", `…`, zip(1, 1, "../../x"))
+	add("zip bomb", ".zip", `…`, zip(32, 64<<20, zipPrefix+"#"))
+	add("zip of 16 EiB", ".zip", `…`, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(int64(1)<<62))
+		_, _ = io.WriteString(w, "PK\x03\x04")
+	})
+	add("redirect to a file", ".zip", `unsupported protocol scheme "file"`, redirect("file:///etc/passwd"))
+	add("redirect to itself", ".zip", `stopped after 10 redirects`, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) })
+	add("another version", ".info", ``, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"Version": "../../x"}`) })
+	return all
+}
+
+// largeFile is a source with a file of holes.
+func largeFile(name, file, want string, feed func(c *cell) error) hazard {
+	return hazard{name: name, want: want, feed: feed, prepare: func(p *prep) {
+		p.write(p.path("cell/source/go.mod"), []byte("module example.com/m\n"))
+		p.write(p.path("cell/source/"+file), nil)
+		if err := os.Truncate(p.path("cell/source/"+file), 4<<30); err != nil {
+			p.Fatal(err)
+		}
+	}}
+}
+
+// goMods are go.mod files that a source may have.
+func goMods() []hazard {
+	var all []hazard
+	add := func(name, want string, parts ...any) {
+		all = append(all, hazard{name: "go.mod: " + name, want: want, feed: vendor, prepare: func(p *prep) {
+			p.file("source/a.go", []byte("package a\n"))
+			p.text("source/go.mod", parts)
+			p.useGo()
+		}})
+	}
+	const head = "module example.com/m\n\ngo 1.26\n\n"
+	add("replace by a folder outside", `reading "go.mod": it replaces example.com/x by the folder "../../..", which is outside the source`, head, "replace example.com/x => ../../..\n")
+	add("replace by a folder, absolute", `by the folder "{outside}", which is outside the source`, head, "replace example.com/x => \"{outside}\"\n")
+	add("replace by a folder through another", `which is outside the source`, head, "replace example.com/x => ./a/../../../x\n")
+	add("later Go", `requires go >= 99.0`, "module example.com/m\n\ngo 99.0\n")
+	add("block without an end", `reading "go.mod": …syntax error`, head, "require (\n")
+	add("path that leads up", `malformed module path "../../x": invalid path element ".."`, "module ../../x\n\nrequire ../y v1.0.0\n")
+	add("version that leads up", `reading "go.mod": …`, head, "require example.com/x ../../v1\n")
+	add("escape codes", `reading "go.mod": …`, head, "\x1b[2J\x1b]0;owned\x07\n")
+	add("zero byte", `reading "go.mod": …`, head, "require \x00 v1.0.0\n")
+	add("a million requirements", `reading "{base}/in/source/go.mod": file has more than 1048576 bytes`, head, "require (\n", times{1_000_000, "example.com/m%d v1.0.0\n"}, ")\n")
+	add("line of 50 MiB", `reading "{base}/in/source/go.mod": file has more than 1048576 bytes`, head, "require ", times{50 << 20, "x"}, " v1.0.0\n")
+	all = append(all, largeFile("Go file of 4 GiB", "a.go", `reading "{base}/cell/source/a.go": file has more than 33554432 bytes`, func(c *cell) error {
+		_, err := gomod.StdImportsOf(filepath.Join(c.target(), "source"), []string{"."})
+		return err
+	}), largeFile("Go file of 4 GiB, with build tags", "a.go", `reading "{base}/cell/source/a.go": file has more than 33554432 bytes`, func(c *cell) error {
+		root := gosource.Root{Dir: ".", Main: gosource.Module{Path: "example.com/m"}}
+		return gosource.Generate(c.ctx, gosource.Args{Dir: filepath.Join(c.target(), "source"), Name: "m", Roots: []gosource.Root{root}, Tags: []string{"t"}, Gazelle: "true"})
+	}))
+	return all
+}
