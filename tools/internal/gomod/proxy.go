@@ -114,7 +114,7 @@ func (p *proxy) bring(ctx context.Context, m *lock.GoModule) error {
 		if err != nil {
 			return err
 		}
-		if err := checkZip(f, size, m, goMod); err != nil {
+		if err := checkContent(f, size, m, goMod); err != nil {
 			return err
 		}
 		return putTexts()
@@ -152,9 +152,9 @@ func (p *proxy) get(ctx context.Context, v module.Version, ext string, limit int
 	return n, errors.Join(err, r.Close())
 }
 
-// checkZip checks a module's content by the sum, and the go.mod beside it, if the
+// checkContent checks a module's content by the sum, and the go.mod beside it, if the
 // lock has no sum for that, by the one in it.
-func checkZip(f io.ReaderAt, size int64, m *lock.GoModule, goMod []byte) error {
+func checkContent(f io.ReaderAt, size int64, m *lock.GoModule, goMod []byte) error {
 	limited := &readLimit{r: f, left: maxDirectory}
 	z, err := zip.NewReader(limited, size)
 	if err != nil {

@@ -179,6 +179,6 @@ func TestCheckZipLimits(t *testing.T) {
 		{archive(1, 1<<63), "size of content: got more than"},
 	} {
 		m := &lock.GoModule{Path: "m", Version: "v1", Sum: "h1:"}
-		wantError(t, checkZip(bytes.NewReader(tt.data), int64(len(tt.data)), m, nil), tt.want)
+		wantError(t, checkContent(bytes.NewReader(tt.data), int64(len(tt.data)), m, nil), tt.want)
 	}
 }
