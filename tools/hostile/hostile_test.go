@@ -12,7 +12,8 @@
 //   - text that a terminal can show: no control characters, no megabytes;
 //   - nothing outside the target folder is touched, nothing is left in TMPDIR;
 //   - at most 256 MiB of memory, of the process and of each that it starts;
-//   - at most 5 seconds.
+//   - at most 5 seconds, of CPU; on a machine that is busy with other work the clock
+//     may show up to three times as much.
 //
 // The inputs are generated. A new case is a row in the table of its kind.
 package hostile
@@ -33,7 +34,8 @@ import (
 const (
 	minCases  = 150
 	maxMemory = 256 << 20       // bytes
-	maxTime   = 5 * time.Second // of feed
+	maxTime   = 5 * time.Second // of feed, by the CPU
+	maxWait   = 3 * maxTime     // of feed, by the clock
 	maxText   = 8 << 10         // bytes of what a person reads
 	killAfter = 30 * time.Second
 )
@@ -161,8 +163,8 @@ func (h *hazard) check(t *testing.T, p *prep, r *result) {
 	if r.Memory > maxMemory {
 		t.Errorf("memory: got %d MiB, want at most %d", r.Memory>>20, maxMemory>>20)
 	}
-	if r.Time > maxTime {
-		t.Errorf("time: got %v, want at most %v", r.Time, maxTime)
+	if r.CPU > maxTime || r.Time > maxWait {
+		t.Errorf("time: got %v, %v of CPU, want at most %v of CPU in %v", r.Time, r.CPU, maxTime, maxWait)
 	}
 }
 

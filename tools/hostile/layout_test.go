@@ -29,7 +29,7 @@ func pinArgs(c *cell) (baseimage.Args, error) {
 	s, err := c.store()
 	return baseimage.Args{
 		Name: "app", Base: c.vars["image"], Dir: c.in(""), Platforms: []string{"linux/amd64"}, Store: s,
-		Idle: time.Second, Pause: time.Millisecond, Keychain: secretKeychain{},
+		Idle: 3 * time.Second, Pause: time.Millisecond, Keychain: secretKeychain{},
 	}, err
 }
 

@@ -165,8 +165,8 @@ func registries() []hazard {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	})
-	add("silence", `registry sent nothing for 1s`, func(_ *prep, f *fakeRegistry) { f.manifest = hang })
-	add("silence in a layer", `registry sent nothing for 1s`, func(_ *prep, f *fakeRegistry) {
+	add("silence", `registry sent nothing for 3s`, func(_ *prep, f *fakeRegistry) { f.manifest = hang })
+	add("silence in a layer", `registry sent nothing for 3s`, func(_ *prep, f *fakeRegistry) {
 		f.layer = func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, "x")
 			_ = http.NewResponseController(w).Flush()

@@ -21,7 +21,7 @@ func bringFile(c *cell) error {
 	if err != nil {
 		return err
 	}
-	a := download.Args{URL: c.vars["url"], MaxSize: 8 << 20, Timeout: time.Second, Attempts: 2, Backoff: time.Millisecond}
+	a := download.Args{URL: c.vars["url"], MaxSize: 8 << 20, Timeout: 2 * time.Second, Attempts: 2, Backoff: time.Millisecond}
 	return s.Bring(c.ctx, digest.Digest(someDigest), store.FetchFunc(func(ctx context.Context) (io.ReadCloser, error) { return download.Get(ctx, a) }))
 }
 
