@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 )
 
-// parallel is how many sources and files are fetched at once.
-const parallel = 8
+// atOnce is how many sources and files are fetched at the same time.
+const atOnce = 8
 
 // lock brings everything that a lock names into the store, but for base images.
 // Errors name the lock's entries, in its order.
@@ -54,7 +54,7 @@ func (f *fetcher) lock(ctx context.Context, p paths) error {
 			return inEntry(file.Title(), err)
 		})
 	}
-	return atOnce(jobs)
+	return errors.Join(parallel.Do(len(jobs), atOnce, func(i int) error { return jobs[i]() })...)
 }
 
 func inEntry(name string, err error) error {
@@ -79,20 +79,4 @@ func (f *fetcher) fillModules(ctx context.Context, l *lock.Lock, out string) err
 	}
 	defer done()
 	return g.Fill(ctx, modules)
-}
-
-// atOnce runs jobs, some at the same time, and joins their errors in order.
-func atOnce(jobs []func() error) error {
-	errs := make([]error, len(jobs))
-	slots := make(chan struct{}, parallel)
-	var group sync.WaitGroup
-	for i, job := range jobs {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			errs[i] = job()
-		})
-	}
-	group.Wait()
-	return errors.Join(errs...)
 }

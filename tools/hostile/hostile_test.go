@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 // Package hostile feeds to every entry point that reads something from outside
 // what an attacker would send it: trees, archives, images, documents, servers.

@@ -26,7 +26,7 @@ const (
 
 // layers are the packages below tools/internal, from the lowest layer.
 var layers = [][]string{
-	{"digest", "jsonfile", "cli", "progress"},
+	{"digest", "jsonfile", "cli", "parallel", "progress"},
 	{"archive", "sourcetar", "manifest", "lock", "store"},
 	{"ociimage", "gomod", "gosource", "depsfile", "gitsource", "download", "baseimage"},
 	{"resolve"},

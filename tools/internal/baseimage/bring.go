@@ -7,17 +7,17 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
-// parallel is how many layers are brought at a time.
-const parallel = 4
+// atOnce is how many layers are brought at the same time.
+const atOnce = 4
 
 // A kind says what a digest names: a registry keeps the two apart.
 type kind int
@@ -155,28 +155,7 @@ func (b *bringer) layers(ctx context.Context, all map[v1.Hash]v1.Descriptor) err
 	if b.args.Progress != nil {
 		b.args.Progress("image %s: bringing %d layers, %d MB", b.args.Name, len(missing), (size+999_999)/1_000_000)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	errs := make([]error, len(missing))
-	slots := make(chan struct{}, parallel)
-	var wg sync.WaitGroup
-	for i, desc := range missing {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			if errs[i] = b.layer(ctx, desc); errs[i] != nil {
-				cancel()
-			}
-		})
-	}
-	wg.Wait()
-	var first error
-	for _, err := range errs {
-		if err != nil && (first == nil || errors.Is(first, context.Canceled)) {
-			first = err
-		}
-	}
-	return first
+	return parallel.DoAll(ctx, len(missing), atOnce, func(ctx context.Context, i int) error { return b.layer(ctx, missing[i]) })
 }
 
 func (b *bringer) missing(all map[v1.Hash]v1.Descriptor) (missing []v1.Descriptor, size int64, err error) {

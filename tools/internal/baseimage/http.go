@@ -29,7 +29,7 @@ func newTransport() http.RoundTripper {
 		ResponseHeaderTimeout: 30 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		IdleConnTimeout:       30 * time.Second,
-		MaxIdleConnsPerHost:   2 * parallel,
+		MaxIdleConnsPerHost:   2 * atOnce,
 	}
 }
 

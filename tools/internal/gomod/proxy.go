@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/mod/module"
@@ -22,11 +21,12 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/download"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
 const (
-	parallel     = 8        // modules at once
+	atOnce       = 8        // modules at the same time
 	maxText      = 1 << 20  // of a .mod or .info file, in bytes
 	maxDirectory = 32 << 20 // of what reading a zip's list of files reads, in bytes
 )
@@ -48,25 +48,22 @@ func (g *Go) fillDirectly(ctx context.Context, dir string, modules []lock.GoModu
 	}
 	p := &proxy{base: strings.TrimSuffix(base, "/"), store: g.Store, transport: newTransport()}
 	defer p.transport.CloseIdleConnections()
-	brought := make([]bool, len(modules))
-	slots := make(chan struct{}, parallel)
-	var group sync.WaitGroup
-	for i := range modules {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			brought[i] = !module.MatchPrefixPatterns(strings.TrimSpace(private), modules[i].Path) && p.bring(ctx, &modules[i]) == nil
-		})
-	}
-	group.Wait()
+	errs := parallel.Do(len(modules), atOnce, func(i int) error {
+		if module.MatchPrefixPatterns(strings.TrimSpace(private), modules[i].Path) {
+			return errPrivate
+		}
+		return p.bring(ctx, &modules[i])
+	})
 	var rest []lock.GoModule
-	for i, ok := range brought {
-		if !ok {
+	for i, err := range errs {
+		if err != nil {
 			rest = append(rest, modules[i])
 		}
 	}
 	return rest, ctx.Err()
 }
+
+var errPrivate = errors.New("module is private")
 
 // proxy is a module proxy: https://go.dev/ref/mod#goproxy-protocol.
 type proxy struct {
@@ -78,7 +75,7 @@ type proxy struct {
 func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
-		MaxIdleConnsPerHost: parallel, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: time.Minute,
+		MaxIdleConnsPerHost: atOnce, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: time.Minute,
 	}
 }
 

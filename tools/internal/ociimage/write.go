@@ -9,13 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 )
 
 // The files of a layout beside its blobs: image-spec v1.1, image-layout.md.
@@ -154,29 +154,9 @@ func collectBlobs(idx v1.ImageIndex) (small [][]byte, layers []v1.Layer, err err
 // copyLayers copies the layers, as many at a time as there are CPUs: to
 // decompress one, which the DiffID needs, keeps one busy.
 func copyLayers(ctx context.Context, dir string, layers []v1.Layer) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	errs := make([]error, len(layers))
-	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
-	var wg sync.WaitGroup
-	for i, l := range layers {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			if errs[i] = copyLayer(ctx, dir, l); errs[i] != nil {
-				cancel()
-			}
-		})
-	}
-	wg.Wait()
-	// The first error in the layers' order, but the cause before what it cancelled.
-	var first error
-	for _, err := range errs {
-		if err != nil && (first == nil || errors.Is(first, context.Canceled)) {
-			first = err
-		}
-	}
-	return first
+	return parallel.DoAll(ctx, len(layers), runtime.GOMAXPROCS(0), func(ctx context.Context, i int) error {
+		return copyLayer(ctx, dir, layers[i])
+	})
 }
 
 // copyBlock is how many bytes are copied between two looks at the context.

@@ -9,17 +9,17 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
-// parallelFiles is how many files are fetched at a time.
-const parallelFiles = 4
+// filesAtOnce is how many files are fetched at a time.
+const filesAtOnce = 4
 
 // Files pins files from the web by their content.
 type Files struct {
@@ -47,17 +47,7 @@ func (r *Files) Resolve(ctx context.Context, m *manifest.Manifest, deps []lock.D
 		return slices.Compare([]string{a.Name, a.Platform}, []string{b.Name, b.Platform})
 	})
 	var pinned []lock.File
-	errs := make([]error, len(wanted))
-	var all sync.WaitGroup
-	free := make(chan struct{}, parallelFiles)
-	for i := range wanted {
-		free <- struct{}{}
-		all.Go(func() {
-			defer func() { <-free }()
-			errs[i] = r.pin(ctx, &wanted[i])
-		})
-	}
-	all.Wait()
+	errs := parallel.Do(len(wanted), filesAtOnce, func(i int) error { return r.pin(ctx, &wanted[i]) })
 	for i, w := range wanted {
 		pinned = append(pinned, w.File)
 		errs[i] = w.in(errs[i])

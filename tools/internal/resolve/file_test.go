@@ -205,8 +205,8 @@ func TestFilesParallel(t *testing.T) {
 	if len(lines) != 2 || !strings.HasPrefix(lines[0], `file "f03": downloading `) || !strings.HasPrefix(lines[1], `file "f07": downloading `) {
 		t.Errorf("got %v, want an error of f03 and one of f07", err)
 	}
-	if w.most != parallelFiles || len(w.requests()) != 12 {
-		t.Errorf("got %d requests at once, want %d", w.most, parallelFiles)
+	if w.most != filesAtOnce || len(w.requests()) != 12 {
+		t.Errorf("got %d requests at once, want %d", w.most, filesAtOnce)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

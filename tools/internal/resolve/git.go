@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 )
 
 // Git resolves git repositories: it pins a commit and the canonical tar of its tree.
@@ -135,20 +135,12 @@ func (r *Git) bring(ctx context.Context, ask *Request, old *lock.Dependency) err
 // line each in the lock's order. It asks each server once, all at the same time.
 func (r *Git) Behind(ctx context.Context, l *lock.Lock) ([]string, error) {
 	lines := make([]string, len(l.Dependencies))
-	errs := make([]error, len(l.Dependencies))
-	var group sync.WaitGroup
-	slots := make(chan struct{}, parallel)
-	for i, d := range l.Dependencies {
-		if d.Git == nil || d.Git.Ref == "" {
-			continue
+	errs := parallel.Do(len(l.Dependencies), atOnce, func(i int) (err error) {
+		if d := &l.Dependencies[i]; d.Git != nil && d.Git.Ref != "" {
+			lines[i], err = r.behind(ctx, d)
 		}
-		group.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			lines[i], errs[i] = r.behind(ctx, &d)
-		})
-	}
-	group.Wait()
+		return err
+	})
 	return slices.DeleteFunc(lines, func(s string) bool { return s == "" }), cmp.Or(ctx.Err(), errors.Join(errs...))
 }
 

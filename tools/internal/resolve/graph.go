@@ -12,9 +12,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/manifest"
 )
 
-// parallel is how many dependencies are pinned at once: most of the time goes by
+// atOnce is how many dependencies are pinned at the same time: most of the time goes by
 // waiting for servers.
-const parallel = 8
+const atOnce = 8
 
 // task is one dependency to pin.
 type task struct {
@@ -58,7 +58,7 @@ func plan(m *manifest.Manifest) ([]*task, error) {
 
 // run pins all dependencies.
 func (a *Args) run(ctx context.Context, tasks []*task) ([]lock.Dependency, error) {
-	slots := make(chan struct{}, parallel)
+	slots := make(chan struct{}, atOnce)
 	for _, t := range tasks {
 		go func() {
 			defer close(t.done)

@@ -6,16 +6,16 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/jasonwzm/release-builder/tools/internal/baseimage"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 )
 
-// parallelImages is how many bases are brought at a time; each has its layers
+// imagesAtOnce is how many bases are brought at a time; each has its layers
 // brought at the same time.
-const parallelImages = 4
+const imagesAtOnce = 4
 
 // Images pins what images are based on, for all architectures of the manifest.
 type Images struct {
@@ -29,20 +29,13 @@ type Images struct {
 // has it. The error joins one for each image that cannot be pinned.
 func (r *Images) Resolve(ctx context.Context, m *manifest.Manifest) ([]lock.Image, error) {
 	pinned := make([]lock.Image, len(m.Images))
-	errs := make([]error, len(m.Images))
-	slots := make(chan struct{}, parallelImages)
-	var all sync.WaitGroup
-	for i, img := range m.Images {
-		all.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			var p *lock.Image
-			if p, errs[i] = r.pin(ctx, img, m.Architectures); p != nil {
-				pinned[i] = *p
-			}
-		})
-	}
-	all.Wait()
+	errs := parallel.Do(len(m.Images), imagesAtOnce, func(i int) error {
+		p, err := r.pin(ctx, m.Images[i], m.Architectures)
+		if err == nil {
+			pinned[i] = *p
+		}
+		return err
+	})
 	if err := cmp.Or(ctx.Err(), errors.Join(errs...)); err != nil {
 		return nil, err
 	}

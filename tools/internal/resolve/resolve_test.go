@@ -113,7 +113,7 @@ func TestResolveAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &table{pins: map[string]*lock.Dependency{"p": pin(1)}}
 		deps := []manifest.Dependency{dep("p", "")}
-		for i := range 3*parallel - 1 {
+		for i := range 3*atOnce - 1 {
 			name := fmt.Sprintf("d%d", i)
 			r.pins[name] = pin(1)
 			deps = append(deps, dep(name, ""))
@@ -122,8 +122,8 @@ func TestResolveAtOnce(t *testing.T) {
 		if _, err := Resolve(t.Context(), arguments(r, deps...)); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(start); took != 3*time.Second || r.most != parallel {
-			t.Errorf("%d dependencies: got %v, %d at once, want 3s, %d at once", len(deps), took, r.most, parallel)
+		if took := time.Since(start); took != 3*time.Second || r.most != atOnce {
+			t.Errorf("%d dependencies: got %v, %d at once, want 3s, %d at once", len(deps), took, r.most, atOnce)
 		}
 	})
 }
