@@ -119,7 +119,7 @@ func TestImagesAndFiles(t *testing.T) {
 		return n
 	}
 	host := strings.TrimPrefix(server.URL, "http://")
-	push := func() {
+	push := func(tag string) {
 		t.Helper()
 		img, err := random.Image(1000, 2)
 		if err != nil {
@@ -133,7 +133,7 @@ func TestImagesAndFiles(t *testing.T) {
 		if img, err = mutate.ConfigFile(img, config); err != nil {
 			t.Fatal(err)
 		}
-		ref, err := name.ParseReference(host + "/base:1")
+		ref, err := name.ParseReference(host + "/base:" + tag)
 		if err == nil {
 			err = remote.Write(ref, img)
 		}
@@ -141,7 +141,7 @@ func TestImagesAndFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	push()
+	push("1")
 	w.server.Repo("app").Commit("main", map[string]gittest.File{"README": {}}, "first", commitTime)
 	w.manifest("version: 1.0.0\ndependencies:\n  app: {git: \"{server}/app\", branch: main}\nimages:\n  app: {base: \"" + host + "/base:1\"}\nfiles:\n  tool: {url: " + server.URL + "/tool}\n")
 	w.mustResolve()
@@ -149,7 +149,7 @@ func TestImagesAndFiles(t *testing.T) {
 	if len(first.Images) != 1 || first.Images[0].Platforms[0].Platform != "linux/amd64" || len(first.Files) != 1 {
 		t.Fatalf("got images %+v and files %+v, want one each", first.Images, first.Files)
 	}
-	push()
+	push("1")
 	requests()
 	before := w.lockBytes()
 	w.mustResolve()
@@ -170,6 +170,13 @@ func TestImagesAndFiles(t *testing.T) {
 	}
 	if !strings.Contains(w.stdout.String(), "base of image app: ") || !strings.Contains(w.stdout.String(), "file tool: ") {
 		t.Errorf("--update says %q", w.stdout.String())
+	}
+	// Another reference is another base, whatever is locked under the image's name.
+	push("2")
+	w.manifest("version: 1.0.0\ndependencies:\n  app: {git: \"{server}/app\", branch: main}\nimages:\n  app: {base: \"" + host + "/base:2\"}\n")
+	w.mustResolve()
+	if third := w.lock(); third.Images[0].Digest == second.Images[0].Digest || third.Images[0].Base != host+"/base:2" {
+		t.Errorf("another base: got %+v, want that of base:2", third.Images)
 	}
 	w.manifest("version: 1.0.0\narchitectures: [linux/amd64, linux/arm64]\ndependencies:\n  app: {git: \"{server}/app\", branch: main}\nimages:\n  app: {base: \"" + host + "/base:1\"}\n")
 	if status := w.resolve(); status != cli.Failure || !strings.Contains(w.stderr.String(), "linux/arm64") || !strings.Contains(w.stderr.String(), "there is linux/amd64") {

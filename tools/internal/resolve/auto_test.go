@@ -28,6 +28,7 @@ require (
 	example.com/moved-version v1.0.0
 	example.com/other-version v1.0.0
 	example.com/both v1.0.0
+	example.com/turned v1.0.0
 	example.com/near v0.0.0
 )
 
@@ -37,6 +38,8 @@ replace (
 	example.com/other-version v0.9.0 => example.com/fork v0.9.1
 	example.com/both => example.com/all v1.0.0
 	example.com/both v1.0.0 => example.com/one v1.0.0
+	example.com/turned v1.0.0 => example.com/one v1.0.0
+	example.com/turned => example.com/all v1.0.0
 	example.com/near => ./near
 	example.com/absent => example.com/fork v1.0.0
 )
@@ -90,6 +93,7 @@ func TestAuto(t *testing.T) {
 		{mod("example.com/moved-version"), modules, "||example.com/moved-version@v1.0.1", "go.mod of top@86c9f01fd735"},
 		{mod("example.com/other-version"), modules, "||example.com/other-version@v1.0.0", "go.mod of top@86c9f01fd735"},
 		{mod("example.com/both"), modules, "||example.com/one@v1.0.0", "go.mod of top@86c9f01fd735"},
+		{mod("example.com/turned"), modules, "||example.com/one@v1.0.0", "go.mod of top@86c9f01fd735"},
 	} {
 		tt.dep.Auto = tt.auto
 		ask, err := auto(t.Context(), &tt.dep, source(autoFiles))
