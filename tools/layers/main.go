@@ -27,10 +27,10 @@ const (
 // layers are the packages below tools/internal, from the lowest layer.
 var layers = [][]string{
 	{"digest", "jsonfile", "cli", "parallel", "progress"},
-	{"archive", "sourcetar", "manifest", "lock", "store"},
-	{"ociimage", "gomod", "gosource", "depsfile", "gitsource", "download", "baseimage"},
-	{"resolve"},
-	{},
+	{"archive", "sourcetar", "manifest", "lock", "store", "release"},
+	{"ociimage", "gomod", "gosource", "depsfile", "gitsource", "download", "baseimage", "transport"},
+	{"resolve", "publish"},
+	{"bucket", "registry", "gittag", "github", "destinations"},
 }
 
 // fetchMayImport are the modules that tools/fetch and what it imports may use:

@@ -76,9 +76,18 @@ type Archive struct {
 
 // Read reads and checks the named lock.
 func Read(name string) (*Lock, error) {
-	l := new(Lock)
-	if err := jsonfile.Read(name, l); err != nil {
+	data, err := jsonfile.ReadLimited(name, jsonfile.MaxSize)
+	if err != nil {
 		return nil, fmt.Errorf("reading lock: %w", err)
+	}
+	return Parse(name, data)
+}
+
+// Parse checks a lock; the name is for errors.
+func Parse(name string, data []byte) (*Lock, error) {
+	l := new(Lock)
+	if err := jsonfile.Unmarshal(data, l); err != nil {
+		return nil, fmt.Errorf("reading lock: %s:%w", name, err)
 	}
 	if err := l.Check(); err != nil {
 		return nil, fmt.Errorf("reading lock %q: %w", name, err)
