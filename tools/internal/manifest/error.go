@@ -39,6 +39,8 @@ func (e *Error) Error() string {
 // parser collects a manifest and everything that is wrong with it.
 type parser struct {
 	file string
+	// want is what the document is, for messages.
+	want string
 	// endLine and endColumn are the position behind the last character; 0 before it is known.
 	endLine, endColumn int
 

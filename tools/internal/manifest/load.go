@@ -44,7 +44,7 @@ func (p *parser) load(data []byte) *yaml.Node {
 	root, second, err := decode(data)
 	switch {
 	case errors.Is(err, io.EOF), err == nil && root.Tag == "!!null" && root.Value == "":
-		p.errorAt(0, 0, "file is empty, want a mapping with version and dependencies")
+		p.errorAt(0, 0, "file is empty, want %s", p.want)
 	case err != nil:
 		p.syntax(data, entries, err)
 	case second != nil:

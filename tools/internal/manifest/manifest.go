@@ -168,7 +168,7 @@ func Outputs() []string {
 // position. A file that is no plain YAML document has only those errors; they
 // hide what is wrong with its content.
 func Parse(name string, data []byte) (*Manifest, error) {
-	p := &parser{file: name}
+	p := &parser{file: name, want: "a mapping with version and dependencies"}
 	if root := p.load(data); root != nil {
 		p.manifest(root)
 	}

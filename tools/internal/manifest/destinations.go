@@ -1,0 +1,122 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+)
+
+// Profile is one set of places that a release is published to, as
+// manifests/<line>/destinations.yaml has it under the profile's name. It holds no
+// secrets. In texts, {state} stands for a folder of the user's own that keeps what
+// a machine remembers of the line, {version} for the release's version, and in
+// Tags.URL {name} for a dependency's.
+type Profile struct {
+	Name       string     `json:"name"`
+	Buckets    []Bucket   `json:"buckets,omitempty"`
+	Registries []Registry `json:"registries,omitempty"`
+	Charts     []Charts   `json:"charts,omitempty"`
+	Tags       *Tags      `json:"tags,omitempty"`
+	GitHub     *GitHub    `json:"github,omitempty"`
+}
+
+// Bucket gets all files of a release.
+type Bucket struct {
+	// URL is gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or file:///FOLDER.
+	URL string `json:"url"`
+	// Endpoint is the http or https URL of a service that speaks S3; empty for AWS.
+	Endpoint string `json:"endpoint,omitempty"`
+	// Aliases are objects whose body is the version, as latest.
+	Aliases []string `json:"aliases,omitempty"`
+}
+
+// Registry gets the images.
+type Registry struct {
+	// Hub is HOST/PATH, or file:///FOLDER for OCI layouts.
+	Hub string `json:"hub"`
+	// Tags are what each image is tagged with; empty for the version alone.
+	Tags []string `json:"tags,omitempty"`
+}
+
+// Charts gets the Helm charts. Exactly one of Bucket and Hub is set.
+type Charts struct {
+	// Bucket is a URL as that of Bucket: charts and an index.yaml.
+	Bucket   string `json:"bucket,omitempty"`
+	Endpoint string `json:"endpoint,omitempty"`
+	// Hub is that of Registry: charts as OCI artifacts.
+	Hub string `json:"hub,omitempty"`
+}
+
+// Tags says how the commits that the release was built from are tagged.
+type Tags struct {
+	// URL is what git pushes to; empty for each dependency's own repository.
+	URL string `json:"url,omitempty"`
+	// Owner makes it GitHub's API that sets the tags, in repositories of this owner.
+	Owner string `json:"owner,omitempty"`
+	// Tagger is NAME <ADDRESS>.
+	Tagger  string `json:"tagger"`
+	Message string `json:"message,omitempty"`
+}
+
+// GitHub is a release there. File or Owner is set.
+type GitHub struct {
+	Owner string `json:"owner,omitempty"`
+	// Repo is empty for the name of the primary dependency.
+	Repo string `json:"repo,omitempty"`
+	// File is a JSON file that stands for the release.
+	File string `json:"file,omitempty"`
+	// Assets are patterns of release paths (path.Match); empty for the files at the top.
+	Assets     []string `json:"assets,omitempty"`
+	Title      string   `json:"title,omitempty"`
+	Prerelease bool     `json:"prerelease,omitempty"`
+}
+
+const wantProfiles = "a mapping of profile: destinations"
+
+// ParseDestinations parses a destinations.yaml, which maps profiles' names to
+// profiles, in the same strict form of YAML as a manifest. Its errors are those of
+// Parse.
+func ParseDestinations(name string, data []byte) ([]Profile, error) {
+	p := &parser{file: name, want: wantProfiles}
+	root := p.load(data)
+	if root == nil {
+		return nil, p.err()
+	}
+	var all []Profile
+	for _, e := range p.entries(root, "", wantProfiles) {
+		if p.scalar(e.key, "profile", nameRule) == "" {
+			continue
+		}
+		in := "profile " + quote(e.key.Value)
+		f := p.fields(e.value, in+": ", " in "+in, "a mapping of destinations", []string{"buckets", "charts", "github", "registries", "tags"})
+		all = append(all, p.profile(e.key.Value, &f))
+	}
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// ReadDestinations parses the named file as ParseDestinations does, and returns
+// the profile of a name.
+func ReadDestinations(file, profile string) (*Profile, error) {
+	data, err := jsonfile.ReadLimited(file, MaxSize)
+	if err != nil {
+		return nil, fmt.Errorf("reading destinations: %w", err)
+	}
+	all, err := ParseDestinations(file, data)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(all, func(p Profile) bool { return p.Name == profile })
+	if i < 0 {
+		var names []string
+		for _, p := range all {
+			names = append(names, p.Name)
+		}
+		return nil, fmt.Errorf("%s: no profile %q, want one of %s", file, profile, strings.Join(names, ", "))
+	}
+	return &all[i], nil
+}

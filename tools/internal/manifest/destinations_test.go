@@ -1,0 +1,85 @@
+package manifest
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestParseDestinations(t *testing.T) {
+	got, err := ParseDestinations("d.yaml", []byte(`
+stage:
+  buckets:
+    - url: file://{state}/bucket
+production:
+  buckets:
+    - {url: gs://releases/demo, aliases: [latest]}
+    - {url: s3://releases/demo, endpoint: https://s3.example}
+  registries:
+    - {hub: registry.example/demo, tags: ["{version}", latest]}
+  charts:
+    - bucket: gs://releases/charts
+    - hub: registry.example/demo/charts
+  tags: {owner: demo, tagger: Release <release@example.com>, message: Release}
+  github: {owner: demo, repo: demo, assets: ["*.tar.gz"], title: Demo, prerelease: true}
+`))
+	want := []Profile{
+		{Name: "stage", Buckets: []Bucket{{URL: "file://{state}/bucket"}}},
+		{
+			Name:       "production",
+			Buckets:    []Bucket{{URL: "gs://releases/demo", Aliases: []string{"latest"}}, {URL: "s3://releases/demo", Endpoint: "https://s3.example"}},
+			Registries: []Registry{{Hub: "registry.example/demo", Tags: []string{"{version}", "latest"}}},
+			Charts:     []Charts{{Bucket: "gs://releases/charts"}, {Hub: "registry.example/demo/charts"}},
+			Tags:       &Tags{Owner: "demo", Tagger: "Release <release@example.com>", Message: "Release"},
+			GitHub:     &GitHub{Owner: "demo", Repo: "demo", Assets: []string{"*.tar.gz"}, Title: "Demo", Prerelease: true},
+		},
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}
+
+func TestDestinationErrors(t *testing.T) {
+	for _, tt := range []struct{ name, in, want string }{
+		{"empty", "", "d.yaml: file is empty, want a mapping of profile: destinations"},
+		{"list", "- a\n", "d.yaml:1:1: got a list, want a mapping of profile: destinations"},
+		{"unknown key", "stage:\n  bucket: []\n", `d.yaml:2:3: unknown key "bucket" in profile "stage": want one of buckets, charts, github, registries, tags; did you mean "buckets"?`},
+		{"bucket is text", "stage:\n  buckets: gs://a\n", `d.yaml:2:12: profile "stage": buckets: got "gs://a", want a list of mappings`},
+		{"bucket without URL", "stage:\n  buckets:\n    - aliases: [latest]\n", `d.yaml:3:7: profile "stage": buckets: no url`},
+		{"scheme", "stage:\n  buckets:\n    - url: ftp://a/b\n", `d.yaml:3:12: profile "stage": buckets: url: got "ftp://a/b" (scheme "ftp"), want a URL as gs://bucket/prefix`},
+		{"secret", "stage:\n  buckets:\n    - url: s3://me:secret@a/b\n", `d.yaml:3:12: profile "stage": buckets: url: got "s3://…@a/b" (a user in the URL), want`},
+		{"hub", "stage:\n  registries:\n    - hub: https://a/b\n", `d.yaml:3:12: profile "stage": registries: hub: got "https://a/b" (a URL), want a registry prefix as docker.io/istio, or file:///folder`},
+		{"image tag", "stage:\n  registries:\n    - {hub: a.example/b, tags: [a/b]}\n", `tags: got "a/b" (no tag of the OCI distribution specification), want a registry tag`},
+		{"two places for charts", "stage:\n  charts:\n    - {hub: a.example/b, bucket: gs://a}\n", `d.yaml:3:7: profile "stage": charts: got 2 of bucket and hub, want one`},
+		{"no tagger", "stage:\n  tags: {url: \"https://a/{name}\"}\n", `d.yaml:2:9: profile "stage": tags: no tagger`},
+		{"bad tagger", "stage:\n  tags: {tagger: me}\n", `tags: tagger: got "me" (no name and address), want a name and address as Release <release@example.com>`},
+		{"push and API", "stage:\n  tags: {tagger: A <a@b>, url: https://a/b, owner: c}\n", `d.yaml:2:45: profile "stage": tags: got url and owner, want one of them`},
+		{"no owner", "stage:\n  github: {title: x}\n", `d.yaml:2:11: profile "stage": github: no owner and no file, want one`},
+		{"state without scheme", "stage:\n  buckets:\n    - url: \"{state}/bucket\"\n", `(no file:// before {state}), want a URL as`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := ParseDestinations("d.yaml", []byte(tt.in))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestReadDestinations(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "destinations.yaml")
+	if err := os.WriteFile(name, []byte("stage: {}\nproduction: {buckets: [{url: gs://a}]}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := ReadDestinations(name, "production"); err != nil || p.Buckets[0].URL != "gs://a" {
+		t.Errorf("got %+v, %v", p, err)
+	}
+	if _, err := ReadDestinations(name, "prod"); err == nil || !strings.HasSuffix(err.Error(), `no profile "prod", want one of stage, production`) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := ReadDestinations(name+"x", "stage"); err == nil {
+		t.Error("a file that is not there: got no error")
+	}
+}

@@ -1,0 +1,97 @@
+package publish
+
+import (
+	"errors"
+	"io/fs"
+	"sync"
+
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+)
+
+// LedgerSchema is the format of a ledger.
+const LedgerSchema = "release-builder/ledger/v1"
+
+// A Ledger is a file that says how far a run came, for the person who runs the
+// next one: which phase, and how many items of each destination are written. No
+// run relies on it. A nil Ledger keeps nothing.
+type Ledger struct {
+	name string
+	mu   sync.Mutex
+	now  LedgerState
+}
+
+// LedgerState is what a ledger says.
+type LedgerState struct {
+	Schema  string        `json:"schema"`
+	Version string        `json:"version"`
+	Lock    digest.Digest `json:"lock"`
+	// Phase is upload, reveal, or done.
+	Phase string `json:"phase"`
+	// Written is how many items of each destination a run wrote.
+	Written map[string]int `json:"written,omitempty"`
+	// Revealed are the pointers that it moved, in order.
+	Revealed []string `json:"revealed,omitempty"`
+	// Error is what ended it.
+	Error string `json:"error,omitempty"`
+}
+
+// OpenLedger returns the ledger in the named file, and what the last run left in
+// it; a file that is not there or cannot be read says nothing.
+func OpenLedger(name string) (*Ledger, LedgerState) {
+	var last LedgerState
+	if err := jsonfile.Read(name, &last); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		last = LedgerState{}
+	}
+	return &Ledger{name: name}, last
+}
+
+func (l *Ledger) begin(p *Plan) error {
+	return l.update(true, func(s *LedgerState) {
+		*s = LedgerState{Schema: LedgerSchema, Version: p.Version, Lock: p.Lock, Phase: string(Upload), Written: map[string]int{}}
+	})
+}
+
+func (l *Ledger) reveal() error {
+	return l.update(true, func(s *LedgerState) { s.Phase = string(Reveal) })
+}
+
+func (l *Ledger) end() error { return l.update(true, func(s *LedgerState) { s.Phase = "done" }) }
+
+func (l *Ledger) fail(err error) error {
+	return l.update(true, func(s *LedgerState) { s.Error = err.Error() })
+}
+
+// done counts an item. Pointers are few, and worth a write each; that it fails is
+// found by the next write that has to succeed.
+func (l *Ledger) done(destination string, i Item) {
+	_ = l.update(i.Phase == Reveal, func(s *LedgerState) {
+		s.Written[destination]++
+		if i.Phase == Reveal {
+			s.Revealed = append(s.Revealed, i.Name)
+		}
+	})
+}
+
+// update changes what the ledger says and, if save is true, the file.
+func (l *Ledger) update(save bool, change func(*LedgerState)) error {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change(&l.now)
+	if !save {
+		return nil
+	}
+	return writePrivate(l.name, &l.now)
+}
+
+// writePrivate replaces a JSON file that only its owner can read.
+func writePrivate(name string, v any) error {
+	data, err := jsonfile.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return jsonfile.WriteFile(name, data, 0o600)
+}

@@ -1,0 +1,127 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/parallel"
+)
+
+// PlanSchema is the format of a Plan as JSON.
+const PlanSchema = "release-builder/plan/v1"
+
+// A Plan is what all destinations have, compared with what they are to have.
+type Plan struct {
+	Schema  string `json:"schema"`
+	Version string `json:"version"`
+	// Lock is the digest of the release's lock.json.
+	Lock         digest.Digest `json:"lock"`
+	Destinations []Planned     `json:"destinations"`
+}
+
+// Planned is one destination's part of a plan.
+type Planned struct {
+	Name  string `json:"name"`
+	Items []Item `json:"items"`
+}
+
+// Changes returns how many items are absent or behind.
+func (p *Plan) Changes() int {
+	n := 0
+	for _, d := range p.Destinations {
+		n += len(d.changes(Upload)) + len(d.changes(Reveal))
+	}
+	return n
+}
+
+// Size returns how many bytes the changes send at most.
+func (p *Plan) Size() int64 {
+	var n int64
+	for _, d := range p.Destinations {
+		n += d.size(Upload) + d.size(Reveal)
+	}
+	return n
+}
+
+// Conflicts returns an error that joins one for each conflict, or nil.
+func (p *Plan) Conflicts() error {
+	var errs []error
+	for _, d := range p.Destinations {
+		for _, i := range d.Items {
+			if i.State == Conflict {
+				errs = append(errs, fmt.Errorf("%s: %s %s: found %s, want %s", d.Name, i.Kind, i.Name, i.Found, i.Digest))
+			}
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return cli.WithHint(errors.Join(errs...), "nothing was changed anywhere; what is published is never replaced: publish another version, or, for a pointer that is to go back, add --allow-downgrade")
+}
+
+// changes returns the items of a phase that are to be written.
+func (d *Planned) changes(phase Phase) []Item {
+	var items []Item
+	for _, i := range d.Items {
+		if i.Phase == phase && (i.State == Absent || i.State == Behind) {
+			items = append(items, i)
+		}
+	}
+	return items
+}
+
+func (d *Planned) size(phase Phase) int64 {
+	var n int64
+	for _, i := range d.changes(phase) {
+		n += i.Size
+	}
+	return n
+}
+
+// plan asks the destinations for which ask returns true what they have; the
+// others keep what old says.
+func (p *Publisher) plan(ctx context.Context, old *Plan, ask func(i int) bool) (*Plan, error) {
+	next := &Plan{Schema: PlanSchema, Version: p.Tree.Version, Lock: p.Tree.Digest, Destinations: make([]Planned, len(p.Destinations))}
+	errs := parallel.Do(len(p.Destinations), max(1, len(p.Destinations)), func(i int) error {
+		d := p.Destinations[i]
+		if !ask(i) {
+			next.Destinations[i] = old.Destinations[i]
+			return nil
+		}
+		items, err := d.Plan(ctx)
+		if err == nil {
+			err = checkItems(items)
+		}
+		if err != nil {
+			return fmt.Errorf("planning %s: %w", d.Name(), err)
+		}
+		next.Destinations[i] = Planned{d.Name(), items}
+		return nil
+	})
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// checkItems checks what the engine relies on.
+func checkItems(items []Item) error {
+	seen := map[string]bool{}
+	for _, i := range items {
+		key := strings.Join([]string{string(i.Phase), i.Kind, i.Name}, "\x00")
+		switch {
+		case seen[key]:
+			return fmt.Errorf("%s %s stands twice", i.Kind, i.Name)
+		case i.Phase != Upload && i.Phase != Reveal:
+			return fmt.Errorf("%s %s: got phase %q, want upload or reveal", i.Kind, i.Name, i.Phase)
+		case i.State != Absent && i.State != Equal && i.State != Behind && i.State != Conflict:
+			return fmt.Errorf("%s %s: got state %q", i.Kind, i.Name, i.State)
+		}
+		seen[key] = true
+	}
+	return nil
+}

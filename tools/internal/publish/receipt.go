@@ -1,0 +1,77 @@
+package publish
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/release"
+)
+
+// ReceiptSchema is the format of a Receipt as JSON.
+const ReceiptSchema = "release-builder/receipt/v1"
+
+// A Receipt says what was published, and where it is: from the digest of the lock
+// to the digests of the files to each place that has them.
+type Receipt struct {
+	Schema  string        `json:"schema"`
+	Line    string        `json:"line"`
+	Version string        `json:"version"`
+	Lock    digest.Digest `json:"lock"`
+	// Checksums is the digest of the release's SHA256SUMS, which names all files.
+	Checksums digest.Digest  `json:"checksums"`
+	Files     []release.File `json:"files"`
+	// Profile is how the destinations were reached, without secrets.
+	Profile      manifest.Profile `json:"profile"`
+	Destinations []Planned        `json:"destinations"`
+}
+
+// NewReceipt returns the receipt of a plan in which all is equal.
+func NewReceipt(line string, tree *release.Tree, profile manifest.Profile, p *Plan) (*Receipt, error) {
+	if n := p.Changes(); n > 0 || p.Conflicts() != nil {
+		return nil, fmt.Errorf("making a receipt: %d items are not published", n)
+	}
+	sums, _ := tree.Find(release.Checksums)
+	return &Receipt{
+		Schema: ReceiptSchema, Line: line, Version: p.Version, Lock: p.Lock, Checksums: sums.Digest, Files: tree.Files,
+		Profile: profile, Destinations: p.Destinations,
+	}, nil
+}
+
+// Write replaces the named file, which only its owner can read.
+func (r *Receipt) Write(name string) error { return writePrivate(name, r) }
+
+// WritePlan replaces the named file, which only its owner can read.
+func (p *Plan) Write(name string) error { return writePrivate(name, p) }
+
+// ReadReceipt reads the named receipt.
+func ReadReceipt(name string) (*Receipt, error) {
+	r := new(Receipt)
+	if err := jsonfile.Read(name, r); err != nil {
+		return nil, fmt.Errorf("reading receipt: %w", err)
+	}
+	var errs []error
+	if r.Schema != ReceiptSchema {
+		errs = append(errs, fmt.Errorf("reading receipt %q: schema: got %q, want %q", name, r.Schema, ReceiptSchema))
+	}
+	for _, d := range append([]digest.Digest{r.Lock, r.Checksums}, fileDigests(r.Files)...) {
+		if _, err := digest.Parse(string(d)); err != nil {
+			errs = append(errs, fmt.Errorf("reading receipt %q: %w", name, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, cli.WithHint(err, "a publish that succeeds writes a receipt and says where")
+	}
+	return r, nil
+}
+
+func fileDigests(files []release.File) []digest.Digest {
+	var all []digest.Digest
+	for _, f := range files {
+		all = append(all, f.Digest)
+	}
+	return all
+}

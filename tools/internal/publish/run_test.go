@@ -1,0 +1,290 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/release"
+)
+
+// places returns three destinations: two that have content and pointers, and one
+// that has a pointer only.
+func places() (*world, []*memory) {
+	w := &world{}
+	return w, []*memory{
+		newMemory(w, "registry", object("image", "a"), pointer("tag", "1.2.0"), pointer("latest tag", "1.2.0")),
+		newMemory(w, "bucket", object("x", "x"), object("y", "y"), pointer("latest", "1.2.0")),
+		newMemory(w, "tags", pointer("ref", "1.2.0")),
+	}
+}
+
+func publisher(all []*memory) *Publisher {
+	p := &Publisher{Tree: &release.Tree{Version: "1.2.0", Digest: "sha256:0"}}
+	for _, m := range all {
+		p.Destinations = append(p.Destinations, m)
+	}
+	return p
+}
+
+func publishAll(ctx context.Context, p *Publisher) (*Plan, error) {
+	plan, err := p.Plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.Apply(ctx, plan)
+}
+
+func TestPublish(t *testing.T) {
+	w, all := places()
+	p := publisher(all)
+	plan, err := p.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan.Changes() != 7 || plan.Size() != 34 || plan.Conflicts() != nil {
+		t.Errorf("got %d changes of %d bytes, %v", plan.Changes(), plan.Size(), plan.Conflicts())
+	}
+	last, err := p.Apply(t.Context(), plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last.Changes() != 0 {
+		t.Errorf("got %d changes left", last.Changes())
+	}
+	// All uploads come before the reading back, which comes before all pointers, which come in order.
+	var order []string
+	for _, l := range w.log[3:] {
+		fields := strings.Fields(l)
+		if step := fields[1]; len(order) == 0 || order[len(order)-1] != step {
+			order = append(order, step)
+		}
+	}
+	if want := []string{"upload", "plan", "reveal", "plan"}; !slices.Equal(order, want) {
+		t.Errorf("got steps %q, want %q: %q", order, want, w.log)
+	}
+	var revealed []string
+	for _, l := range w.log {
+		if _, name, ok := strings.Cut(l, " reveal "); ok {
+			revealed = append(revealed, name)
+		}
+	}
+	if want := []string{"tag", "latest tag", "latest", "ref"}; !slices.Equal(revealed, want) {
+		t.Errorf("got pointers %q, want %q", revealed, want)
+	}
+
+	w.log = nil
+	again, err := publishAll(t.Context(), p)
+	if err != nil || again.Changes() != 0 {
+		t.Errorf("again: got %v", err)
+	}
+	if want := []string{"bucket plan", "registry plan", "tags plan"}; !slices.Equal(slices.Sorted(slices.Values(w.log)), want) {
+		t.Errorf("again: got %q, want %q", w.log, want)
+	}
+}
+
+// TestEndAnywhere ends a run at each of its operations: no pointer is there
+// before all content is, pointers are there in their order, and to run again
+// finishes.
+func TestEndAnywhere(t *testing.T) {
+	w, all := places()
+	if _, err := publishAll(t.Context(), publisher(all)); err != nil {
+		t.Fatal(err)
+	}
+	for end := 1; end <= w.ops; end++ {
+		t.Run(fmt.Sprint(end), func(t *testing.T) {
+			w, all := places()
+			p := publisher(all)
+			w.end = end
+			if _, err := publishAll(t.Context(), p); !errors.Is(err, errEnd) {
+				t.Fatalf("got %v, want %v", err, errEnd)
+			}
+			var content, revealed, hidden []string
+			for _, m := range all {
+				content = append(content, m.lacks(Upload)...)
+				for _, i := range m.want {
+					if i.Phase != Reveal {
+						continue
+					}
+					if slices.Contains(m.lacks(Reveal), i.Name) {
+						hidden = append(hidden, i.Name)
+						continue
+					}
+					revealed = append(revealed, i.Name)
+					if len(hidden) > 0 {
+						t.Errorf("pointer %q is there before %q", i.Name, hidden)
+					}
+				}
+			}
+			if len(content) > 0 && len(revealed) > 0 {
+				t.Errorf("pointers %q are there, content %q is not", revealed, content)
+			}
+			w.end = 0
+			last, err := publishAll(t.Context(), p)
+			if err != nil || last.Changes() > 0 {
+				t.Errorf("again: got %v", err)
+			}
+		})
+	}
+}
+
+// TestConflicts checks that each conflict is named, and nothing is changed.
+func TestConflicts(t *testing.T) {
+	_, all := places()
+	p := publisher(all)
+	all[1].set("y", "other")
+	all[2].set("ref", "1.3.0")
+	before := []map[string]string{all[0].state(), all[1].state(), all[2].state()}
+	_, err := publishAll(t.Context(), p)
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	want := "bucket: object y: found other, want y\ntags: alias ref: found 1.3.0, want 1.2.0"
+	if err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+	for i, m := range all {
+		if !maps.Equal(m.state(), before[i]) {
+			t.Errorf("%s has %q, had %q", m.name, m.state(), before[i])
+		}
+	}
+}
+
+// TestChangedMeanwhile has somebody else change something at each operation.
+func TestChangedMeanwhile(t *testing.T) {
+	for _, tt := range []struct {
+		name, item, digest string
+		place              int
+		conflict           bool // even before anything is uploaded
+	}{
+		{"content", "y", "other", 1, true},
+		{"pointer forwards", "latest", "1.3.0", 1, true},
+		{"pointer to an older version", "latest", "1.1.0", 1, false},
+		{"last pointer", "ref", "1.3.0", 2, true},
+	} {
+		w, all := places()
+		if _, err := publishAll(t.Context(), publisher(all)); err != nil {
+			t.Fatal(err)
+		}
+		for at := 1; at <= w.ops; at++ {
+			w, all := places()
+			p := publisher(all)
+			done := false
+			w.before = func(op int) {
+				if op == at {
+					done = len(all[tt.place].lacks(Reveal)) == 0 || !slices.Contains(append(all[tt.place].lacks(Reveal), all[tt.place].lacks(Upload)...), tt.item)
+					if !done {
+						all[tt.place].set(tt.item, tt.digest)
+					}
+				}
+			}
+			_, err := publishAll(t.Context(), p)
+			if done {
+				continue // it was published already, and would have been theirs to overwrite
+			}
+			if got := all[tt.place].state()[tt.item]; tt.conflict && got != tt.digest {
+				t.Errorf("%s at %d: got %q, %v: overwritten", tt.name, at, got, err)
+			}
+			if tt.conflict && err == nil {
+				t.Errorf("%s at %d: got no error", tt.name, at)
+			}
+			if err == nil && len(all[tt.place].lacks(Reveal)) > 0 {
+				t.Errorf("%s at %d: got no error, and %q is not published", tt.name, at, all[tt.place].lacks(Reveal))
+			}
+		}
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	w, all := places()
+	ctx, cancel := context.WithCancel(t.Context())
+	w.before = func(op int) {
+		if op == 5 {
+			cancel()
+		}
+	}
+	if _, err := publishAll(ctx, publisher(all)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+}
+
+func TestMove(t *testing.T) {
+	for _, tt := range []struct {
+		found, want string
+		downgrade   bool
+		state       State
+	}{
+		{"", "1.2.0", false, Absent},
+		{"1.2.0", "1.2.0", false, Equal},
+		{"1.1.9", "1.2.0", false, Behind},
+		{"1.2.0-rc.1", "1.2.0", false, Behind},
+		{"1.10.0", "1.9.0", false, Conflict},
+		{"1.10.0", "1.9.0", true, Behind},
+		{"1.2.0+b", "1.2.0+a", false, Conflict},
+		{"nightly", "1.2.0", false, Conflict},
+		{"nightly", "1.2.0", true, Behind},
+		{"1.2.0", "nightly", false, Conflict},
+	} {
+		if got := Move(tt.found, tt.want, tt.downgrade); got != tt.state {
+			t.Errorf("from %q to %q, downgrade %v: got %s, want %s", tt.found, tt.want, tt.downgrade, got, tt.state)
+		}
+	}
+}
+
+func TestLedgerAndReceipt(t *testing.T) {
+	w, all := places()
+	p := publisher(all)
+	dir := t.TempDir()
+	name := filepath.Join(dir, "ledger.json")
+	var last LedgerState
+	if p.Ledger, last = OpenLedger(name); last.Phase != "" {
+		t.Errorf("got %+v, want nothing", last)
+	}
+	w.end = 3 + 3 + 3 + 3 // three plans, uploads, plans; two pointers move
+	if _, err := publishAll(t.Context(), p); !errors.Is(err, errEnd) {
+		t.Fatalf("got %v, want %v", err, errEnd)
+	}
+	p.Ledger, last = OpenLedger(name)
+	if last.Phase != "reveal" || !slices.Equal(last.Revealed, []string{"tag", "latest tag"}) || last.Written["bucket"] != 2 || !strings.Contains(last.Error, errEnd.Error()) {
+		t.Errorf("got %+v", last)
+	}
+	w.end = 0
+	plan, err := publishAll(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, last = OpenLedger(name); last.Phase != "done" || last.Error != "" {
+		t.Errorf("got %+v", last)
+	}
+	p.Tree.Files = []release.File{{Path: release.Checksums, Digest: "sha256:" + releaseDigest}}
+	p.Tree.Digest, plan.Lock = "sha256:"+releaseDigest, "sha256:"+releaseDigest
+	receipt, err := NewReceipt("demo", p.Tree, manifest.Profile{Name: "stage"}, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "receipt.json")
+	if err := receipt.Write(file); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadReceipt(file)
+	if err != nil || got.Version != "1.2.0" || len(got.Destinations) != 3 || got.Destinations[1].Items[2].Version != "1.2.0" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for _, f := range []string{name, file} {
+		if info, err := os.Stat(f); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: got mode %v, %v, want 0600", f, info.Mode(), err)
+		}
+	}
+	if _, err := NewReceipt("demo", p.Tree, manifest.Profile{}, &Plan{Destinations: []Planned{{"a", []Item{{State: Absent, Phase: Upload}}}}}); err == nil {
+		t.Error("a receipt of what is not published: got no error")
+	}
+}
+
+const releaseDigest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
