@@ -10,6 +10,7 @@ def _lines_impl(rctx):
     root = rctx.path(rctx.attr.workspace).dirname
     active = rctx.getenv("RELEASE_LINE", "") or rctx.attr.default
     locks = {}
+    destinations = {}
     for folder in root.get_child("manifests").readdir(watch = "yes"):
         lock = folder.get_child("lock.json")
         rctx.watch(lock)
@@ -18,6 +19,9 @@ def _lines_impl(rctx):
             content = json.decode(rctx.read(lock), default = None)
             if content:
                 locks[folder.basename] = content
+        file = folder.get_child("destinations.yaml")
+        rctx.watch(file)
+        destinations[folder.basename] = file.exists
 
     content = _SOURCES
     std = {}
@@ -40,7 +44,7 @@ def _lines_impl(rctx):
             content += "    release_file(name = {}, entries = {})\n".format(repr(file), repr(json.encode(entries)))
     rctx.file("sources.bzl", content, executable = False)
     rctx.file("std.txt", "\n".join(sorted(std.keys())) + "\n", executable = False)
-    rctx.file("active.bzl", _active(locks, active), executable = False)
+    rctx.file("active.bzl", _active(locks, active, destinations.get(active, False)), executable = False)
     rctx.file("BUILD.bazel", "exports_files([\"std.txt\"])\n", executable = False)
 
 def _sources(product, line, dependency, declared):
@@ -69,9 +73,13 @@ LINE = {line}
 def release_tree_label():
     \"\"\"Returns the label of the active line's release_tree.\"\"\"
     {body}
+
+def release_destinations_label():
+    \"\"\"Returns the label of the active line's destinations.yaml, or None if it has none.\"\"\"
+    return {destinations}
 """
 
-def _active(locks, active):
+def _active(locks, active, destinations):
     """Returns active.bzl. A line without a lock is an error for who wants its release, not for who resolves it."""
     if active in locks:
         body = "return " + repr("//release/{}:release".format(locks[active]["product"]))
@@ -81,7 +89,8 @@ def _active(locks, active):
             active,
             ", ".join(sorted(locks.keys())),
         )))
-    return _ACTIVE.format(line = repr(active), body = body)
+    label = "//manifests/{}:destinations.yaml".format(active) if destinations else None
+    return _ACTIVE.format(line = repr(active), body = body, destinations = repr(label))
 
 def _choose(locks, active):
     """Returns product → line. The active line serves its product; for another product, the line of the same name does, else the first."""

@@ -89,14 +89,32 @@ func (t *Task) Update(bytes, total int64) {
 		if t.bar == nil {
 			t.bar = t.board.bars.AddBar(total, mpb.BarRemoveOnComplete(),
 				mpb.PrependDecorators(decor.Name(t.name, decor.WCSyncSpaceR), decor.CurrentKibiByte("% .1f", decor.WCSyncSpace)),
-				mpb.AppendDecorators(decor.AverageSpeed(decor.SizeB1024(0), "% .1f")))
+				mpb.AppendDecorators(decor.AverageSpeed(decor.SizeB1024(0), "% .1f", decor.WCSyncSpace), timeLeft(total)))
 		}
 		t.bar.SetTotal(max(total, bytes+1), false)
 		t.bar.SetCurrent(bytes)
 	case now.Sub(t.said) >= Interval:
 		t.said = now
-		t.board.Linef("%s: %s so far", t.name, size(bytes))
+		t.board.Linef("%s: %s%s", t.name, Size(bytes), t.rest(bytes, total))
 	}
+}
+
+// timeLeft shows nothing where the end is not known.
+func timeLeft(total int64) decor.Decorator {
+	if total == 0 {
+		return decor.Name("")
+	}
+	return decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace), "")
+}
+
+// rest says of how many bytes these are, and how long the others may take.
+func (t *Task) rest(bytes, total int64) string {
+	elapsed := time.Since(t.start)
+	if total <= bytes || bytes == 0 || elapsed <= 0 {
+		return " so far"
+	}
+	left := time.Duration(float64(elapsed) * float64(total-bytes) / float64(bytes))
+	return fmt.Sprintf(" of %s, %s/s, %s left", Size(total), Size(int64(float64(bytes)/elapsed.Seconds())), left.Round(time.Second))
 }
 
 // Done says that the task is over, if it has moved anything.
@@ -108,13 +126,13 @@ func (t *Task) Done() {
 		t.bar = nil
 	}
 	if t.bytes > 0 {
-		t.board.Linef("%s: %s in %.1f s", t.name, size(t.bytes), time.Since(t.start).Seconds())
+		t.board.Linef("%s: %s in %.1f s", t.name, Size(t.bytes), time.Since(t.start).Seconds())
 	}
 	t.bytes, t.start = 0, time.Time{}
 }
 
-// size writes a number of bytes for people.
-func size(n int64) string {
+// Size writes a number of bytes for people.
+func Size(n int64) string {
 	const unit = 1024
 	if n < unit {
 		return fmt.Sprintf("%d B", n)

@@ -40,9 +40,14 @@ func TestLines(t *testing.T) {
 		}
 		task.Update(5<<30, 0)
 		task.Done()
+		for i := range 4 {
+			task.Update(int64(i)<<20, 9<<20)
+			time.Sleep(4 * time.Second)
+		}
+		task.Done()
 		b.Close()
 		b.Linef("done")
-		want := "resolve: resolving api\nresolve: api: 3.0 MiB so far\nresolve: api: 5.0 GiB in 20.0 s\nresolve: done\n"
+		want := "resolve: resolving api\nresolve: api: 3.0 MiB so far\nresolve: api: 5.0 GiB in 20.0 s\nresolve: api: 3.0 MiB of 9.0 MiB, 256.0 KiB/s, 24s left\nresolve: api: 3.0 MiB in 16.0 s\nresolve: done\n"
 		if got := w.String(); got != want {
 			t.Errorf("got\n%swant\n%s", got, want)
 		}
@@ -71,7 +76,7 @@ func TestBars(t *testing.T) {
 
 func TestSize(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 5 << 20: "5.0 MiB", 3 << 40: "3.0 TiB", 1 << 60: "1048576.0 TiB"} {
-		if got := size(n); got != want {
+		if got := Size(n); got != want {
 			t.Errorf("%d: got %q, want %q", n, got, want)
 		}
 	}

@@ -23,9 +23,9 @@ func (t *Tree) Check(ctx context.Context) error {
 	})
 	if err := errors.Join(errs...); err != nil {
 		err = cli.WithHint(err, "the release was altered since it was built; build it again: tools/bazel build //release:all")
-		return errors.Join(err, t.checkClean())
+		return errors.Join(err, t.CheckClean())
 	}
-	return t.checkClean()
+	return t.CheckClean()
 }
 
 func (t *Tree) checkFile(ctx context.Context, path string) error {
@@ -41,7 +41,8 @@ func (t *Tree) checkFile(ctx context.Context, path string) error {
 	return err
 }
 
-func (t *Tree) checkClean() error {
+// CheckClean is the last part of Check. It reads no file.
+func (t *Tree) CheckClean() error {
 	var errs []error
 	for _, d := range t.Lock.Dependencies {
 		if d.Local != nil && d.Local.Dirty {

@@ -1,0 +1,273 @@
+// Package destinations makes the destinations of a profile.
+package destinations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/jasonwzm/release-builder/tools/internal/bucket"
+	"github.com/jasonwzm/release-builder/tools/internal/github"
+	"github.com/jasonwzm/release-builder/tools/internal/gittag"
+	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/registry"
+	"github.com/jasonwzm/release-builder/tools/internal/release"
+)
+
+// Kinds are the kinds of destination, in the order in which they reveal.
+func Kinds() []string { return []string{"registry", "charts", "bucket", "tags", "github"} }
+
+// Args says how to make destinations.
+type Args struct {
+	// Profile is what Expand returned.
+	Profile manifest.Profile
+	// Only are the kinds to make; empty for all.
+	Only []string
+	// Tree is nil if they are only to verify.
+	Tree           *release.Tree
+	AllowDowngrade bool
+	// MountFrom are the registries that have the same images, of a promotion.
+	MountFrom []manifest.Registry
+	// Notes are those of the GitHub release; empty for what the lock gives.
+	Notes string
+	// TokenFile has GitHub's token; empty for the environment's.
+	TokenFile string
+	// Transport takes all requests.
+	Transport http.RoundTripper
+	// Env is os.Getenv.
+	Env func(string) string
+	// Log takes what a person should hear.
+	Log func(format string, args ...any)
+}
+
+// Open makes the destinations of a profile, in the order in which they reveal.
+// The error joins all that is wrong with any of them.
+func Open(ctx context.Context, a Args) ([]publish.Destination, error) {
+	if a.Log == nil {
+		a.Log = func(string, ...any) {}
+	}
+	o := &opener{Args: a, names: map[string]int{}}
+	for _, r := range a.Profile.Registries {
+		o.add("registry", "registry", func(name string) (publish.Destination, error) { return o.registry(ctx, name, r) })
+	}
+	for _, c := range a.Profile.Charts {
+		o.add("charts", "charts", func(name string) (publish.Destination, error) { return o.charts(ctx, name, c) })
+	}
+	for _, b := range a.Profile.Buckets {
+		scheme, _, _ := strings.Cut(b.URL, "://")
+		name := map[string]string{"gs": "gcs", "s3": "s3"}[scheme]
+		if name == "" {
+			name = "bucket"
+		}
+		o.add("bucket", name, func(name string) (publish.Destination, error) { return o.bucket(ctx, name, b) })
+	}
+	if t := a.Profile.Tags; t != nil {
+		o.add("tags", "tags", func(name string) (publish.Destination, error) { return o.tags(ctx, name, t) })
+	}
+	if g := a.Profile.GitHub; g != nil {
+		o.add("github", "github", func(name string) (publish.Destination, error) { return o.github(ctx, name, g) })
+	}
+	if len(o.all) == 0 && len(o.errs) == 0 {
+		return nil, fmt.Errorf("profile %q has no destinations of %s", a.Profile.Name, strings.Join(a.kinds(), ", "))
+	}
+	return o.all, errors.Join(o.errs...)
+}
+
+func (a *Args) kinds() []string {
+	if len(a.Only) > 0 {
+		return a.Only
+	}
+	return Kinds()
+}
+
+type opener struct {
+	Args
+	names map[string]int
+	all   []publish.Destination
+	errs  []error
+}
+
+// add makes a destination, under a name that no other has.
+func (o *opener) add(kind, name string, open func(name string) (publish.Destination, error)) {
+	if !slices.Contains(o.kinds(), kind) {
+		return
+	}
+	o.names[name]++
+	if n := o.names[name]; n > 1 {
+		name = fmt.Sprintf("%s-%d", name, n)
+	}
+	d, err := open(name)
+	if err != nil {
+		o.errs = append(o.errs, fmt.Errorf("%s: %w", name, err))
+		return
+	}
+	o.all = append(o.all, d)
+}
+
+func (o *opener) registry(ctx context.Context, name string, r manifest.Registry) (publish.Destination, error) {
+	o.warnDocker(r.Hub)
+	return registry.New(ctx, o.registryConfig(name, r), o.Tree)
+}
+
+func (o *opener) registryConfig(name string, r manifest.Registry) registry.Config {
+	c := registry.Config{
+		Name: name, Hub: r.Hub, Tags: r.Tags, AllowDowngrade: o.AllowDowngrade, Keychain: authn.DefaultKeychain, Transport: o.Transport,
+	}
+	host, _, _ := strings.Cut(r.Hub, "/")
+	for _, from := range o.MountFrom {
+		if strings.HasPrefix(from.Hub, host+"/") && from.Hub != r.Hub {
+			c.MountFrom = from.Hub
+		}
+	}
+	return c
+}
+
+func (o *opener) charts(ctx context.Context, name string, c manifest.Charts) (publish.Destination, error) {
+	if c.Hub != "" {
+		o.warnDocker(c.Hub)
+		return registry.NewCharts(ctx, o.registryConfig(name, manifest.Registry{Hub: c.Hub}), o.Tree)
+	}
+	o.warnBucket(c.Bucket)
+	return bucket.NewCharts(ctx, bucket.Config{Name: name, URL: c.Bucket, Endpoint: c.Endpoint, Transport: o.Transport}, o.Tree)
+}
+
+func (o *opener) bucket(ctx context.Context, name string, b manifest.Bucket) (publish.Destination, error) {
+	o.warnBucket(b.URL)
+	return bucket.New(ctx, bucket.Config{
+		Name: name, URL: b.URL, Endpoint: b.Endpoint, Aliases: b.Aliases, AllowDowngrade: o.AllowDowngrade, Transport: o.Transport,
+	}, o.Tree)
+}
+
+func (o *opener) tags(ctx context.Context, name string, t *manifest.Tags) (publish.Destination, error) {
+	who, address, _ := strings.Cut(strings.TrimSuffix(t.Tagger, ">"), " <")
+	prefixed, err := o.prefixed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if t.Owner == "" {
+		return gittag.New(ctx, gittag.Config{
+			Name: name, URL: t.URL, Prefixed: prefixed, Tagger: gittag.Tagger{Name: who, Address: address}, Message: t.Message,
+		}, o.Tree)
+	}
+	token, err := o.token()
+	if err != nil {
+		return nil, err
+	}
+	return github.NewTags(ctx, github.TagsConfig{
+		Name: name, Owner: t.Owner, Token: token, BaseURL: o.Env("GITHUB_API_URL"), Prefixed: prefixed,
+		TaggerName: who, TaggerEmail: address, Message: t.Message, Transport: o.Transport, Log: o.Log,
+	}, o.Tree)
+}
+
+// prefixed returns the dependencies that get the tag v<version> too, as the
+// release's manifest says.
+func (o *opener) prefixed(ctx context.Context) ([]string, error) {
+	if o.Tree == nil {
+		return nil, nil
+	}
+	data, err := o.Tree.ReadFile(ctx, "manifest.yaml")
+	if err != nil {
+		return nil, err
+	}
+	m, err := manifest.Parse("manifest.yaml", data)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, d := range m.Dependencies {
+		if d.GoVersionEnabled {
+			names = append(names, d.Name)
+		}
+	}
+	return names, nil
+}
+
+func (o *opener) github(ctx context.Context, name string, g *manifest.GitHub) (publish.Destination, error) {
+	c := github.Config{
+		Name: name, Owner: g.Owner, Repo: g.Repo, Assets: g.Assets, Title: g.Title, Notes: o.Notes, Prerelease: g.Prerelease,
+		AllowDowngrade: o.AllowDowngrade, BaseURL: o.Env("GITHUB_API_URL"), Transport: o.Transport, Log: o.Log,
+	}
+	if c.Repo == "" && o.Tree != nil {
+		c.Repo = primary(o.Tree)
+	}
+	if g.File != "" {
+		return github.NewFile(g.File, c, o.Tree)
+	}
+	var err error
+	if c.Token, err = o.token(); err != nil {
+		return nil, err
+	}
+	return github.New(ctx, c, o.Tree)
+}
+
+func primary(t *release.Tree) string {
+	for _, d := range t.Lock.Dependencies {
+		if d.Primary {
+			return d.Name
+		}
+	}
+	return ""
+}
+
+// Expand returns a profile with texts in place of {state} and {version}.
+func Expand(p manifest.Profile, state, version string) manifest.Profile {
+	in := strings.NewReplacer("{state}", filepath.ToSlash(state), "{version}", version)
+	// A path becomes part of a URL.
+	inURL := strings.NewReplacer("{state}", (&url.URL{Path: filepath.ToSlash(state)}).EscapedPath(), "{version}", version)
+	all := func(list []string) []string {
+		list = slices.Clone(list)
+		for i, s := range list {
+			list[i] = in.Replace(s)
+		}
+		return list
+	}
+	p.Buckets, p.Registries, p.Charts = slices.Clone(p.Buckets), slices.Clone(p.Registries), slices.Clone(p.Charts)
+	for i := range p.Buckets {
+		b := &p.Buckets[i]
+		b.URL, b.Aliases = inURL.Replace(b.URL), all(b.Aliases)
+	}
+	for i := range p.Registries {
+		r := &p.Registries[i]
+		r.Hub, r.Tags = inURL.Replace(r.Hub), all(r.Tags)
+	}
+	for i := range p.Charts {
+		c := &p.Charts[i]
+		c.Bucket, c.Hub = inURL.Replace(c.Bucket), inURL.Replace(c.Hub)
+	}
+	if p.Tags != nil {
+		t := *p.Tags
+		t.URL, t.Message = inURL.Replace(t.URL), in.Replace(t.Message)
+		p.Tags = &t
+	}
+	if p.GitHub != nil {
+		g := *p.GitHub
+		g.File, g.Title = in.Replace(g.File), in.Replace(g.Title)
+		p.GitHub = &g
+	}
+	return p
+}
+
+// StateDir returns the folder that keeps what a machine remembers of releases:
+// dir, else release-builder in $XDG_STATE_HOME, else in ~/.local/state
+// (https://specifications.freedesktop.org/basedir-spec/latest/).
+func StateDir(dir string, env func(string) string) (string, error) {
+	home := env("XDG_STATE_HOME")
+	switch {
+	case dir != "":
+	case filepath.IsAbs(home):
+		dir = filepath.Join(home, "release-builder")
+	case env("HOME") != "":
+		dir = filepath.Join(env("HOME"), ".local", "state", "release-builder")
+	default:
+		return "", errors.New("HOME is not set: set it, or XDG_STATE_HOME, or say --state FOLDER")
+	}
+	return filepath.Abs(dir)
+}

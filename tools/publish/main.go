@@ -1,0 +1,167 @@
+// Publish brings the built release to buckets, registries, git repositories and
+// GitHub.
+//
+//	tools/bazel run //release:publish -- --stage             to the line's profile "stage"
+//	tools/bazel run //release:publish -- --production        to its profile "production"
+//	tools/bazel run //release:publish -- --destinations FILE:PROFILE
+//	tools/bazel run //release:publish -- --stage --plan      show what it would do; change nothing
+//	tools/bazel run //release:publish -- --promote RECEIPT --production
+//
+// Profiles stand in manifests/<line>/destinations.yaml; flags override what they
+// say, or say all where no profile is named.
+//
+// First everything is planned: what each destination has, what is to be created,
+// what conflicts. A conflict anywhere ends the run before anything is changed.
+// Then all content is uploaded to all destinations and read back, and only then
+// the pointers move by which people find it: registry tags, chart indexes,
+// aliases, git tags, the end of GitHub's draft. Whatever ends a run half-way, the
+// same command goes on from there; what is there already is not sent again.
+//
+// --promote publishes what another run published, as its receipt says: from the
+// bucket that it went to, on the server where the service can copy there, after
+// checking that the stage still has what the receipt says. Nothing is rebuilt.
+//
+// It writes plan.json, receipt.json and ledger.json to a folder of the line's,
+// profile's and version's own below $XDG_STATE_HOME/release-builder, by default
+// ~/.local/state/release-builder, and prints where.
+//
+// Credentials are each service's own: Application Default Credentials, the AWS
+// configuration, Docker's credential helpers and config.json, git's credential
+// helpers, and for GitHub --githubtoken FILE, GITHUB_TOKEN or GH_TOKEN.
+// GITHUB_API_URL, STORAGE_EMULATOR_HOST and AWS_ENDPOINT_URL name other servers.
+//
+// Exit status: 0 it is published, or with --plan there is nothing to do; 1 a
+// conflict or a failure; 2 with --plan there are changes to make, or the command
+// line is wrong.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+)
+
+// Changes is the exit status of a plan that has some.
+const Changes = 2
+
+// grace is how long work may take to end after an interrupt.
+const grace = 1500 * time.Millisecond
+
+func main() { cli.Main(run) }
+
+// options are the flags.
+type options struct {
+	stage, production, plan, json, yes, downgrade, prerelease bool
+
+	destinations, release, promote, state, notes string
+	only                                         words
+
+	hub, gcs, s3, endpoint, helmBucket, helmHub, github, token, tagger string
+	tags, gcsAliases, s3Aliases                                        words
+}
+
+// words is a list, with commas between or the flag several times.
+type words []string
+
+func (w *words) String() string { return strings.Join(*w, ",") }
+
+func (w *words) Set(s string) error {
+	for word := range strings.SplitSeq(s, ",") {
+		if word = strings.TrimSpace(word); word == "" {
+			return errors.New("want names with commas between them")
+		}
+		*w = append(*w, word)
+	}
+	return nil
+}
+
+func (o *options) flags(stderr io.Writer) *flag.FlagSet {
+	set := flag.NewFlagSet("publish", flag.ContinueOnError)
+	set.SetOutput(stderr)
+	set.BoolVar(&o.stage, "stage", false, "publish to the line's profile stage")
+	set.BoolVar(&o.production, "production", false, "publish to the line's profile production")
+	set.StringVar(&o.destinations, "destinations", "", "publish to a profile of another file: `FILE:PROFILE`")
+	set.BoolVar(&o.plan, "plan", false, "change nothing: show what exists, what would be created, what conflicts")
+	set.Var(&o.only, "only", "the `kinds` of destination, of "+strings.Join(kinds(), ","))
+	set.StringVar(&o.release, "release", "", "the release's `folder`; what Bazel built if not given")
+	set.StringVar(&o.promote, "promote", "", "publish what the `receipt` of another run says, from where it is")
+	set.BoolVar(&o.json, "json", false, "print the plan or the receipt as JSON")
+	set.BoolVar(&o.yes, "yes", false, "do not ask before production")
+	set.BoolVar(&o.downgrade, "allow-downgrade", false, "let aliases such as latest go back to an older version")
+	set.StringVar(&o.state, "state", "", "the `folder` for plans and receipts")
+	set.StringVar(&o.notes, "notes", "", "the `file` with GitHub's release notes; made from the lock if not given")
+
+	set.StringVar(&o.hub, "dockerhub", "", "the images' registry: `HOST/PATH`")
+	set.Var(&o.tags, "dockertags", "the images' `tags`; the version if not given")
+	set.StringVar(&o.gcs, "gcsbucket", "", "a Google Cloud Storage bucket: `BUCKET/PREFIX`")
+	set.Var(&o.gcsAliases, "gcsaliases", "`names` of objects there whose body is the version")
+	set.StringVar(&o.s3, "s3bucket", "", "an S3 bucket: `BUCKET/PREFIX`")
+	set.Var(&o.s3Aliases, "s3aliases", "`names` of objects there whose body is the version")
+	set.StringVar(&o.endpoint, "s3-base-endpoint", "", "the `URL` of a service that speaks S3")
+	set.StringVar(&o.helmBucket, "helmbucket", "", "the charts' Google Cloud Storage bucket, with an index.yaml: `BUCKET/PREFIX`")
+	set.StringVar(&o.helmHub, "helmhub", "", "the charts' registry: `HOST/PATH`")
+	set.StringVar(&o.github, "github", "", "the GitHub `organization` of the tags and the release")
+	set.StringVar(&o.token, "githubtoken", "", "the `file` with GitHub's token; GITHUB_TOKEN or GH_TOKEN if not given")
+	set.StringVar(&o.tagger, "tagger", "", "who tags: `NAME <ADDRESS>`")
+	return set
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var o options
+	set := o.flags(stderr)
+	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
+		return status
+	}
+	if set.NArg() > 0 {
+		return cli.UsageError(stderr, "publish", "got argument %q, want flags only", set.Arg(0))
+	}
+	if bad := o.check(); bad != "" {
+		return cli.UsageError(stderr, "publish", "%s", bad)
+	}
+	result := make(chan int, 1)
+	go func() { result <- o.run(ctx, stdout, stderr) }()
+	select {
+	case status := <-result:
+		return status
+	case <-ctx.Done():
+	}
+	// What a server has begun may be waited for a moment, not for long.
+	select {
+	case status := <-result:
+		if status == cli.OK {
+			return status
+		}
+	case <-time.After(grace):
+	}
+	fmt.Fprintln(stderr, "publish: interrupted; nothing is lost: run the same command again, and it goes on from here")
+	return cli.Failure
+}
+
+func (o *options) run(ctx context.Context, stdout, stderr io.Writer) int {
+	s, err := o.session(ctx, os.Getenv, stderr)
+	if err != nil {
+		return failed(ctx, stderr, err)
+	}
+	defer s.close()
+	status, err := s.publish(ctx, stdout)
+	if err != nil {
+		s.close()
+		return failed(ctx, stderr, err)
+	}
+	return status
+}
+
+// failed prints an error, unless it is that of an interrupt, of which run speaks.
+func failed(ctx context.Context, stderr io.Writer, err error) int {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return cli.Failure
+	}
+	return cli.Fail(stderr, "publish", err)
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/destinations"
+	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+)
+
+func kinds() []string { return destinations.Kinds() }
+
+// check returns what is wrong with the flags, or "".
+func (o *options) check() string {
+	var named []string
+	for flag, given := range map[string]bool{"--stage": o.stage, "--production": o.production, "--destinations": o.destinations != ""} {
+		if given {
+			named = append(named, flag)
+		}
+	}
+	slices.Sort(named)
+	for _, kind := range o.only {
+		if !slices.Contains(kinds(), kind) {
+			return fmt.Sprintf("--only: got %q, want some of %s", kind, strings.Join(kinds(), ","))
+		}
+	}
+	switch {
+	case len(named) > 1:
+		return fmt.Sprintf("got %s, want one of them", strings.Join(named, " and "))
+	case len(named) == 0 && !o.overrides():
+		return "no destinations: want --stage, --production, --destinations FILE:PROFILE, or flags that name some"
+	case o.destinations != "" && !strings.Contains(o.destinations, ":"):
+		return fmt.Sprintf("--destinations: got %q, want FILE:PROFILE", o.destinations)
+	case o.promote != "" && o.release != "":
+		return "got --promote and --release, want one of them: a promotion takes the release from where it was published"
+	case len(o.tags) > 0 && o.hub == "" && len(named) == 0:
+		return "--dockertags without --dockerhub"
+	case len(o.gcsAliases) > 0 && o.gcs == "" && len(named) == 0:
+		return "--gcsaliases without --gcsbucket"
+	case (len(o.s3Aliases) > 0 || o.endpoint != "") && o.s3 == "" && len(named) == 0:
+		return "--s3aliases or --s3-base-endpoint without --s3bucket"
+	}
+	return ""
+}
+
+// overrides reports whether a flag names a destination.
+func (o *options) overrides() bool {
+	return o.hub != "" || o.gcs != "" || o.s3 != "" || o.helmBucket != "" || o.helmHub != "" || o.github != ""
+}
+
+// name is the profile's.
+func (o *options) name() string {
+	switch {
+	case o.stage:
+		return "stage"
+	case o.production:
+		return "production"
+	case o.destinations != "":
+		return o.destinations[strings.LastIndexByte(o.destinations, ':')+1:]
+	}
+	return "flags"
+}
+
+// profile returns the profile that is named, with what flags override. The line's
+// own destinations are in file, which is empty if it has none.
+func (o *options) profile(file, line string) (manifest.Profile, error) {
+	p := manifest.Profile{Name: o.name()}
+	switch {
+	case o.destinations != "":
+		file = absolute(o.destinations[:strings.LastIndexByte(o.destinations, ':')])
+	case o.stage || o.production:
+		if file == "" {
+			err := fmt.Errorf("line %q has no destinations", line)
+			return p, cli.WithHint(err, "write manifests/%s/destinations.yaml, or name the destinations with flags", line)
+		}
+	default:
+		file = ""
+	}
+	if file != "" {
+		read, err := manifest.ReadDestinations(file, p.Name)
+		if err != nil {
+			return p, err
+		}
+		p = *read
+	}
+	return p, o.override(&p)
+}
+
+// override puts what flags say in place of what the profile says of the same service.
+func (o *options) override(p *manifest.Profile) error {
+	o.overrideBucket(p, "gs://", o.gcs, "", o.gcsAliases)
+	o.overrideBucket(p, "s3://", o.s3, o.endpoint, o.s3Aliases)
+	if o.hub != "" {
+		p.Registries = []manifest.Registry{{Hub: o.hub}}
+	}
+	for i := range p.Registries {
+		if len(o.tags) > 0 {
+			p.Registries[i].Tags = o.tags
+		}
+	}
+	if o.helmBucket != "" {
+		p.Charts = slices.DeleteFunc(p.Charts, func(c manifest.Charts) bool { return c.Bucket != "" })
+		p.Charts = append(p.Charts, manifest.Charts{Bucket: bucketURL("gs://", o.helmBucket)})
+	}
+	if o.helmHub != "" {
+		p.Charts = slices.DeleteFunc(p.Charts, func(c manifest.Charts) bool { return c.Hub != "" })
+		p.Charts = append(p.Charts, manifest.Charts{Hub: o.helmHub})
+	}
+	if p.Tags != nil && o.tagger != "" {
+		p.Tags.Tagger = o.tagger
+	}
+	if o.github == "" {
+		return nil
+	}
+	tagger := o.tagger
+	if p.Tags != nil {
+		tagger = p.Tags.Tagger
+	}
+	if tagger == "" {
+		return errors.New("--github: nobody to tag as: say who with --tagger 'NAME <ADDRESS>'")
+	}
+	release := manifest.GitHub{Owner: o.github}
+	if p.GitHub != nil {
+		release = *p.GitHub
+		release.Owner, release.File = o.github, ""
+	}
+	p.Tags, p.GitHub = &manifest.Tags{Owner: o.github, Tagger: tagger}, &release
+	return nil
+}
+
+func (o *options) overrideBucket(p *manifest.Profile, scheme, bucket, endpoint string, aliases []string) {
+	if bucket != "" {
+		p.Buckets = slices.DeleteFunc(p.Buckets, func(b manifest.Bucket) bool { return strings.HasPrefix(b.URL, scheme) })
+		p.Buckets = append(p.Buckets, manifest.Bucket{URL: bucketURL(scheme, bucket)})
+	}
+	for i := range p.Buckets {
+		if b := &p.Buckets[i]; strings.HasPrefix(b.URL, scheme) {
+			if len(aliases) > 0 {
+				b.Aliases = aliases
+			}
+			if endpoint != "" {
+				b.Endpoint = endpoint
+			}
+		}
+	}
+}
+
+// bucketURL takes a bucket with and without its scheme.
+func bucketURL(scheme, bucket string) string {
+	if strings.Contains(bucket, "://") {
+		return bucket
+	}
+	return scheme + bucket
+}
+
+// absolute returns a path that the user gave: `bazel run` changes the working
+// directory, and says what it was.
+func absolute(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(workingDirectory(), name)
+}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bazelbuild/rules_go/go/runfiles"
+	"golang.org/x/term"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/destinations"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/release"
+	"github.com/jasonwzm/release-builder/tools/internal/transport"
+)
+
+// session is one run: the release and the destinations, wired together.
+type session struct {
+	options   *options
+	line      string
+	profile   manifest.Profile
+	folder    string // of plan, receipt and ledger
+	publisher *publish.Publisher
+	board     *progress.Board
+	stderr    io.Writer
+	last      publish.LedgerState
+}
+
+func (s *session) close() { s.board.Close() }
+
+func (o *options) session(ctx context.Context, env func(string) string, stderr io.Writer) (_ *session, err error) {
+	s := &session{options: o, line: env("RELEASE_LINE"), stderr: stderr, board: progress.New("publish", stderr)}
+	defer func() {
+		if err != nil {
+			s.board.Close()
+		}
+	}()
+	if s.line == "" {
+		s.line = "release"
+	}
+	state, err := destinations.StateDir(o.state, env)
+	if err != nil {
+		return nil, err
+	}
+	if s.profile, err = o.profile(runfile(env("RELEASE_DESTINATIONS")), s.line); err != nil {
+		return nil, err
+	}
+	web := transport.New(transport.Config{Log: s.board.Linef})
+	var tree *release.Tree
+	var stage *publish.Receipt
+	if o.promote != "" {
+		tree, stage, err = s.promoted(ctx, absolute(o.promote), web)
+	} else {
+		tree, err = o.built(ctx, env)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.profile = destinations.Expand(s.profile, filepath.Join(state, s.line, s.profile.Name), tree.Version)
+	s.folder = filepath.Join(state, s.line, s.profile.Name, "runs", tree.Version)
+	if err := os.MkdirAll(s.folder, 0o700); err != nil {
+		return nil, err
+	}
+	args := destinations.Args{
+		Profile: s.profile, Only: o.only, Tree: tree, AllowDowngrade: o.downgrade, Transport: web, Env: env,
+		TokenFile: o.token, Log: s.board.Linef,
+	}
+	if stage != nil {
+		args.MountFrom = stage.Profile.Registries
+	}
+	if o.notes != "" {
+		notes, err := jsonfile.ReadLimited(absolute(o.notes), 1<<20)
+		if err != nil {
+			return nil, fmt.Errorf("reading notes: %w", err)
+		}
+		args.Notes = string(notes)
+	}
+	all, err := destinations.Open(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	s.publisher = &publish.Publisher{Tree: tree, Destinations: all, Observer: newObserver(s.board)}
+	s.publisher.Ledger, s.last = publish.OpenLedger(filepath.Join(s.folder, "ledger.json"))
+	return s, nil
+}
+
+// built opens the release that Bazel built, or that a flag names, and reads all of it.
+func (o *options) built(ctx context.Context, env func(string) string) (*release.Tree, error) {
+	dir := filepath.Dir(runfile(env("RELEASE_CHECKSUMS")))
+	if o.release != "" {
+		dir = absolute(o.release)
+	} else if env("RELEASE_CHECKSUMS") == "" {
+		return nil, errors.New("no release: run it as tools/bazel run //release:publish, or say --release FOLDER")
+	}
+	tree, err := release.Open(ctx, release.Dir(dir))
+	if err != nil {
+		return nil, err
+	}
+	return tree, tree.Check(ctx)
+}
+
+// promoted opens the release where a receipt says that it is, after a look
+// whether the stage is as the receipt says.
+func (s *session) promoted(ctx context.Context, name string, web *transport.Transport) (*release.Tree, *publish.Receipt, error) {
+	receipt, err := publish.ReadReceipt(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := destinations.Verify(ctx, receipt, destinations.Args{Transport: web, TokenFile: s.options.token, Env: os.Getenv}, false); err != nil {
+		return nil, nil, cli.WithHint(err, "the stage is not what was published there: publish to it again, and test that")
+	}
+	source, err := destinations.Source(ctx, receipt, web)
+	if err != nil {
+		return nil, nil, err
+	}
+	tree, err := release.Open(ctx, source)
+	if err != nil {
+		return nil, nil, err
+	}
+	if sums, _ := tree.Find(release.Checksums); sums.Digest != receipt.Checksums || tree.Digest != receipt.Lock {
+		return nil, nil, fmt.Errorf("sha256 of %s: got %s, want %s of the receipt", release.Checksums, sums.Digest, receipt.Checksums)
+	}
+	return tree, receipt, tree.CheckClean()
+}
+
+// publish plans and, unless only that was asked for, applies.
+func (s *session) publish(ctx context.Context, stdout io.Writer) (int, error) {
+	plan, err := s.publisher.Plan(ctx)
+	if err != nil {
+		return cli.Failure, err
+	}
+	if err := plan.Write(filepath.Join(s.folder, "plan.json")); err != nil {
+		return cli.Failure, err
+	}
+	s.resumed(plan)
+	if s.options.plan {
+		return s.planned(plan, stdout)
+	}
+	if !s.options.json {
+		showPlan(stdout, s.profile.Name, plan)
+	}
+	if err := plan.Conflicts(); err != nil {
+		return cli.Failure, err
+	}
+	if plan.Changes() > 0 {
+		if !s.confirmed(plan) {
+			return cli.Failure, errors.New("not confirmed: nothing was changed")
+		}
+		if plan, err = s.publisher.Apply(ctx, plan); err != nil {
+			return cli.Failure, err
+		}
+	}
+	receipt, err := publish.NewReceipt(s.line, s.publisher.Tree, s.profile, plan)
+	if err != nil {
+		return cli.Failure, err
+	}
+	file := filepath.Join(s.folder, "receipt.json")
+	if err := receipt.Write(file); err != nil {
+		return cli.Failure, err
+	}
+	s.board.Close()
+	if s.options.json {
+		return cli.OK, writeJSON(stdout, receipt)
+	}
+	showPublished(stdout, plan, file)
+	return cli.OK, nil
+}
+
+// planned shows a plan and says by the exit status what is in it.
+func (s *session) planned(plan *publish.Plan, stdout io.Writer) (int, error) {
+	if s.options.json {
+		if err := writeJSON(stdout, plan); err != nil {
+			return cli.Failure, err
+		}
+	} else {
+		showPlan(stdout, s.profile.Name, plan)
+		fmt.Fprintf(stdout, "plan: %s\n", filepath.Join(s.folder, "plan.json"))
+	}
+	if err := plan.Conflicts(); err != nil {
+		return cli.Failure, err
+	}
+	if plan.Changes() > 0 {
+		return Changes, nil
+	}
+	return cli.OK, nil
+}
+
+// resumed says what an earlier run left.
+func (s *session) resumed(plan *publish.Plan) {
+	if s.last.Lock != plan.Lock || s.last.Phase == "" || s.last.Phase == "done" {
+		return
+	}
+	written := 0
+	for _, n := range s.last.Written {
+		written += n
+	}
+	s.board.Linef("an earlier run ended in phase %s, after %d items and %d pointers; going on", s.last.Phase, written, len(s.last.Revealed))
+}
+
+// confirmed asks on a terminal before production.
+func (s *session) confirmed(plan *publish.Plan) bool {
+	terminal := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+	if !s.options.production || s.options.yes || !terminal(os.Stdin) || !terminal(os.Stderr) {
+		return true
+	}
+	fmt.Fprintf(s.stderr, "publish: make these %d changes in production? [y/N] ", plan.Changes())
+	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	answer := strings.ToLower(strings.TrimSpace(line))
+	return err == nil && (answer == "y" || answer == "yes")
+}
+
+// runfile returns the path of a runfile; of an empty name it is empty.
+func runfile(name string) string {
+	if name == "" {
+		return ""
+	}
+	if path, err := runfiles.Rlocation(name); err == nil {
+		return path
+	}
+	return name
+}
+
+func workingDirectory() string {
+	if dir := os.Getenv("BUILD_WORKING_DIRECTORY"); dir != "" {
+		return dir
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return "."
+	}
+	return dir
+}
+
+func writeJSON(w io.Writer, v any) error {
+	data, err := jsonfile.Marshal(v)
+	if err == nil {
+		_, err = w.Write(data)
+	}
+	return err
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/jasonwzm/release-builder/tools/internal/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+)
+
+// showPlan prints what each destination has and is to have: content by number,
+// pointers and conflicts one by one.
+func showPlan(w io.Writer, profile string, p *publish.Plan) {
+	fmt.Fprintf(w, "%s to %s: %s\n", p.Version, profile, changes(p.Changes(), p.Size()))
+	for _, d := range p.Destinations {
+		if len(d.Items) == 0 {
+			fmt.Fprintf(w, "  %s: the release has nothing for it\n", d.Name)
+			continue
+		}
+		fmt.Fprintf(w, "  %s\n", d.Name)
+		showContent(w, d.Items)
+		for _, i := range d.Items {
+			switch {
+			case i.State == publish.Conflict:
+				fmt.Fprintf(w, "    CONFLICT %s %s: found %s, want %s\n", i.Kind, i.Name, i.Found, i.Digest)
+			case i.Phase == publish.Upload:
+			case i.State == publish.Equal:
+				fmt.Fprintf(w, "    = %s %s\n", i.Kind, i.Name)
+			case i.State == publish.Behind:
+				fmt.Fprintf(w, "    ~ %s %s: %s, to become %s\n", i.Kind, i.Name, i.Found, i.Digest)
+			default:
+				fmt.Fprintf(w, "    + %s %s\n", i.Kind, i.Name)
+			}
+		}
+	}
+}
+
+// showContent prints a line for each kind of content in each state.
+func showContent(w io.Writer, items []publish.Item) {
+	type group struct {
+		kind  string
+		state publish.State
+	}
+	type total struct {
+		n    int
+		size int64
+	}
+	totals := map[group]total{}
+	var order []group
+	for _, i := range items {
+		if i.Phase != publish.Upload || i.State == publish.Conflict {
+			continue
+		}
+		g := group{i.Kind, i.State}
+		if totals[g].n == 0 {
+			order = append(order, g)
+		}
+		totals[g] = total{totals[g].n + 1, totals[g].size + i.Size}
+	}
+	for _, g := range order {
+		mark, what := "+", "to create, "+progress.Size(totals[g].size)
+		if g.state == publish.Equal {
+			mark, what = "=", "there"
+		}
+		fmt.Fprintf(w, "    %s %s: %d %s\n", mark, g.kind, totals[g].n, what)
+	}
+}
+
+func changes(n int, size int64) string {
+	switch n {
+	case 0:
+		return "0 changes"
+	case 1:
+		return "1 change, " + progress.Size(size)
+	}
+	return fmt.Sprintf("%d changes, %s", n, progress.Size(size))
+}
+
+// showPublished prints where to look.
+func showPublished(w io.Writer, p *publish.Plan, receipt string) {
+	fmt.Fprintf(w, "published %s\n", p.Version)
+	for _, d := range p.Destinations {
+		for _, i := range d.Items {
+			if i.Phase != publish.Reveal {
+				continue
+			}
+			at := i.URL
+			if at == "" {
+				at = i.Name
+			}
+			fmt.Fprintf(w, "  %s: %s\n", d.Name, at)
+		}
+	}
+	fmt.Fprintf(w, "receipt: %s\n", receipt)
+}
+
+// observer shows one task for each destination and phase.
+type observer struct {
+	board *progress.Board
+	mu    sync.Mutex
+	tasks map[string]*work
+}
+
+type work struct {
+	task       *progress.Task
+	sent, size int64
+}
+
+func newObserver(b *progress.Board) *observer { return &observer{board: b, tasks: map[string]*work{}} }
+
+func (o *observer) Begin(destination string, phase publish.Phase, items int, size int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.tasks[destination+string(phase)] = &work{task: o.board.Task(destination + " " + string(phase)), size: size}
+}
+
+func (o *observer) Progress(destination string, phase publish.Phase, p publish.Progress) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	w := o.tasks[destination+string(phase)]
+	w.sent = max(0, w.sent+p.Bytes)
+	if p.Bytes != 0 {
+		w.task.Update(w.sent, w.size)
+	}
+}
+
+func (o *observer) End(destination string, phase publish.Phase, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.tasks[destination+string(phase)].task.Done()
+}
