@@ -1,0 +1,181 @@
+package bucket
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/semver"
+	"gopkg.in/yaml.v3"
+)
+
+// maxIndex is how large a chart index may be, in bytes.
+const maxIndex = 16 << 20
+
+// An index is a Helm repository's index.yaml
+// (https://helm.sh/docs/topics/chart_repository/#the-index-file). What others put
+// into it stays as it is, fields that nobody knows included.
+type index struct {
+	doc     yaml.Node
+	entries *yaml.Node
+}
+
+// parseIndex reads an index; no data is an empty one.
+func parseIndex(data []byte) (*index, error) {
+	if len(data) == 0 {
+		data = []byte("apiVersion: v1\nentries: {}\n")
+	}
+	x := &index{}
+	if err := yaml.Unmarshal(data, &x.doc); err != nil {
+		return nil, fmt.Errorf("parsing: %w", err)
+	}
+	if x.doc.Kind != yaml.DocumentNode || x.doc.Content[0].Kind != yaml.MappingNode {
+		return nil, errors.New("want a mapping")
+	}
+	top := x.doc.Content[0]
+	if got := text(field(top, "apiVersion")); got != "v1" {
+		return nil, fmt.Errorf("apiVersion: got %.100q, want v1", got)
+	}
+	x.entries = field(top, "entries")
+	switch {
+	case x.entries == nil:
+		x.entries = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+		top.Content = append(top.Content, scalar("entries"), x.entries)
+	case x.entries.Kind == yaml.ScalarNode && x.entries.Tag == "!!null":
+		*x.entries = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	case x.entries.Kind != yaml.MappingNode:
+		return nil, errors.New("entries: want a mapping")
+	}
+	for name, list := range fields(x.entries) {
+		if name.Kind != yaml.ScalarNode || list.Kind != yaml.SequenceNode && list.Tag != "!!null" {
+			return nil, fmt.Errorf("entries of %.100q: want a sequence", name.Value)
+		}
+	}
+	if len(x.entries.Content) == 0 {
+		x.entries.Style = 0 // not {}
+	}
+	return x, nil
+}
+
+// digest returns the sha256 in hexadecimal that the index has for a chart's version;
+// false if it has no such entry. The digest of an entry without one is "none". If
+// there are several entries, it is the first that differs from want.
+func (x *index) digest(name, version, want string) (string, bool) {
+	list := field(x.entries, name)
+	if list == nil || list.Kind != yaml.SequenceNode {
+		return "", false
+	}
+	found, ok := "", false
+	for _, e := range list.Content {
+		if text(field(e, "version")) != version {
+			continue
+		}
+		ok = true
+		if found = strings.TrimPrefix(text(field(e, "digest")), "sha256:"); found == "" {
+			found = "none"
+		}
+		if found != want {
+			break
+		}
+	}
+	return found, ok
+}
+
+// add puts a chart into the index, its versions newest first.
+func (x *index) add(c chart, created time.Time) {
+	e := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	for k, v := range fields(c.metadata) {
+		if !slices.Contains([]string{"created", "digest", "urls", "removed"}, k.Value) {
+			e.Content = append(e.Content, k, v)
+		}
+	}
+	urls := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: []*yaml.Node{scalar(path.Base(c.file.Path))}}
+	e.Content = append(e.Content,
+		scalar("created"), scalar(created.UTC().Format(time.RFC3339)), scalar("digest"), scalar(c.file.Digest.Hex()), scalar("urls"), urls)
+	_ = sortFields(e) // its keys are scalars
+	list := field(x.entries, c.name)
+	if list == nil {
+		list = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
+		at := 0
+		for at < len(x.entries.Content) && x.entries.Content[at].Value < c.name {
+			at += 2
+		}
+		x.entries.Content = slices.Insert(x.entries.Content, at, scalar(c.name), list)
+	} else if list.Kind != yaml.SequenceNode {
+		*list = yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
+	}
+	if len(list.Content) == 0 {
+		list.Style = 0
+	}
+	list.Content = append(list.Content, e)
+	slices.SortStableFunc(list.Content, func(a, b *yaml.Node) int {
+		return semver.Compare(semverOf(text(field(b, "version"))), semverOf(text(field(a, "version"))))
+	})
+}
+
+// marshal returns the index, which was generated at a time or later.
+func (x *index) marshal(generated time.Time) ([]byte, error) {
+	top := x.doc.Content[0]
+	stamp := generated.UTC().Format(time.RFC3339)
+	switch g := field(top, "generated"); {
+	case g == nil:
+		top.Content = append(top.Content, scalar("generated"), scalar(stamp))
+	default:
+		if t, err := time.Parse(time.RFC3339Nano, text(g)); err != nil || t.Before(generated) {
+			*g = *scalar(stamp)
+		}
+	}
+	var b bytes.Buffer
+	w := yaml.NewEncoder(&b)
+	w.SetIndent(2)
+	if err := errors.Join(w.Encode(&x.doc), w.Close()); err != nil {
+		return nil, err
+	}
+	if b.Len() > maxIndex {
+		return nil, fmt.Errorf("size: got %d bytes, want at most %d", b.Len(), maxIndex)
+	}
+	return b.Bytes(), nil
+}
+
+// scalar is a string, quoted if it would read as something else.
+func scalar(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
+
+// fields yields the keys and values of a mapping.
+func fields(m *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
+	return func(yield func(k, v *yaml.Node) bool) {
+		for i := 0; m != nil && m.Kind == yaml.MappingNode && i+1 < len(m.Content); i += 2 {
+			if !yield(m.Content[i], m.Content[i+1]) {
+				return
+			}
+		}
+	}
+}
+
+// field returns a value of a mapping, the one that an alias stands for; nil if there
+// is none.
+func field(m *yaml.Node, key string) *yaml.Node {
+	if m != nil && m.Kind == yaml.AliasNode {
+		m = m.Alias
+	}
+	for k, v := range fields(m) {
+		if k.Value == key && v.Kind == yaml.AliasNode {
+			return v.Alias
+		} else if k.Value == key {
+			return v
+		}
+	}
+	return nil
+}
+
+// text returns a scalar as it is written; empty if it is none.
+func text(n *yaml.Node) string {
+	if n == nil || n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+		return ""
+	}
+	return n.Value
+}
