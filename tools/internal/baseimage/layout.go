@@ -14,6 +14,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/ociimage"
+	"github.com/jasonwzm/release-builder/tools/internal/registryclient"
 )
 
 const refAnnotation = "org.opencontainers.image.ref.name"
@@ -85,7 +86,7 @@ func (s *layoutSource) blob(d digest.Digest) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	raw, err := readAtMost(f, maxManifestSize)
+	raw, err := registryclient.ReadAtMost(f, maxManifestSize)
 	if got := digest.FromBytes(raw); err == nil && got != d {
 		err = fmt.Errorf("digest: got %s, want %s", got, d)
 	}

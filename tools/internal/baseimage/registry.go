@@ -3,8 +3,6 @@ package baseimage
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,10 +19,8 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/registryclient"
 )
-
-// maxErrorSize is how many bytes of a registry's error are read.
-const maxErrorSize = 16 << 10
 
 // A registrySource reads a repository: distribution-spec v1.1, pull.
 type registrySource struct {
@@ -49,7 +45,7 @@ func newRegistrySource(a Args) (*registrySource, error) {
 		base = newTransport()
 	}
 	return &registrySource{
-		ref: ref, keychain: a.Keychain, base: guard{base},
+		ref: ref, keychain: a.Keychain, base: base,
 		idle: cmp.Or(a.Idle, 30*time.Second), pause: cmp.Or(a.Pause, time.Second),
 	}, nil
 }
@@ -71,7 +67,7 @@ func (s *registrySource) root(ctx context.Context, want digest.Digest) (*documen
 	var said types.MediaType
 	err := s.get(ctx, "manifests", ref.Identifier(), func(resp *http.Response, body io.Reader) (err error) {
 		said = types.MediaType(resp.Header.Get("Content-Type"))
-		raw, err = readAtMost(body, maxManifestSize)
+		raw, err = registryclient.ReadAtMost(body, maxManifestSize)
 		return err
 	})
 	if err != nil {
@@ -94,14 +90,6 @@ func (s *registrySource) fetch(ctx context.Context, desc v1.Descriptor, k kind, 
 		}
 		return read(body)
 	})
-}
-
-func readAtMost(r io.Reader, limit int64) ([]byte, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err == nil && int64(len(raw)) > limit {
-		err = fmt.Errorf("size: got more than %d bytes, want at most that", limit)
-	}
-	return raw, err
 }
 
 // get requests PATH/ID of the repository and has use read the answer. It tries
@@ -140,7 +128,7 @@ func (s *registrySource) try(parent context.Context, path, id string, use func(*
 		err = silence
 	}
 	if err != nil {
-		return fmt.Errorf("requesting %s/%s of %s: %w", path, id, repo.Name(), withoutURL(err))
+		return fmt.Errorf("requesting %s/%s of %s: %w", path, id, repo.Name(), registryclient.WithoutURL(err))
 	}
 	return nil
 }
@@ -166,7 +154,7 @@ func (s *registrySource) request(ctx context.Context, u url.URL, use func(*http.
 	defer resp.Body.Close()
 	body := &idleReader{resp.Body, timer, s.idle}
 	if resp.StatusCode != http.StatusOK {
-		return newStatusError(resp, body)
+		return registryclient.NewStatusError(resp, body)
 	}
 	if e := resp.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return fmt.Errorf("Content-Encoding is %q, want none: the digest is of the content as it is", e)
@@ -181,87 +169,27 @@ func (s *registrySource) login(ctx context.Context) (*http.Client, error) {
 	if s.client != nil {
 		return s.client, nil
 	}
-	auth := authn.Anonymous
 	repo := s.ref.Context()
-	if s.keychain != nil {
-		var err error
-		if auth, err = authn.Resolve(ctx, s.keychain, repo); err != nil {
-			return nil, fmt.Errorf("reading credentials for %s: %w", repo.RegistryStr(), err)
-		}
-	}
-	t, err := transport.NewWithContext(ctx, repo.Registry, auth, s.base, []string{repo.Scope(transport.PullScope)})
+	client, err := registryclient.Login(ctx, registryclient.Args{
+		Registry: repo.Registry, Resource: repo, Keychain: s.keychain, Transport: s.base, Scopes: []string{repo.Scope(transport.PullScope)},
+	})
 	if err != nil {
 		return nil, err
 	}
-	s.client = &http.Client{Transport: t, CheckRedirect: checkRedirect}
+	s.client = client
 	return s.client, nil
 }
 
 // withHint says what the reader of err can do.
 func (s *registrySource) withHint(err error) error {
 	host := s.ref.Context().RegistryStr()
-	switch status, code := statusOf(err); {
+	switch status, code := registryclient.StatusOf(err); {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return cli.WithHint(err, "run docker login %s; some registries answer so for a repository that they do not have", host)
 	case status == http.StatusNotFound && code == transport.NameUnknownErrorCode:
 		return cli.WithHint(err, "check the repository's name, %s", s.ref.Context().RepositoryStr())
 	case status == http.StatusNotFound:
 		return cli.WithHint(err, "check the tag; where the digest is that of a lock, what it pins was deleted: run tools/bazel run //tools/resolve")
-	}
-	return err
-}
-
-// A statusError is an answer of a registry that is not 200 OK.
-type statusError struct {
-	status int
-	errors []transport.Diagnostic
-	after  time.Duration // from Retry-After
-}
-
-func newStatusError(resp *http.Response, body io.Reader) *statusError {
-	e := &statusError{status: resp.StatusCode, after: parseRetryAfter(resp.Header.Get("Retry-After"))}
-	// What cannot be read says no less than nothing.
-	if raw, err := io.ReadAll(io.LimitReader(body, maxErrorSize)); err == nil {
-		var said transport.Error
-		if json.Unmarshal(raw, &said) == nil {
-			e.errors = said.Errors
-		}
-	}
-	return e
-}
-
-func (e *statusError) Error() string {
-	s := fmt.Sprintf("got status %d %s, want 200", e.status, http.StatusText(e.status))
-	if len(e.errors) > 0 {
-		s += fmt.Sprintf("; registry says %.40q: %.200q", string(e.errors[0].Code), e.errors[0].Message)
-	}
-	return s
-}
-
-// statusOf returns the status and the registry's first error code in err, from
-// the repository or from where it is logged in to.
-func statusOf(err error) (int, transport.ErrorCode) {
-	var diagnostics []transport.Diagnostic
-	status := 0
-	if e, ok := errors.AsType[*statusError](err); ok {
-		status, diagnostics = e.status, e.errors
-	} else if e, ok := errors.AsType[*transport.Error](err); ok {
-		status, diagnostics = e.StatusCode, e.Errors
-	}
-	if len(diagnostics) == 0 {
-		return status, ""
-	}
-	return status, diagnostics[0].Code
-}
-
-// withoutURL takes the URL out of err: after a redirect it can hold a signature.
-// What a registry said when it was logged in to is put in the words of statusError.
-func withoutURL(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err
-	}
-	if e, ok := errors.AsType[*transport.Error](err); ok {
-		err = &statusError{status: e.StatusCode, errors: e.Errors}
 	}
 	return err
 }

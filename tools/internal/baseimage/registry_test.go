@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -123,32 +122,6 @@ func TestRedirect(t *testing.T) {
 	if strings.Contains(err.Error(), "signature") {
 		t.Errorf("%v shows the signature in the URL", err)
 	}
-}
-
-func TestCheckRedirect(t *testing.T) {
-	request := func(s string) *http.Request {
-		u, err := url.Parse(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return &http.Request{URL: u}
-	}
-	for _, tc := range []struct{ from, to, err string }{
-		{"https://registry.example", "https://storage.example", ``},
-		{"https://registry.example", "https://169.254.169.254/latest", `want none to a private address`},
-		{"https://registry.example", "https://10.1.2.3", `private address`},
-		{"https://registry.example", "http://localhost", `private address`},
-		{"https://registry.example", "http://[::1]", `private address`},
-		{"https://10.1.2.3", "https://10.1.2.3/there", ``},
-		{"http://127.0.0.1:5000", "http://127.0.0.1:5001", ``},
-	} {
-		wantError(t, checkRedirect(request(tc.to), []*http.Request{request(tc.from)}), tc.err)
-	}
-	wantError(t, checkRedirect(request("https://a"), make([]*http.Request, 10)), `got 10 redirects`)
-	_, err := guard{refuser{}}.RoundTrip(request("http://registry.example"))
-	wantError(t, err, `^connecting to registry.example: scheme is "http", want https$`)
-	_, err = guard{refuser{}}.RoundTrip(request("http://127.0.0.1"))
-	wantError(t, err, `^no network for http$`)
 }
 
 // TestLies has registries that do not keep their word.
@@ -329,14 +302,6 @@ func TestRetry(t *testing.T) {
 		wantError(t, err, tc.err)
 		if got := n.Load(); got != tc.want {
 			t.Errorf("%s: got %d requests, want %d", tc.name, got, tc.want)
-		}
-	}
-}
-
-func TestParseRetryAfter(t *testing.T) {
-	for s, want := range map[string]time.Duration{"": 0, "2": 2 * time.Second, "0": 0, "-1": 0, "soon": 0, "99999999999": 30 * time.Second, "86400": 30 * time.Second, "Wed, 21 Oct 2015 07:28:00 GMT": 0} {
-		if got := parseRetryAfter(s); got != want {
-			t.Errorf("%q: got %s, want %s", s, got, want)
 		}
 	}
 }
