@@ -1,0 +1,131 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+)
+
+// reveal publishes the draft. GitHub has no precondition for that: what the plan
+// saw is compared in the requests right before.
+func (d *destination) reveal(ctx context.Context, item publish.Item, report publish.Report) error {
+	var done *hosted
+	err := d.c.repeat(ctx, func() error {
+		f, err := d.find(ctx, d.cfg.Tag)
+		if err != nil {
+			return err
+		}
+		h := f.current()
+		if err := d.checkDraft(f, item.Guard); err != nil {
+			return err
+		}
+		if err := d.checkComplete(ctx, h); err != nil {
+			return err
+		}
+		if err := d.checkTag(ctx); err != nil {
+			return err
+		}
+		if !h.Draft {
+			done = h // by somebody else, or by a request whose answer was lost
+			return nil
+		}
+		done, err = d.publish(ctx, h.ID)
+		return err
+	})
+	if err != nil {
+		return about(err, d.repo, "publishing release %q", d.cfg.Tag)
+	}
+	d.completeRelease(&item, done)
+	report(publish.Progress{Done: &item})
+	return nil
+}
+
+// checkDraft compares what is there with what the plan saw, or upload made.
+func (d *destination) checkDraft(f *found, guard string) error {
+	d.mu.Lock()
+	if guard == "" {
+		guard = d.guard
+	}
+	d.mu.Unlock()
+	switch {
+	case f.published != nil:
+		return nil // its assets decide
+	case len(f.drafts) > 1:
+		return fmt.Errorf("got %s: %w", f.several(), publish.ErrChanged)
+	case len(f.drafts) == 0:
+		return fmt.Errorf("there is no draft: %w", publish.ErrChanged)
+	case guard != "" && f.drafts[0].guard() != guard:
+		return fmt.Errorf("draft: got %s, want %s: %w", f.drafts[0].guard(), guard, publish.ErrChanged)
+	}
+	return nil
+}
+
+// checkComplete checks that a release has all assets, and no others.
+func (d *destination) checkComplete(ctx context.Context, h *hosted) error {
+	there, err := d.list(ctx, h.ID)
+	if err != nil {
+		return err
+	}
+	items, err := d.planAssets(ctx, &found{drafts: []hosted{*h}}, there)
+	if err != nil {
+		return err
+	}
+	if diff := compareNames(items, there).String(); diff != "" {
+		return fmt.Errorf("got release %d %s: %w", h.ID, diff, publish.ErrChanged)
+	}
+	return nil
+}
+
+// checkTag checks that the tag is not on another commit.
+func (d *destination) checkTag(ctx context.Context) error {
+	if !isCommit(d.cfg.Commit) {
+		return nil
+	}
+	t, err := d.c.tag(ctx, d.cfg.Owner, d.cfg.Repo, d.cfg.Tag)
+	if err == nil && t.object != "" && t.commit != d.cfg.Commit {
+		return fmt.Errorf("got %s, want commit %s: %w", t, d.cfg.Commit, publish.ErrChanged)
+	}
+	return err
+}
+
+// publish makes a draft a release.
+func (d *destination) publish(ctx context.Context, id int64) (*hosted, error) {
+	latest, err := d.latest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	change := d.request(false)
+	change.Latest = fmt.Sprint(latest)
+	var h hosted
+	_, err = d.c.call(ctx, http.MethodPatch, d.path("releases/%d", id), change, &h)
+	switch {
+	case hasStatus(err, http.StatusUnprocessableEntity):
+		return nil, &requestError{err} // there may be another one by now
+	case err != nil:
+		return nil, err
+	case h.ID != id || h.Draft || h.Tag != d.cfg.Tag:
+		return nil, fmt.Errorf("got release %d of tag %q, draft %v, want release %d of tag %q", h.ID, h.Tag, h.Draft, id, d.cfg.Tag)
+	}
+	return &h, nil
+}
+
+// latest says whether the release becomes the latest one, which GitHub makes any
+// release unless it is told not to: a fix of an older line does not.
+func (d *destination) latest(ctx context.Context) (bool, error) {
+	if d.cfg.Prerelease {
+		return false, nil
+	}
+	var h hosted
+	_, err := d.c.call(ctx, http.MethodGet, d.path("releases/latest"), nil, &h)
+	switch {
+	case hasStatus(err, http.StatusNotFound):
+		return true, nil
+	case err != nil:
+		return false, about(err, d.repo, "reading the latest release")
+	}
+	state := publish.Move(strings.TrimPrefix(h.Tag, "v"), strings.TrimPrefix(d.cfg.Tag, "v"), d.cfg.AllowDowngrade)
+	return state != publish.Conflict, nil
+}
