@@ -31,8 +31,6 @@ func (o *options) check() string {
 	switch {
 	case len(named) > 1:
 		return fmt.Sprintf("got %s, want one of them", strings.Join(named, " and "))
-	case len(named) == 0 && !o.overrides():
-		return "no destinations: want --stage, --production, --destinations FILE:PROFILE, or flags that name some"
 	case o.destinations != "" && !strings.Contains(o.destinations, ":"):
 		return fmt.Sprintf("--destinations: got %q, want FILE:PROFILE", o.destinations)
 	case o.promote != "" && o.release != "":
@@ -43,6 +41,8 @@ func (o *options) check() string {
 		return "--gcsaliases without --gcsbucket"
 	case (len(o.s3Aliases) > 0 || o.endpoint != "") && o.s3 == "" && len(named) == 0:
 		return "--s3aliases or --s3-base-endpoint without --s3bucket"
+	case len(named) == 0 && !o.overrides():
+		return "no destinations: want --stage, --production, --destinations FILE:PROFILE, or flags that name some"
 	}
 	return ""
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/jasonwzm/release-builder/tools/internal/progress"
@@ -81,18 +82,26 @@ func changes(n int, size int64) string {
 func showPublished(w io.Writer, p *publish.Plan, receipt string) {
 	fmt.Fprintf(w, "published %s\n", p.Version)
 	for _, d := range p.Destinations {
+		if folder := folder(d.Items); folder != "" {
+			fmt.Fprintf(w, "  %s: %s\n", d.Name, folder)
+		}
 		for _, i := range d.Items {
-			if i.Phase != publish.Reveal {
-				continue
+			if i.Phase == publish.Reveal {
+				fmt.Fprintf(w, "  %s: %s %s\n", d.Name, i.Kind, i.Name)
 			}
-			at := i.URL
-			if at == "" {
-				at = i.Name
-			}
-			fmt.Fprintf(w, "  %s: %s\n", d.Name, at)
 		}
 	}
 	fmt.Fprintf(w, "receipt: %s\n", receipt)
+}
+
+// folder returns where the objects of a bucket are: that of the release's files.
+func folder(items []publish.Item) string {
+	for _, i := range items {
+		if name, ok := strings.CutSuffix(i.Name, i.Path); ok && i.Kind == "object" && i.Path != "" {
+			return name
+		}
+	}
+	return ""
 }
 
 // observer shows one task for each destination and phase.

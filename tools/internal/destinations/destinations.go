@@ -123,7 +123,7 @@ func (o *opener) registryConfig(name string, r manifest.Registry) registry.Confi
 	}
 	host, _, _ := strings.Cut(r.Hub, "/")
 	for _, from := range o.MountFrom {
-		if strings.HasPrefix(from.Hub, host+"/") && from.Hub != r.Hub {
+		if host != "file:" && strings.HasPrefix(from.Hub, host+"/") && from.Hub != r.Hub {
 			c.MountFrom = from.Hub
 		}
 	}
@@ -136,7 +136,7 @@ func (o *opener) charts(ctx context.Context, name string, c manifest.Charts) (pu
 		return registry.NewCharts(ctx, o.registryConfig(name, manifest.Registry{Hub: c.Hub}), o.Tree)
 	}
 	o.warnBucket(c.Bucket)
-	return bucket.NewCharts(ctx, bucket.Config{Name: name, URL: c.Bucket, Endpoint: c.Endpoint, Transport: o.Transport}, o.Tree)
+	return bucket.NewCharts(ctx, bucket.ChartsConfig{Name: name, URL: c.Bucket, Endpoint: c.Endpoint, Transport: o.Transport}, o.Tree)
 }
 
 func (o *opener) bucket(ctx context.Context, name string, b manifest.Bucket) (publish.Destination, error) {
@@ -161,8 +161,12 @@ func (o *opener) tags(ctx context.Context, name string, t *manifest.Tags) (publi
 	if err != nil {
 		return nil, err
 	}
+	v := map[string]bool{}
+	for _, p := range prefixed {
+		v[p] = true
+	}
 	return github.NewTags(ctx, github.TagsConfig{
-		Name: name, Owner: t.Owner, Token: token, BaseURL: o.Env("GITHUB_API_URL"), Prefixed: prefixed,
+		Name: name, Owner: t.Owner, Token: token, BaseURL: o.Env("GITHUB_API_URL"), VPrefixed: v,
 		TaggerName: who, TaggerEmail: address, Message: t.Message, Transport: o.Transport, Log: o.Log,
 	}, o.Tree)
 }

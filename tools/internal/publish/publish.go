@@ -59,7 +59,8 @@ type Item struct {
 	Found string `json:"found,omitempty"`
 	// Guard is what a write demands of what is there, so that nothing which came
 	// since the plan is overwritten: a generation, an ETag, a digest, an object
-	// name. Empty where there has to be nothing.
+	// name. Empty where there has to be nothing. The upload phase may make an absent
+	// pointer one that is behind, as a draft is, but changes no guard.
 	Guard string `json:"guard,omitempty"`
 	// Version is what the destination calls the content that is there: a
 	// generation, an ETag, a digest, an asset's number. Empty unless equal.

@@ -99,7 +99,7 @@ func readBack(before, after *Plan) error {
 			switch {
 			case i.Phase == Upload && i.State != Equal:
 				errs = append(errs, fmt.Errorf("reading back %s: %s %s: got %s, want it equal", d.Name, i.Kind, i.Name, i.State))
-			case i.State != Equal && (!known || i.State != old.State || i.Guard != old.Guard):
+			case i.State != Equal && !known, old.State == Equal && i.State != Equal, old.State == Behind && i.State == Behind && i.Guard != old.Guard:
 				errs = append(errs, fmt.Errorf("%s: %s %s: %w", d.Name, i.Kind, i.Name, ErrChanged))
 			}
 		}

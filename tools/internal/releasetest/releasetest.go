@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -68,7 +69,7 @@ func Make(tb testing.TB, a Args) string {
 	for i, name := range a.Images {
 		writeImage(tb, filepath.Join(dir, "images", name), a, uint64(i))
 	}
-	write("manifest.yaml", []byte("version: "+a.Version+"\n"))
+	write("manifest.yaml", manifestOf(a))
 	data, err := jsonfile.Marshal(newLock(a))
 	check(tb, err)
 	write(release.LockFile, data)
@@ -101,6 +102,21 @@ func Seal(tb testing.TB, dir string) {
 		_, lines[i], _ = strings.Cut(l, "\x00")
 	}
 	check(tb, os.WriteFile(filepath.Join(dir, release.Checksums), []byte(strings.Join(lines, "")), 0o644))
+}
+
+// manifestOf returns a manifest that the lock may have been made from. Each git
+// dependency wants the tag v<version> too if its name ends in -go.
+func manifestOf(a Args) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "version: %s\ndependencies:\n", a.Version)
+	for _, name := range slices.Sorted(maps.Keys(a.Git)) {
+		url, commit, _ := strings.Cut(a.Git[name], "@")
+		fmt.Fprintf(&b, "  %s: {git: %q, sha: %s, goversionenabled: %v}\n", name, url, commit, strings.HasSuffix(name, "-go"))
+	}
+	if len(a.Git) == 0 || a.Dirty {
+		b.WriteString("  a: {localpath: ../a}\n")
+	}
+	return []byte(b.String())
 }
 
 func newLock(a Args) *lock.Lock {

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/jasonwzm/release-builder/tools/internal/releasetest"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"publish": main})
+}
+
+// TestScript runs the scripts, each with a state folder and a working directory of
+// its own.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"release": makeRelease, "mode": mode, "status": status,
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
+			env.Setenv("BUILD_WORKING_DIRECTORY", env.WorkDir)
+			env.Setenv("RELEASE_LINE", "demo")
+			env.Values[tbKey{}] = env.T().(testing.TB)
+			return nil
+		},
+	})
+}
+
+// makeRelease makes a release: "release FOLDER VERSION [dirty|other]".
+func makeRelease(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: release folder version [dirty|other]")
+	}
+	variant := append(args[2:], "")[0]
+	dir := releasetest.Make(ts.Value(tbKey{}).(testing.TB), releasetest.Args{
+		Version: args[1], Files: map[string]string{"demo-" + args[1] + ".tar.gz": "demo " + strings.TrimPrefix(variant, "dirty")},
+		Images: []string{"app"}, Charts: []string{"web"}, Dirty: variant == "dirty",
+	})
+	ts.Check(os.RemoveAll(ts.MkAbs(args[0])))
+	ts.Check(os.Rename(dir, ts.MkAbs(args[0])))
+}
+
+type tbKey struct{}
+
+// mode checks a file's permissions: "mode 600 FILE…".
+func mode(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args[1:] {
+		info, err := os.Stat(ts.MkAbs(name))
+		ts.Check(err)
+		if got := info.Mode().Perm().String(); !strings.HasSuffix(got, map[string]string{"600": "rw-------"}[args[0]]) {
+			ts.Fatalf("%s: got mode %s, want %s", name, got, args[0])
+		}
+	}
+}
+
+// status runs publish and wants an exit status: "status 2 --stage --plan".
+func status(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec("publish", args[1:]...)
+	got := 0
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("got exit status %d, want %d", got, want)
+	}
+}
