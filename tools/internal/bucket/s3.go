@@ -33,24 +33,18 @@ type s3Store struct {
 	root   string // URL of the bucket
 	// foreign services may not know conditions, and then heed none.
 	foreign bool
+	// single is the largest object of one request, chunk the size of parts; bytes.
+	single, chunk int64
 	// slots bound the chunks that are in memory.
 	slots chan struct{}
 }
 
 func newS3(ctx context.Context, a storeArgs) (*s3Store, error) {
-	c, err := config.LoadDefaultConfig(ctx,
-		config.WithHTTPClient(&http.Client{Transport: a.transport, CheckRedirect: stay}),
-		config.WithRetryer(func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, 5*time.Second })
-		}),
-		// Services that are not Amazon's refuse the checksums that are sent unasked.
-		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
-		config.WithResponseChecksumValidation(aws.ResponseChecksumValidationWhenRequired),
-	)
+	c, err := amazonConfig(ctx, &http.Client{Transport: a.transport, CheckRedirect: stay})
 	if err != nil {
 		return nil, fmt.Errorf("reading Amazon's configuration: %w", err)
 	}
-	s := &s3Store{bucket: a.bucket, foreign: a.endpoint != "", slots: make(chan struct{}, a.jobs)}
+	s := &s3Store{bucket: a.bucket, foreign: a.endpoint != "", single: singleLimit, chunk: chunkSize, slots: make(chan struct{}, a.jobs)}
 	if c.Region == "" && s.foreign {
 		c.Region = "us-east-1" // what such services take for none
 	}
@@ -72,6 +66,26 @@ func newS3(ctx context.Context, a storeArgs) (*s3Store, error) {
 		o.DisableLogOutputChecksumValidationSkipped = true
 	})
 	return s, nil
+}
+
+// amazonConfig reads the environment and Amazon's files. Where they name a bundle of
+// authorities, the library takes no client but its own: then credentials that come
+// from a service are fetched by it, and all else goes through the client.
+func amazonConfig(ctx context.Context, client *http.Client) (aws.Config, error) {
+	options := []func(*config.LoadOptions) error{
+		config.WithRetryer(func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, 5*time.Second })
+		}),
+		// Services that are not Amazon's refuse the checksums that are sent unasked.
+		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
+		config.WithResponseChecksumValidation(aws.ResponseChecksumValidationWhenRequired),
+	}
+	c, err := config.LoadDefaultConfig(ctx, append(options, config.WithHTTPClient(client))...)
+	if err != nil {
+		c, err = config.LoadDefaultConfig(ctx, options...)
+	}
+	c.HTTPClient = client
+	return c, err
 }
 
 func (s *s3Store) name(key string) string { return "s3://" + s.bucket + "/" + key }

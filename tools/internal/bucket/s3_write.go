@@ -33,7 +33,7 @@ const (
 // put sends an object in one request, or a large one in parts. The service refuses
 // content, or a part, that has another SHA-256 than it is to have.
 func (s *s3Store) put(ctx context.Context, w write) error {
-	if w.size > singleLimit {
+	if w.size > s.single {
 		return s.putParts(ctx, w)
 	}
 	if w.guard != "" && s.foreign {
@@ -212,7 +212,7 @@ func (s *s3Store) sendParts(ctx context.Context, w write, upload *string) ([]typ
 	defer r.Close()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	size := max(chunkSize, w.size/maxParts+1)
+	size := max(s.chunk, w.size/maxParts+1)
 	parts := make([]types.CompletedPart, (w.size+size-1)/size)
 	done := make(chan struct{}, len(parts))
 	started := 0

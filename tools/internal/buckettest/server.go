@@ -1,0 +1,131 @@
+// Package buckettest runs bucket services on loopback for tests: a fake of Google
+// Cloud Storage and one of Amazon S3. In front of each is a layer that holds them to
+// what the services document and the fakes leave out: preconditions on copies and on
+// uploads in parts, checksums of what is sent, chunks that are sent twice. A write
+// without a precondition fails the test.
+package buckettest
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// Bucket is the name of the bucket that a server has; Other is a second one.
+const (
+	Bucket = "releases"
+	Other  = "staging"
+)
+
+// A Server is a bucket service. It is safe for concurrent use.
+type Server struct {
+	// URL is the endpoint.
+	URL string
+	// Put writes an object as somebody else does, without the metadata that the
+	// publisher adds. Get returns the content and metadata of one, false if there is
+	// none. Delete removes one. Keys lists them, sorted. All are of [Bucket].
+	Put    func(key, content string)
+	Get    func(key string) (Object, bool)
+	Delete func(key string)
+	Keys   func() []string
+
+	tb  testing.TB
+	mu  sync.Mutex // one write at a time
+	log struct {
+		sync.Mutex
+		reads, writes []string
+		lax           bool
+		before        func(*http.Request)
+	}
+}
+
+// An Object is what a server holds.
+type Object struct {
+	Content, ContentType, CacheControl, ContentEncoding, SHA256 string
+}
+
+// Reads and Writes return the requests since the last Reset, as "METHOD path?query".
+func (s *Server) Reads() []string {
+	s.log.Lock()
+	defer s.log.Unlock()
+	return slices.Clone(s.log.reads)
+}
+
+// Writes returns those that may change something.
+func (s *Server) Writes() []string {
+	s.log.Lock()
+	defer s.log.Unlock()
+	return slices.Clone(s.log.writes)
+}
+
+// Reset forgets the requests.
+func (s *Server) Reset() {
+	s.log.Lock()
+	defer s.log.Unlock()
+	s.log.reads, s.log.writes = nil, nil
+}
+
+// Lax has the server ignore preconditions, as some compatible services do.
+func (s *Server) Lax(lax bool) {
+	s.log.Lock()
+	defer s.log.Unlock()
+	s.log.lax = lax
+}
+
+// Before has f called before each write is looked at, outside of any lock: what f
+// writes comes first.
+func (s *Server) Before(f func(*http.Request)) {
+	s.log.Lock()
+	defer s.log.Unlock()
+	s.log.before = f
+}
+
+// start serves what handle answers.
+func (s *Server) start(tb testing.TB, handle func(w http.ResponseWriter, r *http.Request)) {
+	s.tb = tb
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		read := r.Method == http.MethodGet || r.Method == http.MethodHead
+		s.log.Lock()
+		line, before := r.Method+" "+r.URL.RequestURI(), s.log.before
+		if read {
+			s.log.reads = append(s.log.reads, line)
+		} else {
+			s.log.writes = append(s.log.writes, line)
+		}
+		s.log.Unlock()
+		if read {
+			handle(w, r)
+			return
+		}
+		body, err := io.ReadAll(r.Body) // in whole, or the client has gone
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if before != nil {
+			before(r)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		handle(w, r)
+	}))
+	tb.Cleanup(server.Close)
+	s.URL = server.URL
+}
+
+func (s *Server) isLax() bool {
+	s.log.Lock()
+	defer s.log.Unlock()
+	return s.log.lax
+}
+
+// body returns a request's content, which can be read again.
+func body(r *http.Request) []byte {
+	data, _ := io.ReadAll(r.Body) // from memory
+	r.Body = io.NopCloser(bytes.NewReader(data))
+	return data
+}
