@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"strings"
 	"time"
@@ -50,6 +51,9 @@ func chart(ctx context.Context, tree *release.Tree, path string) (*entry, error)
 	}
 	defer r.Close()
 	c, err := helmchart.Read(r)
+	if _, altered := io.Copy(io.Discard, r); altered != nil {
+		return nil, altered // and so may be what was read
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package registry
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -44,15 +43,17 @@ type remoteHub struct {
 // none is named.
 func parseHub(hub string) (name.Registry, string, error) {
 	repo, err := name.NewRepository(strings.TrimSuffix(hub, "/")+"/x", name.StrictValidation)
-	host, _, found := strings.Cut(hub, "/")
-	if err == nil && (!found && repo.RegistryStr() != host || found && !strings.ContainsAny(host, ".:") && host != "localhost") {
-		err = errors.New("there is no registry in it")
+	p := ""
+	if err == nil {
+		p = strings.TrimSuffix(strings.TrimSuffix(repo.RepositoryStr(), "x"), "/")
+		if p != "" && !namePattern.MatchString(p) {
+			err = fmt.Errorf("%q is no path of repositories", p)
+		}
 	}
 	if err != nil {
 		err = fmt.Errorf("parsing hub %q: %w", hub, err)
 		return name.Registry{}, "", cli.WithHint(err, "a hub is HOST/PATH or file:///DIR")
 	}
-	p := strings.TrimSuffix(strings.TrimSuffix(repo.RepositoryStr(), "x"), "/")
 	return repo.Registry, p, nil
 }
 

@@ -1,0 +1,279 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+)
+
+// TestPublish publishes to each registry, twice, and reads back.
+func TestPublish(t *testing.T) {
+	tree := images(t, "1.2.0")
+	for _, tt := range servers {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := tt.start(t)
+			if s == nil {
+				return
+			}
+			r := &recorder{inner: s.Transport}
+			hub := s.Host + "/team/x"
+			d := open(t, Config{Hub: hub, Tags: []string{"1.2.0", "latest"}, Transport: r, Keychain: keychain{tt.auth}}, tree)
+			items := plan(t, d)
+			wantStates(t, items, hub, "image app absent", "image proxy absent", "tag app:1.2.0 absent", "tag proxy:1.2.0 absent", "tag app:latest absent", "tag proxy:latest absent")
+			if all, writes := r.take(); writes > 0 {
+				t.Errorf("plan: got %d writes in %q, want none", writes, all)
+			}
+			var mu sync.Mutex
+			var sent, size, done = int64(0), int64(0), 0
+			report := func(p publish.Progress) {
+				mu.Lock()
+				defer mu.Unlock()
+				sent += p.Bytes
+				if p.Done != nil {
+					done++
+				}
+			}
+			for _, phase := range []publish.Phase{publish.Upload, publish.Reveal} {
+				if err := d.Apply(t.Context(), phase, todo(items, phase), report); err != nil {
+					t.Fatal(err)
+				}
+				if phase == publish.Upload {
+					if got := plan(t, d); got[2].State != publish.Absent || got[0].State != publish.Equal {
+						t.Errorf("after upload: got %q", states(got, hub))
+					}
+				}
+			}
+			for _, i := range items[:2] {
+				size += i.Size
+			}
+			if done != len(items) || sent > size || sent < size/2 {
+				t.Errorf("progress: got %d items, %d bytes, want %d items and at most %d bytes", done, sent, len(items), size)
+			}
+			r.take()
+			items = plan(t, d)
+			all, writes := r.take()
+			if writes > 0 || len(all) > 4 {
+				t.Errorf("plan of what is there: got %q, want 4 reads", all)
+			}
+			for _, i := range items {
+				if i.State != publish.Equal || i.Version != i.Digest || !strings.Contains(i.URL, s.Host+"/v2/team/x/") || i.Found != "" {
+					t.Errorf("got %+v", i)
+				}
+			}
+			publishAll(t, d)
+			if all, writes := r.take(); writes > 0 {
+				t.Errorf("again: got %q", all)
+			}
+			for _, deep := range []bool{false, true} {
+				wantError(t, open(t, Config{Hub: hub, Transport: r, Keychain: keychain{tt.auth}}, nil).Verify(t.Context(), items, deep), "")
+			}
+			for _, ref := range []string{"/app:1.2.0", "/proxy:latest"} {
+				checkIndex(t, s, tt.auth, hub+ref)
+			}
+			inspect(t, "docker://"+hub+"/app:1.2.0", s.CAFile != "", tt.auth)
+		})
+	}
+}
+
+// inspect has skopeo read an image, if that is installed.
+func inspect(t *testing.T, ref string, tls bool, auth authn.AuthConfig) {
+	t.Helper()
+	command, err := exec.LookPath("skopeo")
+	if err != nil {
+		t.Log("skopeo is not installed: this check did not run")
+		return
+	}
+	args := []string{"inspect", "--override-os", "linux", "--override-arch", "arm64"}
+	if strings.HasPrefix(ref, "docker:") {
+		args = append(args, "--tls-verify=false")
+	}
+	if auth.Username != "" {
+		args = append(args, "--creds", auth.Username+":"+auth.Password)
+	}
+	out, err := exec.Command(command, append(args, ref)...).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), `"Architecture": "arm64"`) {
+		t.Errorf("skopeo: got %v, %.500s", err, out)
+	}
+}
+
+// TestTags moves tags forwards, backwards, and from what has no version.
+func TestTags(t *testing.T) {
+	for _, tt := range []struct {
+		there     string // version of what is there
+		tags      []string
+		downgrade bool
+		want      string
+		found     string // regular expression
+	}{
+		{"1.1.0", []string{"latest"}, false, "behind", `^1\.1\.0, sha256:`},
+		{"1.3.0", []string{"latest"}, false, "conflict", `^1\.3\.0, sha256:`},
+		{"1.3.0", []string{"latest"}, true, "behind", `^1\.3\.0, sha256:`},
+		{"label-1.1.0", []string{"latest"}, false, "behind", `^1\.1\.0, sha256:`},
+		{"", []string{"latest"}, false, "conflict", `^sha256:[0-9a-f]{64}, which names no version$`},
+		{"", []string{"latest"}, true, "behind", `names no version$`},
+		{"other-1.2.0", []string{"latest"}, false, "conflict", `^1\.2\.0, sha256:`},
+		{"other-1.2.0", []string{"1.2.0"}, true, "conflict", `^sha256:[0-9a-f]{64}$`},
+	} {
+		t.Run(fmt.Sprint(tt.there, tt.tags, tt.downgrade), func(t *testing.T) {
+			for _, server := range servers[:2] {
+				s := server.start(t)
+				hub := s.Host + "/x"
+				before := other(t, s, hub+"/app:"+tt.tags[0], tt.there)
+				d := open(t, Config{Hub: hub, Tags: tt.tags, AllowDowngrade: tt.downgrade, Transport: s.Transport}, images(t, "1.2.0"))
+				items := plan(t, d)
+				wantStates(t, items, hub, "image app absent", "image proxy absent", "tag app:"+tt.tags[0]+" "+tt.want, "tag proxy:"+tt.tags[0]+" absent")
+				wantError(t, errors.New(items[2].Found), tt.found)
+				if items[2].Guard != before {
+					t.Errorf("guard: got %q, want %q", items[2].Guard, before)
+				}
+				if tt.want == "behind" {
+					publishAll(t, d)
+					wantStates(t, plan(t, d), hub, "image app equal", "image proxy equal", "tag app:"+tt.tags[0]+" equal", "tag proxy:"+tt.tags[0]+" equal")
+				}
+			}
+		})
+	}
+}
+
+// TestChanged has tags change between plan and apply.
+func TestChanged(t *testing.T) {
+	for _, tt := range []struct{ before, after, want string }{
+		{"", "1.1.0", `tag .*/app:latest: got sha256:[0-9a-f]+ there, want nothing: it has changed since the plan`},
+		{"1.0.0", "1.1.0", `tag .*/app:latest: got sha256:[0-9a-f]+ there, want sha256:[0-9a-f]+: it has changed`},
+		{"1.0.0", "", `tag .*/app:latest: got nothing there, want sha256:[0-9a-f]+: it has changed`},
+	} {
+		s := servers[0].start(t)
+		hub := s.Host + "/x"
+		ref, err := name.ParseReference(hub + "/app:latest")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tt.before != "" {
+			other(t, s, ref.Name(), tt.before)
+		}
+		d := open(t, Config{Hub: hub, Tags: []string{"latest"}, Transport: s.Transport}, images(t, "1.2.0"))
+		items := plan(t, d)
+		want := ""
+		if tt.after != "" {
+			want = other(t, s, ref.Name(), tt.after)
+		} else if err := remote.Delete(ref); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Apply(t.Context(), publish.Upload, todo(items, publish.Upload), nil); err != nil {
+			t.Fatal(err)
+		}
+		err = d.Apply(t.Context(), publish.Reveal, todo(items, publish.Reveal), nil)
+		wantError(t, err, tt.want)
+		if !errors.Is(err, publish.ErrChanged) {
+			t.Errorf("got %v, want ErrChanged", err)
+		}
+		if got, err := remote.Head(ref); tt.after != "" && (err != nil || got.Digest.String() != want) {
+			t.Errorf("got %v, %v, want %s", got, err, want)
+		}
+		if _, err := remote.Head(ref.Context().Registry.Repo("x", "proxy").Tag("latest")); err == nil {
+			t.Error("the tag after it was written")
+		}
+	}
+}
+
+// TestBecomesEqual has somebody else push the same.
+func TestBecomesEqual(t *testing.T) {
+	s := servers[0].start(t)
+	r := &recorder{inner: s.Transport}
+	c := Config{Hub: s.Host, Tags: []string{"latest"}, Transport: r}
+	tree := images(t, "1.2.0")
+	d := open(t, c, tree)
+	items := plan(t, d)
+	publishAll(t, open(t, c, tree))
+	for _, phase := range []publish.Phase{publish.Upload, publish.Reveal} {
+		r.take()
+		wantError(t, d.Apply(t.Context(), phase, todo(items, phase), nil), "")
+		if all, writes := r.take(); writes > 0 {
+			t.Errorf("%s: got %q, want no writes", phase, all)
+		}
+	}
+}
+
+// TestErrors looks at what is said of answers that are no success.
+func TestErrors(t *testing.T) {
+	for _, tt := range []struct {
+		at, path    string // method and part of the path
+		status      int
+		body        string
+		error, hint string
+	}{
+		{"HEAD", "/manifests/", 403, "", `^looking for HOST/app:1.2.0: got status 403 Forbidden, want 200 or 404$`, "run docker login HOST, "},
+		{"POST", "/app/blobs/uploads/", 401, `{"errors":[{"code":"UNAUTHORIZED","message":"who?\u001b[31m"}]}`,
+			`^writing blob HOST/app@sha256:[0-9a-f]{64}: got status 401 Unauthorized, want 201 or 202; registry says "UNAUTHORIZED": "who\?\\x1b\[31m"$`, "run docker login HOST, "},
+		{"POST", "/app/blobs/uploads/", 429, `{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}`, `429 Too Many Requests, want 201 or 202; registry says "TOOMANYREQUESTS": "slow down"$`, "HOST limits how much"},
+		{"PUT", "/app/manifests/", 400, `{"errors":[{"code":"MANIFEST_INVALID","message":"` + strings.Repeat("x", 1000) + `"}]}`,
+			`^writing HOST/app@sha256:[0-9a-f]{64}: got status 400 Bad Request, want 201; registry says "MANIFEST_INVALID": "x{200}"$`, ""},
+		{"PUT", "/app/blobs/", 500, "<html>", `^writing blob HOST/app@sha256:[0-9a-f]{64}: got status 500 Internal Server Error, want 201 or 204$`, ""},
+	} {
+		s := servers[0].start(t)
+		r := &recorder{inner: s.Transport, fail: func(_ int, req *http.Request) (*http.Response, error) {
+			if req.Method == tt.at && strings.Contains(req.URL.Path, tt.path) {
+				return answer(req, tt.status, tt.body), nil
+			}
+			return nil, nil
+		}}
+		err := run(t.Context(), open(t, Config{Hub: s.Host, Transport: r, Jobs: 1}, images(t, "1.2.0")))
+		if err == nil {
+			t.Fatalf("%s %s: got no error", tt.at, tt.path)
+		}
+		wantError(t, errors.New(strings.ReplaceAll(err.Error(), s.Host, "HOST")), tt.error)
+		if got := strings.ReplaceAll(hint(err), s.Host, "HOST"); !strings.HasPrefix(got, tt.hint) || tt.hint == "" && got != "" {
+			t.Errorf("hint: got %q, want %q", got, tt.hint)
+		}
+	}
+}
+
+func TestHubs(t *testing.T) {
+	for _, tt := range []struct{ hub, mount, want string }{
+		{"registry.example/team", "registry.example/stage", ""},
+		{"registry.example", "", ""},
+		{"localhost:5000", "", ""},
+		{"docker.io/team", "docker.io/stage", ""},
+		{"file:///tmp/hub", "", ""},
+		{"", "", `parsing hub ""`},
+		{"team", "", `parsing hub "team": strict validation requires the registry`},
+		{"team/x", "", `requires the registry`},
+		{"registry.example/Team", "", `can only contain`},
+		{"https://registry.example/team", "", `"/registry.example/team" is no path of repositories`},
+		{"file:dir", "", `parsing hub "file:dir": want file:///DIR`},
+		{"file://host/dir", "", `want file:///DIR`},
+		{"registry.example/team", "other.example/team", `is in another registry`},
+		{"file:///tmp/hub", "registry.example/x", `a folder cannot take blobs`},
+	} {
+		_, err := New(t.Context(), Config{Hub: tt.hub, MountFrom: tt.mount}, nil)
+		wantError(t, err, tt.want)
+	}
+	d := open(t, Config{Hub: "registry.example/x"}, nil)
+	for _, bad := range []string{"other.example/x/app:1", "registry.example/x/app", "registry.example/x/../y:1", "registry.example/x/app@sha256:12", "registry.example/x/app:1/2"} {
+		wantError(t, d.Verify(t.Context(), []publish.Item{{Name: bad}}, false), `is no image of hub`)
+	}
+	// Nothing but loopback is spoken to without TLS, whatever it is called.
+	for _, host := range []string{"10.1.2.3:5000", "registry.local:5000"} {
+		r := &recorder{inner: http.DefaultTransport, fail: func(_ int, req *http.Request) (*http.Response, error) {
+			if req.URL.Scheme != "https" {
+				t.Errorf("got %s", req.URL)
+			}
+			return nil, errors.New("no network")
+		}}
+		c := Config{Hub: host + "/x", Transport: r}
+		if _, err := open(t, c, images(t, "1.2.0")).Plan(t.Context()); err == nil {
+			t.Errorf("%s: got no error", host)
+		}
+	}
+}
