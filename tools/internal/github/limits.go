@@ -37,8 +37,8 @@ const (
 // is the caller's. Each wait is reported to log, which may be nil, and ends when
 // the request's context does.
 //
-// The answers come without X-RateLimit-Remaining, because of which go-github would
-// refuse requests instead of letting them wait.
+// The answers come without X-RateLimit-Remaining and X-RateLimit-Reset, because of
+// which go-github would refuse requests instead of letting them wait.
 func Limits(base http.RoundTripper, log func(format string, args ...any)) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -75,6 +75,7 @@ func (l *limits) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		limited, err := l.learn(resp)
 		resp.Header.Del("X-RateLimit-Remaining")
+		resp.Header.Del("X-RateLimit-Reset")
 		if err != nil {
 			resp.Body.Close()
 			return nil, err

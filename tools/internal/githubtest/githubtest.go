@@ -253,7 +253,7 @@ func (c *call) page(all []m) {
 		}
 		c.w.Header().Set("Link", link(page+1, "next")+", "+link((len(all)+size-1)/size, "last"))
 	}
-	c.answer(http.StatusOK, slices.Concat([]m{}, all[start:end]))
+	c.answer(http.StatusOK, append([]m{}, all[start:end]...))
 }
 
 func (s *Server) next() int64 {
