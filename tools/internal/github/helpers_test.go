@@ -66,7 +66,7 @@ func open(t *testing.T, s *githubtest.Server, tree *release.Tree, edit ...func(*
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.(*destination).c.pause = time.Microsecond
+	d.(*destination).c.pause = time.Millisecond
 	return d.(*destination)
 }
 

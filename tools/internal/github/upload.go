@@ -146,7 +146,7 @@ type uploader struct {
 func (u *uploader) put(ctx context.Context, item publish.Item, there asset, ok bool) error {
 	want, _ := u.d.tree.Find(item.Path)
 	first := true
-	err := u.d.c.repeat(ctx, func() error {
+	err := u.d.c.repeat(ctx, func() (err error) {
 		if !first {
 			all, err := u.d.list(ctx, u.release.ID)
 			if err != nil {
@@ -155,29 +155,18 @@ func (u *uploader) put(ctx context.Context, item publish.Item, there asset, ok b
 			there, ok = all[path.Base(item.Name)]
 		}
 		first = false
-		if !ok && u.url != nil {
-			var err error
-			if there, err = u.send(ctx, item, want); err != nil {
+		if !there.finished() && u.url != nil {
+			if ok {
+				err = u.removeUnfinished(ctx, there.ID)
+			}
+			if err == nil {
+				there, err = u.send(ctx, item, want)
+			}
+			if err != nil {
 				return err
 			}
 		}
-		state, got, err := u.d.compare(ctx, there, want)
-		switch {
-		case err != nil:
-			return err
-		case state == publish.Equal:
-			u.d.complete(&item, there, false)
-			u.report(publish.Progress{Done: &item})
-			return nil
-		case state == publish.Conflict:
-			return fmt.Errorf("got %s, want %s: %w", got, want.Digest, publish.ErrChanged)
-		case u.url == nil:
-			return fmt.Errorf("the release was published without it: %w", publish.ErrChanged)
-		}
-		if err := u.removeUnfinished(ctx, there.ID); err != nil {
-			return err
-		}
-		return &requestError{fmt.Errorf("an earlier upload had broken off, and the asset was %q", there.State)} // once more
+		return u.settle(ctx, item, want, there)
 	})
 	if err != nil {
 		return about(err, u.d.repo, "uploading asset %q", path.Base(item.Name))
@@ -185,8 +174,26 @@ func (u *uploader) put(ctx context.Context, item publish.Item, there asset, ok b
 	return nil
 }
 
+// settle looks at what has become of an asset.
+func (u *uploader) settle(ctx context.Context, item publish.Item, want release.File, there asset) error {
+	state, got, err := u.d.compare(ctx, there, want)
+	switch {
+	case err != nil:
+		return err
+	case state == publish.Equal:
+		u.d.complete(&item, there, false)
+		u.report(publish.Progress{Done: &item})
+		return nil
+	case state == publish.Conflict:
+		return fmt.Errorf("got %s, want %s: %w", got, want.Digest, publish.ErrChanged)
+	case u.url == nil:
+		return fmt.Errorf("the release was published without it: %w", publish.ErrChanged)
+	}
+	return &requestError{fmt.Errorf("got state %q, want uploaded", there.State)} // once more
+}
+
 // removeUnfinished removes what is left of an upload that broke, but nothing that
-// has been finished meanwhile.
+// has been finished meanwhile: then sending finds the name taken.
 func (u *uploader) removeUnfinished(ctx context.Context, id int64) error {
 	var a asset
 	_, err := u.d.c.call(ctx, http.MethodGet, u.d.path("releases/assets/%d", id), nil, &a)
