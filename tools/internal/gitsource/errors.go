@@ -30,6 +30,9 @@ var (
 	ErrDumb          = errors.New("the server is a plain file server, or the URL that of a page for people")
 	ErrFormat        = errors.New("the repository has another object format")
 	ErrTooLarge      = errors.New("the fetch is too large")
+	ErrRejected      = errors.New("the server takes no such push")
+	ErrNotAtomic     = errors.New("the server cannot take several refs as one")
+	ErrNoCommon      = errors.New("the server does not say which commits it has")
 
 	errNoneSince = errors.New("no commit is that young")
 	// errShallow is how a server says errNoneSince through http.

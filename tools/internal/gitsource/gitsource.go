@@ -44,6 +44,8 @@ type Want struct {
 	// Since is a time before that of the commit: it saves reading older ones where
 	// SHA is a prefix or is beside Branch. It may be zero.
 	Since time.Time
+	// NoFiles brings the commit without its files, if the server can do that.
+	NoFiles bool
 }
 
 // Tip is what a branch or tag points to.
@@ -135,7 +137,7 @@ func (c *Client) fetchCommit(ctx context.Context, w Want) (*Repo, error) {
 	if len(w.SHA) > sha1Digits {
 		format = "sha256"
 	}
-	r, err := c.bringAs(ctx, w, format, []string{"--depth=1", "+" + w.SHA + ":" + scratchRef})
+	r, err := c.bringAs(ctx, w, format, append(w.depth(), "+"+w.SHA+":"+scratchRef))
 	ref := w.ref()
 	if err != nil && ref != "" && (errors.Is(err, ErrRefused) || errors.Is(err, ErrGone)) {
 		// The server gives no commit by its name, or has it no more.
@@ -172,7 +174,15 @@ const (
 
 // shallow fetches what a ref points to, without its history.
 func (c *Client) shallow(ctx context.Context, w Want, ref string) (*Repo, error) {
-	return c.bring(ctx, w, "--depth=1", "+"+ref+":"+scratchRef)
+	return c.bring(ctx, w, append(w.depth(), "+"+ref+":"+scratchRef)...)
+}
+
+// depth are the options that keep out what is not wanted of a commit.
+func (w *Want) depth() []string {
+	if w.NoFiles {
+		return []string{"--depth=1", "--filter=tree:0"}
+	}
+	return []string{"--depth=1"}
 }
 
 // bring makes a scratch repository, of the format that the server's has, and

@@ -69,7 +69,7 @@ func parseProgress(line string) (Progress, bool) {
 
 // noise tells whether a line of git's counts or advises, rather than says what is wrong.
 func noise(line string) bool {
-	const counting = `^(Enumerating|Counting|Compressing|Receiving|Resolving|Unpacking|Filtering|Checking)\b.*: +\d+`
+	const counting = `^(Enumerating|Counting|Compressing|Receiving|Resolving|Unpacking|Filtering|Checking|Writing)\b.*: +\d+`
 	const advice = `^hint:|^Please make sure you have the correct access rights$|^and the repository exists\.$`
-	return regexp.MustCompile(counting + `|^Total \d+ \(delta|^From |` + advice).MatchString(line)
+	return regexp.MustCompile(counting + `|^Total \d+ \(delta|^From |^Delta compression using |` + advice).MatchString(line)
 }

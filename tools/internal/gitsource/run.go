@@ -136,6 +136,11 @@ func (g git) local(ctx context.Context, args ...string) ([]byte, error) {
 
 // network runs git on a server, as long as the server says something.
 func (c *Client) network(ctx context.Context, g git, w Want, args ...string) ([]byte, error) {
+	return c.exchange(ctx, g, func(err error, _, stderr string) error { return explain(err, w.hide(stderr)) }, args...)
+}
+
+// exchange is network with an explanation of its own for what git prints where it fails.
+func (c *Client) exchange(ctx context.Context, g git, explain func(err error, stdout, stderr string) error, args ...string) ([]byte, error) {
 	timeout := cmp.Or(c.Timeout, defaultTimeout)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -145,16 +150,13 @@ func (c *Client) network(ctx context.Context, g git, w Want, args ...string) ([]
 	if err := launch(cmd); err != nil {
 		return nil, err
 	}
-	said := func() (out, progress int64) { return stdout.count.Load(), stderr.count.Load() }
-	go watch(ctx, cancel, timeout, cmp.Or(c.MaxFetch, defaultMaxFetch), g.dir, said)
+	counts := func() (out, progress int64) { return stdout.count.Load(), stderr.count.Load() }
+	go watch(ctx, cancel, timeout, cmp.Or(c.MaxFetch, defaultMaxFetch), g.dir, counts)
 	if err := cmd.Wait(); err != nil {
-		if cause := context.Cause(ctx); cause != nil {
+		if cause := cmp.Or(context.Cause(ctx), stdout.err); cause != nil {
 			return nil, cause
 		}
-		if stdout.err != nil {
-			return nil, stdout.err
-		}
-		return nil, explain(err, w.hide(stderr.String()))
+		return nil, explain(err, stdout.String(), stderr.String())
 	}
 	if size := folderSize(g.dir); size > cmp.Or(c.MaxFetch, defaultMaxFetch) {
 		return nil, tooLarge(size, cmp.Or(c.MaxFetch, defaultMaxFetch))

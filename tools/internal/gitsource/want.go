@@ -19,9 +19,8 @@ const (
 func (w *Want) check() error {
 	var err error
 	switch w.SHA = strings.ToLower(w.SHA); {
-	case w.URL == "" || strings.HasPrefix(w.URL, "-") || strings.Contains(w.URL, "::") && !strings.Contains(w.URL, "[") ||
-		strings.ContainsFunc(w.URL, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		err = errors.New("want a URL, HOST:PATH, or a path")
+	case !validURL(w.URL):
+		err = errNoURL
 	case w.Branch != "" && !validRef(w.Branch):
 		err = fmt.Errorf("branch %q: it is no name of a branch", w.Branch)
 	case w.Tag != "" && !validRef(w.Tag):
@@ -39,6 +38,13 @@ func (w *Want) check() error {
 		return w.wrap(err)
 	}
 	return nil
+}
+
+var errNoURL = errors.New("want a URL, HOST:PATH, or a path")
+
+func validURL(s string) bool {
+	return s != "" && s[0] != '-' && (!strings.Contains(s, "::") || strings.Contains(s, "[")) &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
 // wrap says what was wanted, with the URL as it was given, less its secrets.
@@ -105,6 +111,9 @@ func (w *Want) address(dir string) string {
 }
 
 func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
+
+// ValidTag tells whether a name can be that of a tag (git-check-ref-format(1)).
+func ValidTag(name string) bool { return name != "" && validRef(name) }
 
 // validRef follows git check-ref-format: what is no name could be read as a
 // pattern, a refspec or an expression.

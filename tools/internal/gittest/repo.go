@@ -43,7 +43,8 @@ type Commit struct {
 func (s *Server) Repo(name string) *Repo { return s.NewRepo(name, "sha1") }
 
 // NewRepo is Repo with an object format, "sha1" or "sha256". The server gives
-// commits by name and filters objects, as forges do.
+// commits by name, filters objects and takes pushes from everybody, as forges do
+// from those who may.
 func (s *Server) NewRepo(name, format string) *Repo {
 	s.t.Helper()
 	s.mu.Lock()
@@ -58,6 +59,7 @@ func (s *Server) NewRepo(name, format string) *Repo {
 	r.Git("init", "--quiet", "--bare", "--template=", "--initial-branch=main", "--object-format="+format)
 	r.Git("config", "uploadpack.allowFilter", "true")
 	r.Git("config", "uploadpack.allowAnySHA1InWant", "true")
+	r.Git("config", "http.receivepack", "true")
 	s.repos[name] = r
 	return r
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -39,15 +40,18 @@ const (
 	InfoRefs = "info/refs" // what the server can do; in protocol v0 its refs too
 	LsRefs   = "ls-refs"   // the refs
 	Fetch    = "fetch"     // objects
+	Push     = "push"      // refs, with the objects that they need
 )
 
 // Request is one request that was answered.
 type Request struct {
 	Repo    string
-	Service string // InfoRefs, LsRefs or Fetch; else the path below the repository
+	Service string // InfoRefs, LsRefs, Fetch or Push; else the path below the repository
 	Status  int
 	Bytes   int64  // sent, without the header
 	Body    string // what was asked
+	// Refs are what a Push asked for: the object that each ref is to point to.
+	Refs map[string]string
 }
 
 // New starts a server, which ends with the test.
@@ -149,7 +153,7 @@ func classify(r *http.Request, body []byte) Request {
 	}
 	request := Request{Body: string(body)}
 	path := strings.TrimPrefix(r.URL.Path, "/")
-	for _, end := range []string{"/info/refs", "/git-upload-pack"} {
+	for _, end := range []string{"/info/refs", "/git-upload-pack", "/git-receive-pack"} {
 		if repo, ok := strings.CutSuffix(path, end); ok {
 			request.Repo, request.Service = repo, strings.TrimPrefix(end, "/")
 		}
@@ -157,13 +161,35 @@ func classify(r *http.Request, body []byte) Request {
 	if request.Repo == "" {
 		request.Repo, request.Service, _ = strings.Cut(path, "/")
 	}
-	if request.Service == "git-upload-pack" {
+	switch request.Service {
+	case "git-receive-pack":
+		request.Service, request.Refs = Push, commands(body)
+	case "git-upload-pack":
 		request.Service = Fetch
 		if len(body) > 4 && bytes.HasPrefix(body[4:], []byte("command=ls-refs")) {
 			request.Service = LsRefs
 		}
 	}
 	return request
+}
+
+// commands returns what a push asks for. It begins with lines of a length in four
+// hexadecimal digits, then OLD NEW REF; a zero byte and what the client can do end
+// the first, and a length of 0000 ends all (gitprotocol-pack(5)).
+func commands(body []byte) map[string]string {
+	refs := map[string]string{}
+	for len(body) >= 4 {
+		n, err := strconv.ParseUint(string(body[:4]), 16, 16)
+		if err != nil || n < 4 || int(n) > len(body) {
+			break
+		}
+		line, _, _ := strings.Cut(string(body[4:n]), "\x00")
+		if f := strings.Fields(line); len(f) == 3 {
+			refs[f[2]] = f[1]
+		}
+		body = body[n:]
+	}
+	return refs
 }
 
 // counter notes what was sent.
