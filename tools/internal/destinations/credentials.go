@@ -41,7 +41,7 @@ func (o *opener) token() (string, error) {
 // warnReadable warns if others can read a file with credentials.
 func (o *opener) warnReadable(name string) {
 	info, err := os.Stat(name)
-	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+	if err != nil || !info.Mode().IsRegular() || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
 		return
 	}
 	o.Log("warning: others can read %s, which has credentials: chmod 600 %s", name, name)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/bucket"
 	"github.com/jasonwzm/release-builder/tools/internal/github"
+	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
 	"github.com/jasonwzm/release-builder/tools/internal/gittag"
 	"github.com/jasonwzm/release-builder/tools/internal/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
@@ -152,9 +153,15 @@ func (o *opener) tags(ctx context.Context, name string, t *manifest.Tags) (publi
 	if err != nil {
 		return nil, err
 	}
+	message := t.Message
+	if message == "" && o.Tree != nil {
+		// The same for git and for GitHub: a stage's tag is then production's.
+		message = o.Tree.Lock.Product + " " + o.Tree.Version
+	}
 	if t.Owner == "" {
 		return gittag.New(ctx, gittag.Config{
-			Name: name, URL: t.URL, Prefixed: prefixed, Tagger: gittag.Tagger{Name: who, Address: address}, Message: t.Message,
+			Name: name, URL: t.URL, Prefixed: prefixed, Tagger: gittag.Tagger{Name: who, Email: address}, Message: message,
+			Client: gitsource.Client{Log: func(line string) { o.Log("%s: %s", name, line) }},
 		}, o.Tree)
 	}
 	token, err := o.token()
@@ -167,7 +174,7 @@ func (o *opener) tags(ctx context.Context, name string, t *manifest.Tags) (publi
 	}
 	return github.NewTags(ctx, github.TagsConfig{
 		Name: name, Owner: t.Owner, Token: token, BaseURL: o.Env("GITHUB_API_URL"), VPrefixed: v,
-		TaggerName: who, TaggerEmail: address, Message: t.Message, Transport: o.Transport, Log: o.Log,
+		TaggerName: who, TaggerEmail: address, Message: strings.TrimSuffix(message, "\n") + "\n", Transport: o.Transport, Log: o.Log,
 	}, o.Tree)
 }
 

@@ -169,7 +169,7 @@ func (t *tags) planTag(ctx context.Context, w wantedTag) (object, ref publish.It
 	switch {
 	case err != nil:
 	case there.object == "":
-		err = t.c.checkCommit(ctx, w.owner, w.repo, w.commit)
+		err = t.planObject(ctx, w, &object)
 	case !there.annotated || there.commit != w.commit:
 		object.State, object.Found = publish.Conflict, there.String()
 		ref.State, ref.Found = publish.Conflict, there.String()
@@ -178,6 +178,22 @@ func (t *tags) planTag(ctx context.Context, w wantedTag) (object, ref publish.It
 		t.complete(&ref, w, there.object)
 	}
 	return object, ref, err
+}
+
+// planObject looks for the object of a tag without a ref. Nobody but who made it
+// knows its name; it is made again, the same, where that was another run.
+func (t *tags) planObject(ctx context.Context, w wantedTag, item *publish.Item) error {
+	t.mu.Lock()
+	object := t.objects[w]
+	t.mu.Unlock()
+	if object == "" {
+		return t.c.checkCommit(ctx, w.owner, w.repo, w.commit)
+	}
+	there, _, err := t.c.api.Git.GetTag(ctx, w.owner, w.repo, object)
+	if err = t.c.clean(err); err == nil && there.GetObject().GetSHA() == w.commit {
+		t.complete(item, w, object)
+	}
+	return about(err, w.owner+"/"+w.repo, "reading the object of tag %q", w.name)
 }
 
 // complete sets what the item of a tag that is there is called.

@@ -4,8 +4,10 @@ package releasetest
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -19,7 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
@@ -37,7 +39,8 @@ type Args struct {
 	// Files are contents by path.
 	Files map[string]string
 	// Images are names. Each has linux/amd64 and linux/arm64, two layers of its own
-	// a platform, on the same Bases layers (default 1) of LayerSize bytes (default 1000).
+	// a platform, on the same Bases layers (default 1). A layer has a file of LayerSize
+	// bytes (default 1000), which cannot be compressed.
 	Images           []string
 	Bases, LayerSize int
 	// Charts are names; their version is the release's.
@@ -147,27 +150,36 @@ func chart(tb testing.TB, name, version string) []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	w := tar.NewWriter(z)
-	for _, f := range [][2]string{
-		{"Chart.yaml", fmt.Sprintf("apiVersion: v2\nname: %s\ndescription: The chart %s.\nversion: %s\nappVersion: %s\n", name, name, version, version)},
-		{"values.yaml", "replicas: 1\n"},
-	} {
-		check(tb, w.WriteHeader(&tar.Header{Name: name + "/" + f[0], Mode: 0o644, Size: int64(len(f[1])), ModTime: Time}))
-		_, err := w.Write([]byte(f[1]))
-		check(tb, err)
-	}
+	addFile(tb, w, name+"/Chart.yaml", fmt.Appendf(nil, "apiVersion: v2\nname: %s\ndescription: The chart %s.\nversion: %s\nappVersion: %s\n", name, name, version, version))
+	addFile(tb, w, name+"/values.yaml", []byte("replicas: 1\n"))
 	check(tb, w.Close())
 	check(tb, z.Close())
 	return b.Bytes()
 }
 
+func tarFile(tb testing.TB, name string, data []byte) []byte {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	addFile(tb, w, name, data)
+	check(tb, w.Close())
+	return b.Bytes()
+}
+
+func addFile(tb testing.TB, w *tar.Writer, name string, data []byte) {
+	check(tb, w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(data)), ModTime: Time}))
+	_, err := w.Write(data)
+	check(tb, err)
+}
+
 func writeImage(tb testing.TB, dir string, a Args, seed uint64) {
 	layer := func(seed, stream uint64) v1.Layer {
-		data := make([]byte, max(a.LayerSize, 1))
-		if a.LayerSize == 0 {
-			data = make([]byte, 1000)
-		}
+		data := make([]byte, cmp.Or(a.LayerSize, 1000))
 		rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(stream)}).Read(data)
-		return static.NewLayer(data, types.OCILayer)
+		files := tarFile(tb, "data", data)
+		l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(files)), nil },
+			tarball.WithMediaType(types.OCILayer), tarball.WithCompressedCaching)
+		check(tb, err)
+		return l
 	}
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for p, arch := range []string{"amd64", "arm64"} {
