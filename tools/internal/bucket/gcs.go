@@ -40,6 +40,7 @@ type gcsStore struct {
 	client *storage.Client
 	root   string // URL of the bucket
 	named  string
+	chunk  int64 // size of the chunks of what is not sent at once, in bytes
 }
 
 func newGCS(ctx context.Context, a storeArgs) (*gcsStore, error) {
@@ -69,7 +70,7 @@ func newGCS(ctx context.Context, a storeArgs) (*gcsStore, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", root, err)
 	}
-	return &gcsStore{bucket: client.Bucket(a.bucket), client: client, root: root + "/" + a.bucket + "/", named: "gs://" + a.bucket + "/"}, nil
+	return &gcsStore{bucket: client.Bucket(a.bucket), client: client, root: root + "/" + a.bucket + "/", named: "gs://" + a.bucket + "/", chunk: chunkSize}, nil
 }
 
 // stay keeps requests at the service that they were sent to.

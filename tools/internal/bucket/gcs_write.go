@@ -37,7 +37,7 @@ func (s *gcsStore) put(ctx context.Context, w write) error {
 	out.ContentType, out.CacheControl = w.contentType, w.cacheControl
 	out.Metadata = map[string]string{sumKey: w.digest.Hex()}
 	out.CRC32C, out.SendCRC32C = sum, true
-	out.ChunkSize = int(min(chunkSize, (w.size/chunkUnit+1)*chunkUnit))
+	out.ChunkSize = int(min(s.chunk, (w.size/chunkUnit+1)*chunkUnit))
 	if _, err := io.Copy(out, &counter{content, w.sent}); err != nil {
 		cancel() // else Close would create the object from what came so far
 		out.Close()
@@ -70,7 +70,7 @@ func (s *gcsStore) prepare(ctx context.Context, w write) (io.ReadCloser, uint32,
 		return nil, 0, err
 	}
 	defer r.Close()
-	if w.size < chunkSize {
+	if w.size < s.chunk {
 		data, err := io.ReadAll(r)
 		return io.NopCloser(bytes.NewReader(data)), crc32.Checksum(data, castagnoli), err
 	}

@@ -83,6 +83,9 @@ func (g *gcs) handle(w http.ResponseWriter, r *http.Request) {
 	copied := rewrite.FindStringSubmatch(r.URL.EscapedPath())
 	switch {
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+	case q.Get("upload_id") != "" || strings.HasPrefix(r.URL.Path, "/upload/resumable/"):
+		g.chunk(w, r)
+		return
 	case r.Method == http.MethodPost && copied != nil:
 		if q.Get("sourceGeneration") == "" {
 			g.tb.Errorf("%s %s: want a source generation", r.Method, r.URL)
@@ -103,9 +106,6 @@ func (g *gcs) handle(w http.ResponseWriter, r *http.Request) {
 		if !bytes.Contains(body(r), []byte(`"crc32c":`)) {
 			g.tb.Errorf("%s %s: want a CRC32C", r.Method, r.URL)
 		}
-	case q.Get("upload_id") != "" || strings.HasPrefix(r.URL.Path, "/upload/resumable/"):
-		g.chunk(w, r)
-		return
 	default:
 		g.tb.Errorf("%s %s: want no such request", r.Method, r.URL)
 	}
