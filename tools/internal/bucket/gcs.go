@@ -161,7 +161,7 @@ func gcsRetry() []storage.RetryOption {
 }
 
 func (s *gcsStore) name(key string) string { return s.named + key }
-func (s *gcsStore) url(key string) string  { return s.root + (&url.URL{Path: key}).EscapedPath() }
+func (s *gcsStore) url(key string) string  { return s.root + escape(key) }
 
 func (s *gcsStore) location(o object) string { return s.name(o.key) + "#" + o.version }
 

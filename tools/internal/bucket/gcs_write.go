@@ -71,8 +71,10 @@ func (s *gcsStore) prepare(ctx context.Context, w write) (io.ReadCloser, uint32,
 	}
 	defer r.Close()
 	if w.size < s.chunk {
-		data, err := io.ReadAll(r)
-		return io.NopCloser(bytes.NewReader(data)), crc32.Checksum(data, castagnoli), err
+		var b bytes.Buffer
+		b.Grow(int(w.size) + bytes.MinRead)
+		_, err := b.ReadFrom(&interruptible{ctx, r})
+		return io.NopCloser(&b), crc32.Checksum(b.Bytes(), castagnoli), err
 	}
 	sum := crc32.New(castagnoli)
 	if _, err := io.Copy(sum, &interruptible{ctx, r}); err != nil {

@@ -36,8 +36,8 @@ type s3Store struct {
 	foreign bool
 	// single is the largest object of one request, chunk the size of parts; bytes.
 	single, chunk int64
-	// slots bound the chunks that are in memory.
-	slots chan struct{}
+	// buffers are what parts are in while they are sent; nil until it is used.
+	buffers chan []byte
 }
 
 func newS3(ctx context.Context, a storeArgs) (*s3Store, error) {
@@ -45,7 +45,10 @@ func newS3(ctx context.Context, a storeArgs) (*s3Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading Amazon's configuration: %w", err)
 	}
-	s := &s3Store{bucket: a.bucket, foreign: a.endpoint != "", single: singleLimit, chunk: chunkSize, slots: make(chan struct{}, a.jobs)}
+	s := &s3Store{bucket: a.bucket, foreign: a.endpoint != "", single: singleLimit, chunk: chunkSize, buffers: make(chan []byte, a.jobs)}
+	for range a.jobs {
+		s.buffers <- nil
+	}
 	if c.Region == "" && s.foreign {
 		c.Region = "us-east-1" // what such services take for none
 	}
@@ -91,7 +94,7 @@ func amazonConfig(ctx context.Context, client *http.Client) (aws.Config, error) 
 }
 
 func (s *s3Store) name(key string) string { return "s3://" + s.bucket + "/" + key }
-func (s *s3Store) url(key string) string  { return s.root + (&url.URL{Path: key}).EscapedPath() }
+func (s *s3Store) url(key string) string  { return s.root + escape(key) }
 
 func (s *s3Store) location(o object) string {
 	return s.name(o.key) + "#" + strings.Trim(o.version, `"`)

@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -219,16 +218,19 @@ func (s *s3Store) sendParts(ctx context.Context, w write, upload *string) ([]typ
 	for i := range parts {
 		select {
 		case <-ctx.Done():
-		case s.slots <- struct{}{}:
-			data := make([]byte, min(size, w.size-int64(i)*size))
+		case data := <-s.buffers:
+			if int64(cap(data)) < size {
+				data = make([]byte, size)
+			}
+			data = data[:min(size, w.size-int64(i)*size)]
 			if _, err := io.ReadFull(r, data); err != nil {
 				cancel(err)
-				<-s.slots
+				s.buffers <- data
 				break
 			}
 			started++
 			go func() {
-				defer func() { <-s.slots; done <- struct{}{} }()
+				defer func() { s.buffers <- data; done <- struct{}{} }()
 				var err error
 				if parts[i], err = s.sendPart(ctx, part{w: w, upload: upload, number: int32(i + 1), data: data}); err != nil {
 					cancel(err)
@@ -294,7 +296,7 @@ func (s *s3Store) copy(ctx context.Context, location string, w write) (bool, err
 		return false, nil
 	}
 	in := &s3.CopyObjectInput{
-		Bucket: &s.bucket, Key: &w.key, CopySource: aws.String((&url.URL{Path: bucket + "/" + key}).EscapedPath()), CopySourceIfMatch: &o.version,
+		Bucket: &s.bucket, Key: &w.key, CopySource: aws.String(escape(bucket + "/" + key)), CopySourceIfMatch: &o.version,
 		MetadataDirective: types.MetadataDirectiveReplace, Metadata: map[string]string{sumKey: w.digest.Hex()},
 		ContentType: &w.contentType, CacheControl: &w.cacheControl, ChecksumAlgorithm: types.ChecksumAlgorithmSha256,
 	}

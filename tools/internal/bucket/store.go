@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
@@ -76,6 +78,12 @@ type storeArgs struct {
 	bucket, endpoint string
 	transport        http.RoundTripper
 	jobs             int
+}
+
+// escape returns a key as the path of a URL. A plus is one also where a service takes
+// it for a space.
+func escape(key string) string {
+	return strings.ReplaceAll((&url.URL{Path: "/" + key}).EscapedPath()[1:], "+", "%2B")
 }
 
 // Attempts at what the transport cannot repeat, and the pause before the second.
