@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -99,22 +100,13 @@ func mayPass(err error) (time.Duration, bool) {
 func (s *remoteSession) tryPush(ctx context.Context, p blobPush) (int64, error) {
 	var location *url.URL
 	var err error
-	if p.from != "" {
-		location, err = s.start(ctx, p, url.Values{"mount": {string(p.blob.digest)}, "from": {p.from}})
-		if status, _ := registryclient.StatusOf(err); status >= 400 && status < 500 && status != http.StatusTooManyRequests {
-			location, err = s.start(ctx, p, nil) // it mounts nothing, or not from there
-		} else if err == nil && location == nil {
+	if p.from == "" {
+		location, err = s.start(ctx, p, nil)
+	} else {
+		var done bool
+		if location, done, err = s.mount(ctx, p); done {
 			return 0, nil
 		}
-		// A registry that mounts nothing may have one store for all repositories.
-		if err == nil && p.blob.size >= minProbe {
-			if there, err := s.hasBlob(ctx, p.name, p.blob.digest); err == nil && there {
-				s.drop(ctx, location)
-				return 0, nil
-			}
-		}
-	} else {
-		location, err = s.start(ctx, p, nil)
 	}
 	if err != nil {
 		return 0, err
@@ -127,6 +119,60 @@ func (s *remoteSession) tryPush(ctx context.Context, p blobPush) (int64, error) 
 		s.drop(ctx, location)
 	}
 	return sent, err
+}
+
+// mounts is what is known of how a registry mounts.
+type mounts struct {
+	first  chan struct{} // is full while the first mount is tried
+	known  atomic.Bool
+	shared atomic.Bool // it mounts nothing, but all repositories share a store
+}
+
+// mount mounts the blob, or starts an upload of it. The first one is waited for by
+// the others: it shows what the registry does.
+func (s *remoteSession) mount(ctx context.Context, p blobPush) (location *url.URL, done bool, err error) {
+	if !s.mounts.known.Load() {
+		select {
+		case <-ctx.Done():
+			return nil, false, ctx.Err()
+		case s.mounts.first <- struct{}{}:
+		}
+		if !s.mounts.known.Load() {
+			defer func() { <-s.mounts.first }()
+			return s.tryMount(ctx, p)
+		}
+		<-s.mounts.first
+	}
+	return s.tryMount(ctx, p)
+}
+
+func (s *remoteSession) tryMount(ctx context.Context, p blobPush) (location *url.URL, done bool, err error) {
+	if s.mounts.shared.Load() {
+		if done, err = s.hasBlob(ctx, p.name, p.blob.digest); err != nil || done {
+			return nil, done, err
+		}
+		location, err = s.start(ctx, p, nil)
+		return location, false, err
+	}
+	location, err = s.start(ctx, p, url.Values{"mount": {string(p.blob.digest)}, "from": {p.from}})
+	status, _ := registryclient.StatusOf(err)
+	switch {
+	case err == nil && location == nil:
+		s.mounts.known.Store(true)
+		return nil, true, nil
+	case status >= 400 && status < 500 && status != http.StatusTooManyRequests:
+		location, err = s.start(ctx, p, nil) // it mounts nothing, or not from there
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	there, err := s.hasBlob(ctx, p.name, p.blob.digest)
+	if err == nil && there {
+		s.mounts.shared.Store(true)
+		s.drop(ctx, location)
+	}
+	s.mounts.known.Store(true)
+	return location, there, err
 }
 
 // start starts an upload and returns where it is sent to: nil if the blob was

@@ -35,9 +35,12 @@ var faults = map[string]func(r *recorder, req *http.Request) (*http.Response, er
 // TestFaults breaks each request in turn, and all of its kind after it, so that
 // trying again does not help; then it runs again.
 func TestFaults(t *testing.T) {
-	tree := images(t, "1.2.0")
+	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{Images: []string{"app", "proxy"}, LayerSize: minProbe}))
 	for name, fault := range faults {
 		for _, server := range servers[:2] {
+			if (name == "500") != (server.name == "lax") {
+				continue // a fault is the same for both
+			}
 			t.Run(name+" "+server.name, func(t *testing.T) {
 				t.Parallel()
 				for at, more := 0, true; more; at++ {
@@ -124,10 +127,9 @@ func TestBrokenOff(t *testing.T) {
 	if err := run(t.Context(), open(t, Config{Hub: s.Host, Transport: r, Jobs: 1}, tree)); err == nil {
 		t.Fatal("got no error")
 	}
-	before := r.bytes
 	r.fail = nil
 	publishAll(t, open(t, Config{Hub: s.Host, Transport: r, Jobs: 1}, tree))
-	if all := before + r.bytes - before; float64(all) > 1.02*float64(unique(t, tree)) {
+	if all := r.bytes; float64(all) > 1.02*float64(unique(t, tree)) {
 		t.Errorf("got %d bytes in all, want not more than the %d that there are", all, unique(t, tree))
 	}
 }
@@ -203,13 +205,14 @@ func alterLayer(t *testing.T, dir, kind string) {
 
 // TestCancel cancels while a registry is silent.
 func TestCancel(t *testing.T) {
+	done := make(chan struct{})
 	for _, at := range []string{"GET /v2/", "HEAD ", "POST ", "PUT /v2/x/app/blobs", "PUT /v2/x/app/manifests"} {
 		s := registrytest.Strict(t, func(h http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 				if strings.HasPrefix(req.Method+" "+req.URL.Path, at) {
 					select {
 					case <-req.Context().Done():
-					case <-time.After(10 * time.Second):
+					case <-done:
 					}
 				}
 				h.ServeHTTP(w, req)
@@ -224,6 +227,7 @@ func TestCancel(t *testing.T) {
 			t.Errorf("%s: got %v after %s", at, err, took)
 		}
 	}
+	close(done)
 }
 
 // TestVerify alters what is in a registry, and in a folder.

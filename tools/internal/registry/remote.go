@@ -106,7 +106,7 @@ func (h *remoteHub) open(ctx context.Context, names []string, write bool) (sessi
 	if s != nil {
 		return s, nil
 	}
-	s = &remoteSession{hub: h, pause: h.d.pause}
+	s = &remoteSession{hub: h, pause: h.d.pause, mounts: mounts{first: make(chan struct{}, 1)}}
 	var err error
 	s.client, err = registryclient.Login(ctx, registryclient.Args{
 		Registry: h.registry, Keychain: h.keychain, Transport: h.transport, Scopes: scopes,
@@ -139,6 +139,7 @@ type remoteSession struct {
 	hub    *remoteHub
 	client *http.Client
 	pause  time.Duration
+	mounts mounts
 }
 
 // A connError is a request without an answer.
