@@ -38,6 +38,7 @@ type Server struct {
 	log       []Request
 	limits    []Limit
 	noDigests bool
+	keepNone  bool
 }
 
 // A Request is one that came.
@@ -96,6 +97,13 @@ func (s *Server) OmitDigests() {
 	s.noDigests = true
 }
 
+// KeepNothing makes it forget bodies and assets' contents, for what is large.
+func (s *Server) KeepNothing() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keepNone = true
+}
+
 // Log returns the requests that came, in the order in which they ended.
 func (s *Server) Log() []Request {
 	s.mu.Lock()
@@ -135,10 +143,12 @@ type call struct {
 
 func (s *Server) serve(host string, h func(*call), w http.ResponseWriter, r *http.Request) {
 	c := &call{s: s, w: w, r: r, body: &bytes.Buffer{}}
-	r.Body = io.NopCloser(io.TeeReader(r.Body, &keep{c.body}))
 	c.path = strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.keepNone {
+		r.Body = io.NopCloser(io.TeeReader(r.Body, &keep{c.body}))
+	}
 	defer func() {
 		s.log = append(s.log, Request{host, r.Method, r.URL.RequestURI(), r.Header.Clone(), c.body.Bytes(), c.status})
 	}()

@@ -65,6 +65,21 @@ func (s *Server) EditRelease(owner, name, tag string, f func(*Release) bool) {
 	})
 }
 
+// Corrupt changes a byte of an asset's content, as a broken disk does: the digest
+// stays.
+func (s *Server) Corrupt(owner, name, tag, asset string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.repos[key(owner, name)].releases {
+		for i, a := range r.Assets {
+			if r.Tag == tag && a.Name == asset {
+				r.Assets[i].Content = slices.Clone(a.Content)
+				r.Assets[i].Content[0] ^= 1
+			}
+		}
+	}
+}
+
 func (s *Server) serveAPI(c *call) {
 	if c.download() || !c.enter() {
 		return
