@@ -209,26 +209,31 @@ func TestLimited(t *testing.T) {
 	s, tree := start(t), releasetest.Open(t, releasetest.Make(t, args()))
 	d := open(t, s, tree)
 	items := mustPlan(t, d)
-	s.Limit(githubtest.Limit{Status: 429, RetryAfter: "1"}, githubtest.Limit{Status: 403, Reset: time.Now()})
+	s.Limit(githubtest.Limit{Status: 403, Reset: time.Now()})
 	var r recorder
 	if err := apply(t.Context(), d, items, r.report); err != nil {
 		t.Fatal(err)
 	}
 	checkPublished(t, s)
-	for n := range 3 { // an upload is limited: its body is sent again
-		s.AddRepo(owner, repo, commit)
-		f := &faulty{base: transport(t), at: 5 + n, mode: "call", onNth: func() { s.Limit(githubtest.Limit{Status: 429, RetryAfter: "0"}) }}
-		d := open(t, s, tree, func(c *Config) { c.Transport, c.Jobs = f, 1 })
-		items, r := mustPlan(t, d), recorder{}
-		if err := d.Apply(t.Context(), publish.Upload, todo(items, publish.Upload), r.report); err != nil {
-			t.Fatal(err)
-		}
-		var want int64
-		for _, a := range d.assets {
-			want += a.Size
-		}
-		if r.bytes != want {
-			t.Errorf("reported: got %d bytes, want %d", r.bytes, want)
-		}
+	s.AddRepo(owner, repo, commit)
+	upload := 0 // the number of the request that sends the first asset
+	f := &faulty{base: transport(t), mode: "call", at: 7, onNth: func() {
+		upload = len(s.Log())
+		s.Limit(githubtest.Limit{Status: 429, RetryAfter: "0"})
+	}}
+	d = open(t, s, tree, func(c *Config) { c.Transport, c.Jobs = f, 1 })
+	items, r = mustPlan(t, d), recorder{}
+	if err := d.Apply(t.Context(), publish.Upload, todo(items, publish.Upload), r.report); err != nil {
+		t.Fatal(err)
+	}
+	if limited, again := s.Log()[upload], s.Log()[upload+1]; limited.Host != "uploads" || limited.Status != 429 || again.URL != limited.URL || again.Status != 201 {
+		t.Errorf("got %+v, then %+v, want an upload that is limited, then it again", limited, again)
+	}
+	var want int64
+	for _, a := range d.assets {
+		want += a.Size
+	}
+	if r.bytes != want {
+		t.Errorf("reported: got %d bytes, want %d", r.bytes, want)
 	}
 }

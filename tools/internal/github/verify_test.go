@@ -208,13 +208,13 @@ func TestLatest(t *testing.T) {
 // TestMemory uploads much and looks at the heap.
 func TestMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it sends 400 MB")
+		t.Skip("it sends 128 MB")
 	}
 	s := start(t)
 	files := map[string]string{}
-	const size = 100 << 20
+	const size = 64 << 20
 	content := strings.Repeat("x", size)
-	for i := range 4 {
+	for i := range 2 {
 		files[fmt.Sprintf("big-%d.zip", i)] = content
 	}
 	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{Files: files}))
@@ -242,8 +242,8 @@ func TestMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("400 MB in %v, heap at most %d MB", time.Since(begin), peak.Load()>>20)
-	if peak.Load() > 64<<20 {
-		t.Errorf("heap: got %d MB, want at most 64", peak.Load()>>20)
+	t.Logf("128 MB in %v, heap at most %d MB", time.Since(begin), peak.Load()>>20)
+	if peak.Load() > 32<<20 {
+		t.Errorf("heap: got %d MB, want at most 32", peak.Load()>>20)
 	}
 }
