@@ -124,13 +124,15 @@ type Push struct {
 }
 
 // Create makes refs on a server that are not there, all or none, with what they
-// lead to and the server lacks. It changes no ref: the error wraps ErrRejected if
+// lead to and the server lacks. A commit without its history goes with one ref only:
+// servers lose the others on the way. It changes no ref: the error wraps ErrRejected if
 // one is there and points elsewhere, or if the server refuses; ErrNotAtomic if
 // there are several and the server can only take one after the other. What it
 // tried again after a broken connection may be rejected because it was done.
 func (c *Client) Create(ctx context.Context, r *Repo, p Push) error {
 	w := Want{URL: p.URL}
-	wrap := func(err error) error { return fmt.Errorf("pushing to %q: %w", redact(p.URL), err) }
+	names := slices.Sorted(maps.Keys(p.Refs))
+	wrap := func(err error) error { return fmt.Errorf("pushing %s to %q: %w", strings.Join(names, " and "), redact(p.URL), err) }
 	if !validURL(p.URL) {
 		return wrap(errNoURL)
 	}
@@ -139,7 +141,6 @@ func (c *Client) Create(ctx context.Context, r *Repo, p Push) error {
 	if len(p.Refs) > 1 {
 		args = append(args, "--atomic")
 	}
-	names := slices.Sorted(maps.Keys(p.Refs))
 	for _, name := range names {
 		if !strings.HasPrefix(name, "refs/") || !validRef(name) || !isHex(p.Refs[name]) {
 			return wrap(fmt.Errorf("ref %q: want the whole name, as refs/tags/1.2.0, and an object's", name))
@@ -192,7 +193,7 @@ func explainPush(err error, stdout, stderr string) error {
 	var said []string
 	for line := range strings.FieldsFuncSeq(stderr, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		if line, ok := strings.CutPrefix(line, "remote: "); ok && !noise(strings.TrimSpace(line)) {
-			said = append(said, line)
+			said = append(said, strings.TrimRight(line, " "))
 		}
 	}
 	text := fmt.Sprintf("%.*q", maxSaid, why)

@@ -23,8 +23,8 @@ func (d *destination) Apply(ctx context.Context, phase publish.Phase, items []pu
 		if err != nil {
 			return err
 		}
-		if err := d.tag(ctx, r, items[:n]); err != nil {
-			return fmt.Errorf("tagging: %w", err)
+		if err := d.tag(ctx, r); err != nil {
+			return fmt.Errorf("tagging %q: %w", r.url, err)
 		}
 		for i := range items[:n] {
 			if report != nil {
@@ -69,23 +69,20 @@ func (d *destination) find(item publish.Item) (*repository, tag, bool) {
 
 // tag brings the tags into the repository. What went wrong does not count if they
 // are there in the end: somebody else, or an answer that got lost, was faster.
-func (d *destination) tag(ctx context.Context, r *repository, planned []publish.Item) error {
+func (d *destination) tag(ctx context.Context, r *repository) error {
 	wanted, err := d.pending(ctx, r)
-	if err != nil || len(wanted) == 0 {
-		return err
+	for err == nil && len(wanted) > 0 {
+		failure := d.create(ctx, r, wanted)
+		if failure == nil || ctx.Err() != nil {
+			return cmp.Or(ctx.Err(), failure)
+		}
+		before := len(wanted)
+		wanted, err = d.pending(ctx, r)
+		if len(wanted) == before || err != nil && !errors.Is(err, publish.ErrChanged) {
+			return failure
+		}
 	}
-	err = d.create(ctx, r, wanted)
-	if err == nil || ctx.Err() != nil {
-		return cmp.Or(ctx.Err(), err)
-	}
-	wanted, lookErr := d.pending(ctx, r)
-	switch {
-	case errors.Is(lookErr, publish.ErrChanged):
-		return lookErr
-	case lookErr == nil && len(wanted) == 0:
-		return nil
-	}
-	return fmt.Errorf("%s: %w", planned[len(planned)-1].Name, err)
+	return err
 }
 
 // pending returns the tags that are not there. One that is something else is an error.
@@ -170,13 +167,16 @@ func (d *destination) pushTags(ctx context.Context, r *repository, commit []byte
 // pushWhole pushes the tags with the commit and its files, which are in from.
 func (d *destination) pushWhole(ctx context.Context, r *repository, from lock.Git, tags []tag) error {
 	repo, err := d.client.Fetch(ctx, want(from))
+	if err != nil && from.URL == r.url {
+		return err
+	}
 	if err != nil {
 		return cli.WithHint(fmt.Errorf("%q lacks the commit: %w", r.url, err), "the commit comes from where it was built from; run this again when that can be reached")
 	}
 	return errors.Join(d.push(ctx, repo, gitsource.Push{URL: r.url}, tags), repo.Close())
 }
 
-// push creates the tags, as one or else one after the other.
+// push creates the tags: as one where it can, in their order, else one after the other.
 func (d *destination) push(ctx context.Context, repo *gitsource.Repo, p gitsource.Push, tags []tag) error {
 	all := map[string]string{}
 	for _, t := range tags {
@@ -189,10 +189,11 @@ func (d *destination) push(ctx context.Context, repo *gitsource.Repo, p gitsourc
 		}
 		all[refPrefix+t.name] = object
 	}
-	p.Refs = all
-	err := d.client.Create(ctx, repo, p)
-	if !errors.Is(err, gitsource.ErrNotAtomic) {
-		return err
+	if p.Negotiate { // otherwise the commit goes along, without its history
+		p.Refs = all
+		if err := d.client.Create(ctx, repo, p); !errors.Is(err, gitsource.ErrNotAtomic) {
+			return err
+		}
 	}
 	for _, t := range tags {
 		p.Refs = map[string]string{refPrefix + t.name: t.object}
