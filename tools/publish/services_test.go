@@ -5,20 +5,25 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/buckettest"
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/destinations"
 	"github.com/jasonwzm/release-builder/tools/internal/githubtest"
 	"github.com/jasonwzm/release-builder/tools/internal/gittest"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/registrytest"
 	"github.com/jasonwzm/release-builder/tools/internal/releasetest"
+	"github.com/jasonwzm/release-builder/tools/internal/transport"
 )
 
 // Secrets that nothing may show.
@@ -40,15 +45,18 @@ type services struct {
 	release  string
 }
 
-func startServices(t *testing.T) *services {
+// startServices starts them. The registry is Docker's own if none is given.
+func startServices(t *testing.T, registry *registrytest.Server) *services {
 	t.Helper()
 	gittest.Env(t)
-	s := &services{t: t, home: t.TempDir(), repos: map[string]*gittest.Repo{}, commits: map[string]string{}}
+	s := &services{t: t, home: t.TempDir(), registry: registry, repos: map[string]*gittest.Repo{}, commits: map[string]string{}}
 	t.Setenv("HOME", s.home)
 	t.Setenv("XDG_STATE_HOME", filepath.Join(s.home, "state"))
 	t.Setenv("BUILD_WORKING_DIRECTORY", s.home)
 	t.Setenv("RELEASE_LINE", "demo")
-	s.startRegistry()
+	if registry == nil {
+		s.startRegistry()
+	}
 	s.gcs, s.s3, s.github, s.git = buckettest.GCS(t), buckettest.S3(t), githubtest.New(t), gittest.New(t)
 	t.Setenv("STORAGE_EMULATOR_HOST", s.gcs.URL)
 	for name, value := range map[string]string{
@@ -157,7 +165,7 @@ func (s *services) receipt(profile string) string {
 // TestServices publishes to a service of each kind, again, and to production what
 // is on the stage.
 func TestServices(t *testing.T) {
-	s := startServices(t)
+	s := startServices(t, nil)
 	s.run(Changes, s.profile("stage", "--plan")...)
 	s.run(cli.OK, s.profile("stage")...)
 	s.run(cli.OK, s.profile("push")...)
@@ -193,10 +201,10 @@ func (s *services) promote() {
 	if out, _ := s.run(cli.OK, promote...); !strings.Contains(out, "1.2.0 to production: 0 changes") {
 		t.Errorf("again: got\n%s", out)
 	}
-	t.Logf("writes: %q", s.gcs.Writes())
+	// Nothing is sent but what is production's own: the others are copied there.
 	for _, w := range s.gcs.Writes() {
-		if strings.Contains(w, "uploadType=") && strings.Contains(w, "demo-1.2.0") {
-			t.Errorf("got %q: a file that is in the bucket was sent again", w)
+		if !strings.Contains(w, "/rewriteTo/") && !strings.Contains(w, "name=demo%2Flatest&") && !strings.Contains(w, "name=charts%2Findex.yaml&") {
+			t.Errorf("got %q: what is in the bucket was sent again", w)
 		}
 	}
 	if err := os.Rename(s.release+".gone", s.release); err != nil {
@@ -259,7 +267,7 @@ func (s *services) checkFiles() {
 // TestServiceConflicts prepares a conflict of each kind: all are listed, and
 // nothing is changed anywhere.
 func TestServiceConflicts(t *testing.T) {
-	s := startServices(t)
+	s := startServices(t, nil)
 	// Another release of the same version has the same tags, and other content.
 	other := releasetest.Make(t, releasetest.Args{Images: []string{"app"}, LayerSize: 7, Charts: []string{"web"}, Git: map[string]string{
 		"demo": s.git.URL("org/demo") + "@" + s.commits["demo"],
@@ -296,5 +304,68 @@ func TestServiceConflicts(t *testing.T) {
 	writes := slices.Concat(s.gcs.Writes(), s.s3.Writes(), s.github.Writes())
 	if after := state(); after != before || len(writes) > 0 {
 		t.Errorf("got writes %q; services have\n%s\nhad\n%s", writes, after, before)
+	}
+}
+
+// TestPromotionSendsNoBlob publishes to a stage and promotes to another repository
+// of the same registry: no blob is sent there twice.
+func TestPromotionSendsNoBlob(t *testing.T) {
+	var mu sync.Mutex
+	sent := map[string]int{}
+	s := startServices(t, registrytest.Strict(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if d := r.URL.Query().Get("digest"); r.Method == http.MethodPut && d != "" {
+				mu.Lock()
+				sent[d]++
+				mu.Unlock()
+			}
+			next.ServeHTTP(w, r)
+		})
+	}))
+	only := []string{"--only", "bucket,registry"}
+	s.run(cli.OK, s.profile("stage", only...)...)
+	blobs := len(sent)
+	s.run(cli.OK, append(only, "--promote", s.receipt("stage"), "--destinations", "destinations.yaml:production")...)
+	if blobs == 0 || len(sent) != blobs {
+		t.Errorf("got %d blobs sent to the stage, then %d in all", blobs, len(sent))
+	}
+	for d, n := range sent {
+		if n != 1 {
+			t.Errorf("blob %s was sent %d times, want once", d, n)
+		}
+	}
+}
+
+// TestVerify checks receipts against the services, and finds what was altered.
+func TestVerify(t *testing.T) {
+	s := startServices(t, nil)
+	s.run(cli.OK, s.profile("stage")...)
+	s.run(cli.OK, s.profile("production")...)
+	verify := func(profile string, deep bool) error {
+		r, err := publish.ReadReceipt(s.receipt(profile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return destinations.Verify(t.Context(), r, destinations.Args{Transport: transport.New(transport.Config{}), Env: os.Getenv}, deep)
+	}
+	for _, profile := range []string{"stage", "production"} {
+		for _, deep := range []bool{false, true} {
+			if err := verify(profile, deep); err != nil {
+				t.Errorf("%s, deep %v: %v", profile, deep, err)
+			}
+		}
+	}
+	s.gcs.Put("demo/latest", "1.3.0")
+	s.s3.Delete("demo/1.2.0/lock.json")
+	s.github.RemoveTag("org", "api-go", "v1.2.0")
+	s.github.EditRelease("org", "demo", "1.2.0", func(r *githubtest.Release) bool {
+		r.Assets = r.Assets[1:]
+		return true
+	})
+	err := verify("production", false)
+	for _, want := range []string{"gcs: ", "/demo/latest", "s3: ", "demo/1.2.0/lock.json", "tags: ", "v1.2.0", "github: "} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
 	}
 }

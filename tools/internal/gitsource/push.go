@@ -132,7 +132,9 @@ type Push struct {
 func (c *Client) Create(ctx context.Context, r *Repo, p Push) error {
 	w := Want{URL: p.URL}
 	names := slices.Sorted(maps.Keys(p.Refs))
-	wrap := func(err error) error { return fmt.Errorf("pushing %s to %q: %w", strings.Join(names, " and "), redact(p.URL), err) }
+	wrap := func(err error) error {
+		return fmt.Errorf("pushing %s to %q: %w", strings.Join(names, " and "), redact(p.URL), err)
+	}
 	if !validURL(p.URL) {
 		return wrap(errNoURL)
 	}
