@@ -29,7 +29,7 @@ release_command = rule(
 The command's environment has RELEASE_LINE, and as paths in the runfiles
 RELEASE_CHECKSUMS, the SHA256SUMS of the release, and RELEASE_DESTINATIONS.""",
     attrs = {
-        "command": attr.label(doc = "The program.", cfg = "exec", executable = True, mandatory = True),
+        "command": attr.label(doc = "The program.", cfg = "target", executable = True, mandatory = True),
         "destinations": attr.label(doc = "The line's destinations.yaml, if it has one.", allow_single_file = [".yaml"]),
         "line": attr.string(doc = "The line's name."),
         "release": attr.label(doc = "The release, if the command needs its files.", providers = [ReleaseInfo]),
