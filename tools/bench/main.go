@@ -21,6 +21,7 @@
 //	fetch        the toolbox line's modules, cold, against go mod download
 //	sourcetar    the canonical tar of a git tree of 10,000 files, against git archive
 //	check        resolve --check of a line that is locked, against its requests alone
+//	push         images that share bases to an empty registry, against remote.MultiWrite
 //
 // A benchmark makes its inputs from what each machine with Go has, in a temporary
 // directory that it removes. It needs the go and git commands, a checkout of this module
@@ -54,6 +55,7 @@ func benchmarks() []Benchmark {
 		fetchBenchmark(),
 		sourceTarBenchmark(sourceTarFiles),
 		checkBenchmark(checkFiles),
+		pushBenchmark(pushImages, pushLayerSize, pushRoundTrip),
 	}
 }
 
