@@ -46,7 +46,7 @@ const (
 	pushImages      = 12
 	pushBases       = 3
 	pushOwn         = 2 // layers of each manifest
-	pushLayerSize   = 256 << 10
+	pushLayerSize   = 64 << 10
 )
 
 var pushArchitectures = []string{"amd64", "arm64"}

@@ -72,6 +72,7 @@ type upload struct {
 	items   []*publish.Item
 
 	graph  graph
+	mount  *task // the first, which shows what the registry does with it
 	owners map[digest.Digest]owner
 	ask    atomic.Bool // an earlier run was broken off: ask before sending
 }
@@ -159,7 +160,16 @@ func (u *upload) add(e *entry, item *publish.Item, broken *task, uses map[digest
 		case uses[b.digest] > 1:
 			priority = shared
 		}
-		blobs[b.digest] = u.graph.add(priority, func(ctx context.Context) error { return p.blob(ctx, b, from.name) }, start, from.task)
+		push := func(ctx context.Context) error { return p.blob(ctx, b, from.name) }
+		if from.name == "" {
+			blobs[b.digest] = u.graph.add(priority, push, start)
+			continue
+		}
+		t := u.graph.add(priority, push, start, from.task, u.mount)
+		if u.mount == nil {
+			u.mount = t
+		}
+		blobs[b.digest] = t
 	}
 	u.own(e, blobs)
 	p.manifests(start, blobs)

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -121,33 +120,9 @@ func (s *remoteSession) tryPush(ctx context.Context, p blobPush) (int64, error) 
 	return sent, err
 }
 
-// mounts is what is known of how a registry mounts.
-type mounts struct {
-	first  chan struct{} // is full while the first mount is tried
-	known  atomic.Bool
-	shared atomic.Bool // it mounts nothing, but all repositories share a store
-}
-
-// mount mounts the blob, or starts an upload of it. The first one is waited for by
-// the others: it shows what the registry does.
+// mount mounts the blob, or starts an upload of it.
 func (s *remoteSession) mount(ctx context.Context, p blobPush) (location *url.URL, done bool, err error) {
-	if !s.mounts.known.Load() {
-		select {
-		case <-ctx.Done():
-			return nil, false, ctx.Err()
-		case s.mounts.first <- struct{}{}:
-		}
-		if !s.mounts.known.Load() {
-			defer func() { <-s.mounts.first }()
-			return s.tryMount(ctx, p)
-		}
-		<-s.mounts.first
-	}
-	return s.tryMount(ctx, p)
-}
-
-func (s *remoteSession) tryMount(ctx context.Context, p blobPush) (location *url.URL, done bool, err error) {
-	if s.mounts.shared.Load() {
+	if s.shared.Load() {
 		if done, err = s.hasBlob(ctx, p.name, p.blob.digest); err != nil || done {
 			return nil, done, err
 		}
@@ -158,7 +133,6 @@ func (s *remoteSession) tryMount(ctx context.Context, p blobPush) (location *url
 	status, _ := registryclient.StatusOf(err)
 	switch {
 	case err == nil && location == nil:
-		s.mounts.known.Store(true)
 		return nil, true, nil
 	case status >= 400 && status < 500 && status != http.StatusTooManyRequests:
 		location, err = s.start(ctx, p, nil) // it mounts nothing, or not from there
@@ -168,10 +142,9 @@ func (s *remoteSession) tryMount(ctx context.Context, p blobPush) (location *url
 	}
 	there, err := s.hasBlob(ctx, p.name, p.blob.digest)
 	if err == nil && there {
-		s.mounts.shared.Store(true)
+		s.shared.Store(true)
 		s.drop(ctx, location)
 	}
-	s.mounts.known.Store(true)
 	return location, there, err
 }
 

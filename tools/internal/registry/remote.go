@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -106,7 +107,7 @@ func (h *remoteHub) open(ctx context.Context, names []string, write bool) (sessi
 	if s != nil {
 		return s, nil
 	}
-	s = &remoteSession{hub: h, pause: h.d.pause, mounts: mounts{first: make(chan struct{}, 1)}}
+	s = &remoteSession{hub: h, pause: h.d.pause}
 	var err error
 	s.client, err = registryclient.Login(ctx, registryclient.Args{
 		Registry: h.registry, Keychain: h.keychain, Transport: h.transport, Scopes: scopes,
@@ -139,7 +140,9 @@ type remoteSession struct {
 	hub    *remoteHub
 	client *http.Client
 	pause  time.Duration
-	mounts mounts
+	// shared is set once the registry has shown that it mounts nothing, but that
+	// all its repositories share a store.
+	shared atomic.Bool
 }
 
 // A connError is a request without an answer.
