@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 
@@ -186,9 +187,8 @@ func (s *remoteSession) send(ctx context.Context, p blobPush, location *url.URL)
 	body := &body{ReadCloser: content, sent: p.sent}
 	defer body.Close()
 	u := *location
-	query := u.Query()
-	query.Set("digest", string(p.blob.digest))
-	u.RawQuery = query.Encode()
+	// The rest of the query is the registry's: it may be signed as it is.
+	u.RawQuery = strings.TrimPrefix(u.RawQuery+"&digest="+url.QueryEscape(string(p.blob.digest)), "&")
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, u.String(), body)
 	if err != nil {
 		return 0, err

@@ -137,14 +137,14 @@ func (h *dirHub) openBlob(_ context.Context, repo string, d digest.Digest) (io.R
 // pushBlob makes a link to what another repository has, or writes the blob.
 func (h *dirHub) pushBlob(ctx context.Context, p blobPush) error {
 	name := h.blob(p.name, p.blob.digest)
-	if there, err := h.hasBlob(ctx, p.name, p.blob.digest); err != nil || there {
-		return err
+	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Size() == p.blob.size {
+		return ctx.Err()
 	}
 	if err := h.prepare(p.name); err != nil {
 		return err
 	}
 	if p.from != "" {
-		if err := os.Link(h.blob(p.from, p.blob.digest), name); err == nil || errors.Is(err, fs.ErrExist) {
+		if err := os.Link(h.blob(p.from, p.blob.digest), name); err == nil {
 			return syncDir(filepath.Dir(name))
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/registrytest"
 )
 
 // TestPublish publishes to each registry, twice, and reads back.
@@ -236,6 +237,24 @@ func TestErrors(t *testing.T) {
 		if got := strings.ReplaceAll(hint(err), s.Host, "HOST"); !strings.HasPrefix(got, tt.hint) || tt.hint == "" && got != "" {
 			t.Errorf("hint: got %q, want %q", got, tt.hint)
 		}
+	}
+}
+
+// TestOtherDigest has a registry say that it has something else than was sent.
+func TestOtherDigest(t *testing.T) {
+	for _, path := range []string{"/blobs/", "/manifests/"} {
+		s := registrytest.Strict(t, func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				if req.Method == "PUT" && strings.Contains(req.URL.Path, path) {
+					w.Header().Set("Docker-Content-Digest", "sha256:"+strings.Repeat("0", 64))
+					w.WriteHeader(http.StatusCreated)
+					return
+				}
+				h.ServeHTTP(w, req)
+			})
+		})
+		err := run(t.Context(), open(t, Config{Hub: s.Host, Transport: s.Transport}, images(t, "1.2.0")))
+		wantError(t, err, `Docker-Content-Digest: got "sha256:0{64}", want sha256:`)
 	}
 }
 

@@ -139,7 +139,9 @@ func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination
 	if len(c.Tags) > 0 {
 		tags = nil
 		for _, tag := range c.Tags {
-			tags = append(tags, tagOf(tag))
+			if tag = tagOf(tag); !slices.Contains(tags, tag) {
+				tags = append(tags, tag)
+			}
 		}
 	}
 	l := &loader{tree: tree}
