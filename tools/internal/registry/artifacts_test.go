@@ -74,6 +74,7 @@ func signed(t *testing.T) *release.Tree {
 
 // TestReferrers pushes what refers to an image, with and without the referrers API.
 func TestReferrers(t *testing.T) {
+	t.Parallel()
 	tree := signed(t)
 	for _, server := range servers[:3] {
 		s := server.start(t)
@@ -169,6 +170,7 @@ func TestLayouts(t *testing.T) {
 
 // TestCharts publishes charts.
 func TestCharts(t *testing.T) {
+	t.Parallel()
 	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{Version: "1.2.0+build.3", Charts: []string{"web", "db"}}))
 	for _, server := range servers[:3] {
 		s := server.start(t)

@@ -20,15 +20,13 @@ import (
 
 // TestFloor counts the bytes and the requests of a first push.
 func TestFloor(t *testing.T) {
+	t.Parallel()
 	names := strings.Fields("a b c d e f g h i j k l")
-	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{Images: names, Bases: 3, LayerSize: 100_000}))
+	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{Images: names, Bases: 3, LayerSize: minProbe}))
 	// 3 bases, 2 layers and a config each of 24 manifests, 11 mounts of 3 bases.
 	floor := 2*(3+24*3) + 11*3 + 24 + 12 + 12
-	for _, server := range servers[:3] {
+	for _, server := range servers[:2] {
 		s := server.start(t)
-		if s == nil {
-			continue
-		}
 		r := &recorder{inner: s.Transport}
 		publishAll(t, open(t, Config{Hub: s.Host + "/x", Transport: r}, tree))
 		all, _ := r.take()
@@ -44,20 +42,18 @@ func TestFloor(t *testing.T) {
 
 // TestNextVersion publishes a version on the same bases: they are not sent again.
 func TestNextVersion(t *testing.T) {
-	args := releasetest.Args{Version: "1.2.0", Images: []string{"app", "proxy"}, Bases: 1, LayerSize: 1_000_000}
+	t.Parallel()
+	args := releasetest.Args{Version: "1.2.0", Images: []string{"app", "proxy"}, Bases: 1, LayerSize: 300_000}
 	first := releasetest.Open(t, releasetest.Make(t, args))
 	args.Version = "1.2.1" // the same layers, another index
 	second := releasetest.Open(t, releasetest.Make(t, args))
-	for _, server := range servers[:3] {
+	for _, server := range servers[:2] {
 		s := server.start(t)
-		if s == nil {
-			continue
-		}
 		r := &recorder{inner: s.Transport}
 		publishAll(t, open(t, Config{Hub: s.Host + "/x", Transport: r}, first))
 		r.bytes = 0
 		publishAll(t, open(t, Config{Hub: s.Host + "/x", Transport: r}, second))
-		if r.bytes > 100_000 {
+		if r.bytes > 30_000 {
 			t.Errorf("%s: got %d bytes, want manifests only", server.name, r.bytes)
 		}
 	}
@@ -65,6 +61,7 @@ func TestNextVersion(t *testing.T) {
 
 // TestMountFrom promotes from a stage in the same registry.
 func TestMountFrom(t *testing.T) {
+	t.Parallel()
 	tree := images(t, "1.2.0")
 	for _, server := range servers[:3] {
 		s := server.start(t)
@@ -105,6 +102,7 @@ func TestMountAccepted(t *testing.T) {
 
 // TestLogin has a registry that gives tokens, and takes uploads on another host.
 func TestLogin(t *testing.T) {
+	t.Parallel()
 	var tokens atomic.Int64
 	var realm string
 	wantAuth := func(want string, h http.Handler) http.Handler {
@@ -169,6 +167,7 @@ func (e *elsewhere) WriteHeader(status int) {
 
 // TestSecrets has a registry refuse a login.
 func TestSecrets(t *testing.T) {
+	t.Parallel()
 	s := registrytest.Docker(t, registrytest.Args{TLS: true, User: "kim", Password: "s3cret"})
 	if s == nil {
 		return
@@ -187,6 +186,7 @@ func TestSecrets(t *testing.T) {
 
 // TestFolder publishes to a folder of layouts.
 func TestFolder(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "hub")
 	hub := "file://" + filepath.ToSlash(dir)
 	c := Config{Hub: hub, Tags: []string{"1.2.0", "latest"}}
@@ -212,7 +212,7 @@ func TestFolder(t *testing.T) {
 		}
 	}
 	for _, tag := range []string{"1.2.0", "latest"} {
-		inspect(t, "oci:"+filepath.Join(dir, "app")+":"+tag, false, authn.AuthConfig{})
+		inspect(t, "oci:"+filepath.Join(dir, "app")+":"+tag, authn.AuthConfig{})
 	}
 	c.Tags = []string{"1.3.0", "latest"}
 	next := open(t, c, images(t, "1.3.0"))

@@ -76,19 +76,26 @@ func TestPublish(t *testing.T) {
 			if all, writes := r.take(); writes > 0 {
 				t.Errorf("again: got %q", all)
 			}
-			for _, deep := range []bool{false, true} {
-				wantError(t, open(t, Config{Hub: hub, Transport: r, Keychain: keychain{tt.auth}}, nil).Verify(t.Context(), items, deep), "")
-			}
-			for _, ref := range []string{"/app:1.2.0", "/proxy:latest"} {
-				checkIndex(t, s, tt.auth, hub+ref)
-			}
-			inspect(t, "docker://"+hub+"/app:1.2.0", s.CAFile != "", tt.auth)
+			readBack(t, s, Config{Hub: hub, Transport: r, Keychain: keychain{tt.auth}}, items)
 		})
 	}
 }
 
+// readBack verifies the items, and has others read the images.
+func readBack(t *testing.T, s *registrytest.Server, c Config, items []publish.Item) {
+	t.Helper()
+	for _, deep := range []bool{false, true} {
+		wantError(t, open(t, c, nil).Verify(t.Context(), items, deep), "")
+	}
+	auth := c.Keychain.(keychain).config
+	for _, ref := range []string{"/app:1.2.0", "/proxy:latest"} {
+		checkIndex(t, s, auth, c.Hub+ref)
+	}
+	inspect(t, "docker://"+c.Hub+"/app:1.2.0", auth)
+}
+
 // inspect has skopeo read an image, if that is installed.
-func inspect(t *testing.T, ref string, tls bool, auth authn.AuthConfig) {
+func inspect(t *testing.T, ref string, auth authn.AuthConfig) {
 	t.Helper()
 	command, err := exec.LookPath("skopeo")
 	if err != nil {
