@@ -182,7 +182,10 @@ const maxSaid = 200
 func explainPush(err error, stdout, stderr string) error {
 	// The parents of a commit that came without history are not there.
 	stderr = regexp.MustCompile(`(?m)^error: Could not read [0-9a-f]+\n`).ReplaceAllString(stderr, "")
+	cause, _, alone := strings.Cut(stderr, "push negotiation failed")
 	switch {
+	case alone && temporary(explain(err, cause)):
+		return explain(err, cause)
 	case strings.Contains(stderr, "does not support --atomic"):
 		return &gitError{kind: ErrNotAtomic, err: err}
 	case regexp.MustCompile(`push negotiation failed|unable to read tree|bad tree object|pack-objects died`).MatchString(stderr):
