@@ -161,7 +161,7 @@ func (c *charts) Apply(ctx context.Context, phase publish.Phase, items []publish
 		}
 		add = append(add, ch)
 	}
-	if err := c.merge(ctx, add, report); err != nil {
+	if err := c.merge(ctx, add); err != nil {
 		return err
 	}
 	for n := range items {
@@ -172,7 +172,7 @@ func (c *charts) Apply(ctx context.Context, phase publish.Phase, items []publish
 
 // merge adds entries to the index as it is now, and again if somebody else was
 // faster.
-func (c *charts) merge(ctx context.Context, add []chart, report publish.Report) error {
+func (c *charts) merge(ctx context.Context, add []chart) error {
 	key := c.prefix + indexFile
 	for n := 1; ; n++ {
 		data, o, err := readPointer(ctx, c.store, key, maxIndex)
@@ -183,9 +183,7 @@ func (c *charts) merge(ctx context.Context, add []chart, report publish.Report) 
 		if err != nil || merged == nil {
 			return err
 		}
-		w := pointer(key, o.version, merged, contentType(key))
-		w.sent = func(n int64) { report(publish.Progress{Bytes: n}) }
-		if err = c.store.put(ctx, w); !errors.Is(err, errTaken) {
+		if err = c.store.put(ctx, pointer(key, o.version, merged, contentType(key))); !errors.Is(err, errTaken) {
 			return err
 		}
 		if n == maxRaces {
@@ -264,5 +262,8 @@ func (c *charts) Verify(ctx context.Context, items []publish.Item, deep bool) er
 		}
 		return c.verify(ctx, archives[n], nil, deep)
 	})...)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	return joinSorted(errs)
 }

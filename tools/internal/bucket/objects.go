@@ -229,6 +229,9 @@ func (b *bucket) Verify(ctx context.Context, items []publish.Item, deep bool) er
 			return b.verify(ctx, i, o, deep)
 		}
 	})...)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	return joinSorted(errs)
 }
 

@@ -184,6 +184,8 @@ func (s *s3Store) failed(doing, key string, err error) error {
 	var missing *types.NoSuchBucket
 	wrapped := fmt.Errorf("%s object %q: %w", doing, s.name(key), err)
 	switch code := statusOf(err); {
+	case errors.Is(err, errTaken):
+		return wrapped
 	case errors.As(err, &missing):
 		return cli.WithHint(wrapped, "create the bucket, or correct the URL")
 	case code == http.StatusNotFound:
