@@ -78,7 +78,7 @@ func pushBenchmark(images, layerSize int, roundTrip time.Duration) Benchmark {
 		if err != nil {
 			return nil, err
 		}
-		e.Notef("of our time %s is the plan, %s the upload, %s the tags, one after the other", b.plan.text(seconds), b.upload.text(seconds), b.reveal.text(seconds))
+		e.Notef("of our time %s is the plan, %s the upload, %s the tags", b.plan.text(seconds), b.upload.text(seconds), b.reveal.text(seconds))
 		if err := b.run(ctx, 0, b.again); err != nil {
 			return nil, err
 		}

@@ -96,8 +96,8 @@ type Destination interface {
 	// absent or behind. It is idempotent: an item that has become equal meanwhile
 	// is done. One that has changed otherwise is an error that wraps [ErrChanged]
 	// and overwrites nothing. After an error or a cancelled ctx, running again
-	// finishes the work. Items of the reveal phase are written in their order,
-	// one after the other.
+	// finishes the work. Items of the reveal phase are written in their order;
+	// only what is one step to people, as a tag of all images, at the same time.
 	Apply(ctx context.Context, phase Phase, items []Item, report Report) error
 
 	// Verify checks that the items, which a receipt recorded as equal, are there

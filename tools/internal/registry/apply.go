@@ -1,14 +1,15 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"path"
-	"sync"
 	"sync/atomic"
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
@@ -268,61 +269,59 @@ func (p *push) manifest(ctx context.Context, n *node, unlisted *referrers) error
 	return nil
 }
 
-// reveal writes the tags, one after the other. The next one is read while one is
-// being written.
+// reveal writes the tags: the first of all images, then the next of all.
 func (d *destination) reveal(ctx context.Context, s session, items []publish.Item, report publish.Report) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var group sync.WaitGroup
-	defer group.Wait()
-	defer cancel()
-	type answer struct {
-		found digest.Digest
-		err   error
-	}
 	tags := d.revealed()
-	read := func(i int) chan answer {
-		c := make(chan answer, 1)
-		t, ok := tags[items[i].Name]
-		if !ok || items[i].Phase != publish.Reveal || items[i].Digest != string(t.entry.root.digest) {
-			c <- answer{err: fmt.Errorf("%s %s of phase %q is not of this release", items[i].Kind, items[i].Name, items[i].Phase)}
-			return c
+	for _, i := range items {
+		t, ok := tags[i.Name]
+		if !ok || i.Phase != publish.Reveal || i.Digest != string(t.entry.root.digest) {
+			return fmt.Errorf("%s %s of phase %q is not of this release", i.Kind, i.Name, i.Phase)
 		}
-		group.Go(func() {
-			found, err := s.head(ctx, t.entry.name, t.tag)
-			c <- answer{found, err}
-		})
-		return c
 	}
-	next := read(0)
-	for i := range items {
-		now := <-next
-		if now.err != nil {
-			return now.err
+	for len(items) > 0 {
+		n := 1
+		for n < len(items) && tags[items[n].Name].tag == tags[items[0].Name].tag {
+			n++
 		}
-		if i+1 < len(items) {
-			next = read(i + 1)
-		}
-		if err := d.writeTag(ctx, s, tags[items[i].Name], items[i], now.found); err != nil {
+		if err := d.writeTags(ctx, s, tags, items[:n], report); err != nil {
 			return err
 		}
-		report(publish.Progress{Done: &items[i]})
+		items = items[n:]
 	}
 	return nil
 }
 
-func (d *destination) writeTag(ctx context.Context, s session, t revealed, item publish.Item, found digest.Digest) error {
-	switch string(found) {
-	case item.Digest:
-		return nil
-	case item.Guard:
-		_, err := s.putManifest(ctx, t.entry.name, t.tag, t.entry.root)
+// writeTags writes one tag of several images: none if one of them has changed.
+func (d *destination) writeTags(ctx context.Context, s session, tags map[string]revealed, items []publish.Item, report publish.Report) error {
+	there := make([]bool, len(items))
+	err := parallel.DoAll(ctx, len(items), d.config.Jobs, func(ctx context.Context, i int) error {
+		t := tags[items[i].Name]
+		found, err := s.head(ctx, t.entry.name, t.tag)
+		if err == nil && string(found) != items[i].Digest {
+			err = unchanged(items[i], found)
+		}
+		there[i] = string(found) == items[i].Digest
 		return err
-	case "":
-		return fmt.Errorf("tag %s: got nothing there, want %s: %w", item.Name, item.Guard, publish.ErrChanged)
+	})
+	if err != nil {
+		return err
 	}
-	want := item.Guard
-	if want == "" {
-		want = "nothing"
+	return parallel.DoAll(ctx, len(items), d.config.Jobs, func(ctx context.Context, i int) error {
+		if t := tags[items[i].Name]; !there[i] {
+			if _, err := s.putManifest(ctx, t.entry.name, t.tag, t.entry.root); err != nil {
+				return err
+			}
+		}
+		report(publish.Progress{Done: &items[i]})
+		return nil
+	})
+}
+
+// unchanged returns an error if a tag is not what the plan saw.
+func unchanged(item publish.Item, found digest.Digest) error {
+	if string(found) == item.Guard {
+		return nil
 	}
-	return fmt.Errorf("tag %s: got %s there, want %s: %w", item.Name, found, want, publish.ErrChanged)
+	name := func(s string) string { return cmp.Or(s, "nothing") }
+	return fmt.Errorf("tag %s: got %s there, want %s: %w", item.Name, name(string(found)), name(item.Guard), publish.ErrChanged)
 }
