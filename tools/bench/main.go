@@ -22,6 +22,8 @@
 //	sourcetar    the canonical tar of a git tree of 10,000 files, against git archive
 //	check        resolve --check of a line that is locked, against its requests alone
 //	push         images that share bases to an empty registry, against remote.MultiWrite
+//	noop         publish of 500 artifacts that are published already
+//	memory       what publishing 10 GiB takes
 //
 // A benchmark makes its inputs from what each machine with Go has, in a temporary
 // directory that it removes. It needs the go and git commands, a checkout of this module
@@ -56,6 +58,8 @@ func benchmarks() []Benchmark {
 		sourceTarBenchmark(sourceTarFiles),
 		checkBenchmark(checkFiles),
 		pushBenchmark(pushImages, pushLayerSize, pushRoundTrip),
+		noopBenchmark(publishFiles, publishImages),
+		memoryBenchmark(publishLarge, publishLargeSize),
 	}
 }
 

@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,17 +17,10 @@ import (
 	"cuelabs.dev/go/oci/ociregistry/ocimem"
 	"cuelabs.dev/go/oci/ociregistry/ociserver"
 	ocirefs "github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/static"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/registry"
 	"github.com/jasonwzm/release-builder/tools/internal/release"
@@ -48,8 +38,6 @@ const (
 	pushOwn         = 2 // layers of each manifest
 	pushLayerSize   = 64 << 10
 )
-
-var pushArchitectures = []string{"amd64", "arm64"}
 
 // pushBench pushes images that share their bases to an empty registry in this
 // process, each of whose answers takes a round trip.
@@ -71,7 +59,7 @@ func pushBenchmark(images, layerSize int, roundTrip time.Duration) Benchmark {
 		}
 		distinct, floor := b.distinct(), b.floor()
 		e.Notef("%d images of %d architectures on %d bases, %.1f MiB in all; registry in this process, %s a request; floor: %g requests",
-			images, len(pushArchitectures), pushBases, distinct/(1<<20), roundTrip, floor)
+			images, len(imageArchitectures), pushBases, distinct/(1<<20), roundTrip, floor)
 		times, err := e.Race(ctx,
 			Contender{"push", func(ctx context.Context) error { return b.run(ctx, roundTrip, b.push) }},
 			Contender{"MultiWrite", func(ctx context.Context) error { return b.run(ctx, roundTrip, b.multiWrite) }})
@@ -110,7 +98,7 @@ func (b *pushBench) distinct() float64 {
 // layer and config, one for each repository more that has it, one for each
 // manifest, index and tag.
 func (b *pushBench) floor() float64 {
-	manifests := b.images * len(pushArchitectures)
+	manifests := b.images * len(imageArchitectures)
 	return float64(2*(pushBases+manifests*(pushOwn+1)) + (b.images-1)*pushBases + manifests + b.images + b.images)
 }
 
@@ -221,93 +209,18 @@ func (b *pushBench) multiWrite(ctx context.Context, r *countingRegistry, t http.
 	return remote.MultiWrite(all, remote.WithContext(ctx), remote.WithTransport(t), remote.WithJobs(pushPeerJobs))
 }
 
-func imageName(i int) string { return fmt.Sprintf("image%02d", i) }
-
 // make makes the release.
 func (b *pushBench) make(ctx context.Context) error {
 	for i := range b.images {
-		if err := b.makeImage(i); err != nil {
-			return err
-		}
-	}
-	l := &lock.Lock{
-		Schema: lock.Schema, Manifest: digest.FromBytes(nil), Version: "1.2.0", Product: "bench",
-		Platforms: []string{"linux-amd64"}, Time: time.Unix(1_700_000_000, 0).UTC(),
-		Dependencies: []lock.Dependency{{
-			Name: "a", Primary: true, Local: &lock.Local{Path: "a", Commit: strings.Repeat("a0", 20)},
-			Digest: string(digest.FromBytes(nil)), Time: time.Unix(1_700_000_000, 0).UTC(), Why: "HEAD of localpath",
-		}},
-	}
-	l.Seal()
-	if err := jsonfile.Write(filepath.Join(b.dir, release.LockFile), l); err != nil {
-		return err
-	}
-	var lines []string
-	err := filepath.WalkDir(b.dir, func(file string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		path, err := filepath.Rel(b.dir, file)
+		err := makeImage(filepath.Join(b.dir, "images", imageName(i)), benchImage{seed: i, bases: pushBases, own: pushOwn, layerSize: b.layerSize})
 		if err != nil {
 			return err
 		}
-		d, _, err := digest.FromFile(file)
-		lines = append(lines, filepath.ToSlash(path)+"\n"+d.Hex())
-		return err
-	})
-	if err != nil {
+	}
+	if err := sealRelease(b.dir); err != nil {
 		return err
 	}
-	slices.Sort(lines)
-	for i, line := range lines {
-		path, hex, _ := strings.Cut(line, "\n")
-		lines[i] = hex + "  " + path + "\n"
-	}
-	if err := os.WriteFile(filepath.Join(b.dir, release.Checksums), []byte(strings.Join(lines, "")), 0o644); err != nil {
-		return err
-	}
+	var err error
 	b.tree, err = release.Open(ctx, release.Dir(b.dir))
 	return err
-}
-
-func (b *pushBench) makeImage(n int) error {
-	layer := func(seed, stream int) v1.Layer {
-		data := make([]byte, b.layerSize)
-		rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(stream)}).Read(data) // never fails
-		return static.NewLayer(data, types.OCILayer)
-	}
-	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
-	for a, arch := range pushArchitectures {
-		var layers []v1.Layer
-		for base := range pushBases {
-			layers = append(layers, layer(1000+base, 0))
-		}
-		for own := range pushOwn {
-			layers = append(layers, layer(n, a*pushOwn+own))
-		}
-		img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-		img, err := mutate.AppendLayers(img, layers...)
-		if err != nil {
-			return err
-		}
-		config, err := img.ConfigFile()
-		if err != nil {
-			return err
-		}
-		config.OS, config.Architecture = "linux", arch
-		if img, err = mutate.ConfigFile(img, config); err != nil {
-			return err
-		}
-		platform := &v1.Platform{OS: "linux", Architecture: arch}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: platform}})
-	}
-	dir := filepath.Join(b.dir, "images", imageName(n))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	p, err := layout.Write(dir, empty.Index)
-	if err != nil {
-		return err
-	}
-	return p.AppendIndex(index)
 }
