@@ -51,7 +51,7 @@ func TestNothingToDo(t *testing.T) {
 
 // TestMemory publishes what is large, to services that throw it away.
 func TestMemory(t *testing.T) {
-	const files, size = 4, 48 << 20
+	const files, size, jobs = 4, 24 << 20, 2
 	dir := releasetest.Make(t, releasetest.Args{})
 	for n := range files {
 		f, err := os.Create(filepath.Join(dir, fmt.Sprint("large", n)))
@@ -72,6 +72,7 @@ func TestMemory(t *testing.T) {
 			if scheme == "file" {
 				c = Config{URL: "file://" + t.TempDir()}
 			}
+			c.Jobs = jobs
 			d := open(t, c, tree)
 			p := d.(*bucket).place
 			if s, ok := p.store.(*s3Store); ok {
@@ -90,7 +91,7 @@ func TestMemory(t *testing.T) {
 			if scheme != "file" && got.Load() < files*size {
 				t.Errorf("got %d bytes, want %d", got.Load(), files*size)
 			}
-			const limit = defaultJobs*chunkSize + 32<<20
+			const limit = jobs*chunkSize + 32<<20
 			if most > limit {
 				t.Errorf("memory: got %d MiB, want at most %d", most>>20, limit>>20)
 			}
@@ -128,7 +129,7 @@ func discard(got *atomic.Int64) http.Handler {
 			w.WriteHeader(http.StatusNotFound)
 		default: // reading back
 			w.Header().Set("ETag", `"1"`)
-			w.Header().Set("Content-Length", fmt.Sprint(48<<20))
+			w.Header().Set("Content-Length", fmt.Sprint(24<<20))
 		}
 	})
 }

@@ -62,12 +62,12 @@ func GCS(tb testing.TB) *Server {
 		}
 	}
 	g.Keys = func() []string {
-		objects, _, err := fake.ListObjectsWithOptions(Bucket, fakestorage.ListOptions{})
+		list, err := fake.ListObjectsWithOptionsPaginated(Bucket, fakestorage.ListOptions{})
 		if err != nil {
 			tb.Error(err)
 		}
 		var keys []string
-		for _, o := range objects {
+		for _, o := range list.Objects {
 			keys = append(keys, o.Name)
 		}
 		slices.Sort(keys)
