@@ -264,3 +264,92 @@ func TestCancel(t *testing.T) {
 		}
 	}
 }
+
+// lagging has a list of releases that is behind, as GitHub's may be.
+type lagging struct{ base http.RoundTripper }
+
+func (l *lagging) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, "/releases") {
+		return response(200, "[]"), nil
+	}
+	return l.base.RoundTrip(req)
+}
+
+// TestLag does not make a second draft because the list lacks the first.
+func TestLag(t *testing.T) {
+	s, tree := start(t), releasetest.Open(t, releasetest.Make(t, args()))
+	if err := run(t.Context(), open(t, s, tree, func(c *Config) { c.Transport = &lagging{transport(t)} })); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.Releases(owner, repo)); n != 1 {
+		t.Errorf("got %d releases, want 1", n)
+	}
+	checkPublished(t, s)
+}
+
+// TestShared has two destinations share one budget.
+func TestShared(t *testing.T) {
+	shared := Limits(nil, nil)
+	for range 2 {
+		c, err := newClient(clientArgs{Transport: shared})
+		if err != nil || c.auth.base != shared {
+			t.Errorf("got %v, %v, want no other limits around it", c.auth.base, err)
+		}
+	}
+}
+
+// hooked calls functions around each request.
+type hooked struct {
+	base          http.RoundTripper
+	before, after func(*http.Request)
+}
+
+func (h *hooked) RoundTrip(req *http.Request) (*http.Response, error) {
+	h.before(req)
+	resp, err := h.base.RoundTrip(req)
+	h.after(req)
+	return resp, err
+}
+
+// TestMeanwhile has another publisher at work on the same draft.
+func TestMeanwhile(t *testing.T) {
+	tree := releasetest.Open(t, releasetest.Make(t, args()))
+	content, err := tree.ReadFile(t.Context(), "lock.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothing := func(*http.Request) {}
+	t.Run("it finishes a starter", func(t *testing.T) {
+		s := start(t)
+		s.AddRelease(owner, repo, githubtest.Release{Tag: tag, Draft: true, Assets: []githubtest.Asset{{Name: "lock.json", State: "starter"}}})
+		finish := func(req *http.Request) {
+			if req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/releases/assets/") {
+				s.EditRelease(owner, repo, tag, func(r *githubtest.Release) bool {
+					r.Assets[0].State, r.Assets[0].Content = "uploaded", content
+					return true
+				})
+			}
+		}
+		if err := run(t.Context(), open(t, s, tree, func(c *Config) { c.Transport, c.Jobs = &hooked{transport(t), finish, nothing}, 1 })); err != nil {
+			t.Fatal(err)
+		}
+		checkPublished(t, s)
+		if w := strings.Join(s.Writes(), "\n"); strings.Contains(w, "DELETE") {
+			t.Errorf("a finished asset was deleted:\n%s", w)
+		}
+	})
+	t.Run("it replaces an asset", func(t *testing.T) {
+		s := start(t)
+		replace := func(req *http.Request) {
+			if req.URL.RawQuery == "name=manifest.yaml" {
+				s.EditRelease(owner, repo, tag, func(r *githubtest.Release) bool {
+					r.Assets[0].Content = []byte("x")
+					return true
+				})
+			}
+		}
+		d := open(t, s, tree, func(c *Config) { c.Transport, c.Jobs = &hooked{transport(t), nothing, replace}, 1 })
+		err := d.Apply(t.Context(), publish.Upload, todo(mustPlan(t, d), publish.Upload), nil)
+		contains(t, err, `/SHA256SUMS": it was sent, but then: got sha256:`)
+	})
+}
