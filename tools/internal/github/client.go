@@ -242,7 +242,8 @@ func (c *client) status(resp *http.Response, message string) error {
 	return &statusError{resp.StatusCode, message[:min(len(message), maxMessage)]}
 }
 
-// A requestError is a request without an answer.
+// A requestError is a request without an answer, or with one after which to look
+// again at what is there.
 type requestError struct{ err error }
 
 func (e *requestError) Error() string { return e.err.Error() }
@@ -261,10 +262,12 @@ func temporary(err error) bool {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return false
+	case errors.As(err, &r): // whatever it wraps
+		return true
 	case errors.As(err, &s):
 		return s.code >= 500 || s.code == http.StatusRequestTimeout
 	}
-	return errors.As(err, &r) || errors.As(err, &op) || errors.Is(err, io.ErrUnexpectedEOF)
+	return errors.As(err, &op) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // repeat calls f again while what it returns is temporary. It is for what the
