@@ -208,11 +208,11 @@ func TestLatest(t *testing.T) {
 // TestMemory uploads much and looks at the heap.
 func TestMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it sends 128 MB")
+		t.Skip("it sends 64 MB")
 	}
 	s := start(t)
 	files := map[string]string{}
-	const size = 64 << 20
+	const size = 32 << 20
 	content := strings.Repeat("x", size)
 	for i := range 2 {
 		files[fmt.Sprintf("big-%d.zip", i)] = content
@@ -242,7 +242,7 @@ func TestMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("128 MB in %v, heap at most %d MB", time.Since(begin), peak.Load()>>20)
+	t.Logf("64 MB in %v, heap at most %d MB", time.Since(begin), peak.Load()>>20)
 	if peak.Load() > 32<<20 {
 		t.Errorf("heap: got %d MB, want at most 32", peak.Load()>>20)
 	}
