@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -93,18 +94,18 @@ func reason(err error) string {
 	return "a broken connection"
 }
 
-// hide takes user and query of the request's URL, and of those in it, out of an
-// error, and says what can be done.
+// hide takes the secrets of the request's URL out of an error, and says what can
+// be done.
 func hide(err error, req *http.Request) error {
+	err = Redact(err)
 	if err == nil {
 		return nil
 	}
-	text := err.Error()
-	hidden := text
-	for _, secret := range secrets(req) {
+	hidden := err.Error()
+	for _, secret := range secrets(req.URL) {
 		hidden = strings.ReplaceAll(hidden, secret, "xxxxx")
 	}
-	if hidden != text {
+	if hidden != err.Error() {
 		err = &redacted{hidden, err}
 	}
 	switch {
@@ -116,30 +117,33 @@ func hide(err error, req *http.Request) error {
 	return err
 }
 
-// secrets are the parts of a request's URL that an error may not have.
-func secrets(req *http.Request) (all []string) {
-	add := func(s string) {
-		if len(s) > 2 {
-			all = append(all, s)
-		}
+// secrets are the user and the query of a URL.
+func secrets(u *url.URL) (all []string) {
+	if u.RawQuery != "" {
+		all = append(all, u.RawQuery)
 	}
-	u := req.URL
-	add(u.RawQuery)
-	for _, values := range u.Query() {
-		for _, v := range values {
-			if len(v) > 7 {
-				add(v)
-				add(url.QueryEscape(v))
+	if u.User != nil {
+		password, _ := u.User.Password()
+		for _, s := range []string{u.User.String(), password} {
+			if s != "" {
+				all = append(all, s)
 			}
 		}
 	}
-	if u.User != nil {
-		add(u.User.String())
-		if password, ok := u.User.Password(); ok {
-			add(password)
-		}
-	}
 	return all
+}
+
+// Redact returns an error whose text has neither user nor query of any URL in it,
+// and which wraps err. Those of an http.Client have the request's.
+func Redact(err error) error {
+	if err == nil {
+		return nil
+	}
+	address := regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s"'?#]*@)?([^\s"'?#]*)(?:[?#][^\s"']*)?`)
+	if text := address.ReplaceAllString(err.Error(), "$1$2"); text != err.Error() {
+		return &redacted{text, err}
+	}
+	return err
 }
 
 // redacted is an error with another text.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -100,19 +101,18 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		resp, err := t.attempt(sent)
-		wait, why, retry := t.decide(req, resp, err, attempt)
-		if !retry {
+		v := t.decide(req, resp, err, attempt)
+		if !v.retry {
 			return resp, hide(err, req)
 		}
-		if wait > t.config.MaxRetryAfter {
-			discard(resp)
-			return nil, tooLong(req, why, wait)
-		}
 		discard(resp)
-		if t.config.Log != nil {
-			t.config.Log("%s: got %s; trying again in %s (attempt %d of %d)", req.URL.Host, why, round(wait), attempt+1, t.config.Attempts)
+		if v.told > t.config.MaxRetryAfter {
+			return nil, tooLong(req, v)
 		}
-		if err := sleep(req.Context(), wait); err != nil {
+		if t.config.Log != nil {
+			t.config.Log("%s: got %s; trying again in %s (attempt %d of %d)", req.URL.Host, v.why, round(v.wait), attempt+1, t.config.Attempts)
+		}
+		if err := sleep(req.Context(), v.wait); err != nil {
 			return nil, err
 		}
 	}
@@ -132,33 +132,42 @@ func again(req *http.Request, attempt int) (*http.Request, error) {
 	return next, nil
 }
 
-// decide says whether an attempt is to be followed by another, after how long, and why.
-func (t *Transport) decide(req *http.Request, resp *http.Response, err error, attempt int) (wait time.Duration, why string, retry bool) {
+// A verdict says whether an attempt is to be followed by another, and why.
+type verdict struct {
+	retry bool
+	why   string        // without any address
+	wait  time.Duration // the pause before it
+	told  time.Duration // the part of it that the server asked for
+}
+
+func (t *Transport) decide(req *http.Request, resp *http.Response, err error, attempt int) verdict {
 	if attempt >= t.config.Attempts || req.Context().Err() != nil || !replayable(req) {
-		return 0, "", false
+		return verdict{}
 	}
-	safe := idempotent(req)
 	limit := maxPause
 	if shift := attempt - 1; shift < 16 {
 		limit = min(maxPause, t.config.Pause<<shift)
 	}
-	wait = rand.N(limit + 1)
+	v := verdict{wait: rand.N(limit + 1)}
 	if err != nil {
-		return wait, reason(err), safe && transient(err)
-	}
-	status := []int{
-		http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusInternalServerError,
-		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
-	}
-	if !slices.Contains(status, resp.StatusCode) {
-		return 0, "", false
+		v.retry, v.why = idempotent(req) && transient(err), reason(err)
+		return v
 	}
 	after, told := retryAfter(resp.Header.Get("Retry-After"), time.Now())
-	idle := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable && told
 	if told {
-		wait = after + rand.N(min(limit, time.Second)+1) // all that it told so do not come back at once
+		v.told = after
+		v.wait = after + rand.N(min(limit, time.Second)+1) // so that those who were told so do not come at once
 	}
-	return wait, fmt.Sprintf("status %d", resp.StatusCode), safe || idle
+	v.why = fmt.Sprintf("status %d", resp.StatusCode)
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests:
+		v.retry = true
+	case http.StatusServiceUnavailable:
+		v.retry = told || idempotent(req)
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
+		v.retry = idempotent(req)
+	}
+	return v
 }
 
 // replayable tells whether the body of a request can be had again.
@@ -191,9 +200,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func tooLong(req *http.Request, why string, wait time.Duration) error {
-	err := fmt.Errorf("%s: got %s and that it wants %s of pause", req.URL.Host, why, round(wait))
-	return cli.WithHint(err, "run this again after %s", time.Now().Add(wait).UTC().Truncate(time.Second).Add(time.Second).Format(time.RFC3339))
+func tooLong(req *http.Request, v verdict) error {
+	err := fmt.Errorf("%s: got %s, and that it wants a pause of %s", req.URL.Host, v.why, round(v.told))
+	return cli.WithHint(err, "run this again after %s", time.Now().Add(v.told+time.Second).UTC().Format("2006-01-02 15:04:05 UTC"))
 }
 
 // round is a duration for people.
@@ -204,13 +213,14 @@ func round(d time.Duration) string {
 	if d < time.Minute {
 		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
 	}
-	return strings.TrimSuffix(d.Round(time.Second).String(), "0s")
+	return d.Round(time.Second).String()
 }
 
 const maxRedirects = 10
 
 // Client returns a client that follows at most 10 redirects, none from https to
 // http, and sends neither credentials nor the address it came from to another host.
+// Its errors show the whole URL, as http.Client has it: [Redact] them.
 func (t *Transport) Client() *http.Client {
 	return &http.Client{Transport: t, CheckRedirect: checkRedirect}
 }
@@ -225,12 +235,21 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	}
 	for _, v := range via {
 		if !strings.EqualFold(v.URL.Host, req.URL.Host) {
-			for _, name := range []string{"Authorization", "Cookie", "Referer", "Proxy-Authorization", "WWW-Authenticate"} {
-				req.Header.Del(name)
-			}
+			maps.DeleteFunc(req.Header, func(name string, _ []string) bool { return private(name) })
 		}
 	}
 	return nil
+}
+
+// private tells whether a header is for one host only, as Authorization is.
+func private(name string) bool {
+	name = strings.ToLower(name)
+	for _, part := range []string{"auth", "cookie", "referer", "token", "secret", "password", "api-key"} {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
 }
 
 var errIdle = errors.New("nothing was sent and nothing came")
