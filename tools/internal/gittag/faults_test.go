@@ -31,7 +31,6 @@ func TestFaults(t *testing.T) {
 		t.Errorf("requests: got %q, want %q", requests, want)
 	}
 	drop := func(http.ResponseWriter, *http.Request, http.Handler) { panic(http.ErrAbortHandler) }
-	busy := func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		rw.WriteHeader(http.StatusInternalServerError)
 	}
 	late := func(_ http.ResponseWriter, r *http.Request, next http.Handler) { // the answer gets lost
