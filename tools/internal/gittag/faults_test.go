@@ -31,8 +31,6 @@ func TestFaults(t *testing.T) {
 		t.Errorf("requests: got %q, want %q", requests, want)
 	}
 	drop := func(http.ResponseWriter, *http.Request, http.Handler) { panic(http.ErrAbortHandler) }
-		rw.WriteHeader(http.StatusInternalServerError)
-	}
 	late := func(_ http.ResponseWriter, r *http.Request, next http.Handler) { // the answer gets lost
 		next.ServeHTTP(discard{http.Header{}}, r)
 		panic(http.ErrAbortHandler)
