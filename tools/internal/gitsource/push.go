@@ -184,7 +184,7 @@ func explainPush(err error, stdout, stderr string) error {
 	stderr = regexp.MustCompile(`(?m)^error: Could not read [0-9a-f]+\n`).ReplaceAllString(stderr, "")
 	cause, _, alone := strings.Cut(stderr, "push negotiation failed")
 	switch {
-	case alone && temporary(explain(err, cause)):
+	case alone && temporary(explain(err, cause)) && !regexp.MustCompile(`requires protocol v2|does not support wait-for-done`).MatchString(cause):
 		return explain(err, cause)
 	case strings.Contains(stderr, "does not support --atomic"):
 		return &gitError{kind: ErrNotAtomic, err: err}

@@ -25,11 +25,7 @@ func TestPublish(t *testing.T) {
 		setup func(w *world)
 	}{
 		{"http", func(*world) {}},
-		{"ssh", func(w *world) {
-			w.Setenv("GIT_SSH", script(w.T, filepath.Join(w.TempDir(), "ssh"), `for command; do :; done; exec sh -c "$command"`+"\n"))
-			w.Setenv("GIT_SSH_VARIANT", "simple")
-			w.config.URL = "ssh://git@git.example" + filepath.Dir(w.repos["api"].Dir) + "/{name}"
-		}},
+		{"ssh", func(w *world) { overSSH(w, "ssh", w.repos["api"]) }},
 		{"file", func(w *world) { w.config.URL = "file://" + filepath.Dir(w.repos["api"].Dir) + "/{name}" }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -158,6 +154,7 @@ func TestServers(t *testing.T) {
 				})
 			})
 		}},
+		{"protocol v0 by ssh", func(w *world) { overSSH(w, "simple", w.repos["app"]) }},
 		{"SHA-256, and a repository that is to be made", func(w *world) {
 			w.config.URL = "file://" + filepath.Join(w.TempDir(), "a/b", "{name}.git")
 			r := w.server.NewRepo("sha256", "sha256")

@@ -178,6 +178,14 @@ func script(t *testing.T, name, text string) string {
 	return name
 }
 
+// overSSH has repositories reached by a command that runs on this machine what it
+// is to run on another. The variant simple cannot ask for protocol v2.
+func overSSH(w *world, variant string, r *gittest.Repo) {
+	w.Setenv("GIT_SSH", script(w.T, filepath.Join(w.TempDir(), "ssh"), `for command; do :; done; exec sh -c "$command"`+"\n"))
+	w.Setenv("GIT_SSH_VARIANT", variant)
+	w.config.URL = "ssh://git@git.example" + filepath.Dir(r.Dir) + "/{name}"
+}
+
 func after(t *testing.T, d time.Duration) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(d, cancel)
