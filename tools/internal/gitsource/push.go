@@ -182,7 +182,7 @@ const maxSaid = 200
 func explainPush(err error, stdout, stderr string) error {
 	// The parents of a commit that came without history are not there.
 	stderr = regexp.MustCompile(`(?m)^error: Could not read [0-9a-f]+\n`).ReplaceAllString(stderr, "")
-	cause, _, alone := strings.Cut(stderr, "push negotiation failed")
+	cause, _, alone := strings.Cut(stderr, "warning: push negotiation failed")
 	switch {
 	case alone && temporary(explain(err, cause)) && !regexp.MustCompile(`requires protocol v2|does not support wait-for-done`).MatchString(cause):
 		return explain(err, cause)
