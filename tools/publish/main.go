@@ -46,6 +46,7 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/transport"
 )
 
 // Changes is the exit status of a plan that has some.
@@ -163,5 +164,5 @@ func failed(ctx context.Context, stderr io.Writer, err error) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return cli.Failure
 	}
-	return cli.Fail(stderr, "publish", err)
+	return cli.Fail(stderr, "publish", transport.Redact(err))
 }

@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	web := transport.New(transport.Config{Log: board.Linef})
 	err = destinations.Verify(ctx, r, destinations.Args{Transport: web, TokenFile: *token, Env: os.Getenv, Log: board.Linef}, *deep)
 	if err != nil {
-		return cli.Fail(stderr, "verify", err)
+		return cli.Fail(stderr, "verify", transport.Redact(err))
 	}
 	for _, d := range r.Destinations {
 		fmt.Fprintf(stdout, "%s: %d items of %s are as they were published\n", d.Name, len(d.Items), r.Version)

@@ -55,7 +55,7 @@ func Open(ctx context.Context, a Args) ([]publish.Destination, error) {
 	if a.Log == nil {
 		a.Log = func(string, ...any) {}
 	}
-	o := &opener{Args: a, names: map[string]int{}}
+	o := &opener{Args: a, names: map[string]int{}, limits: github.Limits(a.Transport, a.Log)}
 	for _, r := range a.Profile.Registries {
 		o.add("registry", "registry", func(name string) (publish.Destination, error) { return o.registry(ctx, name, r) })
 	}
@@ -92,6 +92,8 @@ func (a *Args) kinds() []string {
 type opener struct {
 	Args
 	names map[string]int
+	// limits keeps to GitHub's limits, one budget for all that is there.
+	limits http.RoundTripper
 	all   []publish.Destination
 	errs  []error
 }
@@ -174,7 +176,7 @@ func (o *opener) tags(ctx context.Context, name string, t *manifest.Tags) (publi
 	}
 	return github.NewTags(ctx, github.TagsConfig{
 		Name: name, Owner: t.Owner, Token: token, BaseURL: o.Env("GITHUB_API_URL"), VPrefixed: v,
-		TaggerName: who, TaggerEmail: address, Message: strings.TrimSuffix(message, "\n") + "\n", Transport: o.Transport, Log: o.Log,
+		TaggerName: who, TaggerEmail: address, Message: strings.TrimSuffix(message, "\n") + "\n", Transport: o.limits, Log: o.Log,
 	}, o.Tree)
 }
 
@@ -204,7 +206,7 @@ func (o *opener) prefixed(ctx context.Context) ([]string, error) {
 func (o *opener) github(ctx context.Context, name string, g *manifest.GitHub) (publish.Destination, error) {
 	c := github.Config{
 		Name: name, Owner: g.Owner, Repo: g.Repo, Assets: g.Assets, Title: g.Title, Notes: o.Notes, Prerelease: g.Prerelease,
-		AllowDowngrade: o.AllowDowngrade, BaseURL: o.Env("GITHUB_API_URL"), Transport: o.Transport, Log: o.Log,
+		AllowDowngrade: o.AllowDowngrade, BaseURL: o.Env("GITHUB_API_URL"), Transport: o.limits, Log: o.Log,
 	}
 	if c.Repo == "" && o.Tree != nil {
 		c.Repo = primary(o.Tree)

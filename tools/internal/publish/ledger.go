@@ -7,6 +7,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/transport"
 )
 
 // LedgerSchema is the format of a ledger.
@@ -59,7 +60,7 @@ func (l *Ledger) reveal() error {
 func (l *Ledger) end() error { return l.update(true, func(s *LedgerState) { s.Phase = "done" }) }
 
 func (l *Ledger) fail(err error) error {
-	return l.update(true, func(s *LedgerState) { s.Error = err.Error() })
+	return l.update(true, func(s *LedgerState) { s.Error = transport.Redact(err).Error() })
 }
 
 // done counts an item. Pointers are few, and worth a write each; that it fails is

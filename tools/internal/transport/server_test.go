@@ -180,7 +180,7 @@ func TestTLS(t *testing.T) {
 	s.Config.ErrorLog = nil
 	s.StartTLS()
 	defer s.Close()
-	tr := transport.New(transport.Config{Pause: time.Millisecond, Wrap: func(next http.RoundTripper) http.RoundTripper {
+	tr := transport.New(transport.Config{Base: new(http.Transport), Pause: time.Millisecond, Wrap: func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			n.Add(1)
 			return next.RoundTrip(r)

@@ -36,6 +36,7 @@ const (
 type Config struct {
 	// Base sends a request once; nil is a new http.Transport with the proxies of the
 	// environment, HTTP/2, and 30 s to connect and as much for the TLS handshake.
+	// Certificates are verified, except those of servers on loopback.
 	Base http.RoundTripper
 	// Wrap goes around Base, below the retries; may be nil. Tests put faults here.
 	Wrap func(http.RoundTripper) http.RoundTripper
@@ -67,13 +68,13 @@ func New(c Config) *Transport {
 	c.MaxRetryAfter = cmp.Or(c.MaxRetryAfter, defaultMaxRetryAfter)
 	base := c.Base
 	if base == nil {
-		base = &http.Transport{
+		base = newLoopback(&http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
 			DialContext:         (&net.Dialer{Timeout: connectTimeout, KeepAlive: connectTimeout}).DialContext,
 			TLSHandshakeTimeout: connectTimeout, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 			ForceAttemptHTTP2: true, MaxIdleConnsPerHost: idlePerHost, IdleConnTimeout: 90 * time.Second,
 			ExpectContinueTimeout: time.Second, DisableCompression: true,
-		}
+		})
 	}
 	if c.Wrap != nil {
 		base = c.Wrap(base)
