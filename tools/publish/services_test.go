@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -57,6 +58,7 @@ func startServices(t *testing.T, registry *registrytest.Server) *services {
 	if registry == nil {
 		s.startRegistry()
 	}
+	s.wrapGit()
 	s.gcs, s.s3, s.github, s.git = buckettest.GCS(t), buckettest.S3(t), githubtest.New(t), gittest.New(t)
 	t.Setenv("STORAGE_EMULATOR_HOST", s.gcs.URL)
 	for name, value := range map[string]string{
@@ -112,6 +114,19 @@ func (s *services) startRegistry() {
 	}
 	auth := base64.StdEncoding.EncodeToString([]byte("me:" + password))
 	s.write("docker/config.json", fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, s.registry.Host, auth))
+}
+
+// wrapGit puts before git a program that writes down with which arguments it is run.
+func (s *services) wrapGit() {
+	git, err := exec.LookPath("git")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	script := s.write("bin/git", fmt.Sprintf("#!/bin/sh\nprintf '%%s\\n' \"$*\" >>%q\nexec %q \"$@\"\n", filepath.Join(s.home, "git.log"), git))
+	if err := os.Chmod(script, 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Setenv("PATH", filepath.Dir(script)+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
 func (s *services) write(name, content string) string {
@@ -248,7 +263,12 @@ func (s *services) checkGitHub() {
 
 // checkFiles checks that no file of a run has a secret, and that all are private.
 func (s *services) checkFiles() {
-	err := filepath.WalkDir(filepath.Join(s.home, "state"), func(path string, d fs.DirEntry, err error) error {
+	arguments, err := os.ReadFile(filepath.Join(s.home, "git.log"))
+	if err != nil || !strings.Contains(string(arguments), "push") {
+		s.t.Errorf("git's arguments: got %q, %v, want a push", arguments, err)
+	}
+	s.secret("git's arguments", string(arguments))
+	err = filepath.WalkDir(filepath.Join(s.home, "state"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}

@@ -94,8 +94,8 @@ type opener struct {
 	names map[string]int
 	// limits keeps to GitHub's limits, one budget for all that is there.
 	limits http.RoundTripper
-	all   []publish.Destination
-	errs  []error
+	all    []publish.Destination
+	errs   []error
 }
 
 // add makes a destination, under a name that no other has.
