@@ -59,7 +59,7 @@ func main() { cli.Main(run) }
 
 // options are the flags.
 type options struct {
-	stage, production, plan, json, yes, downgrade, prerelease bool
+	stage, production, plan, json, yes, downgrade bool
 
 	destinations, release, promote, state, notes string
 	only                                         words
