@@ -32,8 +32,8 @@ var chartName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,249}$`)
 type chart struct {
 	file          release.File
 	name, version string
-	// metadata is the mapping in Chart.yaml, its keys sorted, without anchors and
-	// comments (https://helm.sh/docs/topics/charts/#the-chartyaml-file).
+	// metadata is the mapping in Chart.yaml, of which it has the fields that Helm
+	// knows, sorted, without anchors and comments.
 	metadata *yaml.Node
 }
 
@@ -101,10 +101,8 @@ func (c *chart) parse(data []byte) error {
 	if c.metadata, err = plain(doc.Content[0], &left); err != nil {
 		return fmt.Errorf("parsing Chart.yaml: %w", err)
 	}
-	for _, key := range []string{"name", "version", "appVersion", "kubeVersion", "description", "apiVersion", "type", "home", "icon"} {
-		if v := field(c.metadata, key); v != nil && v.Kind == yaml.ScalarNode && v.Tag != "!!null" {
-			v.Tag = "!!str" // 1.10 is a version, not a number
-		}
+	if err := chartShape.fit(c.metadata); err != nil {
+		return fmt.Errorf("parsing Chart.yaml: %w", err)
 	}
 	c.name, c.version = text(field(c.metadata, "name")), text(field(c.metadata, "version"))
 	if !chartName.MatchString(c.name) {

@@ -28,7 +28,7 @@ entries:
   # the proxy
   proxy:
   - name: proxy
-    version: 1.10
+    version: 1.9.0
     appVersion: "1.10"
     created: 2020-01-02T03:04:05.678901234Z
     digest: 0000000000000000000000000000000000000000000000000000000000000000
@@ -125,7 +125,7 @@ entries:
 ` + entry("api") + `  # the proxy
   proxy:
     - name: proxy
-      version: 1.10
+      version: 1.9.0
       appVersion: "1.10"
       created: 2020-01-02T03:04:05.678901234Z
       digest: 0000000000000000000000000000000000000000000000000000000000000000
@@ -245,6 +245,9 @@ func TestHostileChart(t *testing.T) {
 		{"version", "web/Chart.yaml", "name: web\nversion: latest\n", `version in Chart.yaml: got "latest"`},
 		{"no mapping", "web/Chart.yaml", "[]", "parsing Chart.yaml: want a mapping"},
 		{"empty", "web/Chart.yaml", "", "parsing Chart.yaml: want a mapping"},
+		{"unknown fields", "web/Chart.yaml", good + "digest: x\nx-unknown: 1\nmaintainers: [{name: 1, x: y}]\n", ""},
+		{"list for a string", "web/Chart.yaml", good + "appVersion: [1]\n", `"appVersion": got a value of another kind`},
+		{"string for a list", "web/Chart.yaml", good + "dependencies: [{name: a, tags: b}]\n", `"dependencies": "tags": got a value of another kind`},
 		{"complex key", "web/Chart.yaml", good + "? [a]\n: b\n", "got a key that is no scalar"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -257,6 +260,9 @@ func TestHostileChart(t *testing.T) {
 				if got := text(field(c.metadata, "appVersion")); c.name != "web" || c.version != "1.2.0" || got != "" && got != "1.10" {
 					t.Errorf("got %q, %q, appVersion %q", c.name, c.version, got)
 				}
+				if out, err := yaml.Marshal(c.metadata); err != nil || strings.Contains(string(out), "x") {
+					t.Errorf("got %s, %v", out, err)
+				}
 				return
 			}
 			if err == nil || !slices.ContainsFunc(strings.Split(tt.want, "|"), func(w string) bool { return strings.Contains(err.Error(), w) }) {
@@ -267,6 +273,28 @@ func TestHostileChart(t *testing.T) {
 	bomb := tgz(t, "web/big", make([]byte, maxChartSize+1))
 	if _, err := chartYAML(bytes.NewReader(bomb)); err == nil || !strings.Contains(err.Error(), "unpacked size: got more than 104857600 bytes") {
 		t.Errorf("bomb: got %v", err)
+	}
+}
+
+// TestChartFields has what YAML 1.1, which Helm reads, takes for no string.
+func TestChartFields(t *testing.T) {
+	var c chart
+	check(t, c.parse([]byte("name: web\nversion: &v 1.2.0\nappVersion: 1.10\nkeywords: [yes, 1, 12:30:45, ~]\nannotations: {on: *v}\nx: y\n")))
+	got, err := yaml.Marshal(c.metadata)
+	check(t, err)
+	want := `annotations:
+    "on": 1.2.0
+appVersion: "1.10"
+keywords:
+    - "yes"
+    - "1"
+    - "12:30:45"
+    - null
+name: web
+version: 1.2.0
+`
+	if string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

@@ -89,11 +89,7 @@ func (x *index) digest(name, version, want string) (string, bool) {
 // add puts a chart into the index, its versions newest first.
 func (x *index) add(c chart, created time.Time) {
 	e := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
-	for k, v := range fields(c.metadata) {
-		if !slices.Contains([]string{"created", "digest", "urls", "removed"}, k.Value) {
-			e.Content = append(e.Content, k, v)
-		}
-	}
+	e.Content = append(e.Content, c.metadata.Content...)
 	urls := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Content: []*yaml.Node{scalar(path.Base(c.file.Path))}}
 	e.Content = append(e.Content,
 		scalar("created"), scalar(created.UTC().Format(time.RFC3339)), scalar("digest"), scalar(c.file.Digest.Hex()), scalar("urls"), urls)
@@ -142,8 +138,17 @@ func (x *index) marshal(generated time.Time) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// scalar is a string, quoted if it would read as something else.
-func scalar(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
+// scalar is a string, quoted if it would read as something else, also to a reader of
+// YAML 1.1 as Helm is, to whom yes is a boolean.
+func scalar(s string) *yaml.Node {
+	n := &yaml.Node{}
+	n.SetString(s)
+	var quoted yaml.Node
+	if quoted.Encode(s) == nil && quoted.Tag == n.Tag {
+		n.Style = quoted.Style
+	}
+	return n
+}
 
 // fields yields the keys and values of a mapping.
 func fields(m *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
