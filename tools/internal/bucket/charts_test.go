@@ -289,7 +289,7 @@ keywords:
     - "yes"
     - "1"
     - "12:30:45"
-    - null
+    - ~
 name: web
 version: 1.2.0
 `
@@ -314,6 +314,7 @@ func FuzzIndex(f *testing.F) {
 	f.Add([]byte(otherIndex))
 	f.Add([]byte("apiVersion: v1\nentries: {a: [{version: &v 1, digest: *v}], web: ~}\n"))
 	f.Add([]byte("{apiVersion: v1}"))
+	f.Add([]byte("apiVersion: v1\nentries: {0} "))
 	f.Add([]byte("apiVersion: v1\nentries:\n"))
 	c := chart{name: "web", version: "1.2.0", file: release.File{Path: "helm/web-1.2.0.tgz", Digest: "sha256:" + "ab"}}
 	if err := c.parse([]byte("name: web\nversion: 1.2.0\nappVersion: 1.10\n")); err != nil {

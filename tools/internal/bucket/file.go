@@ -135,6 +135,13 @@ func (s *fileStore) put(ctx context.Context, w write) error {
 	if err := makeFolders(root, folder); err != nil {
 		return err
 	}
+	if w.guard != "" { // nobody sweeps this while it is locked
+		unlock, err := lockFile(filepath.Join(s.dir, fileLock))
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
 	temp := path.Join(folder, fmt.Sprintf(".%s.%016x.publishing", base, rand.Uint64()))
 	defer root.Remove(temp)
 	if err := s.fill(ctx, root, temp, w); err != nil {
@@ -192,13 +199,13 @@ func (s *fileStore) reveal(root *os.Root, temp string, w write) error {
 			return errTaken
 		case err == nil:
 			return nil
-		} // a file system without links
+		}
+		unlock, err := lockFile(filepath.Join(s.dir, fileLock)) // a file system without links
+		if err != nil {
+			return err
+		}
+		defer unlock()
 	}
-	unlock, err := lockFile(filepath.Join(s.dir, fileLock))
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	found := ""
 	if f, err := root.Open(w.key); err == nil {
 		d, _, err := digest.FromReader(f)
@@ -213,7 +220,11 @@ func (s *fileStore) reveal(root *os.Root, temp string, w write) error {
 	if found != w.guard {
 		return errTaken
 	}
-	return root.Rename(temp, w.key)
+	err := root.Rename(temp, w.key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errTaken
+	}
+	return err
 }
 
 // sweep removes what crashes left of a file that is now complete.

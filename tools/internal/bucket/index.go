@@ -37,6 +37,7 @@ func parseIndex(data []byte) (*index, error) {
 	if x.doc.Kind != yaml.DocumentNode || x.doc.Content[0].Kind != yaml.MappingNode {
 		return nil, errors.New("want a mapping")
 	}
+	writeNulls(&x.doc)
 	top := x.doc.Content[0]
 	if got := text(field(top, "apiVersion")); got != "v1" {
 		return nil, fmt.Errorf("apiVersion: got %.100q, want v1", got)
@@ -60,6 +61,17 @@ func parseIndex(data []byte) (*index, error) {
 		x.entries.Style = 0 // not {}
 	}
 	return x, nil
+}
+
+// writeNulls has values that are left out stay null: the library writes them as
+// empty strings.
+func writeNulls(n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" && n.Value == "" {
+		n.Value = "null"
+	}
+	for _, c := range n.Content {
+		writeNulls(c)
+	}
 }
 
 // digest returns the sha256 in hexadecimal that the index has for a chart's version;
