@@ -154,7 +154,7 @@ func TestFileAltered(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "manifest.yaml"), []byte("version: 1.3.0\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	contains(t, d.Apply(t.Context(), publish.Upload, todo(items, publish.Upload), nil), `sha256 of "manifest.yaml": got `)
+	contains(t, d.Apply(t.Context(), publish.Upload, todo(items, publish.Upload), nil), `of "manifest.yaml": got `)
 	if got := readFile(t, name); got != "" {
 		t.Errorf("got %s, want no file", got)
 	}

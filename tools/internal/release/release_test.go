@@ -77,7 +77,7 @@ func TestAltered(t *testing.T) {
 		{"a file less", releasetest.Args{}, func(dir string) error { return os.Remove(dir + "/manifest.yaml") }, `file "manifest.yaml" is in SHA256SUMS and not in the release`},
 		{"a file more", releasetest.Args{}, write("x", "x"), `file "x" is in the release and not in SHA256SUMS`},
 		{"longer", releasetest.Args{}, write("manifest.yaml", "version: 1.2.0\n\n"), "sha256 of \"manifest.yaml\": got sha256:"},
-		{"same size", releasetest.Args{}, write("manifest.yaml", "version: 1.3.0\n"), "sha256 of \"manifest.yaml\": got sha256:"},
+		{"same size", releasetest.Args{}, flip("manifest.yaml"), "sha256 of \"manifest.yaml\": got sha256:"},
 		{"lock", releasetest.Args{}, write("lock.json", "{}\n"), "reading lock"},
 		{"path above", releasetest.Args{}, write("SHA256SUMS", strings.Repeat("0", 64)+"  ../x\n"), `line 1: got "` + strings.Repeat("0", 64) + `  ../x", want 64`},
 		{"no sum", releasetest.Args{}, write("SHA256SUMS", "hello\n"), `line 1: got "hello", want 64`},
@@ -130,4 +130,16 @@ func TestCheckCancelled(t *testing.T) {
 
 func write(path, content string) func(dir string) error {
 	return func(dir string) error { return os.WriteFile(filepath.Join(dir, path), []byte(content), 0o644) }
+}
+
+// flip changes a bit of a file.
+func flip(path string) func(dir string) error {
+	return func(dir string) error {
+		data, err := os.ReadFile(filepath.Join(dir, path))
+		if err == nil {
+			data[len(data)-1] ^= 1
+			err = os.WriteFile(filepath.Join(dir, path), data, 0o644)
+		}
+		return err
+	}
 }
