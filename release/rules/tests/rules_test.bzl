@@ -9,6 +9,7 @@ load(
     "ReleaseInfo",
     "release",
     "release_archive",
+    "release_command",
     "release_completions",
     "release_image",
     "release_platform_file",
@@ -33,6 +34,19 @@ _fake_binary = rule(
         "platforms": attr.string_list(doc = "The platforms."),
         "program": attr.string(doc = "The program's name."),
     },
+)
+
+def _fake_program_impl(ctx):
+    executable = ctx.actions.declare_file(ctx.label.name + ".sh")
+    data = ctx.actions.declare_file(ctx.label.name + ".data")
+    ctx.actions.write(executable, "", is_executable = True)
+    ctx.actions.write(data, "")
+    return [DefaultInfo(executable = executable, runfiles = ctx.runfiles(files = [data]))]
+
+_fake_program = rule(
+    implementation = _fake_program_impl,
+    doc = "Stands for a command with a runfile.",
+    executable = True,
 )
 
 def _fake_base_impl(ctx):
@@ -177,6 +191,22 @@ def _folder_test_impl(ctx):
 _folder_test = analysistest.make(_folder_test_impl)
 
 # Refusals.
+
+def _command_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    here = ctx.workspace_name + "/" + ctx.label.package
+    asserts.equals(env, {
+        "RELEASE_CHECKSUMS": here + "/out/SHA256SUMS",
+        "RELEASE_DESTINATIONS": here + "/destinations.yaml",
+        "RELEASE_LINE": "tool",
+    }, target[RunEnvironmentInfo].environment)
+    runfiles = [f.short_path for f in target[DefaultInfo].default_runfiles.files.to_list()]
+    for path in ["out/SHA256SUMS", "destinations.yaml", "program.data"]:
+        asserts.true(env, ctx.label.package + "/" + path in runfiles, "{} is not in {}".format(path, runfiles))
+    return analysistest.end(env)
+
+_command_test = analysistest.make(_command_test_impl)
 
 def _failure_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -348,6 +378,15 @@ def _subjects():
         tags = ["manual"],
         tree = ":tree",
     )
+    release_command(
+        name = "command",
+        command = ":program",
+        destinations = "destinations.yaml",
+        line = "tool",
+        release = ":folder",
+        tags = ["manual"],
+    )
+    _fake_program(name = "program", tags = ["manual"])
 
 def rules_test_suite(name):
     """Declares all tests of the rules.
@@ -359,6 +398,7 @@ def rules_test_suite(name):
     tests = []
     for subject, test in {
         "archive": _archive_test,
+        "command": _command_test,
         "folder": _folder_test,
         "image": _image_test,
         "image_on_base": _image_on_base_test,
