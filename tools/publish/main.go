@@ -23,7 +23,8 @@
 //
 // It writes plan.json, receipt.json and ledger.json to a folder of the line's,
 // profile's and version's own below $XDG_STATE_HOME/release-builder, by default
-// ~/.local/state/release-builder, and prints where.
+// ~/.local/state/release-builder, and prints where; with --only the names end in
+// the kinds, as receipt-bucket.json.
 //
 // Credentials are each service's own: Application Default Credentials, the AWS
 // configuration, Docker's credential helpers and config.json, git's credential

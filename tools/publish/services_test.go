@@ -345,7 +345,8 @@ func TestPromotionSendsNoBlob(t *testing.T) {
 	only := []string{"--only", "bucket,registry"}
 	s.run(cli.OK, s.profile("stage", only...)...)
 	blobs := len(sent)
-	s.run(cli.OK, append(only, "--promote", s.receipt("stage"), "--destinations", "destinations.yaml:production")...)
+	receipt := filepath.Join(filepath.Dir(s.receipt("stage")), "receipt-bucket-registry.json")
+	s.run(cli.OK, append(only, "--promote", receipt, "--destinations", "destinations.yaml:production")...)
 	if blobs == 0 || len(sent) != blobs {
 		t.Errorf("got %d blobs sent to the stage, then %d in all", blobs, len(sent))
 	}

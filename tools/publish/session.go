@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
@@ -89,7 +90,7 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 		return nil, err
 	}
 	s.publisher = &publish.Publisher{Tree: tree, Destinations: all, Observer: newObserver(s.board)}
-	s.publisher.Ledger, s.last = publish.OpenLedger(filepath.Join(s.folder, "ledger.json"))
+	s.publisher.Ledger, s.last = publish.OpenLedger(s.file("ledger"))
 	return s, nil
 }
 
@@ -132,13 +133,22 @@ func (s *session) promoted(ctx context.Context, name string, web *transport.Tran
 	return tree, receipt, tree.CheckClean()
 }
 
+// file returns where a document of the run goes. A run of some kinds of destination
+// has its own, so that the receipt of all is not replaced by one of a part.
+func (s *session) file(name string) string {
+	if len(s.options.only) > 0 {
+		name += "-" + strings.Join(slices.Compact(slices.Sorted(slices.Values(s.options.only))), "-")
+	}
+	return filepath.Join(s.folder, name+".json")
+}
+
 // publish plans and, unless only that was asked for, applies.
 func (s *session) publish(ctx context.Context, stdout io.Writer) (int, error) {
 	plan, err := s.publisher.Plan(ctx)
 	if err != nil {
 		return cli.Failure, err
 	}
-	if err := plan.Write(filepath.Join(s.folder, "plan.json")); err != nil {
+	if err := plan.Write(s.file("plan")); err != nil {
 		return cli.Failure, err
 	}
 	s.resumed(plan)
@@ -163,7 +173,7 @@ func (s *session) publish(ctx context.Context, stdout io.Writer) (int, error) {
 	if err != nil {
 		return cli.Failure, err
 	}
-	file := filepath.Join(s.folder, "receipt.json")
+	file := s.file("receipt")
 	if err := receipt.Write(file); err != nil {
 		return cli.Failure, err
 	}
@@ -183,7 +193,7 @@ func (s *session) planned(plan *publish.Plan, stdout io.Writer) (int, error) {
 		}
 	} else {
 		showPlan(stdout, s.profile.Name, plan)
-		fmt.Fprintf(stdout, "plan: %s\n", filepath.Join(s.folder, "plan.json"))
+		fmt.Fprintf(stdout, "plan: %s\n", s.file("plan"))
 	}
 	if err := plan.Conflicts(); err != nil {
 		return cli.Failure, err
