@@ -91,7 +91,7 @@ func memoryBenchmark(files int, size int64) Benchmark {
 				return nil, err
 			}
 		}
-		if err := makeImage(filepath.Join(b.dir, "images", imageName(0)), benchImage{bases: 1, own: 1, layerSize: 64 << 20}); err != nil {
+		if err := makeImage(filepath.Join(b.dir, "images", imageName(0)), benchImage{bases: 1, own: 1, layerSize: 4 << 20}); err != nil {
 			return nil, err
 		}
 		e.Logf("hashing %d files of %.1f MiB", files, float64(size)/(1<<20))

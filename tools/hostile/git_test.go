@@ -14,7 +14,7 @@ import (
 )
 
 func gitClient() *gitsource.Client {
-	return &gitsource.Client{Timeout: 2 * time.Second, Attempts: 1, MaxFetch: 64 << 20}
+	return &gitsource.Client{Timeout: 5 * time.Second, Attempts: 1, MaxFetch: 64 << 20}
 }
 
 // fetchCommit feeds a commit of a server to what makes a tar of it.

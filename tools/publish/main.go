@@ -43,6 +43,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -56,7 +57,16 @@ const Changes = 2
 // grace is how long work may take to end after an interrupt.
 const grace = 1500 * time.Millisecond
 
-func main() { cli.Main(run) }
+// memory is how much the heap may grow to, in bytes, before what nobody needs any
+// more is collected: a publish holds little at a time, but makes much of it.
+const memory = 128 << 20
+
+func main() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memory)
+	}
+	cli.Main(run)
+}
 
 // options are the flags.
 type options struct {
