@@ -28,7 +28,7 @@ const (
 var layers = [][]string{
 	{"digest", "jsonfile", "cli", "parallel", "progress"},
 	{"archive", "sourcetar", "manifest", "lock", "store", "release"},
-	{"ociimage", "gomod", "gosource", "depsfile", "gitsource", "download", "baseimage", "transport", "registryclient", "helmchart"},
+	{"ociimage", "gomod", "gosource", "depsfile", "gitsource", "download", "baseimage", "transport", "registryclient", "helmchart", "compare"},
 	{"resolve", "publish"},
 	{"bucket", "registry", "gittag", "github", "destinations"},
 }

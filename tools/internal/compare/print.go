@@ -1,0 +1,106 @@
+package compare
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxValue is how long a printed value is at most, in bytes or so.
+const maxValue = 160
+
+// printable escapes what could move the cursor of a terminal, and shortens.
+func printable(s string) string {
+	s = limited(s, maxValue)
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case strconv.IsGraphic(r):
+			b.WriteRune(r)
+		default:
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
+}
+
+// limited returns s, or its start and its end, in about n bytes.
+func limited(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	head, tail := s[:n*2/3], s[len(s)-n/3:]
+	for len(head) > 0 && !utf8.RuneStart(s[len(head)]) {
+		head = head[:len(head)-1]
+	}
+	for len(tail) > 0 && !utf8.RuneStart(tail[0]) {
+		tail = tail[1:]
+	}
+	return head + "…" + tail
+}
+
+// around returns what of s is next to its byte at, for people.
+func around(s string, at int) string {
+	const before, after = 60, 90
+	start, end := max(0, min(at, len(s))-before), min(len(s), at+after)
+	for start > 0 && start < len(s) && !utf8.RuneStart(s[start]) {
+		start--
+	}
+	for end < len(s) && end > start && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	out := printable(s[start:max(start, end)])
+	if start > 0 {
+		out = "…" + out
+	}
+	if end < len(s) {
+		out += "…"
+	}
+	return out
+}
+
+// bytesAt shows the bytes of a window from its byte at: as text if they are.
+func bytesAt(window []byte, at int) string {
+	if at >= len(window) {
+		return "end"
+	}
+	rest := window[at:min(len(window), at+16)]
+	start := at
+	for start > 0 && at-start < 40 && window[start-1] >= ' ' && window[start-1] < 0x7f {
+		start--
+	}
+	end := at
+	for end < len(window) && end-at < 80 && window[end] >= ' ' && window[end] < 0x7f {
+		end++
+	}
+	if end-start >= 6 && end > at {
+		return strconv.Quote(string(window[start:end]))
+	}
+	return spaced(hex.EncodeToString(rest))
+}
+
+func spaced(digits string) string {
+	var b strings.Builder
+	for i := 0; i+2 <= len(digits); i += 2 {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(digits[i : i+2])
+	}
+	return b.String()
+}
+
+// commonPrefix is how many bytes a and b share from the start.
+func commonPrefix[T string | []byte](a, b T) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}

@@ -1,0 +1,88 @@
+package compare
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"unicode/utf8"
+)
+
+// format is what the first bytes of a file say that it is.
+type format string
+
+const (
+	formatGzip   format = "gzip"
+	formatZstd   format = "zstd"
+	formatTar    format = "tar"
+	formatZip    format = "zip"
+	formatELF    format = "ELF"
+	formatMachO  format = "Mach-O"
+	formatPE     format = "PE"
+	formatText   format = "text"
+	formatBinary format = "binary"
+	formatEmpty  format = "empty"
+)
+
+// sniffSize is enough for the magic number of a tar, which is at byte 257.
+const sniffSize = 512
+
+func sniffBoth(ctx context.Context, p pair) (old, new format, err error) {
+	if old, err = sniff(ctx, p.old); err != nil {
+		return "", "", err
+	}
+	new, err = sniff(ctx, p.new)
+	return old, new, err
+}
+
+func sniff(ctx context.Context, c content) (format, error) {
+	r, err := c.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	head := make([]byte, sniffSize)
+	n, err := io.ReadFull(r, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return "", err
+	}
+	return formatOf(head[:n]), nil
+}
+
+func formatOf(head []byte) format {
+	for _, m := range []struct {
+		magic  string
+		format format
+	}{
+		{"\x1f\x8b\x08", formatGzip}, {"\x28\xb5\x2f\xfd", formatZstd}, {"PK\x03\x04", formatZip}, {"PK\x05\x06", formatZip},
+		{"\x7fELF", formatELF}, {"\xfe\xed\xfa\xce", formatMachO}, {"\xfe\xed\xfa\xcf", formatMachO},
+		{"\xce\xfa\xed\xfe", formatMachO}, {"\xcf\xfa\xed\xfe", formatMachO}, {"MZ", formatPE},
+	} {
+		if bytes.HasPrefix(head, []byte(m.magic)) {
+			return m.format
+		}
+	}
+	switch {
+	case len(head) == 0:
+		return formatEmpty
+	case len(head) >= 262 && string(head[257:262]) == "ustar":
+		return formatTar
+	case isText(head):
+		return formatText
+	}
+	return formatBinary
+}
+
+// isText reports whether data, which may end within a character, is text.
+func isText(data []byte) bool {
+	for len(data) > 0 {
+		r, n := utf8.DecodeRune(data)
+		if r == utf8.RuneError && n == 1 {
+			return len(data) < utf8.UTFMax && !utf8.FullRune(data)
+		}
+		if r < ' ' && r != '\n' && r != '\t' && r != '\r' && r != '\f' && r != '\x1b' {
+			return false
+		}
+		data = data[n:]
+	}
+	return true
+}

@@ -1,0 +1,85 @@
+package compare
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// WriteText writes PASS or FAIL for each file, with the differences below it, and
+// a line that counts.
+func (r *Report) WriteText(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	for _, f := range r.Files {
+		if f.State == Equal {
+			fmt.Fprintf(b, "PASS  %s\n", printablePath(f.Path))
+			continue
+		}
+		fmt.Fprintf(b, "FAIL  %s: %s\n", printablePath(f.Path), f.summary())
+		for _, d := range f.Differences {
+			fmt.Fprintf(b, "      %s\n", d.line())
+			if d.Cause != "" {
+				fmt.Fprintf(b, "        cause: %s\n", d.Cause)
+			}
+		}
+	}
+	fmt.Fprintln(b, r.count())
+	return b.Flush()
+}
+
+// summary says how the file differs as a whole.
+func (f *FileResult) summary() string {
+	switch f.State {
+	case Missing:
+		return "missing: only in the old release"
+	case Extra:
+		return "extra: only in the new release"
+	case Different:
+		if f.Old != nil && f.New != nil && f.Old.Size != f.New.Size && f.Old.Size > 0 {
+			return fmt.Sprintf("different: %d and %d bytes", f.Old.Size, f.New.Size)
+		}
+	}
+	return string(f.State)
+}
+
+// line is the difference without its cause.
+func (d *Difference) line() string {
+	line := d.What
+	if d.Member != "" {
+		line = d.Member + ": " + d.What
+	}
+	if d.Old != "" || d.New != "" {
+		line += ": " + orNone(d.Old) + " → " + orNone(d.New)
+	}
+	return line
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// count says how many files are in which state.
+func (r *Report) count() string {
+	states := map[State]int{}
+	for _, f := range r.Files {
+		states[f.State]++
+	}
+	parts := []string{plural(states[Equal], "file") + " equal"}
+	for _, s := range []State{Different, Missing, Extra} {
+		if states[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", states[s], s))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func printablePath(p string) string {
+	if len(p) > maxValue {
+		return printable(p[:maxValue]) + printablePath(p[maxValue:])
+	}
+	return printable(p)
+}
