@@ -24,6 +24,7 @@
 //	push         images that share bases to an empty registry, against remote.MultiWrite
 //	noop         publish of 500 artifacts that are published already
 //	memory       what publishing 10 GiB takes
+//	compare      comparing two equal releases of 300 MiB, against hashing both
 //
 // A benchmark makes its inputs from what each machine with Go has, in a temporary
 // directory that it removes. It needs the go and git commands, a checkout of this module
@@ -60,6 +61,7 @@ func benchmarks() []Benchmark {
 		pushBenchmark(pushImages, pushLayerSize, pushRoundTrip),
 		noopBenchmark(publishFiles, publishImages),
 		memoryBenchmark(publishLarge, publishLargeSize),
+		compareBenchmark(compareFiles, compareFileSize),
 	}
 }
 

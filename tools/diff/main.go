@@ -1,0 +1,126 @@
+// Diff says what changed between two releases.
+//
+//	tools/bazel run //tools/diff -- OLD NEW                 text
+//	tools/bazel run //tools/diff -- --json OLD NEW          JSON, schema release-builder/diff/v1
+//	tools/bazel run //tools/diff -- --html FILE OLD NEW     text, and a page that needs nothing else
+//
+// OLD and NEW are folders of releases, as bazel-bin/release/all, or lock.json
+// files. Of two locks it says which sources changed: the range of commits or of
+// versions, with a link to it where the forge is a known one, and the Go modules
+// that each source builds with: added, removed, and moved to another version. Of
+// two folders it also says which files did, with their sizes, and which layers of
+// the images both have. A file whose name has the version in it is compared with
+// the one that has the other version there.
+//
+// What the files hold is not looked at: two releases that should be equal are
+// what //tools/reproduce compares.
+//
+// Exit status: 0 whatever changed, 1 a release cannot be read, 2 the command line
+// is wrong.
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/release"
+)
+
+func main() { cli.Main(run) }
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	set := flag.NewFlagSet("diff", flag.ContinueOnError)
+	asJSON := set.Bool("json", false, "print JSON")
+	html := set.String("html", "", "the `file` to write a page to")
+	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
+		return status
+	}
+	if set.NArg() != 2 {
+		return cli.UsageError(stderr, "diff", "got %d arguments, want OLD and NEW", set.NArg())
+	}
+	d, err := between(ctx, fromCaller(set.Arg(0)), fromCaller(set.Arg(1)))
+	if err == nil && *html != "" {
+		err = writeHTML(fromCaller(*html), d)
+	}
+	if err != nil {
+		return cli.Fail(stderr, "diff", err)
+	}
+	var out []byte
+	if *asJSON {
+		out, err = jsonfile.Marshal(d)
+	} else {
+		out = d.text()
+	}
+	if err == nil {
+		_, err = stdout.Write(out)
+	}
+	if err != nil {
+		return cli.Fail(stderr, "diff", err)
+	}
+	return cli.OK
+}
+
+// fromCaller returns a path as the caller means it: `bazel run` changes the
+// working directory.
+func fromCaller(name string) string {
+	if dir := os.Getenv("BUILD_WORKING_DIRECTORY"); dir != "" && !filepath.IsAbs(name) {
+		return filepath.Join(dir, name)
+	}
+	return name
+}
+
+func between(ctx context.Context, old, new string) (*Diff, error) {
+	a, err := open(ctx, old)
+	if err != nil {
+		return nil, fmt.Errorf("reading the old release %q: %w", old, err)
+	}
+	b, err := open(ctx, new)
+	if err != nil {
+		return nil, fmt.Errorf("reading the new release %q: %w", new, err)
+	}
+	return diff(ctx, a, b)
+}
+
+// side is one of the two: a lock, and the release if it is given.
+type side struct {
+	lock   *lock.Lock
+	digest digest.Digest
+	tree   *release.Tree // nil for a lock alone
+}
+
+func open(ctx context.Context, name string) (*side, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		t, err := release.Open(ctx, release.Dir(name))
+		if err != nil {
+			return nil, err
+		}
+		return &side{t.Lock, t.Digest, t}, nil
+	}
+	data, err := jsonfile.ReadLimited(name, jsonfile.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	l, err := lock.Parse(name, data)
+	return &side{lock: l, digest: digest.FromBytes(data)}, err
+}
+
+func writeHTML(name string, d *Diff) error {
+	var b bytes.Buffer
+	if err := d.html(&b); err != nil {
+		return err
+	}
+	return jsonfile.WriteFile(name, b.Bytes(), 0o644)
+}
