@@ -105,8 +105,9 @@ func hashFolders(ctx context.Context, dirs ...string) error {
 	var group sync.WaitGroup
 	for i := range errs {
 		group.Go(func() {
+			buf := make([]byte, 256<<10)
 			for name := range names {
-				if err := hashOne(name); err != nil && errs[i] == nil {
+				if err := hashOne(name, buf); err != nil && errs[i] == nil {
 					errs[i] = err
 				}
 			}
@@ -125,12 +126,12 @@ func hashFolders(ctx context.Context, dirs ...string) error {
 	return nil
 }
 
-func hashOne(name string) error {
+func hashOne(name string, buf []byte) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	_, err = io.CopyBuffer(struct{ io.Writer }{sha256.New()}, struct{ io.Reader }{f}, make([]byte, 1<<20))
+	_, err = io.CopyBuffer(struct{ io.Writer }{sha256.New()}, struct{ io.Reader }{f}, buf)
 	return err
 }

@@ -36,6 +36,7 @@ func TestRun(t *testing.T) {
 		{sourceTarBenchmark(30), 1},
 		{checkBenchmark(5), 1},
 		{pushBenchmark(2, 1000, 0), 4},
+		{compareBenchmark(3, 100_000), 1},
 	} {
 		t.Run(tt.b.Name, func(t *testing.T) {
 			report, err := runAll(t.Context(), []Benchmark{tt.b}, 2, io.Discard)

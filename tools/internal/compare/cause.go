@@ -57,8 +57,9 @@ const (
 	causeHost       = "the name of the host that builds"
 	causeUser       = "the user who builds"
 	causeCPUs       = "the number of CPUs, or --jobs"
+	causeCPUsHere   = "maybe the number of CPUs: this machine has as many"
 	causeLineEnds   = "line endings"
-	causeWriter     = "another writer of the archive, or another version of it"
+	causeWriter     = "another writer, or another version of it"
 )
 
 // rule is one heuristic. The first that matches names the cause.
@@ -92,6 +93,7 @@ func fieldRules() []rule {
 		{"mtime", func(f finding) bool { return isStamp(f.what) }, causeTime},
 		{"collation", func(f finding) bool { return f.what == "order" && collated(f.sorted) }, causeCollation},
 		{"order", what("order"), causeOrder},
+		{"spaces", what("spaces"), causeWriter},
 		{"owner", what("owner"), causeOwner},
 		{"umask", func(f finding) bool { return f.what == "mode" && groupOrOther(f.old, f.new) }, causeUmask},
 		{"mode", what("mode"), causeMode},
@@ -173,7 +175,7 @@ func valueRules(cpus []int) []rule {
 		{"user at host", userAtHost, causeUser},
 		{"host of a user", hostOfUser, causeHost},
 		{"decimal comma", decimalComma, causeLocale},
-		{"CPUs by value", func(f finding) bool { return cpuCounts(f, cpus) }, causeCPUs},
+		{"CPUs by value", func(f finding) bool { return cpuCounts(f, cpus) }, causeCPUsHere},
 		{"hexadecimal", func(f finding) bool { return bothCover(f, findHex) }, causeRandom},
 		{"random text", func(f finding) bool { return bothCover(f, findRandom) }, causeRandom},
 		{"long number", func(f finding) bool { return bothCover(f, findLongNumber) }, causeRandom},

@@ -310,6 +310,14 @@ func (c *collector) add(d Difference) {
 	c.kept = append(c.kept, d)
 }
 
+// last returns what was added last, if it was kept.
+func (c *collector) last() Difference {
+	if len(c.kept) == 0 {
+		return Difference{}
+	}
+	return c.kept[len(c.kept)-1]
+}
+
 func (c *collector) differences() []Difference {
 	if more := c.count - len(c.kept); more > 0 {
 		return append(c.kept, Difference{What: fmt.Sprintf("and %d more", more)})

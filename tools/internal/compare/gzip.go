@@ -44,8 +44,13 @@ func (e *explainer) gzip(ctx context.Context, p pair) error {
 	if err != nil {
 		return fmt.Errorf("reading the new gzip: %w", err)
 	}
+	before := e.out.count
 	for i := range min(len(old.members), len(new.members)) {
-		e.attrs(attrsArgs{member: p.member, format: formatGzip, old: old.members[i].attrs, new: new.members[i].attrs})
+		member := p.member
+		if i > 0 {
+			member = join(member, fmt.Sprintf("member %d", i+1))
+		}
+		e.attrs(attrsArgs{member: member, format: formatGzip, old: old.members[i].attrs, new: new.members[i].attrs})
 	}
 	if old.sum != new.sum {
 		return e.explain(ctx, pair{p.member, unzipped(p.old, old.size), unzipped(p.new, new.size), p.depth + 1})
@@ -53,6 +58,9 @@ func (e *explainer) gzip(ctx context.Context, p pair) error {
 	if old.count != new.count {
 		e.note(finding{member: p.member, format: formatGzip, what: "compressed", old: plural(old.count, "member"), new: plural(new.count, "member")})
 		return nil
+	}
+	if e.out.count > before && e.out.last().Cause == causeLevel {
+		return nil // the compressed bytes differ by it
 	}
 	same, err := sameBodies(ctx, p, old, new)
 	if err == nil && !same {
@@ -158,8 +166,8 @@ func gzipAttrs(head []byte, h gzip.Header) attrs {
 		{"gzip mtime", mtime}, {"gzip OS", strconv.Itoa(int(h.OS))}, {"gzip name", h.Name},
 		{"gzip comment", h.Comment}, {"gzip extra", fmt.Sprintf("%x", h.Extra)},
 	}
-	if len(head) == 10 {
-		a = append(a, attr{"gzip level", strconv.Itoa(int(head[8]))}, attr{"gzip flags", strconv.Itoa(int(head[3]))})
+	if len(head) == 10 { // the flags of what stands above are left out
+		a = append(a, attr{"gzip flags", strconv.Itoa(int(head[3] & 3))}, attr{"gzip level", strconv.Itoa(int(head[8]))})
 	}
 	return a
 }

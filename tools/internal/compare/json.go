@@ -41,6 +41,26 @@ func (e *explainer) json(a jsonArgs) bool {
 	return e.out.count > before
 }
 
+// jsonForm notes how two documents of equal values differ. It returns false if one
+// is no JSON document, or what they say twice differs.
+func (e *explainer) jsonForm(member string, old, new []byte) bool {
+	var a, b bytes.Buffer
+	if json.Compact(&a, old) != nil || json.Compact(&b, new) != nil {
+		return false
+	}
+	f := finding{member: member, format: "JSON", what: "spaces", old: string(old), new: string(new)}
+	if a.String() != b.String() {
+		if a.Len() != b.Len() {
+			return false
+		}
+		f.what, f.old, f.new = "order", a.String(), b.String()
+	}
+	f.at = commonPrefix(f.old, f.new)
+	f.shownOld, f.shownNew = around(f.old, f.at), around(f.new, f.at)
+	e.note(f)
+	return true
+}
+
 func decodeJSON(data []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()

@@ -57,7 +57,7 @@ func (e *explainer) program(ctx context.Context, p pair, kind format) error {
 func (e *explainer) follow(found []Difference) {
 	slices.SortStableFunc(found, func(a, b Difference) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, d := range found {
-		if d.Cause == "" && (e.out.count > 0 || found[0].Cause != "") {
+		if d.Cause == "" && (d.What == "content" || d.What == "size") && (e.out.count > 0 || found[0].Cause != "") {
 			d.Cause = "likely follows from the differences above: addresses move"
 		}
 		e.out.add(d)

@@ -23,7 +23,7 @@ func (e *explainer) text(ctx context.Context, p pair) error {
 		return nil // it only starts like one
 	}
 	if looksJSON(old) && looksJSON(new) && len(old) <= maxJSON && len(new) <= maxJSON {
-		if e.json(jsonArgs{member: p.member, old: old, new: new}) {
+		if e.json(jsonArgs{member: p.member, old: old, new: new}) || e.jsonForm(p.member, old, new) {
 			return nil
 		}
 	}

@@ -23,13 +23,14 @@ var (
 	reDigest     = regexp.MustCompile(`(?:sha(?:1|256|512)[:-]|h1:)[0-9A-Za-z+/]{27,}=?|\b(?:[0-9a-f]{64}|[0-9a-f]{40})  \S`)
 	reUUID       = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`)
 	reZone       = regexp.MustCompile(`\b(?:UTC|GMT|[ECMP][SD]T|CEST|CET|EEST|EET|WEST|WET|JST|IST|MSK|BST|AEST|NZST|NZDT)\b|[+-][01]\d:?[0-5]\d\b`)
-	reTime       = regexp.MustCompile(`\b(?:19|20)\d\d-[01]\d-[0-3]\d(?:[T ][0-2]\d:[0-5]\d(?::[0-6]\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?|\b[0-2]\d:[0-5]\d:[0-6]\d\b|\b1[0-9]{9}(?:\d{3}|\d{6}|\d{9})?\b|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? .{0,12}\d\d:\d\d(?::\d\d)?(?: [A-Z]{2,4})?(?: \d{4})?|\b(?:19|20)\d{6}(?:[-T]?\d{4,6}Z?)?\b|\b\d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d{4}|\b(?:January|February|March|April|May|June|July|August|September|October|November|December) \d{1,2}\b`)
+	reTime       = regexp.MustCompile(`\b(?:0001|(?:19|20)\d\d)-[01]\d-[0-3]\d(?:[T ][0-2]\d:[0-5]\d(?::[0-6]\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?|\b[0-2]\d:[0-5]\d:[0-6]\d\b|\b1[0-9]{9}(?:\d{3}|\d{6}|\d{9})?\b|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? .{0,12}\d\d:\d\d(?::\d\d)?(?: [A-Z]{2,4})?(?: \d{4})?|\b(?:19|20)\d{6}(?:[-T]?\d{4,6}Z?)?\b|\b\d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d{4}|\b(?:January|February|March|April|May|June|July|August|September|October|November|December) \d{1,2}\b`)
 	reWord       = regexp.MustCompile(`\pL+`)
 	reNumber     = regexp.MustCompile(`\b\d{1,4}\b`)
 	reHex        = regexp.MustCompile(`(?:\b|x)(?:[0-9a-f]{8,}|[0-9A-F]{8,})\b`)
 	reRandom     = regexp.MustCompile(`[0-9A-Za-z_+/=-]{12,}`)
 	reLongNumber = regexp.MustCompile(`\b\d{5,}\b`)
 	reDecimal    = regexp.MustCompile(`\d[\d.,  ]*[.,]\d+`)
+	reVersion    = regexp.MustCompile(`\d+(?:\.\d+)+`)
 	reUserHost   = regexp.MustCompile(`[\w.-]+@[\w.-]+`)
 )
 
@@ -151,6 +152,9 @@ func digitsOf(s string) string {
 // cpuCounts reports whether all that differs is a small number that is how many
 // CPUs this machine has.
 func cpuCounts(f finding, cpus []int) bool {
+	if g := tokens(f, finder{reVersion, nil}); g.old != "" || g.new != "" {
+		return false
+	}
 	g := tokens(f, findNumber)
 	old, errOld := strconv.Atoi(g.old)
 	new, errNew := strconv.Atoi(g.new)
