@@ -70,12 +70,23 @@ type rule struct {
 }
 
 func causeOf(f finding, cpus []int) string {
+	f = f.windowed()
 	for _, r := range rules(cpus) {
 		if r.match(f) {
 			return r.cause
 		}
 	}
 	return ""
+}
+
+// windowed returns f with no more of its values than is around where they differ.
+func (f finding) windowed() finding {
+	at := commonPrefix(f.old, f.new)
+	start := max(0, at-windowSize)
+	f.old, f.new = f.old[start:min(len(f.old), at+windowSize)], f.new[start:min(len(f.new), at+windowSize)]
+	f.at = at - start
+	f.key = f.key[max(0, len(f.key)-windowSize):]
+	return f
 }
 
 // rules is the table of heuristics: what a field is comes before what its value

@@ -34,36 +34,33 @@ func (e *explainer) text(ctx context.Context, p pair) error {
 // lineSet is what the lines of a text have in common with another's, whatever
 // their order.
 type lineSet struct {
-	count  int
-	sum    uint64
-	order  string
-	sorted struct{ bytes, folded bool }
-	last   []byte
+	count int
+	sum   uint64
 }
 
 func newLineSet(seed maphash.Seed, data []byte) lineSet {
 	s := lineSet{}
-	s.sorted.bytes, s.sorted.folded = true, true
 	for len(data) > 0 {
 		var line []byte
 		line, data = nextLine(data)
 		s.sum += maphash.Bytes(seed, line)
-		if s.count > 0 && s.sorted.bytes && bytes.Compare(s.last, line) > 0 {
-			s.sorted.bytes = false
-		}
-		if s.count > 0 && s.sorted.folded && orderOfNames([]string{string(s.last), string(line)}) == "" {
-			s.sorted.folded = false
-		}
-		s.last = line
 		s.count++
 	}
-	switch {
-	case s.sorted.bytes:
-		s.order = orderBytes
-	case s.sorted.folded:
-		s.order = orderFolded
-	}
 	return s
+}
+
+// maxSortedLines is how many lines are looked at for how they are sorted.
+const maxSortedLines = 200_000
+
+// orderOfLines returns how a text is sorted, by what it starts with if it is long.
+func orderOfLines(data []byte) string {
+	var lines []string
+	for len(data) > 0 && len(lines) < maxSortedLines {
+		var line []byte
+		line, data = nextLine(data)
+		lines = append(lines, string(line))
+	}
+	return orderOfNames(lines)
 }
 
 // nextLine cuts the first line off, without its line feed.
@@ -81,7 +78,7 @@ const maxCauses = 5
 
 // lines notes the first line that differs, and others if they have another cause.
 func (e *explainer) lines(member string, old, new []byte) {
-	seed := maphash.MakeSeed()
+	seed, whole := maphash.MakeSeed(), [2][]byte{old, new}
 	olds, news := newLineSet(seed, old), newLineSet(seed, new)
 	causes := map[string]bool{}
 	for n := 1; len(old) > 0 || len(new) > 0; n++ {
@@ -96,8 +93,8 @@ func (e *explainer) lines(member string, old, new []byte) {
 		f.at = commonPrefix(f.old, f.new)
 		f.key = f.old[:f.at]
 		f.shownOld, f.shownNew = around(f.old, f.at), around(f.new, f.at)
-		if olds.count == news.count && olds.sum == news.sum {
-			f.what, f.sorted = "order", [2]string{olds.order, news.order}
+		if olds == news {
+			f.what, f.sorted = "order", [2]string{orderOfLines(whole[0]), orderOfLines(whole[1])}
 			f.shownOld, f.shownNew = fmt.Sprintf("line %d: %s", n, f.shownOld), fmt.Sprintf("line %d: %s", n, f.shownNew)
 			e.note(f)
 			return

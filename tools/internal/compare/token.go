@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"bytes"
 	"math/bits"
 	"regexp"
 	"slices"
@@ -212,55 +211,4 @@ func randomBytes(f finding) bool {
 	}
 	total := (end - start) * 8
 	return different*100 > total*33 && different*100 < total*67
-}
-
-// maxLeaks is how many tokens of a byte string are compared with the other's.
-const maxLeaks = 20_000
-
-// leak looks for what may explain a difference wherever it is: an absolute path,
-// or a time, that only one side has. Where a path changes its length, all that
-// comes after it moves, and the first difference may be an address.
-func leak(f finding, old, new []byte) (finding, bool) {
-	for _, x := range []finder{findPath, findUUID, {reTime, func(_, t string) bool { return len(t) >= 19 }}} {
-		a, b := x.all(old), x.all(new)
-		onlyOld, onlyNew := first(a, b), first(b, a)
-		if onlyOld == "" || onlyNew == "" {
-			continue
-		}
-		g := f
-		g.old, g.new = onlyOld, onlyNew
-		g.at = commonPrefix(g.old, g.new)
-		g.shownOld, g.shownNew = around(g.old, g.at), around(g.new, g.at)
-		return g, true
-	}
-	return f, false
-}
-
-// all returns the tokens of data, sorted.
-func (f finder) all(data []byte) []string {
-	var out []string
-	for pos := 0; pos < len(data) && len(out) < maxLeaks; {
-		m := f.re.FindIndex(data[pos:])
-		if m == nil {
-			break
-		}
-		from, to := pos+m[0], pos+m[1]
-		token := string(bytes.ToValidUTF8(data[from:to], nil))
-		if len(token) <= 1000 && (f.accept == nil || f.accept(string(data[max(0, from-1):from]), token)) {
-			out = append(out, token)
-		}
-		pos = to
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// first returns the first of a that is not in b, both sorted.
-func first(a, b []string) string {
-	for _, s := range a {
-		if _, ok := slices.BinarySearch(b, s); !ok {
-			return s
-		}
-	}
-	return ""
 }
