@@ -41,7 +41,21 @@ func (f *fetcher) tools(ctx context.Context, p paths) error {
 		return err
 	}
 	done()
-	return f.generate(ctx, gosource.Args{Dir: p.out, Roots: []gosource.Root{{Dir: ".", Main: gosource.Module{Path: path}}}})
+	if err := f.generate(ctx, gosource.Args{Dir: p.out, Roots: []gosource.Root{{Dir: ".", Main: gosource.Module{Path: path}}}}); err != nil {
+		return err
+	}
+	return export(filepath.Join(p.out, "BUILD.bazel"), "vendor/modules.txt")
+}
+
+// export lets other repositories have a file: tools/bundle reads off this one which
+// modules the tools are built from.
+func export(build, file string) error {
+	f, err := os.OpenFile(build, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "\nexports_files([%q])\n", file)
+	return errors.Join(err, f.Close())
 }
 
 // module unpacks the version of a module that a go.mod requires, after the

@@ -1,16 +1,25 @@
 # shellcheck shell=bash
 #
-# The part of tools/bazel that makes a root folder with Debian's Bazel in it; read only where there is none yet.
-# shellcheck disable=SC2154 # state, version, packages, root and host_files are set in tools/bazel
+# The part of tools/bazel that makes a root folder with Debian's Bazel in it, or unpacks one that is in the store; read
+# only where there is none yet. root.lock says which packages such a root had when it was last tried.
+# shellcheck disable=SC2154 # state, version, packages, root, stored, recipe and host_files are set in tools/bazel
 
 readonly suite=forky
 readonly no_bazel="no bazel from 7.7 up to 8 on PATH"
 
 # bring_root makes the root, one call at a time. It is renamed to its name at the end: a folder of that name is whole.
-bring_root() {
+bring_root() { # ARGUMENT… of tools/bazel
   local mask temp=$state/bazel-root.tmp
   log=$state/bazel-root.log
-  type -P apt-get >/dev/null || error "$no_bazel, and there is no apt-get to bring one with: install Bazelisk"
+  from="Debian $suite, about 1.5 GB"
+  if [[ -n $stored ]]; then
+    from="the store, about 1.5 GB"
+  elif airgap "$@"; then
+    error "root/${root##*/}.tar is not in the store $RELEASE_STORE, and --config=airgap allows no download" \
+      "unpack a bundle into the store that has this root${RELEASE_ROOT_PACKAGES:+, with the packages of RELEASE_ROOT_PACKAGES: $RELEASE_ROOT_PACKAGES}"
+  else
+    type -P apt-get >/dev/null || error "$no_bazel, and there is no apt-get to bring one with: install Bazelisk"
+  fi
   # Whatever we start has the lock too. Should this script be killed, the next call waits until all of it is gone.
   exec 9>>"$state/bazel-root.lock"
   if ! flock -n 9; then
@@ -20,14 +29,21 @@ bring_root() {
   mask=$(umask)
   umask 022
   : >"$log"
-  get_tools
+  [[ -n $stored ]] || get_tools
   if [[ ! -d $root ]]; then
     trap 'exec 7>&-; rm -rf --one-file-system -- "$state/bazel-root.tmp"' EXIT
     trap '[[ ! -t 2 ]] || echo >&2; exit 130' INT TERM HUP
     rm -rf --one-file-system -- "$temp"
     mkdir -m 0755 -- "$temp"
-    make_root "$temp"
-    finish_root "$temp/root"
+    SECONDS=0
+    if [[ -n $stored ]]; then
+      unpack_root "$temp"
+    else
+      make_root "$temp"
+      finish_root "$temp/root"
+    fi
+    try_root "$temp/root"
+    compare_packages "$temp/root"
     mv -- "$temp/root" "$root"
     rmdir -- "$temp"
     trap - EXIT INT TERM HUP
@@ -36,24 +52,52 @@ bring_root() {
   exec 9>&-
 }
 
-# get_tools installs what it takes to make a root and to enter it, where that is missing and we may.
+# airgap tells whether nothing may open a socket.
+airgap() {
+  [[ ${RELEASE_AIRGAP-} != 1 ]] || return 0
+  while (($#)); do
+    [[ $1 != --config=airgap && "$1 ${2-}" != "--config airgap" ]] || return 0
+    [[ $1 != -- ]] || return 1
+    shift
+  done
+  return 1
+}
+
+# unpack_root unpacks a root out of the store, after its digest has been compared.
+unpack_root() { # TEMP
+  local got want tar=$RELEASE_STORE/root/$stored.tar
+  local hint="the file was altered since it was stored: unpack the bundle into the store again"
+  read -r want _ 2>/dev/null <"$tar.sha256" || error "digest of $tar: $tar.sha256 is missing, or empty" "$hint"
+  show comparing begins
+  read -r got _ < <(sha256sum <"$tar") || error "reading $tar did not work"
+  [[ $got == "$want" ]] || error "sha256 of $tar: got ${got:-none}, want $want" "$hint"
+  mkdir -m 0755 -- "$1/root"
+  work unpacking tar --no-same-owner -C "$1/root" -xf "$tar"
+  [[ ! -t 2 ]] || echo >&2
+}
+
+# get_tools installs what it takes to make a root, where that is missing and we may. What enters it is in the root.
 get_tools() {
   local user missing=() install
   user=$(id -un)
-  type -P bwrap >/dev/null || missing+=(bubblewrap)
-  if [[ ! -d $root ]]; then
-    type -P mmdebstrap >/dev/null || missing+=(mmdebstrap)
-    [[ $user == root ]] || type -P newuidmap >/dev/null || missing+=(uidmap)
-  fi
+  type -P mmdebstrap >/dev/null || missing+=(mmdebstrap)
+  [[ $user == root ]] || type -P newuidmap >/dev/null || missing+=(uidmap)
   if [[ ${#missing[@]} -gt 0 ]]; then
     [[ $user == root ]] || error "$no_bazel: install Bazelisk, or as root run: apt-get install ${missing[*]}"
     echo "bazel: installing ${missing[*]}" >&2
     install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}")
     "${install[@]}" >>"$log" 2>&1 </dev/null || { apt-get update && "${install[@]}"; } >>"$log" 2>&1 </dev/null || failed
   fi
-  [[ -d $root || $user == root ]] || grep -qs "^$user:" /etc/subuid ||
+  [[ $user == root ]] || grep -qs "^$user:" /etc/subuid ||
     error "$no_bazel: install Bazelisk, or as root run: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $user"
-  bwrap --dev-bind / / -- true 2>>"$log" || error "$no_bazel, and bubblewrap may not run here ($(tail -n 1 "$log")): install Bazelisk"
+  ! type -P bwrap >/dev/null || try_bwrap /
+}
+
+# try_bwrap ends the call where bubblewrap may not run.
+try_bwrap() { # ROOT
+  local bwrap
+  find_bwrap "$1"
+  "${bwrap[@]}" --dev-bind / / -- true 2>>"$log" || error "$no_bazel, and bubblewrap may not run here ($(tail -n 1 "$log")): install Bazelisk"
 }
 
 # find_site sets REPLY to where the package manager gets Debian from: the original, a mirror or a proxy.
@@ -67,14 +111,17 @@ find_site() {
 
 make_root() { # TEMP
   # Nothing has to survive a power cut before the root is whole, so dpkg need not sync file by file.
-  local line options=(--variant=minbase --dpkgopt=force-unsafe-io "--include=${packages//$'\n'/,}")
+  # The index that apt has read is there until the end, and says what each package is.
+  # shellcheck disable=SC2016
+  local show='apt-cache show --no-all-versions $(dpkg-query -W -f "\${binary:Package}=\${Version} ")'
+  local line options=(--variant=minbase --dpkgopt=force-unsafe-io "--include=${packages//$'\n'/,}"
+    "--customize-hook=chroot \"\$1\" sh -c '$show' >\"\$1/root.packages\"")
   find_site || { [[ $(id -un) == root ]] && apt-get update >>"$log" 2>&1 </dev/null && find_site; } ||
     error "$no_bazel, and apt-get knows no Debian site to bring one from: install Bazelisk"
   # The package manager's proxies and its stance on old indexes (a mirror may be frozen) hold for us too.
   while IFS= read -r line; do
     [[ ! $line =~ ^Acquire::(https?|Check|Retries|Force) ]] || options+=("--aptopt=$line")
   done < <(apt-config dump 2>/dev/null)
-  SECONDS=0
   if [[ $(id -un) == root ]]; then
     # What it mounts meanwhile is gone when it is, even when it is killed.
     work downloading unshare --mount mmdebstrap --mode=root "${options[@]}" "$suite" "$1/root" "$REPLY"
@@ -87,7 +134,7 @@ make_root() { # TEMP
   [[ ! -t 2 ]] || echo >&2
 }
 
-# finish_root makes Debian's Bazel the one that all others have, and tries it.
+# finish_root makes Debian's Bazel the one that all others have.
 finish_root() { # ROOT
   local file share=/usr/share/bazel pair
   for file in $host_files; do # each is a place to mount the machine's own over
@@ -109,8 +156,67 @@ finish_root() { # ROOT
       [[ ! -d $1$share/${pair#*=} ]] || echo "common --override_repository=${pair%%=*}=$share/${pair#*=}"
     done
   } >"$1/etc/bazel/bazelrc"
+  write_packages "$1"
+}
+
+try_root() { # ROOT
+  try_bwrap "$1"
   REPLY=$(enter "$1" bazel --version 2>>"$log") || failed
   [[ $REPLY == "bazel $version" ]] || error "Debian $suite has ${REPLY:-no bazel}, and .bazelversion wants $version: install Bazelisk"
+}
+
+# write_packages writes root.packages.json: which packages the root has, with the digests of their archives as the
+# index had them, a line a package. root.packages, which it is made from, is deleted.
+write_packages() { # ROOT
+  local key value name= build= arch= sum= rows=()
+  while IFS=' ' read -r key value; do
+    case $key in
+    Package:) name=$value ;;
+    Version:) build=$value ;;
+    Architecture:) arch=$value ;;
+    SHA256:) sum=$value ;;
+    '')
+      [[ -z $name ]] || rows+=("{\"name\": \"$name\", \"version\": \"$build\", \"architecture\": \"$arch\", \"sha256\": \"$sum\"}")
+      name= build= arch= sum=
+      ;;
+    esac
+  done < <(cat -- "$1/root.packages" && echo)
+  [[ ${#rows[@]} -gt 0 ]] || error "the packages of the root are not known" "the whole log is $log"
+  rm -- "$1/root.packages"
+  {
+    printf '{\n  "schema": "release-builder/root/v1",\n  "root": "%s",\n  "made_by": "%s",\n  "suite": "%s",\n  "packages": [\n' \
+      "${root##*/}" "$recipe $HOSTTYPE $version" "$suite"
+    printf '%s\n' "${rows[@]}" | LC_ALL=C sort -u | { read -r key && printf '    %s' "$key" && while read -r key; do printf ',\n    %s' "$key"; done; }
+    printf '\n  ]\n}\n'
+  } >"$1/root.packages.json"
+}
+
+# read_packages prints the packages of a root as root.lock has them: name, version, architecture and sha256 a line.
+read_packages() { # ROOT
+  local line
+  while IFS= read -r line; do
+    [[ $line =~ ^\ *\{\"name\":\ \"(.*)\",\ \"version\":\ \"(.*)\",\ \"architecture\":\ \"(.*)\",\ \"sha256\":\ \"(.*)\"\},?$ ]] || continue
+    printf '%s %s %s %s\n' "${BASH_REMATCH[@]:1:4}"
+  done <"$1/root.packages.json"
+}
+
+# compare_packages warns, in one line, of packages that are not what root.lock has. Debian's suite moves on, so that
+# is no error. Packages that root.lock does not have were asked for, or came with those.
+compare_packages() { # ROOT
+  local line name lock=${self%/*}/launcher/root.lock other=()
+  local -A have=()
+  [[ -r $lock && -r $1/root.packages.json ]] && read -r line <"$lock" || return 0
+  [[ $line == *" $HOSTTYPE:"* ]] || return 0 # of another architecture, all would differ
+  while IFS= read -r line; do
+    have[${line%% *}]=$line
+  done < <(read_packages "$1")
+  while IFS= read -r line; do
+    name=${line%% *}
+    [[ $name == '#' || ${have[$name]-} == "$line" ]] || other+=("$name")
+  done <"$lock"
+  [[ ${#other[@]} -gt 0 ]] || return 0
+  line=${other[*]:0:3}
+  echo "bazel: warning: ${#other[@]} packages of the root differ from tools/launcher/root.lock: ${line// /, }$([[ ${#other[@]} -le 3 ]] || echo ', …')" >&2
 }
 
 # work runs a command and shows what it is at. The command gets a process group of its own, and a guard outside of it
@@ -137,7 +243,7 @@ work() { # STAGE COMMAND…
 
 # show keeps one line up to date on a terminal, and elsewhere writes a line as a stage begins.
 show() { # STAGE begins|goes-on
-  local text="bazel: bringing Bazel $version (Debian $suite, about 1.5 GB, once): $1… $SECONDS s"
+  local text="bazel: bringing Bazel $version ($from, once): $1… $SECONDS s"
   if [[ -t 2 ]]; then
     printf '\r\033[K%s' "$text" >&2
   elif [[ $2 == begins ]]; then

@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"digest", "jsonfile", "cli", "parallel", "progress"},
 	{"archive", "sourcetar", "manifest", "lock", "store", "release"},
 	{"ociimage", "gomod", "gosource", "depsfile", "gitsource", "download", "baseimage", "transport", "registryclient", "helmchart", "compare"},
-	{"resolve", "publish"},
+	{"resolve", "publish", "bundle", "reproduce"},
 	{"bucket", "registry", "gittag", "github", "destinations"},
 }
 

@@ -35,15 +35,22 @@ func Check(s *store.Store, img *lock.Image) error {
 // Blobs returns the digests of all blobs that the lock entry needs, sorted. One
 // that the store lacks is an error, as for Check.
 func Blobs(s *store.Store, img *lock.Image) ([]digest.Digest, error) {
+	_, list, err := Contents(s, img)
+	return list, err
+}
+
+// Contents returns what Blobs does, and the descriptor of the index, or of the
+// single image, that they belong to.
+func Contents(s *store.Store, img *lock.Image) (store.OCIDescriptor, []digest.Digest, error) {
 	all, err := contents(s, img)
 	if err != nil {
-		return nil, err
+		return store.OCIDescriptor{}, nil, err
 	}
 	var list []digest.Digest
 	for _, desc := range all.blobs {
 		list = append(list, digestOf(desc))
 	}
-	return list, nil
+	return store.OCIDescriptor{MediaType: string(all.root.MediaType), Size: all.root.Size, Digest: digestOf(all.root)}, list, nil
 }
 
 // content is what the store has of a lock entry.

@@ -33,6 +33,24 @@ func HashZip(name string) (string, error) {
 	return sum, nil
 }
 
+// HashZipReader is HashZip of the size bytes that r has.
+func HashZipReader(r io.ReaderAt, size int64) (string, error) {
+	z, err := openZip(r, size)
+	if err != nil {
+		return "", err
+	}
+	files := map[string]*zip.File{}
+	names := make([]string, 0, len(z.File))
+	for _, f := range z.File {
+		if files[f.Name] != nil {
+			return "", fmt.Errorf("file %.200q is there twice", f.Name)
+		}
+		files[f.Name] = f
+		names = append(names, f.Name)
+	}
+	return dirhash.Hash1(names, func(name string) (io.ReadCloser, error) { return files[name].Open() })
+}
+
 // checkZip refuses a zip that takes much memory, or time, to read.
 func checkZip(name string) error {
 	f, err := os.Open(name)
@@ -44,16 +62,25 @@ func checkZip(name string) error {
 	if err != nil {
 		return err
 	}
-	if info.Size() > modzip.MaxZipFile {
-		return fmt.Errorf("size: got %d bytes, want at most %d", info.Size(), modzip.MaxZipFile)
+	_, err = openZip(f, info.Size())
+	return err
+}
+
+func openZip(r io.ReaderAt, size int64) (*zip.Reader, error) {
+	if size > modzip.MaxZipFile {
+		return nil, fmt.Errorf("size: got %d bytes, want at most %d", size, modzip.MaxZipFile)
 	}
-	if err := checkEntries(f); err != nil {
-		return err
+	if err := checkEntries(io.NewSectionReader(r, 0, size)); err != nil {
+		return nil, err
 	}
-	z, err := zip.NewReader(f, info.Size())
+	z, err := zip.NewReader(r, size)
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
-		return err
+		return nil, err
 	}
+	return z, checkContents(z)
+}
+
+func checkContents(z *zip.Reader) error {
 	left := uint64(modzip.MaxZipFile)
 	for _, e := range z.File {
 		if len(e.Name) > maxZipName {

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/bazelbuild/rules_go/go/runfiles"
+
+	"github.com/jasonwzm/release-builder/tools/internal/bundle"
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/store"
+)
+
+// rules is the module whose files a repository rule takes as they are.
+const rules = "github.com/bazelbuild/rules_go"
+
+type options struct {
+	line, modules, root           string // what the BUILD file and Bazel say
+	out, since, store, launchRoot string
+	lines, platforms              words
+	noRoot, deep                  bool
+}
+
+// words is a flag that may be given several times.
+type words []string
+
+func (w *words) String() string { return strings.Join(*w, " ") }
+
+func (w *words) Set(s string) error {
+	if s == "" {
+		return errors.New("it is empty")
+	}
+	if !slices.Contains(*w, s) {
+		*w = append(*w, s)
+	}
+	return nil
+}
+
+func pack(ctx context.Context, o *options, args []string, stdout, stderr io.Writer) int {
+	set := flag.NewFlagSet("pack", flag.ContinueOnError)
+	set.StringVar(&o.out, "out", "", "the `file` to write (required)")
+	set.Var(&o.lines, "line", "a `line` to pack; again for more; the active one if not given")
+	set.StringVar(&o.since, "since", "", "leave out what this old lock needs, or this old bundle has (a `file`)")
+	set.BoolVar(&o.noRoot, "no-root", false, "leave out the root that Bazel runs in")
+	set.StringVar(&o.launchRoot, "root", os.Getenv("RELEASE_ROOT"), "the `folder` of that root; the launcher says it")
+	set.Var(&o.platforms, "platform", "a `platform` to build on, as linux_amd64; again for more")
+	set.StringVar(&o.store, "store", "", "the store's `folder`; RELEASE_STORE if not given")
+	set.BoolVar(&o.deep, "deep", false, "compare the content of modules with their sums as well")
+	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
+		return status
+	}
+	switch {
+	case set.NArg() > 0:
+		return cli.UsageError(stderr, command, "pack: got argument %q, want flags only", set.Arg(0))
+	case o.out == "":
+		return cli.UsageError(stderr, command, "pack: flag -out is missing")
+	}
+	a, err := o.args()
+	var result *bundle.Result
+	if err == nil {
+		result, err = bundle.Pack(ctx, a)
+	}
+	if err == nil && o.deep {
+		if err = bundle.Deep(ctx, a.Out, result.Index); err != nil {
+			err = errors.Join(err, os.Remove(a.Out))
+		}
+	}
+	if err != nil {
+		return cli.Fail(stderr, command, err)
+	}
+	if err := result.Index.WriteText(stdout); err != nil {
+		return cli.Fail(stderr, command, err)
+	}
+	fmt.Fprintf(stdout, "%s: %d bytes; %s\n", a.Out, result.Size, result.Index.Digest)
+	return cli.OK
+}
+
+// args reads what is to be packed.
+func (o *options) args() (bundle.Args, error) {
+	a := bundle.Args{Out: userPath(o.out), Platforms: o.platforms}
+	if o.root == "" {
+		return a, cli.WithHint(errors.New("the workspace's root is not known"), "run it as tools/bazel run //tools/bundle")
+	}
+	if len(o.lines) == 0 && o.line != "" {
+		o.lines = words{o.line}
+	}
+	if len(o.lines) == 0 {
+		return a, errors.New("no --line is given")
+	}
+	if len(a.Platforms) == 0 {
+		a.Platforms = []string{runtime.GOOS + "_" + runtime.GOARCH}
+	}
+	dir, err := store.DefaultDir(os.Getenv)
+	if o.store != "" {
+		dir, err = userPath(o.store), nil
+	}
+	if err != nil {
+		return a, err
+	}
+	if a.Store, err = store.Open(dir); err != nil {
+		return a, err
+	}
+	if err := o.readLines(&a); err != nil {
+		return a, err
+	}
+	if a.Tools, err = o.toolModules(); err != nil {
+		return a, err
+	}
+	if err := o.readSince(&a); err != nil || o.noRoot {
+		return a, err
+	}
+	if a.Root = o.launchRoot; a.Root == "" && !o.leavesOutRoot(&a) {
+		err := errors.New("there is no root to pack: this Bazel is the machine's own")
+		return a, cli.WithHint(err, "pack where tools/bazel brought Bazel, or for machines that have one with --no-root")
+	}
+	return a, nil
+}
+
+// leavesOutRoot reports whether the root is left out whether there is one or not.
+func (o *options) leavesOutRoot(a *bundle.Args) bool { return a.SinceLock != nil }
+
+// readLines reads the locks, which have to be for the toolchain of this workspace.
+func (o *options) readLines(a *bundle.Args) error {
+	var sdk lock.GoSDK
+	if err := jsonfile.Read(filepath.Join(o.root, "release", "sources", "go_sdk.json"), &sdk); err != nil {
+		return fmt.Errorf("reading the Go SDK's pins: %w", err)
+	}
+	for _, name := range o.lines {
+		l, err := readLock(name, filepath.Join(o.root, "manifests", name, "lock.json"))
+		if err != nil {
+			return err
+		}
+		for _, p := range a.Platforms {
+			if got, want := l.Lock.Toolchain.Go.Archives[p], sdk.Archives[p]; got != want {
+				err := fmt.Errorf("line %s: Go SDK for %s: the lock has %s, %s, and release/sources/go_sdk.json has %s, %s",
+					name, p, l.Lock.Toolchain.Go.Version, got.SHA256, sdk.Version, want.SHA256)
+				return cli.WithHint(err, "run tools/bazel run //tools/resolve")
+			}
+		}
+		a.Lines = append(a.Lines, l)
+	}
+	return nil
+}
+
+func readLock(line, name string) (bundle.LockedLine, error) {
+	data, err := jsonfile.ReadLimited(name, jsonfile.MaxSize)
+	if err != nil {
+		return bundle.LockedLine{}, fmt.Errorf("reading lock: %w", err)
+	}
+	l, err := lock.Parse(name, data)
+	return bundle.LockedLine{Name: line, Lock: l, Digest: digest.FromBytes(data)}, err
+}
+
+func (o *options) toolModules() ([]lock.GoModule, error) {
+	modules := o.modules
+	if path, err := runfiles.Rlocation(modules); err == nil {
+		modules = path
+	}
+	if modules == "" {
+		return nil, errors.New("which modules the tools are built from is not known: --modules is not given")
+	}
+	return bundle.ToolModules(o.root, modules, rules)
+}
+
+// readSince reads the old lock or bundle. A lock begins with a brace.
+func (o *options) readSince(a *bundle.Args) error {
+	if o.since == "" {
+		return nil
+	}
+	name := userPath(o.since)
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("reading --since: %w", err)
+	}
+	first := make([]byte, 1)
+	_, err = io.ReadFull(f, first)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("reading --since %q: %w", name, err)
+	}
+	if first[0] != '{' {
+		a.SinceBundle, err = bundle.ReadIndex(name)
+		return err
+	}
+	old, err := readLock("", name)
+	a.SinceLock = &old
+	return err
+}
