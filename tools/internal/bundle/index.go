@@ -26,7 +26,7 @@ const (
 	// IndexName is the name of a bundle's first entry.
 	IndexName = "bundle.json"
 
-	maxEntries = 100_000
+	maxEntries = 25_000
 	maxName    = 4096 // bytes
 )
 

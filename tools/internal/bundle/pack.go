@@ -197,6 +197,9 @@ func (w *writer) write(sources []*source) error {
 	if err := w.tee.raw(zeros[:trailer]); err != nil {
 		return err
 	}
+	if err := w.index.check(); err != nil {
+		return err
+	}
 	final, err := w.index.seal()
 	if err == nil && len(final) != len(draft) {
 		err = fmt.Errorf("size of %s: got %d bytes, want %d", IndexName, len(final), len(draft))
