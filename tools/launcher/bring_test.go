@@ -23,7 +23,7 @@ func TestBring(t *testing.T) {
 			wantContains(t, c.stderr.String(), "bazel: bringing Bazel 7.7.1 (Debian forky, about 1.5 GB, once): downloading packages with apt…")
 			wantContains(t, m.logged(), "--mode="+mode, "forky", "test://mirror.invalid/debian\n",
 				`--aptopt=Acquire::http::Proxy "test://proxy.invalid";`,
-				"--include=bazel-bootstrap=7.7.1*,bazel-rules-shell,ca-certificates,git,openssh-client")
+				"--include=bazel-bootstrap=7.7.1*,bazel-rules-shell,bubblewrap,ca-certificates,git,openssh-client")
 			if got := m.roots(); len(got) != 1 || !regexp.MustCompile(`^bazel-7\.7\.1-[0-9a-f]{16}$`).MatchString(got[0]) {
 				t.Fatalf("got roots %q, want one whole one", got)
 			}
@@ -55,14 +55,29 @@ func TestBring(t *testing.T) {
 
 func TestBringInstallsItsTools(t *testing.T) {
 	m := newMachine(t)
-	for _, name := range []string{"bwrap", "mmdebstrap"} {
-		if err := os.Rename(filepath.Join(m.bin, name), filepath.Join(m.env["FAKE_STOCK"], name)); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.Rename(filepath.Join(m.bin, "mmdebstrap"), filepath.Join(m.env["FAKE_STOCK"], "mmdebstrap")); err != nil {
+		t.Fatal(err)
 	}
 	c := m.run("info")
-	wantContains(t, c.stderr.String(), "bazel: installing bubblewrap mmdebstrap\n")
-	wantContains(t, m.logged(), "apt-get install -y --no-install-recommends bubblewrap mmdebstrap\n")
+	wantContains(t, c.stderr.String(), "bazel: installing mmdebstrap\n")
+	wantContains(t, m.logged(), "apt-get install -y --no-install-recommends mmdebstrap\n")
+}
+
+// Where the machine has no bubblewrap, the one in the root enters it.
+func TestNoBubblewrap(t *testing.T) {
+	m := newMachine(t)
+	m.remove("bwrap")
+	for range 2 {
+		if got := m.run("info").who(); got != "brought" {
+			t.Errorf("got %s, want brought", got)
+		}
+	}
+	lib := filepath.Join(m.cache, m.roots()[0], "usr", "lib", "x-linux-gnu")
+	wantContains(t, m.logged(), "loader --library-path "+lib+" bwrap\nbwrap --ro-bind ")
+	if err := os.Remove(filepath.Join(lib, "ld-linux.so.2")); err != nil {
+		t.Fatal(err)
+	}
+	wantContains(t, m.fails("info"), "bazel: error: there is no bubblewrap, neither on PATH nor in "+filepath.Join(m.cache, m.roots()[0])+"\n")
 }
 
 func TestRootPackages(t *testing.T) {
@@ -74,7 +89,7 @@ func TestRootPackages(t *testing.T) {
 	if got := m.roots(); len(got) != 2 {
 		t.Errorf("got roots %q, want one without and one with the packages", got)
 	}
-	wantContains(t, m.logged(), "bazel-rules-shell,ca-certificates,git,openssh-client,skopeo,umoci ")
+	wantContains(t, m.logged(), "bazel-rules-shell,bubblewrap,ca-certificates,git,openssh-client,skopeo,umoci ")
 }
 
 // What the machine trusts, Bazel trusts too, although Java keeps its certificates elsewhere.
@@ -115,8 +130,8 @@ func TestCannotBring(t *testing.T) {
 	}{
 		{"no apt-get", func(m *machine) { m.remove("apt-get") },
 			"no bazel from 7.7 up to 8 on PATH, and there is no apt-get to bring one with: install Bazelisk"},
-		{"no rights to install", func(m *machine) { m.becomeUser(0); m.remove("mmdebstrap", "bwrap", "newuidmap") },
-			"no bazel from 7.7 up to 8 on PATH: install Bazelisk, or as root run: apt-get install bubblewrap mmdebstrap uidmap"},
+		{"no rights to install", func(m *machine) { m.becomeUser(0); m.remove("mmdebstrap", "newuidmap") },
+			"no bazel from 7.7 up to 8 on PATH: install Bazelisk, or as root run: apt-get install mmdebstrap uidmap"},
 		{"no subordinate ids", func(m *machine) { m.becomeUser(1) },
 			"or as root run: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 someone"},
 		{"no user namespaces", func(m *machine) { m.env["FAKE_BWRAP_STATUS"] = "1" },
@@ -217,7 +232,7 @@ func TestTwoCallsBringOne(t *testing.T) {
 
 // Where Debian comes from is for the package manager to say.
 func TestNamesNoHost(t *testing.T) {
-	for _, name := range []string{"bazel", "launcher/root.bash"} {
+	for _, name := range []string{"bazel", "launcher/root.bash", "launcher/lock-root"} {
 		if host := regexp.MustCompile(`\w+://\S*|\b[\w-]+\.(com|dev|io|net|org)\b`).FindString(readTool(t, name)); host != "" {
 			t.Errorf("%s: got %q, want no host", name, host)
 		}

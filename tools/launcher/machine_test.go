@@ -20,8 +20,8 @@ import (
 
 // The programs that are what they are on every Debian machine.
 var realPrograms = []string{
-	"bash", "cat", "chmod", "env", "flock", "mkdir", "mv", "readlink", "rm", "rmdir", "setsid", "sleep", "sort", "stat", "tail",
-	"tar",
+	"bash", "cat", "chmod", "env", "flock", "mkdir", "mktemp", "mv", "readlink", "rm", "rmdir", "setsid", "sha256sum", "sleep", "sort",
+	"stat", "tail", "tar", "wc",
 }
 
 // reportCall is the end of every fake Bazel: it says who was called and how.
@@ -71,7 +71,21 @@ for target; do
 done
 root=${target%.tar}
 echo "I: downloading packages with apt..." >&2
-mkdir -p "$root/etc/bazel" "$root/usr/bin" "$root/usr/share/bazel/rules/shell"
+mkdir -p "$root/etc/bazel" "$root/usr/bin" "$root/usr/share/bazel/rules/shell" "$root/usr/lib/x-linux-gnu"
+cp "$FAKE_LOADER" "$root/usr/lib/x-linux-gnu/ld-linux.so.2" && cp "$FAKE_LOADER" "$root/usr/bin/bwrap"
+cat >"$root/root.packages" <<-END
+	Package: zsh
+	Version: 5.9-1
+	Description: the shell
+	 Package: in a description
+	Architecture: amd64
+	SHA256: 2222
+
+	Package: bazel-bootstrap
+	Architecture: amd64
+	Version: ${FAKE_DEBIAN:-7.7.1+ds-1}
+	SHA256: 1111
+END
 echo half >"$root/half"
 echo "mmdebstrap half-way" >>"$FAKE_LOG"
 while [ -n "${FAKE_HOLD-}" ] && [ ! -e "$FAKE_HOLD" ]; do sleep 0.02; done
@@ -84,6 +98,12 @@ if [ "$target" != "$root" ]; then
   tar -cf "$target" -C "$root" . && rm -r "$root"
 fi
 `
+
+// fakeLoader is the root's dynamic loader, which runs the root's bubblewrap where the machine has none.
+const fakeLoader = `
+echo "loader $1 $2 ${3##*/}" >>"$FAKE_LOG"
+shift 3
+` + fakeBwrap
 
 const fakeAptGet = `
 echo "apt-get $*" >>"$FAKE_LOG"
@@ -133,11 +153,7 @@ func newMachine(t *testing.T) *machine {
 	m.write("work space/tools/bazel", readTool(t, "bazel"), 0o755)
 	m.write("work space/tools/launcher/root.bash", readTool(t, "launcher/root.bash"), 0o644)
 	for _, name := range realPrograms {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(path, filepath.Join(m.bin, name)); err != nil {
+		if err := os.Symlink(realPath(t, name), filepath.Join(m.bin, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -151,7 +167,19 @@ func newMachine(t *testing.T) *machine {
 	m.write("root bin/brought", "#!/bin/sh\n"+reportCall, 0o755)
 	m.write("root bin/openssl", "#!/bin/sh\n"+fakeOpenssl, 0o755)
 	m.fake("mmdebstrap", fakeMmdebstrap)
+	m.fake("cp", "exec "+realPath(t, "cp")+` "$@"`)
+	m.write("loader", "#!/bin/sh\n"+fakeLoader, 0o755)
+	m.env["FAKE_LOADER"] = filepath.Join(dir, "loader")
 	return m
+}
+
+func realPath(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // becomeUser logs an ordinary user in, who has subordinate user ids if grep says so.

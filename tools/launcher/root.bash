@@ -168,13 +168,13 @@ try_root() { # ROOT
 # write_packages writes root.packages.json: which packages the root has, with the digests of their archives as the
 # index had them, a line a package. root.packages, which it is made from, is deleted.
 write_packages() { # ROOT
-  local key value name= build= arch= sum= rows=()
-  while IFS=' ' read -r key value; do
-    case $key in
-    Package:) name=$value ;;
-    Version:) build=$value ;;
-    Architecture:) arch=$value ;;
-    SHA256:) sum=$value ;;
+  local line name= build= arch= sum= rows=()
+  while IFS= read -r line; do
+    case $line in
+    Package:\ *) name=${line#*: } ;;
+    Version:\ *) build=${line#*: } ;;
+    Architecture:\ *) arch=${line#*: } ;;
+    SHA256:\ *) sum=${line#*: } ;;
     '')
       [[ -z $name ]] || rows+=("{\"name\": \"$name\", \"version\": \"$build\", \"architecture\": \"$arch\", \"sha256\": \"$sum\"}")
       name= build= arch= sum=
@@ -186,7 +186,7 @@ write_packages() { # ROOT
   {
     printf '{\n  "schema": "release-builder/root/v1",\n  "root": "%s",\n  "made_by": "%s",\n  "suite": "%s",\n  "packages": [\n' \
       "${root##*/}" "$recipe $HOSTTYPE $version" "$suite"
-    printf '%s\n' "${rows[@]}" | LC_ALL=C sort -u | { read -r key && printf '    %s' "$key" && while read -r key; do printf ',\n    %s' "$key"; done; }
+    printf '%s\n' "${rows[@]}" | LC_ALL=C sort -u | { read -r line && printf '    %s' "$line" && while read -r line; do printf ',\n    %s' "$line"; done; }
     printf '\n  ]\n}\n'
   } >"$1/root.packages.json"
 }
