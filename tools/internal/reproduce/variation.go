@@ -1,0 +1,86 @@
+package reproduce
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Variation names one thing that must not matter to a release, and in which two
+// builds of it differ.
+type Variation string
+
+// The variations, in the order in which they are shown.
+const (
+	Path       Variation = "path"        // the workspace's folder, and how long its name is
+	OutputBase Variation = "output-base" // the folder that Bazel keeps everything in
+	Home       Variation = "home"        // HOME
+	User       Variation = "user"        // name, user id and group id
+	Host       Variation = "host"        // the machine's name
+	TZ         Variation = "tz"          // TZ
+	Lang       Variation = "lang"        // LANG, LANGUAGE, LC_ALL
+	Umask      Variation = "umask"       // the umask
+	Jobs       Variation = "jobs"        // --jobs
+	CPUs       Variation = "cpus"        // how many CPUs a program may use
+	Env        Variation = "env"         // variables that tools of others heed
+	DirOrder   Variation = "dirorder"    // the order in which a folder lists its files
+	Clock      Variation = "clock"       // the minute in which the build begins
+	DiskCache  Variation = "disk-cache"  // no results of earlier builds
+)
+
+// All returns every variation.
+func All() []Variation {
+	return []Variation{Path, OutputBase, Home, User, Host, TZ, Lang, Umask, Jobs, CPUs, Env, DirOrder, Clock, DiskCache}
+}
+
+// ParseVariations parses names with commas between. "all" is every variation, and
+// "-NAME" takes one away: from all, where the list begins with that. The result is
+// in the order of All.
+func ParseVariations(list string) ([]Variation, error) {
+	chosen := map[Variation]bool{}
+	for i, word := range strings.Split(list, ",") {
+		word = strings.TrimSpace(word)
+		name, minus := strings.CutPrefix(word, "-")
+		names := []Variation{Variation(name)}
+		switch {
+		case name == "all":
+			names = All()
+		case !slices.Contains(All(), Variation(name)):
+			return nil, fmt.Errorf("parsing variations: got %q, want all, or of %s", word, joined(All()))
+		}
+		if i == 0 && minus {
+			set(chosen, All(), true)
+		}
+		set(chosen, names, !minus)
+	}
+	return slices.DeleteFunc(All(), func(v Variation) bool { return !chosen[v] }), nil
+}
+
+func set(chosen map[Variation]bool, names []Variation, to bool) {
+	for _, n := range names {
+		chosen[n] = to
+	}
+}
+
+func joined(names []Variation) string {
+	var words []string
+	for _, n := range names {
+		words = append(words, string(n))
+	}
+	return strings.Join(words, ",")
+}
+
+// Status says what became of a variation.
+type Status struct {
+	Name Variation `json:"name"`
+	// Made says that the two builds differ in it.
+	Made bool `json:"made"`
+	// First and Second say what it is in each.
+	First  string `json:"first,omitempty"`
+	Second string `json:"second,omitempty"`
+	// Why says why it is not made, or what to know of how it is.
+	Why string `json:"why,omitempty"`
+}
+
+// notAsked is the Why of what was not asked for.
+const notAsked = "not asked for"
