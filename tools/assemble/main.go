@@ -3,7 +3,8 @@
 //
 //	assemble manifest --manifest FILE --lock FILE --out FILE
 //	    writes the manifest with every dependency resolved, as the lock has it;
-//	    a lock that was made from another manifest is an error
+//	    a lock that was made from another manifest is an error, unless the manifest
+//	    is the one that the release of the lock carries
 //	assemble capture --out FILE -- COMMAND ARGS…
 //	    writes what a built program prints, as its shell completions
 //	assemble checksums --entries FILE --out FILE

@@ -69,6 +69,7 @@ func writeLock(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	l := &lock.Lock{
 		Schema: lock.Schema, Manifest: digest.FromBytes([]byte(ts.ReadFile(args[0]))), Version: "1.0.0", Product: "toolbox",
+		Platforms: []string{"linux-amd64"}, Architectures: []string{"linux/amd64"},
 		Time: time.Unix(0, 0).UTC(),
 	}
 	for i, pin := range args[2:] {

@@ -63,7 +63,7 @@ func Open(ctx context.Context, s Source) (*Tree, error) {
 		return nil, cli.WithHint(err, "build the release first: tools/bazel build //release:all")
 	}
 	t := &Tree{source: s}
-	if t.Files, err = parseChecksums(sums); err != nil {
+	if t.Files, err = ParseChecksums(sums); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", Checksums, err)
 	}
 	t.Files = append(t.Files, File{Path: Checksums, Digest: digest.FromBytes(sums)})
@@ -192,8 +192,10 @@ func limitedAll(r io.Reader, path string) ([]byte, error) {
 	return data, nil
 }
 
-// parseChecksums reads the output of sha256sum: 64 digits, two spaces, a path.
-func parseChecksums(data []byte) ([]File, error) {
+// ParseChecksums parses a SHA256SUMS as sha256sum(1) writes it: a line is 64
+// digits, two spaces and a path below the release; sorted by path, each once. The
+// sizes are not known.
+func ParseChecksums(data []byte) ([]File, error) {
 	var files []File
 	for i, line := range strings.Split(strings.TrimSuffix(string(data), "\n"), "\n") {
 		sum, p, ok := strings.Cut(line, "  ")
