@@ -33,8 +33,8 @@ func All() []Variation {
 	return []Variation{Path, OutputBase, Home, User, Host, TZ, Lang, Umask, Jobs, CPUs, Env, DirOrder, Clock, DiskCache}
 }
 
-// ParseVariations parses names with commas between. "all" is every variation, and
-// "-NAME" takes one away: from all, where the list begins with that. The result is
+// ParseVariations parses names with commas between. "all" is every variation,
+// "none" is none, and "-NAME" takes one away: from all, where the list begins so. The result is
 // in the order of All.
 func ParseVariations(list string) ([]Variation, error) {
 	chosen := map[Variation]bool{}
@@ -45,8 +45,11 @@ func ParseVariations(list string) ([]Variation, error) {
 		switch {
 		case name == "all":
 			names = All()
+		case word == "none":
+			set(chosen, All(), false)
+			continue
 		case !slices.Contains(All(), Variation(name)):
-			return nil, fmt.Errorf("parsing variations: got %q, want all, or of %s", word, joined(All()))
+			return nil, fmt.Errorf("parsing variations: got %q, want all, none, or of %s", word, joined(All()))
 		}
 		if i == 0 && minus {
 			set(chosen, All(), true)
