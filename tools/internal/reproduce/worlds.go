@@ -160,7 +160,7 @@ func (m *maker) identity(ctx context.Context) error {
 	if !m.second.view.namespaces() {
 		return nil
 	}
-	return m.mounts(host)
+	return m.mounts()
 }
 
 // try makes a variation by namespaces, if the machine lets us.
@@ -179,7 +179,7 @@ func (m *maker) try(ctx context.Context, what Variation, v view, first, second s
 }
 
 // mounts gives the other user and the other machine their names.
-func (m *maker) mounts(host string) error {
+func (m *maker) mounts() error {
 	lines := map[string]string{}
 	if m.second.view.UID != 0 {
 		lines["/etc/passwd"] = fmt.Sprintf("%s:x:%d:%d:%s:%s:/bin/sh\n", otherUser, otherID, otherID, otherUser, m.second.Home)
@@ -200,7 +200,6 @@ func (m *maker) mounts(host string) error {
 		}
 		m.second.view.Mounts[place] = file
 	}
-	_ = host
 	return nil
 }
 
@@ -346,6 +345,9 @@ func lists(in string, reverse bool) ([]string, error) {
 
 // finish completes the environments and notes by what a world is known.
 func (m *maker) finish() {
+	if m.asked(Clock) {
+		m.notMade(Clock, "the builds were not made")
+	}
 	if m.asked(DiskCache) {
 		m.made(DiskCache, "off", "off")
 		m.env[0]["RELEASE_DISK_CACHE"], m.env[1]["RELEASE_DISK_CACHE"] = "off", "off"
