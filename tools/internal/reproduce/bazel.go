@@ -72,6 +72,9 @@ func (b *Bazel) Build(ctx context.Context, w *World, out string) (err error) {
 	}
 	start := time.Now()
 	if err := b.run(ctx, w, log, append([]string{"build"}, append(b.flags(w), targets...)...)...); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
 		return b.failed(w, log.Name(), err)
 	}
 	b.Linef("%s build: done in %s", w.Name, time.Since(start).Round(time.Second))

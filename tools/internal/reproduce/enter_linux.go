@@ -24,15 +24,20 @@ const (
 	prCapAmbientClearAll = 4
 )
 
-// wrap returns the arguments that run this very program, which enters the view and
-// becomes argv.
-func (v view) wrap(argv []string) ([]string, error) {
+// wrap has a command begin as this very program, which enters the view and becomes
+// the command.
+func (v view) wrap(cmd *exec.Cmd) error {
 	text, err := json.Marshal(v)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	cmd.Args = append([]string{os.Args[0], EnterVerb, string(text)}, cmd.Args...)
 	// Not by its name: a build may replace the file there.
-	return append([]string{"/proc/self/exe", EnterVerb, string(text)}, argv...), nil
+	cmd.Path, cmd.Err = "/proc/self/exe", nil
+	if v.namespaces() {
+		v.setNamespaces(cmd)
+	}
+	return nil
 }
 
 // setNamespaces has a command begin as another user, who has no rights that we

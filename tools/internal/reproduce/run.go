@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -159,8 +158,11 @@ func (r *run) twice(ctx context.Context) error {
 		}
 	}
 	r.result.Blamed, err = Bisect(ctx, BisectArgs{
-		Worlds: r.worlds, Made: made, First: release.Dir(r.runner.folder("first")), Files: differing(r.result.Report), Runner: r.runner,
+		Worlds: r.worlds, Made: made, First: release.Dir(r.runner.folder("first")), Files: lasting(r.result.Report), Runner: r.runner,
 	})
+	if err == nil {
+		blame(r.result.Report, r.result.Blamed)
+	}
 	return err
 }
 
@@ -195,19 +197,19 @@ func (r *run) against(ctx context.Context) error {
 
 // say shows what is varied and, as it must not go unseen, what is not.
 func (r *run) say(w *Worlds) {
-	var made []Variation
+	var made, unasked []Variation
 	for _, s := range w.Status {
 		switch {
 		case s.Made || s.Name == Clock && s.Why != notAsked:
 			made = append(made, s.Name)
+		case s.Why == notAsked:
+			unasked = append(unasked, s.Name)
 		default:
 			r.runner.Linef("warning: variation %s is not made: %s", s.Name, s.Why)
 		}
 	}
+	if len(unasked) > 0 {
+		r.runner.Linef("warning: not asked for, so not made: %s", joined(unasked))
+	}
 	r.runner.Linef("varying %s", joined(made))
-}
-
-// NotMade returns what the builds did not differ in.
-func (r *Result) NotMade() []Status {
-	return slices.DeleteFunc(slices.Clone(r.Variations), func(s Status) bool { return s.Made })
 }

@@ -59,18 +59,13 @@ const grace = 20 * time.Second
 // Command returns a command that runs in the world, in its Dir. When ctx ends it
 // is interrupted, and killed if it goes on for long after that.
 func (w *World) Command(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
-	argv := append([]string{name}, args...)
+	cmd := exec.CommandContext(ctx, name, args...)
 	if !w.view.empty() {
-		var err error
-		if argv, err = w.view.wrap(argv); err != nil {
+		if err := w.view.wrap(cmd); err != nil {
 			return nil, err
 		}
 	}
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env = w.Dir, w.Environ
-	if w.view.namespaces() {
-		w.view.setNamespaces(cmd)
-	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = grace
 	return cmd, nil

@@ -127,6 +127,7 @@ func (m *maker) notMade(v Variation, why string) {
 func (m *maker) folders() {
 	root, long := m.args.Root, filepath.Join(m.args.Root, longName)
 	if m.asked(Path) {
+		m.second.marks[longName] = Path
 		m.second.Dir = filepath.Join(long, "in-"+longName, "workspace")
 		m.made(Path, m.first.Dir, m.second.Dir)
 	}
@@ -206,7 +207,7 @@ func (m *maker) mounts() error {
 // processes sets what a process has beside its environment.
 func (m *maker) processes() {
 	if m.asked(Umask) {
-		if wrapped, err := (view{Umask: otherUmask}).wrap([]string{"true"}); err != nil || len(wrapped) == 0 {
+		if err := (view{Umask: otherUmask}).wrap(exec.Command("true")); err != nil {
 			m.notMade(Umask, err.Error())
 		} else {
 			m.first.view.Umask, m.second.view.Umask = "022", otherUmask
