@@ -172,16 +172,18 @@ func (e *explainer) renamed(a *archives) {
 			bySum[news[j].sum] = j
 		}
 	}
+	renamed := map[int]bool{}
 	a.removed = slices.DeleteFunc(a.removed, func(i int) bool {
 		j, ok := bySum[olds[i].sum]
 		if !ok || olds[i].size == 0 {
 			return false
 		}
 		delete(bySum, olds[i].sum)
-		a.added = slices.DeleteFunc(a.added, func(k int) bool { return k == j })
+		renamed[j] = true
 		e.note(finding{member: join(a.p.member, printable(olds[i].name)), format: a.format, what: "name", old: olds[i].name, new: news[j].name})
 		return true
 	})
+	a.added = slices.DeleteFunc(a.added, func(j int) bool { return renamed[j] })
 }
 
 // entry looks into an entry whose content differs.

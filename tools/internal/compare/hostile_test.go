@@ -5,8 +5,10 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -31,7 +33,7 @@ func hostile(t *testing.T, name, old, new string) []compare.Difference {
 			case <-done:
 				peak <- most
 				return
-			case <-time.After(5 * time.Millisecond):
+			case <-time.After(20 * time.Millisecond):
 				runtime.ReadMemStats(m)
 				most = max(most, m.HeapInuse)
 			}
@@ -194,6 +196,30 @@ func TestShuffled(t *testing.T) {
 	}
 }
 
+// memory is a release in memory.
+type memory map[string]string
+
+func (m memory) Open(_ context.Context, path string) (io.ReadCloser, error) {
+	s, ok := m[path]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return struct {
+		*strings.Reader
+		io.Closer
+	}{strings.NewReader(s), io.NopCloser(nil)}, nil
+}
+
+func (m memory) Sizes(context.Context) (map[string]int64, error) {
+	sizes := map[string]int64{}
+	for path, s := range m {
+		sizes[path] = int64(len(s))
+	}
+	return sizes, nil
+}
+
+func (memory) Location(string) string { return "" }
+
 // FuzzTrees: whatever two files are, comparing them ends, names a difference if
 // there is one, and prints nothing that a terminal acts on.
 func FuzzTrees(f *testing.F) {
@@ -211,8 +237,9 @@ func FuzzTrees(f *testing.F) {
 		add(gzipOf(t, name, gzip.Header{}, 1), gzipOf(t, name, gzip.Header{}, 9))
 	}
 	f.Fuzz(func(t *testing.T, old, new []byte) {
-		r := trees(t, map[string]string{"x": string(old), "images/a/index.json": string(old), "images/a/blobs/sha256/x": "x"},
-			map[string]string{"x": string(new), "images/a/index.json": string(new)})
+		r, err := compare.Trees(t.Context(), memory{"x": string(old), "images/a/index.json": string(old), "images/a/blobs/sha256/x": "x"},
+			memory{"x": string(new), "images/a/index.json": string(new)})
+		check(t, err)
 		for _, file := range r.Files {
 			if file.State == compare.Different && len(file.Differences) == 0 {
 				t.Errorf("%s differs, and nothing says how", file.Path)

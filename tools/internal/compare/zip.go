@@ -34,12 +34,13 @@ func (e *explainer) zip(ctx context.Context, p pair) error {
 	if err := e.archives(ctx, a); err != nil {
 		return err
 	}
+	buf := make([]byte, 32<<10)
 	for _, x := range a.pairs {
 		if old.entries[x[0]].sum != new.entries[x[1]].sum {
 			continue
 		}
 		f, g := old.r.File[x[0]], new.r.File[x[1]]
-		same, err := e.sameRaw(ctx, f, g)
+		same, err := e.sameRaw(ctx, f, g, buf)
 		if err != nil {
 			return err
 		}
@@ -140,7 +141,7 @@ func zipExtra(extra []byte) (others, stamps string) {
 }
 
 // sameRaw reports whether two files were compressed to the same bytes.
-func (e *explainer) sameRaw(ctx context.Context, f, g *zip.File) (bool, error) {
+func (e *explainer) sameRaw(ctx context.Context, f, g *zip.File, buf []byte) (bool, error) {
 	if f.CompressedSize64 != g.CompressedSize64 {
 		return false, nil
 	}
@@ -151,7 +152,7 @@ func (e *explainer) sameRaw(ctx context.Context, f, g *zip.File) (bool, error) {
 			return false, err
 		}
 		h := newHash()
-		if _, err := e.copyBounded(ctx, h, r, make([]byte, 32<<10)); err != nil {
+		if _, err := e.copyBounded(ctx, h, r, buf); err != nil {
 			return false, err
 		}
 		h.Sum(sums[i][:0])
