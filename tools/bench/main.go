@@ -20,6 +20,7 @@
 //	build        the toolbox line's programs, cold, against go build
 //	fetch        the toolbox line's modules, cold, against go mod download
 //	sourcetar    the canonical tar of a git tree of 10,000 files, against git archive
+//	bundle       a store of 300 MiB to a bundle, against tar -cf and sha256sum
 //	check        resolve --check of a line that is locked, against its requests alone
 //	push         images that share bases to an empty registry, against remote.MultiWrite
 //	noop         publish of 500 artifacts that are published already
@@ -57,6 +58,7 @@ func benchmarks() []Benchmark {
 		buildBenchmark(),
 		fetchBenchmark(),
 		sourceTarBenchmark(sourceTarFiles),
+		bundleBenchmark(bundleModules, bundleBytes),
 		checkBenchmark(checkFiles),
 		pushBenchmark(pushImages, pushLayerSize, pushRoundTrip),
 		noopBenchmark(publishFiles, publishImages),
