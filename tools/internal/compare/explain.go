@@ -207,10 +207,10 @@ func (e *explainer) inside(ctx context.Context, p pair) error {
 		return e.tar(ctx, p)
 	}
 	p, release, err := e.hold(ctx, p)
+	defer release()
 	if err != nil || p.old.at == nil || p.new.at == nil {
 		return err
 	}
-	defer release()
 	switch olds {
 	case formatZip:
 		return e.zip(ctx, p)
@@ -242,7 +242,8 @@ func (e *explainer) hold(ctx context.Context, p pair) (_ pair, release func(), e
 		taken += int64(len(data))
 		e.held += int64(len(data))
 		if err := e.charge(int64(len(data))); err != nil {
-			return p, release, err
+			release()
+			return p, func() {}, err
 		}
 		*c = held(data)
 	}
@@ -257,26 +258,22 @@ func readUpTo(ctx context.Context, c content, limit int64) ([]byte, error) {
 	}
 	defer r.Close()
 	buf := bytes.NewBuffer(make([]byte, 0, min(max(c.size, 0), limit)+bytes.MinRead))
-	if _, err := buf.ReadFrom(&ctxReader{ctx, io.LimitReader(r, limit+1)}); err != nil {
-		return nil, err
-	}
-	if int64(buf.Len()) > limit {
-		return nil, nil
+	for {
+		const step = 4 << 20
+		n, err := io.CopyN(buf, r, step)
+		switch {
+		case err != nil && err != io.EOF:
+			return nil, err
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case int64(buf.Len()) > limit:
+			return nil, nil
+		}
+		if n < step {
+			break
+		}
 	}
 	return buf.Bytes(), nil
-}
-
-// ctxReader ends with ctx's error once ctx is cancelled.
-type ctxReader struct {
-	ctx context.Context //nolint:containedctx // it lives as long as one call
-	r   io.Reader
-}
-
-func (c *ctxReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }
 
 // collector keeps the first differences and counts the others.

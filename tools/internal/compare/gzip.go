@@ -62,7 +62,7 @@ func (e *explainer) gzip(ctx context.Context, p pair) error {
 	if e.out.count > before && e.out.last().Cause == causeLevel {
 		return nil // the compressed bytes differ by it
 	}
-	same, err := sameBodies(ctx, p, old, new)
+	same, err := e.sameBodies(ctx, p, old, new)
 	if err == nil && !same {
 		e.note(finding{member: p.member, format: formatGzip, what: "compressed", old: plural(int(p.old.size), "byte"), new: plural(int(p.new.size), "byte")})
 	}
@@ -196,8 +196,8 @@ func (e *explainer) copyBounded(ctx context.Context, w io.Writer, r io.Reader, b
 }
 
 // sameBodies reports whether the compressed data are equal, whatever the headers say.
-func sameBodies(ctx context.Context, p pair, old, new *gzipFile) (bool, error) {
-	sums := make([][32]byte, 2)
+func (e *explainer) sameBodies(ctx context.Context, p pair, old, new *gzipFile) (bool, error) {
+	sums, buf := make([][32]byte, 2), make([]byte, 64<<10)
 	for i, side := range []struct {
 		c content
 		f *gzipFile
@@ -211,7 +211,7 @@ func sameBodies(ctx context.Context, p pair, old, new *gzipFile) (bool, error) {
 			_, err = io.CopyN(io.Discard, r, m.body-at)
 			if err == nil {
 				binary.Write(h, binary.BigEndian, m.end-m.body) // never fails
-				_, err = io.CopyN(h, &ctxReader{ctx, r}, m.end-m.body)
+				_, err = e.copyBounded(ctx, h, io.LimitReader(r, m.end-m.body), buf)
 			}
 			if err != nil {
 				r.Close()

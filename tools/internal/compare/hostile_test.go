@@ -225,6 +225,8 @@ func (memory) Location(string) string { return "" }
 func FuzzTrees(f *testing.F) {
 	add := func(a, b string) { f.Add([]byte(a), []byte(b)) }
 	add("a\n", "b\n")
+	add(`{"manifests": []}`, `{"manifests": []}`+"\n")
+	add(`{"manifests": [], "manifests": []}`, `{"manifests": []}`)
 	add(`{"a": [1]}`, `{"a": [2]}`)
 	add("\x7fELF\x02\x01\x01", "\x7fELF\x02\x01\x02")
 	add("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff", "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03")

@@ -230,9 +230,17 @@ func (w *imageWalk) index(ctx context.Context, member, oldPath, newPath string, 
 	}
 	found := w.e.json(jsonArgs{join(member, name), oldData, newData, adjust})
 	if !found && w.e.out.count == before {
-		w.e.lines(join(member, name), oldData, newData)
+		w.bytes(join(member, name), oldData, newData)
 	}
 	return nil
+}
+
+// bytes notes how two documents that say the same differ.
+func (w *imageWalk) bytes(member string, old, new []byte) {
+	before := w.e.out.count
+	if w.e.jsonForm(member, old, new); w.e.out.count == before {
+		w.e.data(finding{member: member, format: formatBinary, what: "content"}, old, new)
+	}
 }
 
 func (w *imageWalk) unreadable(ctx context.Context, member, side string, err error) error {
@@ -363,34 +371,7 @@ func (w *imageWalk) config(ctx context.Context, member string, old, new *documen
 		}
 	}})
 	if !found && !layers {
-		w.e.lines(member, oldData, newData)
+		w.bytes(member, oldData, newData)
 	}
 	return nil
-}
-
-func field(v any, name string) any {
-	m, _ := v.(map[string]any)
-	return m[name]
-}
-
-// hide replaces digest and size of the descriptor that is at a place of a list.
-func hide(list []any, at int, by string) {
-	if at >= len(list) {
-		return
-	}
-	if m, ok := list[at].(map[string]any); ok {
-		m["digest"] = by
-		delete(m, "size")
-	}
-}
-
-// hideList hides the first n descriptors of a list, and cuts off the others.
-func hideList(doc any, name string, n int) {
-	list, _ := field(doc, name).([]any)
-	for i := range list {
-		hide(list, i, layerName(i))
-	}
-	if len(list) > n {
-		doc.(map[string]any)[name] = list[:n]
-	}
 }

@@ -81,12 +81,12 @@ func (e *explainer) stream(ctx context.Context, p pair) error {
 	}
 	defer b.Close()
 	const step = 64 << 10
-	old, new := bufio.NewReaderSize(&ctxReader{ctx, a}, 2*step), bufio.NewReaderSize(&ctxReader{ctx, b}, 2*step)
+	old, new := bufio.NewReaderSize(a, 2*step), bufio.NewReaderSize(b, 2*step)
 	var before []byte
 	for offset := int64(0); ; {
 		x, errX := old.Peek(step)
 		y, errY := new.Peek(step)
-		if err := firstError(errX, errY); err != nil {
+		if err := firstError(errX, errY, ctx.Err()); err != nil {
 			return err
 		}
 		n := commonPrefix(x, y)

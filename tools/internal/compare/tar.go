@@ -121,10 +121,14 @@ func (a *tarArchive) content(ctx context.Context, i int) (content, error) {
 		if err != nil {
 			return content{}, err
 		}
-		a.file, a.reader, a.next = f, tar.NewReader(&ctxReader{ctx, f}), 0
+		a.file, a.reader, a.next = f, tar.NewReader(f), 0
 	}
 	for ; a.next <= i; a.next++ {
-		if _, err := a.reader.Next(); err != nil {
+		_, err := a.reader.Next()
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
 			return content{}, err
 		}
 	}
