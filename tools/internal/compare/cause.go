@@ -20,6 +20,8 @@ type finding struct {
 	key string
 	// shownOld and shownNew are for people; old and new, if both are empty.
 	shownOld, shownNew string
+	// leaked says that old or new is a path that the other side does not have.
+	leaked bool
 	// sorted says, where what is order, how the old and the new are sorted.
 	sorted [2]string
 }
@@ -51,6 +53,7 @@ const (
 	causeVCS        = "the commit that the go command saw: -buildvcs=false"
 	causeGo         = "another Go built it"
 	causeBuildID    = "an identifier of the rest: follows from it"
+	causeFollows    = "likely follows from the differences above: addresses move"
 	causeDigest     = "a digest of something that differs"
 	causeRandom     = "random: an identifier that is made anew each time"
 	causeLocale     = "the locale: numbers or names are written in its language"
@@ -117,7 +120,7 @@ func fieldRules() []rule {
 		{"trimpath setting", what("setting -trimpath"), causeTrimpath},
 		{"vcs", func(f finding) bool { return strings.HasPrefix(f.what, "setting vcs") }, causeVCS},
 		{"Go version", what("Go version"), causeGo},
-		{"added or removed", what("added", "removed", "format", "type"), ""},
+		{"added or removed", what("added", "removed", "format", "type", "size"), ""},
 	}
 }
 
@@ -168,8 +171,8 @@ func valueRules(cpus []int) []rule {
 		{"line endings", func(f finding) bool {
 			return f.old != f.new && strings.TrimRight(f.old, "\r") == strings.TrimRight(f.new, "\r")
 		}, causeLineEnds},
-		{"path in a program", func(f finding) bool { return isProgram(f) && bothCover(f, findPath) }, causeTrimpath},
-		{"path", func(f finding) bool { return bothCover(f, findPath) }, causePath},
+		{"path in a program", func(f finding) bool { return isProgram(f) && (f.leaked || bothCover(f, findPath)) }, causeTrimpath},
+		{"path", func(f finding) bool { return f.leaked || bothCover(f, findPath) }, causePath},
 		{"digest", func(f finding) bool { return bothCover(f, findDigest) }, causeDigest},
 		{"UUID", func(f finding) bool { return bothCover(f, findUUID) }, causeRandom},
 		{"zone's name", func(f finding) bool { return bothCover(f, findZone) || key("tz", "timezone")(f) }, causeZone},

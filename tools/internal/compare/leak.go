@@ -11,16 +11,17 @@ const (
 	maxLeakBytes = 1000   // of one token
 )
 
-// leak looks for what may explain a difference wherever it is: an absolute path,
-// a UUID or a time that only one side has. Where a path changes its length, all
+// leak looks for what may explain a difference wherever it is: an absolute path
+// that only one side has, or UUIDs or times that differ. Where a path changes its length, all
 // that comes after it moves, and the first difference may be an address.
 func leak(f finding, old, new []byte) (finding, bool) {
-	for _, scan := range []func([]byte) []string{scanPaths, scanUUIDs, scanTimes} {
+	for i, scan := range []func([]byte) []string{scanPaths, scanUUIDs, scanTimes} {
 		a, b := scan(old), scan(new)
 		onlyOld, onlyNew := first(a, b), first(b, a)
-		if onlyOld == "" || onlyNew == "" {
+		if onlyOld == "" && onlyNew == "" || i > 0 && (onlyOld == "" || onlyNew == "") {
 			continue
 		}
+		f.leaked = i == 0
 		g := f
 		g.old, g.new = onlyOld, onlyNew
 		g.at = commonPrefix(g.old, g.new)
@@ -69,12 +70,27 @@ func scanPaths(data []byte) []string {
 			}
 			end++
 		}
-		if slashes < 2 || end-i > maxLeakBytes || data[i+1] == '/' || endsInName(string(data[max(0, i-1):i])) {
+		if slashes < 2 || end-i > maxLeakBytes || endsInName(string(data[max(0, i-1):i])) || !plausible(data[i:end]) {
 			return nil, end
 		}
 		return data[i:end], end
 	})
 }
+
+// plausible reports whether a path is one that people or build tools make up, and
+// not three bytes of machine code.
+func plausible(path []byte) bool {
+	const shortest, names = 10, 2
+	n := 0
+	for part := range bytes.SplitSeq(path[1:], []byte("/")) {
+		if len(part) >= 2 && (isLetter(part[0]) || part[0] == '.' && isLetter(part[1])) {
+			n++
+		}
+	}
+	return len(path) >= shortest && n >= names && isLetter(path[1])
+}
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
 func isPathByte(c byte) bool {
 	return c == '/' || isWordByte(c) || bytes.IndexByte([]byte(".@+~%-"), c) >= 0

@@ -53,7 +53,7 @@ func (e *explainer) data(f finding, old, new []byte) {
 		return
 	}
 	start := max(0, at-windowSize)
-	f.at, f.key = at-start, ""
+	f.at = at - start
 	f.old, f.new = string(old[start:min(len(old), at+windowSize)]), string(new[start:min(len(new), at+windowSize)])
 	f.shownOld, f.shownNew = shownBytes(f.old, f.at, int64(at)), shownBytes(f.new, f.at, int64(at))
 	if causeOf(f, e.cpus) == "" {

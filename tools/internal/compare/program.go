@@ -48,19 +48,30 @@ func (e *explainer) program(ctx context.Context, p pair, kind format) error {
 		return err
 	}
 	e.read = sub.read
-	e.follow(sub.out.kept)
+	e.follow(p.member, sub.out.kept)
 	return nil
 }
 
+// maxFollowing is how many sections are shown that only follow from others.
+const maxFollowing = 3
+
 // follow adds the differences of sections, the ones that have a cause first: the
 // others are likely to follow from them.
-func (e *explainer) follow(found []Difference) {
+func (e *explainer) follow(member string, found []Difference) {
 	slices.SortStableFunc(found, func(a, b Difference) int { return cmp.Compare(rank(a), rank(b)) })
+	explained := e.out.count > 0 || len(found) > 0 && found[0].Cause != ""
+	following := 0
 	for _, d := range found {
-		if d.Cause == "" && (d.What == "content" || d.What == "size") && (e.out.count > 0 || found[0].Cause != "") {
-			d.Cause = "likely follows from the differences above: addresses move"
+		if d.Cause == "" && explained && (d.What == "content" || d.What == "size") {
+			d.Cause = causeFollows
+			if following++; following > maxFollowing {
+				continue
+			}
 		}
 		e.out.add(d)
+	}
+	if more := following - maxFollowing; more > 0 {
+		e.out.add(Difference{Member: member, What: "content of " + plural(more, "more section"), Cause: causeFollows})
 	}
 }
 
