@@ -15,8 +15,9 @@
 // A bundle is a deterministic tar. Its first entry, bundle.json, lists the others
 // with their digests and what each is for. It has the entries of the store
 // (RELEASE_STORE) that the locks need, the project's own tools included, and
-// nothing else; base images with an index of their own. What the store lacks, and
-// what is not what the lock pins, is an error that names the lock's entry.
+// nothing else; base images with an index of their own. What the store lacks is brought
+// first, unless RELEASE_AIRGAP is 1. What cannot be, and what is not what the lock
+// pins, is an error that names the lock's entry.
 //
 //	--since OLD     leaves out what OLD, a lock or a bundle, has already. The lock does not
 //	                say which modules the project's tools have: if its toolchain is the same,
@@ -54,6 +55,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set := flag.NewFlagSet(command, flag.ContinueOnError)
 	set.StringVar(&o.line, "active", "", "the active `line`; set by the BUILD file")
 	set.StringVar(&o.modules, "modules", "", "modules.txt of the tools, a runfile or a `path`; set by the BUILD file")
+	set.StringVar(&o.fetch, "fetch", "", "the fetch `command`, a runfile; set by the BUILD file")
+	set.StringVar(&o.goCmd, "go", "go", "the go `command` that it runs, a runfile; set by the BUILD file")
 	set.StringVar(&o.root, "workspace", os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "the workspace's root `folder`")
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -27,6 +28,7 @@ const rules = "github.com/bazelbuild/rules_go"
 
 type options struct {
 	line, modules, root           string // what the BUILD file and Bazel say
+	fetch, goCmd                  string // the same
 	out, since, store, launchRoot string
 	lines, platforms              words
 	noRoot, deep                  bool
@@ -71,6 +73,12 @@ func pack(ctx context.Context, o *options, args []string, stdout, stderr io.Writ
 	if err == nil {
 		result, err = bundle.Pack(ctx, a)
 	}
+	if errors.Is(err, bundle.ErrMissing) && o.fetch != "" && os.Getenv("RELEASE_AIRGAP") != "1" {
+		fmt.Fprintln(stderr, command+": bringing what the store lacks: no build has asked for it yet")
+		if err = o.bring(ctx, stderr); err == nil {
+			result, err = bundle.Pack(ctx, a)
+		}
+	}
 	if err == nil && o.deep {
 		if err = bundle.Deep(ctx, a.Out, result.Index); err != nil {
 			err = errors.Join(err, os.Remove(a.Out))
@@ -84,6 +92,42 @@ func pack(ctx context.Context, o *options, args []string, stdout, stderr io.Writ
 	}
 	fmt.Fprintf(stdout, "%s: %d bytes; %s\n", a.Out, result.Size, result.Index.Digest)
 	return cli.OK
+}
+
+// bring has fetch bring what the locks name into the store.
+func (o *options) bring(ctx context.Context, stderr io.Writer) error {
+	dir, err := o.storeDir()
+	if err != nil {
+		return err
+	}
+	for _, line := range o.lines {
+		base := filepath.Join(o.root, "manifests", line)
+		cmd := exec.CommandContext(ctx, runfile(o.fetch), "--store", dir, "--go", runfile(o.goCmd),
+			"lock", "--lock", filepath.Join(base, "lock.json"), "--base", base)
+		cmd.Stderr = stderr
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("bringing what line %s lacks: %w", line, err)
+		}
+	}
+	return nil
+}
+
+// storeDir returns the store's folder.
+func (o *options) storeDir() (string, error) {
+	if o.store != "" {
+		return userPath(o.store), nil
+	}
+	return store.DefaultDir(os.Getenv)
+}
+
+// runfile returns the path of a runfile, or the name itself if it is none.
+func runfile(name string) string {
+	if path, err := runfiles.Rlocation(name); err == nil {
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			return path
+		}
+	}
+	return name
 }
 
 // args reads what is to be packed.
@@ -101,10 +145,7 @@ func (o *options) args() (bundle.Args, error) {
 	if len(a.Platforms) == 0 {
 		a.Platforms = []string{runtime.GOOS + "_" + runtime.GOARCH}
 	}
-	dir, err := store.DefaultDir(os.Getenv)
-	if o.store != "" {
-		dir, err = userPath(o.store), nil
-	}
+	dir, err := o.storeDir()
 	if err != nil {
 		return a, err
 	}
@@ -120,15 +161,12 @@ func (o *options) args() (bundle.Args, error) {
 	if err := o.readSince(&a); err != nil || o.noRoot {
 		return a, err
 	}
-	if a.Root = o.launchRoot; a.Root == "" && !o.leavesOutRoot(&a) {
+	if a.Root = o.launchRoot; a.Root == "" && a.SinceLock == nil {
 		err := errors.New("there is no root to pack: this Bazel is the machine's own")
 		return a, cli.WithHint(err, "pack where tools/bazel brought Bazel, or for machines that have one with --no-root")
 	}
 	return a, nil
 }
-
-// leavesOutRoot reports whether the root is left out whether there is one or not.
-func (o *options) leavesOutRoot(a *bundle.Args) bool { return a.SinceLock != nil }
 
 // readLines reads the locks, which have to be for the toolchain of this workspace.
 func (o *options) readLines(a *bundle.Args) error {
@@ -163,14 +201,10 @@ func readLock(line, name string) (bundle.LockedLine, error) {
 }
 
 func (o *options) toolModules() ([]lock.GoModule, error) {
-	modules := o.modules
-	if path, err := runfiles.Rlocation(modules); err == nil {
-		modules = path
-	}
-	if modules == "" {
+	if o.modules == "" {
 		return nil, errors.New("which modules the tools are built from is not known: --modules is not given")
 	}
-	return bundle.ToolModules(o.root, modules, rules)
+	return bundle.ToolModules(o.root, runfile(o.modules), rules)
 }
 
 // readSince reads the old lock or bundle. A lock begins with a brace.

@@ -48,7 +48,10 @@ type source struct {
 	sumFile *source
 }
 
-const missingHint = "run tools/bazel build //release:all once with a network: the store then has all that the lock needs"
+// ErrMissing is what an error of Pack wraps if the store lacks an entry.
+var ErrMissing = errors.New("is not in the store")
+
+const missingHint = "pack where there is a network, or run tools/bazel run //tools/resolve there: the store then has all that the lock needs"
 
 // collect finds everything that builds of the lines read, on the given platforms.
 func collect(s *store.Store, lines []LockedLine, tools []lock.GoModule, platforms []string) *needs {
@@ -113,7 +116,7 @@ func (n *needs) add(src source, use Use) {
 			if src.Module != "" {
 				what = strings.TrimPrefix(path.Ext(src.Path), ".") + " of " + src.Module
 			}
-			n.errs = append(n.errs, fmt.Errorf("%s: %s, %s, is not in the store %q", use, what, src.pin(), n.store.Dir()))
+			n.errs = append(n.errs, fmt.Errorf("%s: %s, %s, %w %q", use, what, src.pin(), ErrMissing, n.store.Dir()))
 			return
 		}
 		src.Size = info.Size()
