@@ -26,7 +26,7 @@ def _go_sdk_files_impl(rctx):
         fail("fetching {}, {}: {}".format(
             module,
             archive["sha256"],
-            "not in the store {}, and --config=airgap allows no download".format(store_path(rctx)) if airgap(rctx) else "no module proxy has it: " + ", ".join(urls),
+            "the store {} has no file with this digest, and --config=airgap allows no download".format(store_path(rctx)) if airgap(rctx) else "no module proxy has it: " + ", ".join(urls),
         ))
 
     # A module zip can hold no executable bits and no second go.mod: the go command's
