@@ -1,6 +1,7 @@
 package reproduce
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -25,7 +26,8 @@ func TestMain(m *testing.M) {
 
 // packers build a small release with the commands that Bazel's actions run.
 type packers struct {
-	tools, source string
+	tools  map[string]string // where each is
+	source string
 }
 
 func (p packers) Build(ctx context.Context, w *World, out string) error {
@@ -43,11 +45,7 @@ func (p packers) Build(ctx context.Context, w *World, out string) error {
 		"mv SHA256SUMS out",
 	} {
 		words := strings.Fields(line)
-		name := words[0]
-		if path := filepath.Join(p.tools, name); exists(path) {
-			name = path
-		}
-		cmd, err := w.Command(ctx, name, words[1:]...)
+		cmd, err := w.Command(ctx, cmp.Or(p.tools[words[0]], words[0]), words[1:]...)
 		if err != nil {
 			return err
 		}
@@ -56,11 +54,6 @@ func (p packers) Build(ctx context.Context, w *World, out string) error {
 		}
 	}
 	return copyRelease(filepath.Join(w.Dir, "out"), out)
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // sources makes a git repository with what a release is packed from.
@@ -128,10 +121,10 @@ func scratch(t *testing.T) string {
 }
 
 // build builds a small release twice, with everything varied.
-func build(t *testing.T, edits []edit) (*compare.Report, *Worlds, BisectArgs) {
+func build(t *testing.T, p packers) (*compare.Report, *Worlds, BisectArgs) {
 	t.Helper()
 	root := scratch(t)
-	runner := &Runner{Root: root, Builder: packers{tools(t, edits), sources(t)}, Tick: 1100 * time.Millisecond, Linef: t.Logf}
+	runner := &Runner{Root: root, Builder: p, Tick: 1100 * time.Millisecond, Linef: t.Logf}
 	args := WorldsArgs{Root: root, Vary: All(), Environ: os.Environ()}
 	w, err := NewWorlds(t.Context(), args)
 	if err != nil {
@@ -152,7 +145,7 @@ func build(t *testing.T, edits []edit) (*compare.Report, *Worlds, BisectArgs) {
 
 // TestNoFault varies everything, and nothing reaches the release.
 func TestNoFault(t *testing.T) {
-	report, w, _ := build(t, nil)
+	report, w, _ := build(t, packers{tools(t, nil, "", nil), sources(t)})
 	for _, s := range w.Status {
 		t.Log(s)
 	}
@@ -171,9 +164,10 @@ func TestNoFault(t *testing.T) {
 // TestFaults seeds leaks into the packers, one at a time: each is caught, and what
 // is named is what was seeded.
 func TestFaults(t *testing.T) {
+	good, source := tools(t, nil, "", nil), sources(t)
 	for _, s := range seeds() {
 		t.Run(s.name, func(t *testing.T) {
-			report, w, args := build(t, s.edits)
+			report, w, args := build(t, packers{tools(t, good, s.packer(), s.edits), source})
 			if s.blamed != Nothing && !w.Made(s.blamed) {
 				t.Skipf("variation %s is not made on this machine", s.blamed)
 			}

@@ -2,6 +2,7 @@ package reproduce
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -80,12 +81,11 @@ func seeds() []seed {
 	}
 }
 
-// tools compiles the packers, with edits over their sources, and returns the folder
-// that they are in.
-func tools(t *testing.T, edits []edit) string {
+// tools compiles the packers, and the one that is given with edits over its
+// sources, and returns where each is.
+func tools(t *testing.T, all map[string]string, seeded string, edits []edit) map[string]string {
 	t.Helper()
-	root := moduleRoot(t)
-	replace := map[string]string{}
+	root, dir := moduleRoot(t), t.TempDir()
 	texts := map[string]string{}
 	for _, e := range edits {
 		name := filepath.Join(root, "tools", filepath.FromSlash(e.file))
@@ -101,13 +101,12 @@ func tools(t *testing.T, edits []edit) string {
 		}
 		texts[name] = strings.Replace(texts[name], e.old, e.new, 1)
 	}
-	dir := t.TempDir()
+	replace := map[string]string{}
 	for name, text := range texts {
-		seeded := filepath.Join(dir, strings.ReplaceAll(strings.TrimPrefix(name, root), string(filepath.Separator), "_"))
-		if err := os.WriteFile(seeded, []byte(text), 0o644); err != nil {
+		replace[name] = filepath.Join(dir, filepath.Base(name))
+		if err := os.WriteFile(replace[name], []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		replace[name] = seeded
 	}
 	overlay, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
@@ -116,13 +115,38 @@ func tools(t *testing.T, edits []edit) string {
 	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", dir+string(filepath.Separator),
-		"./tools/pack", "./tools/image", "./tools/assemble")
+	args := []string{"build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", dir + string(filepath.Separator)}
+	packers := []string{"pack", "image", "assemble"}
+	if seeded != "" {
+		packers = []string{seeded}
+	}
+	for _, p := range packers {
+		args = append(args, "./tools/"+p)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("compiling the packers: %v\n%s", err, out)
 	}
-	return dir
+	at := maps.Clone(all)
+	if at == nil {
+		at = map[string]string{}
+	}
+	for _, p := range packers {
+		at[p] = filepath.Join(dir, p)
+	}
+	return at
+}
+
+// packer names the command that a seed is in.
+func (s seed) packer() string {
+	switch s.edits[0].file {
+	case imageGo, writeGo:
+		return "image"
+	case mainGo:
+		return "assemble"
+	}
+	return "pack"
 }
 
 // moduleRoot returns the folder of go.mod. Under Bazel there is none, and no go
