@@ -48,7 +48,7 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 	if s.line == "" {
 		s.line = "release"
 	}
-	state, err := destinations.StateDir(o.state, env)
+	state, err := cli.StateDir(o.state, env)
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,6 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/destinations"
 	"github.com/jasonwzm/release-builder/tools/internal/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/reproduce"
 )
@@ -210,7 +209,7 @@ func (o *options) root(env func(string) string) (string, error) {
 // outputs sets and makes the folder of the reports.
 func (o *options) outputs(env func(string) string) error {
 	if o.out == "" {
-		state, err := destinations.StateDir("", env)
+		state, err := cli.StateDir("", env)
 		if err != nil {
 			return cli.WithHint(err, "or say --out FOLDER")
 		}
