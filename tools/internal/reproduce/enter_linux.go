@@ -98,11 +98,6 @@ func (v view) enterNamespaces() error {
 			return fmt.Errorf("mounting %q: %w", place, err)
 		}
 	}
-	for _, dir := range v.ReadOnly {
-		if err := readOnly(dir); err != nil {
-			return fmt.Errorf("making %q read-only: %w", dir, err)
-		}
-	}
 	if v.Host != "" {
 		if err := syscall.Sethostname([]byte(v.Host)); err != nil {
 			return fmt.Errorf("setting the host's name: %w", err)
@@ -113,27 +108,6 @@ func (v view) enterNamespaces() error {
 	}
 	return nil
 }
-
-// readOnly mounts a folder over itself. The flags that a mount has already may not
-// be taken off in a user namespace (mount_namespaces(7)), so they are given again.
-func readOnly(dir string) error {
-	if err := syscall.Mount(dir, dir, "", syscall.MS_BIND|syscall.MS_REC, ""); err != nil {
-		return err
-	}
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(dir, &fs); err != nil {
-		return err
-	}
-	const kept = syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC | syscall.MS_NOATIME | syscall.MS_NODIRATIME
-	flags := uintptr(fs.Flags)&kept | syscall.MS_BIND | syscall.MS_REMOUNT | syscall.MS_RDONLY
-	if fs.Flags&stRelatime != 0 {
-		flags |= syscall.MS_RELATIME
-	}
-	return syscall.Mount("", dir, "", flags, "")
-}
-
-// stRelatime is ST_RELATIME of statfs(2), whose number is not that of the mount flag.
-const stRelatime = 4096
 
 // cpuSet is a set of CPUs as sched_setaffinity(2) has it.
 type cpuSet [1024 / 64]uint64

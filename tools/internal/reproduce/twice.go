@@ -26,7 +26,8 @@ type Runner struct {
 	// Tick is how long after the first build the second begins at least, where the
 	// clock varies.
 	Tick time.Duration
-	// Keep leaves the worlds' folders.
+	// Keep leaves the worlds' folders, but for caches, and for what the second world
+	// has at the same place.
 	Keep  bool
 	Linef func(format string, args ...any)
 }
@@ -42,6 +43,9 @@ type BuildInfo struct {
 // and second of Root.
 func (r *Runner) Twice(ctx context.Context, w *Worlds) (*compare.Report, []BuildInfo, error) {
 	first, err := r.Once(ctx, w.First, r.folder("first"))
+	if err == nil && r.Keep && (w.First.Dir == w.Second.Dir || w.First.OutputBase == w.Second.OutputBase) {
+		err = w.First.remove()
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -72,9 +76,11 @@ func (r *Runner) Once(ctx context.Context, w *World, out string) (info BuildInfo
 	if err := w.prepare(); err != nil {
 		return info, err
 	}
-	if !r.Keep {
-		defer func() { err = errors.Join(err, w.remove()) }()
+	clean := w.remove
+	if r.Keep {
+		clean = func() error { return removeAll(w.Cache) }
 	}
+	defer func() { err = errors.Join(err, clean()) }()
 	info = BuildInfo{Name: w.Name, Start: time.Now().UTC()}
 	if err := r.Builder.Build(ctx, w, out); err != nil {
 		if ctx.Err() != nil {

@@ -41,8 +41,6 @@ type view struct {
 	Host string `json:"host,omitempty"`
 	// Mounts are files that stand in the place of others: place → file.
 	Mounts map[string]string `json:"mounts,omitempty"`
-	// ReadOnly are folders that cannot be written to, in a mount namespace.
-	ReadOnly []string `json:"read_only,omitempty"`
 	// Umask is the umask in octal; empty leaves it.
 	Umask string `json:"umask,omitempty"`
 	// CPUs are the CPUs that may be used; nil leaves them.
@@ -84,7 +82,7 @@ func (w *World) prepare() error {
 	return nil
 }
 
-// remove removes all that the world has, but for what is in keep.
+// remove removes all that the world has.
 func (w *World) remove() error {
 	var first error
 	for _, dir := range []string{w.Dir, w.Home, w.OutputBase, w.Temp, w.Cache, w.Sandboxes} {
