@@ -183,6 +183,9 @@ type progressWriter struct {
 // actions is how Bazel says how far it is: [812 / 1,785] …
 var actions = regexp.MustCompile(`^\[([0-9,]+) / ([0-9,]+)\]`)
 
+// reading is how it says that it has no actions yet.
+var reading = regexp.MustCompile(`^(Computing|Loading|Analyzing)\b`)
+
 // every is how often a build that goes on says so.
 const every = 30 * time.Second
 
@@ -197,7 +200,7 @@ func (p *progressWriter) Write(data []byte) (int, error) {
 		}
 		if m := actions.FindSubmatch(p.line); m != nil {
 			p.last = fmt.Sprintf("%s of %s actions", m[1], m[2])
-		} else if bytes.HasPrefix(p.line, []byte("Analyzing:")) || bytes.HasPrefix(p.line, []byte("Loading:")) {
+		} else if reading.Match(p.line) {
 			p.last = "reading sources and rules"
 		}
 		p.line = p.line[:0]
