@@ -148,7 +148,7 @@ func gitServers() []hazard {
 			forever(w, r, strings.Repeat(pkt("\x02"+strings.Repeat("x", 900)+"\r"), 50))
 		}
 	})
-	add("endless keep-alive", `the server is silent: nothing came for 2s`, func(_ *prep, f *fakeGit) {
+	add("endless keep-alive", `the server is silent: nothing came for 5s`, func(_ *prep, f *fakeGit) {
 		f.fetch = func(w http.ResponseWriter, r *http.Request) {
 			startPack(w, head.name, 1)
 			for r.Context().Err() == nil {
@@ -159,7 +159,7 @@ func gitServers() []hazard {
 		}
 	})
 	add("silence", `the server is silent: `, func(_ *prep, f *fakeGit) { f.info = hang })
-	add("silence before the pack", `the server is silent: nothing came for 2s`, func(_ *prep, f *fakeGit) { f.fetch = hang })
+	add("silence before the pack", `the server is silent: nothing came for 5s`, func(_ *prep, f *fakeGit) { f.fetch = hang })
 	return append(all, gitRedirects(add, head.name)...)
 }
 
