@@ -43,6 +43,8 @@ type memory struct {
 	world *world
 	name  string
 	want  []Item // without states
+	// lost is what Apply says that it wrote and did not.
+	lost string
 
 	mu   sync.Mutex
 	have map[string]string // kind and name → digest
@@ -108,7 +110,9 @@ func (m *memory) Apply(ctx context.Context, phase Phase, items []Item, report Re
 			m.mu.Unlock()
 			return fmt.Errorf("%s: %w", i.Name, ErrChanged)
 		}
-		m.have[i.Name] = i.Digest
+		if i.Name != m.lost {
+			m.have[i.Name] = i.Digest
+		}
 		m.mu.Unlock()
 		report(Progress{Bytes: i.Size, Done: &i})
 	}

@@ -202,6 +202,42 @@ func TestChangedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestLost has a destination that says of something that it is written, and has it
+// not: content that is not there ends a run before any pointer moves, and a pointer
+// that is not there is no success.
+func TestLost(t *testing.T) {
+	for _, tt := range []struct{ name, want string }{
+		{"y", "reading back bucket: object y: got absent, want it equal"},
+		{"latest", "reading back: 1 items are not as they were written"},
+	} {
+		_, all := places()
+		all[1].lost = tt.name
+		_, err := publishAll(t.Context(), publisher(all))
+		if err == nil || err.Error() != tt.want {
+			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
+		}
+		if tag := all[0].state()["tag"]; tt.name == "y" && tag != "" {
+			t.Errorf("%s: the tag is there", tt.name)
+		}
+	}
+}
+
+// TestPointerMovedMeanwhile has somebody else move the last pointer, forwards, while
+// content is uploaded: it is not what the plan showed, and no pointer moves.
+func TestPointerMovedMeanwhile(t *testing.T) {
+	w, all := places()
+	all[2].set("ref", "1.0.0")
+	w.before = func(op int) {
+		if op == 4 { // the first upload
+			all[2].set("ref", "1.1.0")
+		}
+	}
+	_, err := publishAll(t.Context(), publisher(all))
+	if !errors.Is(err, ErrChanged) || all[0].state()["tag"] != "" || all[2].state()["ref"] != "1.1.0" {
+		t.Errorf("got %v, %q, %q, want %v and no pointer moved", err, all[0].state(), all[2].state(), ErrChanged)
+	}
+}
+
 func TestCancelled(t *testing.T) {
 	w, all := places()
 	ctx, cancel := context.WithCancel(t.Context())
