@@ -1,13 +1,10 @@
 package bucket
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,16 +12,12 @@ import (
 	"golang.org/x/mod/semver"
 	"gopkg.in/yaml.v3"
 
+	"github.com/jasonwzm/release-builder/tools/internal/helmchart"
 	"github.com/jasonwzm/release-builder/tools/internal/release"
 )
 
-// Bounds on a chart, which may be anybody's.
-const (
-	maxChartYAML   = 1 << 20   // bytes
-	maxChartFiles  = 10_000    // in an archive
-	maxChartSize   = 100 << 20 // bytes, unpacked
-	maxChartFields = 10_000    // YAML nodes of Chart.yaml, with aliases written out
-)
+// maxChartFields bounds the YAML nodes of a Chart.yaml, with aliases written out.
+const maxChartFields = 10_000
 
 var chartName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,249}$`)
 
@@ -45,7 +38,7 @@ func readChart(ctx context.Context, t *release.Tree, file release.File) (chart, 
 		return c, err
 	}
 	defer r.Close()
-	data, err := chartYAML(r)
+	data, err := helmchart.YAML(r)
 	if _, e := io.Copy(io.Discard, r); e != nil {
 		err = e // the file is another than the release's: nothing in it counts
 	}
@@ -56,36 +49,6 @@ func readChart(ctx context.Context, t *release.Tree, file release.File) (chart, 
 		return c, fmt.Errorf("reading chart %q: %w", file.Path, err)
 	}
 	return c, nil
-}
-
-// chartYAML returns the file Chart.yaml in the only folder of an archive.
-func chartYAML(r io.Reader) ([]byte, error) {
-	z, err := gzip.NewReader(r)
-	if err != nil {
-		return nil, err
-	}
-	limited := &io.LimitedReader{R: z, N: maxChartSize}
-	archive := tar.NewReader(limited)
-	for range maxChartFiles {
-		h, err := archive.Next()
-		if err == io.EOF {
-			return nil, errors.New("got no file Chart.yaml in a folder")
-		}
-		if err != nil && limited.N <= 0 {
-			return nil, fmt.Errorf("unpacked size: got more than %d bytes", maxChartSize)
-		} else if err != nil {
-			return nil, err
-		}
-		folder, base := path.Split(strings.TrimPrefix(h.Name, "./"))
-		if base != "Chart.yaml" || strings.Count(folder, "/") != 1 || folder == "../" || folder == "/" || h.Typeflag != tar.TypeReg {
-			continue
-		}
-		if h.Size > maxChartYAML {
-			return nil, fmt.Errorf("size of Chart.yaml: got %d bytes, want at most %d", h.Size, maxChartYAML)
-		}
-		return io.ReadAll(archive)
-	}
-	return nil, fmt.Errorf("got no Chart.yaml among the first %d files", maxChartFiles)
 }
 
 func (c *chart) parse(data []byte) error {

@@ -15,6 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/jasonwzm/release-builder/tools/internal/buckettest"
+	"github.com/jasonwzm/release-builder/tools/internal/helmchart"
 	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/release"
@@ -234,11 +235,11 @@ func TestHostileChart(t *testing.T) {
 		{"good", "web/Chart.yaml", good, ""},
 		{"dot", "./web/Chart.yaml", good, ""},
 		{"number", "web/Chart.yaml", good + "appVersion: 1.10\n", ""},
-		{"no Chart.yaml", "web/values.yaml", good, "got no file Chart.yaml in a folder"},
-		{"above", "../Chart.yaml", good, "got no file Chart.yaml in a folder"},
-		{"absolute", "/Chart.yaml", good, "got no file Chart.yaml in a folder"},
-		{"of a dependency", "web/charts/sub/Chart.yaml", good, "got no file Chart.yaml in a folder"},
-		{"large", "web/Chart.yaml", good + strings.Repeat("#", maxChartYAML), "size of Chart.yaml: got 10486"},
+		{"no Chart.yaml", "web/values.yaml", good, "chart has no file NAME/Chart.yaml"},
+		{"above", "../Chart.yaml", good, "chart has no file NAME/Chart.yaml"},
+		{"absolute", "/Chart.yaml", good, "chart has no file NAME/Chart.yaml"},
+		{"of a dependency", "web/charts/sub/Chart.yaml", good, "chart has no file NAME/Chart.yaml"},
+		{"large", "web/Chart.yaml", good + strings.Repeat("#", 1<<20), `"web/Chart.yaml" in chart is no file of at most 1048576 bytes`},
 		{"many aliases", "web/Chart.yaml", deep, "got more than 10000 fields"},
 		{"cycle", "web/Chart.yaml", good + "a: &a [*a]\n", "anchor 'a' value contains itself|got more than 10000 fields"},
 		{"name", "web/Chart.yaml", "name: ../web\nversion: 1.2.0\n", `name in Chart.yaml: got "../web"`},
@@ -270,8 +271,8 @@ func TestHostileChart(t *testing.T) {
 			}
 		})
 	}
-	bomb := tgz(t, "web/big", make([]byte, maxChartSize+1))
-	if _, err := chartYAML(bytes.NewReader(bomb)); err == nil || !strings.Contains(err.Error(), "unpacked size: got more than 104857600 bytes") {
+	bomb := tgz(t, "web/big", make([]byte, 100<<20+1))
+	if _, err := helmchart.YAML(bytes.NewReader(bomb)); err == nil || !strings.Contains(err.Error(), "more than 104857600 bytes") {
 		t.Errorf("bomb: got %v", err)
 	}
 }

@@ -38,7 +38,7 @@ type Chart struct {
 
 // Read reads a chart's archive, NAME-VERSION.tgz, to its Chart.yaml or to its end.
 func Read(r io.Reader) (*Chart, error) {
-	raw, err := find(r)
+	raw, err := YAML(r)
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +81,9 @@ func text(m map[string]any, key string) string {
 	return s
 }
 
-// find returns the content of NAME/Chart.yaml.
-func find(r io.Reader) ([]byte, error) {
+// YAML returns the Chart.yaml in a chart's archive, NAME/Chart.yaml, as it is there:
+// at most 1 MiB, found among the first 10,000 files and 100 MiB.
+func YAML(r io.Reader) ([]byte, error) {
 	z, err := gzip.NewReader(r)
 	if err != nil {
 		return nil, fmt.Errorf("reading chart: %w", err)
