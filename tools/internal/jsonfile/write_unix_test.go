@@ -5,6 +5,8 @@ package jsonfile
 import (
 	"bytes"
 	"errors"
+	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -13,33 +15,43 @@ import (
 )
 
 // TestWriteFileCutOff has the system refuse what goes beyond 4 KiB of a file, as
-// it does when a disk is full.
+// it does when a disk is full. The limit holds for a process of its own: the test
+// binary's log of what it opens goes to a file as well.
 func TestWriteFileCutOff(t *testing.T) {
+	const target = "JSONFILE_CUT_OFF"
+	if name, ok := os.LookupEnv(target); ok {
+		writeCutOff(t, name)
+		return
+	}
 	dir := t.TempDir()
 	name := filepath.Join(dir, "a.json")
 	if err := WriteFile(name, []byte("old"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestWriteFileCutOff$")
+	cmd.Env = append(os.Environ(), target+"="+name)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	content(t, name, "old")
+	only(t, dir, "a.json")
+}
+
+// writeCutOff fails the test unless writing 16 KiB to name is refused after 4 KiB.
+func writeCutOff(t *testing.T, name string) {
 	signal.Ignore(syscall.SIGXFSZ)
-	defer signal.Reset(syscall.SIGXFSZ)
-	var old syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		t.Fatal(err)
 	}
-	limit := old
 	limit.Cur = 4096
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		t.Fatal(err)
 	}
 	err := WriteFile(name, bytes.Repeat([]byte("new "), 4096), 0o644)
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-		t.Fatal(err)
-	}
 	if !errors.Is(err, syscall.EFBIG) || !strings.HasPrefix(err.Error(), `writing "`+name+`": `) {
 		t.Errorf("got %v, want %v and the file's name", err, syscall.EFBIG)
 	}
-	content(t, name, "old")
-	only(t, dir, "a.json")
 }
 
 // TestWriteFileUmask: the mode is what the caller says, whatever the umask.
