@@ -34,9 +34,22 @@ func (f *fetcher) source(ctx context.Context, p paths) error {
 		}
 	}
 	if err := f.layOut(ctx, &dep, p); err != nil {
-		return fmt.Errorf("lock entry %q: %w", dep.Name, err)
+		return inEntry(dep.Name, f.blame(&dep, err))
 	}
 	return nil
+}
+
+// blame returns what is altered in the store of the modules of a lock's entry; if
+// nothing is, err.
+func (f *fetcher) blame(dep *lock.Dependency, err error) error {
+	modules := dep.GoModules
+	if m := dep.Module; m != nil {
+		modules = append([]lock.GoModule{{Path: m.Path, Version: m.Version, Sum: dep.Digest}}, modules...)
+	}
+	if altered := gomod.CheckStored(f.store, modules); altered != nil {
+		return altered
+	}
+	return err
 }
 
 func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) error {
@@ -107,6 +120,8 @@ func (f *fetcher) generate(ctx context.Context, a gosource.Args) (err error) {
 	return gosource.Generate(ctx, a)
 }
 
+const missingHint = "run the same build once without --config=airgap, or unpack a bundle into the store"
+
 // checkPresent names everything of the entry that the store lacks and that only
 // a network has.
 func (f *fetcher) checkPresent(dep *lock.Dependency) error {
@@ -130,7 +145,7 @@ func (f *fetcher) checkPresent(dep *lock.Dependency) error {
 		missing(m, ".zip", m.Sum)
 		missing(m, ".mod", m.GoModSum)
 	}
-	return cli.WithHint(errors.Join(errs...), "run the same build once without --config=airgap, or unpack a bundle into the store")
+	return cli.WithHint(errors.Join(errs...), missingHint)
 }
 
 // unpack unpacks the source into p.out.
@@ -167,15 +182,7 @@ func (f *fetcher) moduleZip(ctx context.Context, g *gomod.Go, want lock.GoModule
 	if err != nil {
 		return "", err
 	}
-	sum, err := gomod.HashZip(zip)
-	if err != nil {
-		return "", err
-	}
-	if sum != want.Sum {
-		err := fmt.Errorf("h1 sum of %q: got %s, want %s", zip, sum, want.Sum)
-		return "", cli.WithHint(err, "the file is not what was pinned: delete it to have it fetched again")
-	}
-	return zip, nil
+	return zip, gomod.CheckFile(zip, want.Sum)
 }
 
 // unpackZip unpacks a module zip into out, which may have files already.

@@ -1,16 +1,22 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"golang.org/x/mod/module"
 
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/gosource"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
 )
 
 // tools lays out the modules that the project's own packages import: a module
@@ -31,7 +37,7 @@ func (f *fetcher) tools(ctx context.Context, p paths) error {
 		}
 	}
 	if err := g.Vendor(ctx, p.out); err != nil {
-		return err
+		return f.blameTools(p, err)
 	}
 	if err := os.Remove(filepath.Join(p.out, "imports.go")); err != nil {
 		return err
@@ -45,6 +51,38 @@ func (f *fetcher) tools(ctx context.Context, p paths) error {
 		return err
 	}
 	return export(filepath.Join(p.out, "BUILD.bazel"), "vendor/modules.txt")
+}
+
+// blameTools returns what the store lacks, or has altered, of the modules in the
+// project's own go.sum; if that is nothing, err.
+func (f *fetcher) blameTools(p paths, err error) error {
+	sums, sumErr := gomod.ReadSums(p.goSum)
+	if sumErr != nil {
+		return err
+	}
+	modules := slices.SortedFunc(maps.Values(sums), func(a, b lock.GoModule) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Version, b.Version))
+	})
+	if altered := gomod.CheckStored(f.store, modules); altered != nil {
+		err = altered
+	} else if missing := f.named(modules, err); f.airgap && missing != nil {
+		err = cli.WithHint(missing, missingHint)
+	}
+	return fmt.Errorf("modules of the tools: %w", err)
+}
+
+// named returns the modules that the go command named in err and that the store lacks.
+func (f *fetcher) named(modules []lock.GoModule, err error) error {
+	var errs []error
+	for _, m := range modules {
+		for _, file := range []struct{ ext, sum string }{{".mod", m.GoModSum}, {".zip", m.Sum}} {
+			v := module.Version{Path: m.Path, Version: m.Version}
+			if strings.Contains(err.Error(), "/@v/"+m.Version+file.ext) && strings.Contains(err.Error(), v.String()+":") && file.sum != "" && !f.store.HasModule(v, file.ext) {
+				errs = append(errs, fmt.Errorf("%s of %s, %s, is not in the store %q", file.ext[1:], v, file.sum, f.store.Dir()))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // export lets other repositories have a file: tools/bundle reads off this one which

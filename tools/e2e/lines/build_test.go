@@ -227,6 +227,9 @@ func (w *world) checkAltered(t *testing.T) {
 	blob := func(digest string) string {
 		return filepath.Join(w.store, "content_addressable", "sha256", strings.TrimPrefix(digest, "sha256:"), "file")
 	}
+	module := func(ext string) string {
+		return filepath.Join(w.store, "goproxy", "filippo.io", "edwards25519", "@v", "v1.2.0"+ext)
+	}
 	src, file, platform := &good.Dependencies[0], &good.Files[len(good.Files)-1], &good.Images[0].Platforms[0]
 	flipped := func(d string) string {
 		return d[:len(d)-1] + map[bool]string{true: "1", false: "0"}[strings.HasSuffix(d, "0")]
@@ -240,6 +243,8 @@ func (w *world) checkAltered(t *testing.T) {
 	}{
 		// Another reason changes nothing that is built, but has the entry read again.
 		{"source in the store", func(l *lock.Lock) { l.Dependencies[0].Why = "altered" }, true, blob(src.Digest), []string{`lock entry "src"`, "got sha256:", "want " + src.Digest}},
+		{"module in the store", func(l *lock.Lock) { l.Dependencies[0].Why = "altered zip" }, true, module(".zip"), []string{`lock entry "src": zip of module filippo.io/edwards25519@v1.2.0: h1 sum`, "got ", "want h1:crnVqOiS4jqYleHd9vaKZ+HKtHfllngJIiOpNpoJsjo="}},
+		{"go.mod in the store", func(l *lock.Lock) { l.Dependencies[0].Why = "altered go.mod" }, true, module(".mod"), []string{`lock entry "src": mod of module filippo.io/edwards25519@v1.2.0: h1 sum`, "got h1:", "want h1:xzAOLCNug/yB62zG1bQ8uziwrIqIuxhctzJT18Q77mc="}},
 		{"file in the store", func(l *lock.Lock) { l.Files[len(l.Files)-1].Why = "altered" }, true, blob(string(file.Digest)), []string{`lock entry "` + file.Name, "got sha256:", "want " + string(file.Digest)}},
 		{"base in the store", func(l *lock.Lock) { l.Images[0].Base += "altered" }, true, filepath.Join(w.store, "oci", "blobs", "sha256", strings.TrimPrefix(string(platform.Digest), "sha256:")), []string{`lock entry "hello"`, "got sha256:", "want " + string(platform.Digest)}},
 		{"source in the lock", func(l *lock.Lock) { l.Dependencies[0].Digest = flipped(src.Digest) }, true, "", []string{`lock entry "src"`, flipped(src.Digest)}},

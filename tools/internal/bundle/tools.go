@@ -9,13 +9,14 @@ import (
 
 	"golang.org/x/mod/modfile"
 
+	"github.com/jasonwzm/release-builder/tools/internal/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 )
 
 const (
-	maxGoMod = 1 << 20  // bytes
-	maxGoSum = 16 << 20 // bytes; of modules.txt as well
+	maxGoMod      = 1 << 20  // bytes
+	maxModulesTxt = 16 << 20 // bytes
 )
 
 // ToolModules returns the modules that the project's own tools, and the rules, are
@@ -37,7 +38,7 @@ func ToolModules(dir, modulesTxt string, asTheyAre ...string) ([]lock.GoModule, 
 	if len(f.Replace) > 0 {
 		return nil, fmt.Errorf("reading %q: it replaces modules, which a bundle cannot know", goMod)
 	}
-	sums, err := readSums(filepath.Join(dir, "go.sum"))
+	sums, err := gomod.ReadSums(filepath.Join(dir, "go.sum"))
 	if err != nil {
 		return nil, err
 	}
@@ -50,13 +51,12 @@ func ToolModules(dir, modulesTxt string, asTheyAre ...string) ([]lock.GoModule, 
 	}
 	var list []lock.GoModule
 	for _, r := range f.Require {
-		at := r.Mod.Path + " " + r.Mod.Version
-		m := lock.GoModule{Path: r.Mod.Path, Version: r.Mod.Version, GoModSum: sums[at+"/go.mod"]}
-		if read[r.Mod.Path] {
-			m.Sum = sums[at]
-		}
+		m := sums[r.Mod]
 		if m.GoModSum == "" || read[r.Mod.Path] && m.Sum == "" {
 			return nil, fmt.Errorf("reading %q: go.sum has no h1 sum of %s", goMod, r.Mod)
+		}
+		if !read[r.Mod.Path] {
+			m.Sum = ""
 		}
 		list = append(list, m)
 	}
@@ -64,24 +64,9 @@ func ToolModules(dir, modulesTxt string, asTheyAre ...string) ([]lock.GoModule, 
 	return list, nil
 }
 
-// readSums reads a go.sum: "path version" or "path version/go.mod" → h1 sum.
-func readSums(name string) (map[string]string, error) {
-	data, err := jsonfile.ReadLimited(name, maxGoSum)
-	if err != nil {
-		return nil, err
-	}
-	sums := map[string]string{}
-	for line := range strings.Lines(string(data)) {
-		if f := strings.Fields(line); len(f) == 3 {
-			sums[f[0]+" "+f[1]] = f[2]
-		}
-	}
-	return sums, nil
-}
-
 // vendored returns the paths of the modules of which a modules.txt has packages.
 func vendored(name string) (map[string]bool, error) {
-	data, err := jsonfile.ReadLimited(name, maxGoSum)
+	data, err := jsonfile.ReadLimited(name, maxModulesTxt)
 	if err != nil {
 		return nil, err
 	}

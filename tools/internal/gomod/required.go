@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
@@ -42,24 +41,15 @@ func Required(goMod, goSum, path string) (lock.GoModule, error) {
 	if m.Version == "" {
 		return lock.GoModule{}, fmt.Errorf("reading %q: module %s is not required", goMod, path)
 	}
-	sums, err := jsonfile.ReadLimited(goSum, maxGoSum)
+	sums, err := ReadSums(goSum)
 	if err != nil {
 		return lock.GoModule{}, err
 	}
-	for line := range strings.Lines(string(sums)) {
-		if f := strings.Fields(line); len(f) == 3 && f[0] == path {
-			switch f[1] {
-			case m.Version:
-				m.Sum = f[2]
-			case m.Version + "/go.mod":
-				m.GoModSum = f[2]
-			}
-		}
-	}
-	if m.Sum == "" {
+	summed := sums[module.Version{Path: m.Path, Version: m.Version}]
+	if summed.Sum == "" {
 		return lock.GoModule{}, fmt.Errorf("reading %q: no h1 sum of %s@%s", goSum, m.Path, m.Version)
 	}
-	return m, nil
+	return summed, nil
 }
 
 // Unzip unpacks a module zip, checked as https://go.dev/ref/mod#zip-files
