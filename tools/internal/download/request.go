@@ -11,12 +11,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/retryafter"
 )
 
 const (
@@ -186,19 +186,8 @@ func statusError(resp *http.Response) error {
 		return cli.WithHint(err, "check the URL: the server has no such file")
 	case code == http.StatusTooManyRequests || code == http.StatusRequestTimeout || code == http.StatusTooEarly,
 		code >= 500 && code != http.StatusNotImplemented && code != http.StatusHTTPVersionNotSupported:
-		return &temporary{err, retryAfter(resp.Header.Get("Retry-After"), time.Now())}
+		after, _ := retryafter.Parse(resp.Header.Get("Retry-After"), time.Now())
+		return &temporary{err, after}
 	}
 	return err
-}
-
-// retryAfter parses the header of that name: seconds, or a date
-// (https://www.rfc-editor.org/rfc/rfc9110#name-retry-after). What is neither is 0.
-func retryAfter(s string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(strings.TrimSpace(s), 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if date, err := http.ParseTime(s); err == nil {
-		return max(0, date.Sub(now))
-	}
-	return 0
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/retryafter"
 )
 
 // What GitHub allows, and how it is met
@@ -139,7 +141,7 @@ func (l *limits) reserve(now time.Time, write bool) (time.Duration, string) {
 func (l *limits) learn(resp *http.Response) (bool, error) {
 	now := time.Now()
 	refused := resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusTooManyRequests
-	after, said := retryAfter(resp, now)
+	after, said := retryafter.Parse(resp.Header.Get("Retry-After"), serverTime(resp, now))
 	switch {
 	case refused && said:
 		return l.hold(now, after, "GitHub's secondary rate limit")
@@ -196,20 +198,6 @@ func (l *limits) succeed(now time.Time, resp *http.Response) {
 	if resp.StatusCode < 300 && !now.Before(l.until) {
 		l.secondary = 0
 	}
-}
-
-// retryAfter reads the header of that name
-// (https://www.rfc-editor.org/rfc/rfc9110#name-retry-after).
-func retryAfter(resp *http.Response, now time.Time) (time.Duration, bool) {
-	s := strings.TrimSpace(resp.Header.Get("Retry-After"))
-	if n, err := strconv.ParseUint(s, 10, 31); err == nil {
-		return time.Duration(n) * time.Second, true
-	}
-	date, err := http.ParseTime(s)
-	if err != nil {
-		return 0, false
-	}
-	return max(0, date.Sub(serverTime(resp, now))), true
 }
 
 // untilReset is how long the primary limit lasts, a second more: the header is

@@ -20,6 +20,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/jasonwzm/release-builder/tools/internal/retryafter"
 )
 
 const (
@@ -115,7 +117,8 @@ type StatusError struct {
 
 // NewStatusError reads what the registry says in the body of an answer.
 func NewStatusError(resp *http.Response, body io.Reader, want ...int) *StatusError {
-	e := &StatusError{Status: resp.StatusCode, Want: want, After: ParseRetryAfter(resp.Header.Get("Retry-After"))}
+	after, _ := retryafter.Parse(resp.Header.Get("Retry-After"), time.Now())
+	e := &StatusError{Status: resp.StatusCode, Want: want, After: min(after, maxRetryAfter)}
 	// What cannot be read says no less than nothing.
 	if raw, err := io.ReadAll(io.LimitReader(body, maxErrorSize)); err == nil {
 		var said transport.Error
@@ -176,14 +179,4 @@ func ReadAtMost(r io.Reader, limit int64) ([]byte, error) {
 		err = fmt.Errorf("size: got more than %d bytes, want at most that", limit)
 	}
 	return raw, err
-}
-
-// ParseRetryAfter reads the seconds of RFC 9110, section 10.2.3, up to a limit;
-// a date is not waited for.
-func ParseRetryAfter(s string) time.Duration {
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 {
-		return 0
-	}
-	return min(time.Duration(min(n, 3600))*time.Second, maxRetryAfter)
 }

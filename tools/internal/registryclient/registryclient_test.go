@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"regexp"
 	"testing"
-	"time"
 )
 
 func TestCheckRedirect(t *testing.T) {
@@ -33,14 +32,6 @@ func TestCheckRedirect(t *testing.T) {
 	wantError(t, err, `^connecting to registry.example: scheme is "http", want https$`)
 	_, err = Guard(refuser{}).RoundTrip(request("http://127.0.0.1"))
 	wantError(t, err, `^no network for http$`)
-}
-
-func TestParseRetryAfter(t *testing.T) {
-	for s, want := range map[string]time.Duration{"": 0, "2": 2 * time.Second, "0": 0, "-1": 0, "soon": 0, "99999999999": 30 * time.Second, "86400": 30 * time.Second, "Wed, 21 Oct 2015 07:28:00 GMT": 0} {
-		if got := ParseRetryAfter(s); got != want {
-			t.Errorf("%q: got %s, want %s", s, got, want)
-		}
-	}
 }
 
 func TestStatusError(t *testing.T) {

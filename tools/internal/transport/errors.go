@@ -10,29 +10,11 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 )
-
-// retryAfter reads Retry-After (RFC 9110 section 10.2.3): seconds, or a date.
-func retryAfter(value string, now time.Time) (time.Duration, bool) {
-	value = strings.TrimSpace(value)
-	const most = 1 << 31 // seconds: 68 years, and no overflow
-	if s, err := strconv.ParseUint(value, 10, 63); err == nil {
-		return time.Duration(min(s, most)) * time.Second, true
-	}
-	if value != "" && strings.Trim(value, "0123456789") == "" {
-		return most * time.Second, true
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(0, at.Sub(now)), true
-	}
-	return 0, false
-}
 
 // certificate tells whether an error is about who the server is.
 func certificate(err error) bool {

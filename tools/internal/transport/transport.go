@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/retryafter"
 )
 
 const (
@@ -154,7 +155,7 @@ func (t *Transport) decide(req *http.Request, resp *http.Response, err error, at
 		v.retry, v.why = idempotent(req) && transient(err), reason(err)
 		return v
 	}
-	after, told := retryAfter(resp.Header.Get("Retry-After"), time.Now())
+	after, told := retryafter.Parse(resp.Header.Get("Retry-After"), time.Now())
 	if told {
 		v.told = after
 		v.wait = after + rand.N(min(limit, time.Second)+1) // so that those who were told so do not come at once
