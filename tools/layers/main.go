@@ -26,7 +26,7 @@ const (
 
 // layers are the packages below tools/internal, from the lowest layer.
 var layers = [][]string{
-	{"digest", "jsonfile", "cli", "parallel", "progress", "retryafter"},
+	{"digest", "jsonfile", "cli", "filelock", "parallel", "progress", "retryafter"},
 	{"archive", "sourcetar", "manifest", "lock", "store", "release"},
 	{"ociimage", "gomod", "gosource", "depsfile", "gitsource", "download", "baseimage", "transport", "registryclient", "helmchart", "compare"},
 	{"resolve", "publish", "bundle", "reproduce"},

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/filelock"
 )
 
 // fileStore is a folder. Its objects are files below it, to which no symbolic link
@@ -136,7 +137,7 @@ func (s *fileStore) put(ctx context.Context, w write) error {
 		return err
 	}
 	if w.guard != "" { // nobody sweeps this while it is locked
-		unlock, err := lockFile(filepath.Join(s.dir, fileLock))
+		unlock, err := filelock.Lock(filepath.Join(s.dir, fileLock))
 		if err != nil {
 			return err
 		}
@@ -200,7 +201,7 @@ func (s *fileStore) reveal(root *os.Root, temp string, w write) error {
 		case err == nil:
 			return nil
 		}
-		unlock, err := lockFile(filepath.Join(s.dir, fileLock)) // a file system without links
+		unlock, err := filelock.Lock(filepath.Join(s.dir, fileLock)) // a file system without links
 		if err != nil {
 			return err
 		}

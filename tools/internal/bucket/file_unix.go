@@ -1,25 +1,8 @@
-//go:build unix && !aix && !solaris
+//go:build unix
 
 package bucket
 
-import (
-	"os"
-	"syscall"
-)
-
-// lockFile waits until no other process holds the named lock, and takes it. The
-// lock ends with its holder, however that ends.
-func lockFile(name string) (unlock func(), err error) {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		f.Close()
-		return nil, &os.PathError{Op: "lock", Path: name, Err: err}
-	}
-	return func() { f.Close() }, nil
-}
+import "os"
 
 // syncFolder brings the names in a folder to the disk.
 func syncFolder(root *os.Root, folder string) error {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/filelock"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 )
 
@@ -80,7 +81,7 @@ func (s *Store) AddOCIRoot(d OCIDescriptor) (err error) {
 	if err := os.MkdirAll(s.OCIDir(), 0o755); err != nil {
 		return err
 	}
-	unlock, err := lockFile(filepath.Join(s.OCIDir(), ".lock"))
+	unlock, err := filelock.Lock(filepath.Join(s.OCIDir(), ".lock"))
 	if err != nil {
 		return err
 	}

@@ -1,15 +1,17 @@
 //go:build unix && !aix && !solaris
 
-package store
+// Package filelock keeps processes of one machine from writing the same files at the
+// same moment.
+package filelock
 
 import (
 	"os"
 	"syscall"
 )
 
-// lockFile waits until no other process holds the named lock, and takes it. The
+// Lock waits until no other process holds the named lock, and takes it. The
 // lock ends with its holder, however that ends.
-func lockFile(name string) (unlock func(), err error) {
+func Lock(name string) (unlock func(), err error) {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
