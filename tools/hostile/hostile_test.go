@@ -35,9 +35,9 @@ const (
 	minCases  = 150
 	maxMemory = 256 << 20       // bytes
 	maxTime   = 5 * time.Second // of feed, by the CPU
-	maxWait   = 3 * maxTime     // of feed, by the clock
+	maxWait   = time.Minute     // of feed, by the clock, on a machine with more to do
 	maxText   = 8 << 10         // bytes of what a person reads
-	killAfter = 30 * time.Second
+	killAfter = 90 * time.Second
 )
 
 // A hazard is one hostile input and the entry point that it is fed to.
