@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jasonwzm/release-builder/tools/internal/browsertest"
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
@@ -111,6 +112,11 @@ func TestReleases(t *testing.T) {
 			t.Errorf("the page has %q", not)
 		}
 	}
+	t.Run("browser", func(t *testing.T) {
+		if got := browsertest.Show(t, data); !strings.Contains(got, "<title>demo 1.2.0 → demo 1.3.0</title>") {
+			t.Errorf("got\n%s", got)
+		}
+	})
 }
 
 func TestLink(t *testing.T) {
