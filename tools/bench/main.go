@@ -58,7 +58,7 @@ func benchmarks() []Benchmark {
 		buildBenchmark(),
 		fetchBenchmark(),
 		sourceTarBenchmark(sourceTarFiles),
-		bundleBenchmark(bundleModules, bundleBytes),
+		bundleBenchmark(bundleBytes),
 		checkBenchmark(checkFiles),
 		pushBenchmark(pushImages, pushLayerSize, pushRoundTrip),
 		noopBenchmark(publishFiles, publishImages),

@@ -34,7 +34,7 @@ func TestRun(t *testing.T) {
 		{packBenchmark("zip", 3_000_000), 3},
 		{fetch, 1},
 		{sourceTarBenchmark(30), 1},
-		{bundleBenchmark(20, 1<<20), 1},
+		{bundleBenchmark(1 << 20), 1},
 		{checkBenchmark(5), 1},
 		{pushBenchmark(2, 1000, 0), 4},
 		{compareBenchmark(3, 100_000), 1},

@@ -24,8 +24,8 @@
 //	                they and the root are taken to be there too. A bundle says it exactly.
 //	--no-root       leaves out the root: for machines that have Bazel
 //	--platform P    where it will be built, as linux_amd64; this machine's if not given
-//	--deep          (pack, verify) compares the content of modules with the sums that pin
-//	                them too. Builds do that as well; it takes longer than packing.
+//	--deep          (verify) compares the content of modules with the sums that pin them
+//	                too, as packing and building do
 //	--json          (list) prints bundle.json
 //
 // Exit status: 0 done, 1 an error, or a bundle that is not whole, 2 the command line

@@ -31,7 +31,7 @@ type options struct {
 	fetch, goCmd                  string // the same
 	out, since, store, launchRoot string
 	lines, platforms              words
-	noRoot, deep                  bool
+	noRoot                        bool
 }
 
 // words is a flag that may be given several times.
@@ -58,7 +58,6 @@ func pack(ctx context.Context, o *options, args []string, stdout, stderr io.Writ
 	set.StringVar(&o.launchRoot, "root", os.Getenv("RELEASE_ROOT"), "the `folder` of that root; the launcher says it")
 	set.Var(&o.platforms, "platform", "a `platform` to build on, as linux_amd64; again for more")
 	set.StringVar(&o.store, "store", "", "the store's `folder`; RELEASE_STORE if not given")
-	set.BoolVar(&o.deep, "deep", false, "compare the content of modules with their sums as well")
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status
 	}
@@ -77,11 +76,6 @@ func pack(ctx context.Context, o *options, args []string, stdout, stderr io.Writ
 		fmt.Fprintln(stderr, command+": bringing what the store lacks: no build has asked for it yet")
 		if err = o.bring(ctx, stderr); err == nil {
 			result, err = bundle.Pack(ctx, a)
-		}
-	}
-	if err == nil && o.deep {
-		if err = bundle.Deep(ctx, a.Out, result.Index); err != nil {
-			err = errors.Join(err, os.Remove(a.Out))
 		}
 	}
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 )
 
 // Deep compares the modules in a verified bundle with the h1 sums that pin them,
-// which takes unpacking them, in memory. Builds do it too, of those that they use.
+// which takes unpacking them, in memory. Pack does it too, and builds of those that
+// they use: this is for a bundle that somebody else packed.
 func Deep(ctx context.Context, name string, x *Index) error {
 	f, err := os.Open(name)
 	if err != nil {
@@ -45,7 +46,7 @@ func Deep(ctx context.Context, name string, x *Index) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return cli.WithHint(errors.Join(errs...), "the store that was packed has another file than the lock pins: delete it there, build once with a network, and pack again")
+	return cli.WithHint(errors.Join(errs...), "the bundle has another module than the lock pins: pack it again")
 }
 
 // offsets returns where in a bundle the content of each entry begins.
@@ -75,19 +76,4 @@ func hashModule(path string, r *io.SectionReader) (string, error) {
 		return gomod.HashZipReader(r, r.Size())
 	}
 	return dirhash.Hash1([]string{"go.mod"}, func(string) (io.ReadCloser, error) { return io.NopCloser(r), nil })
-}
-
-// checkGoMod compares a module's go.mod with its sum: that takes no time.
-func checkGoMod(name, want string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	got, err := dirhash.Hash1([]string{"go.mod"}, func(string) (io.ReadCloser, error) { return io.NopCloser(f), nil })
-	if err == nil && got != want {
-		err = fmt.Errorf("h1 sum: got %s, want %s", got, want)
-		err = cli.WithHint(err, "the file was altered since it was stored: delete it, and have a build fetch it again")
-	}
-	return err
 }

@@ -8,12 +8,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
@@ -42,12 +45,14 @@ type Result struct {
 }
 
 // Pack writes a bundle. It streams: what it takes of memory grows with the number
-// of entries and not with their size. Entries whose digest is known before are
-// compared with it, as are the go.mod files of modules; the content of modules is
-// compared where it is used, and by Deep. An error leaves nothing behind, and the file
-// that was there before as it was.
+// of entries and not with their size. Each entry is compared with what pins it, its
+// digest or, of a module, its h1 sum. An error leaves nothing behind, and the file that
+// was there before as it was.
 func Pack(ctx context.Context, a Args) (result *Result, err error) {
 	sources, index, err := plan(a)
+	if err == nil {
+		err = checkModules(ctx, sources)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -245,11 +250,6 @@ func (src *source) copyTo(w *tee) error {
 		_, err := w.Write(src.data)
 		return err
 	}
-	if strings.HasSuffix(src.Path, ".mod") {
-		if err := checkGoMod(src.file, src.Sum); err != nil {
-			return err
-		}
-	}
 	f, err := os.Open(src.file)
 	if err != nil {
 		return err
@@ -257,6 +257,25 @@ func (src *source) copyTo(w *tee) error {
 	defer f.Close()
 	_, err = w.ReadFrom(io.LimitReader(f, src.Size+1))
 	return err
+}
+
+// checkModules compares the modules among the sources with their h1 sums, as many at
+// a time as there are CPUs. The error joins one for each that is another.
+func checkModules(ctx context.Context, sources []*source) error {
+	sources = slices.DeleteFunc(slices.Clone(sources), func(src *source) bool { return src.Sum == "" })
+	errs := parallel.Do(len(sources), runtime.GOMAXPROCS(0), func(i int) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := gomod.CheckFile(sources[i].file, sources[i].Sum); err != nil {
+			return fmt.Errorf("%s: %w", &sources[i].Entry, err)
+		}
+		return nil
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return errors.Join(errs...)
 }
 
 // syncDir makes sure that a new name in a folder outlives a power cut, where that can be.

@@ -187,6 +187,7 @@ func TestSince(t *testing.T) {
 
 // TestPackErrors: what is wrong with the store is named, and nothing is left behind.
 func TestPackErrors(t *testing.T) {
+	other := read(t, filepath.Join(newWorld(t).store.Dir(), "goproxy/example.com/unused/@v/v1.0.0.zip"))
 	for _, tt := range []struct {
 		name  string
 		alter func(*world)
@@ -205,7 +206,14 @@ func TestPackErrors(t *testing.T) {
 		}, []string{"(line demo, image app): sha256: got "}},
 		{"go.mod altered", func(w *world) {
 			w.write(filepath.Join(w.store.Dir(), "goproxy/example.com/old/@v/v0.0.1.mod"), "module x\n", 0o644)
-		}, []string{"module example.com/old@v0.0.1 (line demo, dependency age): h1 sum: got h1:"}},
+		}, []string{"module example.com/old@v0.0.1 (line demo, dependency age): h1 sum of \"", "v0.0.1.mod\": got h1:"}},
+		{"modules altered", func(w *world) {
+			w.write(filepath.Join(w.store.Dir(), "goproxy/example.com/lib/@v/v0.1.0.zip"), other, 0o644)
+			w.write(filepath.Join(w.store.Dir(), "goproxy/example.com/rules/@v/v0.65.0.zip"), "no zip", 0o644)
+		}, []string{
+			"module example.com/lib@v0.1.0 (line demo, dependency age; line demo, dependency tree): h1 sum of \"", ".zip\": got h1:",
+			"module example.com/rules@v0.65.0 (tools example.com/rules): h1 sum: got none, want h1:", "zip: not a valid zip file",
+		}},
 		{"no SDK", func(w *world) { w.lock.Toolchain.Go.Archives = map[string]lock.Archive{"linux_arm64": {}} },
 			[]string{"line demo, toolchain go1.26.8 linux_amd64: the lock has none, but for linux_arm64"}},
 	} {
@@ -235,6 +243,15 @@ func TestPackErrors(t *testing.T) {
 		_, err := Pack(t.Context(), w.args(filepath.Join(t.TempDir(), "none", "b.tar")))
 		wantError(t, err, "packing bundle ")
 	})
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }
 
 func onlyOld(t *testing.T, out string) {
