@@ -63,17 +63,22 @@ airgap() {
   return 1
 }
 
-# unpack_root unpacks a root out of the store, after its digest has been compared.
+# unpack_root unpacks a root out of the store, after its digest has been compared. The list of packages by which it was
+# found has to be the one in it.
 unpack_root() { # TEMP
-  local got want tar=$RELEASE_STORE/root/$stored.tar
+  local got want name tar=$RELEASE_STORE/root/$stored.tar list=$RELEASE_STORE/root/$stored.packages.json
   local hint="the file was altered since it was stored: unpack the bundle into the store again"
-  read -r want _ 2>/dev/null <"$tar.sha256" || error "digest of $tar: $tar.sha256 is missing, or empty" "$hint"
+  read -r want name 2>/dev/null <"$tar.sha256" || error "digest of $tar: $tar.sha256 is missing, or empty" "$hint"
+  [[ $name == "$stored.tar" ]] || error "digest of $tar: $tar.sha256 has that of ${name:-nothing}, want $stored.tar" "$hint"
   show comparing begins
   read -r got _ < <(sha256sum <"$tar") || error "reading $tar did not work"
   [[ $got == "$want" ]] || error "sha256 of $tar: got ${got:-none}, want $want" "$hint"
   mkdir -m 0755 -- "$1/root"
   work unpacking tar --no-same-owner -C "$1/root" -xf "$tar"
   [[ ! -t 2 ]] || echo >&2
+  [[ -e $list && -e $1/root/root.packages.json ]] || return 0
+  read -r got _ < <(sha256sum <"$list") && read -r want _ < <(sha256sum <"$1/root/root.packages.json")
+  [[ $got == "$want" ]] || error "sha256 of $list: got $got, want $want" "$hint"
 }
 
 # get_tools installs what it takes to make a root, where that is missing and we may. What enters it is in the root.

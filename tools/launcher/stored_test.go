@@ -21,9 +21,6 @@ func (m *machine) storeRoot(packages string) string {
 	if err := os.MkdirAll(store, 0o755); err != nil {
 		m.t.Fatal(err)
 	}
-	if out, err := exec.Command("tar", "-cf", filepath.Join(store, name+".tar"), "-C", root, "etc", "root.packages.json", "usr").CombinedOutput(); err != nil {
-		m.t.Fatalf("%v\n%s", err, out)
-	}
 	list, err := os.ReadFile(filepath.Join(root, "root.packages.json"))
 	if err != nil {
 		m.t.Fatal(err)
@@ -33,6 +30,12 @@ func (m *machine) storeRoot(packages string) string {
 		list = []byte(strings.Replace(string(list), "\n  ]", ",\n    {\"name\": \""+p+"\", \"version\": \"1\"}\n  ]", 1))
 	}
 	m.write(m.inStore(name+".packages.json"), string(list), 0o644)
+	if err := os.WriteFile(filepath.Join(root, "root.packages.json"), list, 0o644); err != nil {
+		m.t.Fatal(err)
+	}
+	if out, err := exec.Command("tar", "-cf", filepath.Join(store, name+".tar"), "-C", root, "etc", "root.packages.json", "usr").CombinedOutput(); err != nil {
+		m.t.Fatalf("%v\n%s", err, out)
+	}
 	m.sumRoot(name)
 	return name
 }
@@ -149,6 +152,20 @@ func TestStoredRootAltered(t *testing.T) {
 		{"cut off", func(m *machine, name, tar string) { m.write(m.inStore(name+".tar"), "", 0o644) },
 			[]string{".tar: got e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855, want "}},
 		{"no digest", func(m *machine, name, tar string) { os.Remove(tar + ".sha256") }, []string{".tar.sha256 is missing, or empty\n"}},
+		{"digest of another", func(m *machine, name, tar string) {
+			data, err := os.ReadFile(tar + ".sha256")
+			if err != nil {
+				m.t.Fatal(err)
+			}
+			m.write(m.inStore(name+".tar.sha256"), strings.Replace(string(data), name, "bazel", 1), 0o644)
+		}, []string{".tar.sha256 has that of bazel.tar, want bazel-7.7.1-", "bazel: hint: the file was altered since it was stored"}},
+		{"list of packages", func(m *machine, name, tar string) {
+			data, err := os.ReadFile(strings.TrimSuffix(tar, ".tar") + ".packages.json")
+			if err != nil {
+				m.t.Fatal(err)
+			}
+			m.write(m.inStore(name+".packages.json"), string(data)+" ", 0o644)
+		}, []string{"bazel: error: sha256 of ", ".packages.json: got ", ", want ", "bazel: hint: the file was altered since it was stored"}},
 		{"no tar", func(m *machine, name, tar string) {
 			m.write(m.inStore(name+".tar"), "no tar", 0o644)
 			m.sumRoot(name)
