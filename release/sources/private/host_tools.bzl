@@ -11,6 +11,9 @@ _SDK_ROOT = "@go_sdk_files//:ROOT"
 # Prints the folder of each package of this repository that a program is made of.
 _OWN_FOLDERS = "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}"
 
+# Prints each package that cannot be read, and why.
+_BROKEN = "{{with .Error}}{{$.ImportPath}} {{.Err}}{{end}}"
+
 def go_command(rctx):
     """Returns the path of the pinned SDK's go command."""
     return rctx.path(Label(_SDK_ROOT)).dirname.get_child("bin", "go.exe" if rctx.os.name.startswith("windows") else "go")
@@ -92,12 +95,31 @@ def _run_go(rctx, what, args):
         working_directory = str(rctx.path(rctx.attr.go_mod).dirname),
     )
     if result.return_code:
+        broken = [] if "checksum mismatch" in result.stderr else _broken_modules(rctx, go)
         fail("{}{}:\n{}".format(
             what,
             " from the store {} alone, as --config=airgap asks".format(store_path(rctx)) if airgap(rctx) else "",
-            result.stderr,
+            "\n".join(broken) or result.stderr,
         ))
     return result.stdout
+
+def _broken_modules(rctx, go):
+    """Names the modules that cannot be read, with their sums: of a damaged zip the go command says neither."""
+    root = rctx.path(rctx.attr.go_mod).dirname
+    result = rctx.execute(
+        [go, "list", "-e", "-deps", "-f", _BROKEN] + rctx.attr.packages,
+        environment = _environment(rctx, go),
+        timeout = 1800,
+        working_directory = str(root),
+    )
+    sums = [line.split(" ") for line in rctx.read(root.get_child("go.sum")).splitlines()]
+    broken = {}
+    for line in result.stdout.splitlines():
+        package, _, why = line.partition(" ")
+        for module, version, sum in sums:
+            if (package + "/").startswith(module + "/") and not version.endswith("/go.mod"):
+                broken["module {}@{}, {}: {}".format(module, version, sum, why)] = None
+    return broken.keys()
 
 def _watch_sources(rctx):
     """Has the rule run again when a file changes that the programs are made of."""
