@@ -10,9 +10,8 @@
 // the program's section or the JSON path, with what likely causes it.
 //
 // What is built is the workspace's HEAD with what is changed in tracked files; a
-// warning names these. Each build has a Bazel server, a disk cache (none) and a
-// home of its own, takes all from the store, and runs without a network where the
-// store has everything.
+// warning names these. Each build has a Bazel server, a cache and a home of its own,
+// takes all from the store, and runs without a network where the store has everything.
 //
 // # Variations
 //
@@ -30,7 +29,8 @@
 //	dirorder     the order in which folders list their files: they are created in
 //	             reverse, and sandboxes are in memory
 //	clock        the second build begins a minute later or more
-//	disk-cache   no results of earlier builds, in both
+//	disk-cache   no results of earlier builds, in both; not asked for, the user's disk
+//	             cache is used, and what is found there is not built
 //
 // One that this machine does not let us make is reported as not made. --variations
 // takes names with commas between: all, NAME, or -NAME for all but that; none.
@@ -166,8 +166,11 @@ func (o *options) reproduce(ctx context.Context, vary []reproduce.Variation, boa
 			return nil, err
 		}
 	}
-	b := &reproduce.Bazel{Line: o.line, Store: env("RELEASE_STORE"), Logs: o.out, Linef: board.Linef}
+	b := &reproduce.Bazel{Line: o.line, Store: env("RELEASE_STORE"), Disk: env("RELEASE_DISK_CACHE"), Logs: o.out, Linef: board.Linef}
 	cache := cacheFolder(env)
+	if b.Disk == "" {
+		b.Disk = filepath.Join(cache, "disk")
+	}
 	if b.Store == "" {
 		b.Store = filepath.Join(cache, "store")
 	}

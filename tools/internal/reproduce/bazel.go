@@ -26,6 +26,8 @@ type Bazel struct {
 	// Cache is the user's cache of tools/bazel. It is used where the Bazel is in it;
 	// empty: each world has one of its own.
 	Cache string
+	// Disk is the user's disk cache, for worlds that do not have it off.
+	Disk string
 	// Targets are what is built; empty means //release:all.
 	Targets []string
 	// Logs is the folder for what Bazel says.
@@ -49,6 +51,9 @@ func (b *Bazel) Prepare(w *World) {
 	}
 	if b.Store != "" {
 		e["RELEASE_STORE"] = b.Store
+	}
+	if e["RELEASE_DISK_CACHE"] == "" && b.Disk != "" {
+		e["RELEASE_DISK_CACHE"] = b.Disk
 	}
 	w.Environ = e.list()
 }

@@ -89,7 +89,8 @@ func (b *bisection) differs(ctx context.Context, vary []Variation, files []strin
 	}
 	r.Linef("bisecting: build %d varies %s", b.builds, what)
 	args := b.args.Worlds
-	args.Vary = vary
+	// What another build has left must not stand for what this one makes.
+	args.Vary = append(slices.Clone(vary), DiskCache)
 	worlds, err := NewWorlds(ctx, args)
 	if err != nil {
 		return nil, err
