@@ -182,7 +182,10 @@ func (f *fetcher) moduleZip(ctx context.Context, g *gomod.Go, want lock.GoModule
 	if err != nil {
 		return "", err
 	}
-	return zip, gomod.CheckFile(zip, want.Sum)
+	if err := gomod.CheckFile(zip, want.Sum); err != nil {
+		return "", err
+	}
+	return zip, nil
 }
 
 // unpackZip unpacks a module zip into out, which may have files already.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/gittest"
+	"github.com/jasonwzm/release-builder/tools/internal/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/ociimage"
@@ -57,6 +58,24 @@ func TestLine(t *testing.T) {
 	t.Run("archive", func(t *testing.T) { checkArchive(t, release, commit) })
 	t.Run("image", func(t *testing.T) { checkImage(t, release, base, l) })
 	t.Run("altered", func(t *testing.T) { w.checkAltered(t) })
+	t.Run("host tools", func(t *testing.T) { w.checkHostTools(t) })
+}
+
+// checkHostTools damages a module of what repository rules run: it is named with its
+// sum, though the go command, of a damaged zip, says neither.
+func (w *world) checkHostTools(t *testing.T) {
+	m, err := gomod.Required(filepath.Join(w.dir, "go.mod"), filepath.Join(w.dir, "go.sum"), "golang.org/x/mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	restore := spoil(t, filepath.Join(w.store, "goproxy", "golang.org", "x", "mod", "@v", m.Version+".zip"), func() error { return nil })
+	out, err := w.bazel("sync", "--config=airgap", "--only=release_host_tools")
+	if want := "module golang.org/x/mod@" + m.Version + ", " + m.Sum + ": zip: "; err == nil || !strings.Contains(out, want) {
+		t.Errorf("got %v\n%s\nwant %q", err, out, want)
+	}
+	if err := restore(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // pushBase puts an index of two platforms into the registry.
