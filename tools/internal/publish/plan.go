@@ -118,7 +118,7 @@ func checkItems(items []Item) error {
 			return fmt.Errorf("%s %s stands twice", i.Kind, i.Name)
 		case i.Phase != Upload && i.Phase != Reveal:
 			return fmt.Errorf("%s %s: got phase %q, want upload or reveal", i.Kind, i.Name, i.Phase)
-		case i.State != Absent && i.State != Equal && i.State != Behind && i.State != Conflict:
+		case i.State != Absent && i.State != Equal && i.State != Behind && i.State != Kept && i.State != Conflict:
 			return fmt.Errorf("%s %s: got state %q", i.Kind, i.Name, i.State)
 		}
 		seen[key] = true

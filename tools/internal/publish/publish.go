@@ -34,6 +34,7 @@ const (
 	Absent   State = "absent"   // is to be created
 	Equal    State = "equal"    // is there already
 	Behind   State = "behind"   // a pointer to something older, which is to be moved
+	Kept     State = "kept"     // an alias that its rule leaves where it is, or leaves out
 	Conflict State = "conflict" // is there and differs: nothing may be changed anywhere
 )
 
@@ -57,6 +58,10 @@ type Item struct {
 	// Found is what is there instead, for people: a digest, a version. Empty if
 	// absent or equal.
 	Found string `json:"found,omitempty"`
+	// Rule is that of an alias; empty for all else.
+	Rule Rule `json:"rule,omitempty"`
+	// Reason says why an alias is kept, or is a conflict.
+	Reason string `json:"reason,omitempty"`
 	// Guard is what a write demands of what is there, so that nothing which came
 	// since the plan is overwritten: a generation, an ETag, a digest, an object
 	// name. Empty where there has to be nothing. The upload phase may make an absent

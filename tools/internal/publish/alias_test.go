@@ -1,0 +1,74 @@
+package publish
+
+import (
+	"testing"
+	"time"
+)
+
+func TestAlias(t *testing.T) {
+	at := func(version string, day int) Candidate {
+		return Candidate{version, time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC)}
+	}
+	for _, tt := range []struct {
+		name        string
+		rule        Rule
+		back        bool
+		found, want Candidate
+		state       State
+		reason      string
+	}{
+		{"higher", Stable, false, at("1.0.0", 1), at("1.0.1", 2), Behind, ""},
+		{"ten is more than nine", Stable, false, at("1.9.0", 1), at("1.10.0", 2), Behind, ""},
+		{"older series", Stable, false, at("1.1.0", 1), at("1.0.5", 2), Kept, "1.0.5 is lower than 1.1.0"},
+		{"older series, on purpose", Stable, true, at("1.1.0", 1), at("1.0.5", 2), Behind, ""},
+		{"same", Stable, false, at("1.0.0", 1), at("1.0.0", 1), Equal, ""},
+		{"same, on purpose", Stable, true, at("1.0.0", 1), at("1.0.0", 1), Equal, ""},
+		{"pre-release", Stable, false, at("1.0.0", 1), at("1.1.0-rc.1", 2), Kept, "1.1.0-rc.1 is a pre-release"},
+		{"pre-release by the rule", Highest, false, at("1.0.0", 1), at("1.1.0-rc.1", 2), Behind, ""},
+		{"release after its pre-release", Highest, false, at("1.1.0-rc.1", 2), at("1.1.0", 1), Behind, ""},
+		{"pre-release after the release", Highest, false, at("1.1.0", 1), at("1.1.0-rc.2", 2), Kept, "1.1.0-rc.2 is lower than 1.1.0"},
+		{"stable after a pre-release that somebody set", Stable, false, at("1.1.0-rc.1", 1), at("1.0.9", 2), Kept, "1.0.9 is lower than 1.1.0-rc.1"},
+		{"newer commit, lower hash", Newest, false, at("1.31.0-alpha.ffff", 1), at("1.31.0-alpha.0aaa", 2), Behind, ""},
+		{"older commit, higher hash", Newest, false, at("1.31.0-alpha.0aaa", 2), at("1.31.0-alpha.ffff", 1), Kept, "the commit of 1.31.0-alpha.ffff is older than that of 1.31.0-alpha.0aaa"},
+		{"commits of one second", Newest, false, at("1.31.0-alpha.0aaa", 2), at("1.31.0-alpha.ffff", 2), Kept, "the commits of 1.31.0-alpha.ffff and 1.31.0-alpha.0aaa have the same time"},
+		{"same commit again", Newest, false, at("1.31.0-alpha.0aaa", 2), at("1.31.0-alpha.0aaa", 2), Equal, ""},
+		{"newer commit of an older version", Newest, false, at("1.31.0-alpha.0aaa", 1), at("1.30.2-alpha.ffff", 2), Kept, "1.30.2-alpha.ffff is lower than 1.31.0-alpha.0aaa"},
+		{"older commit of a newer version", Newest, false, at("1.30.2-alpha.ffff", 2), at("1.31.0-alpha.0aaa", 1), Behind, ""},
+		{"release after its commits", Newest, false, at("1.31.0-alpha.0aaa", 2), at("1.31.0", 1), Behind, ""},
+		{"commit whose time is not known", Newest, false, Candidate{Version: "1.31.0-alpha.0aaa"}, at("1.31.0-alpha.ffff", 1), Conflict, "the commit time of 1.31.0-alpha.0aaa is not known"},
+		{"builds of one version", Stable, false, at("1.0.0+a", 1), at("1.0.0+b", 2), Behind, ""},
+		{"builds of one version, the other way round", Stable, false, at("1.0.0+b", 2), at("1.0.0+a", 1), Kept, "the commit of 1.0.0+a is older than that of 1.0.0+b"},
+		{"unknown content", Stable, false, Candidate{}, at("1.0.0", 1), Conflict, "what it points to names no version"},
+		{"no version", Stable, false, at("nightly", 1), at("1.0.0", 1), Conflict, `"nightly" is no semantic version`},
+		{"release that is no version", Highest, false, at("1.0.0", 1), at("nightly", 1), Conflict, `"nightly" is no semantic version`},
+		{"no version, on purpose", Stable, true, at("nightly", 1), at("1.0.0", 1), Behind, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			state, reason := Alias{Name: "latest", Rule: tt.rule, Back: tt.back}.Move(tt.found, tt.want)
+			if state != tt.state || reason != tt.reason {
+				t.Errorf("got %s, %q, want %s, %q", state, reason, tt.state, tt.reason)
+			}
+		})
+	}
+}
+
+func TestAliasStart(t *testing.T) {
+	for _, tt := range []struct {
+		rule    Rule
+		back    bool
+		version string
+		state   State
+		reason  string
+	}{
+		{Stable, false, "1.0.0", Absent, ""},
+		{Stable, false, "1.0.0-rc.1", Kept, "1.0.0-rc.1 is a pre-release"},
+		{Stable, true, "1.0.0-rc.1", Absent, ""},
+		{Highest, false, "1.0.0-rc.1", Absent, ""},
+		{Newest, false, "1.31.0-alpha.ffff", Absent, ""},
+	} {
+		state, reason := Alias{Name: "latest", Rule: tt.rule, Back: tt.back}.Start(Candidate{Version: tt.version})
+		if state != tt.state || reason != tt.reason {
+			t.Errorf("%s, %s: got %s, %q, want %s, %q", tt.rule, tt.version, state, reason, tt.state, tt.reason)
+		}
+	}
+}
