@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/mod/semver"
+
+	"github.com/jasonwzm/release-builder/tools/internal/manifest"
 )
 
 // A Rule says to which release an alias, such as latest, points.
@@ -15,16 +17,13 @@ type Rule string
 // The rules. Versions are compared as https://semver.org orders them.
 const (
 	// Stable is the highest version that is no pre-release.
-	Stable Rule = "stable"
+	Stable Rule = manifest.RuleStable
 	// Highest is the highest version, pre-releases included.
-	Highest Rule = "highest"
+	Highest Rule = manifest.RuleHighest
 	// Newest is as Highest, but of the pre-releases of one version it is the one
 	// with the newest commit: of 1.31.0-alpha.<commit>, semver would compare hashes.
-	Newest Rule = "newest"
+	Newest Rule = manifest.RuleNewest
 )
-
-// Rules are all of them.
-func Rules() []Rule { return []Rule{Stable, Highest, Newest} }
 
 // An Alias is a name that points to a release: an object of a bucket whose body is
 // the version, a tag in a registry, GitHub's latest release.
@@ -116,7 +115,7 @@ func (a Alias) rule(found, want Candidate) (State, string) {
 	}
 	f, w := "v"+found.Version, "v"+want.Version
 	switch {
-	case found.Version == "":
+	case found.Version == "" || want.Version == "":
 		return Conflict, "what it points to names no version"
 	case !semver.IsValid(f):
 		return Conflict, fmt.Sprintf("%.100q is no semantic version", found.Version)

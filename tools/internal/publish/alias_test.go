@@ -115,6 +115,7 @@ func TestSince(t *testing.T) {
 		{"it moved back", "1.1.0", "1.0.5", "1.0.5 is lower than 1.1.0"},
 		{"it moved to a pre-release", "1.1.0", "1.2.0-rc.1", "1.2.0-rc.1 is a pre-release"},
 		{"it points to something else", "1.1.0", "nightly", `"nightly" is no semantic version`},
+		{"it points to what has no version", "1.1.0", "", "what it points to names no version"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := ""
