@@ -25,35 +25,41 @@ func stable(names ...string) []publish.Alias {
 
 // TestAliasCases runs the cases of all destinations.
 func TestAliasCases(t *testing.T) {
-	each(t, func(t *testing.T, _ *buckettest.Server, _ Config) {
-		kind := t.Name()[strings.LastIndexByte(t.Name(), '/')+1:]
-		aliastest.Run(t, func(t *testing.T) aliastest.Place {
-			s, c := services[kind](t)
-			return aliastest.Place{
-				Release: releasetest.Args{Files: map[string]string{"demo.tar.gz": "archive"}},
-				Open: func(a publish.Alias, tree *release.Tree) publish.Destination {
-					c.Aliases = nil
-					if tree != nil {
-						c.Aliases = []publish.Alias{a}
-					}
-					return open(t, c, tree)
-				},
-				Points: func() string {
-					if got := get(s, latestKey); got != "nightly build" {
-						return got
-					}
-					return ""
-				},
-				Do: func(e aliastest.Event) {
-					if e == aliastest.Gone {
-						s.Delete(latestKey)
-						return
-					}
-					s.Put(latestKey, "nightly build")
-				},
-			}
+	for _, kind := range []string{"gs", "s3", "file"} {
+		t.Run(kind, func(t *testing.T) {
+			aliastest.Run(t, func(t *testing.T) aliastest.Place {
+				s, c := services[kind](t)
+				return aliasPlace(t, s, c)
+			})
 		})
-	})
+	}
+}
+
+func aliasPlace(t *testing.T, s *buckettest.Server, c Config) aliastest.Place {
+	const unknown = "nightly build"
+	return aliastest.Place{
+		Release: releasetest.Args{Files: map[string]string{"demo.tar.gz": "archive"}},
+		Open: func(a publish.Alias, tree *release.Tree) publish.Destination {
+			c.Aliases = nil
+			if tree != nil {
+				c.Aliases = []publish.Alias{a}
+			}
+			return open(t, c, tree)
+		},
+		Points: func() string {
+			if got := get(s, latestKey); got != unknown {
+				return got
+			}
+			return ""
+		},
+		Do: func(e aliastest.Event) {
+			if e == aliastest.Gone {
+				s.Delete(latestKey)
+				return
+			}
+			s.Put(latestKey, unknown)
+		},
+	}
 }
 
 // TestAliasBody has bodies that are no more than a version, and what no case of all

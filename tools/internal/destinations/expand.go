@@ -20,8 +20,8 @@ import (
 
 // Expand returns a profile with texts in place of {state} and {version}, and in the
 // names of aliases and tags of what else [manifest.Profile] says, for the release of a
-// lock. The error joins one for each name that has no such text, or that two
-// templates give.
+// lock. The error joins one for each name that has no such text, that two templates
+// give, or that is another version's.
 func Expand(p manifest.Profile, state string, l *lock.Lock) (manifest.Profile, error) {
 	in := strings.NewReplacer("{state}", filepath.ToSlash(state), "{version}", l.Version)
 	// A path becomes part of a URL.
@@ -78,7 +78,12 @@ func (n *namer) all(templates []string) []string {
 
 func (n *namer) name(template string) string {
 	name, err := expandName(template, n.lock)
-	if first := cmp.Or(n.templates[name], template); err == nil && first != template {
+	v := "v" + name
+	switch first := cmp.Or(n.templates[name], template); {
+	case err != nil:
+	case name != n.lock.Version && semver.Canonical(v) == v && semver.Prerelease(v) == "":
+		err = fmt.Errorf("alias %q: it is %q for version %q, and the name of another version, which never moves", template, name, n.lock.Version)
+	case first != template:
 		err = fmt.Errorf("aliases %q and %q are both %q for version %q: want one of them", first, template, name, n.lock.Version)
 	}
 	if err != nil {

@@ -60,7 +60,9 @@ func TestExpandNames(t *testing.T) {
 		want  string // the names, or the error
 	}{
 		{"all of them", lockOf("1.31.2"), []string{"{version}", "{major}", "{major}.{minor}", "v{major}-{minor}-{patch}"}, "1.31.2 1 1.31 v1-31-2"},
-		{"a pre-release has the numbers of its release", lockOf("1.31.0-alpha.ff+b"), []string{"{version}", "{major}.{minor}.{patch}"}, "1.31.0-alpha.ff+b 1.31.0"},
+		{"a pre-release has the numbers of its release", lockOf("1.31.0-alpha.ff+b"), []string{"{version}", "{major}.{minor}-{patch}"}, "1.31.0-alpha.ff+b 1.31-0"},
+		{"the name of another version", lockOf("1.31.0-rc.1"), []string{"{major}.{minor}.{patch}"}, `alias "{major}.{minor}.{patch}": it is "1.31.0" for version "1.31.0-rc.1", and the name of another version, which never moves`},
+		{"a version with a suffix", lockOf("1.31.0"), []string{"{version}-slim"}, "1.31.0-slim"},
 		{"the commit of a directory", local, []string{"at-{commit}"}, "at-c0ffee"},
 		{"a name without templates, of any version", lockOf("nightly"), []string{"latest", "{version}-x"}, "latest nightly-x"},
 		{"no numbers", lockOf("nightly"), []string{"{major}.{minor}"}, `alias "{major}.{minor}": version "nightly" is no semantic version, which has a {major}, a {minor} and a {patch}`},

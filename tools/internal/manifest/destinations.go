@@ -75,7 +75,8 @@ type Charts struct {
 	Endpoint string `json:"endpoint,omitempty"`
 	// Hub is that of Registry: charts as OCI artifacts.
 	Hub string `json:"hub,omitempty"`
-	// Tags are aliases in Hub, beside the chart's own version, which never moves.
+	// Tags are aliases in Hub, beside the chart's own version, which never moves. In
+	// their names stands the release's version; what is compared are the charts' own.
 	Tags []string `json:"tags,omitempty"`
 }
 

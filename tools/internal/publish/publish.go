@@ -108,8 +108,9 @@ type Destination interface {
 	// only what is one step to people, as a tag of all images, at the same time.
 	Apply(ctx context.Context, phase Phase, items []Item, report Report) error
 
-	// Verify checks that the items, which a receipt recorded as equal, are there
-	// still, with the same content. Deep reads all the content again and hashes
+	// Verify checks that the items, which a receipt recorded as equal or kept, are
+	// there still, with the same content. An alias may have moved on since, as its
+	// rule says. Deep reads all the content again and hashes
 	// it; otherwise the checksums that the destination keeps will do. The error
 	// joins one for each difference, naming the item, what was found and what was
 	// wanted. It does not need the release's files.
