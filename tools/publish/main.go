@@ -21,6 +21,14 @@
 // bucket that it went to, on the server where the service can copy there, after
 // checking that the stage still has what the receipt says. Nothing is rebuilt.
 //
+// An alias, such as latest, points to a release by the rule that its profile states:
+// stable, the highest version that is no pre-release; highest, pre-releases included;
+// newest, of the pre-releases of one version the one with the newest commit. An alias
+// that its rule leaves where it is, is a line of the plan and no conflict.
+// --allow-downgrade latest,1.31 lets these move to this release, whatever their rules
+// say; each has to be an alias of a destination. On the command line NAME=RULE gives
+// a rule: --gcsaliases latest=newest.
+//
 // It writes plan.json, receipt.json and ledger.json to a folder of the line's,
 // profile's and version's own below $XDG_STATE_HOME/release-builder, by default
 // ~/.local/state/release-builder, and prints where; with --only the names end in
@@ -70,28 +78,13 @@ func main() {
 
 // options are the flags.
 type options struct {
-	stage, production, plan, json, yes, downgrade bool
+	stage, production, plan, json, yes bool
 
 	destinations, release, promote, state, notes string
-	only                                         words
+	only, back                                   words
 
 	hub, gcs, s3, endpoint, helmBucket, helmHub, github, token, tagger string
-	tags, gcsAliases, s3Aliases                                        words
-}
-
-// words is a list, with commas between or the flag several times.
-type words []string
-
-func (w *words) String() string { return strings.Join(*w, ",") }
-
-func (w *words) Set(s string) error {
-	for word := range strings.SplitSeq(s, ",") {
-		if word = strings.TrimSpace(word); word == "" {
-			return errors.New("want names with commas between them")
-		}
-		*w = append(*w, word)
-	}
-	return nil
+	tags, gcsAliases, s3Aliases                                        aliases
 }
 
 func (o *options) flags(stderr io.Writer) *flag.FlagSet {
@@ -106,16 +99,16 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.StringVar(&o.promote, "promote", "", "publish what the `receipt` of another run says, from where it is")
 	set.BoolVar(&o.json, "json", false, "print the plan or the receipt as JSON")
 	set.BoolVar(&o.yes, "yes", false, "do not ask before production")
-	set.BoolVar(&o.downgrade, "allow-downgrade", false, "let aliases such as latest go back to an older version")
+	set.Var(&o.back, "allow-downgrade", "`aliases` that move to this release, whatever their rules say")
 	set.StringVar(&o.state, "state", "", "the `folder` for plans and receipts")
 	set.StringVar(&o.notes, "notes", "", "the `file` with GitHub's release notes; made from the lock if not given")
 
 	set.StringVar(&o.hub, "dockerhub", "", "the images' registry: `HOST/PATH`")
-	set.Var(&o.tags, "dockertags", "the images' `tags`; the version if not given")
+	set.Var(&o.tags, "dockertags", "the images' `tags`, each NAME or NAME=RULE; the version if not given")
 	set.StringVar(&o.gcs, "gcsbucket", "", "a Google Cloud Storage bucket: `BUCKET/PREFIX`")
-	set.Var(&o.gcsAliases, "gcsaliases", "`names` of objects there whose body is the version")
+	set.Var(&o.gcsAliases, "gcsaliases", "`names` of objects there whose body is the version, each NAME or NAME=RULE")
 	set.StringVar(&o.s3, "s3bucket", "", "an S3 bucket: `BUCKET/PREFIX`")
-	set.Var(&o.s3Aliases, "s3aliases", "`names` of objects there whose body is the version")
+	set.Var(&o.s3Aliases, "s3aliases", "`names` of objects there whose body is the version, each NAME or NAME=RULE")
 	set.StringVar(&o.endpoint, "s3-base-endpoint", "", "the `URL` of a service that speaks S3")
 	set.StringVar(&o.helmBucket, "helmbucket", "", "the charts' Google Cloud Storage bucket, with an index.yaml: `BUCKET/PREFIX`")
 	set.StringVar(&o.helmHub, "helmhub", "", "the charts' registry: `HOST/PATH`")

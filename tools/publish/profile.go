@@ -35,11 +35,11 @@ func (o *options) check() string {
 		return fmt.Sprintf("--destinations: got %q, want FILE:PROFILE", o.destinations)
 	case o.promote != "" && o.release != "":
 		return "got --promote and --release, want one of them: a promotion takes the release from where it was published"
-	case len(o.tags) > 0 && o.hub == "" && len(named) == 0:
+	case len(o.tags.names) > 0 && o.hub == "" && len(named) == 0:
 		return "--dockertags without --dockerhub"
-	case len(o.gcsAliases) > 0 && o.gcs == "" && len(named) == 0:
+	case len(o.gcsAliases.names) > 0 && o.gcs == "" && len(named) == 0:
 		return "--gcsaliases without --gcsbucket"
-	case (len(o.s3Aliases) > 0 || o.endpoint != "") && o.s3 == "" && len(named) == 0:
+	case (len(o.s3Aliases.names) > 0 || o.endpoint != "") && o.s3 == "" && len(named) == 0:
 		return "--s3aliases or --s3-base-endpoint without --s3bucket"
 	case len(named) == 0 && !o.overrides():
 		return "no destinations: want --stage, --production, --destinations FILE:PROFILE, or flags that name some"
@@ -92,14 +92,14 @@ func (o *options) profile(file, line string) (manifest.Profile, error) {
 
 // override puts what flags say in place of what the profile says of the same service.
 func (o *options) override(p *manifest.Profile) error {
-	o.overrideBucket(p, "gs://", o.gcs, "", o.gcsAliases)
-	o.overrideBucket(p, "s3://", o.s3, o.endpoint, o.s3Aliases)
+	o.overrideBucket(p, "gs://", o.gcs, "", o.gcsAliases.names)
+	o.overrideBucket(p, "s3://", o.s3, o.endpoint, o.s3Aliases.names)
 	if o.hub != "" {
 		p.Registries = []manifest.Registry{{Hub: o.hub}}
 	}
 	for i := range p.Registries {
-		if len(o.tags) > 0 {
-			p.Registries[i].Tags = o.tags
+		if len(o.tags.names) > 0 {
+			p.Registries[i].Tags = o.tags.names
 		}
 	}
 	if o.helmBucket != "" {
@@ -113,6 +113,13 @@ func (o *options) override(p *manifest.Profile) error {
 	if p.Tags != nil && o.tagger != "" {
 		p.Tags.Tagger = o.tagger
 	}
+	if err := o.overrideGitHub(p); err != nil {
+		return err
+	}
+	return o.overrideRules(p)
+}
+
+func (o *options) overrideGitHub(p *manifest.Profile) error {
 	if o.github == "" {
 		return nil
 	}

@@ -295,7 +295,7 @@ func TestServiceConflicts(t *testing.T) {
 	s.run(cli.OK, "--destinations", "destinations.yaml:production", "--only", "registry", "--release", other)
 	s.gcs.Put("demo/1.2.0/demo-1.2.0-linux-amd64.tar.gz", "another archive")
 	s.s3.Put("demo/1.2.0/lock.json", "{}")
-	s.gcs.Put("demo/latest", "2.0.0")
+	s.gcs.Put("demo/latest", "nightly")
 	s.github.AddTag("org", "demo", "1.2.0", strings.Repeat("12", 20), true)
 	s.github.AddRelease("org", "demo", githubtest.Release{Tag: "1.2.0", Draft: true, Assets: []githubtest.Asset{
 		{Name: "lock.json", Content: []byte("{}"), State: "uploaded"},
@@ -311,7 +311,7 @@ func TestServiceConflicts(t *testing.T) {
 	for _, want := range []string{
 		"registry: tag " + s.registry.Host + "/demo/app:1.2.0: found sha256:",
 		"gcs: object gs://releases/demo/1.2.0/demo-1.2.0-linux-amd64.tar.gz: found ",
-		"gcs: alias gs://releases/demo/latest: found 2.0.0, want 1.2.0",
+		`gcs: alias gs://releases/demo/latest: found nightly, want 1.2.0: "nightly" is no semantic version`,
 		"s3: object s3://releases/demo/1.2.0/lock.json: found ",
 		"tags: git tag " + s.github.URL + "/org/demo tag 1.2.0: found tag on 1212",
 		"github: asset ",

@@ -66,13 +66,15 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 	if err != nil {
 		return nil, err
 	}
-	s.profile = destinations.Expand(s.profile, filepath.Join(state, s.line, s.profile.Name), tree.Version)
+	if s.profile, err = destinations.Expand(s.profile, filepath.Join(state, s.line, s.profile.Name), tree.Lock); err != nil {
+		return nil, err
+	}
 	s.folder = filepath.Join(state, s.line, s.profile.Name, "runs", tree.Version)
 	if err := os.MkdirAll(s.folder, 0o700); err != nil {
 		return nil, err
 	}
 	args := destinations.Args{
-		Profile: s.profile, Only: o.only, Tree: tree, AllowDowngrade: o.downgrade, Transport: web, Env: env,
+		Profile: s.profile, Only: o.only, Tree: tree, Back: o.back, Transport: web, Env: env,
 		TokenFile: o.token, Log: s.board.Linef,
 	}
 	if stage != nil {

@@ -8,6 +8,10 @@
 // By default the checksums that the services keep will do; with --deep it reads
 // everything back and hashes it. It needs neither the release nor a build.
 //
+// An alias, such as latest, may have moved on since, as its rule says, to a release
+// that is there. An older version, unknown content, a white space in the body, or
+// nothing at all is a difference.
+//
 // Exit status: 0 all is there, 1 something differs or cannot be asked, 2 the
 // command line is wrong.
 package main

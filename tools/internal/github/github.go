@@ -54,9 +54,9 @@ type Config struct {
 	Notes  string // Markdown; default: those of GenerateNotes
 	// Prerelease marks the release as not ready for production.
 	Prerelease bool
-	// AllowDowngrade marks the release as the latest even if that is a newer version.
-	AllowDowngrade bool
-	Jobs           int // uploads at a time; default 4
+	// Latest says when the release becomes the latest one.
+	Latest publish.Alias
+	Jobs   int // uploads at a time; default 4
 	// Transport is for all requests; Limits is put around it, if it is none.
 	Transport http.RoundTripper
 	// Log takes a line for each wait, or is nil.

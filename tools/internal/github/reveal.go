@@ -126,6 +126,7 @@ func (d *destination) latest(ctx context.Context) (bool, error) {
 	case err != nil:
 		return false, about(err, d.repo, "reading the latest release")
 	}
-	state := publish.Move(strings.TrimPrefix(h.Tag, "v"), strings.TrimPrefix(d.cfg.Tag, "v"), d.cfg.AllowDowngrade)
-	return state != publish.Conflict, nil
+	found, want := publish.Candidate{Version: strings.TrimPrefix(h.Tag, "v")}, publish.Candidate{Version: strings.TrimPrefix(d.cfg.Tag, "v")}
+	state, _ := d.cfg.Latest.Move(found, want)
+	return state == publish.Equal || state == publish.Behind, nil
 }

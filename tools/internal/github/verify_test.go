@@ -181,7 +181,7 @@ func TestLatest(t *testing.T) {
 		{"newer, with v", "v1.1.9", tag, nil},
 		{"older line", "1.10.0", "1.10.0", nil},
 		{"no version", "nightly", "nightly", nil},
-		{"downgrade", "1.10.0", tag, func(c *Config) { c.AllowDowngrade = true }},
+		{"downgrade", "1.10.0", tag, func(c *Config) { c.Latest.Back = true }},
 		{"prerelease", "1.1.9", "1.1.9", func(c *Config) { c.Prerelease = true }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

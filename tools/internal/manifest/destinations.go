@@ -12,14 +12,41 @@ import (
 // manifests/<line>/destinations.yaml has it under the profile's name. It holds no
 // secrets. In texts, {state} stands for a folder of the user's own that keeps what
 // a machine remembers of the line, {version} for the release's version, and in
-// Tags.URL {name} for a dependency's.
+// Tags.URL {name} for a dependency's. In the names of aliases and tags {version},
+// {major}, {minor} and {patch} stand for the version and its numbers, and {commit}
+// for the whole commit of the primary dependency.
 type Profile struct {
-	Name       string     `json:"name"`
-	Buckets    []Bucket   `json:"buckets,omitempty"`
-	Registries []Registry `json:"registries,omitempty"`
-	Charts     []Charts   `json:"charts,omitempty"`
-	Tags       *Tags      `json:"tags,omitempty"`
-	GitHub     *GitHub    `json:"github,omitempty"`
+	Name string `json:"name"`
+	// Aliases are rules by the name of an alias, which is one of AliasRules. A name
+	// that a destination lists and Aliases does not follows RuleStable. The rule of
+	// latest is GitHub's too.
+	Aliases    map[string]string `json:"aliases,omitempty"`
+	Buckets    []Bucket          `json:"buckets,omitempty"`
+	Registries []Registry        `json:"registries,omitempty"`
+	Charts     []Charts          `json:"charts,omitempty"`
+	Tags       *Tags             `json:"tags,omitempty"`
+	GitHub     *GitHub           `json:"github,omitempty"`
+}
+
+// The rules of aliases; package publish says what they mean.
+const (
+	RuleStable  = "stable"
+	RuleHighest = "highest"
+	RuleNewest  = "newest"
+)
+
+// Latest is the alias that GitHub has by itself.
+const Latest = "latest"
+
+// AliasRules are all rules.
+func AliasRules() []string { return []string{RuleStable, RuleHighest, RuleNewest} }
+
+// HasAlias reports whether a destination has an alias.
+func (p *Profile) HasAlias(name string) bool {
+	return slices.ContainsFunc(p.Buckets, func(b Bucket) bool { return slices.Contains(b.Aliases, name) }) ||
+		slices.ContainsFunc(p.Registries, func(r Registry) bool { return slices.Contains(r.Tags, name) }) ||
+		slices.ContainsFunc(p.Charts, func(c Charts) bool { return slices.Contains(c.Tags, name) }) ||
+		p.GitHub != nil && name == Latest
 }
 
 // Bucket gets all files of a release.
@@ -36,7 +63,8 @@ type Bucket struct {
 type Registry struct {
 	// Hub is HOST/PATH, or file:///FOLDER for OCI layouts.
 	Hub string `json:"hub"`
-	// Tags are what each image is tagged with; empty for the version alone.
+	// Tags are what each image is tagged with; empty for the version alone. The
+	// version never moves; the others are aliases.
 	Tags []string `json:"tags,omitempty"`
 }
 
@@ -47,6 +75,9 @@ type Charts struct {
 	Endpoint string `json:"endpoint,omitempty"`
 	// Hub is that of Registry: charts as OCI artifacts.
 	Hub string `json:"hub,omitempty"`
+	// Tags are aliases in Hub, beside the chart's own version, which never moves. In
+	// their names stands the release's version; what is compared are the charts' own.
+	Tags []string `json:"tags,omitempty"`
 }
 
 // Tags says how the commits that the release was built from are tagged.
@@ -90,7 +121,7 @@ func ParseDestinations(name string, data []byte) ([]Profile, error) {
 			continue
 		}
 		in := "profile " + quote(e.key.Value)
-		f := p.fields(e.value, in+": ", " in "+in, "a mapping of destinations", []string{"buckets", "charts", "github", "registries", "tags"})
+		f := p.fields(e.value, in+": ", " in "+in, "a mapping of destinations", []string{"aliases", "buckets", "charts", "github", "registries", "tags"})
 		all = append(all, p.profile(e.key.Value, &f))
 	}
 	if err := p.err(); err != nil {

@@ -11,6 +11,7 @@ var (
 	bucketRule   = rule{"a URL as gs://bucket/prefix, s3://bucket/prefix or file:///folder", checkBucket}
 	endpointRule = rule{"an http or https URL", checkEndpoint}
 	anyHubRule   = rule{"a registry prefix as docker.io/istio, or file:///folder", checkAnyHub}
+	aliasRule    = rule{`a file name of letters, digits, ".", "_", "-", and {major}, {minor}, {patch}, {version}, {commit}`, checkAlias}
 	imageTagRule = rule{`a registry tag of letters, digits, ".", "_", "-"`, checkImageTag}
 	pushRule     = rule{"a URL that git can push to", checkPush}
 	ownerRule    = rule{"the name of an organization or user", fileName}
@@ -25,19 +26,23 @@ func (p *parser) profile(name string, f *fields) Profile {
 	p.each(f, "buckets", []string{"aliases", "endpoint", "url"}, func(n *yaml.Node, f *fields) {
 		p.required(n, f, "url")
 		all.Buckets = append(all.Buckets, Bucket{
-			URL: p.text(f, "url", bucketRule), Endpoint: p.text(f, "endpoint", endpointRule), Aliases: p.words(f, "aliases", "[latest]", nameRule),
+			URL: p.text(f, "url", bucketRule), Endpoint: p.text(f, "endpoint", endpointRule), Aliases: p.words(f, "aliases", "[latest]", aliasRule),
 		})
 	})
 	p.each(f, "registries", []string{"hub", "tags"}, func(n *yaml.Node, f *fields) {
 		p.required(n, f, "hub")
 		all.Registries = append(all.Registries, Registry{Hub: p.text(f, "hub", anyHubRule), Tags: p.words(f, "tags", `["{version}", latest]`, imageTagRule)})
 	})
-	p.each(f, "charts", []string{"bucket", "endpoint", "hub"}, func(n *yaml.Node, f *fields) {
+	p.each(f, "charts", []string{"bucket", "endpoint", "hub", "tags"}, func(n *yaml.Node, f *fields) {
 		if have := f.present("bucket", "hub"); len(have) != 1 {
 			p.errorf(n, "%sgot %d of bucket and hub, want one", f.in, len(have))
 		}
+		if f.keys["bucket"] != nil {
+			p.alone(f, "bucket", "tags")
+		}
 		all.Charts = append(all.Charts, Charts{
 			Bucket: p.text(f, "bucket", bucketRule), Endpoint: p.text(f, "endpoint", endpointRule), Hub: p.text(f, "hub", anyHubRule),
+			Tags: p.words(f, "tags", "[latest]", imageTagRule),
 		})
 	})
 	if n := f.values["tags"]; n != nil {
@@ -53,6 +58,28 @@ func (p *parser) profile(name string, f *fields) Profile {
 		g := p.fields(n, f.in+"github: ", " in github of "+strings.TrimSuffix(f.in, ": "), "a mapping",
 			[]string{"assets", "file", "owner", "prerelease", "repo", "title"})
 		all.GitHub = p.github(n, &g)
+	}
+	if n := f.values["aliases"]; n != nil {
+		all.Aliases = p.aliases(n, f.in+"aliases: ", &all)
+	}
+	return all
+}
+
+// aliases returns the rules by the aliases' names, each of which a destination of
+// the profile has.
+func (p *parser) aliases(n *yaml.Node, in string, profile *Profile) map[string]string {
+	all := map[string]string{}
+	for _, e := range p.entries(n, in, "a mapping of alias: rule") {
+		what := in + quote(e.key.Value)
+		if rule := p.word(e.value, what, oneOf(AliasRules()), AliasRules()); rule != "" {
+			all[e.key.Value] = rule
+		}
+		switch {
+		case e.key.Value == "{version}":
+			p.errorf(e.key, "%s never moves, want no rule for it", what)
+		case !profile.HasAlias(e.key.Value):
+			p.errorf(e.key, "%s is no alias of a bucket and no tag of a registry or of charts, want it there too", what)
+		}
 	}
 	return all
 }
@@ -109,6 +136,11 @@ func filled(s string) string {
 	return strings.NewReplacer("{state}", "/state", "{version}", "1.0.0", "{name}", "name").Replace(s)
 }
 
+// filledName is filled for the name of an alias or tag.
+func filledName(s string) string {
+	return strings.NewReplacer("{version}", "1.0.0", "{major}", "1", "{minor}", "0", "{patch}", "0", "{commit}", strings.Repeat("0", 40)).Replace(s)
+}
+
 func checkBucket(s string) string {
 	if bad := plainText(s); bad != "" {
 		return bad
@@ -133,10 +165,12 @@ func checkAnyHub(s string) string {
 	return checkHub(filled(s))
 }
 
+func checkAlias(s string) string { return fileName(filledName(s)) }
+
 var imageTag = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
 func checkImageTag(s string) string {
-	if !imageTag.MatchString(filled(s)) {
+	if !imageTag.MatchString(filledName(s)) {
 		return "no tag of the OCI distribution specification"
 	}
 	return ""

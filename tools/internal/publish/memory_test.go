@@ -59,7 +59,7 @@ func object(name, digest string) Item {
 }
 
 func pointer(name, version string) Item {
-	return Item{Phase: Reveal, Kind: "alias", Name: name, Digest: version, Size: 1}
+	return Item{Phase: Reveal, Kind: "alias", Name: name, Digest: version, Size: 1, Alias: name, Rule: Stable}
 }
 
 func (m *memory) Name() string { return m.name }
@@ -74,8 +74,11 @@ func (m *memory) Plan(context.Context) ([]Item, error) {
 	for _, i := range m.want {
 		found := m.have[i.Name]
 		switch {
+		case i.Phase == Reveal && found == "":
+			i.State, i.Reason = m.alias(i).Start(Candidate{Version: i.Digest})
 		case i.Phase == Reveal:
-			i.State, i.Guard = Move(found, i.Digest, false), found
+			i.State, i.Reason = m.alias(i).Move(Candidate{Version: found}, Candidate{Version: i.Digest})
+			i.Guard = found
 		case found == "":
 			i.State = Absent
 		case found == i.Digest:
@@ -92,6 +95,8 @@ func (m *memory) Plan(context.Context) ([]Item, error) {
 	}
 	return items, nil
 }
+
+func (m *memory) alias(i Item) Alias { return Alias{Name: i.Alias, Rule: i.Rule} }
 
 func (m *memory) Apply(ctx context.Context, phase Phase, items []Item, report Report) error {
 	for _, i := range items {
@@ -135,12 +140,14 @@ func (m *memory) state() map[string]string {
 	return maps.Clone(m.have)
 }
 
-// lacks returns the names of a phase that are not as they are to be.
+// lacks returns the names of a phase that are not as they are to be, or were left
+// where their rule leaves them.
 func (m *memory) lacks(phase Phase) []string {
 	have := m.state()
 	var names []string
 	for _, i := range m.want {
-		if i.Phase == phase && have[i.Name] != i.Digest {
+		state, _ := m.alias(i).Move(Candidate{Version: have[i.Name]}, Candidate{Version: i.Digest})
+		if i.Phase == phase && have[i.Name] != i.Digest && (phase == Upload || state != Kept) {
 			names = append(names, i.Name)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
@@ -50,17 +51,31 @@ func (p *Plan) Size() int64 {
 // Conflicts returns an error that joins one for each conflict, or nil.
 func (p *Plan) Conflicts() error {
 	var errs []error
+	var aliases []string
 	for _, d := range p.Destinations {
 		for _, i := range d.Items {
-			if i.State == Conflict {
-				errs = append(errs, fmt.Errorf("%s: %s %s: found %s, want %s", d.Name, i.Kind, i.Name, i.Found, i.Digest))
+			if i.State != Conflict {
+				continue
+			}
+			err := fmt.Errorf("%s: %s %s: found %s, want %s", d.Name, i.Kind, i.Name, i.Found, i.Digest)
+			if i.Reason != "" {
+				err = fmt.Errorf("%w: %s", err, i.Reason)
+			}
+			errs = append(errs, err)
+			if i.Alias != "" && !slices.Contains(aliases, i.Alias) {
+				aliases = append(aliases, i.Alias)
 			}
 		}
 	}
 	if len(errs) == 0 {
 		return nil
 	}
-	return cli.WithHint(errors.Join(errs...), "nothing was changed anywhere; what is published is never replaced: publish another version, or, for a pointer that is to go back, add --allow-downgrade")
+	hint := "nothing was changed anywhere; what is published is never replaced: publish another version"
+	if len(aliases) > 0 {
+		slices.Sort(aliases)
+		hint += "; for an alias that is to move all the same, add --allow-downgrade " + strings.Join(aliases, ",")
+	}
+	return cli.WithHint(errors.Join(errs...), "%s", hint)
 }
 
 // changes returns the items of a phase that are to be written.

@@ -56,11 +56,14 @@ type Item struct {
 	Size  int64 `json:"size,omitempty"`
 	State State `json:"state"`
 	// Found is what is there instead, for people: a digest, a version. Empty if
-	// absent or equal.
+	// absent or equal. Of an alias that is kept it is the version, or empty if the
+	// alias is not there.
 	Found string `json:"found,omitempty"`
-	// Rule is that of an alias; empty for all else.
-	Rule Rule `json:"rule,omitempty"`
-	// Reason says why an alias is kept, or is a conflict.
+	// Alias is the name of an alias, and Rule what it follows; empty for all else.
+	Alias string `json:"alias,omitempty"`
+	Rule  Rule   `json:"rule,omitempty"`
+	// Reason says why an alias is kept, is a conflict, or moves although its rule
+	// does not say so.
 	Reason string `json:"reason,omitempty"`
 	// Guard is what a write demands of what is there, so that nothing which came
 	// since the plan is overwritten: a generation, an ETag, a digest, an object
@@ -68,7 +71,7 @@ type Item struct {
 	// pointer one that is behind, as a draft is, but changes no guard.
 	Guard string `json:"guard,omitempty"`
 	// Version is what the destination calls the content that is there: a
-	// generation, an ETag, a digest, an asset's number. Empty unless equal.
+	// generation, an ETag, a digest, an asset's number. Empty unless equal or kept.
 	Version string `json:"version,omitempty"`
 	// URL is where the content can be had; empty if it has no URL.
 	URL string `json:"url,omitempty"`
@@ -105,8 +108,9 @@ type Destination interface {
 	// only what is one step to people, as a tag of all images, at the same time.
 	Apply(ctx context.Context, phase Phase, items []Item, report Report) error
 
-	// Verify checks that the items, which a receipt recorded as equal, are there
-	// still, with the same content. Deep reads all the content again and hashes
+	// Verify checks that the items, which a receipt recorded as equal or kept, are
+	// there still, with the same content. An alias may have moved on since, as its
+	// rule says. Deep reads all the content again and hashes
 	// it; otherwise the checksums that the destination keeps will do. The error
 	// joins one for each difference, naming the item, what was found and what was
 	// wanted. It does not need the release's files.

@@ -29,7 +29,7 @@ type Receipt struct {
 	Destinations []Planned        `json:"destinations"`
 }
 
-// NewReceipt returns the receipt of a plan in which all is equal.
+// NewReceipt returns the receipt of a plan in which all is equal or kept.
 func NewReceipt(line string, tree *release.Tree, profile manifest.Profile, p *Plan) (*Receipt, error) {
 	if n := p.Changes(); n > 0 || p.Conflicts() != nil {
 		return nil, fmt.Errorf("making a receipt: %d items are not published", n)

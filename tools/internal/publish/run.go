@@ -39,7 +39,7 @@ func (p *Publisher) Plan(ctx context.Context) (*Plan, error) {
 }
 
 // Apply brings about what a plan without conflicts says, and returns the plan
-// that is left, in which all is equal.
+// that is left, in which all is equal, or kept where its rule leaves it.
 //
 // All content of all destinations is there, and was read back, before the first
 // pointer moves; pointers move one after the other. A step that fails ends the
@@ -99,7 +99,10 @@ func readBack(before, after *Plan) error {
 			switch {
 			case i.Phase == Upload && i.State != Equal:
 				errs = append(errs, fmt.Errorf("reading back %s: %s %s: got %s, want it equal", d.Name, i.Kind, i.Name, i.State))
-			case i.State != Equal && !known, old.State == Equal && i.State != Equal, old.State == Behind && i.State == Behind && i.Guard != old.Guard:
+			case !known && i.State != Equal, old.State == Equal && i.State != Equal,
+				// The plan that people saw says which aliases move, and which do not.
+				old.State == Kept && i.State != Kept && i.State != Equal, old.State != Kept && i.State == Kept,
+				old.State == Behind && i.State == Behind && i.Guard != old.Guard:
 				errs = append(errs, fmt.Errorf("%s: %s %s: %w", d.Name, i.Kind, i.Name, ErrChanged))
 			}
 		}

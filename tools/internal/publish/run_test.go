@@ -140,13 +140,13 @@ func TestConflicts(t *testing.T) {
 	_, all := places()
 	p := publisher(all)
 	all[1].set("y", "other")
-	all[2].set("ref", "1.3.0")
+	all[2].set("ref", "nightly")
 	before := []map[string]string{all[0].state(), all[1].state(), all[2].state()}
 	_, err := publishAll(t.Context(), p)
 	if err == nil {
 		t.Fatal("got no error")
 	}
-	want := "bucket: object y: found other, want y\ntags: alias ref: found 1.3.0, want 1.2.0"
+	want := "bucket: object y: found other, want y\ntags: alias ref: found nightly, want 1.2.0: \"nightly\" is no semantic version"
 	if err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
@@ -162,12 +162,13 @@ func TestChangedMeanwhile(t *testing.T) {
 	for _, tt := range []struct {
 		name, item, digest string
 		place              int
-		conflict           bool // even before anything is uploaded
+		theirs             bool // what they wrote stays
+		kept               bool // and is no error, if the plan shows it
 	}{
-		{"content", "y", "other", 1, true},
-		{"pointer forwards", "latest", "1.3.0", 1, true},
-		{"pointer to an older version", "latest", "1.1.0", 1, false},
-		{"last pointer", "ref", "1.3.0", 2, true},
+		{"content", "y", "other", 1, true, false},
+		{"pointer forwards", "latest", "1.3.0", 1, true, true},
+		{"pointer to an older version", "latest", "1.1.0", 1, false, false},
+		{"last pointer", "ref", "1.3.0", 2, true, true},
 	} {
 		w, all := places()
 		if _, err := publishAll(t.Context(), publisher(all)); err != nil {
@@ -185,15 +186,19 @@ func TestChangedMeanwhile(t *testing.T) {
 					}
 				}
 			}
-			_, err := publishAll(t.Context(), p)
+			plan, err := p.Plan(t.Context())
+			if err == nil {
+				_, err = p.Apply(t.Context(), plan)
+			}
 			if done {
 				continue // it was published already, and would have been theirs to overwrite
 			}
-			if got := all[tt.place].state()[tt.item]; tt.conflict && got != tt.digest {
+			if got := all[tt.place].state()[tt.item]; tt.theirs && got != tt.digest {
 				t.Errorf("%s at %d: got %q, %v: overwritten", tt.name, at, got, err)
 			}
-			if tt.conflict && err == nil {
-				t.Errorf("%s at %d: got no error", tt.name, at)
+			shown := tt.kept && find(plan, tt.item).State == Kept
+			if tt.theirs && (err == nil) != shown {
+				t.Errorf("%s at %d: got %v, kept in the plan: %v", tt.name, at, err, shown)
 			}
 			if err == nil && len(all[tt.place].lacks(Reveal)) > 0 {
 				t.Errorf("%s at %d: got no error, and %q is not published", tt.name, at, all[tt.place].lacks(Reveal))
@@ -248,29 +253,6 @@ func TestCancelled(t *testing.T) {
 	}
 	if _, err := publishAll(ctx, publisher(all)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
-	}
-}
-
-func TestMove(t *testing.T) {
-	for _, tt := range []struct {
-		found, want string
-		downgrade   bool
-		state       State
-	}{
-		{"", "1.2.0", false, Absent},
-		{"1.2.0", "1.2.0", false, Equal},
-		{"1.1.9", "1.2.0", false, Behind},
-		{"1.2.0-rc.1", "1.2.0", false, Behind},
-		{"1.10.0", "1.9.0", false, Conflict},
-		{"1.10.0", "1.9.0", true, Behind},
-		{"1.2.0+b", "1.2.0+a", false, Conflict},
-		{"nightly", "1.2.0", false, Conflict},
-		{"nightly", "1.2.0", true, Behind},
-		{"1.2.0", "nightly", false, Conflict},
-	} {
-		if got := Move(tt.found, tt.want, tt.downgrade); got != tt.state {
-			t.Errorf("from %q to %q, downgrade %v: got %s, want %s", tt.found, tt.want, tt.downgrade, got, tt.state)
-		}
 	}
 }
 
