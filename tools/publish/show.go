@@ -11,7 +11,7 @@ import (
 )
 
 // showPlan prints what each destination has and is to have: content by number,
-// pointers and conflicts one by one.
+// receipts, pointers and conflicts one by one.
 func showPlan(w io.Writer, profile string, p *publish.Plan) {
 	fmt.Fprintf(w, "%s to %s: %s\n", p.Version, profile, changes(p.Changes(), p.Size()))
 	for _, d := range p.Destinations {
@@ -28,6 +28,10 @@ func showPlan(w io.Writer, profile string, p *publish.Plan) {
 			case i.Phase == publish.Upload:
 			case i.State == publish.Equal:
 				fmt.Fprintf(w, "    = %s %s\n", i.Kind, i.Name)
+			case i.State == publish.Kept && i.Found == "":
+				fmt.Fprintf(w, "    = %s %s: stays absent, for %s\n", i.Kind, i.Name, i.Reason)
+			case i.State == publish.Kept:
+				fmt.Fprintf(w, "    = %s %s: stays at %s, for %s\n", i.Kind, i.Name, i.Found, i.Reason)
 			case i.State == publish.Behind:
 				fmt.Fprintf(w, "    ~ %s %s: %s, to become %s\n", i.Kind, i.Name, i.Found, i.Digest)
 			default:
@@ -90,6 +94,9 @@ func showPublished(w io.Writer, p *publish.Plan, receipt string) {
 				fmt.Fprintf(w, "  %s: %s %s\n", d.Name, i.Kind, i.Name)
 			}
 		}
+	}
+	for _, r := range p.Receipts() {
+		fmt.Fprintf(w, "receipt: %s\n", r)
 	}
 	fmt.Fprintf(w, "receipt: %s\n", receipt)
 }

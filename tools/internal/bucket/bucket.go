@@ -3,7 +3,8 @@
 //
 // A release of version V is the objects PREFIX/V/PATH, one for each of its files
 // and no others. They are created, never replaced: [New]. Aliases are objects
-// PREFIX/ALIAS that hold a version. [NewCharts] adds the release's charts to a
+// PREFIX/ALIAS that hold a version, and PREFIX/V.receipt.json is the release's
+// receipt ([ReadReceipt]). [NewCharts] adds the release's charts to a
 // Helm repository in a bucket; [NewSource] reads a release that was published.
 //
 // Each object carries the SHA-256 of its content as metadata "sha256", so that a
@@ -62,8 +63,9 @@ func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination
 		return nil, err
 	}
 	for _, a := range c.Aliases {
-		if !fs.ValidPath(a) || a == "." || tree != nil && (a == tree.Version || strings.HasPrefix(a, tree.Version+"/")) {
-			return nil, fmt.Errorf("alias %q: want a path beside the versions", a)
+		if !fs.ValidPath(a) || a == "." || strings.HasSuffix(a, receiptSuffix) ||
+			tree != nil && (a == tree.Version || strings.HasPrefix(a, tree.Version+"/")) {
+			return nil, fmt.Errorf("alias %q: want a path beside the versions and their receipts", a)
 		}
 	}
 	return &bucket{place: p, aliases: c.Aliases, downgrade: c.AllowDowngrade}, nil

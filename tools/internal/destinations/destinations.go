@@ -208,9 +208,6 @@ func (o *opener) github(ctx context.Context, name string, g *manifest.GitHub) (p
 		Name: name, Owner: g.Owner, Repo: g.Repo, Assets: g.Assets, Title: g.Title, Notes: o.Notes, Prerelease: g.Prerelease,
 		AllowDowngrade: o.AllowDowngrade, BaseURL: o.Env("GITHUB_API_URL"), Transport: o.limits, Log: o.Log,
 	}
-	if c.Repo == "" && o.Tree != nil {
-		c.Repo = primary(o.Tree)
-	}
 	if g.File != "" {
 		return github.NewFile(g.File, c, o.Tree)
 	}
@@ -221,13 +218,20 @@ func (o *opener) github(ctx context.Context, name string, g *manifest.GitHub) (p
 	return github.New(ctx, c, o.Tree)
 }
 
-func primary(t *release.Tree) string {
+// WithRepo returns a profile whose GitHub release is in the repository of the
+// release's primary dependency if it names none.
+func WithRepo(p manifest.Profile, t *release.Tree) manifest.Profile {
+	if p.GitHub == nil || p.GitHub.Owner == "" || p.GitHub.Repo != "" {
+		return p
+	}
+	g := *p.GitHub
 	for _, d := range t.Lock.Dependencies {
 		if d.Primary {
-			return d.Name
+			g.Repo = d.Name
 		}
 	}
-	return ""
+	p.GitHub = &g
+	return p
 }
 
 // Expand returns a profile with texts in place of {state} and {version}.

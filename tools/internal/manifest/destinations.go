@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 )
 
@@ -14,7 +16,10 @@ import (
 // a machine remembers of the line, {version} for the release's version, and in
 // Tags.URL {name} for a dependency's.
 type Profile struct {
-	Name       string     `json:"name"`
+	Name string `json:"name"`
+	// From is the profile that promotions come from, the only way to publish to this
+	// one; empty if it takes what was built.
+	From       string     `json:"from,omitempty"`
 	Buckets    []Bucket   `json:"buckets,omitempty"`
 	Registries []Registry `json:"registries,omitempty"`
 	Charts     []Charts   `json:"charts,omitempty"`
@@ -56,7 +61,7 @@ type Tags struct {
 	// Owner makes it GitHub's API that sets the tags, in repositories of this owner.
 	Owner string `json:"owner,omitempty"`
 	// Tagger is NAME <ADDRESS>.
-	Tagger  string `json:"tagger"`
+	Tagger  string `json:"tagger,omitempty"`
 	Message string `json:"message,omitempty"`
 }
 
@@ -85,14 +90,17 @@ func ParseDestinations(name string, data []byte) ([]Profile, error) {
 		return nil, p.err()
 	}
 	var all []Profile
+	from := map[string]*yaml.Node{}
 	for _, e := range p.entries(root, "", wantProfiles) {
 		if p.scalar(e.key, "profile", nameRule) == "" {
 			continue
 		}
 		in := "profile " + quote(e.key.Value)
-		f := p.fields(e.value, in+": ", " in "+in, "a mapping of destinations", []string{"buckets", "charts", "github", "registries", "tags"})
+		f := p.fields(e.value, in+": ", " in "+in, "a mapping of destinations", []string{"buckets", "charts", "from", "github", "registries", "tags"})
 		all = append(all, p.profile(e.key.Value, &f))
+		from[e.key.Value] = f.values["from"]
 	}
+	p.promotions(all, from)
 	if err := p.err(); err != nil {
 		return nil, err
 	}

@@ -102,6 +102,9 @@ func (d *destination) planTag(ctx context.Context, s session, e *entry, tag stri
 		Phase: publish.Reveal, Kind: "tag", Name: d.refName(e.name, tag), Path: e.path,
 		Digest: string(e.root.digest), Size: int64(len(e.root.raw)), State: publish.Absent,
 	}
+	if tag != e.immutable {
+		item.Rule = publish.Highest
+	}
 	found, err := s.head(ctx, e.name, tag)
 	switch {
 	case err != nil:
