@@ -1,25 +1,27 @@
-// Publish brings the built release to buckets, registries, git repositories and
+// Publish takes the built release to buckets, registries, git repositories and
 // GitHub.
 //
 //	tools/bazel run //release:publish -- --stage             to the line's profile "stage"
 //	tools/bazel run //release:publish -- --production        to its profile "production"
 //	tools/bazel run //release:publish -- --destinations FILE:PROFILE
 //	tools/bazel run //release:publish -- --stage --plan      show what it would do; change nothing
-//	tools/bazel run //release:publish -- --promote RECEIPT --production
+//	tools/bazel run //release:promote -- VERSION --production   from the stage; builds nothing
 //
 // Profiles stand in manifests/<line>/destinations.yaml; flags override what they
 // say, or say all where no profile is named.
 //
 // First everything is planned: what each destination has, what is to be created,
 // what conflicts. A conflict anywhere ends the run before anything is changed.
-// Then all content is uploaded to all destinations and read back, and only then
-// the pointers move by which people find it: registry tags, chart indexes,
-// aliases, git tags, the end of GitHub's draft. Whatever ends a run half-way, the
-// same command goes on from there; what is there already is not sent again.
+// Then all content is uploaded to all destinations and read back. Then each bucket
+// gets the receipt, PREFIX/VERSION.receipt.json: which files the release has, and
+// what each destination has of it. Only then the pointers move by which people find
+// the release: registry tags, chart indexes, aliases, git tags, the end of GitHub's
+// draft. Whatever ends a run half-way, the same command goes on from there; what is
+// there already is not sent again.
 //
-// --promote publishes what another run published, as its receipt says: from the
-// bucket that it went to, on the server where the service can copy there, after
-// checking that the stage still has what the receipt says. Nothing is rebuilt.
+// The receipt follows from the release and the profile: a second run finds it equal.
+// One that a smaller profile left is replaced; one of another build of the version is
+// a conflict. With --only no receipt is written, and one that is there stays.
 //
 // An alias, such as latest, points to a release by the rule that its profile states:
 // stable, the highest version that is no pre-release; highest, pre-releases included;
@@ -29,10 +31,21 @@
 // say; each has to be an alias of a destination. On the command line NAME=RULE gives
 // a rule: --gcsaliases latest=newest.
 //
-// It writes plan.json, receipt.json and ledger.json to a folder of the line's,
+// --promote VERSION publishes what is on the stage: it finds the receipt in a bucket
+// of the stage, from any machine, checks that the stage still has all that the
+// receipt says, and copies the release from that bucket, on the server where the
+// service can. Nothing is built. --promote VERSION@sha256:DIGEST takes that receipt
+// only, as publish printed it: who can write to the stage cannot change what is
+// promoted. The stage is the profile that the key from of the promoted one names.
+// Where a file has the profiles stage and production, production has from: stage,
+// unless it says from: build. A profile with from takes promotions only.
+//
+// A stage whose URLs have {state} is a directory of one machine, and so are its receipts.
+//
+// It writes plan.json, receipt.json and ledger.json to a directory of the line's,
 // profile's and version's own below $XDG_STATE_HOME/release-builder, by default
 // ~/.local/state/release-builder, and prints where; with --only the names end in
-// the kinds, as receipt-bucket.json.
+// the kinds, as receipt-bucket.json. No command needs them: deleting them loses nothing.
 //
 // Credentials are each service's own: Application Default Credentials, the AWS
 // configuration, Docker's credential helpers and config.json, git's credential
@@ -96,7 +109,7 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.BoolVar(&o.plan, "plan", false, "change nothing: show what exists, what would be created, what conflicts")
 	set.Var(&o.only, "only", "the `kinds` of destination, of "+strings.Join(kinds(), ","))
 	set.StringVar(&o.release, "release", "", "the release's `folder`; what Bazel built if not given")
-	set.StringVar(&o.promote, "promote", "", "publish what the `receipt` of another run says, from where it is")
+	set.StringVar(&o.promote, "promote", "", "publish what is on the stage: `VERSION`, or VERSION@sha256:DIGEST of its receipt")
 	set.BoolVar(&o.json, "json", false, "print the plan or the receipt as JSON")
 	set.BoolVar(&o.yes, "yes", false, "do not ask before production")
 	set.Var(&o.back, "allow-downgrade", "`aliases` that move to this release, whatever their rules say")

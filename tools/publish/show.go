@@ -11,7 +11,7 @@ import (
 )
 
 // showPlan prints what each destination has and is to have: content by number,
-// pointers and conflicts one by one.
+// receipts, pointers and conflicts one by one.
 func showPlan(w io.Writer, profile string, p *publish.Plan) {
 	fmt.Fprintf(w, "%s to %s: %s\n", p.Version, profile, changes(p.Changes(), p.Size()))
 	for _, d := range p.Destinations {
@@ -22,7 +22,7 @@ func showPlan(w io.Writer, profile string, p *publish.Plan) {
 		fmt.Fprintf(w, "  %s\n", d.Name)
 		showContent(w, d.Items)
 		for _, i := range d.Items {
-			if i.State == publish.Conflict || i.Phase == publish.Reveal {
+			if i.State == publish.Conflict || i.Phase != publish.Upload {
 				fmt.Fprintf(w, "    %s\n", itemLine(i))
 			}
 		}
@@ -105,6 +105,9 @@ func showPublished(w io.Writer, p *publish.Plan, receipt string) {
 				fmt.Fprintf(w, "  %s: %s %s\n", d.Name, i.Kind, i.Name)
 			}
 		}
+	}
+	for _, r := range p.Receipts() {
+		fmt.Fprintf(w, "receipt: %s\n", r)
 	}
 	fmt.Fprintf(w, "receipt: %s\n", receipt)
 }

@@ -5,7 +5,8 @@
 // and no others. They are created, never replaced: [New]. Aliases are objects
 // PREFIX/ALIAS whose body is a version and nothing else: one with a line feed after it
 // names the version, and is written again. Of a version that is there, lock.json says
-// the commit time, by which a rule may compare. [NewCharts] adds the release's charts to a
+// the commit time, by which a rule may compare. PREFIX/V.receipt.json is the release's
+// receipt ([ReadReceipt]). [NewCharts] adds the release's charts to a
 // Helm repository in a bucket; [NewSource] reads a release that was published.
 //
 // Each object carries the SHA-256 of its content as metadata "sha256", so that a
@@ -62,8 +63,9 @@ func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination
 		return nil, err
 	}
 	for _, a := range c.Aliases {
-		if !fs.ValidPath(a.Name) || a.Name == "." || tree != nil && (a.Name == tree.Version || strings.HasPrefix(a.Name, tree.Version+"/")) {
-			return nil, fmt.Errorf("alias %q: want a path beside the versions", a.Name)
+		if !fs.ValidPath(a.Name) || a.Name == "." || strings.HasSuffix(a.Name, receiptSuffix) ||
+			tree != nil && (a.Name == tree.Version || strings.HasPrefix(a.Name, tree.Version+"/")) {
+			return nil, fmt.Errorf("alias %q: want a path beside the versions and their receipts", a.Name)
 		}
 	}
 	return &bucket{place: p, aliases: c.Aliases}, nil

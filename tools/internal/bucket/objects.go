@@ -167,6 +167,8 @@ func (b *bucket) Verify(ctx context.Context, items []publish.Item, deep bool) er
 			return ctx.Err()
 		case i.Kind == aliasKind:
 			return b.verifyAlias(ctx, i)
+		case i.Kind == receiptKind:
+			return b.verify(ctx, i, nil, deep)
 		case o == nil:
 			return fmt.Errorf("object %q: got none, want %s", i.Name, i.Digest)
 		default:

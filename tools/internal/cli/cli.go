@@ -5,7 +5,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -59,18 +58,6 @@ func printable(s string) string {
 		}
 	}
 	return b.String()
-}
-
-// ParseFlags parses args. If it returns false the command ends with the status.
-func ParseFlags(fs *flag.FlagSet, args []string, stderr io.Writer) (status int, ok bool) {
-	fs.SetOutput(stderr)
-	switch err := fs.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return OK, false
-	case err != nil:
-		return Usage, false
-	}
-	return OK, true
 }
 
 // UsageError prints "NAME: error: …" with a pointer to -help and returns Usage.

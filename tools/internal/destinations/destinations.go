@@ -213,9 +213,6 @@ func (o *opener) github(ctx context.Context, name string, g *manifest.GitHub) (p
 		Name: name, Owner: g.Owner, Repo: g.Repo, Assets: g.Assets, Title: g.Title, Notes: o.Notes, Prerelease: g.Prerelease,
 		Latest: o.alias(manifest.Latest), BaseURL: o.Env("GITHUB_API_URL"), Transport: o.limits, Log: o.Log,
 	}
-	if c.Repo == "" && o.Tree != nil {
-		c.Repo = primary(o.Tree.Lock).Name
-	}
 	if g.File != "" {
 		return github.NewFile(g.File, c, o.Tree)
 	}
@@ -224,4 +221,16 @@ func (o *opener) github(ctx context.Context, name string, g *manifest.GitHub) (p
 		return nil, err
 	}
 	return github.New(ctx, c, o.Tree)
+}
+
+// WithRepo returns a profile whose GitHub release is in the repository of the
+// release's primary dependency if it names none.
+func WithRepo(p manifest.Profile, t *release.Tree) manifest.Profile {
+	if p.GitHub == nil || p.GitHub.Owner == "" || p.GitHub.Repo != "" {
+		return p
+	}
+	g := *p.GitHub
+	g.Repo = primary(t.Lock).Name
+	p.GitHub = &g
+	return p
 }

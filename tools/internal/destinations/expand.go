@@ -23,22 +23,16 @@ import (
 // lock. The error joins one for each name that has no such text, that two templates
 // give, or that is another version's.
 func Expand(p manifest.Profile, state string, l *lock.Lock) (manifest.Profile, error) {
-	in := strings.NewReplacer("{state}", filepath.ToSlash(state), "{version}", l.Version)
-	// A path becomes part of a URL.
-	inURL := strings.NewReplacer("{state}", (&url.URL{Path: filepath.ToSlash(state)}).EscapedPath(), "{version}", l.Version)
+	p = places(p, state, l.Version)
 	n := &namer{lock: l, templates: map[string]string{}}
-	p.Buckets, p.Registries, p.Charts = slices.Clone(p.Buckets), slices.Clone(p.Registries), slices.Clone(p.Charts)
 	for i := range p.Buckets {
-		b := &p.Buckets[i]
-		b.URL, b.Aliases = inURL.Replace(b.URL), n.all(b.Aliases)
+		p.Buckets[i].Aliases = n.all(p.Buckets[i].Aliases)
 	}
 	for i := range p.Registries {
-		r := &p.Registries[i]
-		r.Hub, r.Tags = inURL.Replace(r.Hub), n.all(r.Tags)
+		p.Registries[i].Tags = n.all(p.Registries[i].Tags)
 	}
 	for i := range p.Charts {
-		c := &p.Charts[i]
-		c.Bucket, c.Hub, c.Tags = inURL.Replace(c.Bucket), inURL.Replace(c.Hub), n.all(c.Tags)
+		p.Charts[i].Tags = n.all(p.Charts[i].Tags)
 	}
 	rules := p.Aliases
 	p.Aliases = nil
@@ -47,6 +41,26 @@ func Expand(p manifest.Profile, state string, l *lock.Lock) (manifest.Profile, e
 			p.Aliases = map[string]string{}
 		}
 		p.Aliases[n.name(template)] = rules[template]
+	}
+	return p, errors.Join(n.errs...)
+}
+
+// places returns a profile with texts in place of {state} and {version}, but in the
+// names of aliases and tags.
+func places(p manifest.Profile, state, version string) manifest.Profile {
+	in := strings.NewReplacer("{state}", filepath.ToSlash(state), "{version}", version)
+	// A path becomes part of a URL.
+	inURL := strings.NewReplacer("{state}", (&url.URL{Path: filepath.ToSlash(state)}).EscapedPath(), "{version}", version)
+	p.Buckets, p.Registries, p.Charts = slices.Clone(p.Buckets), slices.Clone(p.Registries), slices.Clone(p.Charts)
+	for i := range p.Buckets {
+		p.Buckets[i].URL = inURL.Replace(p.Buckets[i].URL)
+	}
+	for i := range p.Registries {
+		p.Registries[i].Hub = inURL.Replace(p.Registries[i].Hub)
+	}
+	for i := range p.Charts {
+		c := &p.Charts[i]
+		c.Bucket, c.Hub = inURL.Replace(c.Bucket), inURL.Replace(c.Hub)
 	}
 	if p.Tags != nil {
 		t := *p.Tags
@@ -58,7 +72,7 @@ func Expand(p manifest.Profile, state string, l *lock.Lock) (manifest.Profile, e
 		g.File, g.Title = in.Replace(g.File), in.Replace(g.Title)
 		p.GitHub = &g
 	}
-	return p, errors.Join(n.errs...)
+	return p
 }
 
 // A namer expands the names of aliases and tags.

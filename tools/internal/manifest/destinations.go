@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 )
 
@@ -17,6 +19,9 @@ import (
 // for the whole commit of the primary dependency.
 type Profile struct {
 	Name string `json:"name"`
+	// From is the profile that promotions come from, the only way to publish to this
+	// one; empty if it takes what was built.
+	From string `json:"from,omitempty"`
 	// Aliases are rules by the name of an alias, which is one of AliasRules. A name
 	// that a destination lists and Aliases does not follows RuleStable. The rule of
 	// latest is GitHub's too.
@@ -87,7 +92,7 @@ type Tags struct {
 	// Owner makes it GitHub's API that sets the tags, in repositories of this owner.
 	Owner string `json:"owner,omitempty"`
 	// Tagger is NAME <ADDRESS>.
-	Tagger  string `json:"tagger"`
+	Tagger  string `json:"tagger,omitempty"`
 	Message string `json:"message,omitempty"`
 }
 
@@ -116,14 +121,17 @@ func ParseDestinations(name string, data []byte) ([]Profile, error) {
 		return nil, p.err()
 	}
 	var all []Profile
+	from := map[string]*yaml.Node{}
 	for _, e := range p.entries(root, "", wantProfiles) {
 		if p.scalar(e.key, "profile", nameRule) == "" {
 			continue
 		}
 		in := "profile " + quote(e.key.Value)
-		f := p.fields(e.value, in+": ", " in "+in, "a mapping of destinations", []string{"aliases", "buckets", "charts", "github", "registries", "tags"})
+		f := p.fields(e.value, in+": ", " in "+in, "a mapping of destinations", []string{"aliases", "buckets", "charts", "from", "github", "registries", "tags"})
 		all = append(all, p.profile(e.key.Value, &f))
+		from[e.key.Value] = f.values["from"]
 	}
+	p.promotions(all, from)
 	if err := p.err(); err != nil {
 		return nil, err
 	}

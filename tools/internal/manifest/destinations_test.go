@@ -31,6 +31,7 @@ production:
 		{
 			Name:       "production",
 			Aliases:    map[string]string{"latest": RuleStable, "{major}.{minor}": RuleStable, "dev": RuleNewest, "{commit}": RuleHighest},
+			From:       "stage",
 			Buckets:    []Bucket{{URL: "gs://releases/demo", Aliases: []string{"latest", "{major}.{minor}", "{commit}"}}, {URL: "s3://releases/demo", Endpoint: "https://s3.example"}},
 			Registries: []Registry{{Hub: "registry.example/demo", Tags: []string{"{version}", "latest", "{major}.{minor}.{patch}", "edge"}}},
 			Charts:     []Charts{{Bucket: "gs://releases/charts"}, {Hub: "registry.example/demo/charts", Tags: []string{"dev"}}},
@@ -47,7 +48,7 @@ func TestDestinationErrors(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"empty", "", "d.yaml: file is empty, want a mapping of profile: destinations"},
 		{"list", "- a\n", "d.yaml:1:1: got a list, want a mapping of profile: destinations"},
-		{"unknown key", "stage:\n  bucket: []\n", `d.yaml:2:3: unknown key "bucket" in profile "stage": want one of aliases, buckets, charts, github, registries, tags; did you mean "buckets"?`},
+		{"unknown key", "stage:\n  bucket: []\n", `d.yaml:2:3: unknown key "bucket" in profile "stage": want one of aliases, buckets, charts, from, github, registries, tags; did you mean "buckets"?`},
 		{"bucket is text", "stage:\n  buckets: gs://a\n", `d.yaml:2:12: profile "stage": buckets: got "gs://a", want a list of mappings`},
 		{"bucket without URL", "stage:\n  buckets:\n    - aliases: [latest]\n", `d.yaml:3:7: profile "stage": buckets: no url`},
 		{"scheme", "stage:\n  buckets:\n    - url: ftp://a/b\n", `d.yaml:3:12: profile "stage": buckets: url: got "ftp://a/b" (scheme "ftp"), want a URL as gs://bucket/prefix`},
@@ -68,6 +69,11 @@ func TestDestinationErrors(t *testing.T) {
 		{"bad tagger", "stage:\n  tags: {tagger: me}\n", `tags: tagger: got "me" (no name and address), want a name and address as Release <release@example.com>`},
 		{"push and API", "stage:\n  tags: {tagger: A <a@b>, url: https://a/b, owner: c}\n", `d.yaml:2:45: profile "stage": tags: got url and owner, want one of them`},
 		{"no owner", "stage:\n  github: {title: x}\n", `d.yaml:2:11: profile "stage": github: no owner and no file, want one`},
+		{"from an unknown profile", "stage: {}\nproduction:\n  from: staging\n", `d.yaml:3:9: profile "production": from: no profile "staging", want another profile of this file, or build`},
+		{"from itself", "stage:\n  from: stage\n", `d.yaml:2:9: profile "stage": from: promotions go round in a circle`},
+		{"from each other", "a: {from: b}\nb: {from: a}\n", "d.yaml:1:11: profile \"a\": from: promotions go round in a circle, want one profile that takes what was built\nd.yaml:2:11: "},
+		{"from nothing", "stage:\n  from: ''\n", `d.yaml:2:9: profile "stage": from: got ""`},
+		{"from a list", "stage:\n  from: [a]\n", `d.yaml:2:9: profile "stage": from: got a list`},
 		{"state without scheme", "stage:\n  buckets:\n    - url: \"{state}/bucket\"\n", `(no file:// before {state}), want a URL as`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -92,5 +98,31 @@ func TestReadDestinations(t *testing.T) {
 	}
 	if _, err := ReadDestinations(name+"x", "stage"); err == nil {
 		t.Error("a file that is not there: got no error")
+	}
+}
+
+func TestFrom(t *testing.T) {
+	for _, tt := range []struct {
+		name, in string
+		want     map[string]string // by profile
+	}{
+		{"production takes what is on the stage", "stage: {}\nproduction: {}\n", map[string]string{"production": "stage"}},
+		{"the order is nothing", "production: {}\nstage: {}\n", map[string]string{"production": "stage"}},
+		{"production alone takes what was built", "production: {}\n", nil},
+		{"no other profile does unless it says so", "stage: {}\nmirror: {}\n", nil},
+		{"production takes what was built if it says so", "stage: {}\nproduction: {from: build}\n", nil},
+		{"from another profile", "stage: {}\nqa: {from: stage}\nproduction: {from: qa}\n", map[string]string{"qa": "stage", "production": "qa"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			all, err := ParseDestinations("d.yaml", []byte(tt.in))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range all {
+				if p.From != tt.want[p.Name] {
+					t.Errorf("%s: got from %q, want %q", p.Name, p.From, tt.want[p.Name])
+				}
+			}
+		})
 	}
 }

@@ -22,7 +22,7 @@ var (
 
 // profile returns what the fields of a profile say.
 func (p *parser) profile(name string, f *fields) Profile {
-	all := Profile{Name: name}
+	all := Profile{Name: name, From: p.text(f, "from", nameRule)}
 	p.each(f, "buckets", []string{"aliases", "endpoint", "url"}, func(n *yaml.Node, f *fields) {
 		p.required(n, f, "url")
 		all.Buckets = append(all.Buckets, Bucket{

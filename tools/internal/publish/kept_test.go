@@ -31,7 +31,7 @@ func TestKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if i := find(plan, "latest"); i.State != Kept || i.Reason != "1.2.0 is lower than 1.3.0" || plan.Changes() != 6 || plan.Size() != 33 || plan.Conflicts() != nil {
+	if i := find(plan, "latest"); i.State != Kept || i.Reason != "1.2.0 is lower than 1.3.0" || plan.Changes() != 7 || plan.Conflicts() != nil {
 		t.Errorf("got %+v, %d changes of %d bytes, %v", i, plan.Changes(), plan.Size(), plan.Conflicts())
 	}
 	last, err := p.Apply(t.Context(), plan)
@@ -39,7 +39,7 @@ func TestKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	receipt, err := NewReceipt("demo", p.Tree, manifest.Profile{}, last)
-	if err != nil || receipt.Destinations[1].Items[2].State != Kept || all[1].state()["latest"] != "1.3.0" {
+	if err != nil || receipt.Destinations[1].Items[3].State != Kept || all[1].state()["latest"] != "1.3.0" {
 		t.Errorf("got %+v, %v, %q", receipt, err, all[1].state())
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
 )
 
 // world is where several destinations are. It counts what is done there, and
@@ -125,6 +127,41 @@ func (m *memory) Apply(ctx context.Context, phase Phase, items []Item, report Re
 }
 
 func (m *memory) Verify(context.Context, []Item, bool) error { return nil }
+
+// keeper is a memory that keeps a receipt.
+type keeper struct{ *memory }
+
+// kept is the name of a keeper's receipt.
+const kept = "1.2.0.receipt.json"
+
+func (k keeper) PlanReceipt(_ context.Context, r *Receipt) (Item, error) {
+	if err := k.world.op(k.name + " look"); err != nil {
+		return Item{}, err
+	}
+	want, err := r.Marshal()
+	i := Item{Phase: Record, Kind: "receipt", Name: kept, Digest: string(digest.FromBytes(want)), Size: int64(len(want)), State: Absent}
+	if found := k.state()[kept]; found != "" {
+		if i.State, i.Found = r.Compare([]byte(found)); i.State == Behind {
+			i.Guard = found
+		}
+	}
+	return i, err
+}
+
+func (k keeper) Record(_ context.Context, i Item, r *Receipt, report Report) error {
+	if err := k.world.op(fmt.Sprintf("%s record %s", k.name, i.Name)); err != nil {
+		return err
+	}
+	data, err := r.Marshal()
+	if found := k.state()[kept]; found != i.Guard && found != string(data) {
+		return fmt.Errorf("%s: %w", i.Name, ErrChanged)
+	}
+	if i.Name != k.lost {
+		k.set(kept, string(data))
+	}
+	report(Progress{Bytes: i.Size, Done: &i})
+	return err
+}
 
 // set changes what is there, as somebody else would.
 func (m *memory) set(name, digest string) {

@@ -34,7 +34,7 @@ type Planned struct {
 func (p *Plan) Changes() int {
 	n := 0
 	for _, d := range p.Destinations {
-		n += len(d.changes(Upload)) + len(d.changes(Reveal))
+		n += len(d.changes(Upload)) + len(d.changes(Record)) + len(d.changes(Reveal))
 	}
 	return n
 }
@@ -43,7 +43,7 @@ func (p *Plan) Changes() int {
 func (p *Plan) Size() int64 {
 	var n int64
 	for _, d := range p.Destinations {
-		n += d.size(Upload) + d.size(Reveal)
+		n += d.size(Upload) + d.size(Record) + d.size(Reveal)
 	}
 	return n
 }
@@ -120,7 +120,7 @@ func (p *Publisher) plan(ctx context.Context, old *Plan, ask func(i int) bool) (
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return next, nil
+	return next, p.planReceipts(ctx, next, ask)
 }
 
 // checkItems checks what the engine relies on.
