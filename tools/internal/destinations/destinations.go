@@ -216,8 +216,8 @@ func (o *opener) github(ctx context.Context, name string, g *manifest.GitHub) (p
 	if c.Repo == "" && o.Tree != nil {
 		c.Repo = primary(o.Tree.Lock).Name
 	}
-	if g.File != "" {
-		return github.NewFile(g.File, c, o.Tree)
+	if g.Dir != "" {
+		return github.NewDir(g.Dir, c, o.Tree)
 	}
 	var err error
 	if c.Token, err = o.token(); err != nil {

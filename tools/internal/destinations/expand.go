@@ -55,7 +55,7 @@ func Expand(p manifest.Profile, state string, l *lock.Lock) (manifest.Profile, e
 	}
 	if p.GitHub != nil {
 		g := *p.GitHub
-		g.File, g.Title = in.Replace(g.File), in.Replace(g.Title)
+		g.Dir, g.Title = in.Replace(g.Dir), in.Replace(g.Title)
 		p.GitHub = &g
 	}
 	return p, errors.Join(n.errs...)

@@ -87,8 +87,8 @@ func TestBlip(t *testing.T) {
 				want += a.Size
 			}
 			// Of an upload whose answer was lost nothing has to be sent again.
-			if r.bytes != want && !(mode == "lost" && r.bytes == 0) || len(r.done) != 6 {
-				t.Errorf("reported: got %d bytes and %d items, want %d and 6", r.bytes, len(r.done), want)
+			if r.bytes != want && !(mode == "lost" && r.bytes == 0) || len(r.done) != 7 {
+				t.Errorf("reported: got %d bytes and %d items, want %d and 7", r.bytes, len(r.done), want)
 			}
 		})
 	}
@@ -122,7 +122,7 @@ func TestStarter(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.AddRelease(owner, repo, githubtest.Release{Tag: tag, Draft: true, Assets: []githubtest.Asset{
-		{Name: "lock.json", State: "starter"}, {Name: "manifest.yaml", Content: manifest},
+		{Name: "lock.json", State: "starter"}, {Name: "manifest.yaml", Content: manifest, ContentType: "application/yaml"},
 	}})
 	items := mustPlan(t, open(t, s, tree))
 	if got, want := states(items), []string{"asset manifest.yaml: equal", "release 1.2.0: behind draft 1 with another title or other notes"}; !slices.Equal(got, want) {
@@ -223,7 +223,7 @@ func TestResumed(t *testing.T) {
 	}
 	d = open(t, s, tree)
 	items := mustPlan(t, d)
-	if last := items[len(items)-1]; last.State != publish.Behind || last.Found != "draft 1" || last.Guard == "" {
+	if last := items[len(names)]; last.State != publish.Behind || last.Found != "draft 1" || last.Guard == "" {
 		t.Errorf("got %+v, want the draft", last)
 	}
 	var old githubtest.Release
@@ -325,7 +325,7 @@ func TestMeanwhile(t *testing.T) {
 		finish := func(req *http.Request) {
 			if req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/releases/assets/") {
 				s.EditRelease(owner, repo, tag, func(r *githubtest.Release) bool {
-					r.Assets[0].State, r.Assets[0].Content = "uploaded", content
+					r.Assets[0].State, r.Assets[0].Content, r.Assets[0].ContentType = "uploaded", content, "application/json"
 					return true
 				})
 			}

@@ -26,11 +26,11 @@ func TestPublish(t *testing.T) {
 	var got []string
 	for _, i := range items {
 		got = append(got, i.Name[strings.LastIndex(i.Name, "/")+1:])
-		if i.State != publish.Absent || i.Version != "" || i.URL != "" || i.Guard != "" {
-			t.Errorf("an empty destination: got %+v", i)
+		if latest := i.Kind == "alias"; i.Version != "" || i.URL != "" || (i.State != publish.Absent || i.Guard != "") != latest {
+			t.Errorf("no such release: got %+v", i)
 		}
 	}
-	if want := append(slices.Clone(names), tag); !slices.Equal(got, want) {
+	if want := append(slices.Clone(names), tag, "latest"); !slices.Equal(got, want) {
 		t.Errorf("items: got %q, want %q", got, want)
 	}
 	if w := s.Writes(); len(w) > 0 {

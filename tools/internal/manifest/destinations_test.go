@@ -67,7 +67,8 @@ func TestDestinationErrors(t *testing.T) {
 		{"no tagger", "stage:\n  tags: {url: \"https://a/{name}\"}\n", `d.yaml:2:9: profile "stage": tags: no tagger`},
 		{"bad tagger", "stage:\n  tags: {tagger: me}\n", `tags: tagger: got "me" (no name and address), want a name and address as Release <release@example.com>`},
 		{"push and API", "stage:\n  tags: {tagger: A <a@b>, url: https://a/b, owner: c}\n", `d.yaml:2:45: profile "stage": tags: got url and owner, want one of them`},
-		{"no owner", "stage:\n  github: {title: x}\n", `d.yaml:2:11: profile "stage": github: no owner and no file, want one`},
+		{"no owner", "stage:\n  github: {title: x}\n", `d.yaml:2:11: profile "stage": github: no owner and no dir, want one`},
+		{"file for one release", "stage:\n  github:\n    title: x\n    file: \"{state}/github.json\"\n", `d.yaml:4:5: profile "stage": github: got key "file", which held one release, want dir, which holds any number: write dir: "{state}/github"`},
 		{"state without scheme", "stage:\n  buckets:\n    - url: \"{state}/bucket\"\n", `(no file:// before {state}), want a URL as`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
