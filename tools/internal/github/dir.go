@@ -243,11 +243,7 @@ func (d *directory) Verify(ctx context.Context, items []publish.Item, _ bool) er
 
 func (d *directory) verify(item publish.Item) error {
 	if item.Kind == kindAlias {
-		found, err := d.latest()
-		if err != nil {
-			return err
-		}
-		return verifyLatest(item, found, d.timeOf)
+		return d.verifyLatest(item)
 	}
 	file, name, err := d.parse(item)
 	if err != nil {
@@ -265,6 +261,20 @@ func (d *directory) verify(item publish.Item) error {
 		return errors.New("got a draft, want a published release")
 	}
 	return r.verify(item.Digest)
+}
+
+func (d *directory) verifyLatest(item publish.Item) error {
+	found, err := d.latest()
+	if err == nil && found != "" {
+		var r *record
+		if r, err = d.read(d.file(found)); err == nil && (r == nil || r.Draft) {
+			err = fmt.Errorf("got %q, of which there is no published release", found)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return verifyLatest(item, found, d.timeOf)
 }
 
 func (r *record) verifyAsset(item publish.Item, name string) error {

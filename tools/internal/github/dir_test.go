@@ -10,7 +10,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/jasonwzm/release-builder/tools/internal/filelock"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/release"
@@ -37,6 +39,15 @@ func readFile(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+func stat(t *testing.T, name string) os.FileInfo {
+	t.Helper()
+	info, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
 }
 
 // TestDir goes through the life of a release in a directory.
@@ -87,8 +98,9 @@ func TestDir(t *testing.T) {
 			t.Errorf("got %+v", i)
 		}
 	}
-	if err := apply(t.Context(), d, again, nil); err != nil || readFile(t, file) != got {
-		t.Errorf("applied again: got %v, %s", err, readFile(t, file))
+	before := []os.FileInfo{stat(t, file), stat(t, latest)}
+	if err := apply(t.Context(), d, again, nil); err != nil || !os.SameFile(before[0], stat(t, file)) || !os.SameFile(before[1], stat(t, latest)) {
+		t.Errorf("applied again: got %v, want nothing written", err)
 	}
 	if err := openDir(t, dir, nil).Verify(t.Context(), items, true); err != nil {
 		t.Error(err)
@@ -190,6 +202,20 @@ func TestDirChanged(t *testing.T) {
 	}
 }
 
+// TestDirDangling has latest name a release that is not there.
+func TestDirDangling(t *testing.T) {
+	dir, tree := t.TempDir(), releasetest.Open(t, releasetest.Make(t, args()))
+	d := openDir(t, dir, tree)
+	if err := run(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	items := mustPlan(t, d)
+	if err := os.WriteFile(filepath.Join(dir, "latest"), []byte("1.3.0"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, openDir(t, dir, nil).Verify(t.Context(), items, false), `got "1.3.0", of which there is no published release`)
+}
+
 // TestDirAltered has a file of the release change, and the run be cancelled.
 func TestDirAltered(t *testing.T) {
 	dir, from := t.TempDir(), releasetest.Make(t, args())
@@ -288,5 +314,33 @@ func TestDirTogether(t *testing.T) {
 	}
 	if got := readFile(t, filepath.Join(dir, "latest")); got != "1.2.7" {
 		t.Errorf("latest: got %q, want 1.2.7", got)
+	}
+}
+
+// TestDirWaits has another publisher be at work when a release is revealed.
+func TestDirWaits(t *testing.T) {
+	dir, tree := t.TempDir(), releasetest.Open(t, releasetest.Make(t, args()))
+	d := openDir(t, dir, tree)
+	items := mustPlan(t, d)
+	if err := d.Apply(t.Context(), publish.Upload, todo(items, publish.Upload), nil); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := filelock.Lock(filepath.Join(dir, ".publish.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- d.Apply(t.Context(), publish.Reveal, todo(items, publish.Reveal), nil) }()
+	select {
+	case err := <-done:
+		t.Fatalf("got %v at once, want it to wait", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	if err := os.WriteFile(filepath.Join(dir, "latest"), []byte("1.3.0"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	if err := <-done; !errors.Is(err, publish.ErrChanged) {
+		t.Errorf("got %v, want it to wrap ErrChanged", err)
 	}
 }

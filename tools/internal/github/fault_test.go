@@ -172,7 +172,14 @@ func TestChanged(t *testing.T) {
 			return true
 		}), "with also strange.txt"},
 		{"one asset less", publish.Reveal, edit(func(r *githubtest.Release) bool { r.Assets = r.Assets[1:]; return true }), "without this "},
-		{"published", publish.Reveal, edit(func(r *githubtest.Release) bool { r.Draft = false; return true }), ""},
+		{"published", publish.Reveal, func(s *githubtest.Server) {
+			s.AddTag(owner, repo, tag, commit, false)
+			s.EditRelease(owner, repo, tag, func(r *githubtest.Release) bool { r.Draft = false; return true })
+		}, ""},
+		{"published under another title", publish.Reveal, func(s *githubtest.Server) {
+			s.AddTag(owner, repo, tag, commit, false)
+			s.EditRelease(owner, repo, tag, func(r *githubtest.Release) bool { r.Draft, r.Title = false, "mine"; return true })
+		}, `got it published with title "mine"`},
 		{"published without an asset", publish.Reveal, edit(func(r *githubtest.Release) bool { r.Draft, r.Assets = false, r.Assets[1:]; return true }), "without this "},
 		{"another release published", publish.Reveal, func(s *githubtest.Server) {
 			s.AddRelease(owner, repo, githubtest.Release{Tag: tag})

@@ -2,6 +2,7 @@ package github
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -213,18 +214,43 @@ func (b *behind) RoundTrip(req *http.Request) (*http.Response, error) {
 // TestLatestLag waits for what was written to be read.
 func TestLatestLag(t *testing.T) {
 	tree := releasetest.Open(t, releasetest.Make(t, args()))
-	for lag, want := range map[int]string{3: "", 10: `making release "1.2.0" the latest of istio/istio: got the latest release "1.1.0", want "1.2.0"`} {
-		s := start(t)
-		s.AddRelease(owner, repo, githubtest.Release{Tag: "1.1.0", Latest: true})
-		d := open(t, s, tree, func(c *Config) {
-			c.Transport, c.Jobs = &behind{base: transport(t), lag: lag, was: `{"id":1,"tag_name":"1.1.0"}`}, 1
+	for _, tt := range []struct {
+		name  string
+		lag   int
+		alone bool // the release is published already
+		want  string
+	}{
+		{"a short while", 3, false, ""},
+		{"a short while, latest alone", 3, true, ""},
+		{"too long", 10, false, `making release "1.2.0" the latest of istio/istio: got the latest release "1.1.0", want "1.2.0", which was made the latest`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := start(t)
+			if tt.alone {
+				if err := run(t.Context(), open(t, s, tree)); err != nil {
+					t.Fatal(err)
+				}
+				s.EditRelease(owner, repo, tag, func(r *githubtest.Release) bool { r.Latest = false; return true })
+			}
+			id := s.AddRelease(owner, repo, githubtest.Release{Tag: "1.1.0", Latest: true})
+			s.ClearLog()
+			d := open(t, s, tree, func(c *Config) {
+				c.Transport, c.Jobs = &behind{base: transport(t), lag: tt.lag, was: fmt.Sprintf(`{"id":%d,"tag_name":"1.1.0"}`, id)}, 1
+			})
+			var r recorder
+			err := apply(t.Context(), d, mustPlan(t, d), r.report)
+			switch {
+			case tt.want != "":
+				contains(t, err, tt.want)
+			case err != nil:
+				t.Error(err)
+			case r.done[len(r.done)-1].Version != tag:
+				t.Errorf("got %+v, want it at %s", r.done[len(r.done)-1], tag)
+			}
+			if w := s.Writes(); strings.Count(fmt.Sprint(w), "PATCH") != 1 {
+				t.Errorf("got %q, want latest to be moved once", w)
+			}
 		})
-		err := run(t.Context(), d)
-		if want != "" {
-			contains(t, err, want)
-		} else if err != nil {
-			t.Error(err)
-		}
 	}
 }
 

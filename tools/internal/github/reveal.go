@@ -25,7 +25,7 @@ func (d *destination) reveal(ctx context.Context, item publish.Item, latest *pub
 		if err := d.checkComplete(ctx, h); err != nil {
 			return err
 		}
-		if err := d.checkTag(ctx); err != nil {
+		if err := d.checkFields(ctx, h); err != nil {
 			return err
 		}
 		if !h.Draft {
@@ -78,16 +78,21 @@ func (d *destination) checkComplete(ctx context.Context, h *hosted) error {
 	return nil
 }
 
-// checkTag checks that the tag is not on another commit.
-func (d *destination) checkTag(ctx context.Context) error {
-	if !isCommit(d.cfg.Commit) {
-		return nil
-	}
+// checkFields checks that the tag is not on another commit, and that a release which
+// is published says what is to be said.
+func (d *destination) checkFields(ctx context.Context, h *hosted) error {
 	t, err := d.c.tag(ctx, d.cfg.Owner, d.cfg.Repo, d.cfg.Tag)
-	if err == nil && t.object != "" && t.commit != d.cfg.Commit {
-		return fmt.Errorf("got %s, want commit %s: %w", t, d.cfg.Commit, publish.ErrChanged)
+	if err != nil {
+		return err
 	}
-	return err
+	want, got := d.want(t), h.record(t)
+	switch other := got.other(&want); {
+	case t.object != "" && t.commit != want.Commit:
+		return fmt.Errorf("got %s, want commit %s: %w", t, want.Commit, publish.ErrChanged)
+	case !h.Draft && other != "":
+		return fmt.Errorf("got it published with %s: %w", other, publish.ErrChanged)
+	}
+	return nil
 }
 
 // publish makes a draft a release: the latest one, which GitHub makes any release
