@@ -272,12 +272,15 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// lagging has a list of releases that is behind, as GitHub's may be.
+// lagging has a list of releases that is behind, as GitHub's may be, and sees no tags.
 type lagging struct{ base http.RoundTripper }
 
 func (l *lagging) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, "/releases") {
 		return response(200, "[]"), nil
+	}
+	if strings.Contains(req.URL.Path, "/git/ref/") {
+		return response(404, `{"message":"Not Found"}`), nil
 	}
 	return l.base.RoundTrip(req)
 }
@@ -285,8 +288,12 @@ func (l *lagging) RoundTrip(req *http.Request) (*http.Response, error) {
 // TestLag does not make a second draft because the list lacks the first.
 func TestLag(t *testing.T) {
 	s, tree := start(t), releasetest.Open(t, releasetest.Make(t, args()))
-	if err := run(t.Context(), open(t, s, tree, func(c *Config) { c.Transport = &lagging{transport(t)} })); err != nil {
+	d := open(t, s, tree, func(c *Config) { c.Transport = &lagging{transport(t)} })
+	if err := run(t.Context(), d); err != nil {
 		t.Fatal(err)
+	}
+	if got := states(mustPlan(t, d)); strings.Count(strings.Join(got, "\n"), ": equal") != 7 {
+		t.Errorf("got %q, want all equal", got)
 	}
 	if n := len(s.Releases(owner, repo)); n != 1 {
 		t.Errorf("got %d releases, want 1", n)

@@ -170,9 +170,13 @@ func (d *destination) want(t tagged) record {
 }
 
 // record returns what a release is, but for its assets. People see its tag's commit;
-// GitHub does not use its target once there is a tag.
+// its target counts only while the tag is not there, or cannot be seen yet.
 func (h *hosted) record(t tagged) record {
-	return record{Tag: h.Tag, Title: h.Title, Notes: h.Notes, Prerelease: h.Prerelease, Commit: t.commit}
+	r := record{Tag: h.Tag, Title: h.Title, Notes: h.Notes, Prerelease: h.Prerelease, Commit: t.commit}
+	if t.object == "" && isCommit(h.Commit) {
+		r.Commit = h.Commit
+	}
+	return r
 }
 
 // describe says what a draft is, and that it is to become another one.
