@@ -29,7 +29,8 @@
 // that its rule leaves where it is, is a line of the plan and no conflict.
 // --allow-downgrade latest,1.31 lets these move to this release, whatever their rules
 // say; each has to be an alias of a destination. On the command line NAME=RULE gives
-// a rule: --gcsaliases latest=newest.
+// a rule: --gcsaliases latest=newest. On GitHub, a version that latest never takes is
+// marked as a pre-release, and what is marked so is never the latest.
 //
 // --promote VERSION publishes what is on the stage: it finds the receipt in a bucket
 // of the stage, from any machine, checks that the stage still has all that the

@@ -156,7 +156,7 @@ func (o *options) overrideGitHub(p *manifest.Profile) error {
 	release := manifest.GitHub{Owner: o.github}
 	if p.GitHub != nil {
 		release = *p.GitHub
-		release.Owner, release.File = o.github, ""
+		release.Owner, release.Dir = o.github, ""
 	}
 	p.Tags, p.GitHub = &manifest.Tags{Owner: o.github, Tagger: tagger}, &release
 	return nil

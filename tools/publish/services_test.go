@@ -85,7 +85,7 @@ stage:
   registries: [{hub: "%[2]s/stage", tags: ["{version}", latest]}]
   charts: [{bucket: gs://releases/stage-charts}, {hub: "%[2]s/stage/charts"}]
   tags: {url: "file://%[3]s/stage-git/{name}.git", tagger: Release <release@example.com>}
-  github: {file: "%[3]s/github.json"}
+  github: {dir: "%[3]s/github"}
 production:
   from: build
   buckets:

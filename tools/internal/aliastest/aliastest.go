@@ -84,6 +84,9 @@ type Place struct {
 	Points func() string
 	// Do makes an event happen to the alias.
 	Do func(Event)
+	// Falls says that the alias is never gone: another release takes the place of the
+	// one that it was removed from, as on GitHub.
+	Falls bool
 }
 
 // Run runs all cases, each at a place of its own.
@@ -98,6 +101,9 @@ func Run(t *testing.T, start func(t *testing.T) Place) {
 			}
 			if c.Event != Nothing {
 				r.place.Do(c.Event)
+			}
+			if c.Event == Gone && r.place.Falls {
+				c.State = publish.Behind
 			}
 			plan := r.plan(c.Next, c.Back)
 			r.check(plan, c)

@@ -213,8 +213,8 @@ func (o *opener) github(ctx context.Context, name string, g *manifest.GitHub) (p
 		Name: name, Owner: g.Owner, Repo: g.Repo, Assets: g.Assets, Title: g.Title, Notes: o.Notes, Prerelease: g.Prerelease,
 		Latest: o.alias(manifest.Latest), BaseURL: o.Env("GITHUB_API_URL"), Transport: o.limits, Log: o.Log,
 	}
-	if g.File != "" {
-		return github.NewFile(g.File, c, o.Tree)
+	if g.Dir != "" {
+		return github.NewDir(g.Dir, c, o.Tree)
 	}
 	var err error
 	if c.Token, err = o.token(); err != nil {

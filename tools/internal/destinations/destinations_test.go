@@ -22,7 +22,7 @@ func full() manifest.Profile {
 		Registries: []manifest.Registry{{Hub: "file://{state}/registry", Tags: []string{"{version}", "latest", "{major}.{minor}"}}},
 		Charts:     []manifest.Charts{{Bucket: "file://{state}/charts"}, {Hub: "file://{state}/charthub", Tags: []string{"v{major}", "{commit}"}}},
 		Tags:       &manifest.Tags{URL: "file://{state}/git/{name}.git", Tagger: "A <a@b.example>"},
-		GitHub:     &manifest.GitHub{File: "{state}/github.json", Title: "Demo {version}"},
+		GitHub:     &manifest.GitHub{Dir: "{state}/github", Title: "Demo {version}"},
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 // lock. The error joins one for each name that has no such text, that two templates
 // give, or that is another version's.
 func Expand(p manifest.Profile, state string, l *lock.Lock) (manifest.Profile, error) {
-	p = places(p, state, l.Version)
+	p = located(p, state, l.Version)
 	n := &namer{lock: l, templates: map[string]string{}}
 	for i := range p.Buckets {
 		p.Buckets[i].Aliases = n.all(p.Buckets[i].Aliases)
@@ -45,9 +45,9 @@ func Expand(p manifest.Profile, state string, l *lock.Lock) (manifest.Profile, e
 	return p, errors.Join(n.errs...)
 }
 
-// places returns a profile with texts in place of {state} and {version}, but in the
+// located returns a profile with texts in place of {state} and {version}, but in the
 // names of aliases and tags.
-func places(p manifest.Profile, state, version string) manifest.Profile {
+func located(p manifest.Profile, state, version string) manifest.Profile {
 	in := strings.NewReplacer("{state}", filepath.ToSlash(state), "{version}", version)
 	// A path becomes part of a URL.
 	inURL := strings.NewReplacer("{state}", (&url.URL{Path: filepath.ToSlash(state)}).EscapedPath(), "{version}", version)
@@ -69,7 +69,7 @@ func places(p manifest.Profile, state, version string) manifest.Profile {
 	}
 	if p.GitHub != nil {
 		g := *p.GitHub
-		g.File, g.Title = in.Replace(g.File), in.Replace(g.Title)
+		g.Dir, g.Title = in.Replace(g.Dir), in.Replace(g.Title)
 		p.GitHub = &g
 	}
 	return p

@@ -40,7 +40,7 @@ func TestExpand(t *testing.T) {
 		Registries: []manifest.Registry{{Hub: "file:///a%20b/state/registry", Tags: []string{"1.2.0", "latest", "1.2"}}},
 		Charts:     []manifest.Charts{{Bucket: "file:///a%20b/state/charts"}, {Hub: "file:///a%20b/state/charthub", Tags: []string{"v1", strings.Repeat("b", 40)}}},
 		Tags:       &manifest.Tags{URL: "file:///a%20b/state/git/{name}.git", Tagger: "A <a@b.example>"},
-		GitHub:     &manifest.GitHub{File: "/a b/state/github.json", Title: "Demo 1.2.0"},
+		GitHub:     &manifest.GitHub{Dir: "/a b/state/github", Title: "Demo 1.2.0"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)

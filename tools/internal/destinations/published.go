@@ -56,7 +56,7 @@ func Find(ctx context.Context, a FindArgs) (*Published, error) {
 		err := fmt.Errorf("profile %q has no bucket, and so no receipts", a.Profile.Name)
 		return nil, cli.WithHint(err, "give it a bucket in destinations.yaml, and publish to it")
 	}
-	where := publish.Recorded(places(a.Profile, a.State, a.Version))
+	where := publish.Recorded(located(a.Profile, a.State, a.Version))
 	for _, b := range where.Buckets {
 		data, name, err := bucket.ReadReceipt(ctx, a.config(b), a.Version)
 		if err != nil {
@@ -171,7 +171,7 @@ func within(r *publish.Receipt, where manifest.Profile) error {
 		no("tags in", cmp.Or(got.Tags.Owner, got.Tags.URL))
 	}
 	if got.GitHub != nil && !reflect.DeepEqual(got.GitHub, where.GitHub) {
-		no("GitHub releases in", cmp.Or(got.GitHub.Owner, got.GitHub.File))
+		no("GitHub releases in", cmp.Or(got.GitHub.Owner, got.GitHub.Dir))
 	}
 	return errors.Join(errs...)
 }

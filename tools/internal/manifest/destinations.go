@@ -96,13 +96,13 @@ type Tags struct {
 	Message string `json:"message,omitempty"`
 }
 
-// GitHub is a release there. File or Owner is set.
+// GitHub gets a release. Dir or Owner is set.
 type GitHub struct {
 	Owner string `json:"owner,omitempty"`
 	// Repo is empty for the name of the primary dependency.
 	Repo string `json:"repo,omitempty"`
-	// File is a JSON file that stands for the release.
-	File string `json:"file,omitempty"`
+	// Dir is a directory that stands for the repository: it has a JSON file for each release.
+	Dir string `json:"dir,omitempty"`
 	// Assets are patterns of release paths (path.Match); empty for the files at the top.
 	Assets     []string `json:"assets,omitempty"`
 	Title      string   `json:"title,omitempty"`

@@ -20,6 +20,9 @@ var (
 	lineRule     = rule{"one line of text", plainText}
 )
 
+// fileKey is what dir of github was before.
+const fileKey = "file"
+
 // profile returns what the fields of a profile say.
 func (p *parser) profile(name string, f *fields) Profile {
 	all := Profile{Name: name, From: p.text(f, "from", nameRule)}
@@ -55,9 +58,7 @@ func (p *parser) profile(name string, f *fields) Profile {
 		}
 	}
 	if n := f.values["github"]; n != nil {
-		g := p.fields(n, f.in+"github: ", " in github of "+strings.TrimSuffix(f.in, ": "), "a mapping",
-			[]string{"assets", "file", "owner", "prerelease", "repo", "title"})
-		all.GitHub = p.github(n, &g)
+		all.GitHub = p.github(n, f.in)
 	}
 	if n := f.values["aliases"]; n != nil {
 		all.Aliases = p.aliases(n, f.in+"aliases: ", &all)
@@ -84,14 +85,23 @@ func (p *parser) aliases(n *yaml.Node, in string, profile *Profile) map[string]s
 	return all
 }
 
-func (p *parser) github(n *yaml.Node, f *fields) *GitHub {
-	if len(f.present("file", "owner")) == 0 {
-		p.errorf(n, "%sno owner and no file, want one", f.in)
+func (p *parser) github(n *yaml.Node, in string) *GitHub {
+	known := []string{"assets", "dir", "owner", "prerelease", "repo", "title"}
+	for i := 0; i < len(n.Content); i += 2 {
+		if n.Kind == yaml.MappingNode && n.Content[i].Value == fileKey {
+			known = append(known, fileKey) // it has an error of its own
+		}
 	}
-	p.alone(f, "file", "owner")
+	f := p.fields(n, in+"github: ", " in github of "+strings.TrimSuffix(in, ": "), "a mapping", known)
+	if file := p.text(&f, fileKey, pathRule); f.keys[fileKey] != nil {
+		p.errorf(f.keys[fileKey], "%sgot key %q, which held one release, want dir, which holds any number: write dir: %q", f.in, fileKey, strings.TrimSuffix(file, ".json"))
+	} else if len(f.present("dir", "owner")) == 0 {
+		p.errorf(n, "%sno owner and no dir, want one", f.in)
+	}
+	p.alone(&f, "dir", "owner")
 	return &GitHub{
-		Owner: p.text(f, "owner", ownerRule), Repo: p.text(f, "repo", ownerRule), File: p.text(f, "file", pathRule),
-		Assets: p.words(f, "assets", `["*.tar.gz"]`, patternRule), Title: p.text(f, "title", lineRule), Prerelease: p.boolean(f, "prerelease"),
+		Owner: p.text(&f, "owner", ownerRule), Repo: p.text(&f, "repo", ownerRule), Dir: p.text(&f, "dir", pathRule),
+		Assets: p.words(&f, "assets", `["*.tar.gz"]`, patternRule), Title: p.text(&f, "title", lineRule), Prerelease: p.boolean(&f, "prerelease"),
 	}
 }
 
