@@ -20,6 +20,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/needs"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
@@ -185,13 +186,13 @@ func (o *options) readLines(a *bundle.Args) error {
 	return nil
 }
 
-func readLock(line, name string) (bundle.LockedLine, error) {
+func readLock(line, name string) (needs.Line, error) {
 	data, err := jsonfile.ReadLimited(name, jsonfile.MaxSize)
 	if err != nil {
-		return bundle.LockedLine{}, fmt.Errorf("reading lock: %w", err)
+		return needs.Line{}, fmt.Errorf("reading lock: %w", err)
 	}
 	l, err := lock.Parse(name, data)
-	return bundle.LockedLine{Name: line, Lock: l, Digest: digest.FromBytes(data)}, err
+	return needs.Line{Name: line, Lock: l, Digest: digest.FromBytes(data)}, err
 }
 
 func (o *options) toolModules() ([]lock.GoModule, error) {

@@ -18,6 +18,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/needs"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
@@ -141,13 +142,13 @@ func (w *world) image(name string) lock.Image {
 }
 
 // line returns a line of that lock.
-func (w *world) line(name string, l *lock.Lock) LockedLine {
+func (w *world) line(name string, l *lock.Lock) needs.Line {
 	w.t.Helper()
 	data, err := jsonfile.Marshal(l)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return LockedLine{name, l, digest.FromBytes(data)}
+	return needs.Line{Name: name, Lock: l, Digest: digest.FromBytes(data)}
 }
 
 // root makes a small root folder.
@@ -189,7 +190,7 @@ func (w *world) write(name, text string, mode os.FileMode) {
 }
 
 func (w *world) args(out string) Args {
-	return Args{Out: out, Store: w.store, Lines: []LockedLine{w.line("demo", w.lock)}, Tools: w.tools, Platforms: []string{"linux_amd64"}}
+	return Args{Out: out, Store: w.store, Lines: []needs.Line{w.line("demo", w.lock)}, Tools: w.tools, Platforms: []string{"linux_amd64"}}
 }
 
 // pack packs, and returns the bundle's path.
