@@ -3,6 +3,7 @@
 package filelock
 
 import (
+	"errors"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -36,4 +37,21 @@ func TestLock(t *testing.T) {
 	if _, err := Lock(filepath.Join(name, "none")); err == nil {
 		t.Error("no folder: got no error")
 	}
+}
+
+func TestTry(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "lock")
+	unlock, err := Try(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Try(name); !errors.Is(err, ErrHeld) {
+		t.Errorf("while it is held: got error %v, want %v", err, ErrHeld)
+	}
+	unlock()
+	unlock, err = Try(name)
+	if err != nil {
+		t.Fatalf("once it is free: %v", err)
+	}
+	unlock()
 }

@@ -40,7 +40,7 @@ func (s *Store) BlobPath(d digest.Digest) string {
 // HasBlob reports whether the store has a file under the name of digest d.
 // VerifyBlob reports whether it is the right one.
 func (s *Store) HasBlob(d digest.Digest) bool {
-	info, err := os.Stat(s.BlobPath(d))
+	info, err := Stat(s.BlobPath(d))
 	return err == nil && info.Mode().IsRegular()
 }
 

@@ -6,8 +6,10 @@
 //	goproxy/<module>/@v/<version>.{info,mod,zip}   a Go module proxy, which GOPROXY=file://… names
 //	oci/{oci-layout,index.json,blobs/sha256/<hex>} an OCI image layout, which holds base images
 //
-// Entries are only added, each by a rename of a complete, synced file, so that
-// several processes can share a store and a crash leaves no half of an entry.
+// Entries are added by a rename of a complete, synced file each, so that several
+// processes can share a store and a crash leaves no half of an entry. Package gc
+// removes what nothing needs, but not what was added or looked up of late: an
+// entry's modification time says when that was.
 package store
 
 import (
@@ -19,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/module"
 )
@@ -64,9 +67,22 @@ func (s *Store) HasModule(m module.Version, ext string) bool {
 	if err != nil {
 		return false
 	}
-	_, err = os.Stat(name)
+	_, err = Stat(name)
 	return err == nil
 }
+
+// Stat describes a file of a store. It notes that the file is in use, in its time,
+// unless the store can only be read.
+func Stat(name string) (fs.FileInfo, error) {
+	info, err := os.Stat(name)
+	if err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > useGrain {
+		_ = os.Chtimes(name, time.Time{}, time.Now())
+	}
+	return info, err
+}
+
+// useGrain is how exactly an entry's time says when it was used.
+const useGrain = time.Hour
 
 // ImportModules adds the modules of a module cache's download folder
 // (GOMODCACHE/cache/download), which has a proxy's layout, and returns how many
@@ -109,7 +125,7 @@ func (s *Store) ImportModules(download string) (added int, err error) {
 // importFile copies from to to, unless to is there. A link would alias a file
 // that its owner may still change.
 func (s *Store) importFile(from, to string) (fresh bool, err error) {
-	if _, err := os.Stat(to); err == nil {
+	if _, err := Stat(to); err == nil {
 		return false, nil
 	}
 	in, err := os.Open(from)
@@ -131,7 +147,7 @@ func (s *Store) PutModule(m module.Version, ext string, write func(*os.File) err
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(to); err == nil {
+	if _, err := Stat(to); err == nil {
 		return nil
 	}
 	return add(to, write)
@@ -139,10 +155,11 @@ func (s *Store) PutModule(m module.Version, ext string, write func(*os.File) err
 
 // add makes the file to of what write writes.
 func add(to string, write func(*os.File) error) error {
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+	var f *os.File
+	err := inDir(filepath.Dir(to), func() (err error) {
+		f, err = os.CreateTemp(filepath.Dir(to), ".tmp-*")
 		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(to), ".tmp-*")
+	})
 	if err != nil {
 		return err
 	}
@@ -161,10 +178,21 @@ func seal(f *os.File, to string) error {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
+	return inDir(filepath.Dir(to), func() error { return os.Rename(f.Name(), to) })
+}
+
+// inDir runs write, which makes a file in dir, after dir was made: once more if dir,
+// empty until then, was removed in between.
+func inDir(dir string, write func() error) (err error) {
+	for range 3 {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		if err = write(); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
-	return os.Rename(f.Name(), to)
+	return err
 }
 
 // DefaultDir returns the folder of the store that the launcher and the
