@@ -10,8 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
@@ -31,23 +29,8 @@ type options struct {
 	line, modules, root           string // what the BUILD file and Bazel say
 	fetch, goCmd                  string // the same
 	out, since, store, launchRoot string
-	lines, platforms              words
+	lines, platforms              cli.Words
 	noRoot                        bool
-}
-
-// words is a flag that may be given several times.
-type words []string
-
-func (w *words) String() string { return strings.Join(*w, " ") }
-
-func (w *words) Set(s string) error {
-	if s == "" {
-		return errors.New("it is empty")
-	}
-	if !slices.Contains(*w, s) {
-		*w = append(*w, s)
-	}
-	return nil
 }
 
 func pack(ctx context.Context, o *options, args []string, stdout, stderr io.Writer) int {
@@ -132,7 +115,7 @@ func (o *options) args() (bundle.Args, error) {
 		return a, cli.WithHint(errors.New("the workspace's root is not known"), "run it as tools/bazel run //tools/bundle")
 	}
 	if len(o.lines) == 0 && o.line != "" {
-		o.lines = words{o.line}
+		o.lines = cli.Words{o.line}
 	}
 	if len(o.lines) == 0 {
 		return a, errors.New("no --line is given")

@@ -30,7 +30,7 @@ var layers = [][]string{
 	{"archive", "sourcetar", "manifest", "lock", "store", "release"},
 	{"ociimage", "gomod", "gosource", "depsfile", "gitsource", "download", "baseimage", "needs", "transport", "registryclient", "helmchart", "compare"},
 	{"resolve", "publish", "bundle", "reproduce"},
-	{"bucket", "registry", "gittag", "github", "destinations"},
+	{"bucket", "registry", "gittag", "github", "destinations", "gc"},
 }
 
 // fetchMayImport are the modules that tools/fetch and what it imports may use:

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -71,6 +72,22 @@ func ParseFlags(fs *flag.FlagSet, args []string, stderr io.Writer) (status int, 
 		return Usage, false
 	}
 	return OK, true
+}
+
+// Words is a flag that may be given several times, but not empty.
+type Words []string
+
+func (w *Words) String() string { return strings.Join(*w, " ") }
+
+// Set is that of flag.Value.
+func (w *Words) Set(s string) error {
+	if s == "" {
+		return errors.New("it is empty")
+	}
+	if !slices.Contains(*w, s) {
+		*w = append(*w, s)
+	}
+	return nil
 }
 
 // UsageError prints "NAME: error: …" with a pointer to -help and returns Usage.

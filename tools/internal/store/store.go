@@ -24,6 +24,8 @@ import (
 	"time"
 
 	"golang.org/x/mod/module"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
 )
 
 // Store is a store's folder. It may be read-only as long as nothing is added.
@@ -201,14 +203,8 @@ func DefaultDir(getenv func(string) string) (string, error) {
 	if dir := getenv("RELEASE_STORE"); dir != "" {
 		return dir, nil
 	}
-	if dir := getenv("RELEASE_CACHE"); dir != "" {
+	if dir := cli.CacheDir(getenv); dir != "" {
 		return filepath.Join(dir, "store"), nil
-	}
-	if dir := getenv("XDG_CACHE_HOME"); dir != "" {
-		return filepath.Join(dir, "release-builder", "store"), nil
-	}
-	if dir := getenv("HOME"); dir != "" {
-		return filepath.Join(dir, ".cache", "release-builder", "store"), nil
 	}
 	return "", errors.New("finding the store: none of RELEASE_STORE, RELEASE_CACHE, XDG_CACHE_HOME and HOME is set")
 }
