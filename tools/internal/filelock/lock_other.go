@@ -13,5 +13,8 @@ func Lock(string) (unlock func(), err error) { return func() {}, nil }
 // Try does what Lock does.
 func Try(name string) (unlock func(), err error) { return Lock(name) }
 
+// Dir does what Lock does.
+func Dir(name string) (unlock func(), err error) { return Lock(name) }
+
 // ErrHeld is for what has flock(2).
 var ErrHeld = errors.New("another process holds it")

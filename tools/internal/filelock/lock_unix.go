@@ -29,14 +29,28 @@ func Try(name string) (unlock func(), err error) {
 // ErrHeld says that another process holds a lock.
 var ErrHeld = errors.New("another process holds it")
 
+// Dir waits until no other process holds the lock of a directory, which has to be
+// there, and takes it. It needs no file for it.
+func Dir(name string) (unlock func(), err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return flock(f, syscall.LOCK_EX)
+}
+
 func lock(name string, how int) (unlock func(), err error) {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
 	}
+	return flock(f, how)
+}
+
+func flock(f *os.File, how int) (unlock func(), err error) {
 	if err := syscall.Flock(int(f.Fd()), how); err != nil {
 		f.Close()
-		return nil, &os.PathError{Op: "lock", Path: name, Err: err}
+		return nil, &os.PathError{Op: "lock", Path: f.Name(), Err: err}
 	}
 	return func() { f.Close() }, nil
 }

@@ -30,11 +30,7 @@ func (s *Store) OCIBlobPath(d digest.Digest) string {
 // PutOCIBlob keeps what r gives in the layout, if it has the given digest and
 // size in bytes. It reads one byte more than size at most.
 func (s *Store) PutOCIBlob(r io.Reader, want digest.Digest, size int64) error {
-	parent := filepath.Dir(s.OCIBlobPath(want))
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(parent, ".tmp-*")
+	f, err := s.temp(filepath.Dir(s.OCIBlobPath(want)))
 	if err != nil {
 		return err
 	}
@@ -53,7 +49,7 @@ func (s *Store) PutOCIBlob(r io.Reader, want digest.Digest, size int64) error {
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
-	return seal(f, s.OCIBlobPath(want))
+	return s.seal(f, s.OCIBlobPath(want))
 }
 
 // ociIndex is index.json: what it has of others stays as it is.

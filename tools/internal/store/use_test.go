@@ -2,7 +2,6 @@ package store
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -53,23 +52,5 @@ func TestLookingUpNotesUse(t *testing.T) {
 				t.Errorf("got an entry that was used %s ago, want one of now", age)
 			}
 		})
-	}
-}
-
-// TestDirectoryRemovedMeanwhile: what removes entries removes empty directories too,
-// and may do so between the moment one is made and the moment a file is put into it.
-func TestDirectoryRemovedMeanwhile(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a", "b")
-	calls := 0
-	err := inDir(dir, func() error {
-		if calls++; calls == 1 {
-			if err := os.Remove(dir); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return os.WriteFile(filepath.Join(dir, "file"), nil, 0o644)
-	})
-	if err != nil || calls != 2 {
-		t.Errorf("got error %v after %d attempts, want none after 2", err, calls)
 	}
 }
