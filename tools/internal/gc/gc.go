@@ -60,8 +60,9 @@ type Section struct {
 
 	entries []entry
 	unnamed bool // entries have no names for people
-	// before, if set, runs before anything is removed.
+	// before, if set, runs before anything is removed, and hold around each removal.
 	before func(*os.Root) error
+	hold   func() (unlock func(), err error)
 }
 
 // Item is something that goes as a whole.

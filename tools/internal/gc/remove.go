@@ -46,7 +46,7 @@ func (s *Section) removeAll(ctx context.Context) (freed int64, err error) {
 		if ctx.Err() != nil {
 			return freed, errors.Join(append(errs, ctx.Err())...)
 		}
-		removed, err := remove(root, e)
+		removed, err := s.removeOne(root, e)
 		if removed {
 			freed += e.size
 		}
@@ -56,6 +56,17 @@ func (s *Section) removeAll(ctx context.Context) (freed int64, err error) {
 	}
 	_ = root.Remove(trash) // if it is empty
 	return freed, errors.Join(errs...)
+}
+
+func (s *Section) removeOne(root *os.Root, e *entry) (bool, error) {
+	if s.hold != nil {
+		unlock, err := s.hold()
+		if err != nil {
+			return false, err
+		}
+		defer unlock()
+	}
+	return remove(root, e)
 }
 
 // remove removes an entry unless it was used meanwhile, or is gone.

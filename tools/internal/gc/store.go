@@ -28,6 +28,7 @@ func lookAtStore(ctx context.Context, a *Args, l *looker) error {
 			wanted[relative(s, s.BlobPath(archive.SHA256))] = true
 		}
 	}
+	l.hold = s.Hold
 	for _, e := range l.list(".") {
 		switch name := e.Name(); name {
 		case "content_addressable":
