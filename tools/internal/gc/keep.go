@@ -100,7 +100,7 @@ func (k *Keep) AddLocks(dir string) error {
 	if err == nil && found == 0 {
 		err = fmt.Errorf("reading locks: %q has no file %s in it", dir, lockFile)
 	}
-	k.Sources = append(k.Sources, fmt.Sprintf("%d locks in %s", found, dir))
+	k.Sources = append(k.Sources, count(found, "lock", "locks")+" in "+dir)
 	return keepHint(err)
 }
 
@@ -114,7 +114,7 @@ func (k *Keep) AddGit(ctx context.Context, dir, commits string) error {
 	if len(list) == 0 {
 		return fmt.Errorf("reading git range %q: there is no commit in it", commits)
 	}
-	k.Sources = append(k.Sources, fmt.Sprintf("%d commits of %s", len(list), commits))
+	k.Sources = append(k.Sources, count(len(list), "commit", "commits")+" of "+commits)
 	blobs := map[string]string{} // a name, by object
 	for _, commit := range list {
 		out, err := git(ctx, dir, "ls-tree", "-r", "-z", commit, "--", manifests, sumFile, sdkFile, versionFile)

@@ -12,13 +12,13 @@ func (p *Plan) WriteText(w io.Writer, verb string) error {
 	for _, s := range p.Sections {
 		out.linef("%s: %s in %s", s.Name, Size(s.Size), s.Dir)
 		for _, g := range s.Stays {
-			out.linef("  keeps %s, %s: %s", Size(g.Size), count(g.Entries), g.Why)
+			out.linef("  keeps %s, %s: %s", Size(g.Size), count(g.Entries, "entry", "entries"), g.Why)
 		}
 		for _, it := range s.Goes {
 			out.linef("  %s %s, %s: %s", verb, it.Path, Size(it.Size), it.Why)
 		}
 		if g := s.GoesGroup; g != nil {
-			out.linef("  %s %s, %s: %s", verb, Size(g.Size), count(g.Entries), g.Why)
+			out.linef("  %s %s, %s: %s", verb, Size(g.Size), count(g.Entries, "entry", "entries"), g.Why)
 		}
 		for _, n := range s.Notes {
 			out.linef("  note: %s", n)
@@ -38,11 +38,12 @@ func (p *printer) linef(format string, args ...any) {
 	}
 }
 
-func count(n int) string {
+// count writes how many there are, with the word for one or for several.
+func count(n int, one, several string) string {
 	if n == 1 {
-		return "1 entry"
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d entries", n)
+	return fmt.Sprintf("%d %s", n, several)
 }
 
 // Size writes a number of bytes for people.
