@@ -18,7 +18,7 @@
 //	everywhere    temporary files of runs that did not end
 //
 // The cache of the go command is only shown: go itself removes what it has not used for
-// days. Runs and stages are only shown, too: see --stage.
+// days. Runs and stages are only shown, too, but for what --stage names.
 //
 // # What is kept
 //
@@ -34,6 +34,14 @@
 //
 // A lock that cannot be read is an error, and nothing is removed. If the manifests of a kept
 // base image are not in the store, all base images stay.
+//
+// # Stages
+//
+// --stage VERSION removes a release that was published to the embedded stage of the active line, or of
+// --line NAME: its directory in the bucket, its tags in the registry with the blobs that no
+// other tag needs, its charts, its git tags, what stands for its GitHub release, and
+// the record of its run. No release goes that is not named, and none that an alias, such as latest,
+// names: that is an error. It is not to run while something is published to that stage.
 //
 // # Beside a running build
 //
@@ -72,7 +80,8 @@ const command = "gc"
 
 type options struct {
 	workspace, bases    string
-	git, locks          cli.Words
+	line                string
+	git, locks, stage   cli.Words
 	diskSize            size
 	minAge              time.Duration
 	dryRun, json, alone bool
@@ -87,6 +96,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set.Var(&o.locks, "locks", "keep what the lock.json files in this `directory` need; again for more")
 	set.DurationVar(&o.minAge, "min-age", 24*time.Hour, "keep what was used less than this `duration` ago")
 	set.Var(&o.diskSize, "disk-cache-size", "shrink Bazel's disk cache to this `size`, such as 10G")
+	set.Var(&o.stage, "stage", "remove the release of this `version` from the line's stage; again for more")
+	set.StringVar(&o.line, "line", os.Getenv("RELEASE_LINE"), "the `line` whose stage it is; the active one if not given")
 	set.BoolVar(&o.alone, "this-checkout", false, "do not keep what other checkouts on this machine need")
 	set.BoolVar(&o.dryRun, "dry-run", false, "remove nothing")
 	set.BoolVar(&o.json, "json", false, "print one JSON document")
@@ -98,6 +109,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return cli.UsageError(stderr, command, "got argument %q, want flags only", set.Arg(0))
 	case o.minAge < 0:
 		return cli.UsageError(stderr, command, "--min-age: got %s, want 0 or more", o.minAge)
+	}
+	if len(o.stage) > 0 && o.line == "" {
+		return cli.UsageError(stderr, command, "--stage needs --line: which line's stage it is, is not known")
 	}
 	if err := o.collect(ctx, stdout); err != nil {
 		return cli.Fail(stderr, command, err)
@@ -147,7 +161,7 @@ func (o *options) collect(ctx context.Context, stdout io.Writer) error {
 func (o *options) args(ctx context.Context) (gc.Args, error) {
 	a := gc.Args{
 		Keep: &gc.Keep{}, Cache: cli.CacheDir(os.Getenv), Disk: os.Getenv("RELEASE_DISK_CACHE"), Root: os.Getenv("RELEASE_ROOT"),
-		OutputBases: o.bases, DiskSize: int64(o.diskSize), Now: time.Now(), MinAge: o.minAge, Processes: gc.Processes("/proc"),
+		Stage: gc.Releases{Line: o.line, Versions: o.stage}, OutputBases: o.bases, DiskSize: int64(o.diskSize), Now: time.Now(), MinAge: o.minAge, Processes: gc.Processes("/proc"),
 	}
 	if o.workspace == "" {
 		return a, cli.WithHint(errors.New("the workspace's root is not known"), "run it as tools/bazel run //release:gc")

@@ -28,6 +28,8 @@ type Args struct {
 	State       string // plans, receipts and embedded stages
 	// Root is the root that the launcher runs Bazel in now; empty for none.
 	Root string
+	// Stage is what is to be removed from a stage; nothing of a stage goes that is not in it.
+	Stage Releases
 	// DiskSize is what Bazel's disk cache is shrunk to, in bytes; less than 0 leaves it alone.
 	DiskSize int64
 	// Now is the time, and MinAge how long nothing may have used what goes. What a
@@ -85,12 +87,19 @@ type entry struct {
 	size int64
 	time time.Time // when it was used last, as far as files tell
 	tree bool      // it is a directory
-	why  string    // it stays or goes
-	goes bool
+	// named says that a person asked for it: it goes whatever its age. If do is set, it is
+	// not removed but something that stays is changed.
+	named bool
+	do    func(ctx context.Context, root *os.Root) error
+	why   string // it stays or goes
+	goes  bool
 }
 
 // New looks at every place and decides what goes.
 func New(ctx context.Context, a Args) (*Plan, error) {
+	if err := a.Stage.check(a.State); err != nil {
+		return nil, err
+	}
 	p := &Plan{}
 	var errs []error
 	for _, place := range []struct {
@@ -152,7 +161,7 @@ func (s *Section) sum(a *Args) {
 	for i := range s.entries {
 		e := &s.entries[i]
 		s.Size += e.size
-		if e.goes && a.Now.Sub(e.time) < a.MinAge {
+		if e.goes && !e.named && a.Now.Sub(e.time) < a.MinAge {
 			e.goes, e.why = false, fmt.Sprintf("was used less than %s ago", shortDuration(a.MinAge))
 		}
 		switch {

@@ -46,19 +46,22 @@ func (s *Section) removeAll(ctx context.Context) (freed int64, err error) {
 		if ctx.Err() != nil {
 			return freed, errors.Join(append(errs, ctx.Err())...)
 		}
-		removed, err := s.removeOne(root, e)
+		removed, err := s.removeOne(ctx, root, e)
 		if removed {
 			freed += e.size
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("removing from %s %q: %w", s.Name, s.Dir, err))
+			if e.named {
+				break // what finds a release goes before its content
+			}
 		}
 	}
 	_ = root.Remove(trash) // if it is empty
 	return freed, errors.Join(errs...)
 }
 
-func (s *Section) removeOne(root *os.Root, e *entry) (bool, error) {
+func (s *Section) removeOne(ctx context.Context, root *os.Root, e *entry) (bool, error) {
 	if s.hold != nil {
 		unlock, err := s.hold()
 		if err != nil {
@@ -66,11 +69,14 @@ func (s *Section) removeOne(root *os.Root, e *entry) (bool, error) {
 		}
 		defer unlock()
 	}
-	return remove(root, e)
+	return remove(ctx, root, e)
 }
 
 // remove removes an entry unless it was used meanwhile, or is gone.
-func remove(root *os.Root, e *entry) (bool, error) {
+func remove(ctx context.Context, root *os.Root, e *entry) (bool, error) {
+	if e.do != nil {
+		return true, e.do(ctx, root)
+	}
 	info, err := root.Lstat(e.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -79,7 +85,7 @@ func remove(root *os.Root, e *entry) (bool, error) {
 		return false, err
 	case e.path == trash:
 		return true, removeTree(root, trash)
-	case info.IsDir() != e.tree || info.ModTime().After(e.time):
+	case info.IsDir() != e.tree || !e.named && info.ModTime().After(e.time):
 		return false, nil
 	}
 	if !e.tree {
