@@ -121,6 +121,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"-help"}, cli.OK},
 		{[]string{"extra"}, cli.Usage},
 		{[]string{"--git", ""}, cli.Usage},
+		{[]string{"--stage", ""}, cli.Usage},
+		{[]string{"--stage", "1.0.0"}, cli.Usage}, // of which line is not known
 		{[]string{"--locks", ""}, cli.Usage},
 		{[]string{"--min-age", "a day"}, cli.Usage},
 		{[]string{"--min-age", "-1h"}, cli.Usage},
