@@ -22,6 +22,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/needs"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
@@ -197,7 +198,7 @@ func (b *bundleBench) noise(size int64) io.Reader { return io.LimitReader(b.rand
 
 func (b *bundleBench) pack(ctx context.Context) error {
 	out := filepath.Join(b.dir, "bundle.tar")
-	line := bundle.LockedLine{Name: "bench", Lock: b.lock, Digest: digest.FromBytes(nil)}
-	_, err := bundle.Pack(ctx, bundle.Args{Out: out, Store: b.store, Lines: []bundle.LockedLine{line}, Platforms: []string{"linux_amd64"}, Root: b.root})
+	line := needs.Line{Name: "bench", Lock: b.lock, Digest: digest.FromBytes(nil)}
+	_, err := bundle.Pack(ctx, bundle.Args{Out: out, Store: b.store, Lines: []needs.Line{line}, Platforms: []string{"linux_amd64"}, Root: b.root})
 	return errors.Join(err, os.Remove(out))
 }

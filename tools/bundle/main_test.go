@@ -1,8 +1,6 @@
 package main
 
 import (
-	"archive/zip"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,14 +11,13 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"golang.org/x/mod/module"
-	"golang.org/x/mod/sumdb/dirhash"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
+	"github.com/jasonwzm/release-builder/tools/internal/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -118,33 +115,15 @@ func (p *planter) json(name string, v any) {
 }
 
 func (p *planter) blob(text string) digest.Digest {
-	d, _, err := p.store.PutBlob(strings.NewReader(text))
+	d, err := storetest.Blob(p.store, text)
 	p.errs = append(p.errs, err)
 	return d
 }
 
 func (p *planter) module(path, version string) lock.GoModule {
-	goMod := "module " + path + "\n"
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	f, err := z.Create(path + "@" + version + "/go.mod")
-	if err == nil {
-		_, err = io.WriteString(f, goMod)
-	}
-	p.errs = append(p.errs, err, z.Close())
-	v := module.Version{Path: path, Version: version}
-	for ext, data := range map[string][]byte{".zip": b.Bytes(), ".mod": []byte(goMod)} {
-		p.errs = append(p.errs, p.store.PutModule(v, ext, func(f *os.File) error {
-			_, err := f.Write(data)
-			return err
-		}))
-	}
-	sum := func(name string) string {
-		s, err := dirhash.Hash1([]string{name}, func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(goMod)), nil })
-		p.errs = append(p.errs, err)
-		return s
-	}
-	return lock.GoModule{Path: path, Version: version, Sum: sum(path + "@" + version + "/go.mod"), GoModSum: sum("go.mod")}
+	m, err := storetest.Module(p.store, path, version)
+	p.errs = append(p.errs, err)
+	return m
 }
 
 func TestUsage(t *testing.T) {

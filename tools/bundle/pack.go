@@ -10,8 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
@@ -20,6 +18,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/needs"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
@@ -30,23 +29,8 @@ type options struct {
 	line, modules, root           string // what the BUILD file and Bazel say
 	fetch, goCmd                  string // the same
 	out, since, store, launchRoot string
-	lines, platforms              words
+	lines, platforms              cli.Words
 	noRoot                        bool
-}
-
-// words is a flag that may be given several times.
-type words []string
-
-func (w *words) String() string { return strings.Join(*w, " ") }
-
-func (w *words) Set(s string) error {
-	if s == "" {
-		return errors.New("it is empty")
-	}
-	if !slices.Contains(*w, s) {
-		*w = append(*w, s)
-	}
-	return nil
 }
 
 func pack(ctx context.Context, o *options, args []string, stdout, stderr io.Writer) int {
@@ -131,7 +115,7 @@ func (o *options) args() (bundle.Args, error) {
 		return a, cli.WithHint(errors.New("the workspace's root is not known"), "run it as tools/bazel run //tools/bundle")
 	}
 	if len(o.lines) == 0 && o.line != "" {
-		o.lines = words{o.line}
+		o.lines = cli.Words{o.line}
 	}
 	if len(o.lines) == 0 {
 		return a, errors.New("no --line is given")
@@ -185,13 +169,13 @@ func (o *options) readLines(a *bundle.Args) error {
 	return nil
 }
 
-func readLock(line, name string) (bundle.LockedLine, error) {
+func readLock(line, name string) (needs.Line, error) {
 	data, err := jsonfile.ReadLimited(name, jsonfile.MaxSize)
 	if err != nil {
-		return bundle.LockedLine{}, fmt.Errorf("reading lock: %w", err)
+		return needs.Line{}, fmt.Errorf("reading lock: %w", err)
 	}
 	l, err := lock.Parse(name, data)
-	return bundle.LockedLine{Name: line, Lock: l, Digest: digest.FromBytes(data)}, err
+	return needs.Line{Name: line, Lock: l, Digest: digest.FromBytes(data)}, err
 }
 
 func (o *options) toolModules() ([]lock.GoModule, error) {

@@ -161,15 +161,23 @@ func TestStoreAndDiskCache(t *testing.T) {
 	}{
 		{"default", nil, `common "--repository_cache=DIR/home of someone/.cache/release-builder/store"
 build "--disk_cache=DIR/home of someone/.cache/release-builder/disk"
+build --experimental_disk_cache_gc_max_size=20G
 `},
 		{"XDG_CACHE_HOME", map[string]string{"XDG_CACHE_HOME": "DIR/xdg"}, `common "--repository_cache=DIR/xdg/release-builder/store"
 build "--disk_cache=DIR/xdg/release-builder/disk"
+build --experimental_disk_cache_gc_max_size=20G
 `},
 		{"RELEASE_CACHE", map[string]string{"RELEASE_CACHE": "DIR/c"}, `common "--repository_cache=DIR/c/store"
 build "--disk_cache=DIR/c/disk"
+build --experimental_disk_cache_gc_max_size=20G
 `},
 		{"relative", map[string]string{"RELEASE_STORE": "s t", "RELEASE_DISK_CACHE": "d"}, `common "--repository_cache=DIR/work space/s t"
 build "--disk_cache=DIR/work space/d"
+build --experimental_disk_cache_gc_max_size=20G
+`},
+		{"a size", map[string]string{"RELEASE_STORE": "DIR/s", "RELEASE_DISK_CACHE": "DIR/d", "RELEASE_DISK_CACHE_SIZE": "500M"}, `common "--repository_cache=DIR/s"
+build "--disk_cache=DIR/d"
+build --experimental_disk_cache_gc_max_size=500M
 `},
 		{"no disk cache", map[string]string{"RELEASE_STORE": "DIR/s", "RELEASE_DISK_CACHE": "off"}, `common "--repository_cache=DIR/s"
 `},
@@ -192,6 +200,19 @@ build "--disk_cache=DIR/work space/d"
 				t.Errorf("got store %q, want an absolute path that exists", store)
 			}
 		})
+	}
+}
+
+func TestDiskCacheSizes(t *testing.T) {
+	for size, good := range map[string]bool{"0": true, "1024": true, "1T": true, "20GB": false, "-1": false, "1.5G": false, "lots": false, "1G --x": false} {
+		m := newMachine(t)
+		m.fakeBazel("7.7.1")
+		m.env["RELEASE_DISK_CACHE_SIZE"] = size
+		if good {
+			wantContains(t, m.run("info").bazelrc(), "\nbuild --experimental_disk_cache_gc_max_size="+size+"\n")
+		} else {
+			wantContains(t, m.fails("info"), "bazel: error: RELEASE_DISK_CACHE_SIZE: got "+size+", want a number")
+		}
 	}
 }
 

@@ -28,9 +28,9 @@ const (
 var layers = [][]string{
 	{"digest", "jsonfile", "cli", "filelock", "parallel", "progress", "retryafter"},
 	{"archive", "sourcetar", "manifest", "lock", "store", "release"},
-	{"ociimage", "gomod", "gosource", "depsfile", "gitsource", "download", "baseimage", "transport", "registryclient", "helmchart", "compare"},
+	{"ociimage", "gomod", "gosource", "depsfile", "gitsource", "download", "baseimage", "needs", "transport", "registryclient", "helmchart", "compare"},
 	{"resolve", "publish", "bundle", "reproduce"},
-	{"bucket", "registry", "gittag", "github", "destinations"},
+	{"bucket", "registry", "gittag", "github", "destinations", "gc"},
 }
 
 // fetchMayImport are the modules that tools/fetch and what it imports may use:

@@ -167,7 +167,7 @@ func (o *options) reproduce(ctx context.Context, vary []reproduce.Variation, boa
 		}
 	}
 	b := &reproduce.Bazel{Line: o.line, Store: env("RELEASE_STORE"), Disk: env("RELEASE_DISK_CACHE"), Logs: o.out, Linef: board.Linef}
-	cache := cacheFolder(env)
+	cache := cli.CacheDir(env)
 	if b.Disk == "" {
 		b.Disk = filepath.Join(cache, "disk")
 	}
@@ -220,17 +220,6 @@ func (o *options) outputs(env func(string) string) error {
 	}
 	o.out = absolute(o.out, env)
 	return os.MkdirAll(o.out, 0o755)
-}
-
-// cacheFolder is the cache of tools/bazel, as that finds it.
-func cacheFolder(env func(string) string) string {
-	switch {
-	case env("RELEASE_CACHE") != "":
-		return env("RELEASE_CACHE")
-	case env("XDG_CACHE_HOME") != "":
-		return filepath.Join(env("XDG_CACHE_HOME"), "release-builder")
-	}
-	return filepath.Join(env("HOME"), ".cache", "release-builder")
 }
 
 // haveBazel tells whether tools/bazel finds a Bazel beside the one in its cache.

@@ -188,7 +188,7 @@ func (b *bringer) layer(ctx context.Context, desc v1.Descriptor) error {
 // present reports whether the store has the blob. One of another size is an
 // error: it was altered.
 func present(s *store.Store, desc v1.Descriptor) (bool, error) {
-	info, err := os.Stat(s.OCIBlobPath(digestOf(desc)))
+	info, err := s.Stat(s.OCIBlobPath(digestOf(desc)))
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}

@@ -137,6 +137,7 @@ func storedDocument(s *store.Store, d digest.Digest, said types.MediaType) (*doc
 // storedBytes returns a blob of at most limit bytes out of the store, compared
 // with its digest.
 func storedBytes(s *store.Store, d digest.Digest, limit int64) ([]byte, error) {
+	_, _ = s.Stat(s.OCIBlobPath(d)) // it is in use
 	raw, err := jsonfile.ReadLimited(s.OCIBlobPath(d), limit)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, missing(s, d)

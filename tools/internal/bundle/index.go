@@ -18,6 +18,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/needs"
 )
 
 const (
@@ -76,36 +77,11 @@ type Entry struct {
 	Module string `json:"module,omitempty"`
 	Sum    string `json:"sum,omitempty"`
 	// For says what needs it, sorted.
-	For []Use `json:"for"`
+	For []needs.Use `json:"for"`
 }
 
-// Use is one thing that needs an entry.
-type Use struct {
-	Line string `json:"line,omitempty"` // empty if it is for every line
-	Kind Kind   `json:"kind"`
-	Name string `json:"name"` // of the lock's entry
-}
-
-// Kind is a kind of entry of a lock, or of what every lock needs.
-type Kind string
-
-// The kinds.
-const (
-	KindDependency Kind = "dependency" // a source, or a module that it is built with
-	KindImage      Kind = "image"
-	KindFile       Kind = "file"
-	KindToolchain  Kind = "toolchain" // the Go SDK
-	KindTools      Kind = "tools"     // a module of the project's own go.mod
-	KindRoot       Kind = "root"
-)
-
-func (u Use) String() string {
-	s := string(u.Kind) + " " + u.Name
-	if u.Line != "" {
-		s = "line " + u.Line + ", " + s
-	}
-	return s
-}
+// KindRoot is the kind of what is there for the launcher.
+const KindRoot needs.Kind = "root"
 
 func (e *Entry) String() string {
 	var uses []string

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/jasonwzm/release-builder/tools/internal/needs"
 )
 
 // Group is the entries that have the same use, or the same first one.
@@ -41,8 +43,8 @@ func (x *Index) Groups() []Group {
 	return list
 }
 
-func groupName(u Use) string {
-	if u.Kind == KindTools {
+func groupName(u needs.Use) string {
+	if u.Kind == needs.Tools {
 		return "tools"
 	}
 	return u.String()

@@ -16,6 +16,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/needs"
 	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
@@ -25,7 +26,7 @@ type Args struct {
 	Out   string // the file to write
 	Store *store.Store
 	// Lines are packed together; at least one.
-	Lines []LockedLine
+	Lines []needs.Line
 	// Tools are the modules that the project's own tools are built from; see ToolModules.
 	Tools []lock.GoModule
 	// Platforms are those that builds are to run on, as linux_amd64; at least one.
@@ -33,7 +34,7 @@ type Args struct {
 	// Root is the folder of the launcher's root; empty for none.
 	Root string
 	// SinceLock leaves out what this lock needs, if it is set.
-	SinceLock *LockedLine
+	SinceLock *needs.Line
 	// SinceBundle leaves out what this bundle has, if it is set.
 	SinceBundle *Index
 }
@@ -107,12 +108,12 @@ func plan(a Args) ([]*source, *Index, error) {
 		}
 	case a.SinceLock != nil:
 		index.Since = &Since{Lock: a.SinceLock.Digest, Tools: sameToolchain(a.SinceLock, a.Lines)}
-		known = pins(a.Store, *a.SinceLock, index.Platforms)
+		known = pins(needs.Args{Store: a.Store, Lines: []needs.Line{*a.SinceLock}, Platforms: index.Platforms})
 		if index.Since.Tools {
 			a.Tools, a.Root = nil, ""
 		}
 	}
-	sources, err := collect(a.Store, a.Lines, a.Tools, index.Platforms).sorted()
+	sources, err := collect(needs.Args{Store: a.Store, Lines: a.Lines, Tools: a.Tools, Platforms: index.Platforms})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -132,7 +133,7 @@ func plan(a Args) ([]*source, *Index, error) {
 }
 
 // sameToolchain reports whether the lines are built with what the old lock names.
-func sameToolchain(old *LockedLine, lines []LockedLine) bool {
+func sameToolchain(old *needs.Line, lines []needs.Line) bool {
 	for _, l := range lines {
 		t, o := l.Lock.Toolchain, old.Lock.Toolchain
 		if t.Bazel != o.Bazel || t.Go.Version != o.Go.Version || t.RulesGo != o.RulesGo || t.Gazelle != o.Gazelle {
@@ -156,7 +157,7 @@ func addRoot(sources []*source, dir string) ([]*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	use := []Use{{"", KindRoot, name}}
+	use := []needs.Use{{Kind: KindRoot, Name: name}}
 	sum := &source{Entry: Entry{Path: "root/" + name + ".tar.sha256", For: use}, data: sumFile(noDigest, name)}
 	for _, src := range []*source{
 		{Entry: Entry{Path: "root/" + name + ".packages.json", Size: int64(len(list)), For: use}, data: list},

@@ -15,6 +15,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/baseimage"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/needs"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
@@ -98,9 +99,9 @@ func TestSeveralLines(t *testing.T) {
 	other.Version, other.Dependencies = "2.0.0", w.lock.Dependencies[:1]
 	other.Images = []lock.Image{w.image("web")}
 	a, b := w.line("a", &other), w.line("demo", w.lock)
-	one, r := w.pack(func(args *Args) { args.Lines = []LockedLine{a, b} })
+	one, r := w.pack(func(args *Args) { args.Lines = []needs.Line{a, b} })
 	two, _ := w.pack(func(args *Args) {
-		args.Lines = []LockedLine{b, a}
+		args.Lines = []needs.Line{b, a}
 		args.Platforms = []string{"linux_amd64", "linux_amd64"}
 	})
 	sameFiles(t, one, two)
@@ -115,7 +116,7 @@ func TestSeveralLines(t *testing.T) {
 	other.Dependencies = []lock.Dependency{other.Dependencies[0]}
 	other.Dependencies[0].GoModules = []lock.GoModule{{Path: "example.com/lib", Version: "v0.1.0", Sum: "h1:other"}}
 	args := w.args(filepath.Join(t.TempDir(), "b.tar"))
-	args.Lines = []LockedLine{a, b}
+	args.Lines = []needs.Line{a, b}
 	_, err := Pack(t.Context(), args)
 	wantError(t, err, `lib/@v/v0.1.0.zip": line a, dependency age wants h1:other, line demo, dependency age wants h1:`)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/needs"
 )
 
 // packed returns the bytes of a bundle with a root, and its index.
@@ -150,7 +151,7 @@ func TestEachByteOfTheRest(t *testing.T) {
 func smallBundle(t testing.TB) (data []byte, begin int) {
 	t.Helper()
 	x := &Index{Schema: Schema, Lines: []Line{{"demo", "1", digest.FromBytes(nil)}}, Platforms: []string{"linux_amd64"},
-		Entries: []Entry{{Path: "root/a", Size: 1, Digest: digest.FromBytes([]byte("a")), For: []Use{{"", KindRoot, "a"}}}}}
+		Entries: []Entry{{Path: "root/a", Size: 1, Digest: digest.FromBytes([]byte("a")), For: []needs.Use{{Kind: KindRoot, Name: "a"}}}}}
 	index, err := x.seal()
 	if err != nil {
 		t.Fatal(err)

@@ -1,24 +1,19 @@
 package bundle
 
 import (
-	"archive/zip"
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/mod/module"
-	"golang.org/x/mod/sumdb/dirhash"
-
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/needs"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
+	"github.com/jasonwzm/release-builder/tools/internal/storetest"
 )
 
 // world is a small store, a lock that it serves, and what the tools are built from.
@@ -62,92 +57,41 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) blob(text string) digest.Digest {
 	w.t.Helper()
-	d, _, err := w.store.PutBlob(strings.NewReader(text))
+	v, err := storetest.Blob(w.store, text)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return d
+	return v
 }
 
 // module puts a module into the store, as a proxy has it.
 func (w *world) module(path, version string) lock.GoModule {
 	w.t.Helper()
-	m := lock.GoModule{Path: path, Version: version}
-	goMod := "module " + path + "\n"
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for name, text := range map[string]string{"go.mod": goMod} {
-		f, err := z.Create(path + "@" + version + "/" + name)
-		if err == nil {
-			_, err = io.WriteString(f, text)
-		}
-		if err != nil {
-			w.t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		w.t.Fatal(err)
-	}
-	for ext, data := range map[string][]byte{".zip": b.Bytes(), ".mod": []byte(goMod), ".info": []byte("{}")} {
-		if err := w.store.PutModule(module.Version{Path: path, Version: version}, ext, func(f *os.File) error {
-			_, err := f.Write(data)
-			return err
-		}); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-	file, err := w.store.ModuleFile(module.Version{Path: path, Version: version}, ".zip")
-	if err == nil {
-		m.Sum, err = dirhash.HashZip(file, dirhash.Hash1)
-	}
-	if err == nil {
-		m.GoModSum, err = dirhash.Hash1([]string{"go.mod"}, func(string) (io.ReadCloser, error) {
-			return io.NopCloser(strings.NewReader(goMod)), nil
-		})
-	}
+	v, err := storetest.Module(w.store, path, version)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return m
-}
-
-func (w *world) ociBlob(data []byte) map[string]any {
-	w.t.Helper()
-	d := digest.FromBytes(data)
-	if err := w.store.PutOCIBlob(bytes.NewReader(data), d, int64(len(data))); err != nil {
-		w.t.Fatal(err)
-	}
-	return map[string]any{"digest": d, "size": len(data)}
+	return v
 }
 
 // image puts a base image for one platform into the store.
 func (w *world) image(name string) lock.Image {
 	w.t.Helper()
-	config, layer := w.ociBlob([]byte(`{"os": "linux", "architecture": "amd64"}`)), w.ociBlob([]byte("layer of "+name))
-	config["mediaType"], layer["mediaType"] = "application/vnd.oci.image.config.v1+json", "application/vnd.oci.image.layer.v1.tar"
-	raw, err := json.Marshal(map[string]any{
-		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": []any{layer},
-	})
+	v, err := storetest.Image(w.store, name, "layer of "+name)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	m := w.ociBlob(raw)
-	d := m["digest"].(digest.Digest)
-	if err := w.store.AddOCIRoot(store.OCIDescriptor{MediaType: "application/vnd.oci.image.manifest.v1+json", Size: int64(len(raw)), Digest: d}); err != nil {
-		w.t.Fatal(err)
-	}
-	size := len(raw) + config["size"].(int) + layer["size"].(int)
-	return lock.Image{Name: name, Base: "test/" + name, Digest: d, Platforms: []lock.ImagePlatform{{Platform: "linux/amd64", Digest: d, Size: int64(size)}}}
+	return v
 }
 
 // line returns a line of that lock.
-func (w *world) line(name string, l *lock.Lock) LockedLine {
+func (w *world) line(name string, l *lock.Lock) needs.Line {
 	w.t.Helper()
 	data, err := jsonfile.Marshal(l)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return LockedLine{name, l, digest.FromBytes(data)}
+	return needs.Line{Name: name, Lock: l, Digest: digest.FromBytes(data)}
 }
 
 // root makes a small root folder.
@@ -189,7 +133,7 @@ func (w *world) write(name, text string, mode os.FileMode) {
 }
 
 func (w *world) args(out string) Args {
-	return Args{Out: out, Store: w.store, Lines: []LockedLine{w.line("demo", w.lock)}, Tools: w.tools, Platforms: []string{"linux_amd64"}}
+	return Args{Out: out, Store: w.store, Lines: []needs.Line{w.line("demo", w.lock)}, Tools: w.tools, Platforms: []string{"linux_amd64"}}
 }
 
 // pack packs, and returns the bundle's path.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -58,6 +59,22 @@ func printable(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// Words is a flag that may be given several times, but not empty.
+type Words []string
+
+func (w *Words) String() string { return strings.Join(*w, " ") }
+
+// Set is that of flag.Value.
+func (w *Words) Set(s string) error {
+	if s == "" {
+		return errors.New("it is empty")
+	}
+	if !slices.Contains(*w, s) {
+		*w = append(*w, s)
+	}
+	return nil
 }
 
 // UsageError prints "NAME: error: …" with a pointer to -help and returns Usage.

@@ -21,3 +21,18 @@ func StateDir(dir string, env func(string) string) (string, error) {
 	}
 	return filepath.Abs(dir)
 }
+
+// CacheDir returns the directory that keeps what can be fetched or built again, as
+// tools/bazel finds it: RELEASE_CACHE, else release-builder in $XDG_CACHE_HOME, else
+// in ~/.cache. It is empty if none of these is set.
+func CacheDir(env func(string) string) string {
+	switch {
+	case env("RELEASE_CACHE") != "":
+		return env("RELEASE_CACHE")
+	case env("XDG_CACHE_HOME") != "":
+		return filepath.Join(env("XDG_CACHE_HOME"), "release-builder")
+	case env("HOME") != "":
+		return filepath.Join(env("HOME"), ".cache", "release-builder")
+	}
+	return ""
+}

@@ -5,6 +5,20 @@ import (
 	"testing"
 )
 
+func TestCacheDir(t *testing.T) {
+	for _, tt := range []struct{ release, xdg, home, want string }{
+		{"/r", "/xdg", "/home/me", "/r"},
+		{"", "/xdg", "/home/me", "/xdg/release-builder"},
+		{"", "", "/home/me", "/home/me/.cache/release-builder"},
+		{"", "", "", ""},
+	} {
+		env := map[string]string{"RELEASE_CACHE": tt.release, "XDG_CACHE_HOME": tt.xdg, "HOME": tt.home}
+		if got := CacheDir(func(name string) string { return env[name] }); filepath.ToSlash(got) != tt.want {
+			t.Errorf("%+v: got %q", tt, got)
+		}
+	}
+}
+
 func TestStateDir(t *testing.T) {
 	for _, tt := range []struct {
 		dir, xdg, home string

@@ -62,6 +62,11 @@ func ReadSums(name string) (map[module.Version]lock.GoModule, error) {
 	if err != nil {
 		return nil, err
 	}
+	return ParseSums(data), nil
+}
+
+// ParseSums reads the content of a go.sum file. Lines of another form are left out.
+func ParseSums(data []byte) map[module.Version]lock.GoModule {
 	sums := map[module.Version]lock.GoModule{}
 	for line := range strings.Lines(string(data)) {
 		f := strings.Fields(line)
@@ -79,5 +84,5 @@ func ReadSums(name string) (map[module.Version]lock.GoModule, error) {
 		}
 		sums[v] = m
 	}
-	return sums, nil
+	return sums
 }

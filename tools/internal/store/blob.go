@@ -40,7 +40,7 @@ func (s *Store) BlobPath(d digest.Digest) string {
 // HasBlob reports whether the store has a file under the name of digest d.
 // VerifyBlob reports whether it is the right one.
 func (s *Store) HasBlob(d digest.Digest) bool {
-	info, err := os.Stat(s.BlobPath(d))
+	info, err := s.Stat(s.BlobPath(d))
 	return err == nil && info.Mode().IsRegular()
 }
 
@@ -76,11 +76,7 @@ func (s *Store) Bring(ctx context.Context, want digest.Digest, f Fetcher) error 
 
 // put keeps what r gives, if it has the digest want, which may be empty.
 func (s *Store) put(r io.Reader, want digest.Digest) (digest.Digest, int64, error) {
-	parent := filepath.Join(s.dir, "content_addressable", "sha256")
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return "", 0, err
-	}
-	f, err := os.CreateTemp(parent, ".tmp-*")
+	f, err := s.temp(filepath.Join(s.dir, "content_addressable", "sha256"))
 	if err != nil {
 		return "", 0, err
 	}
@@ -94,7 +90,7 @@ func (s *Store) put(r io.Reader, want digest.Digest) (digest.Digest, int64, erro
 	if want != "" && d != want {
 		return "", 0, errors.Join(&MismatchError{d, want}, f.Close())
 	}
-	if err := seal(f, s.BlobPath(d)); err != nil {
+	if err := s.seal(f, s.BlobPath(d)); err != nil {
 		return "", 0, fmt.Errorf("adding %s to store %q: %w", d, s.dir, err)
 	}
 	return d, n, nil

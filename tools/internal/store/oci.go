@@ -30,11 +30,7 @@ func (s *Store) OCIBlobPath(d digest.Digest) string {
 // PutOCIBlob keeps what r gives in the layout, if it has the given digest and
 // size in bytes. It reads one byte more than size at most.
 func (s *Store) PutOCIBlob(r io.Reader, want digest.Digest, size int64) error {
-	parent := filepath.Dir(s.OCIBlobPath(want))
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(parent, ".tmp-*")
+	f, err := s.temp(filepath.Dir(s.OCIBlobPath(want)))
 	if err != nil {
 		return err
 	}
@@ -53,7 +49,7 @@ func (s *Store) PutOCIBlob(r io.Reader, want digest.Digest, size int64) error {
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
-	return seal(f, s.OCIBlobPath(want))
+	return s.seal(f, s.OCIBlobPath(want))
 }
 
 // ociIndex is index.json: what it has of others stays as it is.
@@ -72,12 +68,39 @@ type OCIDescriptor struct {
 
 // AddOCIRoot has the layout's index.json point to a manifest or an index that is
 // among the blobs. Several processes may do so at a time.
-func (s *Store) AddOCIRoot(d OCIDescriptor) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("adding %s to store %q: %w", d.Digest, s.dir, err)
+func (s *Store) AddOCIRoot(d OCIDescriptor) error {
+	err := s.editOCIIndex(func(index *ociIndex) error {
+		for _, raw := range index.Manifests {
+			if rootDigest(raw) == string(d.Digest) {
+				return nil
+			}
 		}
-	}()
+		raw, err := json.Marshal(d)
+		index.Manifests = append(index.Manifests, raw)
+		slices.SortFunc(index.Manifests, func(a, b json.RawMessage) int { return strings.Compare(rootDigest(a), rootDigest(b)) })
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("adding %s to store %q: %w", d.Digest, s.dir, err)
+	}
+	return nil
+}
+
+// DropOCIRoots has the layout's index.json point to none of the given digests. Their
+// blobs stay.
+func (s *Store) DropOCIRoots(gone map[digest.Digest]bool) error {
+	err := s.editOCIIndex(func(index *ociIndex) error {
+		index.Manifests = slices.DeleteFunc(index.Manifests, func(raw json.RawMessage) bool { return gone[digest.Digest(rootDigest(raw))] })
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("dropping images from store %q: %w", s.dir, err)
+	}
+	return nil
+}
+
+// editOCIIndex has edit change the layout's index.json, while no other process does.
+func (s *Store) editOCIIndex(edit func(*ociIndex) error) error {
 	if err := os.MkdirAll(s.OCIDir(), 0o755); err != nil {
 		return err
 	}
@@ -98,21 +121,15 @@ func (s *Store) AddOCIRoot(d OCIDescriptor) (err error) {
 			return fmt.Errorf("reading %q: %w", name, err)
 		}
 	}
+	before := len(index.Manifests)
 	for _, raw := range index.Manifests {
-		var have OCIDescriptor
-		if err := json.Unmarshal(raw, &have); err != nil {
+		if err := json.Unmarshal(raw, new(OCIDescriptor)); err != nil {
 			return fmt.Errorf("reading %q: %w", name, err)
 		}
-		if have.Digest == d.Digest {
-			return nil
-		}
 	}
-	raw, err := json.Marshal(d)
-	if err != nil {
+	if err := edit(&index); err != nil || len(index.Manifests) == before {
 		return err
 	}
-	index.Manifests = append(index.Manifests, raw)
-	slices.SortFunc(index.Manifests, func(a, b json.RawMessage) int { return strings.Compare(rootDigest(a), rootDigest(b)) })
 	marker := map[string]string{"imageLayoutVersion": "1.0.0"}
 	return errors.Join(jsonfile.Write(name, index), jsonfile.Write(filepath.Join(s.OCIDir(), "oci-layout"), marker))
 }

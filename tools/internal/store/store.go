@@ -6,8 +6,10 @@
 //	goproxy/<module>/@v/<version>.{info,mod,zip}   a Go module proxy, which GOPROXY=file://… names
 //	oci/{oci-layout,index.json,blobs/sha256/<hex>} an OCI image layout, which holds base images
 //
-// Entries are only added, each by a rename of a complete, synced file, so that
-// several processes can share a store and a crash leaves no half of an entry.
+// Entries are added by a rename of a complete, synced file each, so that several
+// processes can share a store and a crash leaves no half of an entry. Package gc
+// removes what nothing needs, but not what was added or looked up of late: an
+// entry's modification time says when that was.
 package store
 
 import (
@@ -19,8 +21,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/module"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/filelock"
 )
 
 // Store is a store's folder. It may be read-only as long as nothing is added.
@@ -64,8 +70,37 @@ func (s *Store) HasModule(m module.Version, ext string) bool {
 	if err != nil {
 		return false
 	}
-	_, err = os.Stat(name)
+	_, err = s.Stat(name)
 	return err == nil
+}
+
+// Stat describes a file of the store. It notes that the file is in use, in its time.
+func (s *Store) Stat(name string) (fs.FileInfo, error) {
+	info, err := os.Stat(name)
+	if err != nil || !info.Mode().IsRegular() || time.Since(info.ModTime()) < useGrain {
+		return info, err
+	}
+	defer s.hold()()
+	if err := os.Chtimes(name, time.Time{}, time.Now()); errors.Is(err, fs.ErrNotExist) {
+		return nil, err // removed meanwhile
+	} // else the store may be one that can only be read
+	return info, nil
+}
+
+// useGrain is how exactly an entry's time says when it was used.
+const useGrain = time.Hour
+
+// Hold waits until no other process adds, finds or removes an entry, and has all
+// others wait until unlock is called. That is to be soon.
+func (s *Store) Hold() (unlock func(), err error) { return filelock.Dir(s.dir) }
+
+// hold is Hold where there may be no such lock: who removes something insists on it.
+func (s *Store) hold() (unlock func()) {
+	unlock, err := s.Hold()
+	if err != nil {
+		return func() {}
+	}
+	return unlock
 }
 
 // ImportModules adds the modules of a module cache's download folder
@@ -109,7 +144,7 @@ func (s *Store) ImportModules(download string) (added int, err error) {
 // importFile copies from to to, unless to is there. A link would alias a file
 // that its owner may still change.
 func (s *Store) importFile(from, to string) (fresh bool, err error) {
-	if _, err := os.Stat(to); err == nil {
+	if _, err := s.Stat(to); err == nil {
 		return false, nil
 	}
 	in, err := os.Open(from)
@@ -117,7 +152,7 @@ func (s *Store) importFile(from, to string) (fresh bool, err error) {
 		return false, err
 	}
 	defer in.Close()
-	err = add(to, func(f *os.File) error {
+	err = s.add(to, func(f *os.File) error {
 		_, err := io.Copy(f, in)
 		return err
 	})
@@ -131,18 +166,15 @@ func (s *Store) PutModule(m module.Version, ext string, write func(*os.File) err
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(to); err == nil {
+	if _, err := s.Stat(to); err == nil {
 		return nil
 	}
-	return add(to, write)
+	return s.add(to, write)
 }
 
 // add makes the file to of what write writes.
-func add(to string, write func(*os.File) error) error {
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(to), ".tmp-*")
+func (s *Store) add(to string, write func(*os.File) error) error {
+	f, err := s.temp(filepath.Dir(to))
 	if err != nil {
 		return err
 	}
@@ -150,17 +182,30 @@ func add(to string, write func(*os.File) error) error {
 	if err := write(f); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	return seal(f, to)
+	return s.seal(f, to)
+}
+
+// temp makes a temporary file in a directory, which is made if need be.
+func (s *Store) temp(dir string) (*os.File, error) {
+	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return nil, err
+	}
+	defer s.hold()() // else the directory, empty still, may be removed in between
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	return os.CreateTemp(dir, ".tmp-*")
 }
 
 // seal syncs and closes f and gives it the name to, which every reader may read.
-func seal(f *os.File, to string) error {
+func (s *Store) seal(f *os.File, to string) error {
 	if err := f.Chmod(0o644); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
+	defer s.hold()()
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
@@ -173,14 +218,8 @@ func DefaultDir(getenv func(string) string) (string, error) {
 	if dir := getenv("RELEASE_STORE"); dir != "" {
 		return dir, nil
 	}
-	if dir := getenv("RELEASE_CACHE"); dir != "" {
+	if dir := cli.CacheDir(getenv); dir != "" {
 		return filepath.Join(dir, "store"), nil
-	}
-	if dir := getenv("XDG_CACHE_HOME"); dir != "" {
-		return filepath.Join(dir, "release-builder", "store"), nil
-	}
-	if dir := getenv("HOME"); dir != "" {
-		return filepath.Join(dir, ".cache", "release-builder", "store"), nil
 	}
 	return "", errors.New("finding the store: none of RELEASE_STORE, RELEASE_CACHE, XDG_CACHE_HOME and HOME is set")
 }

@@ -1,0 +1,23 @@
+package gc
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// lookAtDisk decides about Bazel's disk cache, as Bazel's own garbage collector does: what was
+// used longest ago goes first. An action's result may so outlive an output; Bazel then
+// runs the action again.
+func lookAtDisk(ctx context.Context, a *Args, l *looker) error {
+	l.unnamed = true
+	err := l.walk(ctx, ".", func(e entry) {
+		if top, _, _ := strings.Cut(e.path, "/"); top != "tmp" && top != "gc" {
+			l.stays(e, "is the result of an action")
+		}
+	})
+	if a.DiskSize >= 0 {
+		l.shrink(a.DiskSize, fmt.Sprintf("to keep to %s: was used longest ago", Size(a.DiskSize)))
+	}
+	return err
+}
