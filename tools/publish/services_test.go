@@ -92,7 +92,7 @@ production:
     - {url: gs://releases/demo, aliases: [latest]}
     - {url: s3://releases/demo, endpoint: %[1]q, aliases: [latest]}
   registries: [{hub: "%[2]s/demo", tags: ["{version}", latest]}]
-  charts: [{bucket: gs://releases/charts}, {hub: "%[2]s/charts"}]
+  charts: [{bucket: gs://releases/charts}, {hub: "%[2]s/charts", tags: [latest]}]
   tags: {owner: org, tagger: Release <release@example.com>}
   github: {owner: org, repo: demo, prerelease: true}
 push:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,14 +29,12 @@ func (b *bucket) alias(ctx context.Context, alias publish.Alias) (publish.Item, 
 	data, o, err := readPointer(ctx, b.store, key, aliasLimit)
 	body := string(data)
 	found := publish.Candidate{Version: strings.TrimSpace(body)}
-	i.Found = body
-	if found.Version != body {
-		i.Found = fmt.Sprintf("%q", body)
-	}
-	if errors.Is(err, errTooLarge) {
+	i.Found = shown(body)
+	switch {
+	case errors.Is(err, errTooLarge):
 		i.Found = fmt.Sprintf("more than %d bytes", aliasLimit)
 		o, err = b.store.stat(ctx, key) // the version of the whole
-	} else if found.Version == "" && err == nil { // an empty object too
+	case err == nil && found.Version == "": // an empty object too
 		i.State, i.Reason = alias.Start(want)
 		i.Found, i.Guard = "", o.version
 		return i, nil
@@ -57,6 +56,14 @@ func (b *bucket) alias(ctx context.Context, alias publish.Alias) (publish.Item, 
 		i.Guard = o.version
 	}
 	return i, nil
+}
+
+// shown returns a body for people: as it is if it may be a version, else quoted.
+func shown(body string) string {
+	if quoted := strconv.Quote(body); quoted != `"`+body+`"` || strings.Contains(body, " ") {
+		return quoted
+	}
+	return body
 }
 
 // commitTime returns the commit time of a version that is there; zero if it is not

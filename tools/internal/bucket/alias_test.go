@@ -78,6 +78,7 @@ func TestAliasBody(t *testing.T) {
 		{"a line feed after an older version", "1.1.9\n", false, publish.Behind, `"1.1.9\n"`, "1.2.0"},
 		{"a line feed after a newer version stays", "1.10.0\n", false, publish.Kept, "1.10.0", "1.10.0\n"},
 		{"an empty object is as none", "", false, publish.Absent, "", "1.2.0"},
+		{"what a terminal would obey", "a\x1b[2Jb", false, publish.Conflict, `"a\x1b[2Jb"`, "a\x1b[2Jb"},
 		{"more than a version", long, false, publish.Conflict, "more than 1024 bytes", long},
 		{"more than a version, on purpose", long, true, publish.Behind, "more than 1024 bytes", "1.2.0"},
 	} {

@@ -30,7 +30,7 @@ func stable(names ...string) []publish.Alias {
 	return all
 }
 
-// hubs are where the cases of aliases run: in a registry, and in a folder.
+// hubs are where the cases of aliases run: in a registry, and in a directory.
 var hubs = []struct {
 	name  string
 	start func(t *testing.T) Config
@@ -39,7 +39,7 @@ var hubs = []struct {
 		s := registrytest.Strict(t, nil)
 		return Config{Hub: s.Host + "/x", Transport: s.Transport}
 	}},
-	{"folder", func(t *testing.T) Config { return Config{Hub: "file://" + t.TempDir()} }},
+	{"directory", func(t *testing.T) Config { return Config{Hub: "file://" + t.TempDir()} }},
 }
 
 // TestAliasCases runs the cases of all destinations, for images and for charts.
@@ -121,7 +121,7 @@ func (p pointers) version() string {
 func (p pointers) do(e aliastest.Event) {
 	for _, repo := range []string{"app", "proxy"} {
 		var err error
-		h, folder := p.d.hub.(*dirHub)
+		h, local := p.d.hub.(*dirHub)
 		switch {
 		case e == aliastest.Unknown:
 			raw := `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}`
@@ -130,7 +130,7 @@ func (p pointers) do(e aliastest.Event) {
 				p.t.Fatal(bad)
 			}
 			_, err = p.session().putManifest(p.t.Context(), repo, "latest", n)
-		case folder:
+		case local:
 			err = untag(h, repo)
 		default:
 			ref, bad := name.ParseReference(p.d.refName(repo, "latest"))
