@@ -52,8 +52,8 @@ type Config struct {
 	Commit string
 	Title  string // default: the tag
 	Notes  string // Markdown; default: those of GenerateNotes
-	// Prerelease marks the release as not ready for production. One that Latest is
-	// never to point to is marked in any case: of the others, GitHub makes the first
+	// Prerelease marks the release as not ready for production. One that the rule of
+	// Latest never takes is marked in any case: of the others, GitHub makes the first
 	// one the latest, whatever it is told.
 	Prerelease bool
 	// Latest says when the release becomes GitHub's latest one; its rule is
@@ -135,7 +135,8 @@ func (c *Config) complete(tree *release.Tree) ([]assetFile, error) {
 		c.Notes = GenerateNotes(nil, tree.Lock)
 	}
 	c.Latest.Name, c.Latest.Rule = "latest", cmp.Or(c.Latest.Rule, publish.Stable)
-	if state, _ := c.Latest.Start(publish.Candidate{Version: versionOf(c.Tag)}); state == publish.Kept {
+	rule := publish.Alias{Rule: c.Latest.Rule}
+	if state, _ := rule.Start(publish.Candidate{Version: versionOf(c.Tag)}); state == publish.Kept {
 		c.Prerelease = true
 	}
 	if n := utf8.RuneCountInString(c.Notes); n > maxNotes {

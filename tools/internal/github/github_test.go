@@ -264,6 +264,28 @@ func TestAltered(t *testing.T) {
 	}
 }
 
+// TestNoCommit publishes to a repository that the release was not built from: its tag
+// may be on any commit, and its item's digest is the same before and after.
+func TestNoCommit(t *testing.T) {
+	a := args()
+	a.Git = map[string]string{"api": "https://github.com/istio/api@" + commit}
+	s, tree := start(t), releasetest.Open(t, releasetest.Make(t, a))
+	before := mustPlan(t, open(t, s, tree))
+	if err := run(t.Context(), open(t, s, tree)); err != nil {
+		t.Fatal(err)
+	}
+	after := mustPlan(t, open(t, s, tree))
+	if after[5].State != publish.Equal || after[5].Digest != before[5].Digest {
+		t.Errorf("got %+v, then %+v, want the same digest, and it equal", before[5], after[5])
+	}
+	s.AddTag(owner, repo, tag, commit, false)
+	if err := open(t, s, nil).Verify(t.Context(), after, false); err != nil {
+		t.Error(err)
+	}
+	s.EditRelease(owner, repo, tag, func(r *githubtest.Release) bool { r.Title = "Mine"; return true })
+	contains(t, open(t, s, nil).Verify(t.Context(), after, false), `title "Mine"`)
+}
+
 // TestEdited has somebody edit what was published: a conflict where people see it.
 func TestEdited(t *testing.T) {
 	tree := releasetest.Open(t, releasetest.Make(t, args()))

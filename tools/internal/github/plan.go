@@ -132,19 +132,16 @@ func (d *destination) planRelease(ctx context.Context, f *found, diff difference
 	if err != nil {
 		return item, err
 	}
-	want := d.want(t)
+	want := d.want()
 	item.Digest = string(want.sum())
 	switch {
 	case f.published != nil && diff.String() != "":
 		item.State, item.Found = publish.Conflict, "published "+diff.String()
-	case t.object != "" && t.commit != want.Commit:
+	case elsewhere(t, &want):
 		item.State, item.Found = publish.Conflict, t.String()
+	case f.published != nil && f.published.other(t, &want) != "":
+		item.State, item.Found = publish.Conflict, "published with "+f.published.other(t, &want)
 	case f.published != nil:
-		got := f.published.record(t)
-		if other := got.other(&want); other != "" {
-			item.State, item.Found = publish.Conflict, "published with "+other
-			break
-		}
 		d.completeRelease(&item, f.published)
 	case len(f.drafts) > 1:
 		item.State, item.Found = publish.Conflict, f.several()
@@ -159,14 +156,19 @@ func (d *destination) planRelease(ctx context.Context, f *found, diff difference
 	return item, nil
 }
 
-// want returns the release that is to be. Without a commit in the configuration it
-// is on the one that its tag is on.
-func (d *destination) want(t tagged) record {
+// want returns the release that is to be. Where it names no commit, any will do.
+func (d *destination) want() record {
 	r := d.cfg.record(d.assets)
 	if !isCommit(r.Commit) {
-		r.Commit = t.commit
+		r.Commit = ""
 	}
 	return r
+}
+
+// elsewhere reports whether a tag is there, and not on the commit of the release
+// that is to be.
+func elsewhere(t tagged, want *record) bool {
+	return t.object != "" && want.Commit != "" && t.commit != want.Commit
 }
 
 // record returns what a release is, but for its assets. People see its tag's commit;
@@ -177,6 +179,15 @@ func (h *hosted) record(t tagged) record {
 		r.Commit = h.Commit
 	}
 	return r
+}
+
+// other is that of the release's record.
+func (h *hosted) other(t tagged, want *record) string {
+	r := h.record(t)
+	if want.Commit == "" {
+		r.Commit = ""
+	}
+	return r.other(want)
 }
 
 // describe says what a draft is, and that it is to become another one.

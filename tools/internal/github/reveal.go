@@ -85,12 +85,12 @@ func (d *destination) checkFields(ctx context.Context, h *hosted) error {
 	if err != nil {
 		return err
 	}
-	want, got := d.want(t), h.record(t)
-	switch other := got.other(&want); {
-	case t.object != "" && t.commit != want.Commit:
+	want := d.want()
+	switch {
+	case elsewhere(t, &want):
 		return fmt.Errorf("got %s, want commit %s: %w", t, want.Commit, publish.ErrChanged)
-	case !h.Draft && other != "":
-		return fmt.Errorf("got it published with %s: %w", other, publish.ErrChanged)
+	case !h.Draft && h.other(t, &want) != "":
+		return fmt.Errorf("got it published with %s: %w", h.other(t, &want), publish.ErrChanged)
 	}
 	return nil
 }
