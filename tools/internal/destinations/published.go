@@ -96,7 +96,11 @@ func (a *FindArgs) read(ctx context.Context, data []byte, name string, where man
 		if err != nil {
 			return nil, err
 		}
-		if got := digest.FromBytes(other); got != sum {
+		got := digest.FromBytes(other)
+		if len(other) == 0 {
+			got = "none"
+		}
+		if got != sum {
 			err := fmt.Errorf("sha256 of receipt %q: got %s, want %s of %q", otherName, got, sum, name)
 			return nil, cli.WithHint(err, "publish the release to profile %q again: it goes on where a run ended", a.Profile.Name)
 		}
