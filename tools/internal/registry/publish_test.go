@@ -142,6 +142,9 @@ func TestTags(t *testing.T) {
 				items := plan(t, d)
 				wantStates(t, items, hub, "image app absent", "image proxy absent", "tag app:"+tt.tags[0]+" "+tt.want, "tag proxy:"+tt.tags[0]+" absent")
 				wantError(t, errors.New(items[2].Found), tt.found)
+				if moves := tt.tags[0] != "1.2.0"; (items[2].Rule != "") != moves {
+					t.Errorf("rule: got %q of a tag that moves: %v", items[2].Rule, moves)
+				}
 				if items[2].Guard != before {
 					t.Errorf("guard: got %q, want %q", items[2].Guard, before)
 				}
