@@ -49,8 +49,8 @@ func Line(env func(string) string) string { return cmp.Or(env("RELEASE_LINE"), "
 func StateDir(dir, line, profile string) string { return filepath.Join(dir, line, profile) }
 
 // Find returns a release by the receipt that the profile's buckets keep of it. The
-// receipt and the release agree, and the receipt names no place that the profile
-// does not: it is only as good as who can write to the bucket.
+// receipt and the release agree, and the receipt names no place that the profile does
+// not: whoever can write to the bucket can write a receipt.
 func Find(ctx context.Context, a FindArgs) (*Published, error) {
 	if len(a.Profile.Buckets) == 0 {
 		err := fmt.Errorf("profile %q has no bucket, and so no receipts", a.Profile.Name)
