@@ -97,11 +97,11 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 
 // built opens the release that Bazel built, or that a flag names, and reads all of it.
 func (o *options) built(ctx context.Context, env func(string) string) (*release.Tree, error) {
-	dir := filepath.Dir(runfile(env("RELEASE_CHECKSUMS")))
+	dir := runfile(env("RELEASE_DIR"))
 	if o.release != "" {
 		dir = absolute(o.release)
-	} else if env("RELEASE_CHECKSUMS") == "" {
-		return nil, errors.New("no release: run it as tools/bazel run //release:publish, or say --release FOLDER")
+	} else if dir == "" {
+		return nil, errors.New("no release: run it as tools/bazel run //release:publish, or pass --release DIRECTORY")
 	}
 	tree, err := release.Open(ctx, release.Dir(dir))
 	if err != nil {
