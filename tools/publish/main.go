@@ -34,12 +34,13 @@
 //
 // --promote VERSION publishes what is on the stage: it finds the receipt in a bucket
 // of the stage, from any machine, checks that the stage still has all that the
-// receipt says, and copies the release from that bucket, on the server where the
-// service can. Nothing is built. --promote VERSION@sha256:DIGEST takes that receipt
-// only, as publish printed it: who can write to the stage cannot change what is
-// promoted. The stage is the profile that the key from of the promoted one names.
-// Where a file has the profiles stage and production, production has from: stage,
-// unless it says from: build. A profile with from takes promotions only.
+// receipt says, which reads what a service keeps no SHA-256 of, and copies the
+// release from that bucket, on the server where the service can. Nothing is built.
+// --promote VERSION@sha256:DIGEST takes that receipt only, as publish printed it: who
+// can write to the stage cannot change what is promoted. The stage is the profile that
+// the key from of the promoted one names. Where a file has the profiles stage and
+// production, production has from: stage, unless it says from: build. A profile with
+// from takes promotions only.
 //
 // A stage whose URLs have {state} is a directory of one machine, and so are its receipts.
 //

@@ -98,7 +98,7 @@ production:
 push:
   tags: {tagger: Release <release@example.com>}
 images:
-  buckets: [{url: gs://releases/images}]
+  buckets: [{url: s3://releases/images, endpoint: %[1]q}]
   registries: [{hub: "%[2]s/images"}]
 shipped:
   from: images

@@ -153,7 +153,7 @@ func (o *options) profile(file, line string) (*manifest.Profile, error) {
 	case i >= 0:
 		file, name = absolute(o.destinations[:i]), o.destinations[i+1:]
 	case file == "":
-		return nil, cli.WithHint(fmt.Errorf("line %q has no destinations", line), "say --destinations FILE:PROFILE, or run it as tools/bazel run //release:verify")
+		return nil, cli.WithHint(fmt.Errorf("line %q has no destinations", line), "pass --destinations FILE:PROFILE, or run it as tools/bazel run //release:verify")
 	default:
 		if path, err := runfiles.Rlocation(file); err == nil {
 			file = path

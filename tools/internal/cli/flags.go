@@ -9,11 +9,12 @@ import (
 )
 
 // ParseFlags parses args. If it returns false the command ends with the status. An
-// empty or blank value, of a flag or as an argument, is an error: a script passes
-// one where a variable is not set, and what it meant is not known.
+// empty or blank value, of a flag or as an argument, is an error, and so is another
+// flag in the place of a value: a script passes them where a variable is not set, and
+// what it meant is not known.
 func ParseFlags(fs *flag.FlagSet, args []string, stderr io.Writer) (status int, ok bool) {
 	fs.SetOutput(stderr)
-	if bad := emptyFlag(fs, args); bad != "" {
+	if bad := unset(fs, args); bad != "" {
 		return UsageError(stderr, fs.Name(), "%s; is a variable unset?", bad), false
 	}
 	switch err := fs.Parse(args); {
@@ -30,21 +31,16 @@ func ParseFlags(fs *flag.FlagSet, args []string, stderr io.Writer) (status int, 
 	return OK, true
 }
 
-// emptyFlag returns what is wrong with the first flag whose value is empty, or "".
+// unset returns what is wrong with the first flag that has no value of its own, or "".
 // It reads args as package flag does, up to what that refuses.
-func emptyFlag(fs *flag.FlagSet, args []string) string {
+func unset(fs *flag.FlagSet, args []string) string {
 	for len(args) > 0 {
-		arg := args[0]
-		args = args[1:]
-		name := strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-")
-		if name == arg || name == "" {
-			return "" // no flag, or the end of them
-		}
-		name, value, given := strings.Cut(name, "=")
-		f := fs.Lookup(name)
+		name, value, given := strings.Cut(args[0], "=")
+		f := lookup(fs, name)
 		if f == nil {
-			return ""
+			return "" // no flag, the end of them, or an unknown one
 		}
+		name, args = f.Name, args[1:]
 		isBool, want := false, ""
 		if b, ok := f.Value.(interface{ IsBoolFlag() bool }); ok && b.IsBoolFlag() {
 			isBool, want = true, "true or false"
@@ -52,6 +48,9 @@ func emptyFlag(fs *flag.FlagSet, args []string) string {
 			want = "a value"
 		}
 		if !given && !isBool && len(args) > 0 {
+			if lookup(fs, args[0]) != nil {
+				return fmt.Sprintf("--%s: got flag %s in place of a value, want %s", name, args[0], want)
+			}
 			value, args, given = args[0], args[1:], true
 		}
 		if given && blank(value) {
@@ -59,6 +58,15 @@ func emptyFlag(fs *flag.FlagSet, args []string) string {
 		}
 	}
 	return ""
+}
+
+// lookup returns the flag that an argument as -name or --name is, or nil.
+func lookup(fs *flag.FlagSet, arg string) *flag.Flag {
+	name, ok := strings.CutPrefix(arg, "-")
+	if !ok {
+		return nil
+	}
+	return fs.Lookup(strings.TrimPrefix(name, "-"))
 }
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }

@@ -64,6 +64,9 @@ func TestEmptyValues(t *testing.T) {
 		{"an argument", []string{"-b", "one", ""}, "x: error: argument 2: got an empty value" + unset},
 		{"an argument after the flags' end", []string{"--", ""}, "argument 1: got an empty value" + unset},
 		{"a flag after the first argument is one too", []string{"one", "-to", ""}, "argument 3: got an empty value" + unset},
+		{"another flag takes its place", []string{"-to", "--b", "-n", "3"}, "x: error: --to: got flag --b in place of a value, want FILE:PROFILE" + unset},
+		{"a value like a flag after an equals sign", []string{"-to=-b"}, ""},
+		{"a value like no flag", []string{"-to", "-c", "-n", "-3"}, ""},
 		{"nothing is empty", []string{"-b", "-to", "--", "-n=1", "--", "-to"}, ""},
 		{"no value at all is another error", []string{"-to"}, "flag needs an argument: -to"},
 	} {

@@ -49,8 +49,8 @@ func Line(env func(string) string) string { return cmp.Or(env("RELEASE_LINE"), "
 func StateDir(dir, line, profile string) string { return filepath.Join(dir, line, profile) }
 
 // Find returns a release by the receipt that the profile's buckets keep of it. The
-// receipt and the release agree, and the receipt names no place that the profile
-// does not: it is only as good as who can write to the bucket.
+// receipt and the release agree, and the receipt names no place that the profile does
+// not: whoever can write to the bucket can write a receipt.
 func Find(ctx context.Context, a FindArgs) (*Published, error) {
 	if len(a.Profile.Buckets) == 0 {
 		err := fmt.Errorf("profile %q has no bucket, and so no receipts", a.Profile.Name)
@@ -96,7 +96,11 @@ func (a *FindArgs) read(ctx context.Context, data []byte, name string, where man
 		if err != nil {
 			return nil, err
 		}
-		if got := digest.FromBytes(other); got != sum {
+		got := digest.FromBytes(other)
+		if len(other) == 0 {
+			got = "none"
+		}
+		if got != sum {
 			err := fmt.Errorf("sha256 of receipt %q: got %s, want %s of %q", otherName, got, sum, name)
 			return nil, cli.WithHint(err, "publish the release to profile %q again: it goes on where a run ended", a.Profile.Name)
 		}

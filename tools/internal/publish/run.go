@@ -86,10 +86,7 @@ func (p *Publisher) upload(ctx context.Context, plan *Plan) (*Plan, error) {
 	}
 	// Nothing may have happened meanwhile to what is not written before all of
 	// it is: a pointer that another run moved ends this one before it moves any.
-	next, err := p.plan(ctx, plan, func(i int) bool {
-		d := &plan.Destinations[i]
-		return changed(i) || len(d.changes(Record))+len(d.changes(Reveal)) > 0
-	})
+	next, err := p.plan(ctx, plan, func(i int) bool { return changed(i) || len(plan.Destinations[i].changes(Reveal)) > 0 })
 	if err != nil {
 		return nil, fmt.Errorf("reading back: %w", err)
 	}

@@ -148,6 +148,9 @@ func TestTags(t *testing.T) {
 				if items[2].Reason != tt.why {
 					t.Errorf("reason: got %q, want %q", items[2].Reason, tt.why)
 				}
+				if moves := tt.tag != "1.2.0"; (items[2].Rule != "") != moves {
+					t.Errorf("rule: got %q of a tag that moves: %v", items[2].Rule, moves)
+				}
 				if tt.want == publish.Kept {
 					before = ""
 				}
