@@ -82,7 +82,7 @@ func (o *options) profile(file, line string) (manifest.Profile, error) {
 	}
 	if p.From != "" && o.promote == "" {
 		err := fmt.Errorf("profile %q takes promotions from profile %q only: got no --promote", p.Name, p.From)
-		return p, cli.WithHint(err, "publish to profile %q, then say --promote VERSION; or let %q take what was built: from: build in its profile", p.From, p.Name)
+		return p, cli.WithHint(err, "publish to profile %q, then pass --promote VERSION; or let %q take what was built: from: build in its profile", p.From, p.Name)
 	}
 	return p, o.override(&p)
 }

@@ -135,7 +135,7 @@ func (s *session) promoted(ctx context.Context, p promotion) (*release.Tree, *pu
 		Profile: from, State: destinations.StateDir(p.state, s.line, from.Name), Line: s.line, Version: version, Receipt: sum, Transport: p.web,
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("promoting %s: %w", version, err)
+		return nil, nil, err
 	}
 	args := destinations.Args{Transport: p.web, TokenFile: s.options.token, Env: os.Getenv}
 	if err := destinations.Verify(ctx, found.Receipt, args, false); err != nil {

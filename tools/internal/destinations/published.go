@@ -56,7 +56,7 @@ func Find(ctx context.Context, a FindArgs) (*Published, error) {
 		err := fmt.Errorf("profile %q has no bucket, and so no receipts", a.Profile.Name)
 		return nil, cli.WithHint(err, "give it a bucket in destinations.yaml, and publish to it")
 	}
-	where := publish.Recorded(located(a.Profile, a.State, a.Version))
+	where := located(publish.Recorded(a.Profile), a.State, a.Version)
 	for _, b := range where.Buckets {
 		data, name, err := bucket.ReadReceipt(ctx, a.config(b), a.Version)
 		if err != nil {
@@ -87,8 +87,7 @@ func (a *FindArgs) read(ctx context.Context, data []byte, name string, where man
 	if r.Line != a.Line || r.Version != a.Version {
 		return nil, fmt.Errorf("receipt %q: got version %q of line %q, want %q of %q", name, r.Version, r.Line, a.Version, a.Line)
 	}
-	if err := within(r, where); err != nil {
-		err = fmt.Errorf("receipt %q: %w", name, err)
+	if err := within(r, name, where); err != nil {
 		return nil, cli.WithHint(err, "publish the release to profile %q again, with the destinations.yaml of now", a.Profile.Name)
 	}
 	for _, b := range r.Profile.Buckets {
@@ -145,8 +144,8 @@ func agree(r *publish.Receipt, tree *release.Tree, name string) error {
 	return nil
 }
 
-// within checks that a receipt's places are all of a profile.
-func within(r *publish.Receipt, where manifest.Profile) error {
+// within checks that the places of the named receipt are all of a profile.
+func within(r *publish.Receipt, name string, where manifest.Profile) error {
 	got := publish.Recorded(r.Profile)
 	if got.GitHub != nil && where.GitHub != nil && where.GitHub.Repo == "" {
 		g := *where.GitHub
@@ -154,7 +153,7 @@ func within(r *publish.Receipt, where manifest.Profile) error {
 	}
 	var errs []error
 	no := func(kind, place string) {
-		errs = append(errs, fmt.Errorf("profile %q has no %s %q", where.Name, kind, place))
+		errs = append(errs, fmt.Errorf("receipt %q: profile %q has no %s %q", name, where.Name, kind, place))
 	}
 	for _, b := range got.Buckets {
 		if !slices.ContainsFunc(where.Buckets, func(w manifest.Bucket) bool { return reflect.DeepEqual(w, b) }) {

@@ -40,7 +40,10 @@ func newStaged(t *testing.T) *staged {
 // publish publishes to a profile; the observer may be nil.
 func (s *staged) publish(ctx context.Context, profile manifest.Profile, o publish.Observer) error {
 	s.Helper()
-	profile = Expand(profile, s.state, s.tree.Version)
+	profile, err := Expand(profile, s.state, s.tree.Lock)
+	if err != nil {
+		return err
+	}
 	all, err := Open(ctx, Args{Profile: profile, Tree: s.tree, Env: os.Getenv})
 	if err != nil {
 		return err
@@ -276,7 +279,7 @@ func TestWithRepo(t *testing.T) {
 		{"none", nil, ""},
 		{"one that names its repository", &manifest.GitHub{Owner: "me", Repo: "mine"}, "mine"},
 		{"one that names none", &manifest.GitHub{Owner: "me"}, primary},
-		{"a file", &manifest.GitHub{File: "x"}, ""},
+		{"a directory", &manifest.GitHub{Dir: "x"}, ""},
 	} {
 		got := WithRepo(manifest.Profile{GitHub: tt.in}, tree).GitHub
 		if (got == nil) != (tt.in == nil) || got != nil && got.Repo != tt.want {
