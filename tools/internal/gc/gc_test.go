@@ -144,7 +144,8 @@ func TestWhatIsNotKnownIsAnError(t *testing.T) {
 		}},
 		{"a range is an option", "running git rev-list", func(w *world, k *Keep) error {
 			w.git("init", "-q", "-b", "main")
-			return k.AddGit(w.t.Context(), w.path("ws"), "--output=x")
+			w.git("commit", "-q", "--allow-empty", "-m", "first")
+			return k.AddGit(w.t.Context(), w.path("ws"), "--all")
 		}},
 		{"a lock of a commit is damaged", ":manifests/demo/lock.json", func(w *world, k *Keep) error {
 			w.write("ws/manifests/demo/lock.json", "{}")
@@ -232,6 +233,21 @@ func TestImagesThatAreNotKnown(t *testing.T) {
 	}
 	if notes := strings.Join(p.Sections[0].Notes, "\n"); !strings.Contains(notes, "all base images stay") || !strings.Contains(notes, "is not in the store") {
 		t.Errorf("got notes %q, want one that says why all images stay", notes)
+	}
+}
+
+// TestImageThatIsYoung: nothing needs it yet, as when a resolve has fetched it and has
+// not written its lock.
+func TestImageThatIsYoung(t *testing.T) {
+	w := newWorld(t)
+	manifest, now := w.next.Images[0].Digest, time.Now()
+	if err := os.Chtimes(w.store.OCIBlobPath(manifest), now, now); err != nil {
+		t.Fatal(err)
+	}
+	w.collect(w.args())
+	index, err := os.ReadFile(w.path("cache/store/oci/index.json"))
+	if err != nil || !strings.Contains(string(index), string(manifest)) {
+		t.Errorf("got index of images %v\n%s\nwant that it still has the young one", err, index)
 	}
 }
 

@@ -197,13 +197,15 @@ func TestDiskCache(t *testing.T) {
 	}
 }
 
-// TestHostile: whatever is in the places, gc ends, removes nothing outside of them, and follows no link.
-func TestHostile(t *testing.T) {
-	for _, tt := range []struct {
-		name string
-		set  func(w *world) error
-		note string
-	}{
+// hostile is what somebody has put into the places.
+type hostile struct {
+	name string
+	set  func(w *world) error
+	note string // of gc
+}
+
+func TestLinks(t *testing.T) {
+	testHostile(t, []hostile{
 		{"a link to a file outside in place of a blob", func(w *world) error {
 			name := w.store.BlobPath(w.next.Files[0].Digest)
 			return relink(w.path("outside/file"), name)
@@ -228,6 +230,11 @@ func TestHostile(t *testing.T) {
 			w.write("cache/bazel-6.0.0-0123456789abcdef/usr/x", "")
 			return os.Symlink(w.path("outside"), w.path("cache/bazel-6.0.0-0123456789abcdef/outside"))
 		}, ""},
+	})
+}
+
+func TestFilesOfOtherKinds(t *testing.T) {
+	testHostile(t, []hostile{
 		{"a file in place of the blobs", func(w *world) error {
 			if err := os.RemoveAll(w.path("cache/store/content_addressable")); err != nil {
 				return err
@@ -241,7 +248,17 @@ func TestHostile(t *testing.T) {
 		}, ""},
 		{"a file in place of the output bases' names", func(w *world) error { w.write("bases/x", "text"); return nil }, ""},
 		{"a workspace that is a relative path out", func(w *world) error { w.base("../../outside"); return nil }, ""},
-	} {
+		{"a directory that cannot be read", func(w *world) error {
+			w.write("cache/store/goproxy/example.org/@v/v1.0.0.zip", "text")
+			w.t.Cleanup(func() { _ = os.Chmod(w.path("cache/store/goproxy/example.org"), 0o755) })
+			return os.Chmod(w.path("cache/store/goproxy/example.org"), 0)
+		}, ""},
+	})
+}
+
+// testHostile: whatever is in the places, gc ends, removes nothing outside of them, and follows no link.
+func testHostile(t *testing.T, cases []hostile) {
+	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.write("outside/file", "mine")

@@ -119,7 +119,6 @@ func removeTree(root *os.Root, dir string) error {
 	if root.RemoveAll(dir) == nil {
 		return nil
 	}
-	_ = root.Chmod(dir, 0o700)
 	err := fs.WalkDir(root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
 		if d != nil && d.IsDir() {
 			_ = root.Chmod(name, 0o700)

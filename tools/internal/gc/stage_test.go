@@ -269,7 +269,7 @@ func TestRemovalGoesOn(t *testing.T) {
 	if steps < 8 {
 		t.Fatalf("got %d steps, want more: an asset, tags, a chart, an image, the files", steps)
 	}
-	for end := 0; end < steps; end += 3 {
+	for end := 1; end < steps; end += 3 {
 		w, receipts = staged(t)
 		if p, err = New(t.Context(), w.of("1.0.0")); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -131,5 +132,35 @@ func TestAddOCIRootErrors(t *testing.T) {
 		if err == nil || !regexp.MustCompile(`^adding sha256:e3b0.* to store ".*": reading ".*index.json": `).MatchString(err.Error()) {
 			t.Errorf("%s: got %v", content, err)
 		}
+	}
+}
+
+func TestDropOCIRoots(t *testing.T) {
+	s, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []digest.Digest
+	for i := range 3 {
+		d := digest.FromBytes(fmt.Append(nil, i))
+		all = append(all, d)
+		if err := s.AddOCIRoot(OCIDescriptor{MediaType: "m", Size: 1, Digest: d}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.DropOCIRoots(map[digest.Digest]bool{all[0]: true, all[2]: true, digest.FromBytes(nil): true}); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(s.OCIDir(), "index.json"))
+	for i, d := range all {
+		if err != nil || strings.Contains(string(data), string(d)) != (i == 1) {
+			t.Errorf("got %v\n%s\nwant %s and no other", err, data, all[1])
+		}
+	}
+	if err := os.WriteFile(filepath.Join(s.OCIDir(), "index.json"), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DropOCIRoots(map[digest.Digest]bool{all[1]: true}); err == nil || !strings.Contains(err.Error(), "dropping images from store") {
+		t.Errorf("a damaged index: got error %v, want one that says so", err)
 	}
 }
