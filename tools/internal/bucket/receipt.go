@@ -19,13 +19,16 @@ const (
 	receiptSuffix = ".receipt.json"
 )
 
+// ReceiptName returns the name of a version's receipt, beside the version's objects.
+func ReceiptName(version string) string { return version + receiptSuffix }
+
 // PlanReceipt is that of [publish.Recorder].
 func (b *bucket) PlanReceipt(ctx context.Context, r *publish.Receipt) (publish.Item, error) {
 	want, err := r.Marshal()
 	if err != nil {
 		return publish.Item{}, err
 	}
-	key := b.prefix + r.Version + receiptSuffix
+	key := b.prefix + ReceiptName(r.Version)
 	i := publish.Item{
 		Phase: publish.Record, Kind: receiptKind, Name: b.store.name(key), Digest: string(digest.FromBytes(want)), Size: int64(len(want)),
 		State: publish.Absent, URL: b.store.url(key),
@@ -80,7 +83,7 @@ func ReadReceipt(ctx context.Context, c Config, version string) (data []byte, na
 	if err != nil {
 		return nil, "", err
 	}
-	key := p.prefix + version + receiptSuffix
+	key := p.prefix + ReceiptName(version)
 	data, _, err = readPointer(ctx, p.store, key, jsonfile.MaxSize)
 	return data, p.store.name(key), err
 }
