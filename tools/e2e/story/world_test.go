@@ -48,10 +48,11 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	file, err := runfiles.Rlocation(os.Getenv("STORY_WORKSPACE"))
-	if err == nil {
-		file, err = filepath.EvalSymlinks(file)
+	file := os.Getenv("STORY_WORKSPACE")
+	if found, err := runfiles.Rlocation(file); err == nil {
+		file = found // as Bazel says it
 	}
+	file, err := filepath.EvalSymlinks(file)
 	if err != nil {
 		t.Fatal(err)
 	}
