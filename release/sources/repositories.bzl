@@ -3,7 +3,6 @@
 load("//release/sources/private:base_image.bzl", _base_image = "base_image")
 load("//release/sources/private:go_module.bzl", _go_module = "go_module")
 load("//release/sources/private:go_sdk_files.bzl", _go_sdk_files = "go_sdk_files")
-load("//release/sources/private:go_std.bzl", _go_std = "go_std")
 load("//release/sources/private:host_tools.bzl", _host_tools = "host_tools")
 load("//release/sources/private:line.bzl", _release_line = "release_line")
 load("//release/sources/private:lines.bzl", _release_lines = "release_lines")
@@ -13,7 +12,6 @@ load("//release/sources/private:source.bzl", _source = "source")
 base_image = _base_image
 go_module = _go_module
 go_sdk_files = _go_sdk_files
-go_std = _go_std
 host_tools = _host_tools
 release_file = _release_file
 release_line = _release_line

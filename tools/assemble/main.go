@@ -7,11 +7,12 @@
 //	    is the one that the release of the lock carries
 //	assemble capture --out FILE -- COMMAND ARGS…
 //	    writes what a built program prints, as its shell completions
-//	assemble checksums --entries FILE --out FILE
-//	    writes SHA256SUMS over the files of a release, as sha256sum(1) checks them
+//	assemble tree --entries FILE --out DIRECTORY
+//	    makes the directory of a release: copies of its files, and SHA256SUMS,
+//	    which sha256sum(1) checks
 //
 // The entries are JSON: [{"path": "images/crane", "source": "bazel-out/…"}], where
-// a source may be a folder.
+// a source may be a directory.
 package main
 
 import (
@@ -38,25 +39,25 @@ type options struct {
 
 func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	verbs := map[string]func(context.Context, *options) error{
-		"manifest": writeManifest, "capture": capture, "checksums": writeChecksums,
+		"manifest": writeManifest, "capture": capture, "tree": writeTree,
 	}
 	top := flag.NewFlagSet("assemble", flag.ContinueOnError)
 	top.Usage = func() {
-		fmt.Fprintln(stderr, "Usage: assemble manifest, capture or checksums, each of which explains its flags with -help")
+		fmt.Fprintln(stderr, "Usage: assemble manifest, capture or tree, each of which explains its flags with -help")
 	}
 	if status, ok := cli.ParseFlags(top, args, stderr); !ok {
 		return status
 	}
 	name := top.Arg(0)
 	if verbs[name] == nil {
-		return cli.UsageError(stderr, "assemble", "got verb %q, want manifest, capture or checksums", name)
+		return cli.UsageError(stderr, "assemble", "got verb %q, want manifest, capture or tree", name)
 	}
 	var o options
 	fs := flag.NewFlagSet("assemble "+name, flag.ContinueOnError)
 	fs.StringVar(&o.manifest, "manifest", "", "the manifest `file`")
 	fs.StringVar(&o.lock, "lock", "", "the lock `file`")
 	fs.StringVar(&o.entries, "entries", "", "the `file` that lists the release's files")
-	fs.StringVar(&o.out, "out", "", "the `file` to write")
+	fs.StringVar(&o.out, "out", "", "the `path` to write")
 	if status, ok := cli.ParseFlags(fs, top.Args()[1:], stderr); !ok {
 		return status
 	}

@@ -108,9 +108,9 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"manifest"}, cli.Usage},
 		{[]string{"capture", "--", "true"}, cli.Usage},
 		{[]string{"-help"}, cli.OK},
-		{[]string{"checksums", "-help"}, cli.OK},
+		{[]string{"tree", "-help"}, cli.OK},
 		{[]string{"capture", "--out", "none/x"}, cli.Failure},
-		{[]string{"checksums", "--entries", "none.json", "--out", "none/x"}, cli.Failure},
+		{[]string{"tree", "--entries", "none.json", "--out", "none/x"}, cli.Failure},
 	} {
 		if got := run(t.Context(), tt.args, io.Discard, io.Discard); got != tt.want {
 			t.Errorf("assemble %q: got exit status %d, want %d", tt.args, got, tt.want)

@@ -143,7 +143,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"list", "--no-such-flag"}, cli.Usage},
 		{[]string{"list", "/none"}, cli.Failure},
 		{[]string{"verify", "/none"}, cli.Failure},
-		{[]string{"--workspace", "", "pack", "--out", "b.tar"}, cli.Failure},
+		{[]string{"pack", "--out", "b.tar"}, cli.Failure},
 		{[]string{"--workspace", "/none", "pack", "--out", "b.tar"}, cli.Failure},
 		{[]string{"--workspace", "/none", "--active", "demo", "pack", "--out", "b.tar"}, cli.Failure},
 	} {

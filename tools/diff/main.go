@@ -1,14 +1,15 @@
 // Diff says what changed between two releases.
 //
+//	tools/bazel run //release:diff -- OLD                   from OLD to the release that Bazel builds
 //	tools/bazel run //tools/diff -- OLD NEW                 text
 //	tools/bazel run //tools/diff -- --json OLD NEW          JSON, schema release-builder/diff/v1
 //	tools/bazel run //tools/diff -- --html FILE OLD NEW     text, and a page that needs nothing else
 //
-// OLD and NEW are folders of releases, as bazel-bin/release/all, or lock.json
-// files. Of two locks it says which sources changed: the range of commits or of
+// OLD and NEW are directories of releases, such as a copy of bazel-bin/release/all,
+// or lock.json files. Of two locks it says which sources changed: the range of commits or of
 // versions, with a link to it where the forge is a known one, and the Go modules
 // that each source builds with: added, removed, and moved to another version. Of
-// two folders it also says which files did, with their sizes, and which layers of
+// two directories it also says which files did, with their sizes, and which layers of
 // the images both have. A file whose name has the version in it is compared with
 // the one that has the other version there.
 //
@@ -28,6 +29,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/bazelbuild/rules_go/go/runfiles"
+
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
@@ -44,10 +47,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status
 	}
-	if set.NArg() != 2 {
-		return cli.UsageError(stderr, "diff", "got %d arguments, want OLD and NEW", set.NArg())
+	sides := set.Args()
+	if built := os.Getenv("RELEASE_DIR"); built != "" && len(sides) == 1 {
+		sides = append(sides, runfile(built))
 	}
-	d, err := between(ctx, fromCaller(set.Arg(0)), fromCaller(set.Arg(1)))
+	if len(sides) != 2 {
+		return cli.UsageError(stderr, "diff", "got %d arguments, want OLD and NEW, or OLD alone with tools/bazel run //release:diff", len(sides))
+	}
+	d, err := between(ctx, fromCaller(sides[0]), fromCaller(sides[1]))
 	if err == nil && *html != "" {
 		err = writeHTML(fromCaller(*html), d)
 	}
@@ -67,6 +74,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return cli.Fail(stderr, "diff", err)
 	}
 	return cli.OK
+}
+
+// runfile returns the path of a runfile.
+func runfile(name string) string {
+	if path, err := runfiles.Rlocation(name); err == nil {
+		return path
+	}
+	return name
 }
 
 // fromCaller returns a path as the caller means it: `bazel run` changes the

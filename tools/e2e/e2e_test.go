@@ -27,7 +27,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden listings in testdata")
 
-// dir is the release's folder.
+// dir is the release's directory.
 var dir string
 
 func TestMain(m *testing.M) {
@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 		fmt.Println("e2e: no release to check: RELEASE_DIR is not set; tools/bazel test //tools/e2e:e2e_test builds one and checks it")
 		os.Exit(0)
 	}
-	if path, err := runfiles.Rlocation(filepath.Join(dir, "SHA256SUMS")); err == nil {
-		dir = filepath.Dir(path)
+	if path, err := runfiles.Rlocation(dir); err == nil {
+		dir = path
 	}
 	os.Exit(m.Run())
 }

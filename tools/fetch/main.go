@@ -13,8 +13,6 @@
 //	    does the same for the modules that the project's own packages import
 //	fetch [flags] module --go-mod FILE --go-sum FILE --path PATH --out DIR
 //	    unpacks one module as it is
-//	fetch [flags] std --imports FILE
-//	    prints the given packages of the standard library and all they import
 //	fetch [flags] import --cache DIR
 //	    adds a module cache's downloads to the store
 //
@@ -25,14 +23,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/gomod"
@@ -66,11 +62,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return status
 	}
 	verbs := map[string]func(context.Context, paths) error{
-		"source": f.source, "file": f.file, "lock": f.lock, "tools": f.tools, "module": f.module, "std": f.std, "import": f.importCache,
+		"source": f.source, "file": f.file, "lock": f.lock, "tools": f.tools, "module": f.module, "import": f.importCache,
 	}
 	verb := verbs[fs.Arg(0)]
 	if verb == nil {
-		return cli.UsageError(stderr, "fetch", "got verb %q, want source, file, lock, tools, module, std or import", fs.Arg(0))
+		return cli.UsageError(stderr, "fetch", "got verb %q, want source, file, lock, tools, module or import", fs.Arg(0))
 	}
 	if *storeDir == "" {
 		return cli.UsageError(stderr, "fetch", "--store is missing")
@@ -139,25 +135,5 @@ func (f *fetcher) goroot() (string, error) {
 
 func (f *fetcher) importCache(_ context.Context, p paths) error {
 	_, err := f.store.ImportModules(p.cache)
-	return err
-}
-
-func (f *fetcher) std(_ context.Context, p paths) error {
-	data, err := os.ReadFile(p.imports)
-	if err != nil {
-		return err
-	}
-	goroot, err := f.goroot()
-	if err != nil {
-		return err
-	}
-	closure, err := gomod.StdClosure(goroot, strings.Fields(string(data)))
-	if err != nil {
-		return err
-	}
-	if len(closure) == 0 {
-		return errors.New("listing the standard library: no package found")
-	}
-	_, err = fmt.Fprintln(f.stdout, strings.Join(closure, "\n"))
 	return err
 }

@@ -1,30 +1,53 @@
-// Publish brings the built release to buckets, registries, git repositories and
+// Publish takes the built release to buckets, registries, git repositories and
 // GitHub.
 //
 //	tools/bazel run //release:publish -- --stage             to the line's profile "stage"
 //	tools/bazel run //release:publish -- --production        to its profile "production"
 //	tools/bazel run //release:publish -- --destinations FILE:PROFILE
 //	tools/bazel run //release:publish -- --stage --plan      show what it would do; change nothing
-//	tools/bazel run //release:publish -- --promote RECEIPT --production
+//	tools/bazel run //release:promote -- VERSION --production   from the stage; builds nothing
 //
 // Profiles stand in manifests/<line>/destinations.yaml; flags override what they
 // say, or say all where no profile is named.
 //
 // First everything is planned: what each destination has, what is to be created,
 // what conflicts. A conflict anywhere ends the run before anything is changed.
-// Then all content is uploaded to all destinations and read back, and only then
-// the pointers move by which people find it: registry tags, chart indexes,
-// aliases, git tags, the end of GitHub's draft. Whatever ends a run half-way, the
-// same command goes on from there; what is there already is not sent again.
+// Then all content is uploaded to all destinations and read back. Then each bucket
+// gets the receipt, PREFIX/VERSION.receipt.json: which files the release has, and
+// what each destination has of it. Only then the pointers move by which people find
+// the release: registry tags, chart indexes, aliases, git tags, the end of GitHub's
+// draft. Whatever ends a run half-way, the same command goes on from there; what is
+// there already is not sent again.
 //
-// --promote publishes what another run published, as its receipt says: from the
-// bucket that it went to, on the server where the service can copy there, after
-// checking that the stage still has what the receipt says. Nothing is rebuilt.
+// The receipt follows from the release and the profile: a second run finds it equal.
+// One that a smaller profile left is replaced; one of another build of the version is
+// a conflict. With --only no receipt is written, and one that is there stays.
 //
-// It writes plan.json, receipt.json and ledger.json to a folder of the line's,
+// An alias, such as latest, points to a release by the rule that its profile states:
+// stable, the highest version that is no pre-release; highest, pre-releases included;
+// newest, of the pre-releases of one version the one with the newest commit. An alias
+// that its rule leaves where it is, is a line of the plan and no conflict.
+// --allow-downgrade latest,1.31 lets these move to this release, whatever their rules
+// say; each has to be an alias of a destination. On the command line NAME=RULE gives
+// a rule: --gcsaliases latest=newest. On GitHub, a version that latest never takes is
+// marked as a pre-release, and what is marked so is never the latest.
+//
+// --promote VERSION publishes what is on the stage: it finds the receipt in a bucket
+// of the stage, from any machine, checks that the stage still has all that the
+// receipt says, which reads what a service keeps no SHA-256 of, and copies the
+// release from that bucket, on the server where the service can. Nothing is built.
+// --promote VERSION@sha256:DIGEST takes that receipt only, as publish printed it: who
+// can write to the stage cannot change what is promoted. The stage is the profile that
+// the key from of the promoted one names. Where a file has the profiles stage and
+// production, production has from: stage, unless it says from: build. A profile with
+// from takes promotions only.
+//
+// A stage whose URLs have {state} is a directory of one machine, and so are its receipts.
+//
+// It writes plan.json, receipt.json and ledger.json to a directory of the line's,
 // profile's and version's own below $XDG_STATE_HOME/release-builder, by default
 // ~/.local/state/release-builder, and prints where; with --only the names end in
-// the kinds, as receipt-bucket.json.
+// the kinds, as receipt-bucket.json. No command needs them: deleting them loses nothing.
 //
 // Credentials are each service's own: Application Default Credentials, the AWS
 // configuration, Docker's credential helpers and config.json, git's credential
@@ -70,28 +93,13 @@ func main() {
 
 // options are the flags.
 type options struct {
-	stage, production, plan, json, yes, downgrade bool
+	stage, production, plan, json, yes bool
 
 	destinations, release, promote, state, notes string
-	only                                         words
+	only, back                                   words
 
 	hub, gcs, s3, endpoint, helmBucket, helmHub, github, token, tagger string
-	tags, gcsAliases, s3Aliases                                        words
-}
-
-// words is a list, with commas between or the flag several times.
-type words []string
-
-func (w *words) String() string { return strings.Join(*w, ",") }
-
-func (w *words) Set(s string) error {
-	for word := range strings.SplitSeq(s, ",") {
-		if word = strings.TrimSpace(word); word == "" {
-			return errors.New("want names with commas between them")
-		}
-		*w = append(*w, word)
-	}
-	return nil
+	tags, gcsAliases, s3Aliases                                        aliases
 }
 
 func (o *options) flags(stderr io.Writer) *flag.FlagSet {
@@ -103,19 +111,19 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.BoolVar(&o.plan, "plan", false, "change nothing: show what exists, what would be created, what conflicts")
 	set.Var(&o.only, "only", "the `kinds` of destination, of "+strings.Join(kinds(), ","))
 	set.StringVar(&o.release, "release", "", "the release's `folder`; what Bazel built if not given")
-	set.StringVar(&o.promote, "promote", "", "publish what the `receipt` of another run says, from where it is")
+	set.StringVar(&o.promote, "promote", "", "publish what is on the stage: `VERSION`, or VERSION@sha256:DIGEST of its receipt")
 	set.BoolVar(&o.json, "json", false, "print the plan or the receipt as JSON")
 	set.BoolVar(&o.yes, "yes", false, "do not ask before production")
-	set.BoolVar(&o.downgrade, "allow-downgrade", false, "let aliases such as latest go back to an older version")
+	set.Var(&o.back, "allow-downgrade", "`aliases` that move to this release, whatever their rules say")
 	set.StringVar(&o.state, "state", "", "the `folder` for plans and receipts")
 	set.StringVar(&o.notes, "notes", "", "the `file` with GitHub's release notes; made from the lock if not given")
 
 	set.StringVar(&o.hub, "dockerhub", "", "the images' registry: `HOST/PATH`")
-	set.Var(&o.tags, "dockertags", "the images' `tags`; the version if not given")
+	set.Var(&o.tags, "dockertags", "the images' `tags`, each NAME or NAME=RULE; the version if not given")
 	set.StringVar(&o.gcs, "gcsbucket", "", "a Google Cloud Storage bucket: `BUCKET/PREFIX`")
-	set.Var(&o.gcsAliases, "gcsaliases", "`names` of objects there whose body is the version")
+	set.Var(&o.gcsAliases, "gcsaliases", "`names` of objects there whose body is the version, each NAME or NAME=RULE")
 	set.StringVar(&o.s3, "s3bucket", "", "an S3 bucket: `BUCKET/PREFIX`")
-	set.Var(&o.s3Aliases, "s3aliases", "`names` of objects there whose body is the version")
+	set.Var(&o.s3Aliases, "s3aliases", "`names` of objects there whose body is the version, each NAME or NAME=RULE")
 	set.StringVar(&o.endpoint, "s3-base-endpoint", "", "the `URL` of a service that speaks S3")
 	set.StringVar(&o.helmBucket, "helmbucket", "", "the charts' Google Cloud Storage bucket, with an index.yaml: `BUCKET/PREFIX`")
 	set.StringVar(&o.helmHub, "helmhub", "", "the charts' registry: `HOST/PATH`")

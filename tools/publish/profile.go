@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/destinations"
 	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
 func kinds() []string { return destinations.Kinds() }
@@ -28,6 +30,9 @@ func (o *options) check() string {
 			return fmt.Sprintf("--only: got %q, want some of %s", kind, strings.Join(kinds(), ","))
 		}
 	}
+	if _, _, err := publish.ParseName(o.promote); o.promote != "" && err != nil {
+		return fmt.Sprintf("--promote: %v", err)
+	}
 	switch {
 	case len(named) > 1:
 		return fmt.Sprintf("got %s, want one of them", strings.Join(named, " and "))
@@ -35,11 +40,11 @@ func (o *options) check() string {
 		return fmt.Sprintf("--destinations: got %q, want FILE:PROFILE", o.destinations)
 	case o.promote != "" && o.release != "":
 		return "got --promote and --release, want one of them: a promotion takes the release from where it was published"
-	case len(o.tags) > 0 && o.hub == "" && len(named) == 0:
+	case len(o.tags.names) > 0 && o.hub == "" && len(named) == 0:
 		return "--dockertags without --dockerhub"
-	case len(o.gcsAliases) > 0 && o.gcs == "" && len(named) == 0:
+	case len(o.gcsAliases.names) > 0 && o.gcs == "" && len(named) == 0:
 		return "--gcsaliases without --gcsbucket"
-	case (len(o.s3Aliases) > 0 || o.endpoint != "") && o.s3 == "" && len(named) == 0:
+	case (len(o.s3Aliases.names) > 0 || o.endpoint != "") && o.s3 == "" && len(named) == 0:
 		return "--s3aliases or --s3-base-endpoint without --s3bucket"
 	case len(named) == 0 && !o.overrides():
 		return "no destinations: want --stage, --production, --destinations FILE:PROFILE, or flags that name some"
@@ -69,37 +74,55 @@ func (o *options) name() string {
 // own destinations are in file, which is empty if it has none.
 func (o *options) profile(file, line string) (manifest.Profile, error) {
 	p := manifest.Profile{Name: o.name()}
-	switch {
-	case o.destinations != "":
-		file = absolute(o.destinations[:strings.LastIndexByte(o.destinations, ':')])
-	case o.stage || o.production:
-		if file == "" {
-			err := fmt.Errorf("line %q has no destinations", line)
-			return p, cli.WithHint(err, "write manifests/%s/destinations.yaml, or name the destinations with flags", line)
-		}
-	default:
-		file = ""
-	}
-	if file != "" {
-		read, err := manifest.ReadDestinations(file, p.Name)
-		if err != nil {
+	if o.stage || o.production || o.destinations != "" {
+		var err error
+		if p, err = o.read(file, line, p.Name); err != nil {
 			return p, err
 		}
-		p = *read
+	}
+	if p.From != "" && o.promote == "" {
+		err := fmt.Errorf("profile %q takes promotions from profile %q only: got no --promote", p.Name, p.From)
+		return p, cli.WithHint(err, "publish to profile %q, then pass --promote VERSION; or let %q take what was built: from: build in its profile", p.From, p.Name)
 	}
 	return p, o.override(&p)
 }
 
+// source returns the profile that a promotion to p comes from.
+func (o *options) source(file, line string, p manifest.Profile) (manifest.Profile, error) {
+	from := cmp.Or(p.From, manifest.Stage)
+	if from == p.Name {
+		err := fmt.Errorf("promoting to profile %q: it takes what was built", p.Name)
+		return p, cli.WithHint(err, "leave out --promote, or name the profile to promote to, as --production")
+	}
+	return o.read(file, line, from)
+}
+
+// read returns a profile of the file that a flag names, or of the line's own.
+func (o *options) read(file, line, name string) (manifest.Profile, error) {
+	if o.destinations != "" {
+		file = absolute(o.destinations[:strings.LastIndexByte(o.destinations, ':')])
+	}
+	if file == "" {
+		err := fmt.Errorf("line %q has no destinations", line)
+		return manifest.Profile{}, cli.WithHint(err, "write manifests/%s/destinations.yaml, or name the destinations with flags", line)
+	}
+	p, err := manifest.ReadDestinations(file, name)
+	if err != nil {
+		return manifest.Profile{}, err
+	}
+	return *p, nil
+}
+
 // override puts what flags say in place of what the profile says of the same service.
 func (o *options) override(p *manifest.Profile) error {
-	o.overrideBucket(p, "gs://", o.gcs, "", o.gcsAliases)
-	o.overrideBucket(p, "s3://", o.s3, o.endpoint, o.s3Aliases)
+	o.overrideBucket(p, "gs://", o.gcs, "", o.gcsAliases.names)
+	o.overrideBucket(p, "s3://", o.s3, o.endpoint, o.s3Aliases.names)
 	if o.hub != "" {
 		p.Registries = []manifest.Registry{{Hub: o.hub}}
 	}
 	for i := range p.Registries {
-		if len(o.tags) > 0 {
-			p.Registries[i].Tags = o.tags
+		if len(o.tags.names) > 0 {
+			p.Registries[i].Tags = o.tags.names
 		}
 	}
 	if o.helmBucket != "" {
@@ -113,6 +136,13 @@ func (o *options) override(p *manifest.Profile) error {
 	if p.Tags != nil && o.tagger != "" {
 		p.Tags.Tagger = o.tagger
 	}
+	if err := o.overrideGitHub(p); err != nil {
+		return err
+	}
+	return o.overrideRules(p)
+}
+
+func (o *options) overrideGitHub(p *manifest.Profile) error {
 	if o.github == "" {
 		return nil
 	}
@@ -126,7 +156,7 @@ func (o *options) override(p *manifest.Profile) error {
 	release := manifest.GitHub{Owner: o.github}
 	if p.GitHub != nil {
 		release = *p.GitHub
-		release.Owner, release.File = o.github, ""
+		release.Owner, release.Dir = o.github, ""
 	}
 	p.Tags, p.GitHub = &manifest.Tags{Owner: o.github, Tagger: tagger}, &release
 	return nil

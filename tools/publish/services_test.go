@@ -5,14 +5,12 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -87,17 +85,25 @@ stage:
   registries: [{hub: "%[2]s/stage", tags: ["{version}", latest]}]
   charts: [{bucket: gs://releases/stage-charts}, {hub: "%[2]s/stage/charts"}]
   tags: {url: "file://%[3]s/stage-git/{name}.git", tagger: Release <release@example.com>}
-  github: {file: "%[3]s/github.json"}
+  github: {dir: "%[3]s/github"}
 production:
+  from: build
   buckets:
     - {url: gs://releases/demo, aliases: [latest]}
     - {url: s3://releases/demo, endpoint: %[1]q, aliases: [latest]}
   registries: [{hub: "%[2]s/demo", tags: ["{version}", latest]}]
-  charts: [{bucket: gs://releases/charts}, {hub: "%[2]s/charts"}]
+  charts: [{bucket: gs://releases/charts}, {hub: "%[2]s/charts", tags: [latest]}]
   tags: {owner: org, tagger: Release <release@example.com>}
   github: {owner: org, repo: demo, prerelease: true}
 push:
   tags: {tagger: Release <release@example.com>}
+images:
+  buckets: [{url: s3://releases/images, endpoint: %[1]q}]
+  registries: [{hub: "%[2]s/images"}]
+shipped:
+  from: images
+  buckets: [{url: gs://releases/shipped}]
+  registries: [{hub: "%[2]s/shipped"}]
 `, s.s3.URL, s.registry.Host, filepath.ToSlash(s.home)))
 	return s
 }
@@ -203,38 +209,6 @@ func TestServices(t *testing.T) {
 	s.checkFiles()
 }
 
-// promote brings what is on the stage to production, with no release at hand.
-func (s *services) promote() {
-	t := s.t
-	if err := os.Rename(s.release, s.release+".gone"); err != nil {
-		t.Fatal(err)
-	}
-	s.gcs.Reset()
-	promote := []string{"--promote", s.receipt("stage"), "--destinations", "destinations.yaml:production"}
-	out, _ := s.run(cli.OK, promote...)
-	t.Logf("promotion:\n%s", out)
-	if out, _ := s.run(cli.OK, promote...); !strings.Contains(out, "1.2.0 to production: 0 changes") {
-		t.Errorf("again: got\n%s", out)
-	}
-	// Nothing is sent but what is production's own: the others are copied there.
-	for _, w := range s.gcs.Writes() {
-		if !strings.Contains(w, "/rewriteTo/") && !strings.Contains(w, "name=demo%2Flatest&") && !strings.Contains(w, "name=charts%2Findex.yaml&") {
-			t.Errorf("got %q: what is in the bucket was sent again", w)
-		}
-	}
-	if err := os.Rename(s.release+".gone", s.release); err != nil {
-		t.Fatal(err)
-	}
-	for _, key := range s.gcs.Keys() {
-		if rest, ok := strings.CutPrefix(key, "stage/"); ok {
-			want, _ := s.gcs.Get(key)
-			if got, _ := s.gcs.Get("demo/" + rest); got != want {
-				t.Errorf("%s: production has %+v, the stage %+v", rest, got, want)
-			}
-		}
-	}
-}
-
 // checkGitHub checks the tags and the release, and to which hosts the token went.
 func (s *services) checkGitHub() {
 	for name, tags := range map[string][]string{"demo": {"1.2.0"}, "api-go": {"1.2.0", "v1.2.0"}} {
@@ -295,7 +269,7 @@ func TestServiceConflicts(t *testing.T) {
 	s.run(cli.OK, "--destinations", "destinations.yaml:production", "--only", "registry", "--release", other)
 	s.gcs.Put("demo/1.2.0/demo-1.2.0-linux-amd64.tar.gz", "another archive")
 	s.s3.Put("demo/1.2.0/lock.json", "{}")
-	s.gcs.Put("demo/latest", "2.0.0")
+	s.gcs.Put("demo/latest", "nightly")
 	s.github.AddTag("org", "demo", "1.2.0", strings.Repeat("12", 20), true)
 	s.github.AddRelease("org", "demo", githubtest.Release{Tag: "1.2.0", Draft: true, Assets: []githubtest.Asset{
 		{Name: "lock.json", Content: []byte("{}"), State: "uploaded"},
@@ -311,7 +285,7 @@ func TestServiceConflicts(t *testing.T) {
 	for _, want := range []string{
 		"registry: tag " + s.registry.Host + "/demo/app:1.2.0: found sha256:",
 		"gcs: object gs://releases/demo/1.2.0/demo-1.2.0-linux-amd64.tar.gz: found ",
-		"gcs: alias gs://releases/demo/latest: found 2.0.0, want 1.2.0",
+		`gcs: alias gs://releases/demo/latest: found nightly, want 1.2.0: "nightly" is no semantic version`,
 		"s3: object s3://releases/demo/1.2.0/lock.json: found ",
 		"tags: git tag " + s.github.URL + "/org/demo tag 1.2.0: found tag on 1212",
 		"github: asset ",
@@ -324,36 +298,6 @@ func TestServiceConflicts(t *testing.T) {
 	writes := slices.Concat(s.gcs.Writes(), s.s3.Writes(), s.github.Writes())
 	if after := state(); after != before || len(writes) > 0 {
 		t.Errorf("got writes %q; services have\n%s\nhad\n%s", writes, after, before)
-	}
-}
-
-// TestPromotionSendsNoBlob publishes to a stage and promotes to another repository
-// of the same registry: no blob is sent there twice.
-func TestPromotionSendsNoBlob(t *testing.T) {
-	var mu sync.Mutex
-	sent := map[string]int{}
-	s := startServices(t, registrytest.Strict(t, func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if d := r.URL.Query().Get("digest"); r.Method == http.MethodPut && d != "" {
-				mu.Lock()
-				sent[d]++
-				mu.Unlock()
-			}
-			next.ServeHTTP(w, r)
-		})
-	}))
-	only := []string{"--only", "bucket,registry"}
-	s.run(cli.OK, s.profile("stage", only...)...)
-	blobs := len(sent)
-	receipt := filepath.Join(filepath.Dir(s.receipt("stage")), "receipt-bucket-registry.json")
-	s.run(cli.OK, append(only, "--promote", receipt, "--destinations", "destinations.yaml:production")...)
-	if blobs == 0 || len(sent) != blobs {
-		t.Errorf("got %d blobs sent to the stage, then %d in all", blobs, len(sent))
-	}
-	for d, n := range sent {
-		if n != 1 {
-			t.Errorf("blob %s was sent %d times, want once", d, n)
-		}
 	}
 }
 

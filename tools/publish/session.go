@@ -39,40 +39,42 @@ type session struct {
 func (s *session) close() { s.board.Close() }
 
 func (o *options) session(ctx context.Context, env func(string) string, stderr io.Writer) (_ *session, err error) {
-	s := &session{options: o, line: env("RELEASE_LINE"), stderr: stderr, board: progress.New("publish", stderr)}
+	s := &session{options: o, line: destinations.Line(env), stderr: stderr, board: progress.New("publish", stderr)}
 	defer func() {
 		if err != nil {
 			s.board.Close()
 		}
 	}()
-	if s.line == "" {
-		s.line = "release"
-	}
 	state, err := cli.StateDir(o.state, env)
 	if err != nil {
 		return nil, err
 	}
-	if s.profile, err = o.profile(runfile(env("RELEASE_DESTINATIONS")), s.line); err != nil {
+	file := runfile(env("RELEASE_DESTINATIONS"))
+	if s.profile, err = o.profile(file, s.line); err != nil {
 		return nil, err
 	}
 	web := transport.New(transport.Config{Log: s.board.Linef})
 	var tree *release.Tree
 	var stage *publish.Receipt
 	if o.promote != "" {
-		tree, stage, err = s.promoted(ctx, absolute(o.promote), web)
+		tree, stage, err = s.promoted(ctx, promotion{file, state, web})
 	} else {
 		tree, err = o.built(ctx, env)
 	}
 	if err != nil {
 		return nil, err
 	}
-	s.profile = destinations.Expand(s.profile, filepath.Join(state, s.line, s.profile.Name), tree.Version)
-	s.folder = filepath.Join(state, s.line, s.profile.Name, "runs", tree.Version)
+	dir := destinations.StateDir(state, s.line, s.profile.Name)
+	if s.profile, err = destinations.Expand(s.profile, dir, tree.Lock); err != nil {
+		return nil, err
+	}
+	s.profile = destinations.WithRepo(s.profile, tree)
+	s.folder = filepath.Join(dir, "runs", tree.Version)
 	if err := os.MkdirAll(s.folder, 0o700); err != nil {
 		return nil, err
 	}
 	args := destinations.Args{
-		Profile: s.profile, Only: o.only, Tree: tree, AllowDowngrade: o.downgrade, Transport: web, Env: env,
+		Profile: s.profile, Only: o.only, Tree: tree, Back: o.back, Transport: web, Env: env,
 		TokenFile: o.token, Log: s.board.Linef,
 	}
 	if stage != nil {
@@ -89,18 +91,20 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 	if err != nil {
 		return nil, err
 	}
-	s.publisher = &publish.Publisher{Tree: tree, Destinations: all, Observer: newObserver(s.board)}
+	s.publisher = &publish.Publisher{
+		Tree: tree, Line: s.line, Profile: s.profile, Only: o.only, Destinations: all, Observer: newObserver(s.board),
+	}
 	s.publisher.Ledger, s.last = publish.OpenLedger(s.file("ledger"))
 	return s, nil
 }
 
 // built opens the release that Bazel built, or that a flag names, and reads all of it.
 func (o *options) built(ctx context.Context, env func(string) string) (*release.Tree, error) {
-	dir := filepath.Dir(runfile(env("RELEASE_CHECKSUMS")))
+	dir := runfile(env("RELEASE_DIR"))
 	if o.release != "" {
 		dir = absolute(o.release)
-	} else if env("RELEASE_CHECKSUMS") == "" {
-		return nil, errors.New("no release: run it as tools/bazel run //release:publish, or say --release FOLDER")
+	} else if dir == "" {
+		return nil, errors.New("no release: run it as tools/bazel run //release:publish, or pass --release DIRECTORY")
 	}
 	tree, err := release.Open(ctx, release.Dir(dir))
 	if err != nil {
@@ -109,28 +113,35 @@ func (o *options) built(ctx context.Context, env func(string) string) (*release.
 	return tree, tree.Check(ctx)
 }
 
-// promoted opens the release where a receipt says that it is, after a look
-// whether the stage is as the receipt says.
-func (s *session) promoted(ctx context.Context, name string, web *transport.Transport) (*release.Tree, *publish.Receipt, error) {
-	receipt, err := publish.ReadReceipt(name)
+// promotion is what a promotion needs beside the flags: the line's destinations.yaml,
+// the directory with what the machine remembers, and the way to the services.
+type promotion struct {
+	file, state string
+	web         *transport.Transport
+}
+
+// promoted opens the release where it was published, after a look whether all that
+// its receipt says is there.
+func (s *session) promoted(ctx context.Context, p promotion) (*release.Tree, *publish.Receipt, error) {
+	version, sum, err := publish.ParseName(s.options.promote)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := destinations.Verify(ctx, receipt, destinations.Args{Transport: web, TokenFile: s.options.token, Env: os.Getenv}, false); err != nil {
-		return nil, nil, cli.WithHint(err, "the stage is not what was published there: publish to it again, and test that")
-	}
-	source, err := destinations.Source(ctx, receipt, web)
+	from, err := s.options.source(p.file, s.line, s.profile)
 	if err != nil {
 		return nil, nil, err
 	}
-	tree, err := release.Open(ctx, source)
+	found, err := destinations.Find(ctx, destinations.FindArgs{
+		Profile: from, State: destinations.StateDir(p.state, s.line, from.Name), Line: s.line, Version: version, Receipt: sum, Transport: p.web,
+	})
 	if err != nil {
 		return nil, nil, err
 	}
-	if sums, _ := tree.Find(release.Checksums); sums.Digest != receipt.Checksums || tree.Digest != receipt.Lock {
-		return nil, nil, fmt.Errorf("sha256 of %s: got %s, want %s of the receipt", release.Checksums, sums.Digest, receipt.Checksums)
+	args := destinations.Args{Transport: p.web, TokenFile: s.options.token, Env: os.Getenv}
+	if err := destinations.Verify(ctx, found.Receipt, args, false); err != nil {
+		return nil, nil, cli.WithHint(err, "profile %q has not what was published there: publish to it again, and test that", from.Name)
 	}
-	return tree, receipt, tree.CheckClean()
+	return found.Tree, found.Receipt, found.Tree.CheckClean()
 }
 
 // file returns where a document of the run goes. A run of some kinds of destination

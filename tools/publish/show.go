@@ -11,7 +11,7 @@ import (
 )
 
 // showPlan prints what each destination has and is to have: content by number,
-// pointers and conflicts one by one.
+// receipts, pointers and conflicts one by one.
 func showPlan(w io.Writer, profile string, p *publish.Plan) {
 	fmt.Fprintf(w, "%s to %s: %s\n", p.Version, profile, changes(p.Changes(), p.Size()))
 	for _, d := range p.Destinations {
@@ -22,19 +22,34 @@ func showPlan(w io.Writer, profile string, p *publish.Plan) {
 		fmt.Fprintf(w, "  %s\n", d.Name)
 		showContent(w, d.Items)
 		for _, i := range d.Items {
-			switch {
-			case i.State == publish.Conflict:
-				fmt.Fprintf(w, "    CONFLICT %s %s: found %s, want %s\n", i.Kind, i.Name, i.Found, i.Digest)
-			case i.Phase == publish.Upload:
-			case i.State == publish.Equal:
-				fmt.Fprintf(w, "    = %s %s\n", i.Kind, i.Name)
-			case i.State == publish.Behind:
-				fmt.Fprintf(w, "    ~ %s %s: %s, to become %s\n", i.Kind, i.Name, i.Found, i.Digest)
-			default:
-				fmt.Fprintf(w, "    + %s %s\n", i.Kind, i.Name)
+			if i.State == publish.Conflict || i.Phase != publish.Upload {
+				fmt.Fprintf(w, "    %s\n", itemLine(i))
 			}
 		}
 	}
+}
+
+// itemLine is the line of a pointer or a conflict.
+func itemLine(i publish.Item) string {
+	what, why := i.Kind+" "+i.Name, ""
+	if i.Reason != "" {
+		why = " (" + i.Reason + ")"
+	}
+	switch i.State {
+	case publish.Conflict:
+		return fmt.Sprintf("CONFLICT %s: found %s, want %s%s", what, i.Found, i.Digest, why)
+	case publish.Equal:
+		return "= " + what
+	case publish.Kept:
+		where := "stays absent"
+		if i.Found != "" {
+			where = "stays at " + i.Found
+		}
+		return fmt.Sprintf("= %s: %s, for %s", what, where, i.Reason)
+	case publish.Behind:
+		return fmt.Sprintf("~ %s: %s, to become %s%s", what, i.Found, i.Digest, why)
+	}
+	return "+ " + what + why
 }
 
 // showContent prints a line for each kind of content in each state.
@@ -86,10 +101,13 @@ func showPublished(w io.Writer, p *publish.Plan, receipt string) {
 			fmt.Fprintf(w, "  %s: %s\n", d.Name, folder)
 		}
 		for _, i := range d.Items {
-			if i.Phase == publish.Reveal {
+			if i.Phase == publish.Reveal && i.State != publish.Kept {
 				fmt.Fprintf(w, "  %s: %s %s\n", d.Name, i.Kind, i.Name)
 			}
 		}
+	}
+	for _, r := range p.Receipts() {
+		fmt.Fprintf(w, "receipt: %s\n", r)
 	}
 	fmt.Fprintf(w, "receipt: %s\n", receipt)
 }

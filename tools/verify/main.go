@@ -1,12 +1,25 @@
 // Verify checks that what was published is there still.
 //
+//	tools/bazel run //release:verify -- --stage VERSION
+//	tools/bazel run //release:verify -- --production VERSION
+//	tools/bazel run //release:verify -- --destinations FILE:PROFILE VERSION
 //	tools/bazel run //release:verify -- --receipt FILE
-//	tools/bazel run //release:verify -- --receipt FILE --deep    read all of it again
+//	tools/bazel run //release:verify -- --deep …    read all of it again
 //
-// The receipt, which //release:publish wrote, says what went where. Verify asks
-// each destination, and prints one line for each and an error for each difference.
-// By default the checksums that the services keep will do; with --deep it reads
-// everything back and hashes it. It needs neither the release nor a build.
+// The receipt says what went where. //release:publish put it beside the release in
+// each bucket of the profile: there verify finds it, from any machine, and checks
+// that it is of the release that is there. VERSION@sha256:DIGEST takes that receipt
+// only. It says nothing of aliases, which move on. The receipt that publish wrote to
+// this machine, --receipt FILE, has what aliases pointed to as well.
+//
+// Verify asks each destination, and prints one line for each and an error for each
+// difference. By default the checksums that the services keep will do; where they
+// keep none, and with --deep, it reads everything back and hashes it. It needs
+// neither the release nor a build.
+//
+// An alias, such as latest, may have moved on since, as its rule says, to a release
+// that is there. An older version, unknown content, a white space in the body, or
+// nothing at all is a difference.
 //
 // Exit status: 0 all is there, 1 something differs or cannot be asked, 2 the
 // command line is wrong.
@@ -19,9 +32,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"github.com/bazelbuild/rules_go/go/runfiles"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/destinations"
+	"github.com/jasonwzm/release-builder/tools/internal/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/transport"
@@ -29,32 +46,70 @@ import (
 
 func main() { cli.Main(run) }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// options are the flags.
+type options struct {
+	receipt, stage, production, destinations, state, token string
+	deep                                                   bool
+	// release is the argument, or the value of --stage or --production.
+	release string
+}
+
+func (o *options) flags() *flag.FlagSet {
 	set := flag.NewFlagSet("verify", flag.ContinueOnError)
-	receipt := set.String("receipt", "", "the receipt's `file`")
-	deep := set.Bool("deep", false, "read all that was published and hash it")
-	token := set.String("githubtoken", "", "the `file` with GitHub's token; GITHUB_TOKEN or GH_TOKEN if not given")
+	set.StringVar(&o.stage, "stage", "", "verify a `VERSION` on the line's profile stage")
+	set.StringVar(&o.production, "production", "", "verify a `VERSION` on the line's profile production")
+	set.StringVar(&o.destinations, "destinations", "", "verify a version on a profile of another file: `FILE:PROFILE`")
+	set.StringVar(&o.receipt, "receipt", "", "verify what the receipt in a `file` says")
+	set.BoolVar(&o.deep, "deep", false, "read all that was published and hash it")
+	set.StringVar(&o.state, "state", "", "the `directory` for plans and receipts, which a stage of this machine is in")
+	set.StringVar(&o.token, "githubtoken", "", "the `file` with GitHub's token; GITHUB_TOKEN or GH_TOKEN if not given")
+	return set
+}
+
+// check returns what is wrong with the flags and arguments, or "".
+func (o *options) check(args []string) string {
+	var named []string
+	for _, f := range []struct{ flag, value string }{
+		{"--stage", o.stage}, {"--production", o.production}, {"--destinations", o.destinations}, {"--receipt", o.receipt},
+	} {
+		if f.value != "" {
+			named = append(named, f.flag)
+		}
+	}
+	switch {
+	case len(named) != 1:
+		return fmt.Sprintf("got %d of --stage VERSION, --production VERSION, --destinations FILE:PROFILE VERSION and --receipt FILE, want one", len(named))
+	case o.destinations != "" && !strings.Contains(o.destinations, ":"):
+		return fmt.Sprintf("--destinations: got %q, want FILE:PROFILE", o.destinations)
+	case o.destinations != "" && len(args) != 1:
+		return fmt.Sprintf("--destinations: got %d arguments, want VERSION", len(args))
+	case o.destinations == "" && len(args) > 0:
+		return fmt.Sprintf("got argument %q, want flags only", args[0])
+	}
+	o.release = o.stage + o.production + strings.Join(args, "")
+	if _, _, err := publish.ParseName(o.release); o.receipt == "" && err != nil {
+		return fmt.Sprintf("version: %v", err)
+	}
+	return ""
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var o options
+	set := o.flags()
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status
 	}
-	switch {
-	case set.NArg() > 0:
-		return cli.UsageError(stderr, "verify", "got argument %q, want flags only", set.Arg(0))
-	case *receipt == "":
-		return cli.UsageError(stderr, "verify", "--receipt is missing")
-	}
-	name := *receipt
-	if dir := os.Getenv("BUILD_WORKING_DIRECTORY"); dir != "" && !filepath.IsAbs(name) {
-		name = filepath.Join(dir, name) // `bazel run` changes the working directory
-	}
-	r, err := publish.ReadReceipt(name)
-	if err != nil {
-		return cli.Fail(stderr, "verify", err)
+	if bad := o.check(set.Args()); bad != "" {
+		return cli.UsageError(stderr, "verify", "%s", bad)
 	}
 	board := progress.New("verify", stderr)
 	defer board.Close()
 	web := transport.New(transport.Config{Log: board.Linef})
-	err = destinations.Verify(ctx, r, destinations.Args{Transport: web, TokenFile: *token, Env: os.Getenv, Log: board.Linef}, *deep)
+	r, err := o.find(ctx, os.Getenv, web)
+	if err != nil {
+		return cli.Fail(stderr, "verify", transport.Redact(err))
+	}
+	err = destinations.Verify(ctx, r, destinations.Args{Transport: web, TokenFile: o.token, Env: os.Getenv, Log: board.Linef}, o.deep)
 	if err != nil {
 		return cli.Fail(stderr, "verify", transport.Redact(err))
 	}
@@ -62,4 +117,59 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "%s: %d items of %s are as they were published\n", d.Name, len(d.Items), r.Version)
 	}
 	return cli.OK
+}
+
+// find returns the receipt: one of this machine, or one that a profile's bucket keeps.
+func (o *options) find(ctx context.Context, env func(string) string, web *transport.Transport) (*publish.Receipt, error) {
+	if o.receipt != "" {
+		return publish.ReadReceipt(absolute(o.receipt))
+	}
+	line := destinations.Line(env)
+	profile, err := o.profile(env("RELEASE_DESTINATIONS"), line)
+	if err != nil {
+		return nil, err
+	}
+	state, err := cli.StateDir(o.state, env)
+	if err != nil {
+		return nil, err
+	}
+	version, sum, err := publish.ParseName(o.release)
+	if err != nil {
+		return nil, err
+	}
+	found, err := destinations.Find(ctx, destinations.FindArgs{
+		Profile: *profile, State: destinations.StateDir(state, line, profile.Name), Line: line, Version: version, Receipt: sum, Transport: web,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found.Receipt, nil
+}
+
+// profile returns the profile that a flag names; the line's own file is a runfile.
+func (o *options) profile(file, line string) (*manifest.Profile, error) {
+	name := manifest.Production
+	switch i := strings.LastIndexByte(o.destinations, ':'); {
+	case i >= 0:
+		file, name = absolute(o.destinations[:i]), o.destinations[i+1:]
+	case file == "":
+		return nil, cli.WithHint(fmt.Errorf("line %q has no destinations", line), "pass --destinations FILE:PROFILE, or run it as tools/bazel run //release:verify")
+	default:
+		if path, err := runfiles.Rlocation(file); err == nil {
+			file = path
+		}
+		if o.stage != "" {
+			name = manifest.Stage
+		}
+	}
+	return manifest.ReadDestinations(file, name)
+}
+
+// absolute returns a path that the user gave: `bazel run` changes the working
+// directory, and says what it was.
+func absolute(name string) string {
+	if dir := os.Getenv("BUILD_WORKING_DIRECTORY"); dir != "" && !filepath.IsAbs(name) {
+		return filepath.Join(dir, name)
+	}
+	return name
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func published(t *testing.T) (receipt, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &publish.Publisher{Tree: tree, Destinations: all}
+	p := &publish.Publisher{Tree: tree, Line: "demo", Profile: profile, Destinations: all}
 	plan, err := p.Plan(t.Context())
 	if err == nil {
 		plan, err = p.Apply(t.Context(), plan)
@@ -86,6 +87,78 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// TestVerifyPublished verifies by the receipt that is kept beside the release.
+func TestVerifyPublished(t *testing.T) {
+	receipt := func(change func(string) string) func(dir string) error {
+		return func(dir string) error {
+			name := dir + "/bucket/1.2.0.receipt.json"
+			data, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			return rewrite(name, change(string(data)))
+		}
+	}
+	replace := func(from, to string) func(string) string {
+		return func(s string) string { return strings.Replace(s, from, to, 1) }
+	}
+	digits := func(key string) func(string) string {
+		return func(s string) string {
+			return regexp.MustCompile(`"`+key+`": "sha256:[0-9a-f]*"`).ReplaceAllString(s, `"`+key+`": "sha256:`+strings.Repeat("0", 64)+`"`)
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		alter func(dir string) error
+		want  string // in the error
+	}{
+		{"as published", func(string) error { return nil }, ""},
+		{"an alias moved on", func(dir string) error { return rewrite(dir+"/bucket/latest", "1.3.0") }, ""},
+		{"a file is gone", func(dir string) error { return os.Remove(dir + "/bucket/1.2.0/demo") }, `file "demo" is in SHA256SUMS and not in the release`},
+		{"a file is another", func(dir string) error { return rewrite(dir+"/bucket/1.2.0/demo", "demO") }, "bucket: object"},
+		{"a file is longer", func(dir string) error { return rewrite(dir+"/bucket/1.2.0/demo", "demo and more") }, "bucket: object"},
+		{"a file is added", func(dir string) error { return os.WriteFile(dir+"/bucket/1.2.0/more", nil, 0o644) }, `file "more" is in the release and not in SHA256SUMS`},
+		{"a tag is gone", func(dir string) error { return rewrite(dir+"/registry/app/index.json", "{}") }, "registry: "},
+		{"the receipt is gone", func(dir string) error { return os.Remove(dir + "/bucket/1.2.0.receipt.json") }, `finding version "1.2.0" on profile "stage": it has no receipts`},
+		{"the receipt is nothing", receipt(func(string) string { return "{}" }), "schema"},
+		{"the receipt is of another line", receipt(replace(`"demo"`, `"other"`)), `got version "1.2.0" of line "other", want "1.2.0" of "demo"`},
+		{"the receipt is of another version", receipt(replace(`"version": "1.2.0"`, `"version": "1.3.0"`)), `got version "1.3.0" of line "demo", want "1.2.0" of "demo"`},
+		{"the receipt has another lock", receipt(digits("lock")), "sha256 of lock.json: got sha256:"},
+		{"the receipt has other checksums", receipt(digits("checksums")), "sha256 of SHA256SUMS: got sha256:"},
+		{"the receipt lists another file", receipt(replace(`"path": "demo"`, `"path": "demO"`)), "it lists other files than SHA256SUMS"},
+		{"the receipt leads to another bucket", receipt(replace(`/bucket"`, `/elsewhere"`)), `profile "stage" has no bucket`},
+		{"the receipt leads to another registry", receipt(replace(`/registry"`, `/elsewhere"`)), `profile "stage" has no registry`},
+		{"the receipt leads to charts", receipt(replace(`"registries": [`, `"charts": [{"hub": "h.example/x"}], "registries": [`)), `profile "stage" has no place for charts "h.example/x"`},
+		{"the receipt leads to tags", receipt(replace(`"registries": [`, `"tags": {"owner": "o"}, "registries": [`)), `profile "stage" has no tags in "o"`},
+		{"the receipt leads to GitHub", receipt(replace(`"registries": [`, `"github": {"owner": "o"}, "registries": [`)), `profile "stage" has no GitHub releases in "o"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, dir := published(t)
+			file := filepath.Join(dir, "destinations.yaml")
+			profiles := "stage:\n  buckets: [{url: file://" + dir + "/bucket}]\n  registries: [{hub: file://" + dir + "/registry}]\n"
+			if err := os.WriteFile(file, []byte(profiles), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("RELEASE_LINE", "demo")
+			t.Setenv("RELEASE_DESTINATIONS", file)
+			t.Setenv("BUILD_WORKING_DIRECTORY", dir)
+			if err := tt.alter(dir); err != nil {
+				t.Fatal(err)
+			}
+			for _, args := range [][]string{{"--stage", "1.2.0"}, {"--deep", "--destinations", "destinations.yaml:stage", "1.2.0"}} {
+				var stdout, stderr bytes.Buffer
+				got := run(t.Context(), append([]string{"--state", dir}, args...), &stdout, &stderr)
+				switch {
+				case tt.want == "" && (got != cli.OK || !strings.Contains(stdout.String(), "items of 1.2.0 are as they were published")):
+					t.Errorf("verify %q: got exit status %d, want %d\n%s%s", args, got, cli.OK, stdout.String(), stderr.String())
+				case tt.want != "" && (got != cli.Failure || !strings.Contains(stderr.String(), tt.want)):
+					t.Errorf("verify %q: got exit status %d, want %d and error %q\n%s", args, got, cli.Failure, tt.want, stderr.String())
+				}
+			}
+		})
+	}
+}
+
 func rewrite(name, content string) error {
 	if err := os.Remove(name); err != nil {
 		return err
@@ -100,6 +173,15 @@ func TestUsage(t *testing.T) {
 	}{
 		{nil, cli.Usage},
 		{[]string{"--receipt", "a", "b"}, cli.Usage},
+		{[]string{"--receipt", "a", "--stage", "1.2.0"}, cli.Usage},
+		{[]string{"--stage", "1.2.0", "--production", "1.2.0"}, cli.Usage},
+		{[]string{"--stage", "a/b"}, cli.Usage},
+		{[]string{"--stage", "1.2.0@sha256:1"}, cli.Usage},
+		{[]string{"--stage", "1.2.0", "1.2.0"}, cli.Usage},
+		{[]string{"--destinations", "a:b"}, cli.Usage},
+		{[]string{"--destinations", "a", "1.2.0"}, cli.Usage},
+		{[]string{"--stage", "1.2.0"}, cli.Failure},
+		{[]string{"--destinations", "none.yaml:stage", "1.2.0"}, cli.Failure},
 		{[]string{"--no-such-flag"}, cli.Usage},
 		{[]string{"--help"}, cli.OK},
 		{[]string{"--receipt", "none.json"}, cli.Failure},

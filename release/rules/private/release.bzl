@@ -1,23 +1,40 @@
-"""A release as one folder of symbolic links."""
+"""A release as one directory."""
 
 load(":release_info.bzl", "ReleaseInfo")
+load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
 def _release_impl(ctx):
     info = ctx.attr.tree[ReleaseInfo]
-    links = []
-    for path, file in info.files.items():
-        declare = ctx.actions.declare_directory if file.is_directory else ctx.actions.declare_file
-        link = declare(ctx.attr.folder + "/" + path)
-        ctx.actions.symlink(output = link, target_file = file)
-        links.append(link)
-    return [DefaultInfo(files = depset(links)), info]
+    listing = ctx.actions.declare_file(ctx.label.name + ".entries.json")
+    ctx.actions.write(listing, json.encode([
+        struct(path = path, source = file.path)
+        for path, file in info.files.items()
+    ]))
+    directory = ctx.actions.declare_directory(ctx.attr.directory)
+    args = ctx.actions.args()
+    args.add("tree")
+    args.add("--entries", listing)
+    args.add("--out", directory.path)
+    ctx.actions.run(
+        executable = release_toolchain(ctx).assemble,
+        arguments = [args],
+        inputs = info.files.values() + [listing],
+        outputs = [directory],
+        mnemonic = "ReleaseTree",
+        progress_message = "Assembling %{output}",
+        toolchain = TOOLCHAIN_TYPE,
+    )
+    return [DefaultInfo(files = depset([directory])), info]
 
 release = rule(
     implementation = _release_impl,
-    doc = "Lays a release out at bazel-bin/<package>/<folder>, without copying.",
+    doc = """Makes a release's directory, bazel-bin/<package>/<directory>, with SHA256SUMS over every file.
+
+It is made as a whole: nothing is in it but this release.""",
     attrs = {
-        "folder": attr.string(doc = "The folder's name.", default = "all"),
+        "directory": attr.string(doc = "The directory's name.", default = "all"),
         "tree": attr.label(doc = "The release_tree.", mandatory = True, providers = [ReleaseInfo]),
     },
     provides = [ReleaseInfo],
+    toolchains = [TOOLCHAIN_TYPE],
 )

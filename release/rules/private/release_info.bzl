@@ -1,9 +1,8 @@
 """A whole release."""
 
 ReleaseInfo = provider(
-    doc = "Everything that a release consists of.",
+    doc = "Everything that a release consists of, but its SHA256SUMS.",
     fields = {
         "files": "dict of string to File: path in the release → file or directory.",
-        "version": "string: the release's version.",
     },
 )

@@ -1,8 +1,7 @@
-"""All files of a release, and the checksums over them."""
+"""All files of a release."""
 
 load(":artifact_info.bzl", "ArtifactInfo")
 load(":release_info.bzl", "ReleaseInfo")
-load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
 def _release_tree_impl(ctx):
     files = {}
@@ -10,31 +9,13 @@ def _release_tree_impl(ctx):
         for path, file in target[ArtifactInfo].files.items():
             _add(ctx, files, path, file)
     for target, path in ctx.attr.files.items():
-        _add(ctx, files, path, target[DefaultInfo].files.to_list()[0])
-
-    listing = ctx.actions.declare_file(ctx.label.name + ".entries.json")
-    ctx.actions.write(listing, json.encode([
-        struct(path = path, source = file.path)
-        for path, file in files.items()
-    ]))
-    checksums = ctx.actions.declare_file(ctx.label.name + "/SHA256SUMS")
-    args = ctx.actions.args()
-    args.add("checksums")
-    args.add("--entries", listing)
-    args.add("--out", checksums)
-    ctx.actions.run(
-        executable = release_toolchain(ctx).assemble,
-        arguments = [args],
-        inputs = files.values() + [listing],
-        outputs = [checksums],
-        mnemonic = "ReleaseChecksums",
-        progress_message = "Writing %{output}",
-        toolchain = TOOLCHAIN_TYPE,
-    )
-    _add(ctx, files, "SHA256SUMS", checksums)
+        found = target[DefaultInfo].files.to_list()
+        if len(found) != 1:
+            fail("{}: got {} files in {} for {}, want one".format(ctx.label, len(found), target.label, path))
+        _add(ctx, files, path, found[0])
     return [
         DefaultInfo(files = depset(files.values())),
-        ReleaseInfo(files = files, version = ctx.attr.version),
+        ReleaseInfo(files = files),
     ]
 
 def _add(ctx, files, path, file):
@@ -44,12 +25,10 @@ def _add(ctx, files, path, file):
 
 release_tree = rule(
     implementation = _release_tree_impl,
-    doc = "Says what a release consists of, and writes SHA256SUMS over every file.",
+    doc = "Says what a release consists of. A release target makes the directory.",
     attrs = {
         "artifacts": attr.label_list(doc = "What packaging rules made.", mandatory = True, providers = [ArtifactInfo]),
-        "files": attr.label_keyed_string_dict(allow_files = True, doc = "Single files → path in the release."),
-        "version": attr.string(doc = "VERSION of the line.", mandatory = True),
+        "files": attr.label_keyed_string_dict(allow_files = True, doc = "Targets of one file each → path in the release."),
     },
     provides = [ReleaseInfo],
-    toolchains = [TOOLCHAIN_TYPE],
 )

@@ -165,30 +165,31 @@ def _ready_image_test_impl(ctx):
 
 _ready_image_test = analysistest.make(_ready_image_test_impl)
 
-# The tree and its folder.
+# The tree and its directory.
 
 def _tree_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
     files = target[ReleaseInfo].files
-    asserts.equals(env, _VERSION, target[ReleaseInfo].version)
-    asserts.true(env, "SHA256SUMS" in files and "images/tool" in files and "notes.txt" in files, "checksums, artifacts and files are in: " + str(files.keys()))
-    sums = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseChecksums"]
-    asserts.equals(env, 1, len(sums))
+    asserts.true(env, "images/tool" in files and "notes.txt" in files, "artifacts and files are in: " + str(files.keys()))
+    asserts.equals(env, [], analysistest.target_actions(env))
     return analysistest.end(env)
 
 _tree_test = analysistest.make(_tree_test_impl)
 
-def _folder_test_impl(ctx):
+def _directory_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
-    short = [f.short_path for f in target[DefaultInfo].files.to_list()]
-    asserts.true(env, "release/rules/tests/out/SHA256SUMS" in short, "files stand in the folder: " + str(short))
-    for action in analysistest.target_actions(env):
-        asserts.equals(env, "Symlink", action.mnemonic, "nothing is copied")
+    files = target[DefaultInfo].files.to_list()
+    asserts.equals(env, [(ctx.label.package + "/out", True)], [(f.short_path, f.is_directory) for f in files])
+    action = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseTree"][0]
+    asserts.equals(env, files, action.outputs.to_list(), "one action makes all of it")
+    inputs = action.inputs.to_list()
+    for path, file in target[ReleaseInfo].files.items():
+        asserts.true(env, file in inputs, path + " is not in it")
     return analysistest.end(env)
 
-_folder_test = analysistest.make(_folder_test_impl)
+_directory_test = analysistest.make(_directory_test_impl)
 
 # Refusals.
 
@@ -197,12 +198,12 @@ def _command_test_impl(ctx):
     target = analysistest.target_under_test(env)
     here = ctx.workspace_name + "/" + ctx.label.package
     asserts.equals(env, {
-        "RELEASE_CHECKSUMS": here + "/out/SHA256SUMS",
         "RELEASE_DESTINATIONS": here + "/destinations.yaml",
+        "RELEASE_DIR": here + "/out",
         "RELEASE_LINE": "tool",
     }, target[RunEnvironmentInfo].environment)
     runfiles = [f.short_path for f in target[DefaultInfo].default_runfiles.files.to_list()]
-    for path in ["out/SHA256SUMS", "destinations.yaml", "program.data"]:
+    for path in ["out", "destinations.yaml", "program.data"]:
         asserts.true(env, ctx.label.package + "/" + path in runfiles, "{} is not in {}".format(path, runfiles))
     return analysistest.end(env)
 
@@ -233,7 +234,17 @@ def _refusals():
         artifacts = [":archive"],
         files = {"rules_test.bzl": "tool-1.2.3-win-amd64.zip"},
         tags = ["manual"],
-        version = _VERSION,
+    )
+    release_tree(
+        name = "tree_with_many_files",
+        artifacts = [":archive"],
+        files = {":two_files": "notes.txt"},
+        tags = ["manual"],
+    )
+    native.filegroup(
+        name = "two_files",
+        srcs = ["BUILD.bazel", "rules_test.bzl"],
+        tags = ["manual"],
     )
     release_image(
         name = "image_of_unknown_architecture",
@@ -297,6 +308,7 @@ def _refusals():
         "image_of_unknown_architecture": "got platform \"linux/vax\", want one of linux/amd64, linux/arm/v7, linux/arm64",
         "image_without_base": "base tool is not pinned for linux/arm/v7: it is for linux/amd64, linux/arm64",
         "two_files_for_platform": "two files for linux-amd64, want one",
+        "tree_with_many_files": "got 2 files in ",
         "tree_with_duplicate": "two artifacts for tool-1.2.3-win-amd64.zip",
     }
 
@@ -370,11 +382,10 @@ def _subjects():
         artifacts = [":archive", ":image"],
         files = {"rules_test.bzl": "notes.txt"},
         tags = ["manual"],
-        version = _VERSION,
     )
     release(
-        name = "folder",
-        folder = "out",
+        name = "directory",
+        directory = "out",
         tags = ["manual"],
         tree = ":tree",
     )
@@ -383,7 +394,7 @@ def _subjects():
         command = ":program",
         destinations = "destinations.yaml",
         line = "tool",
-        release = ":folder",
+        release = ":directory",
         tags = ["manual"],
     )
     _fake_program(name = "program", tags = ["manual"])
@@ -399,7 +410,7 @@ def rules_test_suite(name):
     for subject, test in {
         "archive": _archive_test,
         "command": _command_test,
-        "folder": _folder_test,
+        "directory": _directory_test,
         "image": _image_test,
         "image_on_base": _image_on_base_test,
         "ready_archive": _ready_archive_test,

@@ -24,7 +24,6 @@ def _lines_impl(rctx):
         destinations[folder.basename] = file.exists
 
     content = _SOURCES
-    std = {}
     declared = {}
     for product, line in sorted(_choose(locks, active).items()):
         lock = locks[line]
@@ -32,8 +31,6 @@ def _lines_impl(rctx):
         _declare(declared, product, "line " + line)
         for dependency in lock["dependencies"]:
             content += _sources(product, line, dependency, declared)
-            for package in dependency.get("go_std", []):
-                std[package] = True
         for image in lock.get("images", []):
             base = base_repository(product, image["name"])
             _declare(declared, base, "base of image {} of line {}".format(image["name"], line))
@@ -43,9 +40,8 @@ def _lines_impl(rctx):
             _declare(declared, file, "file {} of line {}".format(name, line))
             content += "    release_file(name = {}, entries = {})\n".format(repr(file), repr(json.encode(entries)))
     rctx.file("sources.bzl", content, executable = False)
-    rctx.file("std.txt", "\n".join(sorted(std.keys())) + "\n", executable = False)
     rctx.file("active.bzl", _active(locks, active, destinations.get(active, False)), executable = False)
-    rctx.file("BUILD.bazel", "exports_files([\"std.txt\"])\n", executable = False)
+    rctx.file("BUILD.bazel", executable = False)
 
 def _sources(product, line, dependency, declared):
     """Returns the declarations of a dependency's repositories, one for itself and one for each variant."""

@@ -3,7 +3,10 @@
 //
 // A release of version V is the objects PREFIX/V/PATH, one for each of its files
 // and no others. They are created, never replaced: [New]. Aliases are objects
-// PREFIX/ALIAS that hold a version. [NewCharts] adds the release's charts to a
+// PREFIX/ALIAS whose body is a version and nothing else: one with a line feed after it
+// names the version, and is written again. Of a version that is there, lock.json says
+// the commit time, by which a rule may compare. PREFIX/V.receipt.json is the release's
+// receipt ([ReadReceipt]). [NewCharts] adds the release's charts to a
 // Helm repository in a bucket; [NewSource] reads a release that was published.
 //
 // Each object carries the SHA-256 of its content as metadata "sha256", so that a
@@ -43,10 +46,8 @@ type Config struct {
 	// one of gs: with http: no credentials are sent. Empty means the service's
 	// own, for gs: also what STORAGE_EMULATOR_HOST says.
 	Endpoint string
-	// Aliases are the objects below the prefix that name the version.
-	Aliases []string
-	// AllowDowngrade lets aliases move to an older version.
-	AllowDowngrade bool
+	// Aliases are the objects below the prefix whose body is a version.
+	Aliases []publish.Alias
 	// Jobs is how many objects are sent at a time; 0 means 8. One takes up to 8
 	// MiB of memory.
 	Jobs int
@@ -62,11 +63,12 @@ func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination
 		return nil, err
 	}
 	for _, a := range c.Aliases {
-		if !fs.ValidPath(a) || a == "." || tree != nil && (a == tree.Version || strings.HasPrefix(a, tree.Version+"/")) {
-			return nil, fmt.Errorf("alias %q: want a path beside the versions", a)
+		if !fs.ValidPath(a.Name) || a.Name == "." || strings.HasSuffix(a.Name, receiptSuffix) ||
+			tree != nil && (a.Name == tree.Version || strings.HasPrefix(a.Name, tree.Version+"/")) {
+			return nil, fmt.Errorf("alias %q: want a path beside the versions and their receipts", a.Name)
 		}
 	}
-	return &bucket{place: p, aliases: c.Aliases, downgrade: c.AllowDowngrade}, nil
+	return &bucket{place: p, aliases: c.Aliases}, nil
 }
 
 // A place is a prefix of a store, and the release that belongs there.

@@ -24,7 +24,7 @@ import (
 type maker func(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error)
 
 func newObjects(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error) {
-	c.Aliases = []string{"latest"}
+	c.Aliases = stable("latest")
 	d, err := New(ctx, c, tree)
 	if err == nil {
 		small(d, 1000)
@@ -248,7 +248,7 @@ func TestRace(t *testing.T) {
 // between plan and apply is still found.
 func TestLax(t *testing.T) {
 	s, c := services["s3"](t)
-	c.Aliases = []string{"latest"}
+	c.Aliases = stable("latest")
 	s.Lax(true)
 	s.Put("all/demo/latest", "1.0.0")
 	tree := releasetest.Open(t, releasetest.Make(t, demo))

@@ -18,15 +18,12 @@ import (
 // bucket is a release's objects and its aliases.
 type bucket struct {
 	*place
-	aliases   []string
-	downgrade bool
+	aliases []publish.Alias
 }
 
 const (
 	objectKind = "object"
 	aliasKind  = "alias"
-	// aliasLimit is how long a version may be, in bytes.
-	aliasLimit = 1 << 10
 )
 
 // Plan is that of [publish.Destination]. SHA256SUMS is the last object: where it is,
@@ -85,30 +82,6 @@ func checksumsLast(files []release.File) []release.File {
 	return sorted
 }
 
-func (b *bucket) alias(ctx context.Context, alias string) (publish.Item, error) {
-	key, version := b.prefix+alias, b.tree.Version
-	i := publish.Item{
-		Phase: publish.Reveal, Kind: aliasKind, Name: b.store.name(key), Digest: version, Size: int64(len(version)), URL: b.store.url(key),
-	}
-	data, o, err := readPointer(ctx, b.store, key, aliasLimit)
-	if errors.Is(err, errTooLarge) {
-		i.State, i.Found = publish.Conflict, fmt.Sprintf("more than %d bytes, which are no version", aliasLimit)
-		return i, nil
-	} else if err != nil {
-		return i, err
-	}
-	found := strings.TrimSpace(string(data))
-	switch i.State = publish.Move(found, version, b.downgrade); i.State {
-	case publish.Equal:
-		i.Version = o.version
-	case publish.Absent: // or an empty object
-		i.Guard = o.version
-	default:
-		i.Found, i.Guard = found, o.version
-	}
-	return i, nil
-}
-
 // Apply is that of [publish.Destination].
 func (b *bucket) Apply(ctx context.Context, phase publish.Phase, items []publish.Item, report publish.Report) error {
 	if report == nil {
@@ -145,35 +118,6 @@ func (p *place) upload(ctx context.Context, items []publish.Item, report publish
 		}
 	}
 	return nil
-}
-
-// move writes an alias if it is still what the plan saw.
-func (b *bucket) move(ctx context.Context, i publish.Item, report publish.Report) error {
-	if i.Kind != aliasKind || i.Digest != b.tree.Version {
-		return fmt.Errorf("alias %q: want one that names %q", i.Name, b.tree.Version)
-	}
-	key, err := b.key(i.Name)
-	if err != nil {
-		return err
-	}
-	w := pointer(key, i.Guard, []byte(i.Digest), plainText)
-	w.sent = func(n int64) { report(publish.Progress{Bytes: n}) }
-	err = b.store.put(ctx, w)
-	if errors.Is(err, errTaken) {
-		data, _, again := readPointer(ctx, b.store, key, aliasLimit)
-		switch found := strings.TrimSpace(string(data)); {
-		case again != nil && !errors.Is(again, errTooLarge):
-			err = again
-		case again == nil && found == i.Digest:
-			err = nil
-		default:
-			err = fmt.Errorf("moving alias %q: got %.100q, want %.100q: %w", i.Name, found, i.Found, publish.ErrChanged)
-		}
-	}
-	if err == nil {
-		report(publish.Progress{Done: &i})
-	}
-	return err
 }
 
 // pointer is the write of what may change later.
@@ -223,6 +167,8 @@ func (b *bucket) Verify(ctx context.Context, items []publish.Item, deep bool) er
 			return ctx.Err()
 		case i.Kind == aliasKind:
 			return b.verifyAlias(ctx, i)
+		case i.Kind == receiptKind:
+			return b.verify(ctx, i, nil, deep)
 		case o == nil:
 			return fmt.Errorf("object %q: got none, want %s", i.Name, i.Digest)
 		default:
@@ -233,19 +179,4 @@ func (b *bucket) Verify(ctx context.Context, items []publish.Item, deep bool) er
 		return err
 	}
 	return joinSorted(errs)
-}
-
-func (b *bucket) verifyAlias(ctx context.Context, i publish.Item) error {
-	key, err := b.key(i.Name)
-	if err != nil {
-		return err
-	}
-	data, _, err := readPointer(ctx, b.store, key, aliasLimit)
-	if errors.Is(err, errTooLarge) {
-		return fmt.Errorf("alias %q: got more than %d bytes, want %q", i.Name, aliasLimit, i.Digest)
-	}
-	if got := strings.TrimSpace(string(data)); err == nil && got != i.Digest {
-		err = fmt.Errorf("alias %q: got %.100q, want %q", i.Name, got, i.Digest)
-	}
-	return err
 }

@@ -28,7 +28,7 @@ func TestNothingToDo(t *testing.T) {
 	}
 	tree := releasetest.Open(t, releasetest.Make(t, args))
 	each(t, func(t *testing.T, s *buckettest.Server, c Config) {
-		c.Aliases = []string{"latest", "stable"}
+		c.Aliases = stable("latest", "stable")
 		d := open(t, c, tree)
 		start := time.Now()
 		_, err := run(t.Context(), d)

@@ -86,7 +86,7 @@ func TestPromotion(t *testing.T) {
 			check(t, err)
 			tree, err := release.Open(t.Context(), source)
 			check(t, err)
-			c.Aliases = []string{"latest"}
+			c.Aliases = stable("latest")
 			s.Reset()
 			items, err := run(t.Context(), open(t, c, tree))
 			check(t, err)
@@ -172,7 +172,7 @@ func TestEmulator(t *testing.T) {
 // left behind, and a folder in the place of a file.
 func TestFolder(t *testing.T) {
 	s, c := services["file"](t)
-	c.Aliases = []string{"latest"}
+	c.Aliases = stable("latest")
 	dir := strings.TrimPrefix(c.URL, "file://")
 	d := open(t, c, releasetest.Open(t, releasetest.Make(t, demo)))
 	s.Put("all/demo/1.2.0/.empty.0123456789abcdef.publishing", "part")

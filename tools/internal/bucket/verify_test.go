@@ -17,15 +17,15 @@ import (
 func TestVerify(t *testing.T) {
 	const at = "all/demo/1.2.0/"
 	alter := map[string]func(s *buckettest.Server){
-		`object "URL1.2.0/empty": got 1 bytes, want 0`:                                      func(s *buckettest.Server) { s.Put(at+"empty", "x") },
-		`object "URL1.2.0/manifest.yaml": got none, want sha256:`:                           func(s *buckettest.Server) { s.Delete(at + "manifest.yaml") },
-		`object "URL1.2.0/demo-1.2.0-linux-amd64.tar.gz": got sha256:`:                      func(s *buckettest.Server) { s.Put(at+"demo-1.2.0-linux-amd64.tar.gz", "ARCHIVE") },
-		`alias "URLlatest": got "1.1.0", want "1.2.0"`:                                      func(s *buckettest.Server) { s.Put("all/demo/latest", "1.1.0") },
-		`alias "URLstable": got "", want "1.2.0"`:                                           func(s *buckettest.Server) { s.Delete("all/demo/stable") },
-		`object "URL1.2.0/x/more": got an object that the release does not have, want none`: func(s *buckettest.Server) { s.Put(at+"x/more", "x") },
+		`object "URL1.2.0/empty": got 1 bytes, want 0`:                                               func(s *buckettest.Server) { s.Put(at+"empty", "x") },
+		`object "URL1.2.0/manifest.yaml": got none, want sha256:`:                                    func(s *buckettest.Server) { s.Delete(at + "manifest.yaml") },
+		`object "URL1.2.0/demo-1.2.0-linux-amd64.tar.gz": got sha256:`:                               func(s *buckettest.Server) { s.Put(at+"demo-1.2.0-linux-amd64.tar.gz", "ARCHIVE") },
+		`alias "URLlatest": got "1.1.0", want "1.2.0" or a later release: 1.1.0 is lower than 1.2.0`: func(s *buckettest.Server) { s.Put("all/demo/latest", "1.1.0") },
+		`alias "URLstable": got none, want "1.2.0"`:                                                  func(s *buckettest.Server) { s.Delete("all/demo/stable") },
+		`object "URL1.2.0/x/more": got an object that the release does not have, want none`:          func(s *buckettest.Server) { s.Put(at+"x/more", "x") },
 	}
 	each(t, func(t *testing.T, s *buckettest.Server, c Config) {
-		c.Aliases = []string{"latest", "stable"}
+		c.Aliases = stable("latest", "stable")
 		items, err := run(t.Context(), open(t, c, releasetest.Open(t, releasetest.Make(t, demo))))
 		check(t, err)
 		d := open(t, c, nil)

@@ -5,7 +5,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -60,18 +59,6 @@ func Printable(s string) string {
 		}
 	}
 	return b.String()
-}
-
-// ParseFlags parses args. If it returns false the command ends with the status.
-func ParseFlags(fs *flag.FlagSet, args []string, stderr io.Writer) (status int, ok bool) {
-	fs.SetOutput(stderr)
-	switch err := fs.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return OK, false
-	case err != nil:
-		return Usage, false
-	}
-	return OK, true
 }
 
 // Words is a flag that may be given several times, but not empty.

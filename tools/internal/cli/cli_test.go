@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"strings"
@@ -60,37 +59,6 @@ func TestWithHint(t *testing.T) {
 	err := WithHint(io.EOF, "do it again")
 	if err.Error() != io.EOF.Error() || !errors.Is(err, io.EOF) {
 		t.Errorf("got %q, want an error that reads as, and is, %q", err, io.EOF)
-	}
-}
-
-func TestParseFlags(t *testing.T) {
-	for _, tt := range []struct {
-		name   string
-		args   []string
-		status int
-		ok     bool
-		stderr string
-	}{
-		{"good", []string{"-n", "3", "rest"}, OK, true, ""},
-		{"help", []string{"-help"}, OK, false, "how many"},
-		{"unknown flag", []string{"-m"}, Usage, false, "flag provided but not defined: -m"},
-		{"bad value", []string{"-n", "many"}, Usage, false, `invalid value "many" for flag -n`},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			set := flag.NewFlagSet("x", flag.ContinueOnError)
-			n := set.Int("n", 0, "how many")
-			var b strings.Builder
-			status, ok := ParseFlags(set, tt.args, &b)
-			if status != tt.status || ok != tt.ok {
-				t.Errorf("got status %d, %t, want %d, %t", status, ok, tt.status, tt.ok)
-			}
-			if !strings.Contains(b.String(), tt.stderr) || tt.stderr == "" && b.Len() > 0 {
-				t.Errorf("standard error: got %q, want %q", b.String(), tt.stderr)
-			}
-			if tt.ok && (*n != 3 || set.Arg(0) != "rest") {
-				t.Errorf("got -n %d and argument %q, want 3 and %q", *n, set.Arg(0), "rest")
-			}
-		})
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -33,8 +31,10 @@ type Args struct {
 	// Only are the kinds to make; empty for all.
 	Only []string
 	// Tree is nil if they are only to verify.
-	Tree           *release.Tree
-	AllowDowngrade bool
+	Tree *release.Tree
+	// Back are the aliases that may move to any release, whatever their rules say, by
+	// name or by the template that the profile has.
+	Back []string
 	// MountFrom are the registries that have the same images, of a promotion.
 	MountFrom []manifest.Registry
 	// Notes are those of the GitHub release; empty for what the lock gives.
@@ -55,7 +55,11 @@ func Open(ctx context.Context, a Args) ([]publish.Destination, error) {
 	if a.Log == nil {
 		a.Log = func(string, ...any) {}
 	}
-	o := &opener{Args: a, names: map[string]int{}, limits: github.Limits(a.Transport, a.Log)}
+	back, err := a.back()
+	if err != nil {
+		return nil, err
+	}
+	o := &opener{Args: a, names: map[string]int{}, moves: back, limits: github.Limits(a.Transport, a.Log)}
 	for _, r := range a.Profile.Registries {
 		o.add("registry", "registry", func(name string) (publish.Destination, error) { return o.registry(ctx, name, r) })
 	}
@@ -92,6 +96,7 @@ func (a *Args) kinds() []string {
 type opener struct {
 	Args
 	names map[string]int
+	moves []string // the names of Back
 	// limits keeps to GitHub's limits, one budget for all that is there.
 	limits http.RoundTripper
 	all    []publish.Destination
@@ -122,7 +127,7 @@ func (o *opener) registry(ctx context.Context, name string, r manifest.Registry)
 
 func (o *opener) registryConfig(name string, r manifest.Registry) registry.Config {
 	c := registry.Config{
-		Name: name, Hub: r.Hub, Tags: r.Tags, AllowDowngrade: o.AllowDowngrade, Keychain: authn.DefaultKeychain, Transport: o.Transport,
+		Name: name, Hub: r.Hub, Tags: o.aliases(r.Tags), Keychain: authn.DefaultKeychain, Transport: o.Transport,
 	}
 	host, _, _ := strings.Cut(r.Hub, "/")
 	for _, from := range o.MountFrom {
@@ -136,7 +141,7 @@ func (o *opener) registryConfig(name string, r manifest.Registry) registry.Confi
 func (o *opener) charts(ctx context.Context, name string, c manifest.Charts) (publish.Destination, error) {
 	if c.Hub != "" {
 		o.warnDocker(c.Hub)
-		return registry.NewCharts(ctx, o.registryConfig(name, manifest.Registry{Hub: c.Hub}), o.Tree)
+		return registry.NewCharts(ctx, o.registryConfig(name, manifest.Registry{Hub: c.Hub, Tags: c.Tags}), o.Tree)
 	}
 	o.warnBucket(c.Bucket)
 	return bucket.NewCharts(ctx, bucket.ChartsConfig{Name: name, URL: c.Bucket, Endpoint: c.Endpoint, Transport: o.Transport}, o.Tree)
@@ -145,7 +150,7 @@ func (o *opener) charts(ctx context.Context, name string, c manifest.Charts) (pu
 func (o *opener) bucket(ctx context.Context, name string, b manifest.Bucket) (publish.Destination, error) {
 	o.warnBucket(b.URL)
 	return bucket.New(ctx, bucket.Config{
-		Name: name, URL: b.URL, Endpoint: b.Endpoint, Aliases: b.Aliases, AllowDowngrade: o.AllowDowngrade, Transport: o.Transport,
+		Name: name, URL: b.URL, Endpoint: b.Endpoint, Aliases: o.aliases(b.Aliases), Transport: o.Transport,
 	}, o.Tree)
 }
 
@@ -206,13 +211,10 @@ func (o *opener) prefixed(ctx context.Context) ([]string, error) {
 func (o *opener) github(ctx context.Context, name string, g *manifest.GitHub) (publish.Destination, error) {
 	c := github.Config{
 		Name: name, Owner: g.Owner, Repo: g.Repo, Assets: g.Assets, Title: g.Title, Notes: o.Notes, Prerelease: g.Prerelease,
-		AllowDowngrade: o.AllowDowngrade, BaseURL: o.Env("GITHUB_API_URL"), Transport: o.limits, Log: o.Log,
+		Latest: o.alias(manifest.Latest), BaseURL: o.Env("GITHUB_API_URL"), Transport: o.limits, Log: o.Log,
 	}
-	if c.Repo == "" && o.Tree != nil {
-		c.Repo = primary(o.Tree)
-	}
-	if g.File != "" {
-		return github.NewFile(g.File, c, o.Tree)
+	if g.Dir != "" {
+		return github.NewDir(g.Dir, c, o.Tree)
 	}
 	var err error
 	if c.Token, err = o.token(); err != nil {
@@ -221,49 +223,14 @@ func (o *opener) github(ctx context.Context, name string, g *manifest.GitHub) (p
 	return github.New(ctx, c, o.Tree)
 }
 
-func primary(t *release.Tree) string {
-	for _, d := range t.Lock.Dependencies {
-		if d.Primary {
-			return d.Name
-		}
+// WithRepo returns a profile whose GitHub release is in the repository of the
+// release's primary dependency if it names none.
+func WithRepo(p manifest.Profile, t *release.Tree) manifest.Profile {
+	if p.GitHub == nil || p.GitHub.Owner == "" || p.GitHub.Repo != "" {
+		return p
 	}
-	return ""
-}
-
-// Expand returns a profile with texts in place of {state} and {version}.
-func Expand(p manifest.Profile, state, version string) manifest.Profile {
-	in := strings.NewReplacer("{state}", filepath.ToSlash(state), "{version}", version)
-	// A path becomes part of a URL.
-	inURL := strings.NewReplacer("{state}", (&url.URL{Path: filepath.ToSlash(state)}).EscapedPath(), "{version}", version)
-	all := func(list []string) []string {
-		list = slices.Clone(list)
-		for i, s := range list {
-			list[i] = in.Replace(s)
-		}
-		return list
-	}
-	p.Buckets, p.Registries, p.Charts = slices.Clone(p.Buckets), slices.Clone(p.Registries), slices.Clone(p.Charts)
-	for i := range p.Buckets {
-		b := &p.Buckets[i]
-		b.URL, b.Aliases = inURL.Replace(b.URL), all(b.Aliases)
-	}
-	for i := range p.Registries {
-		r := &p.Registries[i]
-		r.Hub, r.Tags = inURL.Replace(r.Hub), all(r.Tags)
-	}
-	for i := range p.Charts {
-		c := &p.Charts[i]
-		c.Bucket, c.Hub = inURL.Replace(c.Bucket), inURL.Replace(c.Hub)
-	}
-	if p.Tags != nil {
-		t := *p.Tags
-		t.URL, t.Message = inURL.Replace(t.URL), in.Replace(t.Message)
-		p.Tags = &t
-	}
-	if p.GitHub != nil {
-		g := *p.GitHub
-		g.File, g.Title = in.Replace(g.File), in.Replace(g.Title)
-		p.GitHub = &g
-	}
+	g := *p.GitHub
+	g.Repo = primary(t.Lock).Name
+	p.GitHub = &g
 	return p
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -18,30 +17,12 @@ import (
 func full() manifest.Profile {
 	return manifest.Profile{
 		Name:       "stage",
-		Buckets:    []manifest.Bucket{{URL: "file://{state}/bucket", Aliases: []string{"{version}-alias"}}, {URL: "file://{state}/second"}},
-		Registries: []manifest.Registry{{Hub: "file://{state}/registry", Tags: []string{"{version}", "latest"}}},
-		Charts:     []manifest.Charts{{Bucket: "file://{state}/charts"}, {Hub: "file://{state}/charthub"}},
+		Aliases:    map[string]string{"{major}.{minor}": "highest", "latest": "stable"},
+		Buckets:    []manifest.Bucket{{URL: "file://{state}/bucket", Aliases: []string{"{version}-alias", "{major}.{minor}"}}, {URL: "file://{state}/second"}},
+		Registries: []manifest.Registry{{Hub: "file://{state}/registry", Tags: []string{"{version}", "latest", "{major}.{minor}"}}},
+		Charts:     []manifest.Charts{{Bucket: "file://{state}/charts"}, {Hub: "file://{state}/charthub", Tags: []string{"v{major}", "{commit}"}}},
 		Tags:       &manifest.Tags{URL: "file://{state}/git/{name}.git", Tagger: "A <a@b.example>"},
-		GitHub:     &manifest.GitHub{File: "{state}/github.json", Title: "Demo {version}"},
-	}
-}
-
-func TestExpand(t *testing.T) {
-	before := full()
-	got := Expand(before, "/a b/state", "1.2.0")
-	want := manifest.Profile{
-		Name:       "stage",
-		Buckets:    []manifest.Bucket{{URL: "file:///a%20b/state/bucket", Aliases: []string{"1.2.0-alias"}}, {URL: "file:///a%20b/state/second"}},
-		Registries: []manifest.Registry{{Hub: "file:///a%20b/state/registry", Tags: []string{"1.2.0", "latest"}}},
-		Charts:     []manifest.Charts{{Bucket: "file:///a%20b/state/charts"}, {Hub: "file:///a%20b/state/charthub"}},
-		Tags:       &manifest.Tags{URL: "file:///a%20b/state/git/{name}.git", Tagger: "A <a@b.example>"},
-		GitHub:     &manifest.GitHub{File: "/a b/state/github.json", Title: "Demo 1.2.0"},
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-	if !reflect.DeepEqual(before, full()) {
-		t.Errorf("it changed what it was given, to %+v", before)
+		GitHub:     &manifest.GitHub{Dir: "{state}/github", Title: "Demo {version}"},
 	}
 }
 
@@ -53,7 +34,7 @@ func TestOpen(t *testing.T) {
 		{[]string{"github", "charts"}, []string{"charts", "charts-2", "github"}},
 	} {
 		tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{}))
-		all, err := Open(t.Context(), Args{Profile: Expand(full(), state, "1.2.0"), Tree: tree, Only: tt.only, Env: none})
+		all, err := Open(t.Context(), Args{Profile: expanded(t, state, tree), Tree: tree, Only: tt.only, Env: none})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -216,6 +216,9 @@ func (r *removed) plan(ctx context.Context, a *Args, versions []string) error {
 	for _, x := range layouts {
 		errs = append(errs, r.image(ctx, x, a.Stage.Versions))
 	}
+	for _, dir := range r.buckets {
+		errs = append(errs, r.goes(ctx, path.Join(dir, bucket.ReceiptName(r.version))))
+	}
 	for _, dir := range append(slices.Clone(r.buckets), path.Join(r.dir, "runs")) {
 		errs = append(errs, r.goes(ctx, path.Join(dir, r.version)))
 	}

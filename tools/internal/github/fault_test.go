@@ -87,8 +87,8 @@ func TestBlip(t *testing.T) {
 				want += a.Size
 			}
 			// Of an upload whose answer was lost nothing has to be sent again.
-			if r.bytes != want && !(mode == "lost" && r.bytes == 0) || len(r.done) != 6 {
-				t.Errorf("reported: got %d bytes and %d items, want %d and 6", r.bytes, len(r.done), want)
+			if r.bytes != want && !(mode == "lost" && r.bytes == 0) || len(r.done) != 7 {
+				t.Errorf("reported: got %d bytes and %d items, want %d and 7", r.bytes, len(r.done), want)
 			}
 		})
 	}
@@ -122,7 +122,7 @@ func TestStarter(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.AddRelease(owner, repo, githubtest.Release{Tag: tag, Draft: true, Assets: []githubtest.Asset{
-		{Name: "lock.json", State: "starter"}, {Name: "manifest.yaml", Content: manifest},
+		{Name: "lock.json", State: "starter"}, {Name: "manifest.yaml", Content: manifest, ContentType: "application/yaml"},
 	}})
 	items := mustPlan(t, open(t, s, tree))
 	if got, want := states(items), []string{"asset manifest.yaml: equal", "release 1.2.0: behind draft 1 with another title or other notes"}; !slices.Equal(got, want) {
@@ -172,7 +172,14 @@ func TestChanged(t *testing.T) {
 			return true
 		}), "with also strange.txt"},
 		{"one asset less", publish.Reveal, edit(func(r *githubtest.Release) bool { r.Assets = r.Assets[1:]; return true }), "without this "},
-		{"published", publish.Reveal, edit(func(r *githubtest.Release) bool { r.Draft = false; return true }), ""},
+		{"published", publish.Reveal, func(s *githubtest.Server) {
+			s.AddTag(owner, repo, tag, commit, false)
+			s.EditRelease(owner, repo, tag, func(r *githubtest.Release) bool { r.Draft = false; return true })
+		}, ""},
+		{"published under another title", publish.Reveal, func(s *githubtest.Server) {
+			s.AddTag(owner, repo, tag, commit, false)
+			s.EditRelease(owner, repo, tag, func(r *githubtest.Release) bool { r.Draft, r.Title = false, "mine"; return true })
+		}, `got it published with title "mine"`},
 		{"published without an asset", publish.Reveal, edit(func(r *githubtest.Release) bool { r.Draft, r.Assets = false, r.Assets[1:]; return true }), "without this "},
 		{"another release published", publish.Reveal, func(s *githubtest.Server) {
 			s.AddRelease(owner, repo, githubtest.Release{Tag: tag})
@@ -223,7 +230,7 @@ func TestResumed(t *testing.T) {
 	}
 	d = open(t, s, tree)
 	items := mustPlan(t, d)
-	if last := items[len(items)-1]; last.State != publish.Behind || last.Found != "draft 1" || last.Guard == "" {
+	if last := items[len(names)]; last.State != publish.Behind || last.Found != "draft 1" || last.Guard == "" {
 		t.Errorf("got %+v, want the draft", last)
 	}
 	var old githubtest.Release
@@ -265,12 +272,15 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// lagging has a list of releases that is behind, as GitHub's may be.
+// lagging has a list of releases that is behind, as GitHub's may be, and sees no tags.
 type lagging struct{ base http.RoundTripper }
 
 func (l *lagging) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, "/releases") {
 		return response(200, "[]"), nil
+	}
+	if strings.Contains(req.URL.Path, "/git/ref/") {
+		return response(404, `{"message":"Not Found"}`), nil
 	}
 	return l.base.RoundTrip(req)
 }
@@ -278,8 +288,12 @@ func (l *lagging) RoundTrip(req *http.Request) (*http.Response, error) {
 // TestLag does not make a second draft because the list lacks the first.
 func TestLag(t *testing.T) {
 	s, tree := start(t), releasetest.Open(t, releasetest.Make(t, args()))
-	if err := run(t.Context(), open(t, s, tree, func(c *Config) { c.Transport = &lagging{transport(t)} })); err != nil {
+	d := open(t, s, tree, func(c *Config) { c.Transport = &lagging{transport(t)} })
+	if err := run(t.Context(), d); err != nil {
 		t.Fatal(err)
+	}
+	if got := states(mustPlan(t, d)); strings.Count(strings.Join(got, "\n"), ": equal") != 7 {
+		t.Errorf("got %q, want all equal", got)
 	}
 	if n := len(s.Releases(owner, repo)); n != 1 {
 		t.Errorf("got %d releases, want 1", n)
@@ -325,7 +339,7 @@ func TestMeanwhile(t *testing.T) {
 		finish := func(req *http.Request) {
 			if req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/releases/assets/") {
 				s.EditRelease(owner, repo, tag, func(r *githubtest.Release) bool {
-					r.Assets[0].State, r.Assets[0].Content = "uploaded", content
+					r.Assets[0].State, r.Assets[0].Content, r.Assets[0].ContentType = "uploaded", content, "application/json"
 					return true
 				})
 			}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	gh "github.com/google/go-github/v32/github"
 
@@ -32,8 +33,11 @@ type hosted struct {
 	Notes      string `json:"body"`
 	Draft      bool   `json:"draft"`
 	Prerelease bool   `json:"prerelease"`
-	UploadURL  string `json:"upload_url"`
-	URL        string `json:"html_url"`
+	// Created is the time of the commit, not of the release
+	// (https://docs.github.com/en/rest/releases/releases#get-the-latest-release).
+	Created   time.Time `json:"created_at"`
+	UploadURL string    `json:"upload_url"`
+	URL       string    `json:"html_url"`
 }
 
 // guard names the draft as it is, so that a change by somebody else shows.
@@ -49,6 +53,7 @@ type asset struct {
 	State  string        `json:"state"`
 	Size   int64         `json:"size"`
 	Digest digest.Digest `json:"digest"` // empty on services that have none yet
+	Type   string        `json:"content_type"`
 	URL    string        `json:"browser_download_url"`
 }
 
@@ -141,6 +146,8 @@ func (d *destination) compare(ctx context.Context, a asset, want release.File) (
 		return publish.Conflict, string(a.Digest), nil
 	case a.Size != want.Size:
 		return publish.Conflict, fmt.Sprintf("%d bytes", a.Size), nil
+	case a.Type != mediaType(a.Name):
+		return publish.Conflict, fmt.Sprintf("content type %q", a.Type), nil
 	}
 	sum, err := d.sum(ctx, a, false)
 	if err != nil || sum != want.Digest {
@@ -213,6 +220,9 @@ func (c *client) checkCommit(ctx context.Context, owner, repo, commit string) er
 func (d *destination) releaseURL(tag string) string {
 	return d.c.web + "/" + d.repo + "/releases/tag/" + url.PathEscape(tag)
 }
+
+// latestURL is where people see the latest release.
+func (d *destination) latestURL() string { return d.c.web + "/" + d.repo + "/releases/latest" }
 
 // assetURL is where an asset can be had once the release is published.
 func (d *destination) assetURL(tag, name string) string {

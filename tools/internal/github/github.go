@@ -1,6 +1,6 @@
 // Package github publishes a release on GitHub: as a release with its assets
 // ([New]), and as annotated tags in the repositories that it was built from
-// ([NewTags]). [NewFile] stands in for a GitHub release where there is no account.
+// ([NewTags]). [NewDir] stands in for GitHub's releases where there is no account.
 //
 // A release begins as a draft, which nobody but the repository's writers sees. Its
 // assets are sent, listed again and compared; then one request publishes it. What
@@ -52,11 +52,14 @@ type Config struct {
 	Commit string
 	Title  string // default: the tag
 	Notes  string // Markdown; default: those of GenerateNotes
-	// Prerelease marks the release as not ready for production.
+	// Prerelease marks the release as not ready for production. One that the rule of
+	// Latest never takes is marked in any case: of the others, GitHub makes the first
+	// one the latest, whatever it is told.
 	Prerelease bool
-	// AllowDowngrade marks the release as the latest even if that is a newer version.
-	AllowDowngrade bool
-	Jobs           int // uploads at a time; default 4
+	// Latest says when the release becomes GitHub's latest one; its rule is
+	// publish.Stable if it has none.
+	Latest publish.Alias
+	Jobs   int // uploads at a time; default 4
 	// Transport is for all requests; Limits is put around it, if it is none.
 	Transport http.RoundTripper
 	// Log takes a line for each wait, or is nil.
@@ -93,6 +96,7 @@ type destination struct {
 	mu    sync.Mutex
 	draft int64                   // made by this destination, or 0
 	guard string                  // of that draft
+	moved *string                 // the guard of latest before this destination moved it
 	sums  map[int64]digest.Digest // of assets that were read, by number
 }
 
@@ -130,8 +134,16 @@ func (c *Config) complete(tree *release.Tree) ([]assetFile, error) {
 	if c.Notes == "" {
 		c.Notes = GenerateNotes(nil, tree.Lock)
 	}
+	c.Latest.Name, c.Latest.Rule = "latest", cmp.Or(c.Latest.Rule, publish.Stable)
+	rule := publish.Alias{Rule: c.Latest.Rule}
+	if state, _ := rule.Start(publish.Candidate{Version: versionOf(c.Tag)}); state == publish.Kept {
+		c.Prerelease = true
+	}
 	if n := utf8.RuneCountInString(c.Notes); n > maxNotes {
 		return nil, fmt.Errorf("notes have %d characters, want at most %d", n, maxNotes)
+	}
+	if !utf8.ValidString(c.Notes) || !utf8.ValidString(c.Title) {
+		return nil, errors.New("title or notes: got bytes that are no UTF-8, want text")
 	}
 	if len(c.Assets) == 0 {
 		c.Assets = defaultAssets()

@@ -26,11 +26,11 @@ func TestPublish(t *testing.T) {
 	var got []string
 	for _, i := range items {
 		got = append(got, i.Name[strings.LastIndex(i.Name, "/")+1:])
-		if i.State != publish.Absent || i.Version != "" || i.URL != "" || i.Guard != "" {
-			t.Errorf("an empty destination: got %+v", i)
+		if latest := i.Kind == "alias"; i.Version != "" || i.URL != "" || (i.State != publish.Absent || i.Guard != "") != latest {
+			t.Errorf("no such release: got %+v", i)
 		}
 	}
-	if want := append(slices.Clone(names), tag); !slices.Equal(got, want) {
+	if want := append(slices.Clone(names), tag, "latest"); !slices.Equal(got, want) {
 		t.Errorf("items: got %q, want %q", got, want)
 	}
 	if w := s.Writes(); len(w) > 0 {
@@ -259,6 +259,65 @@ func TestAltered(t *testing.T) {
 						t.Errorf("got %+v in %+v", a, r)
 					}
 				}
+			}
+		})
+	}
+}
+
+// TestNoCommit publishes to a repository that the release was not built from: its tag
+// may be on any commit, and its item's digest is the same before and after.
+func TestNoCommit(t *testing.T) {
+	a := args()
+	a.Git = map[string]string{"api": "https://github.com/istio/api@" + commit}
+	s, tree := start(t), releasetest.Open(t, releasetest.Make(t, a))
+	before := mustPlan(t, open(t, s, tree))
+	if err := run(t.Context(), open(t, s, tree)); err != nil {
+		t.Fatal(err)
+	}
+	after := mustPlan(t, open(t, s, tree))
+	if after[5].State != publish.Equal || after[5].Digest != before[5].Digest {
+		t.Errorf("got %+v, then %+v, want the same digest, and it equal", before[5], after[5])
+	}
+	s.AddTag(owner, repo, tag, commit, false)
+	if err := open(t, s, nil).Verify(t.Context(), after, false); err != nil {
+		t.Error(err)
+	}
+	s.EditRelease(owner, repo, tag, func(r *githubtest.Release) bool { r.Title = "Mine"; return true })
+	contains(t, open(t, s, nil).Verify(t.Context(), after, false), `title "Mine"`)
+}
+
+// TestEdited has somebody edit what was published: a conflict where people see it.
+func TestEdited(t *testing.T) {
+	tree := releasetest.Open(t, releasetest.Make(t, args()))
+	notes := func(c *Config) { c.Notes = "Two\nlines." }
+	lock := func(r *githubtest.Release) *githubtest.Asset {
+		return &r.Assets[slices.IndexFunc(r.Assets, func(a githubtest.Asset) bool { return a.Name == "lock.json" })]
+	}
+	for _, tt := range []struct {
+		name string
+		edit func(*githubtest.Release)
+		want []string // beside what is equal
+	}{
+		{"another title", func(r *githubtest.Release) { r.Title = "Mine" }, []string{`release 1.2.0: conflict published with title "Mine"`}},
+		{"other notes", func(r *githubtest.Release) { r.Notes = "Two lines." }, []string{"release 1.2.0: conflict published with other notes"}},
+		{"ends of lines as GitHub's page makes them", func(r *githubtest.Release) { r.Notes = "Two\r\nlines.\r\n" }, nil},
+		{"a pre-release", func(r *githubtest.Release) { r.Prerelease = true }, []string{"release 1.2.0: conflict published with prerelease true"}},
+		{"another content type", func(r *githubtest.Release) { lock(r).ContentType = "text/html" },
+			[]string{`asset lock.json: conflict content type "text/html"`, "release 1.2.0: conflict published without this lock.json"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := start(t)
+			if err := run(t.Context(), open(t, s, tree, notes)); err != nil {
+				t.Fatal(err)
+			}
+			s.EditRelease(owner, repo, tag, func(r *githubtest.Release) bool { tt.edit(r); return true })
+			items := mustPlan(t, open(t, s, tree, notes))
+			got := slices.DeleteFunc(states(items[:6]), func(l string) bool { return strings.HasSuffix(l, ": equal") })
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			if err := open(t, s, nil).Verify(t.Context(), items[:6], false); (err == nil) != (tt.want == nil) {
+				t.Errorf("verify: got %v, want what the plan says: %q", err, tt.want)
 			}
 		})
 	}

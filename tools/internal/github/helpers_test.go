@@ -90,7 +90,9 @@ func apply(ctx context.Context, d publish.Destination, items []publish.Item, rep
 }
 
 func todo(items []publish.Item, phase publish.Phase) []publish.Item {
-	return slices.DeleteFunc(slices.Clone(items), func(i publish.Item) bool { return i.Phase != phase || i.State == publish.Equal })
+	return slices.DeleteFunc(slices.Clone(items), func(i publish.Item) bool {
+		return i.Phase != phase || i.State != publish.Absent && i.State != publish.Behind
+	})
 }
 
 // run plans and applies.
@@ -101,7 +103,7 @@ func run(ctx context.Context, d publish.Destination) error {
 	}
 	for _, item := range items {
 		if item.State == publish.Conflict {
-			return fmt.Errorf("conflict: %s: %s", item.Name, item.Found)
+			return fmt.Errorf("conflict: %s: %s %s", item.Name, item.Found, item.Reason)
 		}
 	}
 	return apply(ctx, d, items, nil)

@@ -217,7 +217,7 @@ func TestLimited(t *testing.T) {
 	checkPublished(t, s)
 	s.AddRepo(owner, repo, commit)
 	upload := 0 // the number of the request that sends the first asset
-	f := &faulty{base: transport(t), mode: "call", at: 7, onNth: func() {
+	f := &faulty{base: transport(t), mode: "call", at: 9, onNth: func() {
 		upload = len(s.Log())
 		s.Limit(githubtest.Limit{Status: 429, RetryAfter: "0"})
 	}}

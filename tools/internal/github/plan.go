@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
@@ -21,6 +20,7 @@ const (
 	kindRelease = "release"
 	kindObject  = "object"
 	kindTag     = "git tag"
+	kindAlias   = "alias" // latest
 )
 
 // errNoTree is the error of a destination that was made to verify only.
@@ -49,7 +49,8 @@ func (d *destination) Plan(ctx context.Context) ([]publish.Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(items, last), nil
+	latest, err := d.planLatest(ctx)
+	return append(items, last, latest), err
 }
 
 func (d *destination) planAssets(ctx context.Context, f *found, there map[string]asset) ([]publish.Item, error) {
@@ -126,12 +127,20 @@ func (d differences) String() string {
 
 // planRelease plans what publishes the draft.
 func (d *destination) planRelease(ctx context.Context, f *found, diff differences) (publish.Item, error) {
-	item := publish.Item{
-		Phase: publish.Reveal, Kind: kindRelease, Name: d.releaseURL(d.cfg.Tag), Digest: string(sumOf(d.assets)), State: publish.Absent,
+	item := publish.Item{Phase: publish.Reveal, Kind: kindRelease, Name: d.releaseURL(d.cfg.Tag), State: publish.Absent}
+	t, err := d.c.tag(ctx, d.cfg.Owner, d.cfg.Repo, d.cfg.Tag)
+	if err != nil {
+		return item, err
 	}
+	want := d.want()
+	item.Digest = string(want.sum())
 	switch {
 	case f.published != nil && diff.String() != "":
 		item.State, item.Found = publish.Conflict, "published "+diff.String()
+	case elsewhere(t, &want):
+		item.State, item.Found = publish.Conflict, t.String()
+	case f.published != nil && f.published.other(t, &want) != "":
+		item.State, item.Found = publish.Conflict, "published with "+f.published.other(t, &want)
 	case f.published != nil:
 		d.completeRelease(&item, f.published)
 	case len(f.drafts) > 1:
@@ -141,7 +150,44 @@ func (d *destination) planRelease(ctx context.Context, f *found, diff difference
 	case len(f.drafts) == 1:
 		item.State, item.Found, item.Guard = publish.Behind, d.describe(&f.drafts[0]), f.drafts[0].guard()
 	}
-	return item, d.planTag(ctx, &item)
+	if t.object == "" && isCommit(d.cfg.Commit) {
+		return item, d.c.checkCommit(ctx, d.cfg.Owner, d.cfg.Repo, d.cfg.Commit)
+	}
+	return item, nil
+}
+
+// want returns the release that is to be. Where it names no commit, any will do.
+func (d *destination) want() record {
+	r := d.cfg.record(d.assets)
+	if !isCommit(r.Commit) {
+		r.Commit = ""
+	}
+	return r
+}
+
+// elsewhere reports whether a tag is there, and not on the commit of the release
+// that is to be.
+func elsewhere(t tagged, want *record) bool {
+	return t.object != "" && want.Commit != "" && t.commit != want.Commit
+}
+
+// record returns what a release is, but for its assets. People see its tag's commit;
+// its target counts only while the tag is not there, or cannot be seen yet.
+func (h *hosted) record(t tagged) record {
+	r := record{Tag: h.Tag, Title: h.Title, Notes: h.Notes, Prerelease: h.Prerelease, Commit: t.commit}
+	if t.object == "" && isCommit(h.Commit) {
+		r.Commit = h.Commit
+	}
+	return r
+}
+
+// other is that of the release's record.
+func (h *hosted) other(t tagged, want *record) string {
+	r := h.record(t)
+	if want.Commit == "" {
+		r.Commit = ""
+	}
+	return r.other(want)
 }
 
 // describe says what a draft is, and that it is to become another one.
@@ -153,24 +199,6 @@ func (d *destination) describe(h *hosted) string {
 	return s
 }
 
-// planTag makes an item a conflict if its tag is on another commit, and checks that
-// GitHub can make the tag if it is not there.
-func (d *destination) planTag(ctx context.Context, item *publish.Item) error {
-	if d.cfg.Commit == "" || item.State == publish.Conflict {
-		return nil
-	}
-	t, err := d.c.tag(ctx, d.cfg.Owner, d.cfg.Repo, d.cfg.Tag)
-	switch {
-	case err != nil:
-		return err
-	case t.object == "" && isCommit(d.cfg.Commit):
-		return d.c.checkCommit(ctx, d.cfg.Owner, d.cfg.Repo, d.cfg.Commit)
-	case t.object != "" && isCommit(d.cfg.Commit) && t.commit != d.cfg.Commit:
-		item.State, item.Found, item.Guard, item.Version, item.URL = publish.Conflict, t.String(), "", "", ""
-	}
-	return nil
-}
-
 // isCommit says that s is no branch's name.
 func isCommit(s string) bool {
 	return len(s) == 40 && strings.Trim(s, "0123456789abcdef") == ""
@@ -179,13 +207,4 @@ func isCommit(s string) bool {
 func (d *destination) completeRelease(item *publish.Item, h *hosted) {
 	item.State, item.Found, item.Guard = publish.Equal, "", ""
 	item.Version, item.URL = strconv.FormatInt(h.ID, 10), cmp.Or(h.URL, item.Name)
-}
-
-// sumOf names a set of assets: the SHA-256 of what sha256sum prints of them.
-func sumOf(assets []assetFile) digest.Digest {
-	var b strings.Builder
-	for _, a := range assets {
-		fmt.Fprintf(&b, "%s  %s\n", a.Digest.Hex(), a.name)
-	}
-	return digest.FromBytes([]byte(b.String()))
 }

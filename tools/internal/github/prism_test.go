@@ -50,6 +50,11 @@ func TestDescription(t *testing.T) {
 	if err := run(t.Context(), open(t, s, tree)); err != nil {
 		t.Fatal(err)
 	}
+	s.EditRelease(owner, repo, tag, func(r *githubtest.Release) bool { r.Latest = false; return true })
+	s.AddRelease(owner, repo, githubtest.Release{Tag: "1.1.0", Latest: true})
+	if err := run(t.Context(), open(t, s, tree)); err != nil { // moves latest alone
+		t.Fatal(err)
+	}
 	addRepos(s)
 	if err := run(t.Context(), openTags(t, s, tagsTree(t))); err != nil {
 		t.Fatal(err)
@@ -73,7 +78,7 @@ func TestDescription(t *testing.T) {
 		}
 		judged[r.Method]++
 	}
-	if judged["GET"] < 20 || judged["POST"] < 15 || judged["PATCH"] != 2 || judged["DELETE"] != 1 {
+	if judged["GET"] < 20 || judged["POST"] < 15 || judged["PATCH"] != 3 || judged["DELETE"] != 1 {
 		t.Errorf("got %v judged, want more", judged)
 	}
 	t.Logf("judged: %v", judged)

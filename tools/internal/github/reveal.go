@@ -4,14 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// reveal publishes the draft. GitHub has no precondition for that: what the plan
-// saw is compared in the requests right before.
-func (d *destination) reveal(ctx context.Context, item publish.Item, report publish.Report) error {
+// reveal publishes the draft, and makes the release the latest one if latest is not
+// nil. GitHub has no precondition for that: what the plan saw is compared in the
+// requests right before.
+func (d *destination) reveal(ctx context.Context, item publish.Item, latest *publish.Item) (publish.Item, error) {
 	var done *hosted
 	err := d.c.repeat(ctx, func() error {
 		f, err := d.find(ctx, d.cfg.Tag)
@@ -25,22 +25,21 @@ func (d *destination) reveal(ctx context.Context, item publish.Item, report publ
 		if err := d.checkComplete(ctx, h); err != nil {
 			return err
 		}
-		if err := d.checkTag(ctx); err != nil {
+		if err := d.checkFields(ctx, h); err != nil {
 			return err
 		}
 		if !h.Draft {
 			done = h // by somebody else, or by a request whose answer was lost
 			return nil
 		}
-		done, err = d.publish(ctx, h.ID)
+		done, err = d.publish(ctx, h.ID, latest)
 		return err
 	})
 	if err != nil {
-		return about(err, d.repo, "publishing release %q", d.cfg.Tag)
+		return item, about(err, d.repo, "publishing release %q", d.cfg.Tag)
 	}
 	d.completeRelease(&item, done)
-	report(publish.Progress{Done: &item})
-	return nil
+	return item, nil
 }
 
 // checkDraft compares what is there with what the plan saw, or upload made.
@@ -79,28 +78,35 @@ func (d *destination) checkComplete(ctx context.Context, h *hosted) error {
 	return nil
 }
 
-// checkTag checks that the tag is not on another commit.
-func (d *destination) checkTag(ctx context.Context) error {
-	if !isCommit(d.cfg.Commit) {
-		return nil
-	}
+// checkFields checks that the tag is not on another commit, and that a release which
+// is published says what is to be said.
+func (d *destination) checkFields(ctx context.Context, h *hosted) error {
 	t, err := d.c.tag(ctx, d.cfg.Owner, d.cfg.Repo, d.cfg.Tag)
-	if err == nil && t.object != "" && t.commit != d.cfg.Commit {
-		return fmt.Errorf("got %s, want commit %s: %w", t, d.cfg.Commit, publish.ErrChanged)
+	if err != nil {
+		return err
 	}
-	return err
+	want := d.want()
+	switch {
+	case elsewhere(t, &want):
+		return fmt.Errorf("got %s, want commit %s: %w", t, want.Commit, publish.ErrChanged)
+	case !h.Draft && h.other(t, &want) != "":
+		return fmt.Errorf("got it published with %s: %w", h.other(t, &want), publish.ErrChanged)
+	}
+	return nil
 }
 
-// publish makes a draft a release.
-func (d *destination) publish(ctx context.Context, id int64) (*hosted, error) {
-	latest, err := d.latest(ctx)
-	if err != nil {
-		return nil, err
-	}
+// publish makes a draft a release: the latest one, which GitHub makes any release
+// unless it is told not to, if latest is not nil.
+func (d *destination) publish(ctx context.Context, id int64, latest *publish.Item) (*hosted, error) {
 	change := d.request(false)
-	change.Latest = fmt.Sprint(latest)
+	change.Latest = fmt.Sprint(latest != nil)
+	if latest != nil {
+		if _, err := d.checkLatest(ctx, latest.Guard); err != nil {
+			return nil, err
+		}
+	}
 	var h hosted
-	_, err = d.c.call(ctx, http.MethodPatch, d.path("releases/%d", id), change, &h)
+	_, err := d.c.call(ctx, http.MethodPatch, d.path("releases/%d", id), change, &h)
 	switch {
 	case hasStatus(err, http.StatusUnprocessableEntity):
 		return nil, &requestError{err} // there may be another one by now
@@ -109,23 +115,8 @@ func (d *destination) publish(ctx context.Context, id int64) (*hosted, error) {
 	case h.ID != id || h.Draft || h.Tag != d.cfg.Tag:
 		return nil, fmt.Errorf("got release %d of tag %q, draft %v, want release %d of tag %q", h.ID, h.Tag, h.Draft, id, d.cfg.Tag)
 	}
+	if latest != nil {
+		d.movedLatest(latest.Guard)
+	}
 	return &h, nil
-}
-
-// latest says whether the release becomes the latest one, which GitHub makes any
-// release unless it is told not to: a fix of an older line does not.
-func (d *destination) latest(ctx context.Context) (bool, error) {
-	if d.cfg.Prerelease {
-		return false, nil
-	}
-	var h hosted
-	_, err := d.c.call(ctx, http.MethodGet, d.path("releases/latest"), nil, &h)
-	switch {
-	case hasStatus(err, http.StatusNotFound):
-		return true, nil
-	case err != nil:
-		return false, about(err, d.repo, "reading the latest release")
-	}
-	state := publish.Move(strings.TrimPrefix(h.Tag, "v"), strings.TrimPrefix(d.cfg.Tag, "v"), d.cfg.AllowDowngrade)
-	return state != publish.Conflict, nil
 }

@@ -308,6 +308,9 @@ func (t *tags) Verify(ctx context.Context, items []publish.Item, _ bool) error {
 }
 
 func (t *tags) verify(ctx context.Context, item publish.Item, w wantedTag) error {
+	if item.Kind == kindObject && item.Version == "" {
+		return nil // its name is known by its tag only
+	}
 	if item.Kind == kindObject {
 		commit, err := t.c.peel(ctx, w.owner, w.repo, &gh.GitObject{SHA: &item.Version, Type: gh.String("tag")})
 		switch {

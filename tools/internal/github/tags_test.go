@@ -279,7 +279,16 @@ func TestVerifyTags(t *testing.T) {
 		t.Fatal(err)
 	}
 	items := mustPlan(t, openTags(t, s, tree))
+	var kept []publish.Item // as a receipt that is kept with the release has them
+	for _, i := range items {
+		i.Version = ""
+		kept = append(kept, i)
+	}
+	if err := openTags(t, s, nil).Verify(t.Context(), kept, false); err != nil {
+		t.Errorf("without the names of objects: got %v", err)
+	}
 	s.RemoveTag("istio", "api", tag)
+	contains(t, openTags(t, s, nil).Verify(t.Context(), kept, false), "api tag 1.2.0\": got none, want a tag on "+commit)
 	s.AddTag("istio", "client-go", tag, other, true)
 	s.AddTag("istio", "client-go", "v"+tag, commit, false)
 	items[3].Version = strings.Repeat("0", 40)

@@ -49,10 +49,28 @@ func (d *destination) Apply(ctx context.Context, phase publish.Phase, items []pu
 	case phase == publish.Upload:
 		return d.upload(ctx, items, report)
 	}
+	return d.revealAll(ctx, items, report)
+}
+
+// revealAll makes pointers of items, in their order.
+func (d *destination) revealAll(ctx context.Context, items []publish.Item, report publish.Report) error {
+	var latest *publish.Item
+	for i := range items {
+		if items[i].Kind == kindAlias {
+			latest = &items[i]
+		}
+	}
 	for _, item := range items {
-		if err := d.reveal(ctx, item, report); err != nil {
+		var err error
+		if item.Kind == kindAlias {
+			item, err = d.revealLatest(ctx, item)
+		} else {
+			item, err = d.reveal(ctx, item, latest)
+		}
+		if err != nil {
 			return err
 		}
+		report(publish.Progress{Done: &item})
 	}
 	return nil
 }

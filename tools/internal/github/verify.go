@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -17,21 +18,24 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
-	"github.com/jasonwzm/release-builder/tools/internal/release"
 )
 
 // Verify is that of publish.Destination. Assets may still be a draft's; a release
 // has to be published.
 func (d *destination) Verify(ctx context.Context, items []publish.Item, deep bool) error {
 	byTag := map[string][]publish.Item{}
+	var errs []error
 	for _, item := range items {
+		if item.Kind == kindAlias && item.Name == d.latestURL() {
+			errs = append(errs, d.verifyLatest(ctx, item))
+			continue
+		}
 		tag, err := d.tagOf(item.Name)
 		if err != nil {
 			return err
 		}
 		byTag[tag] = append(byTag[tag], item)
 	}
-	var errs []error
 	for tag, items := range byTag {
 		errs = append(errs, d.verifyTag(ctx, tag, items, deep))
 	}
@@ -77,7 +81,7 @@ func (d *destination) verifyTag(ctx context.Context, tag string, items []publish
 		case h == nil:
 			err = errors.New("got no release, want one")
 		case item.Kind == kindRelease:
-			err = d.verifyRelease(ctx, item, h, there, deep)
+			err = d.verifyRelease(ctx, item, h, withDigests(there, items), deep)
 		default:
 			err = d.verifyAsset(ctx, item, there, deep)
 		}
@@ -106,30 +110,43 @@ func (d *destination) lookUp(ctx context.Context, tag string) (*hosted, error) {
 	return f.current(), nil
 }
 
-// verifyRelease checks that a release is published and has the same set of assets.
+// withDigests returns the assets that are there. Those of a service that keeps no
+// digests have those of the items, which are compared one by one.
+func withDigests(there map[string]asset, items []publish.Item) map[string]asset {
+	all := maps.Clone(there)
+	for _, item := range items {
+		name := path.Base(item.Name)
+		if a, ok := all[name]; ok && item.Kind == kindAsset && a.Digest == "" {
+			a.Digest = digest.Digest(item.Digest)
+			all[name] = a
+		}
+	}
+	return all
+}
+
+// verifyRelease checks that a release is published, says the same, and has the same
+// set of assets.
 func (d *destination) verifyRelease(ctx context.Context, item publish.Item, h *hosted, there map[string]asset, deep bool) error {
 	if h.Draft {
 		return errors.New("got a draft, want a published release")
 	}
-	var all []assetFile
+	t, err := d.c.tag(ctx, d.cfg.Owner, d.cfg.Repo, h.Tag)
+	if err != nil {
+		return err
+	}
+	got := h.record(t)
 	for name, a := range there {
-		switch {
-		case !a.finished():
+		if !a.finished() {
 			return fmt.Errorf("asset %q: got state %q, want uploaded", name, a.State)
-		case a.Digest == "" && !deep:
-			return nil // a service that keeps no digests
 		}
-		sum, err := d.sum(ctx, a, false)
-		if err != nil {
-			return err
-		}
-		all = append(all, assetFile{release.File{Digest: sum}, name})
+		got.Assets = append(got.Assets, recordAsset{name, a.Size, a.Digest, a.Type})
 	}
-	slices.SortFunc(all, func(a, b assetFile) int { return strings.Compare(a.name, b.name) })
-	if got := sumOf(all); string(got) != item.Digest {
-		return fmt.Errorf("sha256 of the list of its %d assets: got %s, want %s", len(all), got, item.Digest)
+	slices.SortFunc(got.Assets, func(a, b recordAsset) int { return strings.Compare(a.Name, b.Name) })
+	anywhere := got
+	if anywhere.Commit = ""; string(anywhere.sum()) == item.Digest {
+		return nil // published without saying on which commit
 	}
-	return nil
+	return got.verify(item.Digest)
 }
 
 func (d *destination) verifyAsset(ctx context.Context, item publish.Item, there map[string]asset, deep bool) error {
@@ -141,6 +158,8 @@ func (d *destination) verifyAsset(ctx context.Context, item publish.Item, there 
 		return fmt.Errorf("got state %q, want uploaded", a.State)
 	case a.Size != item.Size:
 		return fmt.Errorf("got %d bytes, want %d", a.Size, item.Size)
+	case a.Type != mediaType(a.Name):
+		return fmt.Errorf("content type: got %q, want %q", a.Type, mediaType(a.Name))
 	case a.Digest == "" && !deep:
 		return nil // a service that keeps no digests: its size has to do
 	}
@@ -176,25 +195,35 @@ func (d *destination) sum(ctx context.Context, a asset, deep bool) (digest.Diges
 	return sum, nil
 }
 
-// download reads an asset and hashes it. It does not use go-github for the answer:
-// its Do takes a body that broke off for a whole one.
+// download reads an asset and hashes it.
 func (d *destination) download(ctx context.Context, a asset) (digest.Digest, error) {
-	req, err := d.c.api.NewRequest(http.MethodGet, d.path("releases/assets/%d", a.ID), nil)
+	body, err := d.open(ctx, a)
 	if err != nil {
 		return "", err
 	}
-	req.Header.Set("Accept", "application/octet-stream")
-	resp, err := d.c.http.Do(req.WithContext(ctx))
-	if err != nil {
-		return "", d.c.clean(err)
-	}
-	defer resp.Body.Close()
-	if err := gh.CheckResponse(resp); err != nil {
-		return "", d.c.clean(err)
-	}
-	sum, n, err := digest.FromReader(io.LimitReader(resp.Body, a.Size+1))
+	defer body.Close()
+	sum, n, err := digest.FromReader(io.LimitReader(body, a.Size+1))
 	if err == nil && n > a.Size {
 		err = fmt.Errorf("got more than %d bytes, want that", a.Size)
 	}
 	return sum, err
+}
+
+// open returns the content of an asset. It does not use go-github for the answer:
+// its Do takes a body that broke off for a whole one.
+func (d *destination) open(ctx context.Context, a asset) (io.ReadCloser, error) {
+	req, err := d.c.api.NewRequest(http.MethodGet, d.path("releases/assets/%d", a.ID), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/octet-stream")
+	resp, err := d.c.http.Do(req.WithContext(ctx))
+	if err != nil {
+		return nil, d.c.clean(err)
+	}
+	if err := gh.CheckResponse(resp); err != nil {
+		resp.Body.Close()
+		return nil, d.c.clean(err)
+	}
+	return resp.Body, nil
 }

@@ -20,7 +20,7 @@ func TestVerify(t *testing.T) {
 	at := func(r *githubtest.Release, name string) *githubtest.Asset {
 		return &r.Assets[slices.IndexFunc(r.Assets, func(a githubtest.Asset) bool { return a.Name == name })]
 	}
-	const list = `release "URL/releases/tag/1.2.0": sha256 of the list of its `
+	const list = `commit "COMMIT", `
 	for _, tt := range []struct {
 		name          string
 		alter         func(*githubtest.Release) bool
@@ -42,6 +42,11 @@ func TestVerify(t *testing.T) {
 			r.Assets = append(r.Assets, githubtest.Asset{Name: "x", Content: []byte("x")})
 			return true
 		}, list + "6 assets", list + "6 assets"},
+		{"title", func(r *githubtest.Release) bool { r.Title = "Mine"; return true }, `it has title "Mine", `, `title "Mine"`},
+		{"notes", func(r *githubtest.Release) bool { r.Notes = "Nötes.."; return true }, "7 characters of notes", "7 characters of notes"},
+		{"prerelease", func(r *githubtest.Release) bool { r.Prerelease = true; return true }, "prerelease true", "prerelease true"},
+		{"content type", func(r *githubtest.Release) bool { at(r, "lock.json").ContentType = "text/html"; return true },
+			`lock.json": content type: got "text/html", want "application/json"`, `lock.json": content type: got "text/html"`},
 		{"starter", func(r *githubtest.Release) bool { at(r, "lock.json").State = "starter"; return true },
 			`lock.json": got state "starter", want uploaded`, `lock.json": got state "starter", want uploaded`},
 		{"draft again", func(r *githubtest.Release) bool { r.Draft = true; return true },
@@ -62,13 +67,23 @@ func TestVerify(t *testing.T) {
 				if deep {
 					want = tt.deep
 				}
-				contains(t, open(t, s, nil).Verify(t.Context(), items, deep), strings.ReplaceAll(want, "URL", s.URL+"/istio/istio"))
+				contains(t, open(t, s, nil).Verify(t.Context(), items, deep), strings.NewReplacer("URL", s.URL+"/istio/istio", "COMMIT", commit).Replace(want))
 			}
 			if w := s.Writes(); len(w) > 0 {
 				t.Errorf("Verify wrote %q", w)
 			}
 		})
 	}
+	t.Run("its tag moved", func(t *testing.T) {
+		s := start(t)
+		d := open(t, s, tree)
+		if err := run(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		items := mustPlan(t, d)
+		s.AddTag(owner, repo, tag, other, false)
+		contains(t, open(t, s, nil).Verify(t.Context(), items, false), `commit "`+other+`"`)
+	})
 	t.Run("stored otherwise than its digest", func(t *testing.T) {
 		s := start(t)
 		d := open(t, s, tree)
@@ -96,7 +111,7 @@ func TestNoDigests(t *testing.T) {
 	}
 	checkPublished(t, s)
 	items := mustPlan(t, open(t, s, tree))
-	if got := states(items); len(got) != 6 || !strings.HasSuffix(strings.Join(got, " "), "1.2.0: equal") {
+	if got := states(items); len(got) != 7 || strings.Count(strings.Join(got, " "), ": equal") != 7 {
 		t.Errorf("got %q, want all equal", got)
 	}
 	s.Corrupt(owner, repo, tag, "manifest.yaml")
@@ -105,7 +120,6 @@ func TestNoDigests(t *testing.T) {
 	}
 	err := open(t, s, nil).Verify(t.Context(), items, true)
 	contains(t, err, `manifest.yaml": sha256: got sha256:`)
-	contains(t, err, "sha256 of the list of its 5 assets")
 	if got := states(mustPlan(t, open(t, s, tree))); !strings.Contains(strings.Join(got, "\n"), "asset manifest.yaml: conflict sha256:") {
 		t.Errorf("got %q, want a conflict", got)
 	}
@@ -166,42 +180,6 @@ func TestWebURL(t *testing.T) {
 		if c, err := newClient(clientArgs{BaseURL: base}); err != nil || c.web != want {
 			t.Errorf("%s: got %q, %v, want %q", base, c.web, err, want)
 		}
-	}
-}
-
-// TestLatest looks at which release the one that is published leaves the latest.
-func TestLatest(t *testing.T) {
-	tree := releasetest.Open(t, releasetest.Make(t, args()))
-	for _, tt := range []struct {
-		name, before, want string
-		edit               func(*Config)
-	}{
-		{"first", "", tag, nil},
-		{"newer", "1.1.9", tag, nil},
-		{"newer, with v", "v1.1.9", tag, nil},
-		{"older line", "1.10.0", "1.10.0", nil},
-		{"no version", "nightly", "nightly", nil},
-		{"downgrade", "1.10.0", tag, func(c *Config) { c.AllowDowngrade = true }},
-		{"prerelease", "1.1.9", "1.1.9", func(c *Config) { c.Prerelease = true }},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s := start(t)
-			if tt.before != "" {
-				s.AddRelease(owner, repo, githubtest.Release{Tag: tt.before, Latest: true})
-			}
-			edit := tt.edit
-			if edit == nil {
-				edit = func(*Config) {}
-			}
-			if err := run(t.Context(), open(t, s, tree, edit)); err != nil {
-				t.Fatal(err)
-			}
-			for _, r := range s.Releases(owner, repo) {
-				if r.Latest != (r.Tag == tt.want) {
-					t.Errorf("%s: got latest %v, want %s", r.Tag, r.Latest, tt.want)
-				}
-			}
-		})
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 type repo struct {
 	name     string
 	commits  []string
-	refs     map[string]object // by name, as refs/tags/1.2.0
+	dates    map[string]time.Time // of commits, if not commitDate
+	refs     map[string]object    // by name, as refs/tags/1.2.0
 	tags     map[string]tagObject
 	releases []*Release // oldest first
 }
@@ -76,7 +77,7 @@ func (s *Server) AddTag(owner, name, tag, target string, annotated bool) string 
 		o.Type = "tag"
 	}
 	if annotated {
-		t := tagObject{Tag: tag, Message: "by hand", Tagger: person{"Somebody", "somebody@example.com", time.Unix(1e9, 0).UTC()}, Object: o}
+		t := tagObject{Tag: tag, Message: "by hand", Tagger: person{"Somebody", "somebody@example.com", commitDate}, Object: o}
 		t.SHA = t.name()
 		r.tags[t.SHA] = t
 		o = object{Type: "tag", SHA: t.SHA}
@@ -128,8 +129,19 @@ func (r *repo) refJSON(base, name string, o object) m {
 	return m{"ref": name, "node_id": "R" + o.SHA, "url": base + "/repos/" + r.name + "/git/" + name, "object": o}
 }
 
+// commitDate is the date of commits that a test gives none.
+var commitDate = time.Unix(1e9, 0).UTC()
+
+// date returns the date of a commit.
+func (r *repo) date(sha string) time.Time {
+	if at, ok := r.dates[sha]; ok {
+		return at
+	}
+	return commitDate
+}
+
 func (r *repo) commitJSON(base, sha string) m {
-	by := person{"Somebody", "somebody@example.com", time.Unix(1e9, 0).UTC()}
+	by := person{"Somebody", "somebody@example.com", r.date(sha)}
 	return m{"sha": sha, "url": base + "/repos/" + r.name + "/git/commits/" + sha, "author": by, "committer": by, "message": "x"}
 }
 

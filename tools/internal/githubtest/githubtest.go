@@ -35,6 +35,7 @@ type Server struct {
 	mu        sync.Mutex
 	repos     map[string]*repo // by lower-case OWNER/REPO
 	last      int64            // the last number that was given
+	ticks     int              // of the clock
 	log       []Request
 	limits    []Limit
 	noDigests bool
@@ -78,7 +79,17 @@ func New(tb testing.TB) *Server {
 func (s *Server) AddRepo(owner, name string, commits ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.repos[key(owner, name)] = &repo{name: owner + "/" + name, commits: slices.Clone(commits), refs: map[string]object{}, tags: map[string]tagObject{}}
+	s.repos[key(owner, name)] = &repo{
+		name: owner + "/" + name, commits: slices.Clone(commits), dates: map[string]time.Time{}, refs: map[string]object{}, tags: map[string]tagObject{},
+	}
+}
+
+// AddCommit adds a commit of a date, which becomes the head of main.
+func (s *Server) AddCommit(owner, name, commit string, date time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.repos[key(owner, name)]
+	r.commits, r.dates[commit] = append(r.commits, commit), date
 }
 
 func key(owner, name string) string { return strings.ToLower(owner + "/" + name) }
@@ -264,6 +275,12 @@ func (c *call) page(all []m) {
 		c.w.Header().Set("Link", link(page+1, "next")+", "+link((len(all)+size-1)/size, "last"))
 	}
 	c.answer(http.StatusOK, append([]m{}, all[start:end]...))
+}
+
+// clock returns a time that is later than all that it has returned.
+func (s *Server) clock() time.Time {
+	s.ticks++
+	return commitDate.AddDate(10, 0, 0).Add(time.Duration(s.ticks) * time.Second)
 }
 
 func (s *Server) next() int64 {

@@ -110,3 +110,46 @@ func send(t *testing.T, method, url, token, body string) (*http.Response, string
 	}
 	return resp, string(data)
 }
+
+// TestLatest looks at which release the server calls the latest.
+func TestLatest(t *testing.T) {
+	old, newer := strings.Repeat("c0", 20), strings.Repeat("d1", 20)
+	s := New(t)
+	s.AddRepo("istio", "api")
+	s.AddCommit("istio", "api", newer, time.Unix(1.8e9, 0))
+	s.AddCommit("istio", "api", old, time.Unix(1.7e9, 0))
+	repo := s.URL + "/repos/istio/api/releases"
+	for _, tt := range []struct {
+		name, method, url, body string
+		status                  int
+		latest                  string // afterwards; empty for none
+	}{
+		{"none", "GET", repo, "", 200, ""},
+		{"a pre-release is not the latest", "POST", repo, `{"tag_name":"1","prerelease":true}`, 201, ""},
+		{"nor can it be", "PATCH", repo + "/1", `{"make_latest":"true"}`, 422, ""},
+		{"the first one is, whatever it is told", "POST", repo, `{"tag_name":"2","target_commitish":"` + newer + `","make_latest":"false"}`, 201, "2"},
+		{"without a mark, the newest commit is", "POST", repo, `{"tag_name":"3","target_commitish":"` + old + `","make_latest":"false"}`, 201, "2"},
+		{"a release is marked unless it is told not to be", "POST", repo, `{"tag_name":"4","target_commitish":"` + old + `"}`, 201, "4"},
+		{"the mark stays", "POST", repo, `{"tag_name":"5","target_commitish":"` + newer + `","make_latest":"false"}`, 201, "4"},
+		{"a draft cannot be marked", "POST", repo, `{"tag_name":"6","draft":true}`, 201, "4"},
+		{"even later", "PATCH", repo + "/6", `{"make_latest":"true"}`, 422, "4"},
+		{"a draft that is published takes the mark", "PATCH", repo + "/6", `{"draft":false}`, 200, "6"},
+		{"a published release is marked", "PATCH", repo + "/2", `{"make_latest":"true"}`, 200, "2"},
+		{"its mark is taken off", "PATCH", repo + "/2", `{"make_latest":"false"}`, 200, "5"},
+	} {
+		if resp, body := send(t, tt.method, tt.url, Token, tt.body); resp.StatusCode != tt.status {
+			t.Errorf("%s: got %s %s, want %d", tt.name, resp.Status, body, tt.status)
+		}
+		_, body := send(t, "GET", repo+"/latest", "", "")
+		var got struct {
+			Tag     string    `json:"tag_name"`
+			Created time.Time `json:"created_at"`
+		}
+		if err := json.Unmarshal([]byte(body), &got); err != nil || got.Tag != tt.latest {
+			t.Errorf("%s: got latest %q, %v, want %q", tt.name, got.Tag, err, tt.latest)
+		}
+		if want := map[string]int64{"2": 1.8e9, "4": 1.7e9}[got.Tag]; want != 0 && got.Created.Unix() != want {
+			t.Errorf("%s: got created_at %v, want the commit's time", tt.name, got.Created)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A Release is one of a repository.
@@ -15,9 +16,9 @@ type Release struct {
 	Tag, Commit       string
 	Title, Notes      string
 	Draft, Prerelease bool
-	Latest            bool
+	Latest            bool // marked as the latest one
 	Assets            []Asset
-	published         int
+	published         time.Time // zero for a draft
 }
 
 // Releases returns a repository's releases, oldest first.
@@ -43,6 +44,9 @@ func (s *Server) AddRelease(owner, name string, r Release) int64 {
 		r.Assets[i].complete(s)
 	}
 	repo := s.repos[key(owner, name)]
+	if !r.Draft {
+		r.published = s.clock()
+	}
 	repo.releases = append(repo.releases, &r)
 	return r.ID
 }
@@ -78,6 +82,16 @@ func (s *Server) Corrupt(owner, name, tag, asset string) {
 			}
 		}
 	}
+}
+
+// Latest returns the tag of a repository's latest release, or "".
+func (s *Server) Latest(owner, name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.repos[key(owner, name)].latest(); r != nil {
+		return r.Tag
+	}
+	return ""
 }
 
 func (s *Server) serveAPI(c *call) {
@@ -130,18 +144,29 @@ func (r *repo) find(f func(*Release) bool) *Release {
 	return nil
 }
 
-// latest returns the release that is marked so, or the one published last.
+// latest returns the release that is marked so. Without a mark, it is the one of the
+// newest commit, as before there were marks
+// (https://docs.github.com/en/rest/releases/releases#get-the-latest-release).
 func (r *repo) latest() *Release {
-	if l := r.find(func(r *Release) bool { return r.Latest && !r.Draft }); l != nil {
-		return l
-	}
 	var last *Release
 	for _, l := range r.releases {
-		if !l.Draft && !l.Prerelease && (last == nil || l.published >= last.published) {
+		switch {
+		case l.Draft || l.Prerelease:
+		case l.Latest:
+			return l
+		case last == nil || !r.created(l).Before(r.created(last)):
 			last = l
 		}
 	}
 	return last
+}
+
+// created is the time of a release's commit: of its tag, or that a draft is to tag.
+func (r *repo) created(l *Release) time.Time {
+	if o, ok := r.refs["refs/tags/"+l.Tag]; ok {
+		return r.date(r.peel(o).SHA)
+	}
+	return r.date(l.Commit)
 }
 
 func (c *call) showRelease(r *Release) {
@@ -226,7 +251,12 @@ func (c *call) editRelease(r *Release) {
 	}
 	changed := *r
 	in.apply(&changed)
-	if r.Draft && !changed.Draft && !c.publish(&changed, in.Latest) {
+	switch {
+	case r.Draft && !changed.Draft:
+		if !c.publish(&changed, in.Latest) {
+			return
+		}
+	case in.Latest != nil && !c.mark(&changed, *in.Latest):
 		return
 	}
 	*r = changed
@@ -251,13 +281,33 @@ func (c *call) publish(r *Release, latest *string) bool {
 		}
 		c.repo.refs["refs/tags/"+r.Tag] = object{Type: "commit", SHA: commit}
 	}
-	r.published = int(c.s.next())
-	if mark := latest == nil || *latest != "false"; mark && !r.Prerelease {
-		for _, o := range c.repo.releases {
-			o.Latest = false
-		}
-		r.Latest = true
+	mark := "true"
+	if latest != nil || r.Prerelease {
+		mark = "false"
+		set(&mark, latest)
 	}
+	if !c.mark(r, mark) {
+		return false
+	}
+	r.published = c.s.clock()
+	return true
+}
+
+// mark sets or takes off the mark of the latest release, which no draft and no
+// pre-release gets.
+func (c *call) mark(r *Release, latest string) bool {
+	switch {
+	case latest != "true":
+		r.Latest = false
+		return true
+	case r.Draft || r.Prerelease:
+		c.fail(http.StatusUnprocessableEntity, "Validation Failed", m{"resource": "Release", "code": "invalid", "field": "make_latest"})
+		return false
+	}
+	for _, o := range c.repo.releases {
+		o.Latest = false
+	}
+	r.Latest = true
 	return true
 }
 
@@ -268,6 +318,10 @@ func (s *Server) releaseJSON(repo *repo, r *Release) m {
 		"upload_url": fmt.Sprintf("%s/repos/%s/releases/%d/assets{?name,label}", s.uploads.URL, repo.name, r.ID),
 		"html_url":   s.URL + "/" + repo.name + "/releases/tag/" + r.webTag(),
 		"tag_name":   r.Tag, "target_commitish": r.Commit, "name": r.Title, "body": r.Notes, "draft": r.Draft, "prerelease": r.Prerelease,
+		"created_at": repo.created(r).UTC(), "published_at": nil,
+	}
+	if !r.Draft {
+		v["published_at"] = r.published
 	}
 	assets := []m{}
 	for _, a := range r.Assets {

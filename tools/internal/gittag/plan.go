@@ -67,7 +67,8 @@ func newItem(r *repository, t tag, refs map[string]string) publish.Item {
 	case object == "":
 		item.State = publish.Absent
 	case commit == r.source.Commit:
-		item.State, item.Version = publish.Equal, object
+		// It may be another object than ours: of somebody who tagged this commit before.
+		item.State, item.Version, item.Digest = publish.Equal, object, object
 	default:
 		item.Found = describe(object, commit)
 	}

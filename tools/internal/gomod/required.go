@@ -16,9 +16,8 @@ import (
 // The limits on what is read of a source into memory, in bytes. A go.mod file
 // takes about 60 times its size once it is parsed.
 const (
-	maxGoMod  = 1 << 20
-	maxGoSum  = 16 << 20
-	maxGoFile = 32 << 20
+	maxGoMod = 1 << 20
+	maxGoSum = 16 << 20
 )
 
 // Required returns the version of a module that a go.mod requires, with the h1

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -139,20 +138,4 @@ func checkReplacements(dir, root string) error {
 		}
 	}
 	return nil
-}
-
-// StdImportsOf returns what StdImports does, for the modules in folders roots of
-// the source in dir.
-func StdImportsOf(dir string, roots []string) ([]string, error) {
-	found := map[string]bool{}
-	for _, root := range roots {
-		list, err := StdImports(filepath.Join(dir, filepath.FromSlash(root)))
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range list {
-			found[p] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(found)), nil
 }

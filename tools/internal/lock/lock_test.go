@@ -29,7 +29,7 @@ func sample() *Lock {
 			{Name: "a", Local: &Local{Path: "../a"}, Digest: string(d), Size: 1, Time: stamp, Why: "content of localpath"},
 			{
 				Name: "b", Primary: true, Module: &Module{Path: "example.com/b", Version: "v1.0.0"}, Digest: "h1:x", Size: 2, Time: stamp, Why: "version in manifest",
-				GoModules: []GoModule{{Path: "example.com/c", Version: "v1.0.0", Sum: "h1:y", GoModSum: "h1:z"}}, GoStd: []string{"fmt"},
+				GoModules: []GoModule{{Path: "example.com/c", Version: "v1.0.0", Sum: "h1:y", GoModSum: "h1:z"}},
 			},
 			{
 				Name: "c", Digest: string(d), Size: 3, Time: stamp, Why: "branch main in manifest", Exclude: []string{"docs/**"},

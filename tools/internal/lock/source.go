@@ -32,9 +32,6 @@ type Dependency struct {
 	// GoModules is every module that building the source's Go packages reads, sorted
 	// by path, then version.
 	GoModules []GoModule `json:"go_modules,omitempty"`
-	// GoStd is every package of the standard library that the source and what it
-	// vendors import on any platform, sorted: what has to be compiled for them.
-	GoStd []string `json:"go_std,omitempty"`
 	// EntryDigest is the digest of the entry without it: see Seal.
 	EntryDigest digest.Digest `json:"entry_digest,omitempty"`
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 )
 
@@ -12,14 +14,44 @@ import (
 // manifests/<line>/destinations.yaml has it under the profile's name. It holds no
 // secrets. In texts, {state} stands for a folder of the user's own that keeps what
 // a machine remembers of the line, {version} for the release's version, and in
-// Tags.URL {name} for a dependency's.
+// Tags.URL {name} for a dependency's. In the names of aliases and tags {version},
+// {major}, {minor} and {patch} stand for the version and its numbers, and {commit}
+// for the whole commit of the primary dependency.
 type Profile struct {
-	Name       string     `json:"name"`
-	Buckets    []Bucket   `json:"buckets,omitempty"`
-	Registries []Registry `json:"registries,omitempty"`
-	Charts     []Charts   `json:"charts,omitempty"`
-	Tags       *Tags      `json:"tags,omitempty"`
-	GitHub     *GitHub    `json:"github,omitempty"`
+	Name string `json:"name"`
+	// From is the profile that promotions come from, the only way to publish to this
+	// one; empty if it takes what was built.
+	From string `json:"from,omitempty"`
+	// Aliases are rules by the name of an alias, which is one of AliasRules. A name
+	// that a destination lists and Aliases does not follows RuleStable. The rule of
+	// latest is GitHub's too.
+	Aliases    map[string]string `json:"aliases,omitempty"`
+	Buckets    []Bucket          `json:"buckets,omitempty"`
+	Registries []Registry        `json:"registries,omitempty"`
+	Charts     []Charts          `json:"charts,omitempty"`
+	Tags       *Tags             `json:"tags,omitempty"`
+	GitHub     *GitHub           `json:"github,omitempty"`
+}
+
+// The rules of aliases; package publish says what they mean.
+const (
+	RuleStable  = "stable"
+	RuleHighest = "highest"
+	RuleNewest  = "newest"
+)
+
+// Latest is the alias that GitHub has by itself.
+const Latest = "latest"
+
+// AliasRules are all rules.
+func AliasRules() []string { return []string{RuleStable, RuleHighest, RuleNewest} }
+
+// HasAlias reports whether a destination has an alias.
+func (p *Profile) HasAlias(name string) bool {
+	return slices.ContainsFunc(p.Buckets, func(b Bucket) bool { return slices.Contains(b.Aliases, name) }) ||
+		slices.ContainsFunc(p.Registries, func(r Registry) bool { return slices.Contains(r.Tags, name) }) ||
+		slices.ContainsFunc(p.Charts, func(c Charts) bool { return slices.Contains(c.Tags, name) }) ||
+		p.GitHub != nil && name == Latest
 }
 
 // Bucket gets all files of a release.
@@ -36,7 +68,8 @@ type Bucket struct {
 type Registry struct {
 	// Hub is HOST/PATH, or file:///FOLDER for OCI layouts.
 	Hub string `json:"hub"`
-	// Tags are what each image is tagged with; empty for the version alone.
+	// Tags are what each image is tagged with; empty for the version alone. The
+	// version never moves; the others are aliases.
 	Tags []string `json:"tags,omitempty"`
 }
 
@@ -47,6 +80,9 @@ type Charts struct {
 	Endpoint string `json:"endpoint,omitempty"`
 	// Hub is that of Registry: charts as OCI artifacts.
 	Hub string `json:"hub,omitempty"`
+	// Tags are aliases in Hub, beside the chart's own version, which never moves. In
+	// their names stands the release's version; what is compared are the charts' own.
+	Tags []string `json:"tags,omitempty"`
 }
 
 // Tags says how the commits that the release was built from are tagged.
@@ -56,17 +92,17 @@ type Tags struct {
 	// Owner makes it GitHub's API that sets the tags, in repositories of this owner.
 	Owner string `json:"owner,omitempty"`
 	// Tagger is NAME <ADDRESS>.
-	Tagger  string `json:"tagger"`
+	Tagger  string `json:"tagger,omitempty"`
 	Message string `json:"message,omitempty"`
 }
 
-// GitHub is a release there. File or Owner is set.
+// GitHub gets a release. Dir or Owner is set.
 type GitHub struct {
 	Owner string `json:"owner,omitempty"`
 	// Repo is empty for the name of the primary dependency.
 	Repo string `json:"repo,omitempty"`
-	// File is a JSON file that stands for the release.
-	File string `json:"file,omitempty"`
+	// Dir is a directory that stands for the repository: it has a JSON file for each release.
+	Dir string `json:"dir,omitempty"`
 	// Assets are patterns of release paths (path.Match); empty for the files at the top.
 	Assets     []string `json:"assets,omitempty"`
 	Title      string   `json:"title,omitempty"`
@@ -85,14 +121,17 @@ func ParseDestinations(name string, data []byte) ([]Profile, error) {
 		return nil, p.err()
 	}
 	var all []Profile
+	from := map[string]*yaml.Node{}
 	for _, e := range p.entries(root, "", wantProfiles) {
 		if p.scalar(e.key, "profile", nameRule) == "" {
 			continue
 		}
 		in := "profile " + quote(e.key.Value)
-		f := p.fields(e.value, in+": ", " in "+in, "a mapping of destinations", []string{"buckets", "charts", "github", "registries", "tags"})
+		f := p.fields(e.value, in+": ", " in "+in, "a mapping of destinations", []string{"aliases", "buckets", "charts", "from", "github", "registries", "tags"})
 		all = append(all, p.profile(e.key.Value, &f))
+		from[e.key.Value] = f.values["from"]
 	}
+	p.promotions(all, from)
 	if err := p.err(); err != nil {
 		return nil, err
 	}

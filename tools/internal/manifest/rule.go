@@ -87,6 +87,9 @@ func fileName(s string) string {
 	return ""
 }
 
+// ValidVersion reports whether a manifest can have s as its version.
+func ValidVersion(s string) bool { return checkVersion(s) == "" }
+
 // checkVersion wants a file name that is a git tag (git-check-ref-format) and
 // a registry tag (OCI distribution specification) too.
 func checkVersion(s string) string {

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -20,7 +21,9 @@ func TestAlias(t *testing.T) {
 		{"higher", Stable, false, at("1.0.0", 1), at("1.0.1", 2), Behind, ""},
 		{"ten is more than nine", Stable, false, at("1.9.0", 1), at("1.10.0", 2), Behind, ""},
 		{"older series", Stable, false, at("1.1.0", 1), at("1.0.5", 2), Kept, "1.0.5 is lower than 1.1.0"},
-		{"older series, on purpose", Stable, true, at("1.1.0", 1), at("1.0.5", 2), Behind, ""},
+		{"older series, on purpose", Stable, true, at("1.1.0", 1), at("1.0.5", 2), Behind, movedBack},
+		{"higher, on purpose", Stable, true, at("1.0.0", 1), at("1.0.1", 2), Behind, ""},
+		{"pre-release, on purpose", Stable, true, at("1.0.0", 1), at("1.1.0-rc.1", 2), Behind, movedBack},
 		{"same", Stable, false, at("1.0.0", 1), at("1.0.0", 1), Equal, ""},
 		{"same, on purpose", Stable, true, at("1.0.0", 1), at("1.0.0", 1), Equal, ""},
 		{"pre-release", Stable, false, at("1.0.0", 1), at("1.1.0-rc.1", 2), Kept, "1.1.0-rc.1 is a pre-release"},
@@ -41,7 +44,7 @@ func TestAlias(t *testing.T) {
 		{"unknown content", Stable, false, Candidate{}, at("1.0.0", 1), Conflict, "what it points to names no version"},
 		{"no version", Stable, false, at("nightly", 1), at("1.0.0", 1), Conflict, `"nightly" is no semantic version`},
 		{"release that is no version", Highest, false, at("1.0.0", 1), at("nightly", 1), Conflict, `"nightly" is no semantic version`},
-		{"no version, on purpose", Stable, true, at("nightly", 1), at("1.0.0", 1), Behind, ""},
+		{"no version, on purpose", Stable, true, at("nightly", 1), at("1.0.0", 1), Behind, movedBack},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			state, reason := Alias{Name: "latest", Rule: tt.rule, Back: tt.back}.Move(tt.found, tt.want)
@@ -62,7 +65,8 @@ func TestAliasStart(t *testing.T) {
 	}{
 		{Stable, false, "1.0.0", Absent, ""},
 		{Stable, false, "1.0.0-rc.1", Kept, "1.0.0-rc.1 is a pre-release"},
-		{Stable, true, "1.0.0-rc.1", Absent, ""},
+		{Stable, true, "1.0.0", Absent, ""},
+		{Stable, true, "1.0.0-rc.1", Absent, setOnPurpose},
 		{Highest, false, "1.0.0-rc.1", Absent, ""},
 		{Newest, false, "1.31.0-alpha.ffff", Absent, ""},
 	} {
@@ -70,5 +74,57 @@ func TestAliasStart(t *testing.T) {
 		if state != tt.state || reason != tt.reason {
 			t.Errorf("%s, %s: got %s, %q, want %s, %q", tt.rule, tt.version, state, reason, tt.state, tt.reason)
 		}
+	}
+}
+
+// TestNeedsTime takes the times away: only what needs them comes to another end.
+func TestNeedsTime(t *testing.T) {
+	at := func(version string) Candidate { return Candidate{Version: version} }
+	for _, tt := range []struct {
+		rule        Rule
+		found, want string
+		needs       bool
+	}{
+		{Stable, "1.0.0", "1.0.1", false},
+		{Stable, "1.0.0", "1.0.0", false},
+		{Stable, "1.0.0+a", "1.0.0+b", true},
+		{Stable, "nightly", "1.0.0", false},
+		{Stable, "", "1.0.0", false},
+		{Highest, "1.31.0-alpha.ffff", "1.31.0-alpha.0aaa", false},
+		{Newest, "1.31.0-alpha.ffff", "1.31.0-alpha.0aaa", true},
+		{Newest, "1.31.0-alpha.ffff", "1.32.0-alpha.0aaa", false},
+		{Newest, "1.31.0-alpha.ffff", "1.31.0", false},
+	} {
+		a := Alias{Name: "latest", Rule: tt.rule}
+		if got := a.NeedsTime(tt.found, tt.want); got != tt.needs {
+			t.Errorf("%s, %q to %q: got %v, want %v", tt.rule, tt.found, tt.want, got, tt.needs)
+		}
+		_, reason := a.Move(at(tt.found), at(tt.want))
+		if got := strings.HasPrefix(reason, "the commit time of"); got != tt.needs {
+			t.Errorf("%s, %q to %q without times: got %q", tt.rule, tt.found, tt.want, reason)
+		}
+	}
+}
+
+func TestSince(t *testing.T) {
+	for _, tt := range []struct {
+		name, then, now, want string
+	}{
+		{"it stayed", "1.1.0", "1.1.0", ""},
+		{"it moved on", "1.1.0", "1.2.0", ""},
+		{"it moved back", "1.1.0", "1.0.5", "1.0.5 is lower than 1.1.0"},
+		{"it moved to a pre-release", "1.1.0", "1.2.0-rc.1", "1.2.0-rc.1 is a pre-release"},
+		{"it points to something else", "1.1.0", "nightly", `"nightly" is no semantic version`},
+		{"it points to what has no version", "1.1.0", "", "what it points to names no version"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := ""
+			if err := Stable.Since(Candidate{Version: tt.then}, Candidate{Version: tt.now}); err != nil {
+				got = err.Error()
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
 	}
 }

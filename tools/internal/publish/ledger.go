@@ -27,7 +27,7 @@ type LedgerState struct {
 	Schema  string        `json:"schema"`
 	Version string        `json:"version"`
 	Lock    digest.Digest `json:"lock"`
-	// Phase is upload, reveal, or done.
+	// Phase is upload, record, reveal, or done.
 	Phase string `json:"phase"`
 	// Written is how many items of each destination a run wrote.
 	Written map[string]int `json:"written,omitempty"`
@@ -53,8 +53,8 @@ func (l *Ledger) begin(p *Plan) error {
 	})
 }
 
-func (l *Ledger) reveal() error {
-	return l.update(true, func(s *LedgerState) { s.Phase = string(Reveal) })
+func (l *Ledger) enter(phase Phase) error {
+	return l.update(true, func(s *LedgerState) { s.Phase = string(phase) })
 }
 
 func (l *Ledger) end() error { return l.update(true, func(s *LedgerState) { s.Phase = "done" }) }

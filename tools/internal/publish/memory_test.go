@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
 )
 
 // world is where several destinations are. It counts what is done there, and
@@ -59,7 +61,7 @@ func object(name, digest string) Item {
 }
 
 func pointer(name, version string) Item {
-	return Item{Phase: Reveal, Kind: "alias", Name: name, Digest: version, Size: 1}
+	return Item{Phase: Reveal, Kind: "alias", Name: name, Digest: version, Size: 1, Alias: name, Rule: Stable}
 }
 
 func (m *memory) Name() string { return m.name }
@@ -74,8 +76,11 @@ func (m *memory) Plan(context.Context) ([]Item, error) {
 	for _, i := range m.want {
 		found := m.have[i.Name]
 		switch {
+		case i.Phase == Reveal && found == "":
+			i.State, i.Reason = m.alias(i).Start(Candidate{Version: i.Digest})
 		case i.Phase == Reveal:
-			i.State, i.Guard = Move(found, i.Digest, false), found
+			i.State, i.Reason = m.alias(i).Move(Candidate{Version: found}, Candidate{Version: i.Digest})
+			i.Guard = found
 		case found == "":
 			i.State = Absent
 		case found == i.Digest:
@@ -92,6 +97,8 @@ func (m *memory) Plan(context.Context) ([]Item, error) {
 	}
 	return items, nil
 }
+
+func (m *memory) alias(i Item) Alias { return Alias{Name: i.Alias, Rule: i.Rule} }
 
 func (m *memory) Apply(ctx context.Context, phase Phase, items []Item, report Report) error {
 	for _, i := range items {
@@ -121,6 +128,41 @@ func (m *memory) Apply(ctx context.Context, phase Phase, items []Item, report Re
 
 func (m *memory) Verify(context.Context, []Item, bool) error { return nil }
 
+// keeper is a memory that keeps a receipt.
+type keeper struct{ *memory }
+
+// kept is the name of a keeper's receipt.
+const kept = "1.2.0.receipt.json"
+
+func (k keeper) PlanReceipt(_ context.Context, r *Receipt) (Item, error) {
+	if err := k.world.op(k.name + " look"); err != nil {
+		return Item{}, err
+	}
+	want, err := r.Marshal()
+	i := Item{Phase: Record, Kind: "receipt", Name: kept, Digest: string(digest.FromBytes(want)), Size: int64(len(want)), State: Absent}
+	if found := k.state()[kept]; found != "" {
+		if i.State, i.Found = r.Compare([]byte(found)); i.State == Behind {
+			i.Guard = found
+		}
+	}
+	return i, err
+}
+
+func (k keeper) Record(_ context.Context, i Item, r *Receipt, report Report) error {
+	if err := k.world.op(fmt.Sprintf("%s record %s", k.name, i.Name)); err != nil {
+		return err
+	}
+	data, err := r.Marshal()
+	if found := k.state()[kept]; found != i.Guard && found != string(data) {
+		return fmt.Errorf("%s: %w", i.Name, ErrChanged)
+	}
+	if i.Name != k.lost {
+		k.set(kept, string(data))
+	}
+	report(Progress{Bytes: i.Size, Done: &i})
+	return err
+}
+
 // set changes what is there, as somebody else would.
 func (m *memory) set(name, digest string) {
 	m.mu.Lock()
@@ -135,12 +177,14 @@ func (m *memory) state() map[string]string {
 	return maps.Clone(m.have)
 }
 
-// lacks returns the names of a phase that are not as they are to be.
+// lacks returns the names of a phase that are not as they are to be, or were left
+// where their rule leaves them.
 func (m *memory) lacks(phase Phase) []string {
 	have := m.state()
 	var names []string
 	for _, i := range m.want {
-		if i.Phase == phase && have[i.Name] != i.Digest {
+		state, _ := m.alias(i).Move(Candidate{Version: have[i.Name]}, Candidate{Version: i.Digest})
+		if i.Phase == phase && have[i.Name] != i.Digest && (phase == Upload || state != Kept) {
 			names = append(names, i.Name)
 		}
 	}

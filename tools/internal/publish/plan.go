@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
@@ -33,7 +34,7 @@ type Planned struct {
 func (p *Plan) Changes() int {
 	n := 0
 	for _, d := range p.Destinations {
-		n += len(d.changes(Upload)) + len(d.changes(Reveal))
+		n += len(d.changes(Upload)) + len(d.changes(Record)) + len(d.changes(Reveal))
 	}
 	return n
 }
@@ -42,7 +43,7 @@ func (p *Plan) Changes() int {
 func (p *Plan) Size() int64 {
 	var n int64
 	for _, d := range p.Destinations {
-		n += d.size(Upload) + d.size(Reveal)
+		n += d.size(Upload) + d.size(Record) + d.size(Reveal)
 	}
 	return n
 }
@@ -50,17 +51,31 @@ func (p *Plan) Size() int64 {
 // Conflicts returns an error that joins one for each conflict, or nil.
 func (p *Plan) Conflicts() error {
 	var errs []error
+	var aliases []string
 	for _, d := range p.Destinations {
 		for _, i := range d.Items {
-			if i.State == Conflict {
-				errs = append(errs, fmt.Errorf("%s: %s %s: found %s, want %s", d.Name, i.Kind, i.Name, i.Found, i.Digest))
+			if i.State != Conflict {
+				continue
+			}
+			err := fmt.Errorf("%s: %s %s: found %s, want %s", d.Name, i.Kind, i.Name, i.Found, i.Digest)
+			if i.Reason != "" {
+				err = fmt.Errorf("%w: %s", err, i.Reason)
+			}
+			errs = append(errs, err)
+			if i.Alias != "" && !slices.Contains(aliases, i.Alias) {
+				aliases = append(aliases, i.Alias)
 			}
 		}
 	}
 	if len(errs) == 0 {
 		return nil
 	}
-	return cli.WithHint(errors.Join(errs...), "nothing was changed anywhere; what is published is never replaced: publish another version, or, for a pointer that is to go back, add --allow-downgrade")
+	hint := "nothing was changed anywhere; what is published is never replaced: publish another version"
+	if len(aliases) > 0 {
+		slices.Sort(aliases)
+		hint += "; for an alias that is to move all the same, add --allow-downgrade " + strings.Join(aliases, ",")
+	}
+	return cli.WithHint(errors.Join(errs...), "%s", hint)
 }
 
 // changes returns the items of a phase that are to be written.
@@ -105,7 +120,7 @@ func (p *Publisher) plan(ctx context.Context, old *Plan, ask func(i int) bool) (
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return next, nil
+	return next, p.planReceipts(ctx, next, ask)
 }
 
 // checkItems checks what the engine relies on.

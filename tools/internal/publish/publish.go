@@ -3,11 +3,12 @@
 //
 // A [Destination] is a bucket, a registry, a set of git repositories, or a release
 // on GitHub. It plans, which only reads, and applies what was planned in two
-// phases: upload brings content that nobody looks at yet; reveal moves the
-// pointers by which people find it. [Run] plans all destinations, stops if there
-// is a conflict anywhere, uploads to all of them, reads back, and only then
-// reveals. What the destinations have is the truth: each run asks them anew, so
-// running again is always right.
+// phases: upload sends content that nobody looks at yet; reveal moves the
+// pointers by which people find it. A [Publisher] plans all destinations, stops if
+// there is a conflict anywhere, uploads to all of them, and reads back. Then each
+// [Recorder] gets the receipt, which says what is where, and only then pointers
+// move: where one points to a release, its receipt is there. What the destinations
+// have is the truth: each run asks them anew, so running again is always right.
 package publish
 
 import (
@@ -22,6 +23,8 @@ const (
 	// Upload is for content that nobody finds yet: objects at a version's own
 	// path, blobs and manifests by digest, the assets of a draft.
 	Upload Phase = "upload"
+	// Record is for the receipt, which says that all content is there.
+	Record Phase = "record"
 	// Reveal is for pointers: registry tags, a chart index, aliases, git refs,
 	// the end of a draft.
 	Reveal Phase = "reveal"
@@ -34,14 +37,14 @@ const (
 	Absent   State = "absent"   // is to be created
 	Equal    State = "equal"    // is there already
 	Behind   State = "behind"   // a pointer to something older, which is to be moved
-	Kept     State = "kept"     // an alias that its rule leaves where it is, or leaves out
+	Kept     State = "kept"     // an alias or a receipt that is left as it is, or left out
 	Conflict State = "conflict" // is there and differs: nothing may be changed anywhere
 )
 
 // An Item is one thing that a destination is to have, and what it has now.
 type Item struct {
 	Phase Phase `json:"phase"`
-	// Kind is object, alias, image, tag, chart, chart index, git tag, asset or release.
+	// Kind is object, receipt, alias, image, tag, chart, chart index, git tag, asset or release.
 	Kind string `json:"kind"`
 	// Name is where the item is, as a person would write it, and the only one of
 	// that name in its destination: gs://bucket/releases/1.2.0/lock.json,
@@ -53,14 +56,18 @@ type Item struct {
 	// name, for an alias the version that it names.
 	Digest string `json:"digest"`
 	// Size is how many bytes creating it sends at most.
-	Size  int64 `json:"size,omitempty"`
-	State State `json:"state"`
+	Size int64 `json:"size,omitempty"`
+	// State is empty in a receipt that a [Recorder] keeps.
+	State State `json:"state,omitempty"`
 	// Found is what is there instead, for people: a digest, a version. Empty if
-	// absent or equal.
+	// absent or equal. Of an alias that is kept it is the version, or empty if the
+	// alias is not there.
 	Found string `json:"found,omitempty"`
-	// Rule is that of an alias; empty for all else.
-	Rule Rule `json:"rule,omitempty"`
-	// Reason says why an alias is kept, or is a conflict.
+	// Alias is the name of an alias, and Rule what it follows; empty for all else.
+	Alias string `json:"alias,omitempty"`
+	Rule  Rule   `json:"rule,omitempty"`
+	// Reason says why an alias or a receipt is kept, is a conflict, or moves although
+	// its rule does not say so.
 	Reason string `json:"reason,omitempty"`
 	// Guard is what a write demands of what is there, so that nothing which came
 	// since the plan is overwritten: a generation, an ETag, a digest, an object
@@ -68,7 +75,7 @@ type Item struct {
 	// pointer one that is behind, as a draft is, but changes no guard.
 	Guard string `json:"guard,omitempty"`
 	// Version is what the destination calls the content that is there: a
-	// generation, an ETag, a digest, an asset's number. Empty unless equal.
+	// generation, an ETag, a digest, an asset's number. Empty unless equal or kept.
 	Version string `json:"version,omitempty"`
 	// URL is where the content can be had; empty if it has no URL.
 	URL string `json:"url,omitempty"`
@@ -105,8 +112,9 @@ type Destination interface {
 	// only what is one step to people, as a tag of all images, at the same time.
 	Apply(ctx context.Context, phase Phase, items []Item, report Report) error
 
-	// Verify checks that the items, which a receipt recorded as equal, are there
-	// still, with the same content. Deep reads all the content again and hashes
+	// Verify checks that the items, which a receipt recorded as equal or kept, are
+	// there still, with the same content. An alias may have moved on since, as its
+	// rule says. Deep reads all the content again and hashes
 	// it; otherwise the checksums that the destination keeps will do. The error
 	// joins one for each difference, naming the item, what was found and what was
 	// wanted. It does not need the release's files.

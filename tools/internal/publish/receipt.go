@@ -3,6 +3,7 @@ package publish
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
@@ -29,17 +30,28 @@ type Receipt struct {
 	Destinations []Planned        `json:"destinations"`
 }
 
-// NewReceipt returns the receipt of a plan in which all is equal.
+// NewReceipt returns the receipt of a plan in which all is equal or kept.
 func NewReceipt(line string, tree *release.Tree, profile manifest.Profile, p *Plan) (*Receipt, error) {
 	if n := p.Changes(); n > 0 || p.Conflicts() != nil {
 		return nil, fmt.Errorf("making a receipt: %d items are not published", n)
 	}
+	all := slices.Clone(p.Destinations)
+	for i := range all {
+		all[i].Items = slices.DeleteFunc(slices.Clone(all[i].Items), func(i Item) bool { return i.Phase == Record && i.State == Kept })
+	}
+	return newReceipt(line, tree, profile, all), nil
+}
+
+func newReceipt(line string, tree *release.Tree, profile manifest.Profile, all []Planned) *Receipt {
 	sums, _ := tree.Find(release.Checksums)
 	return &Receipt{
-		Schema: ReceiptSchema, Line: line, Version: p.Version, Lock: p.Lock, Checksums: sums.Digest, Files: tree.Files,
-		Profile: profile, Destinations: p.Destinations,
-	}, nil
+		Schema: ReceiptSchema, Line: line, Version: tree.Version, Lock: tree.Digest, Checksums: sums.Digest, Files: tree.Files,
+		Profile: profile, Destinations: all,
+	}
 }
+
+// Marshal returns the receipt as JSON. The same receipt gives the same bytes.
+func (r *Receipt) Marshal() ([]byte, error) { return jsonfile.Marshal(r) }
 
 // Write replaces the named file, which only its owner can read.
 func (r *Receipt) Write(name string) error { return writePrivate(name, r) }
@@ -49,9 +61,18 @@ func (p *Plan) Write(name string) error { return writePrivate(name, p) }
 
 // ReadReceipt reads the named receipt.
 func ReadReceipt(name string) (*Receipt, error) {
+	data, err := jsonfile.ReadLimited(name, jsonfile.MaxSize)
+	if err != nil {
+		return nil, cli.WithHint(fmt.Errorf("reading receipt: %w", err), "a publish that succeeds writes a receipt and says where")
+	}
+	return ParseReceipt(name, data)
+}
+
+// ParseReceipt parses the content of the named receipt.
+func ParseReceipt(name string, data []byte) (*Receipt, error) {
 	r := new(Receipt)
-	if err := jsonfile.Read(name, r); err != nil {
-		return nil, fmt.Errorf("reading receipt: %w", err)
+	if err := jsonfile.Unmarshal(data, r); err != nil {
+		return nil, fmt.Errorf("reading receipt %s:%w", name, err)
 	}
 	var errs []error
 	if r.Schema != ReceiptSchema {
@@ -62,10 +83,7 @@ func ReadReceipt(name string) (*Receipt, error) {
 			errs = append(errs, fmt.Errorf("reading receipt %q: %w", name, err))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, cli.WithHint(err, "a publish that succeeds writes a receipt and says where")
-	}
-	return r, nil
+	return r, errors.Join(errs...)
 }
 
 func fileDigests(files []release.File) []digest.Digest {

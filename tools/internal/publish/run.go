@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/release"
 )
@@ -24,6 +25,12 @@ type Observer interface {
 // A Publisher publishes one release.
 type Publisher struct {
 	Tree *release.Tree
+	// Line and Profile are those of the receipt that is published.
+	Line    string
+	Profile manifest.Profile
+	// Only are the kinds of destination if not all of the profile's are here; then
+	// no receipt is published, and one that is there stays.
+	Only []string
 	// Destinations are in the order in which they reveal: what others point to first.
 	Destinations []Destination
 	// Ledger keeps what was done, for the person who runs the next one. It may be nil.
@@ -39,12 +46,12 @@ func (p *Publisher) Plan(ctx context.Context) (*Plan, error) {
 }
 
 // Apply brings about what a plan without conflicts says, and returns the plan
-// that is left, in which all is equal.
+// that is left, in which all is equal, or kept where its rule leaves it.
 //
-// All content of all destinations is there, and was read back, before the first
-// pointer moves; pointers move one after the other. A step that fails ends the
-// run. What it leaves is content that nobody finds, or the first of the pointers
-// in their order; to run again goes on from there.
+// All content of all destinations is there, and was read back, before the receipt
+// is, and all receipts are before the first pointer moves; pointers move one after
+// the other. A step that fails ends the run. What it leaves is content that nobody
+// finds, or the first of the pointers in their order; to run again goes on from there.
 func (p *Publisher) Apply(ctx context.Context, plan *Plan) (*Plan, error) {
 	if err := plan.Conflicts(); err != nil {
 		return nil, err
@@ -52,9 +59,12 @@ func (p *Publisher) Apply(ctx context.Context, plan *Plan) (*Plan, error) {
 	if err := p.Ledger.begin(plan); err != nil {
 		return nil, err
 	}
-	uploaded, err := p.upload(ctx, plan)
+	plan, err := p.upload(ctx, plan)
 	if err == nil {
-		plan, err = p.reveal(ctx, uploaded)
+		plan, err = p.record(ctx, plan)
+	}
+	if err == nil {
+		plan, err = p.reveal(ctx, plan)
 	}
 	if err != nil {
 		return nil, errors.Join(err, p.Ledger.fail(err))
@@ -62,7 +72,7 @@ func (p *Publisher) Apply(ctx context.Context, plan *Plan) (*Plan, error) {
 	return plan, p.Ledger.end()
 }
 
-// upload writes all content and returns the plan of what is left: pointers.
+// upload writes all content and returns the plan of what is left: receipts and pointers.
 func (p *Publisher) upload(ctx context.Context, plan *Plan) (*Plan, error) {
 	changed := func(i int) bool { return len(plan.Destinations[i].changes(Upload)) > 0 }
 	err := parallel.DoAll(ctx, len(p.Destinations), max(1, len(p.Destinations)), func(ctx context.Context, i int) error {
@@ -99,7 +109,11 @@ func readBack(before, after *Plan) error {
 			switch {
 			case i.Phase == Upload && i.State != Equal:
 				errs = append(errs, fmt.Errorf("reading back %s: %s %s: got %s, want it equal", d.Name, i.Kind, i.Name, i.State))
-			case i.State != Equal && !known, old.State == Equal && i.State != Equal, old.State == Behind && i.State == Behind && i.Guard != old.Guard:
+			case !known && i.State != Equal, old.State == Equal && i.State != Equal,
+				i.Phase == Record && i.State != Equal && i.Guard != old.Guard,
+				// The plan that people saw says which aliases move, and which do not.
+				old.State == Kept && i.State != Kept && i.State != Equal, old.State != Kept && i.State == Kept,
+				old.State == Behind && i.State == Behind && i.Guard != old.Guard:
 				errs = append(errs, fmt.Errorf("%s: %s %s: %w", d.Name, i.Kind, i.Name, ErrChanged))
 			}
 		}
@@ -109,7 +123,7 @@ func readBack(before, after *Plan) error {
 
 // reveal moves the pointers and returns the plan of what is left: nothing.
 func (p *Publisher) reveal(ctx context.Context, plan *Plan) (*Plan, error) {
-	if err := p.Ledger.reveal(); err != nil {
+	if err := p.Ledger.enter(Reveal); err != nil {
 		return nil, err
 	}
 	moved := map[int]bool{}
@@ -137,6 +151,11 @@ func (p *Publisher) reveal(ctx context.Context, plan *Plan) (*Plan, error) {
 }
 
 func (p *Publisher) apply(ctx context.Context, n int, phase Phase, items []Item) error {
+	return p.write(n, phase, items, func(report Report) error { return p.Destinations[n].Apply(ctx, phase, items, report) })
+}
+
+// write has a destination write items, by do, and tells of it.
+func (p *Publisher) write(n int, phase Phase, items []Item, do func(Report) error) error {
 	d := p.Destinations[n]
 	observer := p.Observer
 	if observer == nil {
@@ -147,7 +166,7 @@ func (p *Publisher) apply(ctx context.Context, n int, phase Phase, items []Item)
 		size += i.Size
 	}
 	observer.Begin(d.Name(), phase, len(items), size)
-	err := d.Apply(ctx, phase, items, func(progress Progress) {
+	err := do(func(progress Progress) {
 		if progress.Done != nil {
 			p.Ledger.done(d.Name(), *progress.Done)
 		}

@@ -11,25 +11,35 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/release"
 )
 
-// places returns three destinations: two that have content and pointers, and one
-// that has a pointer only.
+// places returns three destinations: two that have content and pointers, of which
+// the bucket keeps receipts, and one that has a pointer only.
 func places() (*world, []*memory) {
 	w := &world{}
+	tag := pointer("tag", "1.2.0")
+	tag.Kind, tag.Rule = "tag", "" // it never moves
 	return w, []*memory{
-		newMemory(w, "registry", object("image", "a"), pointer("tag", "1.2.0"), pointer("latest tag", "1.2.0")),
+		newMemory(w, "registry", object("image", "a"), tag, pointer("latest tag", "1.2.0")),
 		newMemory(w, "bucket", object("x", "x"), object("y", "y"), pointer("latest", "1.2.0")),
 		newMemory(w, "tags", pointer("ref", "1.2.0")),
 	}
 }
 
 func publisher(all []*memory) *Publisher {
-	p := &Publisher{Tree: &release.Tree{Version: "1.2.0", Digest: "sha256:0"}}
+	sum := digest.Digest("sha256:" + releaseDigest)
+	p := &Publisher{Line: "demo", Profile: manifest.Profile{Name: "stage"}, Tree: &release.Tree{
+		Version: "1.2.0", Digest: sum, Files: []release.File{{Path: release.Checksums, Digest: sum}},
+	}}
 	for _, m := range all {
-		p.Destinations = append(p.Destinations, m)
+		if m.name == "bucket" {
+			p.Destinations = append(p.Destinations, keeper{m})
+		} else {
+			p.Destinations = append(p.Destinations, m)
+		}
 	}
 	return p
 }
@@ -49,7 +59,8 @@ func TestPublish(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if plan.Changes() != 7 || plan.Size() != 34 || plan.Conflicts() != nil {
+	receipt := int64(len(wanted(t, p)))
+	if plan.Changes() != 8 || plan.Size() != 34+receipt || plan.Conflicts() != nil {
 		t.Errorf("got %d changes of %d bytes, %v", plan.Changes(), plan.Size(), plan.Conflicts())
 	}
 	last, err := p.Apply(t.Context(), plan)
@@ -59,15 +70,15 @@ func TestPublish(t *testing.T) {
 	if last.Changes() != 0 {
 		t.Errorf("got %d changes left", last.Changes())
 	}
-	// All uploads come before the reading back, which comes before all pointers, which come in order.
+	// All uploads come before the reading back, which comes before the receipt, which comes before all pointers, which come in order.
 	var order []string
-	for _, l := range w.log[3:] {
+	for _, l := range w.log[4:] {
 		fields := strings.Fields(l)
 		if step := fields[1]; len(order) == 0 || order[len(order)-1] != step {
 			order = append(order, step)
 		}
 	}
-	if want := []string{"upload", "plan", "reveal", "plan"}; !slices.Equal(order, want) {
+	if want := []string{"upload", "plan", "look", "record", "look", "reveal", "plan", "look"}; !slices.Equal(order, want) {
 		t.Errorf("got steps %q, want %q: %q", order, want, w.log)
 	}
 	var revealed []string
@@ -85,14 +96,14 @@ func TestPublish(t *testing.T) {
 	if err != nil || again.Changes() != 0 {
 		t.Errorf("again: got %v", err)
 	}
-	if want := []string{"bucket plan", "registry plan", "tags plan"}; !slices.Equal(slices.Sorted(slices.Values(w.log)), want) {
+	if want := []string{"bucket look", "bucket plan", "registry plan", "tags plan"}; !slices.Equal(slices.Sorted(slices.Values(w.log)), want) {
 		t.Errorf("again: got %q, want %q", w.log, want)
 	}
 }
 
-// TestEndAnywhere ends a run at each of its operations: no pointer is there
-// before all content is, pointers are there in their order, and to run again
-// finishes.
+// TestEndAnywhere ends a run at each of its operations: the receipt is not there
+// before all content is, no pointer is before the receipt, pointers are there in
+// their order, and to run again finishes.
 func TestEndAnywhere(t *testing.T) {
 	w, all := places()
 	if _, err := publishAll(t.Context(), publisher(all)); err != nil {
@@ -123,13 +134,14 @@ func TestEndAnywhere(t *testing.T) {
 					}
 				}
 			}
-			if len(content) > 0 && len(revealed) > 0 {
-				t.Errorf("pointers %q are there, content %q is not", revealed, content)
+			recorded := all[1].state()[kept] == wanted(t, p)
+			if recorded && len(content) > 0 || !recorded && len(revealed) > 0 {
+				t.Errorf("pointers %q are there, content %q is not, the receipt is: %v", revealed, content, recorded)
 			}
 			w.end = 0
 			last, err := publishAll(t.Context(), p)
-			if err != nil || last.Changes() > 0 {
-				t.Errorf("again: got %v", err)
+			if err != nil || last.Changes() > 0 || all[1].state()[kept] != wanted(t, p) {
+				t.Errorf("again: got %v, receipt %q", err, all[1].state()[kept])
 			}
 		})
 	}
@@ -140,13 +152,13 @@ func TestConflicts(t *testing.T) {
 	_, all := places()
 	p := publisher(all)
 	all[1].set("y", "other")
-	all[2].set("ref", "1.3.0")
+	all[2].set("ref", "nightly")
 	before := []map[string]string{all[0].state(), all[1].state(), all[2].state()}
 	_, err := publishAll(t.Context(), p)
 	if err == nil {
 		t.Fatal("got no error")
 	}
-	want := "bucket: object y: found other, want y\ntags: alias ref: found 1.3.0, want 1.2.0"
+	want := "bucket: object y: found other, want y\ntags: alias ref: found nightly, want 1.2.0: \"nightly\" is no semantic version"
 	if err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
@@ -162,12 +174,13 @@ func TestChangedMeanwhile(t *testing.T) {
 	for _, tt := range []struct {
 		name, item, digest string
 		place              int
-		conflict           bool // even before anything is uploaded
+		theirs             bool // what they wrote stays
+		kept               bool // and is no error, if the plan shows it
 	}{
-		{"content", "y", "other", 1, true},
-		{"pointer forwards", "latest", "1.3.0", 1, true},
-		{"pointer to an older version", "latest", "1.1.0", 1, false},
-		{"last pointer", "ref", "1.3.0", 2, true},
+		{"content", "y", "other", 1, true, false},
+		{"pointer forwards", "latest", "1.3.0", 1, true, true},
+		{"pointer to an older version", "latest", "1.1.0", 1, false, false},
+		{"last pointer", "ref", "1.3.0", 2, true, true},
 	} {
 		w, all := places()
 		if _, err := publishAll(t.Context(), publisher(all)); err != nil {
@@ -185,15 +198,19 @@ func TestChangedMeanwhile(t *testing.T) {
 					}
 				}
 			}
-			_, err := publishAll(t.Context(), p)
+			plan, err := p.Plan(t.Context())
+			if err == nil {
+				_, err = p.Apply(t.Context(), plan)
+			}
 			if done {
 				continue // it was published already, and would have been theirs to overwrite
 			}
-			if got := all[tt.place].state()[tt.item]; tt.conflict && got != tt.digest {
+			if got := all[tt.place].state()[tt.item]; tt.theirs && got != tt.digest {
 				t.Errorf("%s at %d: got %q, %v: overwritten", tt.name, at, got, err)
 			}
-			if tt.conflict && err == nil {
-				t.Errorf("%s at %d: got no error", tt.name, at)
+			shown := tt.kept && find(plan, tt.item).State == Kept
+			if tt.theirs && (err == nil) != shown {
+				t.Errorf("%s at %d: got %v, kept in the plan: %v", tt.name, at, err, shown)
 			}
 			if err == nil && len(all[tt.place].lacks(Reveal)) > 0 {
 				t.Errorf("%s at %d: got no error, and %q is not published", tt.name, at, all[tt.place].lacks(Reveal))
@@ -228,7 +245,7 @@ func TestPointerMovedMeanwhile(t *testing.T) {
 	w, all := places()
 	all[2].set("ref", "1.0.0")
 	w.before = func(op int) {
-		if op == 4 { // the first upload
+		if op == 5 { // the first upload
 			all[2].set("ref", "1.1.0")
 		}
 	}
@@ -251,29 +268,6 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-func TestMove(t *testing.T) {
-	for _, tt := range []struct {
-		found, want string
-		downgrade   bool
-		state       State
-	}{
-		{"", "1.2.0", false, Absent},
-		{"1.2.0", "1.2.0", false, Equal},
-		{"1.1.9", "1.2.0", false, Behind},
-		{"1.2.0-rc.1", "1.2.0", false, Behind},
-		{"1.10.0", "1.9.0", false, Conflict},
-		{"1.10.0", "1.9.0", true, Behind},
-		{"1.2.0+b", "1.2.0+a", false, Conflict},
-		{"nightly", "1.2.0", false, Conflict},
-		{"nightly", "1.2.0", true, Behind},
-		{"1.2.0", "nightly", false, Conflict},
-	} {
-		if got := Move(tt.found, tt.want, tt.downgrade); got != tt.state {
-			t.Errorf("from %q to %q, downgrade %v: got %s, want %s", tt.found, tt.want, tt.downgrade, got, tt.state)
-		}
-	}
-}
-
 func TestLedgerAndReceipt(t *testing.T) {
 	w, all := places()
 	p := publisher(all)
@@ -283,12 +277,12 @@ func TestLedgerAndReceipt(t *testing.T) {
 	if p.Ledger, last = OpenLedger(name); last.Phase != "" {
 		t.Errorf("got %+v, want nothing", last)
 	}
-	w.end = 3 + 3 + 3 + 3 // three plans, uploads, plans; two pointers move
+	w.end = 3 + 1 + 3 + 3 + 1 + 2 + 3 // three plans and the receipt's, uploads, plans, the receipt; two pointers move
 	if _, err := publishAll(t.Context(), p); !errors.Is(err, errEnd) {
 		t.Fatalf("got %v, want %v", err, errEnd)
 	}
 	p.Ledger, last = OpenLedger(name)
-	if last.Phase != "reveal" || !slices.Equal(last.Revealed, []string{"tag", "latest tag"}) || last.Written["bucket"] != 2 || !strings.Contains(last.Error, errEnd.Error()) {
+	if last.Phase != "reveal" || !slices.Equal(last.Revealed, []string{"tag", "latest tag"}) || last.Written["bucket"] != 3 || !strings.Contains(last.Error, errEnd.Error()) {
 		t.Errorf("got %+v", last)
 	}
 	w.end = 0
@@ -299,8 +293,6 @@ func TestLedgerAndReceipt(t *testing.T) {
 	if _, last = OpenLedger(name); last.Phase != "done" || last.Error != "" {
 		t.Errorf("got %+v", last)
 	}
-	p.Tree.Files = []release.File{{Path: release.Checksums, Digest: "sha256:" + releaseDigest}}
-	p.Tree.Digest, plan.Lock = "sha256:"+releaseDigest, "sha256:"+releaseDigest
 	receipt, err := NewReceipt("demo", p.Tree, manifest.Profile{Name: "stage"}, plan)
 	if err != nil {
 		t.Fatal(err)
@@ -310,7 +302,7 @@ func TestLedgerAndReceipt(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := ReadReceipt(file)
-	if err != nil || got.Version != "1.2.0" || len(got.Destinations) != 3 || got.Destinations[1].Items[2].Version != "1.2.0" {
+	if err != nil || got.Version != "1.2.0" || len(got.Destinations) != 3 || got.Destinations[1].Items[3].Version != "1.2.0" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for _, f := range []string{name, file} {

@@ -163,7 +163,7 @@ func TestLayouts(t *testing.T) {
 		wantError(t, err, tt.want)
 	}
 	for _, tag := range []string{"a/b", "", strings.Repeat("x", 129)} {
-		_, err := New(t.Context(), Config{Hub: "registry.example", Tags: []string{tag}}, images(t, "1.2.0"))
+		_, err := New(t.Context(), Config{Hub: "registry.example", Tags: stable(tag)}, images(t, "1.2.0"))
 		wantError(t, err, `image "app": tag ".*": want letters`)
 	}
 }
@@ -197,7 +197,7 @@ func TestCharts(t *testing.T) {
 		pull(t, s.Host)
 		// The tag of a version never moves.
 		other(t, s, hub+"/web:1.2.0_build.3", "1.0.0")
-		c.AllowDowngrade = true
+		c.Tags = []publish.Alias{{Name: "1.2.0+build.3", Rule: publish.Stable, Back: true}}
 		if d, err = NewCharts(t.Context(), c, tree); err != nil {
 			t.Fatal(err)
 		}

@@ -189,7 +189,7 @@ func TestFolder(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "hub")
 	hub := "file://" + filepath.ToSlash(dir)
-	c := Config{Hub: hub, Tags: []string{"1.2.0", "latest"}}
+	c := Config{Hub: hub, Tags: stable("1.2.0", "latest")}
 	d := open(t, c, images(t, "1.2.0"))
 	items := plan(t, d)
 	wantStates(t, items, hub, "image app absent", "image proxy absent", "tag app:1.2.0 absent", "tag proxy:1.2.0 absent", "tag app:latest absent", "tag proxy:latest absent")
@@ -214,11 +214,11 @@ func TestFolder(t *testing.T) {
 	for _, tag := range []string{"1.2.0", "latest"} {
 		inspect(t, "oci:"+filepath.Join(dir, "app")+":"+tag, authn.AuthConfig{})
 	}
-	c.Tags = []string{"1.3.0", "latest"}
+	c.Tags = stable("1.3.0", "latest")
 	next := open(t, c, images(t, "1.3.0"))
 	publishAll(t, next)
 	wantStates(t, plan(t, next), hub, "image app equal", "image proxy equal", "tag app:1.3.0 equal", "tag proxy:1.3.0 equal", "tag app:latest equal", "tag proxy:latest equal")
-	wantStates(t, plan(t, d), hub, "image app equal", "image proxy equal", "tag app:1.2.0 equal", "tag proxy:1.2.0 equal", "tag app:latest conflict", "tag proxy:latest conflict")
+	wantStates(t, plan(t, d), hub, "image app equal", "image proxy equal", "tag app:1.2.0 equal", "tag proxy:1.2.0 equal", "tag app:latest kept", "tag proxy:latest kept")
 	wantError(t, d.Apply(t.Context(), publish.Reveal, items[2:], nil), `it has changed since the plan`)
 	left, err := filepath.Glob(filepath.Join(dir, "*", "blobs", "sha256", ".*"))
 	if err != nil || len(left) > 0 {

@@ -26,8 +26,8 @@ const (
 )
 
 // NewCharts returns the destination of the release's charts: HUB/CHART:VERSION, as
-// helm push writes them. Their tags never move. The tree may be nil if only Verify
-// is used.
+// helm push writes them, and aliases. The versions are the charts' own, which need
+// not be the release's. The tree may be nil if only Verify is used.
 func NewCharts(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error) {
 	c.Name = cmp.Or(c.Name, "charts")
 	d, err := newDestination(c, tree)
@@ -38,6 +38,11 @@ func NewCharts(ctx context.Context, c Config, tree *release.Tree) (publish.Desti
 		e, err := chart(ctx, tree, path)
 		if err != nil {
 			return nil, fmt.Errorf("chart %q: %w", path, err)
+		}
+		for _, tag := range d.tags() {
+			if tag.Name != e.immutable {
+				e.tags = append(e.tags, tag)
+			}
 		}
 		d.entries = append(d.entries, e)
 	}
@@ -83,7 +88,10 @@ func chart(ctx context.Context, tree *release.Tree, path string) (*entry, error)
 		{digest: f.Digest, size: f.Size, path: path},
 	}
 	tag := tagOf(c.Version)
-	return &entry{kind: "chart", name: c.Name, path: path, root: n, tags: []string{tag}, immutable: tag}, nil
+	return &entry{
+		kind: "chart", name: c.Name, path: path, root: n, release: publish.Candidate{Version: c.Version, Time: tree.Lock.Time},
+		tags: []publish.Alias{{Name: tag}}, immutable: tag,
+	}, nil
 }
 
 // chartAnnotations are those of Chart.yaml, and those that helm push makes of its
@@ -116,7 +124,7 @@ func chartAnnotations(c *helmchart.Chart, created time.Time) map[string]string {
 		"org.opencontainers.image.url":         get(c.Metadata["home"]),
 		"org.opencontainers.image.source":      get(first(c.Metadata["sources"])),
 		"org.opencontainers.image.authors":     strings.Join(authors, ", "),
-		"org.opencontainers.image.created":     created.UTC().Format(time.RFC3339),
+		createdKey:                             created.UTC().Format(time.RFC3339),
 	}
 	own, _ := c.Metadata["annotations"].(map[string]any)
 	for k, v := range own {

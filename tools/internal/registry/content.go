@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/release"
 )
 
@@ -34,8 +35,9 @@ type entry struct {
 	path      string // the release's file that it is made from
 	root      *node
 	referrers []*node // what says something of root or a child, such as a signature
-	tags      []string
-	immutable string // the tag that never moves
+	release   publish.Candidate
+	tags      []publish.Alias
+	immutable string // the tag that never moves, and is no alias
 }
 
 // A node is an index or a manifest, with what it refers to.
@@ -292,7 +294,8 @@ func checkNames(entries []*entry) error {
 		if !namePattern.MatchString(e.name) {
 			errs = append(errs, fmt.Errorf("%s %q: a repository's name has only lower-case letters, digits and separators", e.kind, e.name))
 		}
-		for _, tag := range e.tags {
+		for _, alias := range e.tags {
+			tag := alias.Name
 			if !tagPattern.MatchString(tag) {
 				errs = append(errs, fmt.Errorf("%s %q: tag %q: want letters, digits, dots, dashes, and at most 128 of them", e.kind, e.name, tag))
 			}

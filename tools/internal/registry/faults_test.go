@@ -62,7 +62,7 @@ func TestFaults(t *testing.T) {
 						return fault(r, req)
 					}
 					hub := s.Host + "/x"
-					c := Config{Hub: hub, Tags: []string{"1.2.0", "latest"}, Transport: r, Jobs: 3}
+					c := Config{Hub: hub, Tags: stable("1.2.0", "latest"), Transport: r, Jobs: 3}
 					err := func() error {
 						d, err := New(t.Context(), c, tree)
 						if err != nil {

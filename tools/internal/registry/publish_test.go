@@ -2,7 +2,6 @@ package registry
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -29,7 +28,7 @@ func TestPublish(t *testing.T) {
 			}
 			r := &recorder{inner: s.Transport}
 			hub := s.Host + "/team/x"
-			d := open(t, Config{Hub: hub, Tags: []string{"1.2.0", "latest"}, Transport: r, Keychain: keychain{tt.auth}}, tree)
+			d := open(t, Config{Hub: hub, Tags: stable("1.2.0", "latest"), Transport: r, Keychain: keychain{tt.auth}}, tree)
 			items := plan(t, d)
 			wantStates(t, items, hub, "image app absent", "image proxy absent", "tag app:1.2.0 absent", "tag proxy:1.2.0 absent", "tag app:latest absent", "tag proxy:latest absent")
 			if all, writes := r.take(); writes > 0 {
@@ -115,39 +114,52 @@ func inspect(t *testing.T, ref string, auth authn.AuthConfig) {
 	}
 }
 
-// TestTags moves tags forwards, backwards, and from what has no version.
+// TestTags has tags point to what is not of this release.
 func TestTags(t *testing.T) {
 	for _, tt := range []struct {
-		there     string // version of what is there
-		tags      []string
-		downgrade bool
-		want      string
-		found     string // regular expression
+		name  string
+		there string // version of what is there
+		tag   string
+		back  bool
+		want  publish.State
+		found string // regular expression
+		why   string
 	}{
-		{"1.1.0", []string{"latest"}, false, "behind", `^1\.1\.0, sha256:`},
-		{"1.3.0", []string{"latest"}, false, "conflict", `^1\.3\.0, sha256:`},
-		{"1.3.0", []string{"latest"}, true, "behind", `^1\.3\.0, sha256:`},
-		{"label-1.1.0", []string{"latest"}, false, "behind", `^1\.1\.0, sha256:`},
-		{"", []string{"latest"}, false, "conflict", `^sha256:[0-9a-f]{64}, which names no version$`},
-		{"", []string{"latest"}, true, "behind", `names no version$`},
-		{"other-1.2.0", []string{"latest"}, false, "conflict", `^1\.2\.0, sha256:`},
-		{"other-1.2.0", []string{"1.2.0"}, true, "conflict", `^sha256:[0-9a-f]{64}$`},
+		{"an annotation of the index", "1.1.0", "latest", false, publish.Behind, `^1\.1\.0, sha256:`, ""},
+		{"a newer one", "1.3.0", "latest", false, publish.Kept, `^1\.3\.0$`, "1.2.0 is lower than 1.3.0"},
+		{"a newer one, on purpose", "1.3.0", "latest", true, publish.Behind, `^1\.3\.0, sha256:`, "moved back on purpose"},
+		{"a label of the config", "label-1.1.0", "latest", false, publish.Behind, `^1\.1\.0, sha256:`, ""},
+		{"no version", "", "latest", false, publish.Conflict, `^sha256:[0-9a-f]{64}$`, "what it points to names no version"},
+		{"no version, on purpose", "", "latest", true, publish.Behind, `^sha256:[0-9a-f]{64}$`, "moved back on purpose"},
+		{"other content of the version", "other-1.2.0", "latest", false, publish.Conflict, `^1\.2\.0, sha256:`, "it has other content of the same version"},
+		{"other content of the version, on purpose", "other-1.2.0", "latest", true, publish.Behind, `^1\.2\.0, sha256:`, "moved back on purpose"},
+		{"the version's own tag never moves", "other-1.2.0", "1.2.0", true, publish.Conflict, `^sha256:[0-9a-f]{64}$`, ""},
 	} {
-		t.Run(fmt.Sprint(tt.there, tt.tags, tt.downgrade), func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			for _, server := range servers[:2] {
 				s := server.start(t)
 				hub := s.Host + "/x"
-				before := other(t, s, hub+"/app:"+tt.tags[0], tt.there)
-				d := open(t, Config{Hub: hub, Tags: tt.tags, AllowDowngrade: tt.downgrade, Transport: s.Transport}, images(t, "1.2.0"))
+				before := other(t, s, hub+"/app:"+tt.tag, tt.there)
+				tags := []publish.Alias{{Name: tt.tag, Rule: publish.Stable, Back: tt.back}}
+				d := open(t, Config{Hub: hub, Tags: tags, Transport: s.Transport}, images(t, "1.2.0"))
 				items := plan(t, d)
-				wantStates(t, items, hub, "image app absent", "image proxy absent", "tag app:"+tt.tags[0]+" "+tt.want, "tag proxy:"+tt.tags[0]+" absent")
+				wantStates(t, items, hub, "image app absent", "image proxy absent", "tag app:"+tt.tag+" "+string(tt.want), "tag proxy:"+tt.tag+" absent")
 				wantError(t, errors.New(items[2].Found), tt.found)
+				if items[2].Reason != tt.why {
+					t.Errorf("reason: got %q, want %q", items[2].Reason, tt.why)
+				}
+				if moves := tt.tag != "1.2.0"; (items[2].Rule != "") != moves {
+					t.Errorf("rule: got %q of a tag that moves: %v", items[2].Rule, moves)
+				}
+				if tt.want == publish.Kept {
+					before = ""
+				}
 				if items[2].Guard != before {
 					t.Errorf("guard: got %q, want %q", items[2].Guard, before)
 				}
-				if tt.want == "behind" {
+				if tt.want == publish.Behind {
 					publishAll(t, d)
-					wantStates(t, plan(t, d), hub, "image app equal", "image proxy equal", "tag app:"+tt.tags[0]+" equal", "tag proxy:"+tt.tags[0]+" equal")
+					wantStates(t, plan(t, d), hub, "image app equal", "image proxy equal", "tag app:"+tt.tag+" equal", "tag proxy:"+tt.tag+" equal")
 				}
 			}
 		})
@@ -170,7 +182,7 @@ func TestChanged(t *testing.T) {
 		if tt.before != "" {
 			other(t, s, ref.Name(), tt.before)
 		}
-		d := open(t, Config{Hub: hub, Tags: []string{"latest"}, Transport: s.Transport}, images(t, "1.2.0"))
+		d := open(t, Config{Hub: hub, Tags: stable("latest"), Transport: s.Transport}, images(t, "1.2.0"))
 		items := plan(t, d)
 		want := ""
 		if tt.after != "" {
@@ -199,7 +211,7 @@ func TestChanged(t *testing.T) {
 func TestBecomesEqual(t *testing.T) {
 	s := servers[0].start(t)
 	r := &recorder{inner: s.Transport}
-	c := Config{Hub: s.Host, Tags: []string{"latest"}, Transport: r}
+	c := Config{Hub: s.Host, Tags: stable("latest"), Transport: r}
 	tree := images(t, "1.2.0")
 	d := open(t, c, tree)
 	items := plan(t, d)

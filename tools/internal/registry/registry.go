@@ -50,14 +50,10 @@ type Config struct {
 	// each tag. Only one process at a time may write there. Required.
 	Hub string
 
-	// Tags are the images' tags; empty is the release's version. The tag that is
-	// the version never moves; others, such as latest, move forwards. Each + is
-	// written as _. Charts have their own version as their only tag.
-	Tags []string
-
-	// AllowDowngrade lets a tag that is not the version move backwards, or from
-	// what has no version.
-	AllowDowngrade bool
+	// Tags are what is tagged. Of images a tag that is the release's version never
+	// moves, and empty means that one alone; charts have their own version as well,
+	// which never moves. The other tags are aliases. Each + is written as _.
+	Tags []publish.Alias
 
 	// Jobs is how many requests are made at a time; 0 is 32.
 	Jobs int
@@ -118,7 +114,7 @@ var errAbsent = errors.New("it is not there")
 
 type destination struct {
 	config  Config
-	version string
+	release publish.Candidate
 	tree    *release.Tree
 	hub     hub
 	mount   string   // the path of MountFrom in the registry; empty is none
@@ -135,14 +131,9 @@ func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination
 	if err != nil || tree == nil {
 		return d, err
 	}
-	tags := []string{tagOf(d.version)}
-	if len(c.Tags) > 0 {
-		tags = nil
-		for _, tag := range c.Tags {
-			if tag = tagOf(tag); !slices.Contains(tags, tag) {
-				tags = append(tags, tag)
-			}
-		}
+	tags := d.tags()
+	if len(tags) == 0 {
+		tags = []publish.Alias{{Name: tagOf(d.release.Version)}}
 	}
 	l := &loader{tree: tree}
 	for _, name := range tree.Images() {
@@ -150,7 +141,7 @@ func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination
 		if err != nil {
 			return nil, err
 		}
-		e.tags, e.immutable = tags, tagOf(d.version)
+		e.release, e.tags, e.immutable = d.release, tags, tagOf(d.release.Version)
 		d.entries = append(d.entries, e)
 	}
 	return d, checkNames(d.entries)
@@ -161,7 +152,7 @@ func newDestination(c Config, tree *release.Tree) (*destination, error) {
 	c.Hub = strings.TrimSuffix(c.Hub, "/")
 	d := &destination{config: c, tree: tree, pause: 200 * time.Millisecond}
 	if tree != nil {
-		d.version = tree.Version
+		d.release = publish.Candidate{Version: tree.Version, Time: tree.Lock.Time}
 	}
 	if strings.HasPrefix(c.Hub, "file:") {
 		u, err := url.Parse(c.Hub)
@@ -188,6 +179,15 @@ func newDestination(c Config, tree *release.Tree) (*destination, error) {
 	}
 	d.mount = path
 	return d, err
+}
+
+// tags returns the configured tags as a registry writes them.
+func (d *destination) tags() []publish.Alias {
+	tags := slices.Clone(d.config.Tags)
+	for i := range tags {
+		tags[i].Name = tagOf(tags[i].Name)
+	}
+	return tags
 }
 
 // Name is that of [publish.Destination].

@@ -52,7 +52,7 @@ func (d *destination) Verify(ctx context.Context, items []publish.Item, deep boo
 		if deep && t.ref == items[i].Digest {
 			err = errors.Join(verifyBelow(ctx, s, t.name, want, 0)...)
 		} else {
-			err = verifyHead(ctx, s, t.name, t.ref, want)
+			err = verifyTag(ctx, s, t.name, t.ref, items[i])
 		}
 		if err != nil {
 			err = fmt.Errorf("%s %s: %w", items[i].Kind, items[i].Name, err)
@@ -63,19 +63,6 @@ func (d *destination) Verify(ctx context.Context, items []publish.Item, deep boo
 		return err
 	}
 	return errors.Join(errs...)
-}
-
-func verifyHead(ctx context.Context, s session, name, ref string, want digest.Digest) error {
-	found, err := s.head(ctx, name, ref)
-	switch {
-	case err != nil:
-		return err
-	case found == "":
-		return fmt.Errorf("got nothing there, want %s", want)
-	case found != want:
-		return fmt.Errorf("got %s, want %s", found, want)
-	}
-	return nil
 }
 
 // verifyBelow reads an index or a manifest and all that it refers to.

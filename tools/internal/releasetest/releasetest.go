@@ -30,12 +30,15 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/release"
 )
 
-// Time is every time in a release that a test makes.
+// Time is every time in a release that a test makes, unless Args say another commit
+// time.
 var Time = time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
 
 // Args says what a release has beside lock.json, manifest.yaml and SHA256SUMS.
 type Args struct {
 	Version string // default 1.2.0
+	// Time is the commit time of the primary dependency; default Time.
+	Time time.Time
 	// Files are contents by path.
 	Files map[string]string
 	// Images are names. Each has linux/amd64 and linux/arm64, two layers of its own
@@ -56,6 +59,9 @@ func Make(tb testing.TB, a Args) string {
 	tb.Helper()
 	if a.Version == "" {
 		a.Version = "1.2.0"
+	}
+	if a.Time.IsZero() {
+		a.Time = Time
 	}
 	dir := filepath.Join(tb.TempDir(), "release")
 	write := func(path string, data []byte) {
@@ -125,7 +131,7 @@ func manifestOf(a Args) []byte {
 func newLock(a Args) *lock.Lock {
 	l := &lock.Lock{
 		Schema: lock.Schema, Manifest: digest.FromBytes([]byte("manifest")), Version: a.Version, Product: "demo",
-		Platforms: []string{"linux-amd64"}, Architectures: []string{"linux/amd64", "linux/arm64"}, Time: Time,
+		Platforms: []string{"linux-amd64"}, Architectures: []string{"linux/amd64", "linux/arm64"}, Time: a.Time,
 	}
 	for name, at := range a.Git {
 		url, commit, _ := strings.Cut(at, "@")
@@ -193,7 +199,7 @@ func writeImage(tb testing.TB, dir string, a Args, seed uint64) {
 		check(tb, err)
 		config, err := img.ConfigFile()
 		check(tb, err)
-		config.OS, config.Architecture, config.Created = "linux", arch, v1.Time{Time: Time}
+		config.OS, config.Architecture, config.Created = "linux", arch, v1.Time{Time: a.Time}
 		img, err = mutate.ConfigFile(img, config)
 		check(tb, err)
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{

@@ -103,8 +103,8 @@ func dependencyChange(what string, from, to *lock.Dependency) string {
 		return what + ": " + revision(to) + " is primary now"
 	case !from.Time.Equal(to.Time):
 		return change(what, from.Time.Format(time.RFC3339), to.Time.Format(time.RFC3339), "time of "+revision(to))
-	case !equalJSON(from.GoModules, to.GoModules) || !equalJSON(from.GoStd, to.GoStd):
-		return what + ": " + revision(to) + " needs other modules or packages"
+	case !equalJSON(from.GoModules, to.GoModules):
+		return what + ": " + revision(to) + " needs other modules"
 	case !equalJSON(from, to):
 		return what + ": " + revision(to) + " is used in another way"
 	}

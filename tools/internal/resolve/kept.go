@@ -39,7 +39,7 @@ func (k *Kept) goNeeds(ask *Request, s *store.Store, d *lock.Dependency) bool {
 	if old == nil || !k.SameToolchain || old.Digest != d.Digest || !sameRoots(ask.GoModules, old.GoRoots) || !complete(s, old) {
 		return false
 	}
-	d.GoRoots, d.GoModules, d.GoStd = old.GoRoots, old.GoModules, old.GoStd
+	d.GoRoots, d.GoModules = old.GoRoots, old.GoModules
 	return true
 }
 

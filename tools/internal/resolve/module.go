@@ -114,14 +114,7 @@ func describeGo(ctx context.Context, g *gomod.Go, dir string, wanted []string, d
 	if err := g.VendorRoots(ctx, dir, d.GoRoots); err != nil {
 		return err
 	}
-	if d.GoModules, err = g.Modules(); err != nil {
-		return err
-	}
-	roots := d.GoRoots
-	if len(roots) == 0 {
-		roots = []string{"."} // packages of a source that is no module
-	}
-	d.GoStd, err = gomod.StdImportsOf(dir, roots)
+	d.GoModules, err = g.Modules()
 	return err
 }
 

@@ -43,7 +43,7 @@ func (t *Trees) put(ctx context.Context, repo *gitsource.Repo, d *lock.Dependenc
 	return tree, nil
 }
 
-// describe sets d's GoRoots, GoModules and GoStd. It unpacks the tree only if that
+// describe sets d's GoRoots and GoModules. It unpacks the tree only if that
 // is not known, and only if there may be Go in it.
 func (t *Trees) describe(ctx context.Context, ask *Request, d *lock.Dependency) error {
 	if t.Kept.goNeeds(ask, t.Store, d) {

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/parallel"
+	"github.com/jasonwzm/release-builder/tools/internal/release"
+)
+
+type entry struct {
+	Path   string `json:"path"`
+	Source string `json:"source"`
+}
+
+// writeTree makes the directory of a release: a copy of every file, and SHA256SUMS
+// with a line for each, sorted by path, in the format of sha256sum(1).
+func writeTree(ctx context.Context, o *options) error {
+	var entries []entry
+	if err := jsonfile.Read(o.entries, &entries); err != nil {
+		return err
+	}
+	files, err := expand(entries)
+	if err != nil {
+		return err
+	}
+	sums := make([]digest.Digest, len(files))
+	err = parallel.DoAll(ctx, len(files), runtime.NumCPU(), func(ctx context.Context, i int) (err error) {
+		sums[i], err = files[i].copyTo(ctx, o.out)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	for i, f := range files {
+		fmt.Fprintf(&b, "%s  %s\n", sums[i].Hex(), f.Path)
+	}
+	return jsonfile.WriteFile(filepath.Join(o.out, release.Checksums), b.Bytes(), 0o644)
+}
+
+// check returns an error if two files have one path, or a path is none that
+// SHA256SUMS can hold. The files are sorted by path.
+func check(files []entry) error {
+	if len(files) == 0 {
+		return errors.New("the release has no files")
+	}
+	byPath := map[string]entry{release.Checksums: {release.Checksums, "the list of checksums"}}
+	for _, f := range files {
+		if strings.ContainsAny(f.Path, "\r\n\\") {
+			return fmt.Errorf("path %q cannot stand in a checksum file", f.Path)
+		}
+		if !fs.ValidPath(f.Path) || f.Path == "." {
+			return fmt.Errorf("path %q is not below the release", f.Path)
+		}
+		if other, ok := byPath[f.Path]; ok {
+			return fmt.Errorf("path %q stands twice in the release: from %q and %q", f.Path, other.Source, f.Source)
+		}
+		byPath[f.Path] = f
+	}
+	for _, f := range files {
+		for dir := path.Dir(f.Path); dir != "."; dir = path.Dir(dir) {
+			if other, ok := byPath[dir]; ok {
+				return fmt.Errorf("path %q is a file, from %q, and the directory of %q", dir, other.Source, f.Path)
+			}
+		}
+	}
+	return nil
+}
+
+// copyTo copies a file into a release's directory and returns the digest of what
+// it read. Where the file system can share blocks, it does.
+func (e entry) copyTo(ctx context.Context, dir string) (digest.Digest, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	to := filepath.Join(dir, filepath.FromSlash(e.Path))
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return "", err
+	}
+	in, err := os.Open(e.Source)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return "", err
+	}
+	n, err := io.Copy(out, in)
+	if err := errors.Join(err, out.Close()); err != nil {
+		return "", fmt.Errorf("copying %q: %w", e.Source, err)
+	}
+	sum, size, err := digest.FromFile(to)
+	if err == nil && size != n {
+		err = fmt.Errorf("copying %q: got %d bytes, want %d", e.Source, size, n)
+	}
+	return sum, err
+}
+
+// expand replaces directories by their files, sorts by path, and checks the paths.
+func expand(entries []entry) ([]entry, error) {
+	var files []entry
+	for _, e := range entries {
+		err := walk(e, func(f entry) { files = append(files, f) })
+		if err != nil {
+			return nil, fmt.Errorf("reading %q: %w", e.Source, err)
+		}
+	}
+	slices.SortFunc(files, func(a, b entry) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Source, b.Source))
+	})
+	return files, check(files)
+}
+
+// walk calls add for each file below e. Sources are symbolic links in a sandbox.
+func walk(e entry, add func(entry)) error {
+	info, err := os.Stat(e.Source)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("%q is no file", e.Source)
+		}
+		add(e)
+		return nil
+	}
+	list, err := os.ReadDir(e.Source)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		child := entry{path.Join(e.Path, d.Name()), filepath.Join(e.Source, d.Name())}
+		if err := walk(child, add); err != nil {
+			return err
+		}
+	}
+	return nil
+}

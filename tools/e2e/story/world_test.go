@@ -1,0 +1,249 @@
+package story_test
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"log"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bazelbuild/rules_go/go/runfiles"
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/jasonwzm/release-builder/tools/internal/buckettest"
+	"github.com/jasonwzm/release-builder/tools/internal/gittest"
+	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
+)
+
+// world is what the story happens in: the repository, the servers that sources come
+// from and releases go to, and the machines that it is told on.
+type world struct {
+	t         *testing.T
+	workspace string // this repository's
+	origin    string // what is cloned
+	git       *gittest.Server
+	proxy     *proxytest.Proxy
+	bucket    *buckettest.Server
+	registry  *httptest.Server
+	commits   []string // of the repository hello
+	seen      map[string]string
+
+	mu      sync.Mutex
+	pattern *regexp.Regexp // of the requests that stall
+	stalled chan struct{}
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	file, err := runfiles.Rlocation(os.Getenv("STORY_WORKSPACE"))
+	if err == nil {
+		file, err = filepath.EvalSymlinks(file)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	gittest.Env(t)
+	w := &world{t: t, workspace: filepath.Dir(file), git: gittest.New(t), bucket: buckettest.GCS(t), seen: map[string]string{}}
+	w.registry = httptest.NewServer(w.stalling(registry.New(registry.Logger(log.New(io.Discard, "", 0)))))
+	t.Cleanup(w.registry.Close)
+	w.git.Handle(w.stalling)
+	w.plant()
+	return w
+}
+
+// plant makes the sources of the line, and the repository that is cloned.
+func (w *world) plant() {
+	w.t.Helper()
+	a, err := txtar.ParseFile("testdata/sources")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	modules := map[string]string{}
+	hello := map[string]gittest.File{}
+	for _, f := range a.Files {
+		if name, ok := strings.CutPrefix(f.Name, "hello/"); ok {
+			hello[name] = gittest.File{Content: string(f.Data)}
+		} else {
+			modules[f.Name] = string(f.Data)
+		}
+	}
+	w.proxy = proxytest.New(w.t, modules)
+	at := time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
+	w.commits = append(w.commits, w.git.Repo("hello").Commit("main", hello, "first", at))
+
+	w.origin = filepath.Join(w.t.TempDir(), "origin")
+	err = copyTree(w.workspace, w.origin, func(rel string) bool {
+		return rel == ".git" || rel == "user.bazelrc" || strings.HasPrefix(rel, "bazel-")
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "-A"}, {"commit", "-q", "-m", "the builder"}} {
+		cmd := exec.Command("git", args...)
+		cmd.Dir = w.origin
+		if out, err := cmd.CombinedOutput(); err != nil {
+			w.t.Fatalf("git %q: %v\n%s", args, err, out)
+		}
+	}
+}
+
+// setup makes the first machine.
+func (w *world) setup(env *testscript.Env) error {
+	store := filepath.Join(env.WorkDir, "store")
+	err := copyTree(os.Getenv("RELEASE_STORE"), store, func(string) bool { return false })
+	if err != nil {
+		return err
+	}
+	set := map[string]string{
+		"RELEASE_CACHE": os.Getenv("RELEASE_CACHE"), "RELEASE_DISK_CACHE": os.Getenv("RELEASE_DISK_CACHE"), "RELEASE_STORE": store,
+		"PATH": os.Getenv("PATH"), "GOPROXY": w.proxy.URL(), "GOSUMDB": "off", "UNSET": "",
+		"GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_COUNT": "1",
+		"GIT_CONFIG_KEY_0": "url." + w.git.URL("") + ".insteadOf", "GIT_CONFIG_VALUE_0": "https://git.example/",
+		"GIT_AUTHOR_NAME": "Release", "GIT_AUTHOR_EMAIL": "release@example.com",
+		"GIT_COMMITTER_NAME": "Release", "GIT_COMMITTER_EMAIL": "release@example.com",
+		"STORAGE_EMULATOR_HOST": w.bucket.URL, "REGISTRY": strings.TrimPrefix(w.registry.URL, "http://"),
+		"STAGE": filepath.Join(env.WorkDir, "stage"), "PRODUCTION": filepath.Join(env.WorkDir, "production"),
+		"RELEASE_LINE": "",
+	}
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		env.Setenv(name, set[name])
+	}
+	w.home(env.Setenv, env.WorkDir, "first")
+	return nil
+}
+
+// home makes a machine's own directories and says where they are.
+func (w *world) home(setenv func(name, value string), work, name string) {
+	setenv("HOME", filepath.Join(work, "machines", name))
+	setenv("XDG_STATE_HOME", filepath.Join(work, "machines", name, "state"))
+	if err := os.MkdirAll(filepath.Join(work, "machines", name), 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// machine goes on as another machine: one with a home of its own.
+func (w *world) machine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: machine NAME")
+	}
+	w.home(ts.Setenv, ts.Getenv("WORK"), args[0])
+}
+
+// clone clones the repository, or another clone, and goes there: clone NAME [FROM].
+func (w *world) clone(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 || len(args) > 2 {
+		ts.Fatalf("usage: clone NAME [FROM]")
+	}
+	from, dir := w.origin, filepath.Join(ts.Getenv("WORK"), args[0])
+	if len(args) == 2 {
+		from = filepath.Join(ts.Getenv("WORK"), args[1])
+	}
+	ts.Check(ts.Exec("git", "clone", "-q", from, dir))
+	ts.Check(os.WriteFile(filepath.Join(dir, "user.bazelrc"), []byte("common --repo_env=RELEASE_LINE=demo --noshow_progress --color=no --curses=no\n"), 0o644))
+	ts.Defer(func() {
+		cmd := exec.Command(filepath.Join(dir, "tools", "bazel"), "shutdown")
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "HOME="+ts.Getenv("HOME"))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			w.t.Logf("bazel shutdown: %v\n%s", err, out)
+		}
+		if out, err := exec.Command("chmod", "-R", "u+w", ts.Getenv("WORK")).CombinedOutput(); err != nil {
+			w.t.Logf("chmod: %v\n%s", err, out)
+		}
+	})
+	ts.Check(ts.Chdir(dir))
+}
+
+// commit adds a commit to the repository hello, on a branch: commit BRANCH TEXT.
+// COMMIT is its name.
+func (w *world) commit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: commit BRANCH TEXT")
+	}
+	at := time.Date(2026, 1, 5+len(w.commits), 12, 0, 0, 0, time.UTC)
+	files := map[string]gittest.File{"text.txt": {Content: args[1] + "\n"}}
+	name := w.git.Repo("hello").Commit(args[0], files, args[1], at)
+	w.commits = append(w.commits, name)
+	ts.Setenv("COMMIT", name)
+}
+
+// stalling has the requests that match the pattern wait until they are given up.
+func (w *world) stalling(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.mu.Lock()
+		pattern, stalled := w.pattern, w.stalled
+		w.mu.Unlock()
+		if pattern != nil && pattern.MatchString(r.Method+" "+r.URL.Path) {
+			select {
+			case stalled <- struct{}{}:
+			default:
+			}
+			<-r.Context().Done()
+			return
+		}
+		next.ServeHTTP(rw, r)
+	})
+}
+
+// stall has requests that match METHOD PATH never answered; without a pattern all are.
+func (w *world) stall(ts *testscript.TestScript, neg bool, args []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pattern, w.stalled = nil, make(chan struct{}, 1)
+	if len(args) > 0 {
+		w.pattern = regexp.MustCompile(strings.Join(args, " "))
+	}
+}
+
+// copyTree copies the files of a directory, but for those that skip names.
+func copyTree(from, to string, skip func(rel string) bool) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		switch {
+		case err != nil:
+			return err
+		case skip(rel) && d.IsDir():
+			return fs.SkipDir
+		case skip(rel):
+			return nil
+		case d.IsDir():
+			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+		case !d.Type().IsRegular():
+			return nil
+		}
+		return copyFile(path, filepath.Join(to, rel))
+	})
+}
+
+func copyFile(from, to string) error {
+	info, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}

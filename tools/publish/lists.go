@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+)
+
+// words is a list, with commas between or the flag several times.
+type words []string
+
+func (w *words) String() string { return strings.Join(*w, ",") }
+
+func (w *words) Set(s string) error {
+	for word := range strings.SplitSeq(s, ",") {
+		if word = strings.TrimSpace(word); word == "" {
+			return errors.New("want names with commas between them")
+		}
+		*w = append(*w, word)
+	}
+	return nil
+}
+
+// aliases is a list of NAME or NAME=RULE, written as words.
+type aliases struct {
+	names words
+	rules map[string]string
+}
+
+func (a *aliases) String() string { return a.names.String() }
+
+func (a *aliases) Set(s string) error {
+	var list words
+	if err := list.Set(s); err != nil {
+		return err
+	}
+	for _, word := range list {
+		name, rule, has := strings.Cut(word, "=")
+		switch {
+		case name == "":
+			return fmt.Errorf("got %q, want NAME or NAME=RULE", word)
+		case has && !slices.Contains(manifest.AliasRules(), rule):
+			return fmt.Errorf("alias %q: got rule %q, want one of %s", name, rule, strings.Join(manifest.AliasRules(), ", "))
+		case has && a.rules == nil:
+			a.rules = map[string]string{}
+		}
+		if has {
+			a.rules[name] = rule
+		}
+		a.names = append(a.names, name)
+	}
+	return nil
+}
+
+// overrideRules puts the rules of flags in place of the profile's, which keeps those
+// of aliases that a destination has.
+func (o *options) overrideRules(p *manifest.Profile) error {
+	said := map[string]string{}
+	for _, list := range []aliases{o.tags, o.gcsAliases, o.s3Aliases} {
+		for _, name := range slices.Sorted(maps.Keys(list.rules)) {
+			rule := list.rules[name]
+			if other := said[name]; other != "" && other != rule {
+				return fmt.Errorf("alias %q: got rule %s and rule %s, want one", name, other, rule)
+			}
+			said[name] = rule
+		}
+	}
+	rules := maps.Clone(p.Aliases)
+	if rules == nil {
+		rules = map[string]string{}
+	}
+	maps.Copy(rules, said)
+	maps.DeleteFunc(rules, func(name, _ string) bool { return !p.HasAlias(name) })
+	if p.Aliases = rules; len(rules) == 0 {
+		p.Aliases = nil
+	}
+	return nil
+}
