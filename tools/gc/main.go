@@ -41,9 +41,9 @@
 // --stage VERSION removes a release that was published to the embedded stage of the
 // active line, or of --line NAME: its directory in the bucket, its tags in the registry
 // with the blobs that no other tag needs, its charts, its git tags, what stands for its
-// GitHub release, and the record of its run. No release goes that is not named. None
-// goes that an alias, such as latest, names: that is an error. It is not to run while
-// something is published to that stage.
+// GitHub release, its receipt, and the record of its run. No release goes that is not
+// named. None goes that an alias, such as latest, names: that is an error. It is not to
+// run while something is published to that stage.
 //
 // # Beside a running build
 //
