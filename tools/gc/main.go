@@ -23,8 +23,9 @@
 // # What is kept
 //
 // What the locks below manifests, go.sum, release/sources/go_sdk.json and .bazelversion
-// of this checkout need, as they are on the disk, and of each other checkout that Bazel has an
-// output base for, since all share one store. --this-checkout leaves these others out.
+// of this checkout need, as they are on the disk, and of each other checkout that Bazel
+// has an output base for, since all share one store. --this-checkout leaves these
+// others out.
 //
 //	--git RANGE    also what each commit of a range needs, as git rev-list takes it: HEAD is
 //	               the whole history of HEAD. Again for more
@@ -37,18 +38,19 @@
 //
 // # Stages
 //
-// --stage VERSION removes a release that was published to the embedded stage of the active line, or of
-// --line NAME: its directory in the bucket, its tags in the registry with the blobs that no
-// other tag needs, its charts, its git tags, what stands for its GitHub release, and
-// the record of its run. No release goes that is not named, and none that an alias, such as latest,
-// names: that is an error. It is not to run while something is published to that stage.
+// --stage VERSION removes a release that was published to the embedded stage of the
+// active line, or of --line NAME: its directory in the bucket, its tags in the registry
+// with the blobs that no other tag needs, its charts, its git tags, what stands for its
+// GitHub release, its receipt, and the record of its run. No release goes that is not
+// named. None goes that an alias, such as latest, names: that is an error. It is not to
+// run while something is published to that stage.
 //
 // # Beside a running build
 //
 // Gc may run beside a build, a resolve or another gc: what they use is younger than
-// --min-age, or a kept lock names it. A directory is renamed before it is removed, so that nobody
-// finds half of it. A build that misses something fetches it again. Without a network it
-// cannot: there, keep with --git or --locks whatever may have to be built, and
+// --min-age, or a kept lock names it. A directory is renamed before it is removed, so
+// that nobody finds half of it. A build that misses something fetches it again. Without a
+// network it cannot: there, keep with --git or --locks whatever may have to be built, and
 // --min-age as it is. What a kept lock needs and the store has is there after gc.
 // Ctrl-C ends gc at once; the next one goes on.
 //

@@ -36,17 +36,17 @@ func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer)
 // into it, then the hints as "NAME: hint: …", and returns Failure.
 func Fail(stderr io.Writer, name string, err error) int {
 	for _, e := range flatten(err) {
-		fmt.Fprintf(stderr, "%s: error: %s\n", name, printable(e.Error()))
+		fmt.Fprintf(stderr, "%s: error: %s\n", name, Printable(e.Error()))
 	}
 	for _, h := range hints(err, nil) {
-		fmt.Fprintf(stderr, "%s: hint: %s\n", name, printable(h))
+		fmt.Fprintf(stderr, "%s: hint: %s\n", name, Printable(h))
 	}
 	return Failure
 }
 
-// printable escapes, as Go does, what could move the cursor of a terminal, or
+// Printable escapes, as Go does, what could move the cursor of a terminal, or
 // worse. An error of the system shows a path as it is, and a path may be anybody's.
-func printable(s string) string {
+func Printable(s string) string {
 	var b strings.Builder
 	for i, r := range s {
 		switch {

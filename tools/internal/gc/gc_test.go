@@ -25,8 +25,8 @@ func (w *world) pack(l *lock.Lock) error {
 	return err
 }
 
-// TestOneOfTwoLines: after gc a build of the kept line needs no network, and of the other one nothing is
-// there but what they share.
+// TestOneOfTwoLines: after gc a build of the kept line needs no network, and of the
+// other one nothing is there but what they share.
 func TestOneOfTwoLines(t *testing.T) {
 	w := newWorld(t)
 	for _, l := range []*lock.Lock{w.demo, w.next} {

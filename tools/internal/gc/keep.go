@@ -104,7 +104,8 @@ func (k *Keep) AddLocks(dir string) error {
 	return keepHint(err)
 }
 
-// AddGit keeps what each commit in a range of a checkout's history needs. The range is what git rev-list takes.
+// AddGit keeps what each commit in a range of a checkout's history needs. The range is
+// what git rev-list takes.
 func (k *Keep) AddGit(ctx context.Context, dir, commits string) error {
 	out, err := git(ctx, dir, "rev-list", "--end-of-options", commits, "--")
 	if err != nil {

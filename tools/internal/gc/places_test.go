@@ -42,6 +42,7 @@ func TestRoots(t *testing.T) {
 			w.t.Cleanup(unlock)
 		}},
 		{name: "what reproduce left", root: "cache/reproduce-123/base", goes: true},
+		{name: "what is named much as that", root: "cache/reproduce-a-bug/base"},
 		{name: "what reproduce builds in", root: "cache/reproduce-123/base",
 			set: func(w *world, a *Args) {
 				a.Processes = [][]string{{"bazel(x)", "--output_base=" + w.path("cache/reproduce-123/base")}}
@@ -256,7 +257,8 @@ func TestFilesOfOtherKinds(t *testing.T) {
 	})
 }
 
-// testHostile: whatever is in the places, gc ends, removes nothing outside of them, and follows no link.
+// testHostile: whatever is in the places, gc ends, removes nothing outside of them,
+// and follows no link.
 func testHostile(t *testing.T, cases []hostile) {
 	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
@@ -308,5 +310,21 @@ func TestProcesses(t *testing.T) {
 	w.write("proc/self/cmdline", "me\x00")
 	if got, want := fmt.Sprintf("%q", Processes(w.path("proc"))), `[["bazel(x)" "--output_base=/a b"]]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestWriteText: a name that somebody chose does not move the cursor.
+func TestWriteText(t *testing.T) {
+	p := &Plan{Sections: []*Section{{
+		Name: "store", Dir: "/s", Size: 3 << 30, Stays: []Group{{"needed", 1, 1 << 20}}, Goes: []Item{{"a\x1b[2J\nb", 512, "old"}},
+		GoesGroup: &Group{"oldest", 2, 2048}, Notes: []string{"a note"},
+	}}}
+	var b strings.Builder
+	if err := p.WriteText(&b, "removes"); err != nil {
+		t.Fatal(err)
+	}
+	want := "store: 3.0 GiB in /s\n  keeps 1.0 MiB, 1 entry: needed\n  removes a\\x1b[2J\\nb, 512 B: old\n  removes 2.0 KiB, 2 entries: oldest\n  note: a note\n"
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}
 }

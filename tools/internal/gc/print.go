@@ -3,6 +3,9 @@ package gc
 import (
 	"fmt"
 	"io"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
 )
 
 // WriteText prints a plan for people, a line for each thing: what each place holds,
@@ -34,7 +37,9 @@ type printer struct {
 
 func (p *printer) linef(format string, args ...any) {
 	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+		// Names in the places may be anybody's, and a name is no line.
+		line := cli.Printable(fmt.Sprintf(format, args...))
+		_, p.err = fmt.Fprintln(p.w, strings.ReplaceAll(line, "\n", `\n`))
 	}
 }
 

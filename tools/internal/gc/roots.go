@@ -15,22 +15,25 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/filelock"
 )
 
-// The names that tools/bazel gives in its cache: roots, one that is being made, its lock, and what
-// it has not yet renamed.
+// The names that tools/bazel gives in its cache, to roots and to what it has not yet
+// renamed, and tools/reproduce to where it builds.
 var (
-	rootName    = regexp.MustCompile(`^bazel-(.+)-[0-9a-f]{16}$`)
-	launcherTmp = regexp.MustCompile(`^(bazelrc|bazel-version|cacerts)-[0-9a-f]{16}\.[0-9]+$`)
+	rootName     = regexp.MustCompile(`^bazel-(.+)-[0-9a-f]{16}$`)
+	launcherTmp  = regexp.MustCompile(`^(bazelrc|bazel-version|cacerts)-[0-9a-f]{16}\.[0-9]+$`)
+	reproduceTmp = regexp.MustCompile(`^reproduce-[0-9]+$`)
 )
 
+// A root that is being made, the lock of who does, and what says what a root is.
+
 const (
-	reproduceTmp = "reproduce-" // then a number: where tools/reproduce builds
 	rootTmp      = "bazel-root.tmp"
 	rootLock     = "bazel-root.lock"
 	rootPackages = "root.packages.json"
 	rootProperty = "-Drelease.root=" // of a Bazel server that runs in a root
 )
 
-// lookAtCache decides about the launcher's cache. The store and the disk cache, which may be in it, have sections of their own.
+// lookAtCache decides about the launcher's cache. The store and the disk cache, which may
+// be in it, have sections of their own.
 func lookAtCache(ctx context.Context, a *Args, l *looker) error {
 	for _, d := range l.list(".") {
 		name := d.Name()
@@ -62,7 +65,7 @@ func lookAtCache(ctx context.Context, a *Args, l *looker) error {
 			list, _ := l.root.ReadFile(path.Join(name, rootPackages))
 			keep, why := a.keepRoot(name, list)
 			l.decide(e, keep, why)
-		case strings.HasPrefix(name, reproduceTmp):
+		case reproduceTmp.MatchString(name):
 			keep := ""
 			if a.served(filepath.Join(a.Cache, name) + "/") {
 				keep = "reproduce builds in it"

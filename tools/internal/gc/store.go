@@ -57,8 +57,8 @@ func relative(s *store.Store, file string) string {
 // unfinished tells whether a file is one that a writer of the store has not given its name yet.
 func unfinished(name string) bool { return strings.HasPrefix(path.Base(name), ".tmp-") }
 
-// blob decides about a file of Bazel's repository cache. What Bazel, or a rule of others,
-// fetched by a URL has a second file there, id-…; no lock says who needs that.
+// blob decides about a file of Bazel's repository cache. What Bazel, or a rule of
+// others, fetched by a URL has a second file there, id-…; no lock says who needs that.
 func (l *looker) blob(wanted map[string]bool) func(entry) {
 	return func(e entry) {
 		switch {
@@ -107,7 +107,8 @@ func (l *looker) module(wanted map[string]bool) func(entry) {
 	}
 }
 
-// images decides about the layout of base images. If it is not known what a kept lock needs of it, all stays.
+// images decides about the layout of base images. If it is not known what a kept lock
+// needs of it, all stays.
 func (l *looker) images(ctx context.Context, s *store.Store, set *needs.Set, wanted map[string]bool) error {
 	for _, err := range set.ImageErrs {
 		l.note("oci: all base images stay, for it is not known which blobs are needed: %v", err)

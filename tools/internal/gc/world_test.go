@@ -44,7 +44,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// lockOf puts what a line needs into the store, and returns its lock. All lines share a module, a layer and the SDK.
+// lockOf puts what a line needs into the store, and returns its lock. All lines share a
+// module, a layer and the SDK.
 func (w *world) lockOf(name, version string) *lock.Lock {
 	w.t.Helper()
 	app, lib := w.module("example.com/"+name, "v"+version), w.module("example.com/lib", "v0.1.0")
