@@ -15,7 +15,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 )
 
-// state writes the whole state of stage and production to $WORK/state, for people:
+// state writes the whole state of stage and production to $WORK/now, for people:
 // every version with the number of its files, every pointer with what it points to.
 // What a version's files hold never changes: that is checked here, each time.
 func (w *world) state(ts *testscript.TestScript, neg bool, args []string) {
@@ -38,7 +38,7 @@ func (w *world) state(ts *testscript.TestScript, neg bool, args []string) {
 		githubState(ts, &b, filepath.Join(place.dir, "github"))
 	}
 	ts.Logf("%s", b.String())
-	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), "state"), []byte(b.String()), 0o644))
+	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), "now"), []byte(b.String()), 0o644))
 }
 
 // objects returns what the bucket of production holds.
@@ -189,8 +189,14 @@ func (w *world) tagState(ts *testscript.TestScript, place string) string {
 
 // githubState lists the releases of a directory that stands for GitHub.
 func githubState(ts *testscript.TestScript, b *strings.Builder, dir string) {
-	for _, name := range keys(directory(ts, dir)) {
-		fmt.Fprintf(b, "  github %s\n", name)
+	releases := directory(ts, dir)
+	for _, name := range keys(releases) {
+		switch release, ok := strings.CutSuffix(name, ".json"); {
+		case ok:
+			fmt.Fprintf(b, "  github release %s\n", release)
+		case !strings.HasPrefix(name, "."):
+			fmt.Fprintf(b, "  github %s → %s\n", name, releases[name])
+		}
 	}
 }
 
