@@ -20,13 +20,17 @@ import (
 const patience = 10 * time.Minute
 
 // interrupt runs a command, and interrupts it as Ctrl-C does where its output matches
-// a pattern, or where a request stalls: interrupt PATTERN COMMAND…. It has to end
-// soon, and not well.
+// a pattern, or for "-" where a request stalls: interrupt PATTERN COMMAND…. It has to
+// end soon, and not well.
 func (w *world) interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: interrupt PATTERN COMMAND...")
 	}
-	out, took, err := w.end(ts, syscall.SIGINT, regexp.MustCompile(args[0]), args[1:])
+	var pattern *regexp.Regexp
+	if args[0] != "-" {
+		pattern = regexp.MustCompile(args[0])
+	}
+	out, took, err := w.end(ts, syscall.SIGINT, pattern, args[1:])
 	ts.Logf("%s\n[ended %.1f s after the interrupt: %v]", out, took.Seconds(), err)
 	if err == nil {
 		ts.Fatalf("%q: got exit status 0, want an interrupted command", args[1:])

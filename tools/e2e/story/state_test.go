@@ -74,6 +74,7 @@ func (w *world) bucketState(ts *testscript.TestScript, b *strings.Builder, place
 	for key, content := range objects {
 		version, path, ok := strings.Cut(key, "/")
 		switch {
+		case strings.HasPrefix(key, "."):
 		case ok && path == "SHA256SUMS":
 			lines = append(lines, fmt.Sprintf("%s: %d files", version, checkVersion(ts, place, version, objects)))
 		case ok:

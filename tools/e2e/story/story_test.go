@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 }
 
 func TestStory(t *testing.T) {
+	if sdkZip() == "" {
+		t.Logf("go mod download golang.org/toolchain@v0.0.1-go%s.linux-amd64 has not been run: the story does not change its SDK", otherSDK)
+	}
 	w := newWorld(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -34,6 +37,12 @@ func TestStory(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
 		Setup:               w.setup,
+		Condition: func(name string) (bool, error) {
+			if name != "sdk" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return sdkZip() != "", nil
+		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"clone":     w.clone,
 			"commit":    w.commit,
@@ -41,6 +50,7 @@ func TestStory(t *testing.T) {
 			"interrupt": w.interrupt,
 			"kill":      w.kill,
 			"machine":   w.machine,
+			"sdk":       w.sdk,
 			"stall":     w.stall,
 			"state":     w.state,
 		},

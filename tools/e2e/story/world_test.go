@@ -39,6 +39,7 @@ type world struct {
 	bucket    *buckettest.Server
 	registry  *httptest.Server
 	commits   []string // of the repository hello
+	sdks      string   // a module proxy of SDKs
 	seen      map[string]string
 
 	mu      sync.Mutex
@@ -103,14 +104,23 @@ func (w *world) plant() {
 
 // setup makes the first machine.
 func (w *world) setup(env *testscript.Env) error {
-	store := filepath.Join(env.WorkDir, "store")
-	err := copyTree(os.Getenv("RELEASE_STORE"), store, func(string) bool { return false })
+	outer := os.Getenv("RELEASE_STORE")
+	store, cache := filepath.Join(env.WorkDir, "store"), filepath.Join(env.WorkDir, "cache")
+	err := copyTree(outer, store, func(string) bool { return false })
+	if err == nil {
+		err = w.serveSDK(outer)
+	}
+	if err == nil {
+		err = shareCache(os.Getenv("RELEASE_CACHE"), cache)
+	}
 	if err != nil {
 		return err
 	}
+	// What the network has: the line's modules, those of the tools, and the SDKs.
+	proxies := []string{w.proxy.URL(), "file://" + filepath.Join(outer, "goproxy"), "file://" + w.sdks}
 	set := map[string]string{
-		"RELEASE_CACHE": os.Getenv("RELEASE_CACHE"), "RELEASE_DISK_CACHE": os.Getenv("RELEASE_DISK_CACHE"), "RELEASE_STORE": store,
-		"PATH": os.Getenv("PATH"), "GOPROXY": w.proxy.URL(), "GOSUMDB": "off", "UNSET": "",
+		"RELEASE_CACHE": cache, "RELEASE_DISK_CACHE": os.Getenv("RELEASE_DISK_CACHE"), "RELEASE_STORE": store,
+		"PATH": os.Getenv("PATH"), "GOPROXY": strings.Join(proxies, ","), "GOSUMDB": "off", "UNSET": "",
 		"GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_COUNT": "1",
 		"GIT_CONFIG_KEY_0": "url." + w.git.URL("") + ".insteadOf", "GIT_CONFIG_VALUE_0": "https://git.example/",
 		"GIT_AUTHOR_NAME": "Release", "GIT_AUTHOR_EMAIL": "release@example.com",
@@ -124,6 +134,21 @@ func (w *world) setup(env *testscript.Env) error {
 	}
 	w.home(env.Setenv, env.WorkDir, "first")
 	return nil
+}
+
+// shareCache makes a cache that has the roots and the go command's cache of another,
+// and nothing else of it.
+func shareCache(outer, cache string) error {
+	shared, err := filepath.Glob(filepath.Join(outer, "bazel-7*"))
+	if err == nil {
+		err = os.MkdirAll(cache, 0o755)
+	}
+	for _, dir := range append(shared, filepath.Join(outer, "go-build")) {
+		if info, e := os.Stat(dir); e == nil && info.IsDir() {
+			err = errors.Join(err, os.Symlink(dir, filepath.Join(cache, filepath.Base(dir))))
+		}
+	}
+	return err
 }
 
 // home makes a machine's own directories and says where they are.
