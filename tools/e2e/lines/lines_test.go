@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log"
 	"net/http"
 	"net/http/httptest"
@@ -23,12 +22,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bazelbuild/rules_go/go/runfiles"
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/jasonwzm/release-builder/tools/internal/gittest"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/workspacetest"
 )
 
 func TestMain(m *testing.M) {
@@ -54,13 +53,6 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	from, err := runfiles.Rlocation(os.Getenv("LINES_WORKSPACE"))
-	if err == nil {
-		from, err = filepath.EvalSymlinks(from)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	// Bazel would take this folder, which is the other Bazel's, for its own.
 	environ := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "TEST_TMPDIR=") })
 	gittest.Env(t)
@@ -77,57 +69,10 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(w.web.Close)
 	// What is fetched besides the line's own sources is in the store already.
 	w.environ = append(environ, "RELEASE_STORE="+w.store, "GOPROXY=off", "GOSUMDB=off", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
-	copyTree(t, filepath.Dir(from), w.dir, func(rel string) bool {
-		return rel == ".git" || strings.HasPrefix(rel, "bazel-") || rel == "user.bazelrc"
-	})
-	copyTree(t, os.Getenv("RELEASE_STORE"), w.store, func(string) bool { return false })
+	workspacetest.Copy(t, workspacetest.Find(t, "LINES_WORKSPACE"), w.dir)
+	workspacetest.CopyTree(t, os.Getenv("RELEASE_STORE"), w.store, nil)
 	t.Cleanup(w.stop)
 	return w
-}
-
-// copyTree links or copies a folder's files, but for those that skip names.
-func copyTree(t *testing.T, from, to string, skip func(rel string) bool) {
-	t.Helper()
-	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		switch {
-		case err != nil:
-			return err
-		case skip(rel) && d.IsDir():
-			return fs.SkipDir
-		case skip(rel):
-			return nil
-		case d.IsDir():
-			return os.MkdirAll(filepath.Join(to, rel), 0o755)
-		case !d.Type().IsRegular():
-			return nil
-		}
-		return copyFile(path, filepath.Join(to, rel))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func copyFile(from, to string) error {
-	info, err := os.Stat(from)
-	if err != nil {
-		return err
-	}
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
 }
 
 // bazel runs a Bazel command for the line and returns what it said.

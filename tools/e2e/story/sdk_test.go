@@ -11,6 +11,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/workspacetest"
 )
 
 // otherSDK is the version that the story changes to. `go mod download` of it has to
@@ -55,5 +56,5 @@ func (w *world) serveSDK(store string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
-	return copyFile(filepath.Join(store, "content_addressable", "sha256", pins.Archives["linux_amd64"].SHA256.Hex(), "file"), to)
+	return workspacetest.CopyFile(filepath.Join(store, "content_addressable", "sha256", pins.Archives["linux_amd64"].SHA256.Hex(), "file"), to)
 }

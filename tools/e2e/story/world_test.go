@@ -3,7 +3,6 @@ package story_test
 import (
 	"errors"
 	"io"
-	"io/fs"
 	"log"
 	"maps"
 	"net/http"
@@ -18,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bazelbuild/rules_go/go/runfiles"
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/rogpeppe/go-internal/txtar"
@@ -26,6 +24,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/buckettest"
 	"github.com/jasonwzm/release-builder/tools/internal/gittest"
 	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
+	"github.com/jasonwzm/release-builder/tools/internal/workspacetest"
 )
 
 // world is what the story happens in: the repository, the servers that sources come
@@ -49,16 +48,8 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	file := os.Getenv("STORY_WORKSPACE")
-	if found, err := runfiles.Rlocation(file); err == nil {
-		file = found // as Bazel says it
-	}
-	file, err := filepath.EvalSymlinks(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	gittest.Env(t)
-	w := &world{t: t, workspace: filepath.Dir(file), git: gittest.New(t), bucket: buckettest.GCS(t), seen: map[string]string{}}
+	w := &world{t: t, workspace: workspacetest.Find(t, "STORY_WORKSPACE"), git: gittest.New(t), bucket: buckettest.GCS(t), seen: map[string]string{}}
 	w.registry = httptest.NewServer(w.stalling(registry.New(registry.Logger(log.New(io.Discard, "", 0)))))
 	t.Cleanup(w.registry.Close)
 	w.git.Handle(w.stalling)
@@ -87,12 +78,7 @@ func (w *world) plant() {
 	w.commits = append(w.commits, w.git.Repo("hello").Commit("main", hello, "first", at))
 
 	w.origin = filepath.Join(w.t.TempDir(), "origin")
-	err = copyTree(w.workspace, w.origin, func(rel string) bool {
-		return rel == ".git" || rel == "user.bazelrc" || strings.HasPrefix(rel, "bazel-")
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	workspacetest.Copy(w.t, w.workspace, w.origin)
 	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "-A"}, {"commit", "-q", "-m", "the builder"}} {
 		cmd := exec.Command("git", args...)
 		cmd.Dir = w.origin
@@ -106,10 +92,8 @@ func (w *world) plant() {
 func (w *world) setup(env *testscript.Env) error {
 	outer := os.Getenv("RELEASE_STORE")
 	store, cache := filepath.Join(env.WorkDir, "store"), filepath.Join(env.WorkDir, "cache")
-	err := copyTree(outer, store, func(string) bool { return false })
-	if err == nil {
-		err = w.serveSDK(outer)
-	}
+	workspacetest.CopyTree(w.t, outer, store, nil)
+	err := w.serveSDK(outer)
 	if err == nil {
 		err = shareCache(os.Getenv("RELEASE_CACHE"), cache)
 	}
@@ -231,45 +215,4 @@ func (w *world) stall(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 0 {
 		w.pattern = regexp.MustCompile(strings.Join(args, " "))
 	}
-}
-
-// copyTree copies the files of a directory, but for those that skip names.
-func copyTree(from, to string, skip func(rel string) bool) error {
-	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		switch {
-		case err != nil:
-			return err
-		case skip(rel) && d.IsDir():
-			return fs.SkipDir
-		case skip(rel):
-			return nil
-		case d.IsDir():
-			return os.MkdirAll(filepath.Join(to, rel), 0o755)
-		case !d.Type().IsRegular():
-			return nil
-		}
-		return copyFile(path, filepath.Join(to, rel))
-	})
-}
-
-func copyFile(from, to string) error {
-	info, err := os.Stat(from)
-	if err != nil {
-		return err
-	}
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
 }
