@@ -40,10 +40,10 @@ func (w *world) interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// kill runs a command, and kills it and all that it started where a request stalls.
-func (w *world) kill(ts *testscript.TestScript, neg bool, args []string) {
+// crash runs a command, and kills it and all that it started where a request stalls.
+func (w *world) crash(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
-		ts.Fatalf("usage: kill COMMAND...")
+		ts.Fatalf("usage: crash COMMAND...")
 	}
 	out, _, err := w.end(ts, syscall.SIGKILL, nil, args)
 	ts.Logf("%s\n[killed: %v]", out, err)

@@ -48,7 +48,7 @@ func TestStory(t *testing.T) {
 			"commit":    w.commit,
 			"executed":  executed,
 			"interrupt": w.interrupt,
-			"kill":      w.kill,
+			"crash":     w.crash,
 			"machine":   w.machine,
 			"sdk":       w.sdk,
 			"stall":     w.stall,
