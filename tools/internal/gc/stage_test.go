@@ -255,7 +255,7 @@ func TestReleasesThatStay(t *testing.T) {
 // TestRemovalGoesOn: wherever a gc ends, at no moment does the other release lack
 // anything, and the next gc removes the rest.
 func TestRemovalGoesOn(t *testing.T) {
-	w, receipts := staged(t)
+	w, _ := staged(t)
 	p, err := New(t.Context(), w.of("1.0.0"))
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +272,7 @@ func TestRemovalGoesOn(t *testing.T) {
 		t.Fatalf("got %d steps, want more: an asset, tags, a chart, an image, the files", steps)
 	}
 	for end := 1; end < steps; end += 3 {
-		w, receipts = staged(t)
+		w, receipts := staged(t)
 		if p, err = New(t.Context(), w.of("1.0.0")); err != nil {
 			t.Fatal(err)
 		}
