@@ -20,8 +20,11 @@ const otherSDK = "1.26.7"
 
 const toolchain = "golang.org/toolchain/@v/v0.0.1-go"
 
-// sdkZip returns the file of the other SDK; empty if this machine does not have it.
-func sdkZip() string {
+// otherZip is the file of that SDK; empty if this machine does not have it. The home
+// of the tests is another one.
+var otherZip = findZip()
+
+func findZip() string {
 	cache := cmp.Or(os.Getenv("GOMODCACHE"), filepath.Join(os.Getenv("HOME"), "go", "pkg", "mod"))
 	file := filepath.Join(cache, "cache", "download", filepath.FromSlash(toolchain+otherSDK+".linux-amd64.zip"))
 	if _, err := os.Stat(file); err != nil {
@@ -35,12 +38,11 @@ func (w *world) sdk(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: sdk FILE")
 	}
-	zip := sdkZip()
-	sum, err := dirhash.HashZip(zip, dirhash.Hash1)
+	sum, err := dirhash.HashZip(otherZip, dirhash.Hash1)
 	ts.Check(err)
-	d, _, err := digest.FromFile(zip)
+	d, _, err := digest.FromFile(otherZip)
 	ts.Check(err)
-	ts.Check(os.Link(zip, filepath.Join(w.sdks, filepath.FromSlash(toolchain+otherSDK+".linux-amd64.zip"))))
+	ts.Check(workspacetest.CopyFile(otherZip, filepath.Join(w.sdks, filepath.FromSlash(toolchain+otherSDK+".linux-amd64.zip"))))
 	pins := lock.GoSDK{Version: otherSDK, Archives: map[string]lock.Archive{"linux_amd64": {Sum: sum, SHA256: d}}}
 	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), pins))
 }

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestStory(t *testing.T) {
-	if sdkZip() == "" {
+	if otherZip == "" {
 		t.Logf("go mod download golang.org/toolchain@v0.0.1-go%s.linux-amd64 has not been run: the story does not change its SDK", otherSDK)
 	}
 	w := newWorld(t)
@@ -41,7 +41,7 @@ func TestStory(t *testing.T) {
 			if name != "sdk" {
 				return false, fmt.Errorf("unknown condition %q", name)
 			}
-			return sdkZip() != "", nil
+			return otherZip != "", nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"clone":     w.clone,
