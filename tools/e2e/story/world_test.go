@@ -44,6 +44,7 @@ type world struct {
 	mu      sync.Mutex
 	pattern *regexp.Regexp // of the requests that stall
 	stalled chan struct{}
+	over    chan struct{} // closed where they are given up
 }
 
 func newWorld(t *testing.T) *world {
@@ -189,19 +190,19 @@ func (w *world) commit(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("COMMIT", name)
 }
 
-// stalling has the requests that match the pattern wait until they are given up.
+// stalling has the requests that match the pattern wait, and never be answered.
 func (w *world) stalling(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
-		pattern, stalled := w.pattern, w.stalled
+		pattern, stalled, over := w.pattern, w.stalled, w.over
 		w.mu.Unlock()
 		if pattern != nil && pattern.MatchString(r.Method+" "+r.URL.Path) {
 			select {
 			case stalled <- struct{}{}:
 			default:
 			}
-			<-r.Context().Done()
-			return
+			<-over
+			panic(http.ErrAbortHandler)
 		}
 		next.ServeHTTP(rw, r)
 	})
@@ -211,7 +212,10 @@ func (w *world) stalling(next http.Handler) http.Handler {
 func (w *world) stall(ts *testscript.TestScript, neg bool, args []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pattern, w.stalled = nil, make(chan struct{}, 1)
+	if w.over != nil {
+		close(w.over)
+	}
+	w.pattern, w.stalled, w.over = nil, make(chan struct{}, 1), make(chan struct{})
 	if len(args) > 0 {
 		w.pattern = regexp.MustCompile(strings.Join(args, " "))
 	}
