@@ -164,9 +164,10 @@ func (w *world) clone(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(ts.Exec("git", "clone", "-q", from, dir))
 	ts.Check(os.WriteFile(filepath.Join(dir, "user.bazelrc"), []byte("common --repo_env=RELEASE_LINE=demo --noshow_progress --color=no --curses=no\n"), 0o644))
+	env := environ(ts)
 	ts.Defer(func() {
 		cmd := exec.Command(filepath.Join(dir, "tools", "bazel"), "shutdown")
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), "HOME="+ts.Getenv("HOME"))
+		cmd.Dir, cmd.Env = dir, env // of the machine that the clone is on
 		if out, err := cmd.CombinedOutput(); err != nil {
 			w.t.Logf("bazel shutdown: %v\n%s", err, out)
 		}
