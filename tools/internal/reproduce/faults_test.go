@@ -41,8 +41,9 @@ func (p packers) Build(ctx context.Context, w *World, out string) error {
 		"image layer --entries entries.json --mtime 1709208000 --out layers/demo.tar.gz --descriptor layers/demo.json",
 		"image index --spec image.json --out out/images/demo",
 		"assemble capture --out out/completions.txt -- " + filepath.Join(w.Dir, "complete.sh"),
-		"assemble checksums --entries sums.json --out SHA256SUMS",
-		"mv SHA256SUMS out",
+		"assemble tree --entries tree.json --out release",
+		"rm -r out",
+		"mv release out",
 	} {
 		words := strings.Fields(line)
 		cmd, err := w.Command(ctx, cmp.Or(p.tools[words[0]], words[0]), words[1:]...)
@@ -64,7 +65,7 @@ func sources(t *testing.T) string {
 		"entries.json": `[{"path": "bin/tool", "source": "tool", "mode": "0755"}, {"path": "share", "source": "share"}, {"path": "README.md", "content": "read me\n"}, {"path": "LICENSE", "source": "LICENSE"}]`,
 		"image.json": `{"created": "2024-02-29T12:00:00Z", "ref": "1.0.0", "platforms": [{"os": "linux", "architecture": "amd64",
 			"layers": [{"tar": "layers/demo.tar.gz", "descriptor": "layers/demo.json"}], "config": {"entrypoint": ["/bin/tool"]}}]}`,
-		"sums.json":   `[{"path": "` + tarFile + `", "source": "out/` + tarFile + `"}, {"path": "` + zipFile + `", "source": "out/` + zipFile + `"}, {"path": "images/demo", "source": "out/images/demo"}]`,
+		"tree.json":   `[{"path": "completions.txt", "source": "out/completions.txt"}, {"path": "` + tarFile + `", "source": "out/` + tarFile + `"}, {"path": "` + zipFile + `", "source": "out/` + zipFile + `"}, {"path": "images/demo", "source": "out/images/demo"}]`,
 		"complete.sh": "#!/bin/sh\necho \"complete -W 'a b' tool\"\necho \"# by ${VENDOR:-nobody}\"\n",
 		"LICENSE":     "do what you like\n",
 		"tool":        strings.Repeat("a program of a size that keeps several CPUs busy 0123456789\n", 40000),
