@@ -1,6 +1,7 @@
 package story_test
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"log"
@@ -103,8 +104,10 @@ func (w *world) setup(env *testscript.Env) error {
 	}
 	// What the network has: the line's modules, those of the tools, and the SDKs.
 	proxies := []string{w.proxy.URL(), "file://" + filepath.Join(outer, "goproxy"), "file://" + w.sdks}
+	// What other tests have built is taken from where they left it.
+	disk := cmp.Or(os.Getenv("RELEASE_DISK_CACHE"), filepath.Join(os.Getenv("RELEASE_CACHE"), "disk"))
 	set := map[string]string{
-		"RELEASE_CACHE": cache, "RELEASE_DISK_CACHE": os.Getenv("RELEASE_DISK_CACHE"), "RELEASE_STORE": store,
+		"RELEASE_CACHE": cache, "RELEASE_DISK_CACHE": disk, "RELEASE_STORE": store,
 		"PATH": os.Getenv("PATH"), "GOPROXY": strings.Join(proxies, ","), "GOSUMDB": "off", "UNSET": "",
 		"GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_COUNT": "1",
 		"GIT_CONFIG_KEY_0": "url." + w.git.URL("") + ".insteadOf", "GIT_CONFIG_VALUE_0": "https://git.example/",
