@@ -169,6 +169,15 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
+// TestBuilt has what Bazel built for NEW where OLD stands alone.
+func TestBuilt(t *testing.T) {
+	old, built := writeLock(t, "1.0.0", func(*lock.Lock) {}), writeLock(t, "1.0.1", func(*lock.Lock) {})
+	t.Setenv("RELEASE_DIR", built)
+	if got, want := command(t, old), command(t, old, built); got != want || !strings.Contains(got, "1.0.1") {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // TestHostileImage has layouts that are no images, or none that end.
 func TestHostileImage(t *testing.T) {
 	loop := `{"manifests":[{"digest":"sha256:` + strings.Repeat("a", 64) + `"}]}`
