@@ -1,4 +1,4 @@
-"""A Go module's files as they are, verified by go.sum: how rules_go comes in."""
+"""A Go module's files, verified by go.sum: how rules_go comes in."""
 
 load(":environment.bzl", "GO_ENVIRON")
 load(":host_tools.bzl", "fetch_command")
@@ -18,13 +18,16 @@ def _go_module_impl(rctx):
     ], timeout = 1800)
     if result.return_code:
         fail("fetching module {}:\n{}".format(rctx.attr.path, result.stderr))
+    for patch in rctx.attr.patches:
+        rctx.patch(patch, strip = 1)
 
 go_module = repository_rule(
     implementation = _go_module_impl,
-    doc = "Unpacks the version of a module that a go.mod requires, after go.sum has verified it.",
+    doc = "Unpacks the version of a module that a go.mod requires, after go.sum has verified it, and patches it.",
     attrs = {
         "go_mod": attr.label(doc = "The go.mod that requires the module.", mandatory = True),
         "go_sum": attr.label(doc = "The go.sum that belongs to it.", mandatory = True),
+        "patches": attr.label_list(doc = "What is changed in it: files as `diff -u a b` writes them, applied in this order."),
         "path": attr.string(doc = "The module's path.", mandatory = True),
     },
     environ = GO_ENVIRON,

@@ -4,7 +4,10 @@ load("@package_metadata//providers:package_metadata_info.bzl", "PackageMetadataI
 
 def _go_module_metadata_impl(ctx):
     file = ctx.actions.declare_file(ctx.label.name + ".package-metadata.json")
-    ctx.actions.write(file, json.encode({"purl": ctx.attr.purl}))
+    content = {"purl": ctx.attr.purl}
+    if ctx.attr.replace:
+        content["replace"] = dict(zip(["path", "version", "sum"], ctx.attr.replace))
+    ctx.actions.write(file, json.encode(content))
     return [
         DefaultInfo(files = depset([file])),
         PackageMetadataInfo(files = depset([file]), metadata = file),
@@ -15,6 +18,7 @@ go_module_metadata = rule(
     doc = "Says which module a package belongs to: the default_package_metadata of its BUILD file.",
     attrs = {
         "purl": attr.string(doc = "pkg:golang/PATH@VERSION?checksum=h1:…, the checksum escaped.", mandatory = True),
+        "replace": attr.string_list(doc = "What go.mod has in the module's place, if anything: path, version and sum, of which a directory has the first only."),
     },
     provides = [PackageMetadataInfo],
 )
