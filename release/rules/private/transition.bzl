@@ -9,7 +9,8 @@ _SETTINGS = {
     "//command_line_option:strip": "always",
     "@io_bazel_rules_go//go/config:debug": False,
     "@io_bazel_rules_go//go/config:gc_goopts": [],
-    "@io_bazel_rules_go//go/config:gc_linkopts": [],
+    # No build ID, for it would be another's than the go command's.
+    "@io_bazel_rules_go//go/config:gc_linkopts": ["-buildid="],
     "@io_bazel_rules_go//go/config:linkmode": "auto",
     "@io_bazel_rules_go//go/config:msan": False,
     "@io_bazel_rules_go//go/config:pure": True,
