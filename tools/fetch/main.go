@@ -2,14 +2,14 @@
 // lays them out as Bazel repositories. Repository rules run it before Bazel can
 // build anything, so it imports the standard library and golang.org/x/mod only.
 //
-//	fetch [flags] source --entry FILE [--variant NAME] --base DIR --out DIR
+//	fetch [flags] source --entry FILE [--variant NAME] --base DIR --out DIR --repository NAME
 //	    lays out one dependency of a lock: unpack, vendor, gazelle, annotate;
 //	    a variant's packages have the files that its build tags choose
 //	fetch [flags] file --entry FILE --out DIR
 //	    places one file of a lock in a folder, and prints its name there
 //	fetch [flags] lock --lock FILE --base DIR
 //	    brings all that a lock names, but for base images, into the store
-//	fetch [flags] tools --go-mod FILE --go-sum FILE --imports FILE --out DIR
+//	fetch [flags] tools --go-mod FILE --go-sum FILE --imports FILE --out DIR --repository NAME
 //	    does the same for the modules that the project's own packages import
 //	fetch [flags] module --go-mod FILE --go-sum FILE --path PATH --out DIR
 //	    unpacks one module as it is
@@ -48,7 +48,7 @@ type fetcher struct {
 
 // paths are the flags of the verbs.
 type paths struct {
-	entry, variant, lock, base, out, goMod, goSum, imports, path, cache string
+	entry, variant, lock, base, out, repository, goMod, goSum, imports, path, cache string
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -75,6 +75,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if !ok {
 		return status
 	}
+	if p.repository == "" && (fs.Arg(0) == "source" || fs.Arg(0) == "tools") {
+		return cli.UsageError(stderr, "fetch", "--repository is missing")
+	}
 	var err error
 	if f.store, err = store.Open(*storeDir); err == nil {
 		err = verb(ctx, p)
@@ -92,6 +95,7 @@ func parsePaths(args []string, stderr io.Writer) (p paths, status int, ok bool) 
 	fs.StringVar(&p.lock, "lock", "", "a lock `file`")
 	fs.StringVar(&p.base, "base", "", "the `folder` that a local path is relative to")
 	fs.StringVar(&p.out, "out", "", "the `folder` to fill")
+	fs.StringVar(&p.repository, "repository", "", "the `name` that Bazel has for it")
 	fs.StringVar(&p.goMod, "go-mod", "", "a go.mod `file`")
 	fs.StringVar(&p.goSum, "go-sum", "", "its go.sum `file`")
 	fs.StringVar(&p.imports, "imports", "", "a `file` that lists imports")

@@ -73,8 +73,13 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 	if err != nil {
 		return err
 	}
+	for i := range roots {
+		if err := ask(ctx, g, p.out, &roots[i], tags); err != nil {
+			return err
+		}
+	}
 	done()
-	return f.generate(ctx, gosource.Args{Dir: p.out, Name: dep.Name, Roots: roots, Tags: tags})
+	return f.generate(ctx, gosource.Args{Dir: p.out, Name: dep.Name, Repo: p.repository, Roots: roots, Tags: tags})
 }
 
 // goRoots returns the folders with the modules to build, sorted. A module from a proxy
@@ -106,6 +111,21 @@ func mainModules(dep *lock.Dependency, dir string, folders []string) ([]gosource
 		roots = append(roots, r)
 	}
 	return roots, nil
+}
+
+// ask asks the go command what it knows of a module that is laid out in dir. One
+// that has a sum is built as `go install` does, any other as `go build` in its directory.
+func ask(ctx context.Context, g *gomod.Go, dir string, r *gosource.Root, tags []string) error {
+	at := filepath.Join(dir, filepath.FromSlash(r.Dir))
+	modules, err := gosource.Imported(at)
+	if err != nil {
+		return err
+	}
+	if r.Lang, err = g.Languages(ctx, at, modules); err != nil {
+		return err
+	}
+	r.GODEBUG, err = g.GODEBUG(ctx, at, tags, r.Main.Sum != "")
+	return err
 }
 
 // generate makes a Bazel repository of a.Dir, in which nothing but the source may be.

@@ -46,8 +46,12 @@ func (f *fetcher) tools(ctx context.Context, p paths) error {
 	if err != nil {
 		return err
 	}
+	root := gosource.Root{Dir: ".", Main: gosource.Module{Path: path}}
+	if err := ask(ctx, g, p.out, &root, nil); err != nil {
+		return err
+	}
 	done()
-	if err := f.generate(ctx, gosource.Args{Dir: p.out, Roots: []gosource.Root{{Dir: ".", Main: gosource.Module{Path: path}}}}); err != nil {
+	if err := f.generate(ctx, gosource.Args{Dir: p.out, Repo: p.repository, Roots: []gosource.Root{root}}); err != nil {
 		return err
 	}
 	return export(filepath.Join(p.out, "BUILD.bazel"), "vendor/modules.txt")

@@ -18,7 +18,7 @@ def _source_impl(rctx):
         what = "the modules of go.mod"
         command += ["tools", "--go-mod", rctx.path(rctx.attr.go_mod), "--go-sum", rctx.path(rctx.attr.go_sum), "--imports", rctx.path(rctx.attr.imports)]
     rctx.report_progress("Fetching {}: vendor, generate BUILD files, annotate".format(what))
-    result = rctx.execute(command + ["--out", "."], timeout = 3600)
+    result = rctx.execute(command + ["--out", ".", "--repository", rctx.name], timeout = 3600)
     if result.return_code:
         fail("fetching {}:\n{}".format(what, result.stderr))
 

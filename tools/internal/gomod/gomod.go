@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -32,6 +33,8 @@ type Go struct {
 	Store   *store.Store // where modules come from, and are kept
 	Cache   string       // GOMODCACHE: a folder that only this Go uses
 	Offline bool         // open no socket
+
+	platform []string // GOOS and GOARCH, if they are not the machine's
 }
 
 // Info is what a module proxy says of one version.
@@ -127,7 +130,7 @@ func (g *Go) run(ctx context.Context, dir string, args ...string) ([]byte, error
 func (g *Go) environ(settings ...string) []string {
 	return append(append(os.Environ(),
 		"GOMODCACHE="+g.Cache, "GOFLAGS=-modcacherw", "GOTOOLCHAIN=local", "GOROOT=",
-		"GO111MODULE=on", "GOWORK=off", "CGO_ENABLED=0", "GOTELEMETRY=off"), settings...)
+		"GO111MODULE=on", "GOWORK=off", "CGO_ENABLED=0", "GOTELEMETRY=off"), slices.Concat(g.platform, settings)...)
 }
 
 func (g *Go) exec(ctx context.Context, dir string, env, args []string) ([]byte, error) {

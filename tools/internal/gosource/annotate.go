@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +19,10 @@ import (
 // annotate edits what gazelle wrote for one module, which is one attribute or
 // list element a line.
 func (a *Args) annotate(r Root, modules []vendored) error {
+	prefix, err := ModulePath(a.join(r))
+	if err != nil {
+		return err
+	}
 	owner := map[string]Module{} // package below vendor/ → its module
 	for _, m := range modules {
 		for _, p := range m.packages {
@@ -41,15 +47,19 @@ func (a *Args) annotate(r Root, modules []vendored) error {
 		if err != nil {
 			return err
 		}
-		e := editor{root: r.Dir, module: r.Main, goroot: a.GOROOT, tags: a.Tags}
+		rel = filepath.ToSlash(rel)
+		e := editor{root: r.Dir, module: r.Main, goroot: a.GOROOT, tags: a.Tags, godebug: r.GODEBUG[rel]}
 		if rel == "." {
 			e.program = program(r)
 		}
-		if p, ok := strings.CutPrefix(filepath.ToSlash(rel), "vendor/"); ok {
+		pkg, within := path.Join(prefix, rel), prefix
+		if p, ok := strings.CutPrefix(rel, "vendor/"); ok {
 			if e.module, ok = owner[p]; !ok {
-				return nil // a folder above packages
+				return nil // a directory above packages
 			}
+			pkg, within = p, e.module.Path
 		}
+		e.compile = a.compile(r, e.module, path.Join(r.Dir, rel), pkg, within)
 		data, err := os.ReadFile(name)
 		if err != nil {
 			return err
@@ -58,12 +68,29 @@ func (a *Args) annotate(r Root, modules []vendored) error {
 	})
 }
 
+// compile returns what the go command tells the compiler about a package: the
+// version of the language, and how its files are called where the program names them,
+// as in a stack trace: MODULE@VERSION/directory/file.go, or PACKAGE/file.go for
+// the module that is built in its own directory.
+func (a *Args) compile(r Root, m Module, dir, pkg, within string) []string {
+	name := pkg
+	if m.Path != r.Main.Path || m.Sum != "" {
+		name = m.Path + "@" + m.Version + strings.TrimPrefix(pkg, within)
+	}
+	var flags []string
+	if lang := r.Lang[within]; lang != "" {
+		flags = append(flags, "-lang="+lang)
+	}
+	return append(flags, "-trimpath="+path.Join("external", a.Repo, dir)+"=>"+name)
+}
+
 var (
 	importmap  = regexp.MustCompile(`(?m)^ *importmap = ".*",\n`)
 	visibility = regexp.MustCompile(`(?m)^ *visibility = \[[^\]]*\],\n`)
 	vendorDep  = regexp.MustCompile(`(?m)^ *"//vendor/([^":]+)(?::[^"]*)?",\n`)
 	oneDep     = regexp.MustCompile(`(?m)^( *deps = )\["//vendor/([^":]+)(?::[^"]*)?"\],\n`)
 	label      = regexp.MustCompile(`"//[^"]*"`)
+	library    = regexp.MustCompile(`(?m)^go_library\(\n    name = "[^"]*",\n`)
 	binary     = regexp.MustCompile(`(?m)^go_binary\(\n    name = "([^"]*)",\n`)
 )
 
@@ -74,6 +101,9 @@ type editor struct {
 	program string   // the name of a program in the package; gazelle's if empty
 	goroot  string   // of the SDK that will build
 	tags    []string // with which gazelle ran
+	compile []string // flags of the compiler
+
+	godebug map[string]string // platform → a program's default GODEBUG
 }
 
 // edit makes package paths those of `go build` and labels those of the whole
@@ -96,6 +126,7 @@ func (e *editor) edit(data []byte) []byte {
 	if e.root != "." {
 		data = label.ReplaceAllFunc(data, e.move)
 	}
+	data = library.ReplaceAllFunc(data, e.editLibrary)
 	data = binary.ReplaceAllFunc(data, e.editBinary)
 	pkg := fmt.Appendf(nil, "package(\n    default_package_metadata = [\"//%s:%s\"],\n    default_visibility = [\"//visibility:public\"],\n)\n\n", Meta, metaName(e.module))
 	// A package call stands after the loads.
@@ -108,6 +139,37 @@ func (e *editor) edit(data []byte) []byte {
 		pkg = append([]byte("\n"), bytes.TrimSuffix(pkg, []byte("\n"))...)
 	}
 	return bytes.Join([][]byte{data[:at], pkg, data[at:]}, nil)
+}
+
+// editLibrary edits the first lines of a go_library. What a program's library says
+// of the link holds for every go_binary that embeds it.
+func (e *editor) editLibrary(lines []byte) []byte {
+	lines = append(slices.Clip(lines), "    gc_goopts = "+stringList(e.compile)+",\n"...)
+	return append(lines, godebug(e.godebug)...)
+}
+
+// godebug has the linker set a program's default GODEBUG, which is one for all
+// platforms unless //go:debug stands in a file of some.
+func godebug(values map[string]string) string {
+	define := func(value string) string {
+		if value == "" {
+			return "{}"
+		}
+		return "{\"runtime.godebugDefault\": " + strconv.Quote(value) + "}"
+	}
+	platforms := slices.Sorted(maps.Keys(values))
+	differ := func(p string) bool { return values[p] != values[platforms[0]] }
+	if !slices.ContainsFunc(platforms, differ) {
+		if len(platforms) == 0 || values[platforms[0]] == "" {
+			return ""
+		}
+		return "    x_defs = " + define(values[platforms[0]]) + ",\n"
+	}
+	text := "    x_defs = select({\n"
+	for _, p := range platforms {
+		text += "        \"@io_bazel_rules_go//go/platform:" + p + "\": " + define(values[p]) + ",\n"
+	}
+	return text + "        \"//conditions:default\": {},\n    }),\n"
 }
 
 // editBinary edits the first lines of a go_binary.

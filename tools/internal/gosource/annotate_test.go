@@ -92,10 +92,10 @@ func TestAnnotate(t *testing.T) {
 		"vendor/example.com/dep/v2/BUILD.bazel": rule, "vendor/example.com/BUILD.bazel": "above packages",
 		"vendored/BUILD.bazel": rule,
 	})
-	plant(t, dir, map[string]string{"other/go.mod": "", "other/BUILD.bazel": rule})
+	plant(t, dir, map[string]string{"go.mod": "module example.com/top\n", "other/go.mod": "", "other/BUILD.bazel": rule})
 	modules := []vendored{
 		{Module: Module{Path: "example.com/dep", Version: "v1.0.0", Sum: "h1:x"}, packages: []string{"example.com/dep", "example.com/dep/sub"}},
-		{Module: Module{Path: "example.com/fork/v2", Version: "v2.0.0"}, packages: []string{"example.com/dep/v2"}},
+		{Module: Module{Path: "example.com/dep/v2", Version: "v2.0.0", Replace: &Module{Path: "../fork"}}, packages: []string{"example.com/dep/v2"}},
 	}
 	a := Args{Dir: dir, GOROOT: goroot(t)}
 	if err := a.annotate(Root{Dir: ".", Main: Module{Path: "example.com/top"}}, modules); err != nil {
@@ -104,7 +104,7 @@ func TestAnnotate(t *testing.T) {
 	for path, want := range map[string]string{
 		"BUILD.bazel": "folder/example.com/top", "sub/BUILD.bazel": "folder/example.com/top", "vendored/BUILD.bazel": "folder/example.com/top",
 		"vendor/example.com/dep/BUILD.bazel": "module/example.com/dep@v1.0.0", "vendor/example.com/dep/sub/BUILD.bazel": "module/example.com/dep@v1.0.0",
-		"vendor/example.com/dep/v2/BUILD.bazel": "folder/example.com/fork/v2@v2.0.0", "other/BUILD.bazel": "",
+		"vendor/example.com/dep/v2/BUILD.bazel": "module/example.com/dep/v2@v2.0.0=>..%2Ffork", "other/BUILD.bazel": "",
 		"vendor/example.com/BUILD.bazel": "", "sub/BUILD": "", "sub/x.bazel": "",
 	} {
 		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(path)))

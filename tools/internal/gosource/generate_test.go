@@ -64,7 +64,9 @@ func stand(t *testing.T, mode string) string {
 }
 
 // top returns the roots of a source that is one module.
-func top(path, version string) []Root { return []Root{{".", Module{Path: path, Version: version}}} }
+func top(path, version string) []Root {
+	return []Root{{Dir: ".", Main: Module{Path: path, Version: version}}}
+}
 
 func TestGenerate(t *testing.T) {
 	t.Setenv("BUILD_WORKSPACE_DIRECTORY", "/elsewhere")
@@ -79,7 +81,7 @@ func TestGenerate(t *testing.T) {
 		"go.mod": "module example.com/top\n", "a.go": "package top", "build/BUILD.txt": "stays", "defs.bzl": "stays",
 		"vendor/modules.txt": "# example.com/dep v1.0.0\nexample.com/dep\n", "vendor/example.com/dep/dep.go": "package dep",
 	})
-	a := Args{Dir: dir, Gazelle: stand(t, "good"), GOROOT: goroot(t), Tags: []string{"one", "two"}, Roots: top("example.com/top", "")}
+	a := Args{Dir: dir, Repo: "top", Gazelle: stand(t, "good"), GOROOT: goroot(t), Tags: []string{"one", "two"}, Roots: top("example.com/top", "")}
 	if err := Generate(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
@@ -113,6 +115,7 @@ package(
 # gazelle:proto disable_global
 go_library(
     name = "go_default_library",
+    gc_goopts = ["-trimpath=external/top=>example.com/top"],
 )
 `
 	if data, err := os.ReadFile(filepath.Join(dir, "BUILD.bazel")); err != nil || string(data) != buildFile {

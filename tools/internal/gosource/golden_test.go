@@ -39,7 +39,7 @@ func TestGolden(t *testing.T) {
 				}
 			}
 			a := arguments(t, string(archive.Comment))
-			a.Dir, a.Gazelle, a.GOROOT = dir, gazelle, root
+			a.Dir, a.Repo, a.Gazelle, a.GOROOT = dir, "repo", gazelle, root
 			if err := Generate(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}
@@ -58,19 +58,31 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// arguments reads "name: NAME", "tags: TAG…" and "root: DIR PATH [VERSION]" lines;
+// arguments reads "name: NAME", "tags: TAG…" and "root: DIR PATH [VERSION [SUM]]"
+// lines and, of the last root, "lang: MODULE VERSION" and "godebug: DIR PLATFORM VALUE";
 // others are comments.
 func arguments(t *testing.T, text string) (a Args) {
 	t.Helper()
 	for line := range strings.Lines(text) {
-		f := append(strings.Fields(line), "", "", "", "")
+		f := append(strings.Fields(line), "", "", "", "", "")
 		switch f[0] {
 		case "name:":
 			a.Name = f[1]
 		case "tags:":
 			a.Tags = strings.Fields(line)[1:]
 		case "root:":
-			a.Roots = append(a.Roots, Root{Dir: f[1], Main: Module{Path: f[2], Version: f[3]}})
+			a.Roots = append(a.Roots, Root{
+				Dir: f[1], Main: Module{Path: f[2], Version: f[3], Sum: f[4]},
+				Lang: map[string]string{}, GODEBUG: map[string]map[string]string{},
+			})
+		case "lang:":
+			a.Roots[len(a.Roots)-1].Lang[f[1]] = f[2]
+		case "godebug:":
+			of := a.Roots[len(a.Roots)-1].GODEBUG
+			if of[f[1]] == nil {
+				of[f[1]] = map[string]string{}
+			}
+			of[f[1]][f[2]] = f[3]
 		}
 	}
 	return a

@@ -32,21 +32,27 @@ const Meta = ".release"
 type Args struct {
 	Dir     string   // the source's folder
 	Name    string   // how to call the source if it has no module
+	Repo    string   // what Bazel calls the repository
 	Roots   []Root   // the modules to write BUILD files for, sorted by folder; there may be none
 	Gazelle string   // path of the gazelle command
 	GOROOT  string   // of the SDK that will build: its packages are no vendored ones
 	Tags    []string // build tags that hold
 }
 
-// Root is a folder with a Go module, and with vendor/ if that imports anything.
+// Root is a directory with a Go module, and with vendor/ if that imports anything.
 type Root struct {
 	Dir  string // slash-separated, relative to the source; "." is the source's own
 	Main Module // the module there, as build information names it; its Version and Sum may be empty
+
+	// What the go command says of the modules and programs there.
+	Lang    map[string]string            // module path → version of the language, as go1.20
+	GODEBUG map[string]map[string]string // directory of a program, relative to Dir → platform, as linux_amd64 → its default GODEBUG
 }
 
 // Module is a module as build information names it.
 type Module struct {
 	Path, Version, Sum string
+	Replace            *Module // what go.mod has in its place; without a Version, Path is a directory's
 }
 
 // Generate writes the BUILD files. It deletes those that came along: they were

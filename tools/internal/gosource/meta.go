@@ -85,21 +85,32 @@ func writeModule(b *strings.Builder, m Module, seen map[string]bool) {
 		return
 	}
 	seen[name] = true
-	fmt.Fprintf(b, "\ngo_module_metadata(\n    name = %q,\n    purl = %q,\n)\n", name, purl(m))
+	fmt.Fprintf(b, "\ngo_module_metadata(\n    name = %q,\n    purl = %q,\n", name, purl(m))
+	if r := m.Replace; r != nil {
+		fmt.Fprintf(b, "    replace = %s,\n", stringList([]string{r.Path, r.Version, r.Sum}))
+	}
+	b.WriteString(")\n")
 }
 
 // metaName is the name of a module's metadata target. Modules of the source may
-// use different versions of another, and one may have a folder in its place.
+// use different versions of another, and may have different ones in its place.
 func metaName(m Module) string {
 	name := "module/"
-	if m.Sum == "" {
+	if m.Sum == "" && m.Replace == nil {
 		name = "folder/"
 	}
-	name += m.Path
-	if m.Version != "" {
-		name += "@" + m.Version
+	name += atVersion(m)
+	if r := m.Replace; r != nil {
+		name += "=>" + url.PathEscape(atVersion(*r)) // "." and ".." name no target
 	}
 	return name
+}
+
+func atVersion(m Module) string {
+	if m.Version == "" {
+		return m.Path
+	}
+	return m.Path + "@" + m.Version
 }
 
 func writeSource(b *strings.Builder, a Args) {

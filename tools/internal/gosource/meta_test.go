@@ -28,18 +28,21 @@ go_module_metadata(
 )
 
 go_module_metadata(
-    name = "module/example.com/fork@v1.2.3",
-    purl = "pkg:golang/example.com/fork@v1.2.3?checksum=h1%3Afork",
+    name = "module/example.com/renamed@v1.0.0=>example.com%2Ffork@v1.2.3",
+    purl = "pkg:golang/example.com/renamed@v1.0.0",
+    replace = ["example.com/fork", "v1.2.3", "h1:fork"],
 )
 
 go_module_metadata(
-    name = "module/example.com/patched@v1.0.1",
-    purl = "pkg:golang/example.com/patched@v1.0.1?checksum=h1%3Apatched",
+    name = "module/example.com/patched@v1.0.0=>example.com%2Fpatched@v1.0.1",
+    purl = "pkg:golang/example.com/patched@v1.0.0",
+    replace = ["example.com/patched", "v1.0.1", "h1:patched"],
 )
 
 go_module_metadata(
-    name = "folder/example.com/near@v0.0.0",
+    name = "module/example.com/near@v0.0.0=>.%2Fnear",
     purl = "pkg:golang/example.com/near@v0.0.0",
+    replace = ["./near", "", ""],
 )
 
 source_info(
@@ -70,7 +73,7 @@ func TestWriteMeta(t *testing.T) {
 		"vendor/example.com/near/LICENSE.go":        "package near",
 		"vendor/example.com/patched/COPYRIGHT.text": "patched",
 	})
-	if err := writeMeta(Args{Dir: dir, Roots: []Root{{".", Module{"example.com/top", "v1.0.0", "h1:a+b/c="}}}}); err != nil {
+	if err := writeMeta(Args{Dir: dir, Roots: []Root{{Dir: ".", Main: Module{Path: "example.com/top", Version: "v1.0.0", Sum: "h1:a+b/c="}}}}); err != nil {
 		t.Fatal(err)
 	}
 	build, err := os.ReadFile(filepath.Join(dir, Meta, "BUILD.bazel"))

@@ -16,10 +16,20 @@ type vendored struct {
 	packages []string
 }
 
+// Imported returns the paths of the modules of which the one in dir vendors packages.
+func Imported(dir string) ([]string, error) {
+	modules, err := vendoredModules(dir)
+	var paths []string
+	for _, m := range modules {
+		if len(m.packages) > 0 {
+			paths = append(paths, m.Path)
+		}
+	}
+	return paths, err
+}
+
 // vendoredModules reads dir/vendor/modules.txt, whose format is the go command's
-// (https://go.dev/ref/mod#go-mod-vendor), and the sums in dir/go.sum. A module
-// that go.mod replaces appears under the path and version of its replacement,
-// as in the build information that the go command embeds.
+// (https://go.dev/ref/mod#go-mod-vendor), and the sums in dir/go.sum.
 func vendoredModules(dir string) ([]vendored, error) {
 	f, err := os.Open(filepath.Join(dir, "vendor", "modules.txt"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -49,12 +59,9 @@ func vendoredModules(dir string) ([]vendored, error) {
 			last.packages = append(last.packages, line)
 			continue
 		}
-		m, folder, err := parseHeader(header)
+		m, err := parseHeader(header, sums)
 		if err != nil {
 			return nil, fmt.Errorf("reading vendor/modules.txt:%d: %w", n, err)
-		}
-		if !folder {
-			m.Sum = sums[m.Path+" "+m.Version]
 		}
 		list = append(list, vendored{Module: m})
 	}
@@ -62,21 +69,24 @@ func vendoredModules(dir string) ([]vendored, error) {
 }
 
 // parseHeader parses "path version", "path version => path version" and "path
-// version => ./folder"; the last has no sum.
-func parseHeader(header string) (m Module, folder bool, err error) {
+// version => ./directory". What is replaced has no sum, and no directory has.
+func parseHeader(header string, sums map[string]string) (Module, error) {
 	original, replacement, replaced := strings.Cut(header, " => ")
-	path, version, _ := strings.Cut(original, " ")
-	if !replaced {
-		return Module{Path: path, Version: version}, false, nil
+	m := parseModule(original, sums)
+	if replaced {
+		m.Sum = ""
+		r := parseModule(replacement, sums)
+		if r.Path == "" {
+			return Module{}, fmt.Errorf("module %q: replaced by nothing", m.Path)
+		}
+		m.Replace = &r
 	}
-	newPath, newVersion, _ := strings.Cut(replacement, " ")
-	if newPath == "" {
-		return Module{}, false, fmt.Errorf("module %q: replaced by nothing", path)
-	}
-	if newVersion == "" {
-		return Module{Path: path, Version: version}, true, nil // of the same source
-	}
-	return Module{Path: newPath, Version: newVersion}, false, nil
+	return m, nil
+}
+
+func parseModule(text string, sums map[string]string) Module {
+	path, version, _ := strings.Cut(text, " ")
+	return Module{Path: path, Version: version, Sum: sums[path+" "+version]}
 }
 
 // readSums reads a go.sum: "path version" → h1 sum of the content.

@@ -39,15 +39,16 @@ example.com/near v0.0.0 h1:upstream
 func TestVendoredModules(t *testing.T) {
 	dir := t.TempDir()
 	plant(t, dir, map[string]string{"vendor/modules.txt": modulesTxt, "go.sum": strings.ReplaceAll(goSum, "mod of dep", "mod")})
+	fork := &Module{Path: "example.com/fork", Version: "v1.2.3", Sum: "h1:fork"}
 	want := []vendored{
-		{Module{"example.com/dep", "v1.0.0", "h1:dep"}, []string{"example.com/dep", "example.com/dep/sub"}},
-		{Module{"example.com/Upper/v2", "v2.0.0+incompatible", ""}, []string{"example.com/Upper/v2"}},
-		{Module{"example.com/required", "v1.1.0", ""}, nil},
-		{Module{"example.com/fork", "v1.2.3", "h1:fork"}, []string{"example.com/renamed/in"}},
-		{Module{"example.com/patched", "v1.0.1", "h1:patched"}, []string{"example.com/patched"}},
-		{Module{"example.com/near", "v0.0.0", ""}, []string{"example.com/near"}},
-		{Module{"example.com/fork", "v1.2.3", "h1:fork"}, nil},
-		{Module{"example.com/unused", "", ""}, nil},
+		{Module{Path: "example.com/dep", Version: "v1.0.0", Sum: "h1:dep"}, []string{"example.com/dep", "example.com/dep/sub"}},
+		{Module{Path: "example.com/Upper/v2", Version: "v2.0.0+incompatible"}, []string{"example.com/Upper/v2"}},
+		{Module{Path: "example.com/required", Version: "v1.1.0"}, nil},
+		{Module{Path: "example.com/renamed", Version: "v1.0.0", Replace: fork}, []string{"example.com/renamed/in"}},
+		{Module{Path: "example.com/patched", Version: "v1.0.0", Replace: &Module{Path: "example.com/patched", Version: "v1.0.1", Sum: "h1:patched"}}, []string{"example.com/patched"}},
+		{Module{Path: "example.com/near", Version: "v0.0.0", Replace: &Module{Path: "./near"}}, []string{"example.com/near"}},
+		{Module{Path: "example.com/any", Replace: fork}, nil},
+		{Module{Path: "example.com/unused", Replace: &Module{Path: "../unused"}}, nil},
 	}
 	got, err := vendoredModules(dir)
 	if err != nil || !reflect.DeepEqual(got, want) {

@@ -1,0 +1,145 @@
+package gomod
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/version"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+)
+
+// noGoLine is the version of the language where a go.mod does not say one: see
+// https://go.dev/ref/mod#go-mod-file-go.
+const noGoLine = "go1.16"
+
+// Languages returns the version of the language, as go1.20, in which each of the
+// named modules is written, and that in dir itself. A module that is replaced is
+// written in that of its replacement.
+func (g *Go) Languages(ctx context.Context, dir string, modules []string) (map[string]string, error) {
+	path, err := g.run(ctx, dir, "list", "-mod=readonly", "-m")
+	if err != nil {
+		return nil, fmt.Errorf("reading the path of the module: %w", err)
+	}
+	args := append([]string{"list", "-mod=readonly", "-m", "-json=Path,GoVersion", strings.TrimSpace(string(path))}, modules...)
+	out, err := g.run(ctx, dir, args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading the modules' versions of Go: %w", err)
+	}
+	lang := map[string]string{}
+	err = decode(out, func(m struct{ Path, GoVersion string }) error {
+		lang[m.Path] = noGoLine
+		if m.GoVersion != "" {
+			lang[m.Path] = version.Lang("go" + m.GoVersion)
+		}
+		return nil
+	})
+	return lang, err
+}
+
+// decode calls each with every document of a stream of JSON.
+func decode[T any](stream []byte, each func(T) error) error {
+	for d := json.NewDecoder(bytes.NewReader(stream)); ; {
+		var v T
+		if err := d.Decode(&v); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("parsing the go command's answer: %w", err)
+		}
+		if err := each(v); err != nil {
+			return err
+		}
+	}
+}
+
+// platforms are those for which releases are built, as GOOS_GOARCH.
+var platforms = []string{"darwin_amd64", "darwin_arm64", "linux_amd64", "linux_arm", "linux_arm64", "windows_amd64"}
+
+// GODEBUG returns the default GODEBUG of each program of the module in dir, which may
+// be empty: by directory, relative to dir and slash-separated, and by platform, as GOOS_GOARCH.
+// Of an installed module, `go install MODULE@VERSION` heeds no godebug line of go.mod.
+func (g *Go) GODEBUG(ctx context.Context, dir string, tags []string, installed bool) (map[string]map[string]string, error) {
+	args := []string{"list", "-mod=readonly", "-e", "-find", "-json=Dir,Name,DefaultGODEBUG", "-tags=" + strings.Join(tags, ",")}
+	if installed {
+		name, err := g.withoutGodebug(dir)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "-modfile="+name)
+	}
+	args = append(args, "./...")
+	abs, err := filepath.EvalSymlinks(dir)
+	if err == nil {
+		abs, err = filepath.Abs(abs)
+	}
+	if err != nil {
+		return nil, err
+	}
+	godebug := map[string]map[string]string{}
+	for _, platform := range platforms {
+		goos, goarch, _ := strings.Cut(platform, "_")
+		out, err := g.on(goos, goarch).run(ctx, dir, args...)
+		if err != nil {
+			return nil, fmt.Errorf("reading the default GODEBUG of programs: %w", err)
+		}
+		err = decode(out, func(p struct{ Dir, Name, DefaultGODEBUG string }) error {
+			rel, err := filepath.Rel(abs, p.Dir)
+			if err != nil || p.Name != "main" {
+				return err
+			}
+			rel = filepath.ToSlash(rel)
+			if godebug[rel] == nil {
+				godebug[rel] = map[string]string{}
+			}
+			godebug[rel][platform] = p.DefaultGODEBUG
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return godebug, nil
+}
+
+// on returns a go command for which a platform's files count.
+func (g *Go) on(goos, goarch string) *Go {
+	other := *g
+	other.platform = []string{"GOOS=" + goos, "GOARCH=" + goarch}
+	return &other
+}
+
+// withoutGodebug writes dir's go.mod without its godebug lines, and with the version
+// that the go command takes where it has none, beside the module cache.
+func (g *Go) withoutGodebug(dir string) (string, error) {
+	data, err := jsonfile.ReadLimited(filepath.Join(dir, "go.mod"), maxGoMod)
+	if err != nil {
+		return "", err
+	}
+	f, err := modfile.Parse("go.mod", data, nil)
+	if err != nil {
+		return "", err
+	}
+	for _, d := range f.Godebug {
+		if err := f.DropGodebug(d.Key); err != nil {
+			return "", err
+		}
+	}
+	if f.Go == nil {
+		if err := f.AddGoStmt("1.20"); err != nil {
+			return "", err
+		}
+	}
+	if data, err = f.Format(); err != nil {
+		return "", err
+	}
+	name := filepath.Join(filepath.Dir(g.Cache), "installed.mod")
+	return name, os.WriteFile(name, data, 0o644)
+}
