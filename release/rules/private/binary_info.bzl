@@ -5,5 +5,17 @@ BinaryInfo = provider(
     fields = {
         "files": "dict of string to File: platform, as linux-amd64 → executable.",
         "name": "string: the program's file name, without .exe.",
+        "programs": "depset of string: for each platform what //tools/rebuild has to know, as JSON; none of a ready-made file.",
     },
 )
+
+def programs_of(targets):
+    """Collects the programs of targets with BinaryInfo.
+
+    Args:
+        targets: the targets.
+
+    Returns:
+        the programs of all, a depset.
+    """
+    return depset(transitive = [target[BinaryInfo].programs for target in targets])

@@ -2,7 +2,7 @@
 
 load("//release/sources:defs.bzl", "SourceInfo")
 load(":artifact_info.bzl", "ArtifactInfo")
-load(":binary_info.bzl", "BinaryInfo")
+load(":binary_info.bzl", "BinaryInfo", "programs_of")
 load(":platforms.bzl", "PLATFORMS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
@@ -36,7 +36,10 @@ def _release_archive_impl(ctx):
     files = {}
     for platform in platforms:
         files.update(_archive(ctx, platform, common, inputs))
-    return [DefaultInfo(files = depset(files.values())), ArtifactInfo(files = files)]
+    return [
+        DefaultInfo(files = depset(files.values())),
+        ArtifactInfo(files = files, programs = programs_of(ctx.attr.binaries)),
+    ]
 
 def _archive(ctx, platform, common, inputs):
     """Declares the archive of one platform and returns path → File for it and its checksum."""

@@ -1,5 +1,6 @@
 """One program for every platform."""
 
+load("@io_bazel_rules_go//go:def.bzl", "GoArchive")
 load(":binary_info.bzl", "BinaryInfo")
 load(":transition.bzl", "platforms_transition")
 
@@ -8,10 +9,24 @@ def _release_binary_impl(ctx):
         platform: target[DefaultInfo].files_to_run.executable
         for platform, target in ctx.split_attr.binary.items()
     }
+    name = ctx.attr.program or ctx.label.name
+    programs = depset([_program(name, target[GoArchive]) for target in ctx.split_attr.binary.values()])
     return [
         DefaultInfo(files = depset(files.values())),
-        BinaryInfo(files = files, name = ctx.attr.program or ctx.label.name),
+        BinaryInfo(files = files, name = name, programs = programs),
     ]
+
+def _program(name, archive):
+    """Describes a program of one platform to //tools/rebuild, which builds it without Bazel."""
+    mode = archive.source.mode
+    return json.encode({
+        "goarch": mode.goarch,
+        "goos": mode.goos,
+        "name": name,
+        "package": archive.data.importpath,
+        "tags": mode.tags,
+        "x_defs": archive.x_defs,
+    })
 
 release_binary = rule(
     implementation = _release_binary_impl,
@@ -23,6 +38,7 @@ The binaries are pure Go, stripped, and the same whatever flags the command line
             cfg = platforms_transition,
             doc = "The go_binary.",
             mandatory = True,
+            providers = [GoArchive],
         ),
         "platforms": attr.string_list(
             doc = "Names of platforms: the PLATFORMS of the line.",

@@ -6,7 +6,12 @@ def _release_command_impl(ctx):
     executable = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.symlink(output = executable, target_file = ctx.executable.command, is_executable = True)
     environment = {"RELEASE_LINE": ctx.attr.line}
-    files = {"RELEASE_DIR": ctx.file.release, "RELEASE_DESTINATIONS": ctx.file.destinations}
+    files = {
+        "RELEASE_DESTINATIONS": ctx.file.destinations,
+        "RELEASE_DIR": ctx.file.release,
+        "RELEASE_GO": ctx.file.go,
+        "RELEASE_PROGRAMS": _programs(ctx),
+    }
     for name, file in files.items():
         if file:
             environment[name] = _rlocation_path(ctx, file)
@@ -19,6 +24,14 @@ def _release_command_impl(ctx):
         RunEnvironmentInfo(environment = environment),
     ]
 
+def _programs(ctx):
+    """Lists the programs of the release for a command that builds them, which it does with a go command."""
+    if not ctx.file.go:
+        return None
+    listing = ctx.actions.declare_file(ctx.label.name + ".programs.json")
+    ctx.actions.write(listing, "[\n" + ",\n".join(sorted(ctx.attr.release[ReleaseInfo].programs.to_list())) + "\n]\n")
+    return listing
+
 def _rlocation_path(ctx, file):
     if file.short_path.startswith("../"):
         return file.short_path.removeprefix("../")
@@ -29,10 +42,12 @@ release_command = rule(
     doc = """Has `bazel run` build a release and run a command on it.
 
 The command's environment has RELEASE_LINE, and as paths in the runfiles
-RELEASE_DIR, the release's directory, and RELEASE_DESTINATIONS.""",
+RELEASE_DIR, the release's directory, and RELEASE_DESTINATIONS; with a go command also
+RELEASE_GO, and RELEASE_PROGRAMS, which lists the release's programs as //tools/rebuild reads them.""",
     attrs = {
         "command": attr.label(doc = "The program.", cfg = "target", executable = True, mandatory = True),
         "destinations": attr.label(doc = "The line's destinations.yaml, if it has one.", allow_single_file = [".yaml"]),
+        "go": attr.label(doc = "The go command, if the command builds programs with it.", allow_single_file = True),
         "line": attr.string(doc = "The line's name."),
         "release": attr.label(doc = "The release, if the command reads it.", allow_single_file = True, providers = [ReleaseInfo]),
     },

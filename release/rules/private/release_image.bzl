@@ -2,7 +2,7 @@
 
 load("//release/sources:defs.bzl", "BaseImageInfo")
 load(":artifact_info.bzl", "ArtifactInfo")
-load(":binary_info.bzl", "BinaryInfo")
+load(":binary_info.bzl", "BinaryInfo", "programs_of")
 load(":image_info.bzl", "ImageInfo")
 load(":platforms.bzl", "ARCHITECTURES", "check_platforms")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
@@ -63,7 +63,7 @@ def _release_image_impl(ctx):
     )
     return [
         DefaultInfo(files = depset([layout])),
-        ArtifactInfo(files = {"images/" + name: layout}),
+        ArtifactInfo(files = {"images/" + name: layout}, programs = programs_of(ctx.attr.binaries.keys())),
         ImageInfo(layout = layout, name = name),
     ]
 

@@ -15,7 +15,7 @@ def _release_tree_impl(ctx):
         _add(ctx, files, path, found[0])
     return [
         DefaultInfo(files = depset(files.values())),
-        ReleaseInfo(files = files),
+        ReleaseInfo(files = files, programs = depset(transitive = [a[ArtifactInfo].programs for a in ctx.attr.artifacts])),
     ]
 
 def _add(ctx, files, path, file):

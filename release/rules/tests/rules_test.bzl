@@ -25,7 +25,8 @@ def _fake_binary_impl(ctx):
     for platform in ctx.attr.platforms:
         files[platform] = ctx.actions.declare_file("{}-{}".format(ctx.label.name, platform))
         ctx.actions.write(files[platform], platform)
-    return [BinaryInfo(files = files, name = ctx.attr.program)]
+    programs = ["{\"name\": \"%s\", \"platform\": \"%s\"}" % (ctx.attr.program, platform) for platform in ctx.attr.platforms]
+    return [BinaryInfo(files = files, name = ctx.attr.program, programs = depset(programs))]
 
 _fake_binary = rule(
     implementation = _fake_binary_impl,
@@ -173,6 +174,9 @@ def _tree_test_impl(ctx):
     files = target[ReleaseInfo].files
     asserts.true(env, "images/tool" in files and "notes.txt" in files, "artifacts and files are in: " + str(files.keys()))
     asserts.equals(env, [], analysistest.target_actions(env))
+    programs = target[ReleaseInfo].programs.to_list()
+    asserts.equals(env, len({p: None for p in programs}), len(programs), "a program that several artifacts have is listed once")
+    asserts.true(env, "{\"name\": \"tool\", \"platform\": \"linux-amd64\"}" in programs, "programs of images and archives are in: " + str(programs))
     return analysistest.end(env)
 
 _tree_test = analysistest.make(_tree_test_impl)

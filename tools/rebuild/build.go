@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/module"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/store"
+)
+
+// builder builds programs with the go command.
+type builder struct {
+	goCmd string
+	store *store.Store
+	lock  *lock.Lock
+	dir   string // for its caches and what it builds; all of it goes in the end
+}
+
+// check builds a program and compares it with what the release has of it.
+func (b *builder) check(ctx context.Context, p program, copies []*found) (string, error) {
+	switch len(copies) {
+	case 0:
+		return "", fmt.Errorf("the release has no program %q of package %s", p.key().file, p.Package)
+	case 1:
+	default:
+		return "", fmt.Errorf("the release has %d different ones: in %q and in %q", len(copies), copies[0].where, copies[1].where)
+	}
+	c := copies[0]
+	if err := b.inLock(c.info.Main); err != nil {
+		return "", err
+	}
+	name, err := b.build(ctx, p, c.info)
+	if err != nil {
+		return "", err
+	}
+	d, _, err := digest.FromFile(name)
+	if err != nil {
+		return "", err
+	}
+	what := fmt.Sprintf("%s, %s@%s", p, p.Package, c.info.Main.Version)
+	if d == c.digest {
+		return fmt.Sprintf("%s: identical, %s, in %s", what, d, strings.Join(c.where, ", ")), os.Remove(name)
+	}
+	how, err := difference(c.file, name)
+	if err != nil {
+		return "", err
+	}
+	return "", fmt.Errorf("%s in %s: got %s, want %s of the go command: %s", what, strings.Join(c.where, ", "), c.digest, d, how)
+}
+
+// inLock checks that a program's main module is one that the lock pins.
+func (b *builder) inLock(m debug.Module) error {
+	for _, d := range b.lock.Dependencies {
+		if d.Module != nil && d.Module.Path == m.Path && d.Module.Version == m.Version && d.Digest == m.Sum {
+			return nil
+		}
+	}
+	return fmt.Errorf("it says that it is of module %s@%s, %q, which the lock does not have", m.Path, m.Version, m.Sum)
+}
+
+// build returns the program that the go command makes.
+func (b *builder) build(ctx context.Context, p program, info *debug.BuildInfo) (string, error) {
+	ldflags, err := linkerFlags(p)
+	if err != nil {
+		return "", err
+	}
+	proxy, err := b.versions(info.Main)
+	if err != nil {
+		return "", err
+	}
+	gopath, err := os.MkdirTemp(b.dir, "gopath-*")
+	if err != nil {
+		return "", err
+	}
+	env := append(b.environ(p, info), "GOPATH="+gopath, "GOPROXY="+b.store.ProxyURL()+","+proxy)
+	args := []string{"install", "-trimpath", "-ldflags=" + ldflags}
+	if len(p.Tags) > 0 {
+		args = append(args, "-tags="+strings.Join(p.Tags, ","))
+	}
+	if err := b.run(ctx, env, append(args, p.Package+"@"+info.Main.Version)); err != nil {
+		return "", err
+	}
+	return only(filepath.Join(gopath, "bin"))
+}
+
+// environ is all that the go command sees of the environment.
+func (b *builder) environ(p program, info *debug.BuildInfo) []string {
+	env := []string{
+		"CGO_ENABLED=0", "GOOS=" + p.GOOS, "GOARCH=" + p.GOARCH,
+		// What the go command keeps, it keeps here, and none of the user's settings hold.
+		"GOCACHE=" + filepath.Join(b.dir, "cache"), "GOMODCACHE=" + filepath.Join(b.dir, "modules"), "GOTMPDIR=" + b.dir, "GOENV=off",
+		// No network: the store has all, and the build information has the sums.
+		"GOSUMDB=off", "GOVCS=*:off", "GOTOOLCHAIN=local", "GOTELEMETRY=off",
+		"GO111MODULE=on", "GOWORK=off", "GOFLAGS=-modcacherw",
+	}
+	// The level of an architecture is the program's own.
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64", "GOWASM":
+			env = append(env, s.Key+"="+s.Value)
+		}
+	}
+	return env
+}
+
+func (b *builder) run(ctx context.Context, env, args []string) error {
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, b.goCmd, args...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = b.dir, env, &out, &out
+	if err := cmd.Run(); err != nil {
+		err = fmt.Errorf("go %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(out.String()))
+		return cli.WithHint(err, "the store has what tools/bazel build //release:all fetched; build the release with it first")
+	}
+	return nil
+}
+
+// versions makes a module proxy that says which versions of a module there are: the
+// go command wants to know, and a store only has what is of one version.
+func (b *builder) versions(m debug.Module) (string, error) {
+	path, err := module.EscapePath(m.Path)
+	if err != nil {
+		return "", err
+	}
+	s, err := store.Open(filepath.Join(b.dir, "versions"))
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Join(s.Dir(), "goproxy", filepath.FromSlash(path), "@v", "list")
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return "", err
+	}
+	return s.ProxyURL(), os.WriteFile(name, []byte(m.Version+"\n"), 0o644)
+}
+
+// linkerFlags are those of go install, in its quotes. The default GODEBUG is the go
+// command's to set.
+func linkerFlags(p program) (string, error) {
+	flags := []string{"-s", "-w", "-buildid="}
+	for _, name := range slices.Sorted(maps.Keys(p.XDefs)) {
+		if name == "runtime.godebugDefault" {
+			continue
+		}
+		pkg, variable := name[:strings.LastIndex(name, ".")+1], name[strings.LastIndex(name, ".")+1:]
+		if pkg == p.Package+"." {
+			pkg = "main." // as the linker calls it
+		}
+		define := pkg + variable + "=" + p.XDefs[name]
+		quote := `"`
+		if strings.Contains(define, quote) {
+			quote = "'"
+		}
+		if strings.Contains(define, quote) {
+			return "", fmt.Errorf("x_defs of %s: the go command has no way to write a value with both quotes: %s", name, p.XDefs[name])
+		}
+		flags = append(flags, "-X", quote+define+quote)
+	}
+	return strings.Join(flags, " "), nil
+}
+
+// only returns the one file below a directory.
+func only(dir string) (string, error) {
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	if len(files) != 1 {
+		return "", errors.New("the go command made no program, or several")
+	}
+	return files[0], nil
+}

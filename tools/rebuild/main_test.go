@@ -1,0 +1,266 @@
+package main
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bytes"
+	"compress/gzip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
+	"github.com/jasonwzm/release-builder/tools/internal/release"
+	"github.com/jasonwzm/release-builder/tools/internal/releasetest"
+	"github.com/jasonwzm/release-builder/tools/internal/store"
+)
+
+const mainGo = "package main\n\nimport _ \"example.com/lib\"\n\nvar Version = \"none\"\n\nfunc main() { println(Version) }\n"
+
+var modules = map[string]string{
+	"example.com/Tool@v1.0.0/go.mod":              "module example.com/Tool\n\ngo 1.20\n\nrequire example.com/lib v1.1.0\n",
+	"example.com/Tool@v1.0.0/cmd/hello/main.go":   "//go:debug panicnil=1\n" + mainGo,
+	"example.com/Tool@v1.0.0/cmd/stamped/main.go": mainGo,
+	"example.com/Tool@v1.0.0/cmd/odd/main.go":     mainGo,
+	"example.com/Tool@v1.0.0/cmd/odd/odd.go":      "//go:build odd\n\npackage main\n\nfunc init() { println(1) }\n",
+	"example.com/lib@v1.1.0/go.mod":               "module example.com/lib\n\ngo 1.21\n",
+	"example.com/lib@v1.1.0/lib.go":               "package lib\n",
+	"example.com/other@v1.0.0/main.go":            "package main\n\nfunc main() {}\n",
+}
+
+// world is a module proxy, a store that has the same, and a directory for programs.
+type world struct {
+	t     *testing.T
+	proxy *proxytest.Proxy
+	store string
+	goCmd string
+	env   []string // of who installs a program
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, proxy: proxytest.New(t, modules), store: filepath.Join(t.TempDir(), "store, of many"), goCmd: proxytest.GoCommand(t)}
+	s, err := store.Open(w.store)
+	if err == nil {
+		_, err = s.ImportModules(w.proxy.Dir)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range proxytest.Environ(t.TempDir(), w.proxy.Serve().URL) {
+		w.env = append(w.env, name+"="+value)
+	}
+	for _, path := range []string{"!tool", "lib", "other"} { // as a proxy has it, and a store has not
+		name := filepath.Join(w.proxy.Dir, "example.com", path, "@v", "list")
+		if err := os.WriteFile(name, []byte("v1.0.0\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+// install returns what the go command makes, as anybody would call it.
+func (w *world) install(pkg string, flags ...string) []byte {
+	w.t.Helper()
+	gopath := w.t.TempDir()
+	cmd := exec.Command(w.goCmd, append(append([]string{"install", "-trimpath"}, flags...), pkg+"@v1.0.0")...)
+	cmd.Dir = gopath
+	cmd.Env = slices.Concat(w.env, []string{"CGO_ENABLED=0", "GOPATH=" + gopath})
+	if out, err := cmd.CombinedOutput(); err != nil {
+		w.t.Fatalf("%v: %s", err, out)
+	}
+	name, err := only(filepath.Join(gopath, "bin"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return data
+}
+
+// release makes a release whose lock has module example.com/Tool.
+func (w *world) release(files map[string]string) string {
+	w.t.Helper()
+	dir := releasetest.Make(w.t, releasetest.Args{Files: files})
+	name := filepath.Join(dir, release.LockFile)
+	l, err := lock.Read(name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	m := w.proxy.Module("example.com/Tool@v1.0.0")
+	l.Dependencies[0] = lock.Dependency{
+		Name: "tool", Primary: true, Module: &lock.Module{Path: m.Path, Version: m.Version}, Digest: m.Sum, Time: releasetest.Time, Why: "version in manifest",
+	}
+	l.Seal()
+	if err := jsonfile.Write(name, l); err != nil {
+		w.t.Fatal(err)
+	}
+	releasetest.Seal(w.t, dir)
+	return dir
+}
+
+// rebuild runs the command.
+func (w *world) rebuild(dir string, programs []program) (status int, stdout, stderr string) {
+	w.t.Helper()
+	list := filepath.Join(w.t.TempDir(), "programs.json")
+	if err := jsonfile.Write(list, programs); err != nil {
+		w.t.Fatal(err)
+	}
+	var out, errs strings.Builder
+	status = run(w.t.Context(), []string{"--release", dir, "--programs", list, "--store", w.store, "--go", w.goCmd}, &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+func here(name, pkg string) program {
+	return program{Name: name, Package: pkg, GOOS: runtime.GOOS, GOARCH: runtime.GOARCH}
+}
+
+func tarOf(t *testing.T, files map[string][]byte) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for name, data := range files {
+		if err := w.WriteHeader(&tar.Header{Name: name, Size: int64(len(data)), Mode: 0o755, Typeflag: tar.TypeReg}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return gzipped(t, b.String())
+}
+
+func gzipped(t *testing.T, data string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write([]byte(data)); err != nil || w.Close() != nil {
+		t.Fatal("compressing", err)
+	}
+	return b.String()
+}
+
+func zipOf(t *testing.T, name string, data []byte) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	f, err := w.Create(name)
+	if err == nil {
+		_, err = f.Write(data)
+	}
+	if err != nil || w.Close() != nil {
+		t.Fatal("writing a zip", err)
+	}
+	return b.String()
+}
+
+const strip = "-ldflags=-s -w -buildid="
+
+// TestRebuild: what the go command makes is identical, and of all else it is said
+// what is wrong. Nothing that the user has set reaches the go command.
+func TestRebuild(t *testing.T) {
+	w := newWorld(t)
+	hello := w.install("example.com/Tool/cmd/hello", strip)
+	stamped := w.install("example.com/Tool/cmd/stamped", strip+` -X "main.Version=it's one"`)
+	odd := w.install("example.com/Tool/cmd/odd", strip, "-tags=odd")
+	other := w.install("example.com/other", strip)
+	bent := bytes.Clone(hello)
+	bent[len(bent)-1] ^= 1
+	for name, value := range map[string]string{"GOARCH": "mips", "GOFLAGS": "-race", "GO111MODULE": "off", "GOPROXY": "off", "GOTOOLCHAIN": "go1.99.0", "GOEXPERIMENT": "none"} {
+		t.Setenv(name, value)
+	}
+
+	t.Run("the same programs", func(t *testing.T) {
+		w.t = t
+		dir := w.release(map[string]string{
+			"a.tar.gz": tarOf(t, map[string][]byte{"a/bin/hello": hello, "a/bin/stamped": stamped, "a/share/hello": []byte("a text"), "bin/downloaded": other}),
+			"b.zip":    zipOf(t, "hello", hello),
+			"c.txt.gz": gzipped(t, "no tar, and long enough to be one if it were: "+strings.Repeat("x", 600)),
+		})
+		p := here("stamped", "example.com/Tool/cmd/stamped")
+		p.XDefs = map[string]string{"example.com/Tool/cmd/stamped.Version": "it's one", "runtime.godebugDefault": "the go command knows"}
+		status, out, errs := w.rebuild(dir, []program{here("hello", "example.com/Tool/cmd/hello"), p})
+		if status != cli.OK || errs != "" || strings.Count(out, ": identical, sha256:") != 2 ||
+			!strings.Contains(out, "hello "+runtime.GOOS+"/"+runtime.GOARCH+", example.com/Tool/cmd/hello@v1.0.0: identical, sha256:") ||
+			!strings.Contains(out, ", in a.tar.gz, b.zip\n") {
+			t.Errorf("got status %d\n%s%s\nwant two identical programs", status, out, errs)
+		}
+	})
+	t.Run("others", func(t *testing.T) {
+		w.t = t
+		dir := w.release(map[string]string{
+			"a.tar.gz": tarOf(t, map[string][]byte{"hello": bent, "stamped": stamped, "odd": odd, "other": other}), "b.tar.gz": tarOf(t, map[string][]byte{"stamped": hello}),
+		})
+		status, out, errs := w.rebuild(dir, []program{
+			here("hello", "example.com/Tool/cmd/hello"), here("stamped", "example.com/Tool/cmd/stamped"), here("odd", "example.com/Tool/cmd/odd"),
+			here("other", "example.com/other"), here("gone", "example.com/Tool/cmd/gone"),
+		})
+		if status != cli.Failure || out != "" {
+			t.Errorf("got status %d, %q, want %d", status, out, cli.Failure)
+		}
+		for _, want := range []string{
+			"hello ", "of the go command: content: got ", ", first different at 0x",
+			`build information: got ["build -tags=odd"], want []`,
+			`it says that it is of module example.com/other@v1.0.0, "h1:`, "which the lock does not have",
+			`the release has no program "gone" of package example.com/Tool/cmd/gone`,
+		} {
+			if !strings.Contains(errs, want) {
+				t.Errorf("got\n%s\nwant %q", errs, want)
+			}
+		}
+	})
+}
+
+func TestKey(t *testing.T) {
+	if got := (program{Name: "a", GOOS: "windows"}).key().file; got != "a.exe" {
+		t.Errorf("got %q, want a.exe", got)
+	}
+}
+
+func TestLinkerFlags(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		xDefs  map[string]string
+		want   string
+		failed bool
+	}{
+		{name: "none", want: "-s -w -buildid="},
+		{name: "sorted, and the package of the program is main", xDefs: map[string]string{"x/b.V": "1", "x/cmd.V": "2", "x/cmd/a.V": "3"}, want: `-s -w -buildid= -X "x/b.V=1" -X "main.V=2" -X "x/cmd/a.V=3"`},
+		{name: "a quote", xDefs: map[string]string{"x.V": `a "b"`}, want: `-s -w -buildid= -X 'x.V=a "b"'`},
+		{name: "both quotes", xDefs: map[string]string{"x.V": `"'`}, failed: true},
+		{name: "the default GODEBUG is left out", xDefs: map[string]string{"runtime.godebugDefault": "a=1"}, want: "-s -w -buildid="},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := linkerFlags(program{Package: "x/cmd", XDefs: tt.xDefs})
+			if got != tt.want || (err != nil) != tt.failed {
+				t.Errorf("got %s, %v, want %s", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for _, name := range []string{"RELEASE_DIR", "RELEASE_PROGRAMS", "RELEASE_GO", "RELEASE_STORE", "RELEASE_CACHE", "XDG_CACHE_HOME", "HOME"} {
+		t.Setenv(name, "")
+	}
+	all := []string{"--release", "r", "--programs", "p", "--store", "s", "--go", "g"}
+	for i := 0; i < len(all); i += 2 {
+		var errs strings.Builder
+		args := append(append([]string{}, all[:i]...), all[i+2:]...)
+		if status := run(t.Context(), args, &strings.Builder{}, &errs); status != cli.Usage || !strings.Contains(errs.String(), all[i]+" is missing") {
+			t.Errorf("without %s: got status %d, %q", all[i], status, errs.String())
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"debug/buildinfo"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"runtime/debug"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/release"
+)
+
+// program is one for one platform, as Bazel knows it.
+type program struct {
+	Name    string            `json:"name"` // its file's, without .exe
+	Package string            `json:"package"`
+	GOOS    string            `json:"goos"`
+	GOARCH  string            `json:"goarch"`
+	Tags    []string          `json:"tags"`
+	XDefs   map[string]string `json:"x_defs"`
+}
+
+func (p program) String() string { return p.Name + " " + p.GOOS + "/" + p.GOARCH }
+
+// key tells the programs of a release apart.
+type key struct{ file, pkg, goos, goarch string }
+
+func (p program) key() key {
+	k := key{p.Name, p.Package, p.GOOS, p.GOARCH}
+	if p.GOOS == "windows" {
+		k.file += ".exe"
+	}
+	return k
+}
+
+// found is one content that the release has of a program.
+type found struct {
+	digest digest.Digest
+	info   *debug.BuildInfo
+	file   string   // a copy
+	where  []string // in which files of the release it is
+}
+
+// maxProgram is how large a program may be, in bytes.
+const maxProgram = 4 << 30
+
+// finder looks for programs in archives, and keeps copies of them in dir.
+type finder struct {
+	dir   string
+	names map[string]bool // of the files to look at
+	all   map[key][]*found
+}
+
+// find returns what a release has of each program.
+func find(ctx context.Context, tree *release.Tree, programs []program, dir string) (map[key][]*found, error) {
+	f := &finder{dir: dir, names: map[string]bool{}, all: map[key][]*found{}}
+	for _, p := range programs {
+		f.names[p.key().file] = true
+	}
+	for _, file := range tree.Files {
+		if err := f.open(ctx, tree, file); err != nil {
+			return nil, fmt.Errorf("reading %q: %w", file.Path, err)
+		}
+	}
+	return f.all, nil
+}
+
+// open reads a file of the release to its end, which verifies it.
+func (f *finder) open(ctx context.Context, tree *release.Tree, file release.File) error {
+	r, err := tree.Open(ctx, file.Path)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	b := bufio.NewReader(r)
+	magic, err := b.Peek(4)
+	switch {
+	case err != nil: // too small for an archive
+	case bytes.HasPrefix(magic, []byte("\x1f\x8b")):
+		err = f.tar(file.Path, b)
+	case string(magic) == "PK\x03\x04":
+		err = f.zip(file.Path, b)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	_, err = io.Copy(io.Discard, b)
+	return err
+}
+
+// tar looks through a gzipped tar. Another gzipped file has none of our programs.
+func (f *finder) tar(where string, r io.Reader) error {
+	gz, err := gzip.NewReader(r)
+	if err != nil {
+		return err
+	}
+	for tr := tar.NewReader(gz); ; {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) || errors.Is(err, tar.ErrHeader) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if h.Typeflag == tar.TypeReg {
+			if err := f.entry(where, h.Name, tr); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (f *finder) zip(where string, r io.Reader) error {
+	name, _, err := f.keep(r)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(name)
+	zr, err := zip.OpenReader(name)
+	if err != nil {
+		return err
+	}
+	defer zr.Close()
+	for _, file := range zr.File {
+		r, err := file.Open()
+		if err != nil {
+			return err
+		}
+		err = errors.Join(f.entry(where, file.Name, r), r.Close())
+		if err != nil {
+			return fmt.Errorf("entry %q: %w", file.Name, err)
+		}
+	}
+	return nil
+}
+
+// entry takes note of an archive's entry if it is a program of the release.
+func (f *finder) entry(where, name string, r io.Reader) error {
+	base := path.Base(name)
+	if !f.names[base] {
+		return nil
+	}
+	file, d, err := f.keep(r)
+	if err != nil {
+		return err
+	}
+	info, err := buildinfo.ReadFile(file)
+	if err != nil {
+		return os.Remove(file) // a directory of that name, a completion, a program in another language
+	}
+	k := key{base, info.Path, setting(info, "GOOS"), setting(info, "GOARCH")}
+	for _, old := range f.all[k] {
+		if old.digest == d {
+			old.where = append(old.where, where)
+			return os.Remove(file)
+		}
+	}
+	f.all[k] = append(f.all[k], &found{digest: d, info: info, file: file, where: []string{where}})
+	return nil
+}
+
+// keep copies what r has to a file.
+func (f *finder) keep(r io.Reader) (string, digest.Digest, error) {
+	to, err := os.CreateTemp(f.dir, "copy-*")
+	if err != nil {
+		return "", "", err
+	}
+	d, n, err := digest.FromReader(io.TeeReader(io.LimitReader(r, maxProgram+1), to))
+	if n > maxProgram {
+		err = fmt.Errorf("it has more than %d bytes", int64(maxProgram))
+	}
+	return to.Name(), d, errors.Join(err, to.Close())
+}
+
+// setting returns a setting of the build information, such as GOOS.
+func setting(info *debug.BuildInfo, key string) string {
+	for _, s := range info.Settings {
+		if s.Key == key {
+			return s.Value
+		}
+	}
+	return ""
+}
+
+// difference says in one line how two programs differ, most telling first.
+func difference(got, want string) (string, error) {
+	var info [2][]string
+	var data [2][]byte
+	for i, name := range []string{got, want} {
+		b, err := buildinfo.ReadFile(name)
+		if err != nil {
+			return "", err
+		}
+		info[i] = strings.Split(strings.TrimSpace(b.String()), "\n")
+		if data[i], err = os.ReadFile(name); err != nil {
+			return "", err
+		}
+	}
+	if a, b := without(info[0], info[1]), without(info[1], info[0]); len(a)+len(b) > 0 {
+		return fmt.Sprintf("build information: got %q, want %q", a, b), nil
+	}
+	at := 0
+	for at < len(data[0]) && at < len(data[1]) && data[0][at] == data[1][at] {
+		at++
+	}
+	return fmt.Sprintf("content: got %d bytes, want %d, first different at %#x", len(data[0]), len(data[1]), at), nil
+}
+
+// without returns the lines of a that b has not.
+func without(a, b []string) []string {
+	has := map[string]bool{}
+	for _, line := range b {
+		has[line] = true
+	}
+	var only []string
+	for _, line := range a {
+		if !has[line] {
+			only = append(only, strings.ReplaceAll(line, "\t", " "))
+		}
+	}
+	return only
+}
