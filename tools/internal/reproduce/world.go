@@ -139,7 +139,7 @@ func (e environment) list() []string {
 // ofCaller are variables that `bazel run` and `bazel test` set for us alone, and
 // what says where things are, which each world says anew.
 func ofCaller(name string) bool {
-	for _, prefix := range []string{"BUILD_", "RUNFILES_", "TEST_", "JAVA_RUNFILES", "PYTHON_RUNFILES", "XDG_", "RELEASE_BAZEL_PROBE", "RELEASE_DIR", "RELEASE_DESTINATIONS", "RELEASE_LINE"} {
+	for _, prefix := range []string{"BUILD_", "RUNFILES_", "TEST_", "JAVA_RUNFILES", "PYTHON_RUNFILES", "XDG_", "RELEASE_BAZEL_PROBE", "RELEASE_DIR", "RELEASE_DESTINATIONS", "RELEASE_GO", "RELEASE_LINE", "RELEASE_PROGRAMS"} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}
