@@ -124,8 +124,15 @@ func ask(ctx context.Context, g *gomod.Go, dir string, r *gosource.Root, tags []
 	if r.Lang, err = g.Languages(ctx, at, modules); err != nil {
 		return err
 	}
-	r.GODEBUG, err = g.GODEBUG(ctx, at, tags, r.Main.Sum != "")
-	return err
+	if r.GODEBUG, err = g.GODEBUG(ctx, at, tags, r.Main.Sum != ""); err != nil {
+		return err
+	}
+	files, err := g.Files(ctx, at, tags)
+	if err != nil {
+		return err
+	}
+	r.Embed, r.Syso = files.Embed, files.Syso
+	return nil
 }
 
 // generate makes a Bazel repository of a.Dir, in which nothing but the source may be.

@@ -26,8 +26,9 @@ source = repository_rule(
     implementation = _source_impl,
     doc = """A pinned source with everything that it imports.
 
-Unpacks the source, vendors what its modules import (go.sum verifies it), deletes the BUILD files
-that came along, runs gazelle once for each module, and annotates every package with its module.
+Unpacks the source, vendors what its modules import (go.sum verifies it), hides from Bazel the BUILD files
+that came along, runs gazelle once for each module, and annotates every package with what the go command
+says of it: its module, language, embedded files.
 A variant's packages have the files that its build tags choose: GOTAGS in //.release:tags.bzl.""",
     attrs = {
         "entry": attr.string(doc = "The dependency's entry of lock.json."),

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"go/version"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -76,10 +78,7 @@ func (g *Go) GODEBUG(ctx context.Context, dir string, tags []string, installed b
 		args = append(args, "-modfile="+name)
 	}
 	args = append(args, "./...")
-	abs, err := filepath.EvalSymlinks(dir)
-	if err == nil {
-		abs, err = filepath.Abs(abs)
-	}
+	abs, err := absolute(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +106,67 @@ func (g *Go) GODEBUG(ctx context.Context, dir string, tags []string, installed b
 		}
 	}
 	return godebug, nil
+}
+
+// Files are those of a package beside its Go files, relative to its directory and
+// slash-separated, on whichever platform.
+type Files struct{ Embed, Syso map[string][]string }
+
+// Files returns what each package of the module in dir, and each vendored one, has
+// beside its Go files: by directory, relative to dir and slash-separated.
+func (g *Go) Files(ctx context.Context, dir string, tags []string) (*Files, error) {
+	mod := "-mod=vendor"
+	if _, err := os.Stat(filepath.Join(dir, "vendor", "modules.txt")); errors.Is(err, fs.ErrNotExist) {
+		mod = "-mod=readonly" // nothing is imported
+	}
+	abs, err := absolute(dir)
+	if err != nil {
+		return nil, err
+	}
+	files := &Files{map[string][]string{}, map[string][]string{}}
+	for _, platform := range platforms {
+		goos, goarch, _ := strings.Cut(platform, "_")
+		out, err := g.on(goos, goarch).run(ctx, dir, "list", mod, "-e", "-deps", "-json=Dir,Standard,EmbedFiles,SysoFiles", "-tags="+strings.Join(tags, ","), "./...")
+		if err != nil {
+			return nil, fmt.Errorf("listing embedded files: %w", err)
+		}
+		err = decode(out, func(p struct {
+			Dir                   string
+			Standard              bool
+			EmbedFiles, SysoFiles []string
+		}) error {
+			rel, err := filepath.Rel(abs, p.Dir)
+			if err != nil || p.Standard || p.Dir == "" {
+				return err
+			}
+			rel = filepath.ToSlash(rel)
+			add(files.Embed, rel, p.EmbedFiles)
+			add(files.Syso, rel, p.SysoFiles)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// add adds to the sorted list of a directory what it does not have.
+func add(lists map[string][]string, dir string, files []string) {
+	if len(files) > 0 {
+		list := slices.Concat(lists[dir], files)
+		slices.Sort(list)
+		lists[dir] = slices.Compact(list)
+	}
+}
+
+// absolute returns a directory as the go command calls it.
+func absolute(dir string) (string, error) {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(dir)
 }
 
 // on returns a go command for which a platform's files count.

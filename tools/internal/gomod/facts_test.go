@@ -1,6 +1,7 @@
 package gomod
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -153,5 +154,51 @@ func TestGODEBUGInstalledOld(t *testing.T) {
 	}
 	if own["."]["linux_amd64"] == "" {
 		t.Errorf("got %v, want the GODEBUG of an old version", own)
+	}
+}
+
+func TestFiles(t *testing.T) {
+	w := newWorldWith(t, map[string]string{
+		"example.com/data@v1.0.0/go.mod":       "module example.com/data\n\ngo 1.20\n",
+		"example.com/data@v1.0.0/data.go":      "package data\n\nimport _ \"embed\"\n\n//go:embed text/a.txt\nvar text string\n",
+		"example.com/data@v1.0.0/text/a.txt":   "a",
+		"example.com/data@v1.0.0/text/b.txt":   "b",
+		"example.com/data@v1.0.0/x_arm64.syso": "object",
+	})
+	goMod := "module example.com/top\n\ngo 1.20\n\nrequire example.com/data v1.0.0\n"
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"go.mod": goMod, "go.sum": w.proxy.GoSum(goMod),
+		"main.go":             "package main\n\nimport _ \"embed\"\n\nimport _ \"example.com/data\"\n\n//go:embed all:skeleton\nvar skeleton string\n\nfunc main() {}\n",
+		"main_windows.go":     "package main\n\nimport _ \"embed\"\n\n//go:embed windows.txt\nvar windows string\n",
+		"small.go":            "//go:build small\n\npackage main\n\nimport _ \"embed\"\n\n//go:embed small.txt\nvar small string\n",
+		"skeleton/BUILD":      "",
+		"skeleton/.hidden":    "",
+		"skeleton/in/main.go": "package in\n",
+		"windows.txt":         "", "small.txt": "", "other.txt": "",
+		"rsrc_windows_amd64.syso": "", "rsrc_plan9.syso": "",
+	})
+	g := w.fresh(t)
+	if err := g.Vendor(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name string
+		tags []string
+		want string
+	}{
+		{"files of any platform, of vendored packages too", nil, "[skeleton/.hidden skeleton/BUILD skeleton/in/main.go windows.txt] [text/a.txt] [rsrc_windows_amd64.syso] [x_arm64.syso]"},
+		{"and of the tags", []string{"small"}, "[skeleton/.hidden skeleton/BUILD skeleton/in/main.go small.txt windows.txt] [text/a.txt] [rsrc_windows_amd64.syso] [x_arm64.syso]"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f, err := g.Files(t.Context(), dir, tt.tags)
+			if err != nil {
+				t.Fatal(err)
+			}
+			const vendored = "vendor/example.com/data"
+			if got := fmt.Sprint(f.Embed["."], f.Embed[vendored], f.Syso["."], f.Syso[vendored]); got != tt.want || len(f.Embed) != 2 || len(f.Syso) != 2 {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
 	}
 }

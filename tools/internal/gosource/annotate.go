@@ -18,7 +18,7 @@ import (
 
 // annotate edits what gazelle wrote for one module, which is one attribute or
 // list element a line.
-func (a *Args) annotate(r Root, modules []vendored) error {
+func (a *Args) annotate(r Root, modules []vendored, files *embedder) error {
 	prefix, err := ModulePath(a.join(r))
 	if err != nil {
 		return err
@@ -60,6 +60,12 @@ func (a *Args) annotate(r Root, modules []vendored) error {
 			pkg, within = p, e.module.Path
 		}
 		e.compile = a.compile(r, e.module, path.Join(r.Dir, rel), pkg, within)
+		if list, ok := r.Embed[rel]; ok {
+			if e.embed, e.rules, err = files.attribute(path.Join(r.Dir, rel), list); err != nil {
+				return err
+			}
+		}
+		e.syso = r.Syso[rel]
 		data, err := os.ReadFile(name)
 		if err != nil {
 			return err
@@ -90,6 +96,8 @@ var (
 	vendorDep  = regexp.MustCompile(`(?m)^ *"//vendor/([^":]+)(?::[^"]*)?",\n`)
 	oneDep     = regexp.MustCompile(`(?m)^( *deps = )\["//vendor/([^":]+)(?::[^"]*)?"\],\n`)
 	label      = regexp.MustCompile(`"//[^"]*"`)
+	srcs       = regexp.MustCompile(`(?m)^    srcs = `)
+	embedsrcs  = regexp.MustCompile(`(?ms)^    embedsrcs = .*?,\n(    \w+ = |\))`)
 	library    = regexp.MustCompile(`(?m)^go_library\(\n    name = "[^"]*",\n`)
 	binary     = regexp.MustCompile(`(?m)^go_binary\(\n    name = "([^"]*)",\n`)
 )
@@ -104,6 +112,9 @@ type editor struct {
 	compile []string // flags of the compiler
 
 	godebug map[string]string // platform → a program's default GODEBUG
+	embed   string            // attribute embedsrcs, if the go command says what that is
+	rules   string            // that this attribute needs
+	syso    []string          // object files
 }
 
 // edit makes package paths those of `go build` and labels those of the whole
@@ -126,6 +137,12 @@ func (e *editor) edit(data []byte) []byte {
 	if e.root != "." {
 		data = label.ReplaceAllFunc(data, e.move)
 	}
+	if e.embed != "" {
+		data = embedsrcs.ReplaceAll(data, []byte("$1"))
+	}
+	if len(e.syso) > 0 {
+		data = srcs.ReplaceAll(data, []byte("    srcs = "+stringList(e.syso)+" + "))
+	}
 	data = library.ReplaceAllFunc(data, e.editLibrary)
 	data = binary.ReplaceAllFunc(data, e.editBinary)
 	pkg := fmt.Appendf(nil, "package(\n    default_package_metadata = [\"//%s:%s\"],\n    default_visibility = [\"//visibility:public\"],\n)\n\n", Meta, metaName(e.module))
@@ -138,14 +155,18 @@ func (e *editor) edit(data []byte) []byte {
 		at += bytes.Index(data[at:], []byte(")\n")) + 2
 		pkg = append([]byte("\n"), bytes.TrimSuffix(pkg, []byte("\n"))...)
 	}
-	return bytes.Join([][]byte{data[:at], pkg, data[at:]}, nil)
+	if e.rules != "" {
+		pkg = append([]byte("\nload(\"@release_builder//release/sources:defs.bzl\", \"source_file\")\n\n"), bytes.TrimPrefix(pkg, []byte("\n"))...)
+	}
+	return bytes.Join([][]byte{data[:at], pkg, data[at:], []byte(e.rules)}, nil)
 }
 
 // editLibrary edits the first lines of a go_library. What a program's library says
 // of the link holds for every go_binary that embeds it.
 func (e *editor) editLibrary(lines []byte) []byte {
 	lines = append(slices.Clip(lines), "    gc_goopts = "+stringList(e.compile)+",\n"...)
-	return append(lines, godebug(e.godebug)...)
+	lines = append(lines, godebug(e.godebug)...)
+	return append(lines, e.embed...)
 }
 
 // godebug has the linker set a program's default GODEBUG, which is one for all

@@ -98,7 +98,7 @@ func TestAnnotate(t *testing.T) {
 		{Module: Module{Path: "example.com/dep/v2", Version: "v2.0.0", Replace: &Module{Path: "../fork"}}, packages: []string{"example.com/dep/v2"}},
 	}
 	a := Args{Dir: dir, GOROOT: goroot(t)}
-	if err := a.annotate(Root{Dir: ".", Main: Module{Path: "example.com/top"}}, modules); err != nil {
+	if err := a.annotate(Root{Dir: ".", Main: Module{Path: "example.com/top"}}, modules, &embedder{}); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{

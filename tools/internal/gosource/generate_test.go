@@ -71,11 +71,8 @@ func top(path, version string) []Root {
 func TestGenerate(t *testing.T) {
 	t.Setenv("BUILD_WORKSPACE_DIRECTORY", "/elsewhere")
 	dir := t.TempDir()
-	own := []string{"BUILD", "BUILD.bazel", "WORKSPACE", "WORKSPACE.bazel", "WORKSPACE.bzlmod", "MODULE.bazel", "REPO.bazel", ".bazelignore", ".bazelrc"}
-	for _, folder := range []string{"", "sub/", "vendor/example.com/dep/"} {
-		for _, name := range own {
-			plant(t, dir, map[string]string{folder + name: "of another workspace"})
-		}
+	for _, name := range []string{"BUILD", "BUILD.bazel", "WORKSPACE", "REPO.bazel", ".bazelignore", ".bazelrc", "sub/BUILD", "sub/BUILD.bazel", "sub/WORKSPACE", "only/BUILD", "dir/BUILD.bazel/a.txt", "vendor/example.com/dep/BUILD.bazel"} {
+		plant(t, dir, map[string]string{name: "of another workspace"})
 	}
 	plant(t, dir, map[string]string{
 		"go.mod": "module example.com/top\n", "a.go": "package top", "build/BUILD.txt": "stays", "defs.bzl": "stays",
@@ -97,7 +94,12 @@ func TestGenerate(t *testing.T) {
 			got = append(got, name)
 		}
 	}
-	want := []string{".release/BUILD.bazel", ".release/tags.bzl", "BUILD.bazel", "a.go", "build/BUILD.txt", "call", "defs.bzl", "go.mod", "vendor/example.com/dep/BUILD.bazel", "vendor/example.com/dep/dep.go", "vendor/modules.txt"}
+	want := []string{
+		".bazelrc", ".release/BUILD.bazel", ".release/aside/.bazelignore.aside", ".release/aside/BUILD.bazel.aside", ".release/aside/REPO.bazel.aside", ".release/aside/WORKSPACE.aside",
+		".release/aside/dir/BUILD.bazel/a.txt.aside", ".release/aside/sub/BUILD.bazel.aside", ".release/aside/vendor/example.com/dep/BUILD.bazel.aside", ".release/tags.bzl",
+		"BUILD", "BUILD.bazel", "a.go", "build/BUILD.txt", "call", "defs.bzl", "go.mod", "only/BUILD", "only/BUILD.bazel", "sub/BUILD", "sub/BUILD.bazel", "sub/WORKSPACE",
+		"vendor/example.com/dep/BUILD.bazel", "vendor/example.com/dep/dep.go", "vendor/modules.txt",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("files: got\n%q\nwant\n%q", got, want)
 	}
@@ -171,7 +173,7 @@ func TestGenerateLinks(t *testing.T) {
 			t.Errorf("%s: got %v, %v, want a file", path, info, err)
 		}
 	}
-	for _, path := range []string{"a/BUILD", "WORKSPACE", ".release/licenses/example.com/top/LICENSE"} {
+	for _, path := range []string{"WORKSPACE", ".release/licenses/example.com/top/LICENSE"} {
 		if info, err := os.Lstat(filepath.Join(dir, path)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: got %v, %v, want none", path, info, err)
 		}
@@ -188,7 +190,7 @@ func TestGenerateErrors(t *testing.T) {
 	}{
 		{"gazelle fails", good, func(a *Args) { a.Gazelle = stand(t, "fail") }, "running gazelle: exit status 3\ngazelle: on standard output\ngazelle: on standard error"},
 		{"no gazelle", good, func(a *Args) { a.Gazelle = filepath.Join(a.Dir, "none") }, "running gazelle: fork/exec"},
-		{"no folder", good, func(a *Args) { a.Dir = filepath.Join(a.Dir, "none") }, "deleting BUILD files: "},
+		{"no folder", good, func(a *Args) { a.Dir = filepath.Join(a.Dir, "none") }, "setting BUILD files aside: "},
 		{"no module line", map[string]string{"go.mod": "go 1.20\n"}, func(*Args) {}, "no module line"},
 		{"modules.txt", map[string]string{"go.mod": "module example.com/top\n", "vendor/modules.txt": "x\n"}, func(*Args) {}, "reading vendor/modules.txt:1: "},
 		{"no go.mod", map[string]string{"a.go": ""}, func(*Args) {}, "no such file"},

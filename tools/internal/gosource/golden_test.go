@@ -59,7 +59,8 @@ func TestGolden(t *testing.T) {
 }
 
 // arguments reads "name: NAME", "tags: TAG…" and "root: DIR PATH [VERSION [SUM]]"
-// lines and, of the last root, "lang: MODULE VERSION" and "godebug: DIR PLATFORM VALUE";
+// lines and, of the last root, "lang: MODULE VERSION", "godebug: DIR PLATFORM VALUE",
+// "embed: DIR FILE…" and "syso: DIR FILE…";
 // others are comments.
 func arguments(t *testing.T, text string) (a Args) {
 	t.Helper()
@@ -73,10 +74,14 @@ func arguments(t *testing.T, text string) (a Args) {
 		case "root:":
 			a.Roots = append(a.Roots, Root{
 				Dir: f[1], Main: Module{Path: f[2], Version: f[3], Sum: f[4]},
-				Lang: map[string]string{}, GODEBUG: map[string]map[string]string{},
+				Lang: map[string]string{}, GODEBUG: map[string]map[string]string{}, Embed: map[string][]string{}, Syso: map[string][]string{},
 			})
 		case "lang:":
 			a.Roots[len(a.Roots)-1].Lang[f[1]] = f[2]
+		case "embed:":
+			a.Roots[len(a.Roots)-1].Embed[f[1]] = strings.Fields(line)[2:]
+		case "syso:":
+			a.Roots[len(a.Roots)-1].Syso[f[1]] = strings.Fields(line)[2:]
 		case "godebug:":
 			of := a.Roots[len(a.Roots)-1].GODEBUG
 			if of[f[1]] == nil {

@@ -47,6 +47,8 @@ type Root struct {
 	// What the go command says of the modules and programs there.
 	Lang    map[string]string            // module path → version of the language, as go1.20
 	GODEBUG map[string]map[string]string // directory of a program, relative to Dir → platform, as linux_amd64 → its default GODEBUG
+	Embed   map[string][]string          // directory of a package, relative to Dir → files that it embeds, relative to it
+	Syso    map[string][]string          // the same → object files for the linker
 }
 
 // Module is a module as build information names it.
@@ -55,25 +57,30 @@ type Module struct {
 	Replace            *Module // what go.mod has in its place; without a Version, Path is a directory's
 }
 
-// Generate writes the BUILD files. It deletes those that came along: they were
-// written for another workspace.
+// Generate writes the BUILD files. Those that came along were written for another
+// workspace: Bazel does not see them, and what embeds them does.
 func Generate(ctx context.Context, a Args) error {
-	if err := clean(a.Dir); err != nil {
-		return fmt.Errorf("deleting BUILD files: %w", err)
+	moved, err := setAside(a.Dir, a.Roots)
+	if err != nil {
+		return fmt.Errorf("setting BUILD files aside: %w", err)
 	}
+	files := &embedder{dir: a.Dir, moved: moved, exports: map[string][]string{}}
 	for _, r := range a.Roots {
-		if err := a.generate(ctx, r); err != nil {
+		if err := a.generate(ctx, r, files); err != nil {
 			return inRoot(r, err)
 		}
 	}
-	if err := writeMeta(a); err != nil {
+	if err := files.export(); err != nil {
+		return fmt.Errorf("exporting what is embedded: %w", err)
+	}
+	if err := writeMeta(a, moved); err != nil {
 		return fmt.Errorf("writing package %s: %w", Meta, err)
 	}
 	return nil
 }
 
 // generate writes the BUILD files of one module.
-func (a *Args) generate(ctx context.Context, r Root) error {
+func (a *Args) generate(ctx context.Context, r Root, files *embedder) error {
 	dir := a.join(r)
 	// A module that replaces another is imported by the path of that one.
 	prefix, err := ModulePath(dir)
@@ -94,7 +101,7 @@ func (a *Args) generate(ctx context.Context, r Root) error {
 	if err != nil {
 		return err
 	}
-	if err := a.annotate(r, modules); err != nil {
+	if err := a.annotate(r, modules, files); err != nil {
 		return fmt.Errorf("annotating BUILD files: %w", err)
 	}
 	return nil
@@ -134,39 +141,6 @@ func directives(prefix string) string {
 		"# gazelle:exclude " + Meta + "\n" +
 		"# gazelle:go_naming_convention go_default_library\n" +
 		"# gazelle:proto disable_global\n"
-}
-
-// clean deletes everything by which Bazel or gazelle would take dir, or a folder
-// in it, for a workspace of its own, and makes dir a package.
-func clean(dir string) error {
-	if err := os.RemoveAll(filepath.Join(dir, Meta)); err != nil {
-		return err
-	}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		switch d.Name() {
-		case "BUILD.bazel":
-			if d.IsDir() {
-				// It stands where the BUILD file of the folder above it has to.
-				if err := os.RemoveAll(path); err != nil {
-					return err
-				}
-				return fs.SkipDir
-			}
-			return os.Remove(path)
-		case "BUILD", "WORKSPACE", "WORKSPACE.bazel", "WORKSPACE.bzlmod", "MODULE.bazel", "REPO.bazel", ".bazelignore", ".bazelrc":
-			if !d.IsDir() {
-				return os.Remove(path)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "BUILD.bazel"), []byte("package(default_visibility = [\"//visibility:public\"])\n"), 0o644)
 }
 
 // foreign returns the paths below a module's folder that hold nothing of its

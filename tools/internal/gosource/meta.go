@@ -18,7 +18,7 @@ import (
 )
 
 // writeMeta writes the package that describes the source.
-func writeMeta(a Args) error {
+func writeMeta(a Args, moved map[string]bool) error {
 	meta := filepath.Join(a.Dir, Meta)
 	licenses := filepath.Join(meta, "licenses")
 	if err := os.MkdirAll(licenses, 0o755); err != nil {
@@ -39,6 +39,9 @@ func writeMeta(a Args) error {
 		}
 	}
 	writeSource(&b, a)
+	if len(moved) > 0 {
+		b.WriteString("\nexports_files(glob([\"" + aside + "/**\"]))\n")
+	}
 	tags := "\"\"\"The build tags for which the files of these packages were chosen: the gotags of a go_binary.\"\"\"\n\nGOTAGS = " + stringList(a.Tags) + "\n"
 	return errors.Join(os.WriteFile(filepath.Join(meta, "tags.bzl"), []byte(tags), 0o644),
 		os.WriteFile(filepath.Join(meta, "BUILD.bazel"), []byte(b.String()), 0o644))

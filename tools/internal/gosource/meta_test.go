@@ -73,7 +73,7 @@ func TestWriteMeta(t *testing.T) {
 		"vendor/example.com/near/LICENSE.go":        "package near",
 		"vendor/example.com/patched/COPYRIGHT.text": "patched",
 	})
-	if err := writeMeta(Args{Dir: dir, Roots: []Root{{Dir: ".", Main: Module{Path: "example.com/top", Version: "v1.0.0", Sum: "h1:a+b/c="}}}}); err != nil {
+	if err := writeMeta(Args{Dir: dir, Roots: []Root{{Dir: ".", Main: Module{Path: "example.com/top", Version: "v1.0.0", Sum: "h1:a+b/c="}}}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	build, err := os.ReadFile(filepath.Join(dir, Meta, "BUILD.bazel"))
@@ -97,7 +97,7 @@ example.com/top/NOTICE.txt: top
 
 func TestWriteMetaBare(t *testing.T) {
 	dir := t.TempDir()
-	if err := writeMeta(Args{Dir: dir, Name: "folder"}); err != nil {
+	if err := writeMeta(Args{Dir: dir, Name: "folder"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	build, err := os.ReadFile(filepath.Join(dir, Meta, "BUILD.bazel"))
