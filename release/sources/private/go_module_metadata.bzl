@@ -7,6 +7,9 @@ def _go_module_metadata_impl(ctx):
     content = {"purl": ctx.attr.purl}
     if ctx.attr.replace:
         content["replace"] = dict(zip(["path", "version", "sum"], ctx.attr.replace))
+    if ctx.attr.build_settings:
+        settings = [setting.partition("=") for setting in ctx.attr.build_settings]
+        content["build_settings"] = [{"Key": key, "Value": value} for key, _, value in settings]
     ctx.actions.write(file, json.encode(content))
     return [
         DefaultInfo(files = depset([file])),
@@ -17,6 +20,7 @@ go_module_metadata = rule(
     implementation = _go_module_metadata_impl,
     doc = "Says which module a package belongs to: the default_package_metadata of its BUILD file.",
     attrs = {
+        "build_settings": attr.string_list(doc = "What the build information of the module's programs has beside, as vcs=git: KEY=VALUE."),
         "purl": attr.string(doc = "pkg:golang/PATH@VERSION?checksum=h1:…, the checksum escaped.", mandatory = True),
         "replace": attr.string_list(doc = "What go.mod has in the module's place, if anything: path, version and sum, of which a directory has the first only."),
     },

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
@@ -60,7 +61,7 @@ func TestGolden(t *testing.T) {
 
 // arguments reads "name: NAME", "tags: TAG…" and "root: DIR PATH [VERSION [SUM]]"
 // lines and, of the last root, "lang: MODULE VERSION", "godebug: DIR PLATFORM VALUE",
-// "embed: DIR FILE…" and "syso: DIR FILE…";
+// "embed: DIR FILE…", "syso: DIR FILE…" and "vcs: REVISION TIME";
 // others are comments.
 func arguments(t *testing.T, text string) (a Args) {
 	t.Helper()
@@ -78,6 +79,12 @@ func arguments(t *testing.T, text string) (a Args) {
 			})
 		case "lang:":
 			a.Roots[len(a.Roots)-1].Lang[f[1]] = f[2]
+		case "vcs:":
+			at, err := time.Parse(time.RFC3339, f[2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.Roots[len(a.Roots)-1].VCS = VCS{f[1], at}
 		case "embed:":
 			a.Roots[len(a.Roots)-1].Embed[f[1]] = strings.Fields(line)[2:]
 		case "syso:":

@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
@@ -43,6 +44,7 @@ type Args struct {
 type Root struct {
 	Dir  string // slash-separated, relative to the source; "." is the source's own
 	Main Module // the module there, as build information names it; its Version and Sum may be empty
+	VCS  VCS    // the commit that the source is, if it is one
 
 	// What the go command says of the modules and programs there.
 	Lang    map[string]string            // module path → version of the language, as go1.20
@@ -55,6 +57,20 @@ type Root struct {
 type Module struct {
 	Path, Version, Sum string
 	Replace            *Module // what go.mod has in its place; without a Version, Path is a directory's
+}
+
+// VCS is what `go build` stamps into programs of a clean clone.
+type VCS struct {
+	Revision string // whole; empty for what is no commit
+	Time     time.Time
+}
+
+// settings are those of the build information, as KEY=VALUE, in its order.
+func (v VCS) settings() []string {
+	if v.Revision == "" {
+		return nil
+	}
+	return []string{"vcs=git", "vcs.revision=" + v.Revision, "vcs.time=" + v.Time.UTC().Format(time.RFC3339Nano), "vcs.modified=false"}
 }
 
 // Generate writes the BUILD files. Those that came along were written for another

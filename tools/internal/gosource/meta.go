@@ -51,7 +51,7 @@ func writeMeta(a Args, moved map[string]bool) error {
 // what it vendors.
 func (a *Args) writeRoot(b *strings.Builder, r Root, licenses string, seen map[string]bool) error {
 	dir := a.join(r)
-	writeModule(b, r.Main, seen)
+	writeModule(b, r.Main, r.VCS, seen)
 	if err := a.copyMainLicenses(r, licenses); err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (a *Args) writeRoot(b *strings.Builder, r Root, licenses string, seen map[s
 		if len(m.packages) == 0 {
 			continue
 		}
-		writeModule(b, m.Module, seen)
+		writeModule(b, m.Module, VCS{}, seen)
 		if err := copyVendoredLicenses(dir, licenses, m); err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (a *Args) copyMainLicenses(r Root, licenses string) error {
 	}
 }
 
-func writeModule(b *strings.Builder, m Module, seen map[string]bool) {
+func writeModule(b *strings.Builder, m Module, v VCS, seen map[string]bool) {
 	name := metaName(m)
 	if seen[name] {
 		return
@@ -91,6 +91,9 @@ func writeModule(b *strings.Builder, m Module, seen map[string]bool) {
 	fmt.Fprintf(b, "\ngo_module_metadata(\n    name = %q,\n    purl = %q,\n", name, purl(m))
 	if r := m.Replace; r != nil {
 		fmt.Fprintf(b, "    replace = %s,\n", stringList([]string{r.Path, r.Version, r.Sum}))
+	}
+	if s := v.settings(); s != nil {
+		fmt.Fprintf(b, "    build_settings = %s,\n", stringList(s))
 	}
 	b.WriteString(")\n")
 }
