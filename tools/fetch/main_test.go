@@ -177,7 +177,7 @@ func gitEntry(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	dir := ts.MkAbs(args[3])
 	entry := lock.Dependency{
-		Name: args[2], Git: &lock.Git{URL: "https://example.com/r.git", Ref: args[4], Commit: "0123456789abcdef0123456789abcdef01234567"},
+		Name: args[2], Git: &lock.Git{URL: "https://example.com/r.git", Ref: args[4], Tags: []string{strings.TrimPrefix(args[4], "refs/tags/")}, Commit: "0123456789abcdef0123456789abcdef01234567"},
 		Time: time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC), GoTags: map[string][]string{"agent": {"agent", "small"}, "empty": {}},
 	}
 	describe(ts, &entry, dir, args[5:])

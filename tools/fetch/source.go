@@ -105,7 +105,7 @@ func mainModules(dep *lock.Dependency, dir string, folders []string) ([]gosource
 			r.Main = gosource.Module{Path: dep.Module.Path, Version: dep.Module.Version, Sum: dep.Digest}
 		case dep.Git != nil:
 			r.VCS = gosource.VCS{Revision: dep.Git.Commit, Time: dep.Time}
-			r.Main = gosource.Module{Path: path, Version: gomod.CommitVersion(path, folder, dep.Git.Ref, dep.Git.Commit, dep.Time)}
+			r.Main = gosource.Module{Path: path, Version: gomod.CommitVersion(path, folder, dep.Git.Tags, dep.Git.Commit, dep.Time)}
 		default:
 			r.Main.Path = path
 		}

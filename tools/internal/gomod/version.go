@@ -11,10 +11,9 @@ import (
 
 // CommitVersion returns the version that the go command gives, and `go build`
 // stamps, to a module in folder root of a git commit
-// (https://go.dev/ref/mod#vcs-version): that of the tag ref, as refs/tags/v1.2.3,
-// if it is one of the module's, else the pseudo-version of a commit that has no
-// earlier tag.
-func CommitVersion(modulePath, root, ref, commit string, t time.Time) string {
+// (https://go.dev/ref/mod#vcs-version): the highest of those among the commit's tags
+// that are the module's, else the pseudo-version of a commit that has no earlier tag.
+func CommitVersion(modulePath, root string, tags []string, commit string, t time.Time) string {
 	_, major, ok := module.SplitPathVersion(modulePath)
 	if !ok {
 		major = ""
@@ -24,9 +23,15 @@ func CommitVersion(modulePath, root, ref, commit string, t time.Time) string {
 	if last := path.Base(root); major == "/"+last {
 		prefix = strings.TrimSuffix(prefix, last+"/")
 	}
-	if version, ok := strings.CutPrefix(ref, "refs/tags/"+prefix); ok && semver.Canonical(version) == version &&
-		!module.IsPseudoVersion(version) && module.CheckPathMajor(version, major) == nil {
-		return version
+	highest := ""
+	for _, tag := range tags {
+		if version, ok := strings.CutPrefix(tag, prefix); ok && semver.Canonical(version) == version &&
+			!module.IsPseudoVersion(version) && module.CheckPathMajor(version, major) == nil && semver.Compare(version, highest) > 0 {
+			highest = version
+		}
+	}
+	if highest != "" {
+		return highest
 	}
 	return module.PseudoVersion(module.PathMajorPrefix(major), "", t, commit[:min(12, len(commit))])
 }

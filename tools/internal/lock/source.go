@@ -51,6 +51,9 @@ type Git struct {
 	Ref string `json:"ref,omitempty"`
 	// Commit is the whole object name: 40 hexadecimal digits, 64 in a SHA-256 repository.
 	Commit string `json:"commit"`
+	// Tags are the names of all tags that pointed to the commit, sorted: the go
+	// command finds a version among them.
+	Tags []string `json:"tags,omitempty"`
 	// Submodules are folders that the tar leaves empty, sorted by path.
 	Submodules []Submodule `json:"submodules,omitempty"`
 	// LFS are the paths of Git LFS pointers, sorted. They stay pointers.

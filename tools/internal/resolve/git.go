@@ -29,7 +29,7 @@ type Git struct {
 
 // Resolve implements Resolver. A locked commit stays as long as it is what the
 // manifest asks for; that costs no request. An update of a branch or tag that has not
-// moved costs one, and everything else one fetch.
+// moved costs one, and everything else one fetch and a look at the tags.
 func (r *Git) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, error) {
 	old := r.Kept.find(ask.Name)
 	if old != nil && (old.Git == nil || !r.holds(ask, old)) {
@@ -62,6 +62,9 @@ func (r *Git) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, erro
 // holds reports whether a locked commit is what ask asks for.
 func (r *Git) holds(ask *Request, old *lock.Dependency) bool {
 	ref := gitRef(&ask.Dependency)
+	if ask.Tag != "" && !slices.Contains(old.Git.Tags, ask.Tag) {
+		return false // of a lock from before tags were in it
+	}
 	return old.Git.URL == ask.Git && old.Git.Ref == ref && slices.Equal(old.Exclude, ask.Exclude) &&
 		strings.HasPrefix(old.Git.Commit, ask.SHA)
 }
@@ -92,6 +95,9 @@ func (r *Git) fetch(ctx context.Context, ask *Request, want gitsource.Want) (*lo
 	d := newTree(ask)
 	d.Git = &lock.Git{URL: ask.Git, Ref: gitRef(&ask.Dependency), Commit: repo.Commit}
 	if d.Time, err = repo.Time(ctx); err != nil {
+		return nil, err
+	}
+	if d.Git.Tags, err = client.Tags(ctx, want, repo.Commit); err != nil {
 		return nil, err
 	}
 	tree, err := r.Trees.put(ctx, repo, d)
