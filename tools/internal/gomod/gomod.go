@@ -64,7 +64,7 @@ func (g *Go) DownloadIn(ctx context.Context, dir, path, query string) (*Info, er
 	}
 	out, err := g.run(ctx, dir, "mod", "download", "-json", arg)
 	if err != nil {
-		return nil, fmt.Errorf("downloading module %s: %w", arg, err)
+		return nil, advise(fmt.Errorf("downloading module %s: %w", arg, err))
 	}
 	var d struct {
 		Path, Version, Sum, Info, Zip string
@@ -94,6 +94,9 @@ func (g *Go) Vendor(ctx context.Context, dir string) error {
 	return nil
 }
 
+// NeedsNewerGo reports whether a go command refuses a module that was written for a later one.
+func NeedsNewerGo(err error) bool { return strings.Contains(err.Error(), "requires go >= ") }
+
 // advise says what to do about a source that the go command does not take.
 func advise(err error) error {
 	for _, text := range []string{"missing go.sum entry", "updates to go.mod needed", "no required module provides package", "cannot find module providing package"} {
@@ -101,7 +104,7 @@ func advise(err error) error {
 			return cli.WithHint(err, "the source's go.mod and go.sum must be complete: run go mod tidy there")
 		}
 	}
-	if strings.Contains(err.Error(), "requires go >= ") {
+	if NeedsNewerGo(err) {
 		return cli.WithHint(err, "the pinned Go SDK is older than the source: pin a later one in release/sources/go_sdk.json")
 	}
 	return err

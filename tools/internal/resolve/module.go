@@ -55,6 +55,9 @@ func (r *Modules) bring(ctx context.Context, m module.Version) error {
 	g, done := r.Go()
 	defer done()
 	if _, err := g.Download(ctx, m.Path, m.Version); err != nil {
+		if gomod.NeedsNewerGo(err) {
+			return err
+		}
 		return cli.WithHint(err, "check the module's path and version; GOPROXY says which proxy is asked")
 	}
 	return nil
