@@ -3,8 +3,8 @@
 // build anything, so it imports the standard library and golang.org/x/mod only.
 //
 //	fetch [flags] source --entry FILE [--variant NAME] --base DIR --out DIR --repository NAME
-//	    lays out one dependency of a lock: unpack, vendor, gazelle, annotate;
-//	    a variant's packages have the files that its build tags choose
+//	    lays out one dependency of a lock, with what its packages import, and writes
+//	    BUILD files; a variant's packages have the files that its build tags choose
 //	fetch [flags] file --entry FILE --out DIR
 //	    places one file of a lock in a folder, and prints its name there
 //	fetch [flags] lock --lock FILE --base DIR
@@ -24,10 +24,8 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
@@ -39,11 +37,10 @@ func main() { cli.Main(run) }
 
 // fetcher is what all verbs share.
 type fetcher struct {
-	store   *store.Store
-	goCmd   string
-	gazelle string
-	airgap  bool
-	stdout  io.Writer
+	store  *store.Store
+	goCmd  string
+	airgap bool
+	stdout io.Writer
 }
 
 // paths are the flags of the verbs.
@@ -56,7 +53,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("fetch", flag.ContinueOnError)
 	storeDir := fs.String("store", "", "the store's `folder`")
 	fs.StringVar(&f.goCmd, "go", "go", "the go `command`")
-	fs.StringVar(&f.gazelle, "gazelle", "gazelle", "the gazelle `command`")
 	fs.BoolVar(&f.airgap, "airgap", false, "open no socket")
 	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
 		return status
@@ -120,21 +116,6 @@ func (f *fetcher) goTool(out string) (*gomod.Go, func(), error) {
 	}
 	g := &gomod.Go{Command: f.goCmd, Store: f.store, Cache: filepath.Join(abs, "modcache"), Offline: f.airgap}
 	return g, func() { os.RemoveAll(abs) }, nil
-}
-
-// goroot returns the root of the SDK whose go command runs.
-func (f *fetcher) goroot() (string, error) {
-	path, err := exec.LookPath(f.goCmd)
-	if err == nil {
-		path, err = filepath.EvalSymlinks(path)
-	}
-	if err == nil {
-		path, err = filepath.Abs(path)
-	}
-	if err != nil {
-		return "", fmt.Errorf("finding the Go SDK: %w", err)
-	}
-	return filepath.Dir(filepath.Dir(path)), nil
 }
 
 func (f *fetcher) importCache(_ context.Context, p paths) error {

@@ -18,7 +18,6 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
 	"github.com/jasonwzm/release-builder/tools/internal/gittest"
-	"github.com/jasonwzm/release-builder/tools/internal/gosource"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
@@ -29,17 +28,17 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"fetch": main, "gazelle": gazelle})
+	testscript.Main(m, map[string]func(){"fetch": main})
 }
 
-// TestScript runs the scripts, each with an empty store, a module proxy of its
-// own, and a stand-in for gazelle.
+// TestScript runs the scripts, each with an empty store and a module proxy of its own.
 func TestScript(t *testing.T) {
 	commands := proxytest.ScriptCommands()
 	commands["entry"] = moduleEntry
 	commands["localentry"] = localEntry
 	commands["gitentry"] = gitEntry
 	commands["reseal"] = reseal
+	commands["forget"] = forget
 	commands["fileentry"] = fileEntry
 	commands["sed"] = replace
 	commands["web"] = web
@@ -61,69 +60,6 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 	})
-}
-
-// gazelle writes a rule beside every Go file that it is not to exclude, as gazelle
-// does, and into gazelle.log how it was called and which folders it saw.
-func gazelle() {
-	dir, err := os.Getwd()
-	if err == nil {
-		err = writeRules(dir, os.Getenv("GOROOT"))
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "gazelle:", err)
-		os.Exit(1)
-	}
-}
-
-func writeRules(dir, goroot string) error {
-	prefix, err := gosource.ModulePath(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		prefix, err = "folder", nil
-	}
-	if err != nil {
-		return err
-	}
-	var log strings.Builder
-	fmt.Fprintln(&log, strings.ReplaceAll(strings.Join(os.Args[1:], " "), dir, "."))
-	if _, err := os.Stat(filepath.Join(goroot, "src", "unsafe")); err != nil {
-		fmt.Fprintln(&log, "GOROOT is no SDK:", err)
-	}
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		pkg := filepath.ToSlash(filepath.Dir(rel))
-		if slices.Contains(os.Args, "-exclude="+filepath.ToSlash(rel)) {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if d.IsDir() {
-			fmt.Fprintln(&log, filepath.ToSlash(rel))
-			return nil
-		}
-		if filepath.Ext(path) != ".go" {
-			return nil
-		}
-		attributes := fmt.Sprintf("    importpath = %q,\n", prefix+"/"+pkg)
-		if p, ok := strings.CutPrefix(pkg, "vendor/"); ok {
-			attributes = fmt.Sprintf("    importmap = %q,\n    importpath = %q,\n", prefix+"/"+pkg, p)
-		}
-		build := filepath.Join(filepath.Dir(path), "BUILD.bazel")
-		old, err := os.ReadFile(build)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		text := fmt.Sprintf("load(\"@io_bazel_rules_go//go:def.bzl\", \"go_library\")\n\n%sgo_library(\n    name = \"go_default_library\",\n%s    visibility = [\"//visibility:private\"],\n)\n", old, attributes)
-		return os.WriteFile(build, []byte(text), 0o644)
-	})
-	return errors.Join(err, os.WriteFile(filepath.Join(dir, "gazelle.log"), []byte(log.String()), 0o644))
 }
 
 // moduleEntry writes the lock entry of a module: "entry file name module@version".
@@ -167,6 +103,22 @@ func reseal(ts *testscript.TestScript, _ bool, args []string) {
 		entry.Seal()
 		ts.Check(jsonfile.Write(ts.MkAbs(name), entry))
 	}
+}
+
+// forget drops a module from what an entry's source needs: "forget file module".
+func forget(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: forget file module")
+	}
+	var entry lock.Dependency
+	ts.Check(jsonfile.Read(ts.MkAbs(args[0]), &entry))
+	before := len(entry.GoModules)
+	entry.GoModules = slices.DeleteFunc(entry.GoModules, func(m lock.GoModule) bool { return m.Path == args[1] })
+	if len(entry.GoModules) == before {
+		ts.Fatalf("%s has no module %s", args[0], args[1])
+	}
+	entry.Seal()
+	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
 }
 
 // gitEntry writes the lock entry of a commit with what is in a folder, and puts

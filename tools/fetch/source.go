@@ -66,20 +66,21 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 		return err
 	}
 	folders := goRoots(dep)
-	if err := g.VendorRoots(ctx, p.out, folders); err != nil {
-		return err
+	if len(folders) > 0 {
+		if folders, err = gomod.Roots(p.out, folders); err != nil {
+			return err
+		}
 	}
 	roots, err := mainModules(dep, p.out, folders)
 	if err != nil {
 		return err
 	}
-	for i := range roots {
-		if err := ask(ctx, g, p.out, &roots[i], tags); err != nil {
-			return err
-		}
+	// What a release is made of is in its lock: the go command gets no more than that.
+	if err := g.Fill(ctx, dep.GoModules); err != nil {
+		return err
 	}
-	done()
-	return f.generate(ctx, gosource.Args{Dir: p.out, Name: dep.Name, Repo: p.repository, Roots: roots, Tags: tags})
+	g.Offline = true
+	return f.generate(ctx, g, done, gosource.Args{Dir: p.out, Name: dep.Name, Repo: p.repository, Roots: roots, Tags: tags})
 }
 
 // goRoots returns the folders with the modules to build, sorted. A module from a proxy
@@ -114,38 +115,23 @@ func mainModules(dep *lock.Dependency, dir string, folders []string) ([]gosource
 	return roots, nil
 }
 
-// ask asks the go command what it knows of a module that is laid out in dir. One
+// generate makes a Bazel repository of a.Dir by what the go command says of the roots. It
+// calls done before it writes, for nothing but the source may be in there. A module
 // that has a sum is built as `go install` does, any other as `go build` in its directory.
-func ask(ctx context.Context, g *gomod.Go, dir string, r *gosource.Root, tags []string) error {
-	at := filepath.Join(dir, filepath.FromSlash(r.Dir))
-	modules, err := gosource.Imported(at)
-	if err != nil {
+func (f *fetcher) generate(ctx context.Context, g *gomod.Go, done func(), a gosource.Args) error {
+	for i := range a.Roots {
+		r := &a.Roots[i]
+		listing, err := g.ListRoot(ctx, a.Dir, r.Dir, a.Tags, r.Main.Sum != "")
+		if err != nil {
+			return err
+		}
+		r.Packages = listing
+	}
+	if err := gosource.Vendor(a); err != nil {
 		return err
 	}
-	if r.Lang, err = g.Languages(ctx, at, modules); err != nil {
-		return err
-	}
-	if r.GODEBUG, err = g.GODEBUG(ctx, at, tags, r.Main.Sum != ""); err != nil {
-		return err
-	}
-	files, err := g.Files(ctx, at, tags)
-	if err != nil {
-		return err
-	}
-	r.Embed, r.Syso = files.Embed, files.Syso
-	return nil
-}
-
-// generate makes a Bazel repository of a.Dir, in which nothing but the source may be.
-func (f *fetcher) generate(ctx context.Context, a gosource.Args) (err error) {
-	if a.Dir, err = filepath.Abs(a.Dir); err != nil {
-		return err
-	}
-	if a.GOROOT, err = f.goroot(); err != nil {
-		return err
-	}
-	a.Gazelle = f.gazelle
-	return gosource.Generate(ctx, a)
+	done()
+	return gosource.Generate(a)
 }
 
 const missingHint = "run the same build once without --config=airgap, or unpack a bundle into the store"

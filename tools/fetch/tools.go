@@ -5,10 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/parser"
+	"go/token"
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/mod/module"
@@ -20,14 +24,14 @@ import (
 )
 
 // tools lays out the modules that the project's own packages import: a module
-// with no packages of its own but the file that imports them all.
+// with no packages of its own.
 func (f *fetcher) tools(ctx context.Context, p paths) error {
 	g, done, err := f.goTool(p.out)
 	if err != nil {
 		return err
 	}
 	defer done()
-	for from, to := range map[string]string{p.goMod: "go.mod", p.goSum: "go.sum", p.imports: "imports.go"} {
+	for from, to := range map[string]string{p.goMod: "go.mod", p.goSum: "go.sum"} {
 		data, err := os.ReadFile(from)
 		if err != nil {
 			return err
@@ -36,10 +40,8 @@ func (f *fetcher) tools(ctx context.Context, p paths) error {
 			return err
 		}
 	}
-	if err := g.Vendor(ctx, p.out); err != nil {
-		return f.blameTools(p, err)
-	}
-	if err := os.Remove(filepath.Join(p.out, "imports.go")); err != nil {
+	packages, err := imported(p.imports)
+	if err != nil {
 		return err
 	}
 	path, err := gosource.ModulePath(p.out)
@@ -47,14 +49,49 @@ func (f *fetcher) tools(ctx context.Context, p paths) error {
 		return err
 	}
 	root := gosource.Root{Dir: ".", Main: gosource.Module{Path: path}}
-	if err := ask(ctx, g, p.out, &root, nil); err != nil {
+	if root.Packages, err = g.ListPackages(ctx, p.out, packages...); err == nil {
+		err = broken(root.Packages)
+	}
+	if err != nil {
+		return f.blameTools(p, err)
+	}
+	a := gosource.Args{Dir: p.out, Repo: p.repository, Roots: []gosource.Root{root}}
+	if err := gosource.Vendor(a); err != nil {
 		return err
 	}
 	done()
-	if err := f.generate(ctx, gosource.Args{Dir: p.out, Repo: p.repository, Roots: []gosource.Root{root}}); err != nil {
+	if err := gosource.Generate(a); err != nil {
 		return err
 	}
 	return export(filepath.Join(p.out, "BUILD.bazel"), "vendor/modules.txt")
+}
+
+// imported returns the paths that a Go file imports.
+func imported(name string) ([]string, error) {
+	f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, i := range f.Imports {
+		path, err := strconv.Unquote(i.Path.Value)
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
+}
+
+// broken returns why packages cannot be built for this machine.
+func broken(listing gomod.Listing) error {
+	var errs []error
+	for _, p := range listing[runtime.GOOS+"_"+runtime.GOARCH] {
+		if p.Error != nil {
+			errs = append(errs, fmt.Errorf("package %s: %s", p.ImportPath, p.Error.Err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // blameTools returns what the store lacks, or has altered, of the modules in the

@@ -3,6 +3,7 @@
 package hostile
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -49,18 +50,38 @@ func fill(c *cell) error {
 	return err
 }
 
-// vendor feeds a source to what vendors its modules.
-func vendor(c *cell) error {
-	g, err := goCommand(c)
-	if err != nil {
-		return err
-	}
-	g.Offline = true
-	return g.VendorRoots(c.ctx, c.in("source"), []string{"."})
+// listed feeds a source to what lists its packages.
+func listed(c *cell) error {
+	_, err := list(c, c.in("source"))
+	return err
 }
 
-// modules are proxies that lie, and go.mod files.
-func modules() []hazard { return append(proxies(), goMods()...) }
+func list(c *cell, dir string) (gomod.Listing, error) {
+	g, err := goCommand(c)
+	if err != nil {
+		return nil, err
+	}
+	g.Offline = true
+	return g.ListRoot(c.ctx, dir, ".", nil, false)
+}
+
+// laidOut feeds a source to what lists its packages and writes BUILD files for them.
+func laidOut(c *cell) error {
+	a := gosource.Args{Dir: filepath.Join(c.target(), "source"), Name: "m", Repo: "repo", Roots: []gosource.Root{{Dir: ".", Main: gosource.Module{Path: "example.com/m"}}}}
+	var err error
+	if a.Roots[0].Packages, err = list(c, a.Dir); err != nil {
+		return err
+	}
+	if err := errors.Join(gosource.Vendor(a), gosource.Generate(a)); err != nil {
+		return err
+	}
+	build, err := os.ReadFile(filepath.Join(a.Dir, "BUILD.bazel"))
+	c.say("%s", build)
+	return err
+}
+
+// modules are proxies that lie, go.mod files, and sources.
+func modules() []hazard { return slices.Concat(proxies(), goMods(), goFiles()) }
 
 // goodProxy answers as a proxy that has example.com/m@v1.0.0.
 func goodProxy(w http.ResponseWriter, r *http.Request) {
@@ -112,30 +133,19 @@ func proxies() []hazard {
 	return all
 }
 
-// largeFile is a source with a file of holes.
-func largeFile(name, file, want string, feed func(c *cell) error) hazard {
-	return hazard{name: name, want: want, feed: feed, prepare: func(p *prep) {
-		p.write(p.path("cell/source/go.mod"), []byte("module example.com/m\n"))
-		p.write(p.path("cell/source/"+file), nil)
-		if err := os.Truncate(p.path("cell/source/"+file), 4<<30); err != nil {
-			p.Fatal(err)
-		}
-	}}
-}
-
 // goMods are go.mod files that a source may have.
 func goMods() []hazard {
 	var all []hazard
 	add := func(name, want string, parts ...any) {
-		all = append(all, hazard{name: "go.mod: " + name, want: want, feed: vendor, prepare: func(p *prep) {
+		all = append(all, hazard{name: "go.mod: " + name, want: want, feed: listed, prepare: func(p *prep) {
 			p.file("source/a.go", []byte("package a\n"))
 			p.text("source/go.mod", parts)
 			p.useGo()
 		}})
 	}
 	const head = "module example.com/m\n\ngo 1.26\n\n"
-	add("replace by a folder outside", `reading "go.mod": it replaces example.com/x by the folder "../../..", which is outside the source`, head, "replace example.com/x => ../../..\n")
-	add("replace by a folder, absolute", `by the folder "{outside}", which is outside the source`, head, "replace example.com/x => \"{outside}\"\n")
+	add("replace by a folder outside", `reading "go.mod": it replaces example.com/x by the directory "../../..", which is outside the source`, head, "replace example.com/x => ../../..\n")
+	add("replace by a folder, absolute", `by the directory "{outside}", which is outside the source`, head, "replace example.com/x => \"{outside}\"\n")
 	add("replace by a folder through another", `which is outside the source`, head, "replace example.com/x => ./a/../../../x\n")
 	add("later Go", `requires go >= 99.0`, "module example.com/m\n\ngo 99.0\n")
 	add("block without an end", `reading "go.mod": …syntax error`, head, "require (\n")
@@ -145,9 +155,30 @@ func goMods() []hazard {
 	add("zero byte", `reading "go.mod": …`, head, "require \x00 v1.0.0\n")
 	add("a million requirements", `reading "{base}/in/source/go.mod": file has more than 1048576 bytes`, head, "require (\n", times{1_000_000, "example.com/m%d v1.0.0\n"}, ")\n")
 	add("line of 50 MiB", `reading "{base}/in/source/go.mod": file has more than 1048576 bytes`, head, "require ", times{50 << 20, "x"}, " v1.0.0\n")
-	all = append(all, largeFile("Go file of 4 GiB, with build tags", "a.go", `reading "{base}/cell/source/a.go": file has more than 33554432 bytes`, func(c *cell) error {
-		root := gosource.Root{Dir: ".", Main: gosource.Module{Path: "example.com/m"}}
-		return gosource.Generate(c.ctx, gosource.Args{Dir: filepath.Join(c.target(), "source"), Name: "m", Roots: []gosource.Root{root}, Tags: []string{"t"}, Gazelle: "true"})
-	}))
+	return all
+}
+
+// goFiles are sources with files of many bytes.
+func goFiles() []hazard {
+	var all []hazard
+	add := func(name, report string, prepare func(p *prep)) {
+		all = append(all, hazard{name: "source: " + name, report: report, feed: laidOut, prepare: func(p *prep) {
+			p.write(p.path("cell/source/go.mod"), []byte("module example.com/m\n"))
+			prepare(p)
+			p.useGo()
+		}})
+	}
+	holes := func(p *prep, name string) {
+		p.write(p.path("cell/source/"+name), nil)
+		if err := os.Truncate(p.path("cell/source/"+name), 4<<30); err != nil {
+			p.Fatal(err)
+		}
+	}
+	const embedding = "package a\n\nimport _ \"embed\"\n\n//go:embed BUILD.bazel\nvar b []byte\n"
+	add("Go file of 4 GiB", `":cannot_be_built"`, func(p *prep) { holes(p, "a.go") })
+	add("embedded file of 4 GiB, to be set aside", `"aside/BUILD.bazel"`, func(p *prep) {
+		p.write(p.path("cell/source/a.go"), []byte(embedding))
+		holes(p, "BUILD.bazel")
+	})
 	return all
 }

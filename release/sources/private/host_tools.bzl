@@ -1,4 +1,4 @@
-"""The programs that repository rules need before Bazel can build any: fetch, gazelle, pull.
+"""The programs that repository rules need before Bazel can build any: fetch, pull.
 
 The pinned SDK compiles them; go.sum verifies what they are compiled from.
 """
@@ -42,15 +42,13 @@ def fetch_command(rctx):
     Returns:
         a list: the program, where the SDK and the store are, whether a network may be used.
     """
-    return _fetch_command(rctx, host_tool(rctx, _HOST_TOOLS, "fetch"), host_tool(rctx, _HOST_TOOLS, "gazelle"))
+    return _fetch_command(rctx, host_tool(rctx, _HOST_TOOLS, "fetch"))
 
-def _fetch_command(rctx, fetch, gazelle):
+def _fetch_command(rctx, fetch):
     return [
         fetch,
         "--go",
         go_command(rctx),
-        "--gazelle",
-        gazelle,
         "--store",
         store_path(rctx),
     ] + (["--airgap"] if airgap(rctx) else [])
@@ -135,9 +133,8 @@ def _host_tools_impl(rctx):
     _watch_sources(rctx)
     rctx.file("BUILD.bazel", "exports_files(glob([\"bin/*\"]))\n")
     if not airgap(rctx):
-        bin = rctx.path("bin")
-        fetch = bin.get_child("fetch")
-        command = _fetch_command(rctx, fetch, bin.get_child("gazelle")) if fetch.exists else fetch_command(rctx)
+        fetch = rctx.path("bin").get_child("fetch")
+        command = _fetch_command(rctx, fetch) if fetch.exists else fetch_command(rctx)
         result = rctx.execute(command + ["import", "--cache", "gomodcache/cache/download"])
         if result.return_code:
             fail("keeping the modules of {} in the store:\n{}".format(" ".join(rctx.attr.packages), result.stderr))
@@ -150,7 +147,7 @@ host_tools = repository_rule(
     attrs = {
         "go_mod": attr.label(doc = "The project's go.mod.", mandatory = True),
         "go_sum": attr.label(doc = "The project's go.sum.", mandatory = True),
-        "packages": attr.string_list(doc = "What to compile, as for `go build`. One of all repositories has fetch, and gazelle.", mandatory = True),
+        "packages": attr.string_list(doc = "What to compile, as for `go build`. One of all repositories has fetch.", mandatory = True),
     },
     environ = GO_ENVIRON + ["RELEASE_CACHE"],
 )

@@ -17,7 +17,7 @@ def _source_impl(rctx):
     else:
         what = "the modules of go.mod"
         command += ["tools", "--go-mod", rctx.path(rctx.attr.go_mod), "--go-sum", rctx.path(rctx.attr.go_sum), "--imports", rctx.path(rctx.attr.imports)]
-    rctx.report_progress("Fetching {}: vendor, generate BUILD files, annotate".format(what))
+    rctx.report_progress("Fetching {}".format(what))
     result = rctx.execute(command + ["--out", ".", "--repository", rctx.name], timeout = 3600)
     if result.return_code:
         fail("fetching {}:\n{}".format(what, result.stderr))
@@ -26,9 +26,9 @@ source = repository_rule(
     implementation = _source_impl,
     doc = """A pinned source with everything that it imports.
 
-Unpacks the source, vendors what its modules import (go.sum verifies it), hides from Bazel the BUILD files
-that came along, runs gazelle once for each module, and annotates every package with what the go command
-says of it: its module, language, embedded files.
+Unpacks the source, copies what its modules import (go.sum verifies it) into vendor directories, hides from
+Bazel the BUILD files that came along, and writes one for each package by what the go command says of it: its
+files on each platform, imports, embedded files, module and language.
 A variant's packages have the files that its build tags choose: GOTAGS in //.release:tags.bzl.""",
     attrs = {
         "entry": attr.string(doc = "The dependency's entry of lock.json."),

@@ -1,5 +1,5 @@
-// Package gomod has the go command download, verify and vendor modules, out of a
-// store first and over the network only for what the store lacks.
+// Package gomod has the go command download and verify modules, and list their
+// packages, out of a store first and over the network only for what the store lacks.
 package gomod
 
 import (
@@ -85,15 +85,6 @@ func (g *Go) DownloadIn(ctx context.Context, dir, path, query string) (*Info, er
 	return info, nil
 }
 
-// Vendor fills dir/vendor with what the packages of the module in dir import,
-// and verifies it by dir/go.sum. See https://go.dev/ref/mod#go-mod-vendor.
-func (g *Go) Vendor(ctx context.Context, dir string) error {
-	if _, err := g.run(ctx, dir, "mod", "vendor"); err != nil {
-		return advise(fmt.Errorf("vendoring: %w", err))
-	}
-	return nil
-}
-
 // NeedsNewerGo reports whether a go command refuses a module that was written for a later one.
 func NeedsNewerGo(err error) bool { return strings.Contains(err.Error(), "requires go >= ") }
 
@@ -113,8 +104,19 @@ func advise(err error) error {
 // run tries the store alone; if that is not enough and the network may be used,
 // it tries again with the user's own settings and keeps what came.
 func (g *Go) run(ctx context.Context, dir string, args ...string) ([]byte, error) {
-	alone := g.environ("GOPROXY="+g.Store.ProxyURL(), "GONOPROXY=none", "GOPRIVATE=", "GOSUMDB=off", "GOVCS=*:off")
-	out, err := g.exec(ctx, dir, alone, args)
+	return g.runIf(ctx, dir, args, func([]byte) error { return nil })
+}
+
+// runIf is run with a say in whether the answer is enough.
+func (g *Go) runIf(ctx context.Context, dir string, args []string, enough func(out []byte) error) ([]byte, error) {
+	run := func(env []string) ([]byte, error) {
+		out, err := g.exec(ctx, dir, env, args)
+		if err == nil {
+			err = enough(out)
+		}
+		return out, err
+	}
+	out, err := run(g.environ("GOPROXY="+g.Store.ProxyURL(), "GONOPROXY=none", "GOPRIVATE=", "GOSUMDB=off", "GOVCS=*:off"))
 	if err == nil || g.Offline || ctx.Err() != nil {
 		return out, err
 	}
@@ -122,11 +124,16 @@ func (g *Go) run(ctx context.Context, dir string, args ...string) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	both := g.environ("GOPROXY=" + g.Store.ProxyURL() + "," + strings.TrimSpace(string(proxy)))
-	if out, err = g.exec(ctx, dir, both, args); err != nil {
+	out, err = run(g.environ("GOPROXY=" + g.Store.ProxyURL() + "," + strings.TrimSpace(string(proxy))))
+	if out == nil {
 		return nil, err
 	}
-	_, err = g.Store.ImportModules(g.downloads())
+	if _, statErr := os.Stat(g.downloads()); errors.Is(statErr, fs.ErrNotExist) {
+		return out, err // nothing came
+	}
+	if _, err := g.Store.ImportModules(g.downloads()); err != nil {
+		return nil, err
+	}
 	return out, err
 }
 

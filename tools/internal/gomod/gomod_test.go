@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"golang.org/x/mod/module"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
@@ -194,95 +192,10 @@ func TestDownloadIn(t *testing.T) {
 	wantError(t, err, "checksum mismatch", w.proxy.Module("example.com/left@v1.1.0").Sum, w.proxy.Module("example.com/spare@v0.1.0").Sum)
 }
 
-func TestVendor(t *testing.T) {
-	w := newWorld(t)
-	var want []lock.GoModule
-	for _, m := range w.proxy.Closure(topMod) {
-		entry := lock.GoModule{Path: m.Path, Version: m.Version, Sum: m.Sum, GoModSum: m.GoModSum}
-		if m.Path == "example.com/spare" {
-			entry.Sum = "" // nothing of it is read
-		}
-		want = append(want, entry)
-	}
-	for i, g := range []*Go{w.fresh(t), w.fresh(t), w.offline(t)} {
-		dir := w.top(t)
-		if err := g.Vendor(t.Context(), dir); err != nil {
-			t.Fatal(err)
-		}
-		for name, content := range map[string]string{
-			"example.com/left/LICENSE": "left's licence\n", "example.com/left/left.go": baseModules["example.com/left@v1.1.0/left.go"],
-			"example.com/Base/base.go": "package base\n",
-		} {
-			if got, err := os.ReadFile(filepath.Join(dir, "vendor", name)); string(got) != content || err != nil {
-				t.Errorf("vendor/%s: got %q, %v, want %q", name, got, err, content)
-			}
-		}
-		got, err := g.Modules()
-		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("modules: got\n%v, %v\nwant\n%v", got, err, want)
-		}
-		if asked := w.server.Requests(); (len(asked) > 0) != (i == 0) {
-			t.Errorf("run %d asked the proxy for %q, want that the first run asks, and no other", i, asked)
-		}
-	}
-}
-
 func TestModulesNone(t *testing.T) {
 	w := newWorld(t)
 	if got, err := w.fresh(t).Modules(); len(got) != 0 || err != nil {
 		t.Errorf("got %v, %v, want none", got, err)
-	}
-}
-
-func TestVendorErrors(t *testing.T) {
-	w := newWorld(t)
-	err := w.offline(t).Vendor(t.Context(), w.top(t))
-	wantError(t, err, "vendoring: go mod vendor: ", "example.com/", "no such file")
-	w.silent(t)
-
-	dir := w.top(t)
-	if err := os.Remove(filepath.Join(dir, "go.sum")); err != nil {
-		t.Fatal(err)
-	}
-	err = w.fresh(t).Vendor(t.Context(), dir)
-	wantError(t, err, "vendoring: go mod vendor: ", "missing go.sum entry")
-	if strings.Contains(err.Error(), "downloading") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("got %q, want one line without progress", err)
-	}
-	err = w.fresh(t).Vendor(t.Context(), t.TempDir())
-	wantError(t, err, "vendoring: go mod vendor: ", "go.mod file not found")
-}
-
-// TestAltered: a module that is not what go.sum says is refused, wherever it
-// comes from, and what comes from the network is not kept.
-func TestAltered(t *testing.T) {
-	w := newWorld(t)
-	if err := w.fresh(t).Vendor(t.Context(), w.top(t)); err != nil {
-		t.Fatal(err)
-	}
-	left := module.Version{Path: "example.com/left", Version: "v1.1.0"}
-	stored, err := w.store.ModuleFile(left, ".zip")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := proxytest.Alter(stored); err != nil {
-		t.Fatal(err)
-	}
-	want := w.proxy.Module("example.com/left@v1.1.0").Sum
-	for _, g := range []*Go{w.fresh(t), w.offline(t)} {
-		wantError(t, g.Vendor(t.Context(), w.top(t)), "verifying example.com/left@v1.1.0: checksum mismatch", "go.sum:", want)
-	}
-
-	served, err := proxytest.File(w.proxy.Dir, "example.com/left@v1.1.0", ".zip")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(os.Remove(stored), proxytest.Alter(served)); err != nil {
-		t.Fatal(err)
-	}
-	wantError(t, w.fresh(t).Vendor(t.Context(), w.top(t)), "checksum mismatch", want)
-	if w.store.HasModule(left, ".zip") {
-		t.Error("the store has kept what was refused")
 	}
 }
 

@@ -39,20 +39,20 @@ func Roots(dir string, wanted []string) ([]string, error) {
 
 func checkRoot(dir, root string) error {
 	if !fs.ValidPath(root) {
-		return fmt.Errorf("module folder %q: want a path inside the source, as tools/cmd", root)
+		return fmt.Errorf("module directory %q: want a path inside the source, as tools/cmd", root)
 	}
 	at := dir
 	for elem := range strings.SplitSeq(root, "/") {
 		if elem == "vendor" {
-			return fmt.Errorf("module folder %q: what is vendored is no module of the source", root)
+			return fmt.Errorf("module directory %q: what is vendored is no module of the source", root)
 		}
 		at = filepath.Join(at, elem)
 		if info, err := os.Lstat(at); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-			return fmt.Errorf("module folder %q: a symbolic link leads to it", root)
+			return fmt.Errorf("module directory %q: a symbolic link leads to it", root)
 		}
 	}
 	if !isModule(at) {
-		return fmt.Errorf("module folder %q has no go.mod", root)
+		return fmt.Errorf("module directory %q has no go.mod", root)
 	}
 	return nil
 }
@@ -82,38 +82,24 @@ func modulesHint(dir string) string {
 	return "go.mod is in " + strings.Join(found, ", ")
 }
 
-// VendorRoots vendors each of the modules in folders roots of the source in dir.
-// The source's own vendor folders are made anew. What a go.mod replaces by a
-// folder has to be in the source.
-func (g *Go) VendorRoots(ctx context.Context, dir string, roots []string) error {
-	if len(roots) == 0 {
-		return nil
+// ListRoot is List for the module in directory root of the source in dir. What its
+// go.mod replaces by a directory has to be in the source.
+func (g *Go) ListRoot(ctx context.Context, dir, root string, tags []string, installed bool) (Listing, error) {
+	if err := checkRoot(dir, root); err != nil {
+		return nil, err
 	}
-	roots, err := Roots(dir, roots)
-	if err != nil {
-		return err
+	if err := checkReplacements(dir, root); err != nil {
+		return nil, err
 	}
-	for _, root := range roots {
-		if err := checkReplacements(dir, root); err != nil {
-			return err
-		}
-		if err := os.RemoveAll(filepath.Join(dir, filepath.FromSlash(root), "vendor")); err != nil {
-			return err
-		}
-	}
-	for _, root := range roots {
-		if err := g.Vendor(ctx, filepath.Join(dir, filepath.FromSlash(root))); err != nil {
-			return inRoot(root, err)
-		}
-	}
-	return nil
+	listing, err := g.List(ctx, filepath.Join(dir, filepath.FromSlash(root)), tags, installed)
+	return listing, inRoot(root, err)
 }
 
 func inRoot(root string, err error) error {
-	if root == "." {
+	if root == "." || err == nil {
 		return err
 	}
-	return fmt.Errorf("module in folder %q: %w", root, err)
+	return fmt.Errorf("module in directory %q: %w", root, err)
 }
 
 // checkReplacements refuses what would have the go command read files outside
@@ -134,7 +120,7 @@ func checkReplacements(dir, root string) error {
 		}
 		to := filepath.ToSlash(r.New.Path)
 		if path.IsAbs(to) || filepath.IsAbs(r.New.Path) || !filepath.IsLocal(filepath.FromSlash(path.Join(root, to))) {
-			return fmt.Errorf("reading %q: it replaces %s by the folder %q, which is outside the source", name, r.Old.Path, r.New.Path)
+			return fmt.Errorf("reading %q: it replaces %s by the directory %q, which is outside the source", name, r.Old.Path, r.New.Path)
 		}
 	}
 	return nil

@@ -1,7 +1,6 @@
 package gomod
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,15 +25,15 @@ func TestRoots(t *testing.T) {
 		{nil, []string{"."}, ""},
 		{[]string{"tools/gen", "."}, []string{".", "tools/gen"}, ""},
 		{[]string{"tools/gen", "tools/gen"}, []string{"tools/gen"}, ""},
-		{[]string{"docs"}, nil, `module folder "docs" has no go.mod`},
-		{[]string{"none"}, nil, `module folder "none" has no go.mod`},
-		{[]string{"odd"}, nil, `module folder "odd" has no go.mod`},
-		{[]string{"link/gen"}, nil, `module folder "link/gen": a symbolic link leads to it`},
-		{[]string{"vendor/x"}, nil, `module folder "vendor/x": what is vendored is no module of the source`},
-		{[]string{"../x"}, nil, `module folder "../x": want a path inside the source`},
-		{[]string{"/tools"}, nil, `module folder "/tools": want a path inside the source`},
-		{[]string{"tools/gen/"}, nil, `module folder "tools/gen/": want a path inside the source`},
-		{[]string{""}, nil, `module folder "": want a path inside the source`},
+		{[]string{"docs"}, nil, `module directory "docs" has no go.mod`},
+		{[]string{"none"}, nil, `module directory "none" has no go.mod`},
+		{[]string{"odd"}, nil, `module directory "odd" has no go.mod`},
+		{[]string{"link/gen"}, nil, `module directory "link/gen": a symbolic link leads to it`},
+		{[]string{"vendor/x"}, nil, `module directory "vendor/x": what is vendored is no module of the source`},
+		{[]string{"../x"}, nil, `module directory "../x": want a path inside the source`},
+		{[]string{"/tools"}, nil, `module directory "/tools": want a path inside the source`},
+		{[]string{"tools/gen/"}, nil, `module directory "tools/gen/": want a path inside the source`},
+		{[]string{""}, nil, `module directory "": want a path inside the source`},
 	} {
 		got, err := Roots(dir, tt.wanted)
 		if tt.err == "" && (err != nil || !slices.Equal(got, tt.want)) {
@@ -70,42 +69,51 @@ func (w *world) source(t *testing.T) string {
 	dir := w.top(t)
 	proxytest.Plant(t, dir, map[string]string{
 		"sub/go.mod": subMod, "sub/go.sum": w.proxy.GoSum(strings.Replace(subMod, "\texample.com/top v0.0.0\n", "", 1)), "near/near.go": "package near\n\nimport _ \"strings\"\n",
-		"sub/main.go":       "package main\n\nimport (\n\t_ \"embed\"\n\n\t_ \"example.com/left\"\n\t_ \"example.com/top/near\"\n)\n\nfunc main() {}\n",
-		"other/go.mod":      "module example.com/other\n\nrequire example.com/none v1.0.0\n",
-		"other/other.go":    "package other\n\nimport _ \"crypto/x509\"\n",
-		"vendor/evil.go":    "package evil\n\nimport _ \"net\"\n",
-		"sub/vendor/go.mod": "came along",
+		"sub/main.go":         "package main\n\nimport (\n\t_ \"embed\"\n\n\t_ \"example.com/left\"\n\t_ \"example.com/top/near\"\n)\n\nfunc main() {}\n",
+		"other/go.mod":        "module example.com/other\n\nrequire example.com/none v1.0.0\n",
+		"other/other.go":      "package other\n\nimport _ \"crypto/x509\"\n",
+		"vendor/evil/evil.go": "package evil\n\nimport _ \"net\"\n",
+		"sub/vendor/go.mod":   "came along",
 		// What a source says about how to build it does not hold.
 		"go.work": "go 1.99\n\nuse ./other\n", "go.env": "GOFLAGS=-mod=mod\nGOTOOLCHAIN=go1.99.0\n",
 	})
 	return dir
 }
 
-func TestVendorRoots(t *testing.T) {
+func TestListRoot(t *testing.T) {
 	modules := map[string]string{"example.com/left@v1.2.0/go.mod": "module example.com/left\n\ngo 1.20\n", "example.com/left@v1.2.0/left.go": "package left // two\n"}
 	w := newWorldWith(t, modules)
 	dir := w.source(t)
-	roots := []string{".", "sub"}
 	g := w.fresh(t)
-	if err := g.VendorRoots(t.Context(), dir, roots); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{
-		"vendor/example.com/left/left.go": baseModules["example.com/left@v1.1.0/left.go"], "sub/vendor/example.com/left/left.go": "package left // two\n",
-		"vendor/example.com/Base/base.go": "package base\n", "sub/vendor/example.com/top/near/near.go": "package near\n\nimport _ \"strings\"\n",
+	for root, want := range map[string][]string{
+		".":   {"example.com/Base v1.0.0", "example.com/left v1.1.0", "example.com/top ", "example.com/top/near "},
+		"sub": {"example.com/left v1.2.0", "example.com/top/near v0.0.0", "example.com/top/sub "},
 	} {
-		if got, err := os.ReadFile(filepath.Join(dir, name)); string(got) != want || err != nil {
-			t.Errorf("%s: got %q, %v, want %q", name, got, err, want)
+		l, err := g.ListRoot(t.Context(), dir, root, nil, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range l["linux_amd64"] {
+			if p.Error != nil {
+				t.Errorf("%s: package %s: %s", root, p.ImportPath, p.Error.Err)
+			}
+			if !p.Standard {
+				got = append(got, p.ImportPath+" "+p.Module.Version)
+			}
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", root, got, want)
+		}
+		near := find(l, "linux_amd64", "example.com/top/near")
+		if near.Dir != filepath.Join(dir, "near") || near.Module.Main != (root == ".") {
+			t.Errorf("%s: got %+v, want the source's own", root, near)
 		}
 	}
-	for _, name := range []string{"vendor/evil.go", "sub/vendor/go.mod", "other/vendor", "sub/vendor/example.com/Base"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s: got %v, want that there is none", name, err)
-		}
-	}
-	list, err := g.Modules()
+	modulesRead, err := g.Modules()
 	var read []string
-	for _, m := range list {
+	for _, m := range modulesRead {
 		if m.Sum != "" {
 			read = append(read, m.Path+"@"+m.Version)
 		}
@@ -113,45 +121,40 @@ func TestVendorRoots(t *testing.T) {
 	if want := []string{"example.com/Base@v1.0.0", "example.com/left@v1.1.0", "example.com/left@v1.2.0"}; err != nil || !slices.Equal(read, want) {
 		t.Errorf("modules: got %q, %v, want %q", read, err, want)
 	}
-	if err := w.offline(t).VendorRoots(t.Context(), w.source(t), []string{"sub"}); err != nil {
+	w.server.Requests()
+	if _, err := w.offline(t).ListRoot(t.Context(), w.source(t), "sub", nil, false); err != nil {
 		t.Errorf("again, offline: %v", err)
 	}
-	if err := w.offline(t).VendorRoots(t.Context(), filepath.Join(dir, "none"), nil); err != nil {
-		t.Errorf("no roots: got %v", err)
-	}
+	w.silent(t)
 }
 
-func TestVendorRootsErrors(t *testing.T) {
+func TestListRootErrors(t *testing.T) {
 	w := newWorld(t)
 	for _, tt := range []struct{ name, goMod, want, hint string }{
 		{"later Go", "module example.com/x\n\ngo 1.99\n", "go.mod requires go >= 1.99 (running go 1.", "pin a later one"},
-		{"outside", "module example.com/x\n\nreplace example.com/y => ../../y\n", `reading "sub/go.mod": it replaces example.com/y by the folder "../../y", which is outside the source`, ""},
-		{"absolute", "module example.com/x\n\nreplace example.com/y => /etc\n", `by the folder "/etc", which is outside the source`, ""},
+		{"outside", "module example.com/x\n\nreplace example.com/y => ../../y\n", `reading "sub/go.mod": it replaces example.com/y by the directory "../../y", which is outside the source`, ""},
+		{"absolute", "module example.com/x\n\nreplace example.com/y => /etc\n", `by the directory "/etc", which is outside the source`, ""},
 		{"through itself", "module example.com/x\n\nreplace example.com/y => ./a/../../../y\n", "outside the source", ""},
 		{"no Go module", "nonsense\n", `reading "sub/go.mod": sub/go.mod:1: unknown directive: nonsense`, ""},
-		{"incomplete", "module example.com/x\n\ngo 1.20\n", `module in folder "sub": vendoring: go mod vendor: `, "run go mod tidy there"},
+		{"incomplete", "module example.com/x\n\ngo 1.20\n", `module in directory "sub": listing packages: package example.com/spare: `, "run go mod tidy there"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			proxytest.Plant(t, dir, map[string]string{"sub/go.mod": tt.goMod, "sub/a.go": "package a\n\nimport _ \"example.com/spare\"\n"})
-			err := w.fresh(t).VendorRoots(t.Context(), dir, []string{"sub"})
+			_, err := w.fresh(t).ListRoot(t.Context(), dir, "sub", nil, false)
 			wantError(t, err, tt.want)
 			if got := hintOf(err); tt.hint != "" && !strings.Contains(got, tt.hint) {
 				t.Errorf("got hint %q, want %q", got, tt.hint)
 			}
 		})
 	}
-	// What came along in another module's vendor folder is gone by then.
-	vendored := t.TempDir()
-	proxytest.Plant(t, vendored, map[string]string{
-		"go.mod": "module example.com/x\n\nrequire example.com/y v0.0.0\n\nreplace example.com/y => ./sub/vendor/example.com/y\n", "a.go": "package a\n\nimport _ \"example.com/y\"\n",
-		"sub/go.mod": "module example.com/sub\n", "sub/vendor/example.com/y/y.go": "package y\n", "sub/vendor/example.com/y/go.mod": "module example.com/y\n",
-	})
-	wantError(t, w.fresh(t).VendorRoots(t.Context(), vendored, []string{".", "sub"}), "sub/vendor/example.com/y")
+	_, err := w.fresh(t).ListRoot(t.Context(), t.TempDir(), "none", nil, false)
+	wantError(t, err, `module directory "none" has no go.mod`)
 	// A replacement inside the source may lead anywhere in it.
 	dir := t.TempDir()
 	proxytest.Plant(t, dir, map[string]string{"sub/go.mod": "module example.com/x\n\nreplace example.com/y => ../y\n"})
-	if err := w.fresh(t).VendorRoots(t.Context(), dir, []string{"sub"}); err != nil {
-		t.Errorf("replacement inside: got %v", err)
+	l, err := w.fresh(t).ListRoot(t.Context(), dir, "sub", nil, false)
+	if err != nil || len(l["linux_amd64"]) != 0 {
+		t.Errorf("replacement inside: got %v, %v, want no packages", l, err)
 	}
 }

@@ -17,9 +17,7 @@ import (
 func TestCheckStored(t *testing.T) {
 	w := newWorld(t)
 	dir := w.top(t)
-	if err := w.fresh(t).Vendor(t.Context(), dir); err != nil {
-		t.Fatal(err)
-	}
+	list(t, w.fresh(t), dir, nil, false)
 	sums, err := ReadSums(filepath.Join(dir, "go.sum"))
 	if err != nil {
 		t.Fatal(err)

@@ -24,9 +24,8 @@ var rootOnly = []string{"WORKSPACE", "WORKSPACE.bazel", "WORKSPACE.bzlmod", "MOD
 // setAside moves these files, by which Bazel would take dir or a directory in it for a
 // workspace or a package of another's making: what is called BUILD.bazel, as ours are, and
 // what the root may not have. A BUILD that came along is only a file where there is a
-// BUILD.bazel; setAside writes one beside it. It also moves each go.mod below the vendor
-// directory of a root: gazelle would take what is there for another module.
-func setAside(dir string, roots []Root) (moved map[string]bool, err error) {
+// BUILD.bazel; setAside writes one beside it.
+func setAside(dir string) (moved map[string]bool, err error) {
 	moved = map[string]bool{}
 	if err := os.RemoveAll(filepath.Join(dir, Meta)); err != nil {
 		return nil, err
@@ -49,7 +48,7 @@ func setAside(dir string, roots []Root) (moved map[string]bool, err error) {
 		case d.IsDir():
 		case base == "BUILD" && !strings.Contains("/"+at, "/BUILD.bazel/"):
 			beside = append(beside, path.Clean(at))
-		case base == "BUILD.bazel", strings.Contains("/"+at, "/BUILD.bazel/"), at == "" && slices.Contains(rootOnly, base), base == "go.mod" && belowVendor(rel, roots):
+		case base == "BUILD.bazel", strings.Contains("/"+at, "/BUILD.bazel/"), at == "" && slices.Contains(rootOnly, base):
 			moved[rel] = d.Type().IsRegular()
 			return moveAside(dir, rel, d)
 		}
@@ -81,48 +80,81 @@ func moveAside(dir, rel string, d fs.DirEntry) error {
 	return errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.Rename(from, to))
 }
 
-// belowVendor reports whether a file is below the vendor directory of a root.
-func belowVendor(rel string, roots []Root) bool {
-	return slices.ContainsFunc(roots, func(r Root) bool { return strings.HasPrefix(rel, path.Join(r.Dir, "vendor")+"/") })
-}
-
 // embedder writes the labels of embedded files.
 type embedder struct {
-	dir     string              // the source's
-	moved   map[string]bool     // what setAside has moved
-	exports map[string][]string // package → its files that another package embeds
+	dir      string              // the source's
+	moved    map[string]bool     // what setAside has moved
+	packages map[string]bool     // the directories that have, or will have, a BUILD file
+	exports  map[string][]string // package → its files that another package embeds
 }
 
-// attribute returns the attribute embedsrcs of a package that embeds files, given by their
-// paths relative to it, and the rules that it needs.
-func (e *embedder) attribute(pkg string, files []string) (attribute, rules string, err error) {
-	for _, file := range files {
-		at := path.Join(pkg, file)
-		label := file
-		if e.moved[at] {
-			label = aside + "/" + file
-			rules += fmt.Sprintf("\nsource_file(\n    name = %q,\n    src = %q,\n    out = %q,\n)\n", label, "//"+Meta+":"+asideName(at), file)
-		} else {
-			owner, err := e.owner(at)
-			if err != nil {
-				return "", "", err
-			}
-			if owner != pkg {
-				label = strings.TrimPrefix(strings.TrimPrefix(at, owner), "/")
-				if !slices.Contains(e.exports[owner], label) {
-					e.exports[owner] = append(e.exports[owner], label)
+func newEmbedder(dir string, moved map[string]bool, roots [][]*pkg) *embedder {
+	e := &embedder{dir: dir, moved: moved, packages: map[string]bool{}, exports: map[string][]string{}}
+	for _, list := range roots {
+		for _, p := range list {
+			e.packages[p.dir] = true
+		}
+	}
+	return e
+}
+
+// labels returns the labels of the files that a package embeds, and the rules that they need.
+func (e *embedder) labels(p *pkg) (labels perPlatform, rules string, err error) {
+	of := map[string]string{}
+	for _, file := range p.embed.union() {
+		at := path.Join(p.dir, file)
+		switch {
+		case e.moved[at] || file == p.program || file == library || file == broken:
+			src := asideName(at)
+			if !e.moved[at] { // a target has its name
+				from, to := filepath.Join(e.dir, filepath.FromSlash(at)), filepath.Join(e.dir, Meta, filepath.FromSlash(src))
+				if err := copyFile(from, to); err != nil {
+					return nil, "", err
 				}
-				label = "//" + strings.TrimPrefix(owner, ".") + ":" + label
+			}
+			of[file] = aside + "/" + file
+			rules += fmt.Sprintf("\nsource_file(\n    name = %s,\n    src = %s,\n    out = %s,\n)\n", quote(of[file]), quote("//"+Meta+":"+src), quote(file))
+		default:
+			if of[file], err = e.label(p.dir, at); err != nil {
+				return nil, "", err
 			}
 		}
-		attribute += fmt.Sprintf("        %q,\n", label)
 	}
-	return "    embedsrcs = [\n" + attribute + "    ],\n", rules, nil
+	labels = perPlatform{}
+	for platform, list := range p.embed {
+		labels[platform] = []string{}
+		for _, file := range list {
+			labels[platform] = append(labels[platform], of[file])
+		}
+	}
+	return labels, rules, nil
+}
+
+// label returns the label of a file for a package.
+func (e *embedder) label(pkg, at string) (string, error) {
+	owner, err := e.owner(at)
+	if err != nil {
+		return "", err
+	}
+	name := at
+	if owner != "." {
+		name = strings.TrimPrefix(at, owner+"/")
+	}
+	if owner == pkg {
+		return name, nil
+	}
+	if !slices.Contains(e.exports[owner], name) {
+		e.exports[owner] = append(e.exports[owner], name)
+	}
+	return "//" + strings.TrimPrefix(owner, ".") + ":" + name, nil
 }
 
 // owner returns the package that a file is in.
 func (e *embedder) owner(file string) (string, error) {
 	for at := path.Dir(file); ; at = path.Dir(at) {
+		if e.packages[at] {
+			return at, nil
+		}
 		info, err := os.Lstat(filepath.Join(e.dir, filepath.FromSlash(at), "BUILD.bazel"))
 		switch {
 		case err == nil && info.Mode().IsRegular():

@@ -1,6 +1,7 @@
 package gosource
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,14 +11,17 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/jasonwzm/release-builder/tools/internal/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
+	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
 
-// TestGolden generates repositories with the real gazelle. A case's comment says
-// the arguments, one a line; in/ is the source and out/ what was written.
+var update = flag.Bool("update", false, "rewrite testdata/generate/*.txtar")
+
+// TestGolden generates repositories by what the real go command says. A case's comment
+// says the arguments, one a line; in/ is the source, mod/ are modules that a store has,
+// and out/ is what was written.
 func TestGolden(t *testing.T) {
-	gazelle := proxytest.GazelleCommand(t)
-	root := filepath.Dir(filepath.Dir(proxytest.GoCommand(t)))
 	cases, err := filepath.Glob(filepath.Join("testdata", "generate", "*.txtar"))
 	if err != nil || len(cases) == 0 {
 		t.Fatalf("got %d cases, %v", len(cases), err)
@@ -30,21 +34,24 @@ func TestGolden(t *testing.T) {
 			}
 			dir := t.TempDir()
 			want := &txtar.Archive{}
-			var kept []txtar.File
+			modules := map[string]string{}
+			var kept, in []txtar.File
 			for _, f := range archive.Files {
 				if path, ok := strings.CutPrefix(f.Name, "in/"); ok {
-					plant(t, dir, map[string]string{path: string(f.Data)})
-					kept = append(kept, f)
+					proxytest.Plant(t, dir, map[string]string{path: string(f.Data)})
+					in = append(in, f)
+				} else if path, ok := strings.CutPrefix(f.Name, "mod/"); ok {
+					modules[path] = string(f.Data)
 				} else {
 					want.Files = append(want.Files, f)
+					continue
 				}
+				kept = append(kept, f)
 			}
 			a := arguments(t, string(archive.Comment))
-			a.Dir, a.Repo, a.Gazelle, a.GOROOT = dir, "repo", gazelle, root
-			if err := Generate(t.Context(), a); err != nil {
-				t.Fatal(err)
-			}
-			got := &txtar.Archive{Files: written(t, dir, kept)}
+			a.Dir, a.Repo = dir, "repo"
+			generate(t, a, modules)
+			got := &txtar.Archive{Files: written(t, dir, in)}
 			if *update {
 				archive.Files = slices.Concat(kept, got.Files)
 				if err := os.WriteFile(name, txtar.Format(archive), 0o644); err != nil {
@@ -59,10 +66,45 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// generate makes a repository of a source that imports the given modules. Each root
+// without a go.sum gets one that has them.
+func generate(t *testing.T, a Args, modules map[string]string) {
+	t.Helper()
+	proxy := proxytest.New(t, modules)
+	s, err := store.Open(filepath.Join(t.TempDir(), "store"))
+	if err == nil {
+		_, err = s.ImportModules(proxy.Dir)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxytest.Setenv(t, "off")
+	g := &gomod.Go{Command: proxytest.GoCommand(t), Store: s, Cache: filepath.Join(t.TempDir(), "modcache"), Offline: true}
+	for i := range a.Roots {
+		r := &a.Roots[i]
+		goMod, err := os.ReadFile(filepath.Join(a.join(*r), "go.mod"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name := filepath.Join(a.join(*r), "go.sum"); len(modules) > 0 {
+			if _, err := os.Stat(name); err != nil {
+				proxytest.Plant(t, a.join(*r), map[string]string{"go.sum": proxy.GoSum(string(goMod))})
+			}
+		}
+		if r.Packages, err = g.List(t.Context(), a.join(*r), a.Tags, r.Main.Sum != ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Vendor(a); err != nil {
+		t.Fatal(err)
+	}
+	if err := Generate(a); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // arguments reads "name: NAME", "tags: TAG…" and "root: DIR PATH [VERSION [SUM]]"
-// lines and, of the last root, "lang: MODULE VERSION", "godebug: DIR PLATFORM VALUE",
-// "embed: DIR FILE…", "syso: DIR FILE…" and "vcs: REVISION TIME";
-// others are comments.
+// lines and, of the last root, "vcs: REVISION TIME"; others are comments.
 func arguments(t *testing.T, text string) (a Args) {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -73,28 +115,13 @@ func arguments(t *testing.T, text string) (a Args) {
 		case "tags:":
 			a.Tags = strings.Fields(line)[1:]
 		case "root:":
-			a.Roots = append(a.Roots, Root{
-				Dir: f[1], Main: Module{Path: f[2], Version: f[3], Sum: f[4]},
-				Lang: map[string]string{}, GODEBUG: map[string]map[string]string{}, Embed: map[string][]string{}, Syso: map[string][]string{},
-			})
-		case "lang:":
-			a.Roots[len(a.Roots)-1].Lang[f[1]] = f[2]
+			a.Roots = append(a.Roots, Root{Dir: f[1], Main: Module{Path: f[2], Version: f[3], Sum: f[4]}})
 		case "vcs:":
 			at, err := time.Parse(time.RFC3339, f[2])
 			if err != nil {
 				t.Fatal(err)
 			}
 			a.Roots[len(a.Roots)-1].VCS = VCS{f[1], at}
-		case "embed:":
-			a.Roots[len(a.Roots)-1].Embed[f[1]] = strings.Fields(line)[2:]
-		case "syso:":
-			a.Roots[len(a.Roots)-1].Syso[f[1]] = strings.Fields(line)[2:]
-		case "godebug:":
-			of := a.Roots[len(a.Roots)-1].GODEBUG
-			if of[f[1]] == nil {
-				of[f[1]] = map[string]string{}
-			}
-			of[f[1]][f[2]] = f[3]
 		}
 	}
 	return a

@@ -1,56 +1,44 @@
-// Package gosource turns a source with Go modules, each with its vendor folder,
-// into a Bazel repository: BUILD files from one gazelle run a module, package
-// paths as `go build` has them, and for every package the module that it
-// belongs to.
+// Package gosource turns a source with Go modules into a Bazel repository: what their
+// packages import comes into vendor directories, and every package gets a BUILD file.
+// What a package consists of and how it is compiled is what the go command says.
 //
 // Modules of one source see each other only as `go build` has it: through
-// `replace`, as a copy in a vendor folder. So each has a gazelle run that sees
-// nothing else, and two may vendor different versions of a third.
+// `replace`, as a copy in a vendor directory. So each is laid out for itself, and two may
+// vendor different versions of a third.
 package gosource
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
+
+	"github.com/jasonwzm/release-builder/tools/internal/gomod"
 )
 
 // Meta is the package of the repository that holds what is not the source's own:
-// the modules' metadata, the licences, the source's description. A folder of
-// that name that came along is deleted.
+// the modules' metadata, the licences, the source's description. A directory
+// of that name that came along is deleted.
 const Meta = ".release"
 
 // Args says what to turn into a repository, and how.
 type Args struct {
-	Dir     string   // the source's folder
-	Name    string   // how to call the source if it has no module
-	Repo    string   // what Bazel calls the repository
-	Roots   []Root   // the modules to write BUILD files for, sorted by folder; there may be none
-	Gazelle string   // path of the gazelle command
-	GOROOT  string   // of the SDK that will build: its packages are no vendored ones
-	Tags    []string // build tags that hold
+	Dir   string   // the source's directory
+	Name  string   // how to call the source if it has no module
+	Repo  string   // what Bazel calls the repository
+	Roots []Root   // the modules to write BUILD files for, sorted by directory; there may be none
+	Tags  []string // build tags that hold
 }
 
-// Root is a directory with a Go module, and with vendor/ if that imports anything.
+// Root is a directory with a Go module.
 type Root struct {
-	Dir  string // slash-separated, relative to the source; "." is the source's own
-	Main Module // the module there, as build information names it; its Version and Sum may be empty
-	VCS  VCS    // the commit that the source is, if it is one
-
-	// What the go command says of the modules and programs there.
-	Lang    map[string]string            // module path → version of the language, as go1.20
-	GODEBUG map[string]map[string]string // directory of a program, relative to Dir → platform, as linux_amd64 → its default GODEBUG
-	Embed   map[string][]string          // directory of a package, relative to Dir → files that it embeds, relative to it
-	Syso    map[string][]string          // the same → object files for the linker
+	Dir      string        // slash-separated, relative to the source; "." is the source's own
+	Main     Module        // the module there, as build information names it; its Version and Sum may be empty
+	VCS      VCS           // the commit that the source is, if it is one
+	Packages gomod.Listing // what the go command says of the module's packages, with what they import
 }
 
 // Module is a module as build information names it.
@@ -74,51 +62,33 @@ func (v VCS) settings() []string {
 }
 
 // Generate writes the BUILD files. Those that came along were written for another
-// workspace: Bazel does not see them, and what embeds them does.
-func Generate(ctx context.Context, a Args) error {
-	moved, err := setAside(a.Dir, a.Roots)
+// workspace: Bazel does not see them, and what embeds them does. Vendor has to come before.
+func Generate(a Args) error {
+	moved, err := setAside(a.Dir)
 	if err != nil {
 		return fmt.Errorf("setting BUILD files aside: %w", err)
 	}
-	files := &embedder{dir: a.Dir, moved: moved, exports: map[string][]string{}}
+	var all [][]*pkg
 	for _, r := range a.Roots {
-		if err := a.generate(ctx, r, files); err != nil {
+		list, err := a.packages(r)
+		if err != nil {
 			return inRoot(r, err)
+		}
+		all = append(all, list)
+	}
+	files := newEmbedder(a.Dir, moved, all)
+	for i, r := range a.Roots {
+		for _, p := range all[i] {
+			if err := a.writeBuild(r, p, files); err != nil {
+				return inRoot(r, fmt.Errorf("writing the BUILD file of %s: %w", p.path, err))
+			}
 		}
 	}
 	if err := files.export(); err != nil {
 		return fmt.Errorf("exporting what is embedded: %w", err)
 	}
-	if err := writeMeta(a, moved); err != nil {
+	if err := writeMeta(a, all, moved); err != nil {
 		return fmt.Errorf("writing package %s: %w", Meta, err)
-	}
-	return nil
-}
-
-// generate writes the BUILD files of one module.
-func (a *Args) generate(ctx context.Context, r Root, files *embedder) error {
-	dir := a.join(r)
-	// A module that replaces another is imported by the path of that one.
-	prefix, err := ModulePath(dir)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "BUILD.bazel"), []byte(directives(prefix)), 0o644); err != nil {
-		return err
-	}
-	others, err := foreign(dir, a.Tags)
-	if err != nil {
-		return err
-	}
-	if err := a.runGazelle(ctx, dir, others); err != nil {
-		return fmt.Errorf("running gazelle: %w", err)
-	}
-	modules, err := vendoredModules(dir)
-	if err != nil {
-		return err
-	}
-	if err := a.annotate(r, modules, files); err != nil {
-		return fmt.Errorf("annotating BUILD files: %w", err)
 	}
 	return nil
 }
@@ -128,7 +98,7 @@ func inRoot(r Root, err error) error {
 	if r.Dir == "." {
 		return err
 	}
-	return fmt.Errorf("module in folder %q: %w", r.Dir, err)
+	return fmt.Errorf("module in directory %q: %w", r.Dir, err)
 }
 
 func (a *Args) join(r Root) string { return filepath.Join(a.Dir, filepath.FromSlash(r.Dir)) }
@@ -149,85 +119,4 @@ func ModulePath(dir string) (string, error) {
 		return "", fmt.Errorf("reading %q: %w", name, err)
 	}
 	return path, nil
-}
-
-func directives(prefix string) string {
-	return "# gazelle:prefix " + prefix + "\n" +
-		"# gazelle:exclude **/*_test.go\n" +
-		"# gazelle:exclude " + Meta + "\n" +
-		"# gazelle:go_naming_convention go_default_library\n" +
-		"# gazelle:proto disable_global\n"
-}
-
-// foreign returns the paths below a module's folder that hold nothing of its
-// packages, relative to dir: other modules, vendor folders that the go command
-// does not look into, and files that the tags keep out on every platform. Folders
-// named vendor with no Go file may be data.
-func foreign(dir string, tags []string) (paths []string, err error) {
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || path == dir {
-			return err
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		var other bool
-		switch {
-		case !d.IsDir():
-			other, err = keptOut(path, d, tags)
-		case isModule(path):
-			other = true
-		case d.Name() == "vendor" && rel != "vendor":
-			other, err = hasGo(path)
-		}
-		if err != nil || !other {
-			return err
-		}
-		paths = append(paths, filepath.ToSlash(rel))
-		if d.IsDir() {
-			return fs.SkipDir
-		}
-		return nil
-	})
-	return paths, err
-}
-
-func isModule(dir string) bool {
-	info, err := os.Stat(filepath.Join(dir, "go.mod"))
-	return err == nil && !info.IsDir()
-}
-
-func hasGo(dir string) (found bool, err error) {
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && filepath.Ext(path) == ".go" {
-			found = true
-			return fs.SkipAll
-		}
-		return err
-	})
-	return found, err
-}
-
-// literal makes a gazelle pattern of a path.
-var literal = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `{`, `\{`, `}`, `\}`)
-
-func (a *Args) runGazelle(ctx context.Context, dir string, exclude []string) error {
-	args := []string{"-repo_root=" + dir, "-external=vendored", "-build_file_name=BUILD.bazel", "-lang=go"}
-	if len(a.Tags) > 0 {
-		args = append(args, "-build_tags="+strings.Join(a.Tags, ","))
-	}
-	for _, path := range exclude {
-		args = append(args, "-exclude="+literal.Replace(path))
-	}
-	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, a.Gazelle, args...)
-	cmd.Dir = dir
-	// gazelle takes its folder from Bazel's environment where there is one.
-	cmd.Env = append(os.Environ(), "BUILD_WORKSPACE_DIRECTORY=", "GOROOT="+a.GOROOT, "PATH="+filepath.Join(a.GOROOT, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
-		return errors.Join(err, errors.New(strings.TrimSpace(out.String())))
-	}
-	return nil
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // writeMeta writes the package that describes the source.
-func writeMeta(a Args, moved map[string]bool) error {
+func writeMeta(a Args, packages [][]*pkg, moved map[string]bool) error {
 	meta := filepath.Join(a.Dir, Meta)
 	licenses := filepath.Join(meta, "licenses")
 	if err := os.MkdirAll(licenses, 0o755); err != nil {
@@ -33,8 +33,8 @@ func writeMeta(a Args, moved map[string]bool) error {
 		}
 	}
 	seen := map[string]bool{}
-	for _, r := range a.Roots {
-		if err := a.writeRoot(&b, r, licenses, seen); err != nil {
+	for i, r := range a.Roots {
+		if err := a.writeRoot(&b, r, packages[i], licenses, seen); err != nil {
 			return inRoot(r, err)
 		}
 	}
@@ -49,22 +49,17 @@ func writeMeta(a Args, moved map[string]bool) error {
 
 // writeRoot writes the metadata, and copies the licences, of one module and of
 // what it vendors.
-func (a *Args) writeRoot(b *strings.Builder, r Root, licenses string, seen map[string]bool) error {
-	dir := a.join(r)
+func (a *Args) writeRoot(b *strings.Builder, r Root, packages []*pkg, licenses string, seen map[string]bool) error {
 	writeModule(b, r.Main, r.VCS, seen)
 	if err := a.copyMainLicenses(r, licenses); err != nil {
 		return err
 	}
-	modules, err := vendoredModules(dir)
-	if err != nil {
-		return err
-	}
-	for _, m := range modules {
-		if len(m.packages) == 0 {
+	for _, p := range packages {
+		if p.own {
 			continue
 		}
-		writeModule(b, m.Module, VCS{}, seen)
-		if err := copyVendoredLicenses(dir, licenses, m); err != nil {
+		writeModule(b, p.module, VCS{}, seen)
+		if err := copyVendoredLicenses(a.join(r), licenses, p); err != nil {
 			return err
 		}
 	}
@@ -153,25 +148,17 @@ func purl(m Module) string {
 	return u
 }
 
-// copyVendoredLicenses copies the licences that lie in a module's folder or in
-// those of its packages.
-func copyVendoredLicenses(dir, licenses string, m vendored) error {
-	folders := map[string]bool{}
-	for _, p := range m.packages {
-		// Up to the module's root, as the go command collects them.
-		for ; p != "." && p != "/" && p != ""; p = filepath.ToSlash(filepath.Dir(p)) {
-			folders[p] = true
-			if p == m.Path {
-				break
-			}
-		}
-	}
-	for _, p := range slices.Sorted(maps.Keys(folders)) {
-		if _, err := copyLicenses(filepath.Join(dir, "vendor", filepath.FromSlash(p)), licenses, m.Module, p); err != nil {
+// copyVendoredLicenses copies the licences that lie in a package's directory, or above in
+// its module, as the go command collects them.
+func copyVendoredLicenses(dir, licenses string, p *pkg) error {
+	for at := p.path; ; at = path.Dir(at) {
+		if _, err := copyLicenses(filepath.Join(dir, "vendor", filepath.FromSlash(at)), licenses, p.module, at); err != nil {
 			return err
 		}
+		if at == p.within || at == "." {
+			return nil
+		}
 	}
-	return nil
 }
 
 // licensePrefixes are the names by which the go command, too, knows the files

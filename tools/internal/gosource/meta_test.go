@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
 )
 
 const metaBuild = `load("@release_builder//release/sources:defs.bzl", "go_module_metadata", "source_info")
@@ -58,8 +60,7 @@ source_info(
 
 func TestWriteMeta(t *testing.T) {
 	dir := t.TempDir()
-	plant(t, dir, map[string]string{
-		"vendor/modules.txt": modulesTxt, "go.sum": goSum,
+	proxytest.Plant(t, dir, map[string]string{
 		"LICENSE": "top", "NOTICE.txt": "top", "license.go": "no licence", "README": "no licence", "sub/LICENSE": "not the module's",
 		"vendor/example.com/dep/COPYING":            "dep",
 		"vendor/example.com/dep/sub/LICENSE-MIT":    "dep/sub",
@@ -73,7 +74,23 @@ func TestWriteMeta(t *testing.T) {
 		"vendor/example.com/near/LICENSE.go":        "package near",
 		"vendor/example.com/patched/COPYRIGHT.text": "patched",
 	})
-	if err := writeMeta(Args{Dir: dir, Roots: []Root{{Dir: ".", Main: Module{Path: "example.com/top", Version: "v1.0.0", Sum: "h1:a+b/c="}}}}, nil); err != nil {
+	dep, upper := Module{Path: "example.com/dep", Version: "v1.0.0", Sum: "h1:dep"}, Module{Path: "example.com/Upper/v2", Version: "v2.0.0+incompatible"}
+	renamed := Module{Path: "example.com/renamed", Version: "v1.0.0", Replace: &Module{Path: "example.com/fork", Version: "v1.2.3", Sum: "h1:fork"}}
+	patched := Module{Path: "example.com/patched", Version: "v1.0.0", Replace: &Module{Path: "example.com/patched", Version: "v1.0.1", Sum: "h1:patched"}}
+	near := Module{Path: "example.com/near", Version: "v0.0.0", Replace: &Module{Path: "./near"}}
+	var list []*pkg
+	for _, p := range []struct {
+		path string
+		of   Module
+	}{
+		{"example.com/dep", dep}, {"example.com/dep/sub", dep}, {"example.com/Upper/v2", upper}, {"example.com/renamed/in/deep", renamed},
+		{"example.com/patched", patched}, {"example.com/near", near},
+	} {
+		list = append(list, &pkg{path: p.path, within: p.of.Path, module: p.of})
+	}
+	list = append(list, &pkg{path: "example.com/top", within: "example.com/top", own: true})
+	main := Module{Path: "example.com/top", Version: "v1.0.0", Sum: "h1:a+b/c="}
+	if err := writeMeta(Args{Dir: dir, Roots: []Root{{Dir: ".", Main: main}}}, [][]*pkg{list}, nil); err != nil {
 		t.Fatal(err)
 	}
 	build, err := os.ReadFile(filepath.Join(dir, Meta, "BUILD.bazel"))
@@ -97,7 +114,7 @@ example.com/top/NOTICE.txt: top
 
 func TestWriteMetaBare(t *testing.T) {
 	dir := t.TempDir()
-	if err := writeMeta(Args{Dir: dir, Name: "folder"}, nil); err != nil {
+	if err := writeMeta(Args{Dir: dir, Name: "folder"}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	build, err := os.ReadFile(filepath.Join(dir, Meta, "BUILD.bazel"))

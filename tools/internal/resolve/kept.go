@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"maps"
 	"slices"
 
 	"golang.org/x/mod/module"
@@ -36,7 +37,7 @@ func (k *Kept) update(name string) bool { return k.Update != nil && k.Update(nam
 // store has all that the build reads.
 func (k *Kept) goNeeds(ask *Request, s *store.Store, d *lock.Dependency) bool {
 	old := k.find(ask.Name)
-	if old == nil || !k.SameToolchain || old.Digest != d.Digest || !sameRoots(ask.GoModules, old.GoRoots) || !complete(s, old) {
+	if old == nil || !k.SameToolchain || old.Digest != d.Digest || !sameRoots(ask.GoModules, old.GoRoots) || !maps.EqualFunc(d.GoTags, old.GoTags, slices.Equal) || !complete(s, old) {
 		return false
 	}
 	d.GoRoots, d.GoModules = old.GoRoots, old.GoModules

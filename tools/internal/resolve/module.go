@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/module"
@@ -114,8 +116,13 @@ func describeGo(ctx context.Context, g *gomod.Go, dir string, wanted []string, d
 	if d.GoRoots, err = gomod.Roots(dir, wanted); err != nil {
 		return err
 	}
-	if err := g.VendorRoots(ctx, dir, d.GoRoots); err != nil {
-		return err
+	sets := append([][]string{nil}, slices.SortedFunc(maps.Values(d.GoTags), slices.Compare)...)
+	for _, root := range d.GoRoots {
+		for _, tags := range sets {
+			if _, err := g.ListRoot(ctx, dir, root, tags, d.Module != nil); err != nil {
+				return err
+			}
+		}
 	}
 	d.GoModules, err = g.Modules()
 	return err

@@ -1,0 +1,207 @@
+package gosource
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// The names of the targets of each package.
+const (
+	library = "go_default_library"
+	broken  = "cannot_be_built"
+)
+
+// build is a BUILD file in the making.
+type build struct{ strings.Builder }
+
+// writeBuild writes the BUILD file of a package.
+func (a *Args) writeBuild(r Root, p *pkg, files *embedder) error {
+	embed, rules, err := files.labels(p)
+	if err != nil {
+		return err
+	}
+	var b build
+	b.loads(p, rules != "")
+	fmt.Fprintf(&b, "\npackage(\n    default_package_metadata = [%s],\n    default_visibility = [\"//visibility:public\"],\n)\n", quote("//"+Meta+":"+metaName(p.module)))
+	b.rule("go_library", library)
+	b.ordered("srcs", p.srcs)
+	b.list("embedsrcs", embed)
+	fmt.Fprintf(&b, "    importpath = %s,\n    gc_goopts = %s,\n", quote(p.path), stringList(a.compile(r, p)))
+	b.godebug(p.godebug)
+	b.list("deps", p.deps)
+	b.WriteString(")\n")
+	if p.program != "" {
+		b.rule("go_binary", p.program)
+		if len(a.Tags) > 0 {
+			fmt.Fprintf(&b, "    gotags = %s,\n", stringList(a.Tags))
+		}
+		if p.profile {
+			b.WriteString("    pgoprofile = \"default.pgo\",\n")
+		}
+		fmt.Fprintf(&b, "    embed = [%s],\n)\n", quote(":"+library))
+	}
+	if len(p.errors) > 0 {
+		b.rule("package_error", broken)
+		fmt.Fprintf(&b, "    tags = [\"manual\"],\n    importpath = %s,\n", quote(p.path))
+		text := map[string]string{}
+		for platform := range p.srcs {
+			text[platform] = strings.Join(p.errors[platform], "; ")
+		}
+		b.value("text", text, `""`, quote)
+		b.WriteString(")\n")
+	}
+	b.WriteString(rules)
+	return os.WriteFile(filepath.Join(a.Dir, filepath.FromSlash(p.dir), "BUILD.bazel"), []byte(b.String()), 0o644)
+}
+
+// loads loads the rules that a package needs.
+func (b *build) loads(p *pkg, sourceFile bool) {
+	rules := []string{"go_library"}
+	if p.program != "" {
+		rules = []string{"go_binary", "go_library"}
+	}
+	b.load("@io_bazel_rules_go//go:def.bzl", rules)
+	rules = nil
+	if len(p.errors) > 0 {
+		rules = append(rules, "package_error")
+	}
+	if sourceFile {
+		rules = append(rules, "source_file")
+	}
+	if rules != nil {
+		b.load("@release_builder//release/sources:defs.bzl", rules)
+	}
+}
+
+func (b *build) load(file string, rules []string) {
+	list := stringList(rules)
+	fmt.Fprintf(b, "load(%s, %s)\n", quote(file), list[1:len(list)-1])
+}
+
+func (b *build) rule(kind, name string) {
+	fmt.Fprintf(b, "\n%s(\n    name = %s,\n", kind, quote(name))
+}
+
+// ordered writes an attribute whose order counts: each platform has its own, if they differ.
+// The compiler has files in the order of the go command.
+func (b *build) ordered(name string, lists perPlatform) {
+	if len(lists.union()) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "    %s = ", name)
+	if one, same := lists.same(); same {
+		b.lines("    ", one)
+	} else {
+		b.choose(lists)
+	}
+	b.WriteString(",\n")
+}
+
+// list writes an attribute. What is not there on all platforms depends on the platform.
+func (b *build) list(name string, lists perPlatform) {
+	all := lists.union()
+	if len(all) == 0 {
+		return
+	}
+	common := slices.DeleteFunc(slices.Clone(all), func(s string) bool {
+		return slices.ContainsFunc(slices.Collect(maps.Values(lists)), func(list []string) bool { return !slices.Contains(list, s) })
+	})
+	fmt.Fprintf(b, "    %s = ", name)
+	if len(common) > 0 {
+		b.lines("    ", common)
+	}
+	if len(common) > 0 && len(common) < len(all) {
+		b.WriteString(" + ")
+	}
+	if len(common) < len(all) {
+		rest := perPlatform{}
+		for platform, list := range lists {
+			rest[platform] = slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(common, s) })
+		}
+		b.choose(rest)
+	}
+	b.WriteString(",\n")
+}
+
+// choose writes the list of each platform.
+func (b *build) choose(lists perPlatform) {
+	b.WriteString("select({\n")
+	for _, platform := range slices.Sorted(maps.Keys(lists)) {
+		if len(lists[platform]) > 0 {
+			fmt.Fprintf(b, "        %s: ", quote(platformLabel(platform)))
+			b.lines("        ", lists[platform])
+			b.WriteString(",\n")
+		}
+	}
+	b.WriteString("        \"//conditions:default\": [],\n    })")
+}
+
+// lines writes a list with one element a line.
+func (b *build) lines(indent string, list []string) {
+	b.WriteString("[\n")
+	for _, s := range list {
+		b.WriteString(indent + "    " + quote(s) + ",\n")
+	}
+	b.WriteString(indent + "]")
+}
+
+func platformLabel(platform string) string { return "@io_bazel_rules_go//go/platform:" + platform }
+
+// value writes an attribute that has one value, unless that depends on the platform.
+func (b *build) value(name string, values map[string]string, none string, write func(string) string) {
+	distinct := slices.Compact(slices.Sorted(maps.Values(values)))
+	if len(distinct) == 1 {
+		fmt.Fprintf(b, "    %s = %s,\n", name, write(distinct[0]))
+		return
+	}
+	fmt.Fprintf(b, "    %s = select({\n", name)
+	for _, p := range slices.Sorted(maps.Keys(values)) {
+		fmt.Fprintf(b, "        %s: %s,\n", quote(platformLabel(p)), write(values[p]))
+	}
+	fmt.Fprintf(b, "        \"//conditions:default\": %s,\n    }),\n", none)
+}
+
+// godebug has the linker set a program's default GODEBUG. What a program's library says
+// of the link holds for every go_binary that embeds it.
+func (b *build) godebug(values map[string]string) {
+	if strings.Join(slices.Collect(maps.Values(values)), "") == "" {
+		return
+	}
+	b.value("x_defs", values, "{}", func(value string) string {
+		if value == "" {
+			return "{}"
+		}
+		return "{\"runtime.godebugDefault\": " + quote(value) + "}"
+	})
+}
+
+// compile returns what the go command tells the compiler about a package: the
+// version of the language, and how its files are called where the program names them,
+// as in a stack trace: MODULE@VERSION/directory/file.go, or PACKAGE/file.go for
+// the module that is built in its own directory.
+func (a *Args) compile(r Root, p *pkg) []string {
+	name := p.path
+	if m := p.module; m.Path != r.Main.Path || m.Sum != "" {
+		name = m.Path + "@" + m.Version + strings.TrimPrefix(p.path, p.within)
+	}
+	return []string{"-lang=" + p.lang, "-trimpath=" + path.Join("external", a.Repo, p.dir) + "=>" + name}
+}
+
+var quoter = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+
+// quote writes a string as Starlark: all but what would end it is itself.
+func quote(s string) string { return `"` + quoter.Replace(s) + `"` }
+
+// stringList writes a list as Starlark.
+func stringList(list []string) string {
+	quoted := make([]string, len(list))
+	for i, s := range list {
+		quoted[i] = quote(s)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}

@@ -1,0 +1,141 @@
+package gosource
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// Vendor copies what the packages of other modules consist of, and their licences, into
+// the vendor directory of each root. Where the go command has read the vendor directory
+// that came along, that stays.
+func Vendor(a Args) error {
+	for _, r := range a.Roots {
+		if err := a.vendor(r); err != nil {
+			return inRoot(r, fmt.Errorf("laying out what it imports: %w", err))
+		}
+	}
+	return nil
+}
+
+func (a *Args) vendor(r Root) error {
+	list, err := a.packages(r)
+	if err != nil {
+		return err
+	}
+	vendor := filepath.Join(a.join(r), "vendor")
+	var text strings.Builder
+	last, cleared := "", false
+	for _, p := range list {
+		to := filepath.Join(a.Dir, filepath.FromSlash(p.dir))
+		if p.own || within(to, p.from) {
+			continue
+		}
+		if !cleared {
+			cleared = true
+			if err := os.RemoveAll(vendor); err != nil {
+				return err
+			}
+		}
+		if at := atVersion(p.module); at != last {
+			last = at
+			fmt.Fprintf(&text, "# %s\n", strings.Replace(at, "@", " ", 1))
+		}
+		text.WriteString(p.path + "\n")
+		if err := p.copy(to); err != nil {
+			return fmt.Errorf("package %s: %w", p.path, err)
+		}
+	}
+	if !cleared {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(vendor, "modules.txt"), []byte(text.String()), 0o644)
+}
+
+// within reports whether two names are of one directory.
+func within(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
+}
+
+// copy copies a package's files, and the licences beside it and above, to a directory.
+func (q *pkg) copy(to string) error {
+	for _, lists := range []perPlatform{q.srcs, q.embed} {
+		for _, name := range lists.union() {
+			if err := copyFile(filepath.Join(q.from, filepath.FromSlash(name)), filepath.Join(to, filepath.FromSlash(name))); err != nil {
+				return err
+			}
+		}
+	}
+	rel := strings.TrimPrefix(strings.TrimPrefix(q.path, q.within), "/")
+	for at := path.Join(".", rel); ; at = path.Dir(at) {
+		up := filepath.FromSlash(strings.Repeat("../", depth(rel)-depth(at)))
+		if err := copyLicenseFiles(filepath.Join(q.from, up), filepath.Join(to, up)); err != nil {
+			return err
+		}
+		if at == "." {
+			return nil
+		}
+	}
+}
+
+// depth returns how many elements a path has.
+func depth(p string) int {
+	if p == "." || p == "" {
+		return 0
+	}
+	return strings.Count(p, "/") + 1
+}
+
+func copyLicenseFiles(from, to string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() || !isLicense(e.Name()) {
+			continue
+		}
+		if err := copyFile(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyFile copies a regular file to where none may be yet. What is there is a copy of it.
+func copyFile(from, to string) (err error) {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	info, err := os.Lstat(from)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%q is no regular file", filepath.Base(from))
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
