@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/module"
 
@@ -106,7 +107,7 @@ func mainModules(dep *lock.Dependency, dir string, folders []string) ([]gosource
 			r.Main = gosource.Module{Path: dep.Module.Path, Version: dep.Module.Version, Sum: dep.Digest}
 		case dep.Git != nil:
 			r.VCS = gosource.VCS{Revision: dep.Git.Commit, Time: dep.Time}
-			r.Main = gosource.Module{Path: path, Version: gomod.CommitVersion(path, folder, dep.Git.Tags, dep.Git.Commit, dep.Time)}
+			r.Main = gosource.Module{Path: path, Version: strings.TrimPrefix(dep.Git.Versions[folder], gomod.Devel)}
 		default:
 			r.Main.Path = path
 		}

@@ -14,8 +14,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -79,22 +77,6 @@ func (c *Client) Tip(ctx context.Context, w Want) (Tip, error) {
 		return Tip{ref, commit}, nil
 	}
 	return Tip{}, w.wrap(c.noRef(ctx, w))
-}
-
-// Tags asks the server which tags point to a commit, and returns their names, sorted.
-func (c *Client) Tags(ctx context.Context, w Want, commit string) ([]string, error) {
-	refs, err := c.list(ctx, w, "refs/tags/*")
-	if err != nil {
-		return nil, w.wrap(err)
-	}
-	var tags []string
-	for ref, object := range refs {
-		if cmp.Or(refs[ref+peeled], object) == commit && !strings.HasSuffix(ref, peeled) {
-			tags = append(tags, strings.TrimPrefix(ref, "refs/tags/"))
-		}
-	}
-	slices.Sort(tags)
-	return tags, nil
 }
 
 // Fetch brings one commit without its history. A branch or

@@ -144,6 +144,11 @@ func (g *Go) environ(settings ...string) []string {
 }
 
 func (g *Go) exec(ctx context.Context, dir string, env, args []string) ([]byte, error) {
+	out, _, err := g.execBoth(ctx, dir, env, args)
+	return out, err
+}
+
+func (g *Go) execBoth(ctx context.Context, dir string, env, args []string) (out, said []byte, err error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, g.Command, args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, &stdout, &stderr
@@ -151,11 +156,11 @@ func (g *Go) exec(ctx context.Context, dir string, env, args []string) ([]byte, 
 	cmd.WaitDelay = 2 * time.Second
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, nil, ctx.Err()
 		}
-		return nil, fmt.Errorf("go %s: %w", strings.Join(args, " "), errors.New(complaint(stdout.Bytes(), stderr.String(), err)))
+		return nil, nil, fmt.Errorf("go %s: %w", strings.Join(args, " "), errors.New(complaint(stdout.Bytes(), stderr.String(), err)))
 	}
-	return stdout.Bytes(), nil
+	return stdout.Bytes(), stderr.Bytes(), nil
 }
 
 // complaint returns what the go command said was wrong: `go mod download -json`

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 )
 
@@ -83,6 +84,9 @@ func writeModule(b *strings.Builder, m Module, v VCS, seen map[string]bool) {
 		return
 	}
 	seen[name] = true
+	if m.Version == "" {
+		m.Version = gomod.Devel
+	}
 	fmt.Fprintf(b, "\ngo_module_metadata(\n    name = %q,\n    purl = %q,\n", name, purl(m))
 	if r := m.Replace; r != nil {
 		fmt.Fprintf(b, "    replace = %s,\n", stringList([]string{r.Path, r.Version, r.Sum}))

@@ -51,9 +51,11 @@ type Git struct {
 	Ref string `json:"ref,omitempty"`
 	// Commit is the whole object name: 40 hexadecimal digits, 64 in a SHA-256 repository.
 	Commit string `json:"commit"`
-	// Tags are the names of all tags that pointed to the commit, sorted: the go
-	// command finds a version among them.
-	Tags []string `json:"tags,omitempty"`
+	// Object is the commit as git stores it: with the tar, it proves which commit that is of.
+	Object []byte `json:"object,omitempty"`
+	// Versions are those that `go build` in a clone stamps into programs, by Go root;
+	// "(devel)" where it has none.
+	Versions map[string]string `json:"versions,omitempty"`
 	// Submodules are folders that the tar leaves empty, sorted by path.
 	Submodules []Submodule `json:"submodules,omitempty"`
 	// LFS are the paths of Git LFS pointers, sorted. They stay pointers.

@@ -5,8 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
@@ -56,14 +63,20 @@ func (r *Git) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, erro
 	d := newTree(ask)
 	git := *old.Git
 	d.Git, d.Digest, d.Size, d.Time = &git, old.Digest, old.Size, old.Time
-	return d, r.Trees.describe(ctx, ask, d)
+	if err := r.Trees.describe(ctx, ask, d); err != nil {
+		return nil, err
+	}
+	if !slices.Equal(d.GoRoots, slices.Sorted(maps.Keys(git.Versions))) {
+		return r.fetch(ctx, ask, gitsource.Want{URL: git.URL, SHA: git.Commit, Ref: git.Ref})
+	}
+	return d, nil
 }
 
 // holds reports whether a locked commit is what ask asks for.
 func (r *Git) holds(ask *Request, old *lock.Dependency) bool {
 	ref := gitRef(&ask.Dependency)
-	if ask.Tag != "" && !slices.Contains(old.Git.Tags, ask.Tag) {
-		return false // of a lock from before tags were in it
+	if len(old.Git.Object) == 0 {
+		return false // of a lock from before commits were in it
 	}
 	return old.Git.URL == ask.Git && old.Git.Ref == ref && slices.Equal(old.Exclude, ask.Exclude) &&
 		strings.HasPrefix(old.Git.Commit, ask.SHA)
@@ -97,7 +110,7 @@ func (r *Git) fetch(ctx context.Context, ask *Request, want gitsource.Want) (*lo
 	if d.Time, err = repo.Time(ctx); err != nil {
 		return nil, err
 	}
-	if d.Git.Tags, err = client.Tags(ctx, want, repo.Commit); err != nil {
+	if d.Git.Object, err = repo.Object(ctx, "commit", repo.Commit); err != nil {
 		return nil, err
 	}
 	tree, err := r.Trees.put(ctx, repo, d)
@@ -109,7 +122,54 @@ func (r *Git) fetch(ctx context.Context, ask *Request, want gitsource.Want) (*lo
 	}
 	d.Git.LFS = tree.LFS
 	r.report(ask.Name, tree)
-	return d, r.Trees.describe(ctx, ask, d)
+	if err := r.Trees.describe(ctx, ask, d); err != nil {
+		return nil, err
+	}
+	return d, r.stamp(ctx, client, want, repo, d)
+}
+
+// stamp finds out which versions the go command gives to the modules of a commit. It
+// looks for them among the tags of the commit first: the history is large.
+func (r *Git) stamp(ctx context.Context, client *gitsource.Client, want gitsource.Want, repo *gitsource.Repo, d *lock.Dependency) error {
+	if len(d.GoRoots) == 0 {
+		return nil
+	}
+	modules := map[string]string{}
+	for _, root := range append([]string{"."}, d.GoRoots...) {
+		goMod, err := repo.Object(ctx, "blob", repo.Commit+":"+path.Join(root, "go.mod"))
+		if err != nil && root != "." {
+			return err
+		}
+		modules[root] = modfile.ModulePath(goMod) // the source's root need be none
+	}
+	g, done := r.Trees.Go()
+	defer done()
+	dir := filepath.Join(filepath.Dir(g.Cache), "clone")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := repo.Worktree(ctx, dir); err != nil {
+		return err
+	}
+	d.Git.Versions = map[string]string{}
+	for _, tag := range []func(context.Context, gitsource.Want, *gitsource.Repo) error{client.TagCommit, client.TagHistory} {
+		if err := tag(ctx, want, repo); err != nil {
+			return err
+		}
+		pseudo := false
+		for _, root := range d.GoRoots {
+			version, err := g.Stamp(ctx, dir, root, modules)
+			if err != nil {
+				return err
+			}
+			d.Git.Versions[root] = version
+			pseudo = pseudo || module.IsPseudoVersion(version)
+		}
+		if !pseudo {
+			break
+		}
+	}
+	return nil
 }
 
 // report says what of a tree a build will not see as its authors do.
