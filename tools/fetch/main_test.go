@@ -129,8 +129,14 @@ func gitEntry(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	dir := ts.MkAbs(args[3])
 	entry := lock.Dependency{
-		Name: args[2], Git: &lock.Git{URL: "https://example.com/r.git", Ref: args[4], Tags: []string{strings.TrimPrefix(args[4], "refs/tags/")}, Commit: "0123456789abcdef0123456789abcdef01234567"},
+		Name: args[2], Git: &lock.Git{URL: "https://example.com/r.git", Ref: args[4], Versions: map[string]string{}, Commit: "0123456789abcdef0123456789abcdef01234567"},
 		Time: time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC), GoTags: map[string][]string{"agent": {"agent", "small"}, "empty": {}},
+	}
+	for _, root := range args[5:] {
+		var ok bool
+		if entry.Git.Versions[root], ok = strings.CutPrefix(args[4], "refs/tags/"+root+"/"); !ok {
+			entry.Git.Versions[root] = "v0.0.0-20240229120000-0123456789ab"
+		}
 	}
 	describe(ts, &entry, dir, args[5:])
 	entry.Seal()

@@ -27,6 +27,8 @@ type builder struct {
 	store *store.Store
 	lock  *lock.Lock
 	dir   string // for its caches and what it builds; all of it goes in the end
+
+	clones map[string]*clone // by name of the lock's entry
 }
 
 // check builds a program and compares it with what the release has of it.
@@ -39,9 +41,6 @@ func (b *builder) check(ctx context.Context, p program, copies []*found) (string
 		return "", fmt.Errorf("the release has %d different ones: in %q and in %q", len(copies), copies[0].where, copies[1].where)
 	}
 	c := copies[0]
-	if err := b.inLock(c.info.Main); err != nil {
-		return "", err
-	}
 	name, err := b.build(ctx, p, c.info)
 	if err != nil {
 		return "", err
@@ -50,7 +49,7 @@ func (b *builder) check(ctx context.Context, p program, copies []*found) (string
 	if err != nil {
 		return "", err
 	}
-	what := fmt.Sprintf("%s, %s@%s", p, p.Package, c.info.Main.Version)
+	what := fmt.Sprintf("%s, %s@%s", p, p.Package, version(c.info))
 	if d == c.digest {
 		return fmt.Sprintf("%s: identical, %s, in %s", what, d, strings.Join(c.where, ", ")), os.Remove(name)
 	}
@@ -73,7 +72,22 @@ func (b *builder) inLock(m debug.Module) error {
 
 // build returns the program that the go command makes.
 func (b *builder) build(ctx context.Context, p program, info *debug.BuildInfo) (string, error) {
-	ldflags, err := linkerFlags(p)
+	c, root, err := b.cloned(ctx, info)
+	if err == nil {
+		return b.buildIn(ctx, p, info, c, root)
+	}
+	if !errors.Is(err, errNotGit) {
+		return "", err
+	}
+	if err := b.inLock(info.Main); err != nil {
+		return "", err
+	}
+	return b.install(ctx, p, info)
+}
+
+// install builds a program of a module, as anybody would who has only the go command.
+func (b *builder) install(ctx context.Context, p program, info *debug.BuildInfo) (string, error) {
+	flags, err := buildFlags(p)
 	if err != nil {
 		return "", err
 	}
@@ -86,11 +100,8 @@ func (b *builder) build(ctx context.Context, p program, info *debug.BuildInfo) (
 		return "", err
 	}
 	env := append(b.environ(p, info), "GOPATH="+gopath, "GOPROXY="+b.store.ProxyURL()+","+proxy)
-	args := []string{"install", "-trimpath", "-ldflags=" + ldflags}
-	if len(p.Tags) > 0 {
-		args = append(args, "-tags="+strings.Join(p.Tags, ","))
-	}
-	if err := b.run(ctx, env, append(args, p.Package+"@"+info.Main.Version)); err != nil {
+	args := append([]string{"install"}, flags...)
+	if err := b.run(ctx, b.dir, env, append(args, p.Package+"@"+info.Main.Version)); err != nil {
 		return "", err
 	}
 	return only(filepath.Join(gopath, "bin"))
@@ -105,6 +116,8 @@ func (b *builder) environ(p program, info *debug.BuildInfo) []string {
 		// No network: the store has all, and the build information has the sums.
 		"GOSUMDB=off", "GOVCS=*:off", "GOTOOLCHAIN=local", "GOTELEMETRY=off",
 		"GO111MODULE=on", "GOWORK=off", "GOFLAGS=-modcacherw",
+		// In a clone, the go command asks git.
+		"PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_NO_LAZY_FETCH=1",
 	}
 	// The level of an architecture is the program's own.
 	for _, s := range info.Settings {
@@ -116,10 +129,10 @@ func (b *builder) environ(p program, info *debug.BuildInfo) []string {
 	return env
 }
 
-func (b *builder) run(ctx context.Context, env, args []string) error {
+func (b *builder) run(ctx context.Context, dir string, env, args []string) error {
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, b.goCmd, args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = b.dir, env, &out, &out
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, &out, &out
 	if err := cmd.Run(); err != nil {
 		err = fmt.Errorf("go %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(out.String()))
 		return cli.WithHint(err, "the store has what tools/bazel build //release:all fetched; build the release with it first")

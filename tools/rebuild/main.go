@@ -11,6 +11,9 @@
 //
 // with the tags, and -X for the x_defs, of its go_binary. Which module and version that
 // is, the program's own build information says, and the release's lock has to have it.
+// A program of a git source is what go build, with the same flags, makes in a clone at
+// the commit: of the tar in the store and the commit in the lock comes such a clone, and
+// git says whether they belong together.
 // The release has the program in archives and in layers of images; each copy is compared.
 //
 // It prints a line for each program and platform: identical, or what differs. No
@@ -118,7 +121,7 @@ func rebuild(ctx context.Context, f flags, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	b := &builder{goCmd: f.goCmd, store: s, lock: tree.Lock, dir: dir}
+	b := &builder{goCmd: f.goCmd, store: s, lock: tree.Lock, dir: dir, clones: map[string]*clone{}}
 	var different []error
 	for _, p := range programs {
 		line, err := b.check(ctx, p, copies[p.key()])

@@ -17,7 +17,6 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
-	"github.com/jasonwzm/release-builder/tools/internal/release"
 	"github.com/jasonwzm/release-builder/tools/internal/releasetest"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
@@ -90,22 +89,10 @@ func (w *world) install(pkg string, flags ...string) []byte {
 // release makes a release whose lock has module example.com/Tool.
 func (w *world) release(files map[string]string) string {
 	w.t.Helper()
-	dir := releasetest.Make(w.t, releasetest.Args{Files: files})
-	name := filepath.Join(dir, release.LockFile)
-	l, err := lock.Read(name)
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	m := w.proxy.Module("example.com/Tool@v1.0.0")
-	l.Dependencies[0] = lock.Dependency{
+	return w.releaseOf(lock.Dependency{
 		Name: "tool", Primary: true, Module: &lock.Module{Path: m.Path, Version: m.Version}, Digest: m.Sum, Time: releasetest.Time, Why: "version in manifest",
-	}
-	l.Seal()
-	if err := jsonfile.Write(name, l); err != nil {
-		w.t.Fatal(err)
-	}
-	releasetest.Seal(w.t, dir)
-	return dir
+	}, files)
 }
 
 // rebuild runs the command.

@@ -93,22 +93,6 @@ func TestManifestChanged(t *testing.T) {
 	}
 }
 
-// TestTagsOfCommit: the lock has the tags of a commit, however the manifest names it, so
-// that its version is one.
-func TestTagsOfCommit(t *testing.T) {
-	w, app, _ := newTwo(t)
-	commit := advance(app)
-	app.Tag("v1.0.0", commit)
-	app.AnnotatedTag("sub/v1.0.0", commit, "annotated")
-	for _, ref := range []string{"tag: v1.0.0", "sha: " + commit, "branch: main"} {
-		w.manifest(strings.Replace(twoManifest, `app", branch: main`, `app", `+ref, 1))
-		w.mustResolve("--update", "all")
-		if got := w.lock().Dependencies[0].Git; got.Commit != commit || !slices.Equal(got.Tags, []string{"sub/v1.0.0", "v1.0.0"}) {
-			t.Errorf("%s: got %+v, want both tags of %s", ref, got, commit)
-		}
-	}
-}
-
 // TestInsteadOf: a mirror may stand in; the lock names the origin.
 func TestInsteadOf(t *testing.T) {
 	w := newGitWorld(t)

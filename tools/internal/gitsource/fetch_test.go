@@ -102,24 +102,6 @@ func TestTip(t *testing.T) {
 	}
 }
 
-func TestTags(t *testing.T) {
-	s, r, first := server(t)
-	second := r.Commit("main", nil, "second", testTime)
-	r.Tag("v1.0.0", first)
-	r.AnnotatedTag("sub/v1.0.0", first, "annotated")
-	r.Tag("v1.1.0", second)
-	r.SetRef("refs/heads/v1.2.0", first)
-	for commit, want := range map[string][]string{first: {"sub/v1.0.0", "v1.0.0"}, second: {"v1.1.0"}, strings.Repeat("0", 40): nil} {
-		got, err := client(t).Tags(t.Context(), Want{URL: s.URL("app")}, commit)
-		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("%s: got %q, %v, want %q", commit, got, err, want)
-		}
-	}
-	if _, err := client(t).Tags(t.Context(), Want{URL: s.URL("none")}, first); !errors.Is(err, ErrNoRepository) {
-		t.Errorf("no repository: got %v, want %v", err, ErrNoRepository)
-	}
-}
-
 // TestPrefix: commits that no ref points to are found without their trees.
 func TestPrefix(t *testing.T) {
 	s := gittest.New(t)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,11 +63,20 @@ func TestStamp(t *testing.T) {
 			if got := want; got != tt.want && got != tt.want+commit[:12] {
 				t.Fatalf("go build: got version %s, want %s", got, tt.want)
 			}
-			for _, ask := range []manifest.Dependency{{Branch: "main"}, {SHA: commit}, {SHA: commit[:8]}} {
+			asks := []manifest.Dependency{{Branch: "main"}, {SHA: commit}, {SHA: commit[:8]}}
+			for tag, of := range tt.tags {
+				if of == 0 {
+					asks = append(asks, manifest.Dependency{Tag: tag})
+				}
+			}
+			for _, ask := range asks {
 				ask.Name, ask.Git, ask.GoModules = "a", server.URL("a"), tt.roots
 				d, err := newGit(t).Resolve(t.Context(), &Request{Dependency: ask})
 				if err != nil {
 					t.Fatal(err)
+				}
+				if want := repo.Git("cat-file", "commit", commit); strings.TrimSuffix(string(d.Git.Object), "\n") != strings.TrimSuffix(want, "\n") {
+					t.Errorf("%+v: got commit %q, want %q", ask, d.Git.Object, want)
 				}
 				if got := d.Git.Versions[root]; got != want {
 					t.Errorf("%+v: got version %s, want %s", ask, got, want)

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"archive/tar"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
+
+	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
+	"github.com/jasonwzm/release-builder/tools/internal/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
+)
+
+// errNotGit says that no git source of the lock has a program's main module.
+var errNotGit = errors.New("no git source")
+
+// clone is a git source as a clone has it.
+type clone struct {
+	dir  string
+	pins *lock.Dependency
+}
+
+// cloned returns the clone, and the directory in it, that a program is of by its build
+// information.
+func (b *builder) cloned(ctx context.Context, info *debug.BuildInfo) (c *clone, root string, err error) {
+	for i := range b.lock.Dependencies {
+		d := &b.lock.Dependencies[i]
+		if d.Git == nil || d.Git.Commit != setting(info, "vcs.revision") {
+			continue
+		}
+		if c, err = b.clone(ctx, d); err != nil {
+			return nil, "", err
+		}
+		for root, version := range d.Git.Versions {
+			data, err := os.ReadFile(filepath.Join(c.dir, filepath.FromSlash(root), "go.mod"))
+			if err != nil {
+				return nil, "", err
+			}
+			if modfile.ModulePath(data) == info.Main.Path && version == info.Main.Version {
+				return c, root, nil
+			}
+		}
+	}
+	return nil, "", errNotGit
+}
+
+// clone makes a clone of what the store has of a git source, once.
+func (b *builder) clone(ctx context.Context, d *lock.Dependency) (*clone, error) {
+	if c := b.clones[d.Name]; c != nil {
+		return c, nil
+	}
+	switch {
+	case len(d.Git.Object) == 0:
+		return nil, fmt.Errorf("lock entry %q has no commit object: resolve it again", d.Name)
+	case len(d.Exclude) > 0:
+		return nil, fmt.Errorf("lock entry %q leaves out %q: no clone is so", d.Name, d.Exclude)
+	}
+	s := gitsource.Snapshot{Commit: d.Git.Commit, Object: d.Git.Object, Submodules: map[string]string{}}
+	for _, m := range d.Git.Submodules {
+		s.Submodules[m.Path] = m.Commit
+	}
+	for root, version := range d.Git.Versions {
+		tag, before, err := tagOf(root, version)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("lock entry %q: %w", d.Name, err)
+		case before:
+			s.Before = append(s.Before, tag)
+		case tag != "":
+			s.Tags = append(s.Tags, tag)
+		}
+	}
+	s.Files = func(visit func(*tar.Header, io.Reader) error) error {
+		return b.store.ScanTree(digest.Digest(d.Digest), visit)
+	}
+	dir, err := os.MkdirTemp(b.dir, "clone-*")
+	if err != nil {
+		return nil, err
+	}
+	if err := (&gitsource.Client{}).Clone(ctx, dir, s); err != nil {
+		return nil, fmt.Errorf("lock entry %q: %w", d.Name, err)
+	}
+	b.clones[d.Name] = &clone{dir, d}
+	return b.clones[d.Name], nil
+}
+
+// tagOf returns the tag that gives a module in a directory of a repository its version,
+// if there is one, and whether it is of a commit before: https://go.dev/ref/mod#vcs-version.
+func tagOf(root, version string) (tag string, before bool, err error) {
+	if version == gomod.Devel {
+		return "", false, nil
+	}
+	if module.IsPseudoVersion(version) {
+		if version, err = module.PseudoVersionBase(version); err != nil || version == "" {
+			return "", false, err
+		}
+		before = true
+	}
+	version = strings.TrimSuffix(version, "+incompatible")
+	prefix := root + "/"
+	if root == "." {
+		prefix = ""
+	} else if path.Base(root) == semver.Major(version) { // a directory that is named for the major version only does not count
+		prefix = strings.TrimSuffix(prefix, path.Base(root)+"/")
+	}
+	return prefix + version, before, nil
+}
+
+// buildIn builds a program in a clone, as anybody would there.
+func (b *builder) buildIn(ctx context.Context, p program, info *debug.BuildInfo, c *clone, root string) (string, error) {
+	flags, err := buildFlags(p)
+	if err != nil {
+		return "", err
+	}
+	out, err := os.MkdirTemp(b.dir, "program-*")
+	if err != nil {
+		return "", err
+	}
+	env := append(b.environ(p, info), "GOPROXY="+b.store.ProxyURL())
+	args := slices.Concat([]string{"build", "-buildvcs=true", "-o", filepath.Join(out, "program")}, flags)
+	dir := filepath.Join(c.dir, filepath.FromSlash(root))
+	err = b.run(ctx, dir, env, append(args, p.Package))
+	if err != nil && strings.Contains(err.Error(), "inconsistent vendoring") {
+		err = b.run(ctx, dir, env, append(args, "-mod=readonly", p.Package))
+	}
+	return filepath.Join(out, "program"), err
+}
+
+// buildFlags are those of go build and go install.
+func buildFlags(p program) ([]string, error) {
+	ldflags, err := linkerFlags(p)
+	if err != nil {
+		return nil, err
+	}
+	flags := []string{"-trimpath", "-ldflags=" + ldflags}
+	if len(p.Tags) > 0 {
+		flags = append(flags, "-tags="+strings.Join(p.Tags, ","))
+	}
+	return flags, nil
+}
+
+// version is how a program's main module is named in messages.
+func version(info *debug.BuildInfo) string { return cmp.Or(info.Main.Version, gomod.Devel) }
