@@ -1,5 +1,7 @@
 """What the repository rules ask of the machine that they run on."""
 
+load(":execute.bzl", "ask_go")
+
 # A change of any of these may change what can be fetched.
 GO_ENVIRON = ["GOPROXY", "RELEASE_AIRGAP", "RELEASE_STORE"]
 
@@ -60,5 +62,5 @@ def go_proxies(rctx):
         go = rctx.which("go")
         if not go:
             fail("which Go module proxy to use is not known: set GOPROXY, or install Go")
-        proxies = rctx.execute([go, "env", "GOPROXY"], environment = {"GOTOOLCHAIN": "local"}).stdout.strip()
+        proxies = ask_go(rctx, go, ["GOPROXY"])["GOPROXY"]
     return [p.rstrip("/") for p in proxies.replace("|", ",").split(",") if "://" in p]
