@@ -24,11 +24,13 @@ def _go_sdk_files_impl(rctx):
         allow_fail = True,
     )
     if not result.success:
-        fail("fetching {}, {}: {}".format(
-            module,
-            archive["sha256"],
-            "the store {} has no file with this digest, and --config=airgap allows no download".format(store_path(rctx)) if airgap(rctx) else "no module proxy has it: " + ", ".join(urls),
-        ))
+        if airgap(rctx):
+            why = "the store {} has no file with this digest, and --config=airgap allows no download".format(store_path(rctx))
+        elif urls:
+            why = "no module proxy has it: " + ", ".join(urls)
+        else:
+            why = "which Go module proxy to use is not known: set GOPROXY, or install Go"
+        fail("fetching {}, {}: {}".format(module, archive["sha256"], why))
 
     # A module zip can hold no executable bits and no second go.mod: the go command's
     # own download of a toolchain sets both right in the same way. Modes do not depend on Bazel's umask.
