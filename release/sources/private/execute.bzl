@@ -57,6 +57,7 @@ _PASS = [
     "LOCALAPPDATA",
     "LOGNAME",
     "NETRC",
+    "NIX_SSL_CERT_FILE",
     "NO_PROXY",
     "PASSWORD_STORE_*",
     "PATH",

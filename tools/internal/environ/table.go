@@ -61,6 +61,7 @@ var table = []variable{
 	{"SSL_CERT_FILE", ofNetwork, "whom to believe; digests and sums vouch for what comes"},
 	{"SSL_CERT_DIR", ofNetwork, "as SSL_CERT_FILE"},
 	{"CURL_CA_BUNDLE", ofNetwork, "SSL_CERT_FILE of curl, which git uses"},
+	{"NIX_SSL_CERT_FILE", ofNetwork, "SSL_CERT_FILE of programs from Nix"},
 	{"NETRC", ofNetwork, "credentials: the file of the go command"},
 
 	{"SSH_AUTH_SOCK", ofNetwork, "credentials: the agent of ssh"},
