@@ -23,9 +23,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 )
 
@@ -85,8 +85,7 @@ func capture(ctx context.Context, o *options) error {
 	}
 	defer os.RemoveAll(home)
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, o.command[0], o.command[1:]...)
-	cmd.Env = []string{"HOME=" + home, "LANG=C", "TZ=UTC"}
+	cmd := environ.Command(ctx, []string{"HOME=" + home, "LANG=C", "TZ=UTC"}, o.command[0], o.command[1:]...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("running %q: %w: %s", o.command, err, bytes.TrimSpace(stderr.Bytes()))

@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 )
 
 // buildGoal is how much of plain go build's time a cold build may take.
@@ -63,7 +64,7 @@ func buildBenchmark() Benchmark {
 // bazel builds cold: `clean` throws away what was built, not what was fetched.
 func (b *buildBench) bazel(ctx context.Context, verb string, flags ...string) error {
 	for _, args := range [][]string{{"clean"}, append(append([]string{verb, "--disk_cache="}, flags...), buildTargets...)} {
-		cmd := exec.CommandContext(ctx, filepath.Join(b.root, "tools", "bazel"), append([]string{"--output_base=" + b.base}, args...)...)
+		cmd := environ.Command(ctx, environ.User(), filepath.Join(b.root, "tools", "bazel"), append([]string{"--output_base=" + b.base}, args...)...)
 		cmd.Dir = b.root
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("running bazel %q: %w\n%s", args, err, tail(out))
@@ -73,13 +74,13 @@ func (b *buildBench) bazel(ctx context.Context, verb string, flags ...string) er
 }
 
 func (b *buildBench) stop() {
-	cmd := exec.Command(filepath.Join(b.root, "tools", "bazel"), "--output_base="+b.base, "shutdown")
+	cmd := environ.Command(context.Background(), environ.User(), filepath.Join(b.root, "tools", "bazel"), "--output_base="+b.base, "shutdown")
 	cmd.Dir = b.root
 	if err := cmd.Run(); err != nil {
 		b.progress("stopping Bazel: %v", err)
 	}
 	// What Bazel fetched and built may be read-only.
-	_ = exec.Command("chmod", "-R", "u+w", b.base).Run()
+	_ = environ.Command(context.Background(), environ.Tool(), "chmod", "-R", "u+w", b.base).Run()
 }
 
 // goBuild builds what bazel does, from the same vendored sources.
@@ -93,10 +94,9 @@ func (b *buildBench) goBuild(ctx context.Context) error {
 		goos, goarch, _ := strings.Cut(platform, "/")
 		for source, packages := range buildPackages {
 			args := append([]string{"build", "-mod=vendor", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(b.dir, "out", goos+goarch) + "/"}, packages...)
-			cmd := exec.CommandContext(ctx, filepath.Join(b.external, "go_sdk_files", "bin", "go"), args...)
+			env := environ.Go("GOOS="+goos, "GOARCH="+goarch, "GOARM=7", "GOCACHE="+cache, "GOPATH="+b.dir, "GOPROXY=off")
+			cmd := environ.Command(ctx, env, filepath.Join(b.external, "go_sdk_files", "bin", "go"), args...)
 			cmd.Dir = filepath.Join(b.external, source)
-			cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+goarch, "GOARM=7", "CGO_ENABLED=0", "GOCACHE="+cache,
-				"GOFLAGS=", "GOPROXY=off", "GOTOOLCHAIN=local", "GOROOT=", "GOWORK=off")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				return fmt.Errorf("running go %q: %w\n%s", args, err, tail(out))
 			}
@@ -107,7 +107,7 @@ func (b *buildBench) goBuild(ctx context.Context) error {
 
 // checkout returns the root of this module's checkout.
 func checkout(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	out, err := environ.Command(ctx, environ.User(), "go", "env", "GOMOD").Output()
 	if err != nil {
 		return "", fmt.Errorf("finding the checkout: %w", err)
 	}

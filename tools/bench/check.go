@@ -11,11 +11,12 @@ import (
 	"net/http"
 	"net/http/cgi"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 )
 
 const (
@@ -164,14 +165,14 @@ func (b *checkBench) listRemotes(ctx context.Context) error {
 
 // serve serves the repositories by git http-backend.
 func (b *checkBench) serve(ctx context.Context) (stop func(), err error) {
-	out, err := exec.CommandContext(ctx, "git", "--exec-path").Output()
+	out, err := environ.Command(ctx, environ.Git(), "git", "--exec-path").Output()
 	if err != nil {
 		return nil, fmt.Errorf("running git --exec-path: %w", err)
 	}
 	root := filepath.Join(b.dir, "repos")
 	backend := &cgi.Handler{
 		Path:   filepath.Join(strings.TrimSpace(string(out)), "git-http-backend"),
-		Env:    append(gitEnv(), "GIT_PROJECT_ROOT="+root, "GIT_HTTP_EXPORT_ALL=1"),
+		Env:    environ.Git("GIT_PROJECT_ROOT="+root, "GIT_HTTP_EXPORT_ALL=1"),
 		Stderr: io.Discard,
 	}
 	b.server, stop, err = listen(backend)

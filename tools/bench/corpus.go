@@ -7,10 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 )
 
 // A corpusFile is a file of the corpus.
@@ -92,7 +93,7 @@ func copyFile(to, from string, mode fs.FileMode) (n int64, err error) {
 
 // goroot returns where the go command's own files are.
 func goroot(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	out, err := environ.Command(ctx, environ.User(), "go", "env", "GOROOT").Output()
 	if err != nil {
 		return "", fmt.Errorf("running go env GOROOT: %w", err)
 	}
@@ -102,7 +103,7 @@ func goroot(ctx context.Context) (string, error) {
 // goBuild builds a command of this module as dir/name.
 func goBuild(ctx context.Context, dir, pkg string) (string, error) {
 	out := filepath.Join(dir, filepath.Base(pkg)+".exe")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, pkg)
+	cmd := environ.Command(ctx, environ.User(), "go", "build", "-trimpath", "-o", out, pkg)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %q: %w\n%s", pkg, err, text)
 	}

@@ -6,11 +6,11 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 )
 
@@ -109,23 +109,23 @@ func (b *fetchBench) cold(ctx context.Context, pattern string, run func(ctx cont
 }
 
 func (b *fetchBench) fetch(ctx context.Context, store string) error {
-	return b.run(exec.CommandContext(ctx, b.command, "--store", store, "lock", "--lock", b.lock(), "--base", b.line))
+	return b.run(ctx, nil, "", b.command, "--store", store, "lock", "--lock", b.lock(), "--base", b.line)
 }
 
 // download has the go command bring the modules, in a folder that is in no module.
 func (b *fetchBench) download(ctx context.Context, cache string) error {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"mod", "download"}, b.modules...)...)
-	cmd.Dir = cache
-	cmd.Env = []string{"GOMODCACHE=" + cache, "GOFLAGS=-modcacherw", "GOWORK=off"}
-	return b.run(cmd)
+	settings := []string{"GOMODCACHE=" + cache, "GOFLAGS=-modcacherw", "GOWORK=off"}
+	return b.run(ctx, settings, cache, "go", append([]string{"mod", "download"}, b.modules...)...)
 }
 
-// run runs a command with the settings of both.
-func (b *fetchBench) run(cmd *exec.Cmd) error {
-	cmd.Env = append(append(os.Environ(), "GOTOOLCHAIN=local"), cmd.Env...)
+// run runs a command in a directory, with its settings and those of both.
+func (b *fetchBench) run(ctx context.Context, settings []string, dir, command string, args ...string) error {
+	settings = append(settings, "GOTOOLCHAIN=local")
 	if b.proxy != "" {
-		cmd.Env = append(cmd.Env, "GOPROXY="+b.proxy, "GONOPROXY=none", "GOPRIVATE=", "GOSUMDB=off")
+		settings = append(settings, "GOPROXY="+b.proxy, "GONOPROXY=none", "GOPRIVATE=", "GOSUMDB=off")
 	}
+	cmd := environ.Command(ctx, environ.User(settings...), command, args...)
+	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("running %q: %w\n%s", filepath.Base(cmd.Path), err, tail(out))
 	}

@@ -7,10 +7,9 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"slices"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 )
 
 // makeRepo makes a packed bare repository whose branch main has one commit, of
@@ -80,17 +79,11 @@ func writeFile(w *bufio.Writer, name string, content []byte) {
 
 // runIn runs a command in a folder and returns what it prints.
 func runIn(ctx context.Context, dir string, stdin io.Reader, command ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Dir, cmd.Env, cmd.Stdin = dir, gitEnv(), stdin
+	cmd := environ.Command(ctx, environ.Git(), command[0], command[1:]...)
+	cmd.Dir, cmd.Stdin = dir, stdin
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("running %q: %w\n%s", command, err, tail(out))
 	}
 	return strings.TrimSpace(string(out)), nil
-}
-
-// gitEnv is the environment with a git that no configuration of the user's reaches.
-func gitEnv() []string {
-	env := slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "GIT_") })
-	return append(env, "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0")
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 )
 
@@ -126,12 +127,12 @@ func (b *packBench) run(ctx context.Context, e *Env) ([]Row, error) {
 
 // pack runs the command. With procs 0 it takes the GOMAXPROCS that it finds.
 func (b *packBench) pack(ctx context.Context, out string, procs int) error {
-	cmd := exec.CommandContext(ctx, b.command, "-format", b.format, "-entries", b.entries, "-mtime", "1700000000",
-		"-out", b.file(out), "-sha256", b.file(out)+".sha256")
-	cmd.Env = os.Environ()
+	env := environ.Tool()
 	if procs > 0 {
-		cmd.Env = append(cmd.Env, "GOMAXPROCS="+strconv.Itoa(procs))
+		env = append(env, "GOMAXPROCS="+strconv.Itoa(procs))
 	}
+	cmd := environ.Command(ctx, env, b.command, "-format", b.format, "-entries", b.entries, "-mtime", "1700000000",
+		"-out", b.file(out), "-sha256", b.file(out)+".sha256")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, text)
 	}
@@ -170,7 +171,7 @@ func (b *packBench) outputs(ctx context.Context, e *Env, procs []int) (float64, 
 func (b *packBench) tar(ctx context.Context) error {
 	out := b.file("tar")
 	for _, args := range [][]string{{"tar", "-C", b.corpus, "-czf", out, "."}, {"sha256sum", out}} {
-		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+		cmd := environ.Command(ctx, environ.Tool(), args[0], args[1:]...)
 		if text, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", args[0], err, text)
 		}

@@ -10,7 +10,6 @@ import (
 	"math"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,6 +17,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 )
 
 const (
@@ -185,10 +186,10 @@ func (b *publishBench) makeSmall(files, images int) error {
 }
 
 func (b *publishBench) publish(ctx context.Context) (*os.ProcessState, error) {
-	cmd := exec.CommandContext(ctx, b.command, "--release", b.dir, "--state", filepath.Join(filepath.Dir(b.dir), "state"),
-		"--gcsbucket", "bench/releases", "--gcsaliases", "latest", "--dockerhub", b.hub)
 	home := filepath.Join(filepath.Dir(b.dir), "home")
-	cmd.Env = []string{"HOME=" + home, "STORAGE_EMULATOR_HOST=" + b.bucketURL, "PATH=" + os.Getenv("PATH")}
+	env := environ.Tool("HOME="+home, "STORAGE_EMULATOR_HOST="+b.bucketURL)
+	cmd := environ.Command(ctx, env, b.command, "--release", b.dir, "--state", filepath.Join(filepath.Dir(b.dir), "state"),
+		"--gcsbucket", "bench/releases", "--gcsaliases", "latest", "--dockerhub", b.hub)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, out)

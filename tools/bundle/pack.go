@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/bundle"
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/needs"
@@ -80,7 +80,7 @@ func (o *options) bring(ctx context.Context, stderr io.Writer) error {
 	}
 	for _, line := range o.lines {
 		base := filepath.Join(o.root, "manifests", line)
-		cmd := exec.CommandContext(ctx, runfile(o.fetch), "--store", dir, "--go", runfile(o.goCmd),
+		cmd := environ.Command(ctx, environ.Own(), runfile(o.fetch), "--store", dir, "--go", runfile(o.goCmd),
 			"lock", "--lock", filepath.Join(base, "lock.json"), "--base", base)
 		cmd.Stderr = stderr
 		if err := cmd.Run(); err != nil {

@@ -17,13 +17,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 )
 
@@ -81,7 +81,7 @@ func runGazelle(ctx context.Context, command, root string, check bool, stdout io
 		args = append(args, "-mode=diff")
 	}
 	var diff, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, command, args...)
+	cmd := environ.Command(ctx, environ.Tool(), command, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = root, &diff, &stderr
 	err := cmd.Run()
 	shown := diff.Len() > 0

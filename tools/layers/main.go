@@ -1,5 +1,7 @@
 // Layers checks that imports point down: each package of this repository is in
-// one layer, and imports packages of lower layers or of its own only.
+// one layer, and imports packages of lower layers or of its own only. It checks as
+// well that processes get their environment from package environ: no other calls
+// os.Environ, exec.Command, exec.CommandContext or os.StartProcess.
 //
 //	go run ./tools/layers
 package main
@@ -10,12 +12,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/exec"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 )
 
 const (
@@ -26,7 +28,7 @@ const (
 
 // layers are the packages below tools/internal, from the lowest layer.
 var layers = [][]string{
-	{"digest", "jsonfile", "cli", "filelock", "parallel", "progress", "retryafter"},
+	{"digest", "jsonfile", "cli", "environ", "filelock", "parallel", "progress", "retryafter"},
 	{"archive", "sourcetar", "manifest", "lock", "store", "release"},
 	{"ociimage", "gomod", "gosource", "depsfile", "gitsource", "download", "baseimage", "needs", "transport", "registryclient", "helmchart", "compare"},
 	{"resolve", "publish", "bundle", "reproduce"},
@@ -42,23 +44,26 @@ func main() { cli.Main(run) }
 func run(ctx context.Context, _ []string, stdout, stderr io.Writer) int {
 	packages, err := list(ctx)
 	if err == nil {
-		err = check(packages)
+		err = errors.Join(check(packages), checkProcesses(packages))
 	}
 	if err != nil {
 		return cli.Fail(stderr, "layers", err)
 	}
-	fmt.Fprintf(stdout, "layers: %d packages, all imports point down\n", len(packages))
+	fmt.Fprintf(stdout, "layers: %d packages, all imports point down, all processes have their environment from one table\n", len(packages))
 	return cli.OK
 }
 
 type goPackage struct {
-	ImportPath string
-	Imports    []string
-	Deps       []string
+	Dir            string
+	GoFiles        []string
+	IgnoredGoFiles []string // those of other platforms
+	ImportPath     string
+	Imports        []string
+	Deps           []string
 }
 
 func list(ctx context.Context) ([]goPackage, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-json=ImportPath,Imports,Deps", "./...").Output()
+	out, err := environ.Command(ctx, environ.User(), "go", "list", "-json=Dir,GoFiles,IgnoredGoFiles,ImportPath,Imports,Deps", "./...").Output()
 	if err != nil {
 		return nil, fmt.Errorf("listing packages: %w", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
@@ -99,7 +99,7 @@ func (b *builder) install(ctx context.Context, p program, info *debug.BuildInfo)
 	if err != nil {
 		return "", err
 	}
-	env := append(b.environ(p, info), "GOPATH="+gopath, "GOPROXY="+b.store.ProxyURL()+","+proxy)
+	env := append(b.settings(p, info), "GOPATH="+gopath, "GOPROXY="+b.store.ProxyURL()+","+proxy)
 	args := append([]string{"install"}, flags...)
 	if err := b.run(ctx, b.dir, env, append(args, p.Package+"@"+info.Main.Version)); err != nil {
 		return "", err
@@ -107,17 +107,14 @@ func (b *builder) install(ctx context.Context, p program, info *debug.BuildInfo)
 	return only(filepath.Join(gopath, "bin"))
 }
 
-// environ is all that the go command sees of the environment.
-func (b *builder) environ(p program, info *debug.BuildInfo) []string {
+// settings are what the go command gets beside what environ.Go has.
+func (b *builder) settings(p program, info *debug.BuildInfo) []string {
 	env := []string{
-		"CGO_ENABLED=0", "GOOS=" + p.GOOS, "GOARCH=" + p.GOARCH,
-		// What the go command keeps, it keeps here, and none of the user's settings hold.
-		"GOCACHE=" + filepath.Join(b.dir, "cache"), "GOMODCACHE=" + filepath.Join(b.dir, "modules"), "GOTMPDIR=" + b.dir, "GOENV=off",
+		"GOOS=" + p.GOOS, "GOARCH=" + p.GOARCH,
+		// What the go command keeps, it keeps here.
+		"GOCACHE=" + filepath.Join(b.dir, "cache"), "GOMODCACHE=" + filepath.Join(b.dir, "modules"), "GOTMPDIR=" + b.dir,
 		// No network: the store has all, and the build information has the sums.
-		"GOSUMDB=off", "GOVCS=*:off", "GOTOOLCHAIN=local", "GOTELEMETRY=off",
-		"GO111MODULE=on", "GOWORK=off", "GOFLAGS=-modcacherw",
-		// In a clone, the go command asks git.
-		"PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_NO_LAZY_FETCH=1",
+		"GOSUMDB=off", "GOVCS=*:off",
 	}
 	// The level of an architecture is the program's own.
 	for _, s := range info.Settings {
@@ -131,8 +128,8 @@ func (b *builder) environ(p program, info *debug.BuildInfo) []string {
 
 func (b *builder) run(ctx context.Context, dir string, env, args []string) error {
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, b.goCmd, args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, &out, &out
+	cmd := environ.Command(ctx, environ.GoInRepository(env...), b.goCmd, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &out
 	if err := cmd.Run(); err != nil {
 		err = fmt.Errorf("go %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(out.String()))
 		return cli.WithHint(err, "the store has what tools/bazel build //release:all fetched; build the release with it first")

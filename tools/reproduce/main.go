@@ -70,6 +70,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/reproduce"
 )
@@ -185,7 +186,7 @@ func (o *options) reproduce(ctx context.Context, vary []reproduce.Variation, boa
 	}
 	result, err := reproduce.Run(ctx, reproduce.RunArgs{
 		Workspace: workspace, Published: published, Vary: vary, Bazel: b, Temp: absolute(o.temp, env), Memory: memory(),
-		Environ: os.Environ(), Jobs: o.jobs, Bisect: o.bisect, Keep: o.keep,
+		Environ: environ.User(), Jobs: o.jobs, Bisect: o.bisect, Keep: o.keep,
 	})
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 """A pinned base image as a repository."""
 
 load(":environment.bzl", "REGISTRY_ENVIRON", "airgap", "store_path")
+load(":execute.bzl", "execute")
 load(":host_tools.bzl", "host_tool")
 
 _PULL = "@release_pull_tool//:BUILD.bazel"
@@ -9,7 +10,7 @@ def _base_image_impl(rctx):
     name = json.decode(rctx.attr.entry)["name"]
     rctx.file(".release/entry.json", rctx.attr.entry, executable = False)
     rctx.report_progress("Bringing base image " + name)
-    result = rctx.execute([
+    result = execute(rctx, [
         host_tool(rctx, _PULL, "pull"),
         "--store",
         store_path(rctx),

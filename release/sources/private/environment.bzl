@@ -1,5 +1,7 @@
 """What the repository rules ask of the machine that they run on."""
 
+load(":execute.bzl", "ask_go")
+
 # A change of any of these may change what can be fetched.
 GO_ENVIRON = ["GOPROXY", "RELEASE_AIRGAP", "RELEASE_STORE"]
 
@@ -51,7 +53,7 @@ def go_proxies(rctx):
         rctx: the repository context.
 
     Returns:
-        their URLs, as GOPROXY or the go command on PATH has them; none in an air gap.
+        their URLs, as GOPROXY or the go command on PATH has them; none in an air gap, or if neither is there.
     """
     if airgap(rctx):
         return []
@@ -59,6 +61,6 @@ def go_proxies(rctx):
     if not proxies:
         go = rctx.which("go")
         if not go:
-            fail("which Go module proxy to use is not known: set GOPROXY, or install Go")
-        proxies = rctx.execute([go, "env", "GOPROXY"], environment = {"GOTOOLCHAIN": "local"}).stdout.strip()
+            return []
+        proxies = ask_go(rctx, go, ["GOPROXY"])["GOPROXY"]
     return [p.rstrip("/") for p in proxies.replace("|", ",").split(",") if "://" in p]

@@ -1,11 +1,12 @@
 """A Go module's files, verified by go.sum: how rules_go comes in."""
 
 load(":environment.bzl", "GO_ENVIRON")
+load(":execute.bzl", "execute")
 load(":host_tools.bzl", "fetch_command")
 
 def _go_module_impl(rctx):
     rctx.report_progress("Fetching " + rctx.attr.path)
-    result = rctx.execute(fetch_command(rctx) + [
+    result = execute(rctx, fetch_command(rctx) + [
         "module",
         "--go-mod",
         rctx.path(rctx.attr.go_mod),

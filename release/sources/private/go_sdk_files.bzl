@@ -2,6 +2,7 @@
 
 load("@bazel_tools//tools/build_defs/repo:utils.bzl", "read_user_netrc", "use_netrc")
 load(":environment.bzl", "GO_ENVIRON", "airgap", "go_proxies", "host_platform", "store_path")
+load(":execute.bzl", "execute")
 
 def _go_sdk_files_impl(rctx):
     sdk = json.decode(rctx.read(rctx.attr.pins))
@@ -23,21 +24,24 @@ def _go_sdk_files_impl(rctx):
         allow_fail = True,
     )
     if not result.success:
-        fail("fetching {}, {}: {}".format(
-            module,
-            archive["sha256"],
-            "the store {} has no file with this digest, and --config=airgap allows no download".format(store_path(rctx)) if airgap(rctx) else "no module proxy has it: " + ", ".join(urls),
-        ))
+        if airgap(rctx):
+            why = "the store {} has no file with this digest, and --config=airgap allows no download".format(store_path(rctx))
+        elif urls:
+            why = "no module proxy has it: " + ", ".join(urls)
+        else:
+            why = "which Go module proxy to use is not known: set GOPROXY, or install Go"
+        fail("fetching {}, {}: {}".format(module, archive["sha256"], why))
 
     # A module zip can hold no executable bits and no second go.mod: the go command's
-    # own download of a toolchain sets both right in the same way.
+    # own download of a toolchain sets both right in the same way. Modes do not depend on Bazel's umask.
     rctx.delete("go.mod")
     for module_file in ["src/go.mod", "src/cmd/go.mod"]:
         rctx.file(module_file, rctx.read(module_file.replace("go.mod", "_go.mod")), executable = False)
-    if rctx.os.name != "windows":
-        result = rctx.execute(["chmod", "-R", "+x", "bin", "pkg/tool"])
-        if result.return_code:
-            fail("making the Go SDK executable: " + result.stderr)
+    if not platform.startswith("windows"):
+        for modes in [["u=rwX,go=rX", "."], ["a+x", "bin", "pkg/tool"]]:
+            result = execute(rctx, ["chmod", "-R"] + modes)
+            if result.return_code:
+                fail("setting the modes of the Go SDK: " + result.stderr)
     rctx.file("ROOT")
     rctx.file("BUILD.bazel", "exports_files([\"ROOT\"])\n")
 

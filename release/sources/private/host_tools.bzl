@@ -4,6 +4,7 @@ The pinned SDK compiles them; go.sum verifies what they are compiled from.
 """
 
 load(":environment.bzl", "GO_ENVIRON", "airgap", "store_path")
+load(":execute.bzl", "ask_go", "execute")
 
 _HOST_TOOLS = "@release_host_tools//:BUILD.bazel"
 _SDK_ROOT = "@go_sdk_files//:ROOT"
@@ -64,29 +65,35 @@ def _go_cache(rctx):
     cache = rctx.getenv("RELEASE_CACHE", "")
     if cache:
         cache += "/go-build"
-        if not rctx.execute(["sh", "-c", "mkdir -p -- \"$1\" && test -w \"$1\"", "sh", cache]).return_code:
+        if not execute(rctx, ["sh", "-c", "mkdir -p -- \"$1\" && test -w \"$1\"", "sh", cache]).return_code:
             return cache
     return str(rctx.path("gocache"))
 
 def _environment(rctx, go):
-    proxy = ["file://" + _escape(store_path(rctx)) + "/goproxy"]
-    if not airgap(rctx):
-        proxy.append(rctx.execute([go, "env", "GOPROXY"]).stdout.strip())
+    proxy = "file://" + _escape(store_path(rctx)) + "/goproxy"
+    if airgap(rctx):
+        # go.sum vouches for what is compiled.
+        download = {"GONOPROXY": "none", "GOPROXY": proxy, "GOSUMDB": "off", "GOVCS": "*:off"}
+    else:
+        download = ask_go(rctx, go, ["GOAUTH", "GOINSECURE", "GONOPROXY", "GONOSUMDB", "GOPRIVATE", "GOPROXY", "GOSUMDB", "GOVCS"])
+        download["GOPROXY"] = proxy + "," + download["GOPROXY"]
     return {
         "CGO_ENABLED": "0",
+        "GO111MODULE": "on",
         "GOCACHE": _go_cache(rctx),
+        "GOENV": "off",
         "GOFLAGS": "-modcacherw -trimpath -buildvcs=false",
         "GOMODCACHE": str(rctx.path("gomodcache")),
-        "GOPROXY": ",".join(proxy),
-        "GOROOT": "",
+        "GOPATH": str(rctx.path("gomodcache/gopath")),
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
-    }
+    } | download
 
 def _run_go(rctx, what, args):
     """Runs the go command in the project's root and returns what it prints."""
     go = go_command(rctx)
-    result = rctx.execute(
+    result = execute(
+        rctx,
         [go] + args + rctx.attr.packages,
         environment = _environment(rctx, go),
         timeout = 1800,
@@ -104,7 +111,8 @@ def _run_go(rctx, what, args):
 def _broken_modules(rctx, go):
     """Names the modules that cannot be read, with their sums: of a damaged zip the go command says neither."""
     root = rctx.path(rctx.attr.go_mod).dirname
-    result = rctx.execute(
+    result = execute(
+        rctx,
         [go, "list", "-e", "-deps", "-f", _BROKEN] + rctx.attr.packages,
         environment = _environment(rctx, go),
         timeout = 1800,
@@ -135,7 +143,7 @@ def _host_tools_impl(rctx):
     if not airgap(rctx):
         fetch = rctx.path("bin").get_child("fetch")
         command = _fetch_command(rctx, fetch) if fetch.exists else fetch_command(rctx)
-        result = rctx.execute(command + ["import", "--cache", "gomodcache/cache/download"])
+        result = execute(rctx, command + ["import", "--cache", "gomodcache/cache/download"])
         if result.return_code:
             fail("keeping the modules of {} in the store:\n{}".format(" ".join(rctx.attr.packages), result.stderr))
     rctx.delete("gomodcache")

@@ -1,6 +1,7 @@
 """A file from the web that a lock pins, as it is."""
 
 load(":environment.bzl", "GO_ENVIRON")
+load(":execute.bzl", "execute")
 load(":host_tools.bzl", "fetch_command")
 
 _LOAD = """load("@release_builder//release/rules:defs.bzl", "release_platform_file")
@@ -33,7 +34,7 @@ def _release_file_impl(rctx):
         listing = ".release/{}.json".format(platform or "entry")
         folder = "files/" + (platform or "all")
         rctx.file(listing, json.encode(entry), executable = False)
-        result = rctx.execute(command + ["--entry", listing, "--out", folder], timeout = 3600)
+        result = execute(rctx, command + ["--entry", listing, "--out", folder], timeout = 3600)
         if result.return_code:
             fail("fetching file {}:\n{}".format(entry["name"], result.stderr))
         files[folder + "/" + result.stdout.strip()] = platform

@@ -1,6 +1,7 @@
 """The one rule by which Go sources become Bazel repositories: a release's and the tools' own."""
 
 load(":environment.bzl", "GO_ENVIRON")
+load(":execute.bzl", "execute")
 load(":host_tools.bzl", "fetch_command")
 
 def _source_impl(rctx):
@@ -18,7 +19,7 @@ def _source_impl(rctx):
         what = "the modules of go.mod"
         command += ["tools", "--go-mod", rctx.path(rctx.attr.go_mod), "--go-sum", rctx.path(rctx.attr.go_sum), "--imports", rctx.path(rctx.attr.imports)]
     rctx.report_progress("Fetching {}".format(what))
-    result = rctx.execute(command + ["--out", ".", "--repository", rctx.name], timeout = 3600)
+    result = execute(rctx, command + ["--out", ".", "--repository", rctx.name], timeout = 3600)
     if result.return_code:
         fail("fetching {}:\n{}".format(what, result.stderr))
 

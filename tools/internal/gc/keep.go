@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
@@ -152,8 +152,12 @@ func isLock(name string) bool {
 }
 
 func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	access, err := environ.GitAccess(ctx, "git") // whose repositories the user trusts: git refuses those of others
+	if err != nil {
+		return nil, err
+	}
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
+	cmd := environ.Command(ctx, environ.Git(access...), "git", append([]string{"-C", dir}, args...)...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -35,8 +35,7 @@ func TestSSH(t *testing.T) {
 		{"ERROR: Repository not found.", ErrNoRepository, "check the URL"},
 	} {
 		dir := t.TempDir()
-		write(t, dir, "ssh", "#!/bin/sh\necho \"$SAYS\" >&2\nexit 255\n", 0o755)
-		t.Setenv("SAYS", tt.says)
+		write(t, dir, "ssh", "#!/bin/sh\necho '"+tt.says+"' >&2\nexit 255\n", 0o755)
 		t.Setenv("GIT_SSH", filepath.Join(dir, "ssh"))
 		_, err := client(t).Fetch(t.Context(), Want{URL: "git@host:app", Branch: "main"})
 		if !errors.Is(err, tt.err) || !strings.Contains(hints(err), tt.hint) {

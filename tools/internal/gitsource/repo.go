@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 )
 
 // Repo is a repository that is on this machine, at one commit.
@@ -51,6 +52,9 @@ func openLocal(ctx context.Context, command, dir string) (*Repo, error) {
 		return nil, cmp.Or(err, ErrNotRepository)
 	}
 	r := &Repo{git: git{command: cmp.Or(command, "git"), dir: abs}}
+	// It says whose repositories the user trusts. Where it cannot be read, those of others
+	// are refused, and the rest is none of its business.
+	r.access, _ = environ.GitAccess(ctx, r.command)
 	out, err := r.local(ctx, "rev-parse", "--is-bare-repository", "--absolute-git-dir")
 	if err != nil {
 		var e *gitError

@@ -9,14 +9,14 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 )
 
 const (
@@ -42,8 +42,9 @@ const (
 // git is the command, in a folder.
 type git struct {
 	command    string
-	dir        string // the working directory
-	repository string // --git-dir; empty where git finds it from dir
+	dir        string   // the working directory
+	repository string   // --git-dir; empty where git finds it from dir
+	access     []string // what environ.GitAccess says; none where git asks no server
 	stdin      io.Reader
 }
 
@@ -54,11 +55,11 @@ func (g git) arguments(config []string, args []string) []string {
 	if g.repository != "" {
 		all = append(all, "--git-dir="+g.repository)
 	}
-	config = append([]string{
+	always := []string{
 		"core.hooksPath=/dev/null", "core.fsmonitor=false", "gc.auto=0", "maintenance.auto=false", "core.bigFileThreshold=16m",
 		"core.deltaBaseCacheLimit=32m",
-	}, config...)
-	for _, c := range config {
+	}
+	for _, c := range slices.Concat(always, config) {
 		all = append(all, "-c", c)
 	}
 	return append(all, args...)
@@ -77,31 +78,11 @@ func online(timeout time.Duration) []string {
 	}
 }
 
-// environ is the environment without what would point git elsewhere. The
-// user's configuration, credentials and ssh stay.
-func environ(dir string) []string {
-	keep := []string{
-		"GIT_CONFIG_", "GIT_SSH", "GIT_ASKPASS=", "GIT_SSL_", "GIT_HTTP_", "GIT_PROXY_", "GIT_EXEC_PATH=", "GIT_ALLOW_PROTOCOL=",
-		"GIT_TEST_",
-	}
-	var env []string
-	for _, e := range os.Environ() {
-		kept := !strings.HasPrefix(e, "GIT_") && !strings.HasPrefix(e, "LC_") && !strings.HasPrefix(e, "LANGUAGE=")
-		for _, k := range keep {
-			kept = kept || strings.HasPrefix(e, k)
-		}
-		if kept {
-			env = append(env, e)
-		}
-	}
-	return append(env, "LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOC_LIMIT="+maxAlloc,
-		"GIT_CEILING_DIRECTORIES="+filepath.Dir(dir))
-}
-
 // start makes a process that ends, with all that it started, when ctx does.
 func (g git) start(ctx context.Context, config []string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, g.command, g.arguments(config, args)...)
-	cmd.Dir, cmd.Env, cmd.Stdin = g.dir, environ(g.dir), g.stdin
+	env := environ.Git(slices.Concat(g.access, []string{"GIT_ALLOC_LIMIT=" + maxAlloc, "GIT_CEILING_DIRECTORIES=" + filepath.Dir(g.dir)})...)
+	cmd := environ.Command(ctx, env, g.command, g.arguments(config, args)...)
+	cmd.Dir, cmd.Stdin = g.dir, g.stdin
 	cmd.WaitDelay = time.Second
 	ownGroup(cmd)
 	return cmd
@@ -144,6 +125,10 @@ func (c *Client) exchange(ctx context.Context, g git, explain func(err error, st
 	timeout := cmp.Or(c.Timeout, defaultTimeout)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	var err error
+	if g.access, err = environ.GitAccess(ctx, g.command); err != nil {
+		return nil, err
+	}
 	cmd := g.start(ctx, online(timeout), args...)
 	stdout, stderr := &limited{max: maxOutput}, &tail{progress: c.Progress}
 	cmd.Stdout, cmd.Stderr = stdout, stderr

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 )
 
@@ -37,14 +38,14 @@ func (g *Go) Fill(ctx context.Context, modules []lock.GoModule) error {
 		zips, mods, _ := split(missing)
 		return fmt.Errorf("not in the store: %s", strings.Join(slices.Concat(zips, mods), ", "))
 	}
+	if missing, err = g.fillDirectly(ctx, missing); err != nil || len(missing) == 0 {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "gomod-*")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if missing, err = g.fillDirectly(ctx, dir, missing); err != nil || len(missing) == 0 {
-		return err
-	}
 	zips, mods, sums := split(missing)
 	err = errors.Join(
 		os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module lock\n"), 0o644),
@@ -104,6 +105,10 @@ func split(modules []lock.GoModule) (zips, mods []string, goSum string) {
 // fill has the go command, to which dir is the main module, bring content and
 // go.mod files into its cache, then keeps them.
 func (g *Go) fill(ctx context.Context, dir string, zips, mods []string) error {
+	user, err := environ.GoDownloads(ctx, g.Command)
+	if err != nil {
+		return err
+	}
 	for _, step := range []struct {
 		args []string
 		what []string
@@ -111,10 +116,10 @@ func (g *Go) fill(ctx context.Context, dir string, zips, mods []string) error {
 		if len(step.what) == 0 {
 			continue
 		}
-		if _, err := g.exec(ctx, dir, g.environ(), append(step.args, step.what...)); err != nil {
+		if _, err := g.exec(ctx, dir, g.environ(environ.List(user)...), append(step.args, step.what...)); err != nil {
 			return fmt.Errorf("downloading modules: %w", err)
 		}
 	}
-	_, err := g.Store.ImportModules(g.downloads())
+	_, err = g.Store.ImportModules(g.downloads())
 	return err
 }

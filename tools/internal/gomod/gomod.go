@@ -11,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -22,6 +21,7 @@ import (
 	"golang.org/x/mod/sumdb/dirhash"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
 )
@@ -120,11 +120,12 @@ func (g *Go) runIf(ctx context.Context, dir string, args []string, enough func(o
 	if err == nil || g.Offline || ctx.Err() != nil {
 		return out, err
 	}
-	proxy, err := g.exec(ctx, dir, g.environ(), []string{"env", "GOPROXY"})
+	user, err := environ.GoDownloads(ctx, g.Command)
 	if err != nil {
 		return nil, err
 	}
-	out, err = run(g.environ("GOPROXY=" + g.Store.ProxyURL() + "," + strings.TrimSpace(string(proxy))))
+	user["GOPROXY"] = g.Store.ProxyURL() + "," + user["GOPROXY"]
+	out, err = run(g.environ(environ.List(user)...))
 	if out == nil {
 		return nil, err
 	}
@@ -137,10 +138,29 @@ func (g *Go) runIf(ctx context.Context, dir string, args []string, enough func(o
 	return out, err
 }
 
+// environ is that of a go command that keeps no file but in its module cache, and what
+// it computes in the cache that all share.
 func (g *Go) environ(settings ...string) []string {
-	return append(append(os.Environ(),
-		"GOMODCACHE="+g.Cache, "GOFLAGS=-modcacherw", "GOTOOLCHAIN=local", "GOROOT=",
-		"GO111MODULE=on", "GOWORK=off", "CGO_ENABLED=0", "GOTELEMETRY=off"), slices.Concat(g.platform, settings)...)
+	return environ.Go(slices.Concat(g.own(), g.platform, settings)...)
+}
+
+func (g *Go) own() []string {
+	return []string{"GOCACHE=" + g.buildCache(), "GOMODCACHE=" + g.Cache, "GOPATH=" + filepath.Join(g.Cache, "gopath")}
+}
+
+// buildCache returns the directory that the launcher has for what the go command
+// computes, or one that only this Go uses where that cannot be written to.
+func (g *Go) buildCache() string {
+	if dir := cli.CacheDir(os.Getenv); filepath.IsAbs(dir) {
+		dir = filepath.Join(dir, "go-build")
+		if err := os.MkdirAll(dir, 0o755); err == nil {
+			if f, err := os.CreateTemp(dir, "writable-*"); err == nil {
+				_ = errors.Join(f.Close(), os.Remove(f.Name()))
+				return dir
+			}
+		}
+	}
+	return filepath.Join(g.Cache, "go-build")
 }
 
 func (g *Go) exec(ctx context.Context, dir string, env, args []string) ([]byte, error) {
@@ -150,8 +170,8 @@ func (g *Go) exec(ctx context.Context, dir string, env, args []string) ([]byte, 
 
 func (g *Go) execBoth(ctx context.Context, dir string, env, args []string) (out, said []byte, err error) {
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, g.Command, args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, &stdout, &stderr
+	cmd := environ.Command(ctx, env, g.Command, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 2 * time.Second
 	if err := cmd.Run(); err != nil {

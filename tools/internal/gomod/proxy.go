@@ -20,6 +20,7 @@ import (
 	modzip "golang.org/x/mod/zip"
 
 	"github.com/jasonwzm/release-builder/tools/internal/download"
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/store"
@@ -36,20 +37,19 @@ const (
 // for and nothing else, and returns the modules that it could not bring, for the
 // go command to try: those that are private, that the proxy has not or gives only
 // with credentials, or whose sums are others.
-func (g *Go) fillDirectly(ctx context.Context, dir string, modules []lock.GoModule) ([]lock.GoModule, error) {
-	out, err := g.exec(ctx, dir, g.environ(), []string{"env", "GOPROXY", "GONOPROXY"})
+func (g *Go) fillDirectly(ctx context.Context, modules []lock.GoModule) ([]lock.GoModule, error) {
+	user, err := environ.GoDownloads(ctx, g.Command)
 	if err != nil {
 		return nil, err
 	}
-	list, private, _ := strings.Cut(strings.TrimSuffix(string(out), "\n"), "\n")
-	base, _, _ := strings.Cut(strings.ReplaceAll(list, "|", ","), ",")
+	base, _, _ := strings.Cut(strings.ReplaceAll(user["GOPROXY"], "|", ","), ",")
 	if u, err := url.Parse(base); err != nil || u.Scheme != "http" && u.Scheme != "https" {
 		return modules, nil
 	}
 	p := &proxy{base: strings.TrimSuffix(base, "/"), store: g.Store, transport: newTransport()}
 	defer p.transport.CloseIdleConnections()
 	errs := parallel.Do(len(modules), atOnce, func(i int) error {
-		if module.MatchPrefixPatterns(strings.TrimSpace(private), modules[i].Path) {
+		if module.MatchPrefixPatterns(user["GONOPROXY"], modules[i].Path) {
 			return errPrivate
 		}
 		return p.bring(ctx, &modules[i])

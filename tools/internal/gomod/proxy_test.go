@@ -121,7 +121,7 @@ func TestFillLeaves(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
 			tt.alter(t, w)
-			rest, err := w.fresh(t).fillDirectly(t.Context(), t.TempDir(), w.locked())
+			rest, err := w.fresh(t).fillDirectly(t.Context(), w.locked())
 			if err != nil {
 				t.Fatal(err)
 			}

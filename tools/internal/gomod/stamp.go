@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 )
 
 // Devel is the version of a main module that has none.
@@ -42,7 +44,7 @@ func (g *Go) Stamp(ctx context.Context, dir, root string, modules map[string]str
 	}
 	// What it would write says what it would stamp.
 	args := []string{"build", "-n", "-buildvcs=true", "-o", os.DevNull, "./" + program}
-	env := g.environ("GOPROXY=off", "GOMODCACHE="+cache, "GOCACHE="+filepath.Join(filepath.Dir(g.Cache), "gocache"), "GIT_NO_LAZY_FETCH=1", "GIT_OPTIONAL_LOCKS=0")
+	env := environ.GoInRepository(append(g.own(), "GOPROXY=off", "GOMODCACHE="+cache)...)
 	_, said, err := g.execBoth(ctx, filepath.Join(dir, filepath.FromSlash(root)), env, args)
 	if err != nil {
 		return "", fmt.Errorf("asking which version the go command stamps: %w", err)

@@ -53,6 +53,7 @@ func Environ(dir, proxy string) map[string]string {
 		"GOVCS":           "*:off",
 		"GOWORK":          "off",
 		"HOME":            "",
+		"RELEASE_CACHE":   dir, // as GOCACHE, for the project's own go commands
 		"XDG_CACHE_HOME":  "",
 		"XDG_CONFIG_HOME": "",
 	}

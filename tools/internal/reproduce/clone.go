@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 )
 
 // Clone makes the world's Dir a clone of the workspace: its HEAD, and over it what
@@ -50,17 +52,26 @@ func Clone(ctx context.Context, workspace string, w *World) (changed []string, e
 	return changed, err
 }
 
-// git runs a git command in a folder as the caller would.
+// git runs a git command in a folder.
 func git(ctx context.Context, input []byte, dir string, args ...string) ([]byte, error) {
-	return runGit(exec.CommandContext(ctx, "git", args...), dir, input, args)
+	access, err := environ.GitAccess(ctx, "git") // whose checkouts the user trusts: git refuses those of others
+	if err != nil {
+		return nil, err
+	}
+	return runGit(environ.Command(ctx, environ.Git(access...), "git", args...), dir, input, args)
 }
 
 // gitIn runs a git command as the world would, so that the files get its umask.
 func gitIn(ctx context.Context, w *World, dir string, input []byte, args ...string) ([]byte, error) {
+	access, err := environ.GitAccess(ctx, "git")
+	if err != nil {
+		return nil, err
+	}
 	cmd, err := w.Command(ctx, "git", args...)
 	if err != nil {
 		return nil, err
 	}
+	cmd.Env = environ.Git(append(access, "HOME="+w.Home)...)
 	return runGit(cmd, dir, input, args)
 }
 

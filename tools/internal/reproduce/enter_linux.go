@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"unsafe"
+
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 )
 
 // EnterVerb is the first argument with which a program that uses this package is
@@ -89,7 +91,7 @@ func Enter(args []string) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("running %q: %w", path, syscall.Exec(path, args[1:], os.Environ()))
+	return fmt.Errorf("running %q: %w", path, syscall.Exec(path, args[1:], environ.User()))
 }
 
 func (v view) enterNamespaces() error {
@@ -145,7 +147,7 @@ func allowedCPUs() ([]int, error) {
 func tryView(ctx context.Context, v view) error {
 	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
-	w := World{view: v, Dir: "/", Environ: os.Environ()}
+	w := World{view: v, Dir: "/", Environ: environ.Tool()}
 	cmd, err := w.Command(ctx, "true")
 	if err != nil {
 		return err

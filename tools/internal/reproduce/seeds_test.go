@@ -76,7 +76,7 @@ func seeds() []seed {
 			"", `created_by$`, `host.*variation host`, Host},
 		{"home", []edit{{imageGo, layerBy, `CreatedBy: createdBy + " of " + os.Getenv("HOME")}`}},
 			"", `created_by$`, `variation home`, Home},
-		{"environment", []edit{{mainGo, `cmd.Env = []string{"HOME=" + home, "LANG=C", "TZ=UTC"}`, `cmd.Env = append([]string{"HOME=" + home}, "VENDOR="+os.Getenv("VENDOR"))`}},
+		{"environment", []edit{{mainGo, `[]string{"HOME=" + home, "LANG=C", "TZ=UTC"}`, `[]string{"HOME=" + home, "VENDOR=" + os.Getenv("VENDOR")}`}},
 			"completions.txt", `^line`, `variation env`, Env},
 	}
 }

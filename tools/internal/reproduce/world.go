@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 )
 
 // A World is what one build sees of the machine: its folders, its environment, who
@@ -57,13 +59,13 @@ const grace = 20 * time.Second
 // Command returns a command that runs in the world, in its Dir. When ctx ends it
 // is interrupted, and killed if it goes on for long after that.
 func (w *World) Command(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := environ.Command(ctx, w.Environ, name, args...)
 	if !w.view.empty() {
 		if err := w.view.wrap(cmd); err != nil {
 			return nil, err
 		}
 	}
-	cmd.Dir, cmd.Env = w.Dir, w.Environ
+	cmd.Dir = w.Dir
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = grace
 	return cmd, nil

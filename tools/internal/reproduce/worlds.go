@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/environ"
 )
 
 // WorldsArgs say which two worlds to make.
@@ -207,7 +209,7 @@ func (m *maker) mounts() error {
 // processes sets what a process has beside its environment.
 func (m *maker) processes() {
 	if m.asked(Umask) {
-		if err := (view{Umask: otherUmask}).wrap(exec.Command("true")); err != nil {
+		if err := (view{Umask: otherUmask}).wrap(&exec.Cmd{}); err != nil {
 			m.notMade(Umask, err.Error())
 		} else {
 			m.first.view.Umask, m.second.view.Umask = "022", otherUmask
@@ -277,7 +279,7 @@ func (m *maker) variables() {
 
 // installed tells whether the C library has a locale.
 func installed(locale string) bool {
-	out, err := exec.Command("locale", "-a").Output()
+	out, err := environ.Command(context.Background(), environ.Tool(), "locale", "-a").Output()
 	folded := strings.ToLower(strings.ReplaceAll(string(out), "-", ""))
 	return err == nil && slices.Contains(strings.Fields(folded), strings.ToLower(strings.ReplaceAll(locale, "-", "")))
 }

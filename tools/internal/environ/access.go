@@ -1,0 +1,130 @@
+package environ
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// asked are the go command's settings that say where to download from, by what right,
+// and who vouches for it.
+var asked = []string{"GOAUTH", "GOINSECURE", "GONOPROXY", "GONOSUMDB", "GOPRIVATE", "GOPROXY", "GOSUMDB", "GOVCS"}
+
+// GoDownloads asks a go command how the user has it download: by variables, or by the
+// file that go env -w writes. What it returns is for a go command that may use the
+// network: those settings by name, and all else that it takes to reach a server.
+// A setting of another purpose does not matter, be it one that the go command refuses.
+func GoDownloads(ctx context.Context, command string) (map[string]string, error) {
+	// A variable that is empty has the file decide, so these are not.
+	env := list(pass(ofAll|ofNetwork|ofGoAsked), neutral, []string{
+		"CGO_ENABLED=0", "GO111MODULE=on", "GOEXPERIMENT=none", "GOFIPS140=off", "GOFLAGS=-modcacherw", "GOPATH=" + os.TempDir(),
+		"GOTOOLCHAIN=local", "GOWORK=off",
+	}, goroot(command))
+	out, err := output(Command(ctx, env, command, append([]string{"env", "-json"}, asked...)...))
+	if err != nil {
+		return nil, fmt.Errorf("asking the go command where to download from: %w", err)
+	}
+	settings := map[string]string{}
+	if err := json.Unmarshal(out, &settings); err != nil {
+		return nil, fmt.Errorf("asking the go command where to download from: reading its answer: %w", err)
+	}
+	// Few modules come by git, so a git that is not there, or does not run, is no error here.
+	access, _ := GitAccess(ctx, "git")
+	for _, s := range list(pass(ofNetwork|ofGit), git, access) {
+		name, value, _ := strings.Cut(s, "=")
+		settings[name] = value
+	}
+	return settings, nil
+}
+
+// List returns settings as NAME=VALUE, sorted.
+func List(settings map[string]string) []string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		all = append(all, name+"="+settings[name])
+	}
+	return all
+}
+
+// goroot returns the GOROOT that a go command is in, if it looks like one: the file
+// that go env -w writes may have another.
+func goroot(command string) []string {
+	path, err := exec.LookPath(command)
+	if err == nil {
+		path, err = filepath.EvalSymlinks(path)
+	}
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	root := filepath.Dir(filepath.Dir(path))
+	if _, statErr := os.Stat(filepath.Join(root, "src", "runtime")); err != nil || statErr != nil {
+		return nil
+	}
+	return []string{"GOROOT=" + root}
+}
+
+// accessKeys are the keys of git's configuration that are about reaching a server, or
+// that end in a dot, sections of them. safe.directory says whose repositories a user
+// trusts.
+var accessKeys = []string{"core.askpass", "core.sshcommand", "credential.", "credentialcache.", "credentialstore.", "http.", "safe.directory", "ssh.variant", "url."}
+
+// GitAccess asks git for what the user's configuration (https://git-scm.com/docs/git-config#SCOPES:
+// system, global, and the variables GIT_CONFIG_COUNT and so on) says about reaching servers,
+// and returns it as variables for Git. Versions of git before 2.32 know no such
+// variables, and read all of the configuration.
+func GitAccess(ctx context.Context, command string) ([]string, error) {
+	env := list(pass(ofAll|ofNetwork|ofGit|ofOwn), neutral, []string{"GIT_DIR=" + os.DevNull}, count())
+	out, err := output(Command(ctx, env, command, "config", "--list", "--includes", "-z"))
+	if err != nil {
+		return nil, fmt.Errorf("reading git's configuration: %w", err)
+	}
+	var entries [][2]string
+	for entry := range bytes.SplitSeq(out, []byte{0}) {
+		key, value, valued := strings.Cut(string(entry), "\n")
+		if !slices.ContainsFunc(accessKeys, func(k string) bool { return key == k || strings.HasSuffix(k, ".") && strings.HasPrefix(key, k) }) {
+			continue
+		}
+		if !valued {
+			value = "true" // as git has a key alone
+		}
+		entries = append(entries, [2]string{key, value})
+	}
+	return configuration(entries), nil
+}
+
+// count returns GIT_CONFIG_COUNT, lowered to the variables that are there: git refuses
+// to run where one is missing.
+func count() []string {
+	n, err := strconv.Atoi(os.Getenv("GIT_CONFIG_COUNT"))
+	if err != nil {
+		n = 0
+	}
+	for i := range n {
+		_, key := os.LookupEnv(fmt.Sprintf("GIT_CONFIG_KEY_%d", i))
+		_, value := os.LookupEnv(fmt.Sprintf("GIT_CONFIG_VALUE_%d", i))
+		if !key || !value {
+			n = i
+			break
+		}
+	}
+	return []string{"GIT_CONFIG_COUNT=" + strconv.Itoa(max(n, 0))}
+}
+
+// output runs a command; its error has what the command said of it.
+func output(cmd *exec.Cmd) ([]byte, error) {
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if said := strings.TrimSpace(stderr.String()); err != nil && said != "" {
+		err = fmt.Errorf("%w: %s", err, said)
+	}
+	return out, err
+}
