@@ -28,7 +28,7 @@ var realPrograms = []string{
 const reportCall = `
 echo "${0##*/}"
 printf '[%s]\n' "$@"
-printf '%s\n' "store=$RELEASE_STORE cache=$RELEASE_CACHE proxy=${GOPROXY-}"
+printf '%s\n' "store=$RELEASE_STORE cache=$RELEASE_CACHE proxy=${GOPROXY-} locale=${LC_ALL-}"
 exit "${FAKE_STATUS:-0}"
 `
 
