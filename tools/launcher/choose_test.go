@@ -53,7 +53,7 @@ func TestWhichBazel(t *testing.T) {
 			if got := c.args(); len(got) != 3 || got[1] != "build" || got[2] != "//..." {
 				t.Errorf("got arguments %q, want --bazelrc=… build //...", got)
 			}
-			wantContains(t, c.stdout.String(), "store="+m.cache+"/store cache="+m.cache, "locale=C.UTF-8\n")
+			wantContains(t, c.stdout.String(), "store="+m.cache+"/store cache="+m.cache, "locale=C.UTF-8 ")
 		})
 	}
 }
