@@ -70,6 +70,23 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// Who has no name, as in a container, goes by the number.
+func TestNoUser(t *testing.T) {
+	for _, tt := range []struct{ user, id, want string }{
+		{"", "echo someone", "someone\n"},
+		{"", "exit 1", fmt.Sprintf("%d\n", os.Getuid())},
+		{"me", "exit 1", "me\n"},
+	} {
+		m := newMachine(t)
+		m.write("real", "#!/bin/sh\necho $USER", 0o755)
+		m.env["BAZEL_REAL"], m.env["USER"] = filepath.Join(m.dir, "real"), tt.user
+		m.fake("id", tt.id)
+		if got := m.run("info").stdout.String(); got != tt.want {
+			t.Errorf("USER %q, and id says %q: got %q, want %q", tt.user, tt.id, got, tt.want)
+		}
+	}
+}
+
 // What a shell sets does not reach the script either: it works, and says nothing.
 func TestHostileShell(t *testing.T) {
 	m := newMachine(t)
