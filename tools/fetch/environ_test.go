@@ -23,7 +23,7 @@ import (
 var alone = []string{
 	"GOENV=DIR", "GOENV=DIR/goenv", "GOENV=DIR/goenv.broken", "GOVCS=*:off", "GOINSECURE=*", "GONOPROXY=other.example", "GOAUTH=off",
 	"GIT_CONFIG_COUNT=2", "GIT_CONFIG_COUNT=nope", "GIT_CONFIG_GLOBAL=DIR/gitconfig", "GIT_CONFIG_SYSTEM=DIR/gitconfig", "HOME=DIR/home", "XDG_CONFIG_HOME=DIR/xdg",
-	"HOME=/nonexistent", "TMPDIR=DIR/a blank", "RELEASE_CACHE=/dev/null", "RELEASE_PASS_ENV=GOFLAGS,GOARCH,GIT_DIR",
+	"HOME=/nonexistent", "TMPDIR=DIR/a blank", "RELEASE_CACHE=/dev/null", "RELEASE_PASS=GOFLAGS,GOARCH,GIT_DIR",
 	"SSL_CERT_FILE=/nonexistent", "HTTP_PROXY=http://127.0.0.1:1", "HTTPS_PROXY=http://127.0.0.1:1",
 }
 

@@ -23,7 +23,8 @@ func TestBring(t *testing.T) {
 			wantContains(t, c.stderr.String(), "bazel: bringing Bazel 7.7.1 (Debian forky, about 1.5 GB, once): downloading packages with apt…")
 			wantContains(t, m.logged(), "--mode="+mode, "forky", "test://mirror.invalid/debian\n",
 				`--aptopt=Acquire::http::Proxy "test://proxy.invalid";`,
-				"--include=bazel-bootstrap=7.7.1*,bazel-rules-shell,bubblewrap,ca-certificates,git,openssh-client")
+				"--include=bazel-bootstrap=7.7.1*,bazel-rules-shell,bubblewrap,ca-certificates,git,libblake3-0,locales,openssh-client",
+				`--customize-hook=chroot "$1" localedef -i en_US -f ISO-8859-1 --no-archive en_US.ISO-8859-1`)
 			if got := m.roots(); len(got) != 1 || !regexp.MustCompile(`^bazel-7\.7\.1-[0-9a-f]{16}$`).MatchString(got[0]) {
 				t.Fatalf("got roots %q, want one whole one", got)
 			}
@@ -89,7 +90,7 @@ func TestRootPackages(t *testing.T) {
 	if got := m.roots(); len(got) != 2 {
 		t.Errorf("got roots %q, want one without and one with the packages", got)
 	}
-	wantContains(t, m.logged(), "bazel-rules-shell,bubblewrap,ca-certificates,git,openssh-client,skopeo,umoci ")
+	wantContains(t, m.logged(), "bazel-rules-shell,bubblewrap,ca-certificates,git,libblake3-0,locales,openssh-client,skopeo,umoci ")
 }
 
 // What the machine trusts, Bazel trusts too, although Java keeps its certificates elsewhere.

@@ -35,6 +35,7 @@ func TestWhichBazel(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m := newMachine(t)
+			m.env["LC_ALL"] = "tr_TR.ISO-8859-9"
 			if tt.bazel != "" {
 				m.fakeBazel(tt.bazel)
 			}
@@ -52,7 +53,7 @@ func TestWhichBazel(t *testing.T) {
 			if got := c.args(); len(got) != 3 || got[1] != "build" || got[2] != "//..." {
 				t.Errorf("got arguments %q, want --bazelrc=… build //...", got)
 			}
-			wantContains(t, c.stdout.String(), "store="+m.cache+"/store cache="+m.cache)
+			wantContains(t, c.stdout.String(), "store="+m.cache+"/store cache="+m.cache, "locale=C.UTF-8 ")
 		})
 	}
 }

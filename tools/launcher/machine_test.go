@@ -28,7 +28,7 @@ var realPrograms = []string{
 const reportCall = `
 echo "${0##*/}"
 printf '[%s]\n' "$@"
-printf '%s\n' "store=$RELEASE_STORE cache=$RELEASE_CACHE proxy=${GOPROXY-}"
+printf '%s\n' "store=$RELEASE_STORE cache=$RELEASE_CACHE locale=${LC_ALL-} proxy=${GOPROXY-}"
 exit "${FAKE_STATUS:-0}"
 `
 
@@ -137,7 +137,8 @@ func newMachine(t *testing.T) *machine {
 		log:       filepath.Join(dir, "log"),
 	}
 	m.env = map[string]string{
-		"PATH": m.bin, "HOME": m.home, "TMPDIR": filepath.Join(dir, "tmp"),
+		"RELEASE_PASS": "FAKE_LOG FAKE_BIN FAKE_ROOT_BIN FAKE_STOCK FAKE_LOADER FAKE_HOLD FAKE_STATUS FAKE_BROUGHT FAKE_DEBIAN FAKE_BWRAP_STATUS FAKE_MMDEBSTRAP_STATUS FAKE_NO_SITE",
+		"PATH":         m.bin, "HOME": m.home, "TMPDIR": filepath.Join(dir, "tmp"),
 		"FAKE_LOG": m.log, "FAKE_BIN": m.bin, "FAKE_ROOT_BIN": filepath.Join(dir, "root bin"), "FAKE_STOCK": filepath.Join(dir, "stock"),
 	}
 	for _, d := range []string{

@@ -119,7 +119,11 @@ make_root() { # TEMP
   # The index that apt has read is there until the end, and says what each package is.
   # shellcheck disable=SC2016
   local show='apt-cache show --no-all-versions $(dpkg-query -W -f "\${binary:Package}=\${Version} ")'
+  # Bazel takes the bytes of file names for Latin-1, so that each stays what it is, but only where there is this locale.
+  # What Bazel runs does not see it.
+  local locale='localedef -i en_US -f ISO-8859-1 --no-archive en_US.ISO-8859-1'
   local line options=(--variant=minbase --dpkgopt=force-unsafe-io "--include=${packages//$'\n'/,}"
+    "--customize-hook=chroot \"\$1\" $locale"
     "--customize-hook=chroot \"\$1\" sh -c '$show' >\"\$1/root.packages\"")
   find_site || { [[ $(id -un) == root ]] && apt-get update >>"$log" 2>&1 </dev/null && find_site; } ||
     error "$no_bazel, and apt-get knows no Debian site to bring one from: install Bazelisk"

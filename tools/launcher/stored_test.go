@@ -26,7 +26,7 @@ func (m *machine) storeRoot(packages string) string {
 		m.t.Fatal(err)
 	}
 	// What the fake mmdebstrap says that there is does not depend on what it is asked for.
-	for _, p := range strings.Fields("bazel-rules-shell bubblewrap ca-certificates git openssh-client " + packages) {
+	for _, p := range strings.Fields("bazel-rules-shell bubblewrap ca-certificates git libblake3-0 locales openssh-client " + packages) {
 		list = []byte(strings.Replace(string(list), "\n  ]", ",\n    {\"name\": \""+p+"\", \"version\": \"1\"}\n  ]", 1))
 	}
 	m.write(m.inStore(name+".packages.json"), string(list), 0o644)

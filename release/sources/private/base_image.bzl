@@ -8,7 +8,7 @@ _PULL = "@release_pull_tool//:BUILD.bazel"
 
 def _base_image_impl(rctx):
     name = json.decode(rctx.attr.entry)["name"]
-    rctx.file(".release/entry.json", rctx.attr.entry, executable = False)
+    rctx.file(".release/entry.json", rctx.attr.entry, executable = False, legacy_utf8 = False)
     rctx.report_progress("Bringing base image " + name)
     result = execute(rctx, [
         host_tool(rctx, _PULL, "pull"),

@@ -65,7 +65,7 @@ _PASS = [
     "PROGRAMDATA",
     "REGISTRY_AUTH_FILE",
     "RELEASE_CACHE",
-    "RELEASE_PASS_ENV",
+    "RELEASE_PASS",
     "SSH_ASKPASS",
     "SSH_ASKPASS_REQUIRE",
     "SSH_AUTH_SOCK",
@@ -127,7 +127,7 @@ def execute(rctx, arguments, environment = {}, **kwargs):
     """
     environment = {"LC_ALL": "C"} | environment
     windows = rctx.os.name.startswith("windows")
-    also = rctx.os.environ.get("RELEASE_PASS_ENV", "").replace(",", " ").split(" ")
+    also = rctx.os.environ.get("RELEASE_PASS", "").replace(",", " ").split(" ")
     rest = [
         name
         for name in rctx.os.environ.keys()

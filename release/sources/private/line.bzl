@@ -66,7 +66,7 @@ VERSIONS = {versions}
         platforms = repr(lock["platforms"]),
         version = repr(lock["version"]),
         versions = repr({name: d["version"] for name, d in lock["dependencies"].items()}),
-    ), executable = False)
+    ), executable = False, legacy_utf8 = False)
     build = _BUILD.format(line = rctx.attr.line)
     for name in lock["dependencies"]:
         build += _ALIAS.format(name = repr(name), actual = repr("@{}//.release:source".format(repository(rctx.name, name))))
@@ -74,7 +74,7 @@ VERSIONS = {versions}
         build += _ALIAS.format(name = repr("base_" + name), actual = repr("@{}//:base".format(base_repository(rctx.name, name))))
     for name in lock["files"]:
         build += _ALIAS.format(name = repr("file_" + name), actual = repr("@{}//:file".format(repository(rctx.name, "file_" + name))))
-    rctx.file("BUILD.bazel", build, executable = False)
+    rctx.file("BUILD.bazel", build, executable = False, legacy_utf8 = False)
 
 release_line = repository_rule(
     implementation = _line_impl,

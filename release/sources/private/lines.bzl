@@ -39,8 +39,8 @@ def _lines_impl(rctx):
             file = repository(product, "file_" + name)
             _declare(declared, file, "file {} of line {}".format(name, line))
             content += "    release_file(name = {}, entries = {})\n".format(repr(file), repr(json.encode(entries)))
-    rctx.file("sources.bzl", content, executable = False)
-    rctx.file("active.bzl", _active(locks, active, destinations.get(active, False)), executable = False)
+    rctx.file("sources.bzl", content, executable = False, legacy_utf8 = False)
+    rctx.file("active.bzl", _active(locks, active, destinations.get(active, False)), executable = False, legacy_utf8 = False)
     rctx.file("BUILD.bazel", executable = False)
 
 def _sources(product, line, dependency, declared):

@@ -33,7 +33,7 @@ def _release_file_impl(rctx):
         rctx.report_progress("Fetching " + entry["url"])
         listing = ".release/{}.json".format(platform or "entry")
         folder = "files/" + (platform or "all")
-        rctx.file(listing, json.encode(entry), executable = False)
+        rctx.file(listing, json.encode(entry), executable = False, legacy_utf8 = False)
         result = execute(rctx, command + ["--entry", listing, "--out", folder], timeout = 3600)
         if result.return_code:
             fail("fetching file {}:\n{}".format(entry["name"], result.stderr))
@@ -45,7 +45,7 @@ def _release_file_impl(rctx):
         build += _BY_PLATFORM.format(files = repr(files), program = repr(entries[0]["name"]))
         for label, platform in files.items():
             build += _FILE.format(name = repr(platform), label = repr(label))
-    rctx.file("BUILD.bazel", build, executable = False)
+    rctx.file("BUILD.bazel", build, executable = False, legacy_utf8 = False)
 
 release_file = repository_rule(
     implementation = _release_file_impl,

@@ -10,7 +10,7 @@ def _source_impl(rctx):
     command = fetch_command(rctx)
     if rctx.attr.entry:
         what = json.decode(rctx.attr.entry)["name"]
-        rctx.file(".release/entry.json", rctx.attr.entry, executable = False)
+        rctx.file(".release/entry.json", rctx.attr.entry, executable = False, legacy_utf8 = False)
         command += ["source", "--entry", ".release/entry.json", "--base", rctx.path(rctx.attr.workspace).dirname.get_child(*rctx.attr.folder.split("/"))]
         if rctx.attr.variant:
             what += ", variant " + rctx.attr.variant

@@ -121,8 +121,13 @@ func checkArchive(t *testing.T, release, commit string) {
 			t.Errorf("the archive lacks %s; it has %q", want, files)
 		}
 	}
-	const point = ", 8\n" // the generator is 58666666…
-	for program, want := range map[string]string{"hello": "hello from the program" + point, "agent": "hello from the agent" + point, "two": "second: hello from the program" + point} {
+	const point = ", 8" // the generator is 58666666…
+	const embedded = ` ["web/\u00e9.txt"]` + "\n"
+	for program, want := range map[string]string{
+		"hello": "hello from the program" + point + embedded,
+		"agent": "hello from the agent" + point + embedded,
+		"two":   "second: hello from the program" + point + "\n",
+	} {
 		at := filepath.Join(dir, "demo-1.0.0", "bin", program)
 		out, err := exec.CommandContext(t.Context(), at).Output()
 		if err != nil || string(out) != want {

@@ -119,18 +119,27 @@ func (w *world) plantLine() (commit string) {
 	for _, f := range archive(w.t, "source.txtar").Files {
 		files[f.Name] = gittest.File{Content: string(f.Data)}
 	}
+	// A module cannot have the second one, so the go command does not embed it.
+	files["cmd/hello/web/\u00e9.txt"] = gittest.File{Content: "composed"}
+	files["cmd/hello/web/e\u0301.txt"] = gittest.File{Content: "decomposed"}
 	files["run.sh"] = gittest.File{Content: "#!/bin/sh\n", Exec: true}
 	commit = w.git.Repo("src").Commit("main", files, "first", time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC))
+	w.writeArchive("line.txtar")
+	return commit
+}
+
+// writeArchive writes the files of an archive into the workspace.
+func (w *world) writeArchive(name string) {
+	w.t.Helper()
 	address := strings.NewReplacer(
 		"{git}", strings.TrimSuffix(w.git.URL(""), "/"),
 		"{registry}", strings.TrimPrefix(w.registry.URL, "http://"), "{web}", w.web.URL)
-	for _, f := range archive(w.t, "line.txtar").Files {
-		name := filepath.Join(w.dir, filepath.FromSlash(f.Name))
-		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(address.Replace(string(f.Data))), 0o644)); err != nil {
+	for _, f := range archive(w.t, name).Files {
+		at := filepath.Join(w.dir, filepath.FromSlash(f.Name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o755), os.WriteFile(at, []byte(address.Replace(string(f.Data))), 0o644)); err != nil {
 			w.t.Fatal(err)
 		}
 	}
-	return commit
 }
 
 func archive(t *testing.T, name string) *txtar.Archive {

@@ -40,7 +40,7 @@ func TestKinds(t *testing.T) {
 	path, home := "PATH="+os.Getenv("PATH"), "HOME=/h"
 	proxy, ssh := "HTTPS_PROXY=http://p", "GIT_SSH_COMMAND=ssh -v"
 	only(t, path, home, proxy, ssh, "GOPROXY=direct", "GOARCH=mips", "GOENV=/e", "GOFLAGS=-race", "GODEBUG=x=1", "CC=false", "GIT_DIR=/d", "GIT_CONFIG_GLOBAL=/c",
-		"LANG=de", "LC_CTYPE=de", "LC_ALL=de", "TOKEN=t", "OTHER=o", "AWS_PROFILE=a", "RELEASE_PASS_ENV=TOKEN, GOARCH,GIT_DIR,CGO_CFLAGS", "CGO_CFLAGS=-x", "DOCKER_CONFIG=/dc")
+		"LANG=de", "LC_CTYPE=de", "LC_ALL=de", "TOKEN=t", "OTHER=o", "AWS_PROFILE=a", "RELEASE_PASS=TOKEN, GOARCH,GIT_DIR,CGO_CFLAGS", "CGO_CFLAGS=-x", "DOCKER_CONFIG=/dc")
 	fixed := func(more []string, others ...string) []string {
 		all := slices.Concat(more, others, []string{"LC_ALL=C"})
 		slices.Sort(all)
@@ -54,7 +54,7 @@ func TestKinds(t *testing.T) {
 		{"tool", Tool("A=b"), fixed(nil, path, "A=b")},
 		{"go", Go("GOPROXY=off", "GOFLAGS=-mod=mod"), fixed(nil, path, "GOPROXY=off", "CGO_ENABLED=0", "GO111MODULE=on", "GOENV=off", "GOFLAGS=-mod=mod", "GOTOOLCHAIN=local", "GOWORK=off")},
 		{"git", Git(), fixed(git, append(network, ssh)...)},
-		{"own", Own(), fixed(network, ssh, "GOPROXY=direct", "GOENV=/e", "GIT_CONFIG_GLOBAL=/c", "RELEASE_PASS_ENV=TOKEN, GOARCH,GIT_DIR,CGO_CFLAGS", "DOCKER_CONFIG=/dc")},
+		{"own", Own(), fixed(network, ssh, "GOPROXY=direct", "GOENV=/e", "GIT_CONFIG_GLOBAL=/c", "RELEASE_PASS=TOKEN, GOARCH,GIT_DIR,CGO_CFLAGS", "DOCKER_CONFIG=/dc")},
 	} {
 		if !reflect.DeepEqual(tt.got, tt.want) {
 			t.Errorf("%s: got %q, want %q", tt.name, tt.got, tt.want)

@@ -22,7 +22,7 @@ type variable struct {
 // PassVariable names more variables that pass to what may open a socket, separated by
 // commas: a program that a user has set up to have credentials may read any. GO, CGO_,
 // GIT_ and LC_ variables are not among them.
-const PassVariable = "RELEASE_PASS_ENV"
+const PassVariable = "RELEASE_PASS"
 
 // table is all that passes. release/sources/private/execute.bzl has the same names,
 // for the programs that repository rules start.

@@ -19,6 +19,7 @@ import (
 	"sort"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // MaxSize is the largest document, in bytes, that Read accepts.
@@ -45,11 +46,15 @@ func Marshal(v any) ([]byte, error) {
 
 // Unmarshal parses one JSON document into v. It refuses unknown fields,
 // repeated object keys (encoding/json takes keys that differ in case for one
-// field), more than half a million keys and values, and anything after the
-// document; an error names the line, but for an unknown field in a large document.
+// field), strings that are not UTF-8 (encoding/json replaces their bytes), more
+// than half a million keys and values, and anything after the document; an error
+// names the line, but for an unknown field in a large document.
 func Unmarshal(data []byte, v any) error {
 	if len(data) > MaxSize {
 		return fmt.Errorf("document has %d bytes, want at most %d", len(data), MaxSize)
+	}
+	if !utf8.Valid(data) {
+		return notUTF8(data)
 	}
 	var syntax *json.SyntaxError
 	if err := json.Unmarshal(data, new(struct{})); errors.As(err, &syntax) {
@@ -70,6 +75,21 @@ func Unmarshal(data []byte, v any) error {
 		return fmt.Errorf(" %w", err)
 	}
 	return atLine(data, place(data, keys, v), err)
+}
+
+// notUTF8 returns the error for a document that is not UTF-8, with the string
+// in which its first bad byte stands.
+func notUTF8(data []byte) error {
+	bad := 0
+	for r, size := utf8.DecodeRune(data); r != utf8.RuneError || size != 1; r, size = utf8.DecodeRune(data[bad:]) {
+		bad += size
+	}
+	start := bytes.LastIndexByte(data[:bad], '"') + 1
+	end := bad + bytes.IndexByte(data[bad:], '"')
+	if end < bad {
+		end = len(data)
+	}
+	return atLine(data, int64(bad), fmt.Errorf("%q is not UTF-8", data[start:end]))
 }
 
 func decode(data []byte, v any) error {

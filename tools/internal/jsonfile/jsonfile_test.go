@@ -95,6 +95,9 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"key twice in a part", "{\"parts\": [{\"name\": \"b\"},\n{\"name\": \"c\",\n\"name\": \"c\"}]}", `3: key "name" stands twice`},
 		{"key twice in a map", "{\"labels\": {\"a\": \"1\",\n\"b\": \"2\",\n\"a\": \"1\"}}", `3: key "a" stands twice`},
 		{"key twice in another case", "{\"name\": \"a\",\n\"Name\": \"b\"}", `2: key "Name" stands twice`},
+		{"not UTF-8", "{\"name\":\n\"docs/\xe9.txt\"}", `2: "docs/\xe9.txt" is not UTF-8`},
+		{"not UTF-8, cut off", "{\"name\":\n\"docs/\xe9", `2: "docs/\xe9" is not UTF-8`},
+		{"not UTF-8, in a key", "{\"\u00e9\xc3\": 1}", `1: "é\xc3" is not UTF-8`},
 		{"key twice in what folds to one", "{\"size\": 1,\n\"\u017fize\": 2}", "2: key \"\u017fize\" stands twice"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
