@@ -45,7 +45,7 @@ The command's environment has RELEASE_LINE, and as paths in the runfiles
 RELEASE_DIR, the release's directory, and RELEASE_DESTINATIONS; with a go command also
 RELEASE_GO, and RELEASE_PROGRAMS, which lists the release's programs as //tools/rebuild reads them.""",
     attrs = {
-        "command": attr.label(doc = "The program.", cfg = "target", executable = True, mandatory = True),
+        "command": attr.label(allow_files = True, doc = "The program.", cfg = "target", executable = True, mandatory = True),
         "destinations": attr.label(doc = "The line's destinations.yaml, if it has one.", allow_single_file = [".yaml"]),
         "go": attr.label(doc = "The go command, if the command builds programs with it.", allow_single_file = True),
         "line": attr.string(doc = "The line's name."),

@@ -10,7 +10,7 @@ def _release_tools_impl(ctx):
     )]
 
 def _tool(doc):
-    return attr.label(cfg = "exec", doc = doc, executable = True, mandatory = True)
+    return attr.label(allow_files = True, cfg = "exec", doc = doc, executable = True, mandatory = True)
 
 release_tools = rule(
     implementation = _release_tools_impl,
