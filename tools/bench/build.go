@@ -3,35 +3,39 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
 )
 
-// buildGoal is how much of plain go build's time a cold build may take.
+// buildGoal is how much of go install's time a cold build may take.
 const buildGoal = 1.1
 
-// buildTargets are the toolbox line's programs, and what go build calls them:
-// the source's repository and the packages in it.
+// buildTargets are the toolbox line's programs, and buildPackages what go install calls
+// them: the packages of each of the lock's modules.
 var (
 	buildTargets  = []string{"//release/toolbox:age", "//release/toolbox:age-keygen", "//release/toolbox:crane"}
 	buildPackages = map[string][]string{
-		"toolbox_age":   {"./cmd/age", "./cmd/age-keygen"},
-		"toolbox_crane": {"./cmd/crane"},
+		"filippo.io/age":                         {"/cmd/age", "/cmd/age-keygen"},
+		"github.com/google/go-containerregistry": {"/cmd/crane"},
 	}
 	buildPlatforms = []string{"linux/amd64", "linux/arm64", "linux/arm", "darwin/amd64", "darwin/arm64", "windows/amd64"}
 )
 
 // buildBench builds the 18 programs of the toolbox line with everything fetched
 // and nothing built: with Bazel, sandboxed and without its disk cache, and with
-// the same SDK's go build, one call for each platform and source.
+// the same SDK's go install, one call for each platform and source. Both make the same
+// bytes: see tools/rebuild.
 type buildBench struct {
 	root     string // of the checkout
 	base     string // Bazel's output base
 	external string // the fetched repositories
 	dir      string
+	versions map[string]string // of the modules, by path
 	progress func(format string, args ...any)
 }
 
@@ -47,16 +51,16 @@ func buildBenchmark() Benchmark {
 			b.external = filepath.Join(b.base, "external")
 			defer b.stop()
 			e.Logf("fetching everything")
-			if err := b.bazel(ctx, "build", "--nobuild"); err != nil {
+			if err := b.prepare(ctx); err != nil {
 				return nil, err
 			}
 			times, err := e.Race(ctx,
 				Contender{"tools/bazel build", func(ctx context.Context) error { return b.bazel(ctx, "build") }},
-				Contender{"go build", b.goBuild})
+				Contender{"go install", b.goInstall})
 			if err != nil {
 				return nil, err
 			}
-			return []Row{AtMostTimes("18 programs, cold, against go build with an empty cache", times[0], times[1], buildGoal)}, nil
+			return []Row{AtMostTimes("18 programs, cold, against go install with an empty cache", times[0], times[1], buildGoal)}, nil
 		},
 	}
 }
@@ -83,20 +87,58 @@ func (b *buildBench) stop() {
 	_ = environ.Command(context.Background(), environ.Tool(), "chmod", "-R", "u+w", b.base).Run()
 }
 
-// goBuild builds what bazel does, from the same vendored sources.
-func (b *buildBench) goBuild(ctx context.Context) error {
+// prepare fetches what both read.
+func (b *buildBench) prepare(ctx context.Context) error {
+	l, err := lock.Read(filepath.Join(b.root, "manifests", "toolbox", "lock.json"))
+	if err != nil {
+		return err
+	}
+	b.versions = map[string]string{}
+	for _, d := range l.Dependencies {
+		if d.Module != nil {
+			b.versions[d.Module.Path] = d.Module.Version
+		}
+	}
+	if err := b.bazel(ctx, "build", "--nobuild"); err != nil {
+		return err
+	}
+	user, err := environ.GoDownloads(ctx, b.goCommand())
+	if err != nil {
+		return err
+	}
+	return b.install(ctx, environ.List(user), buildPlatforms[:1])
+}
+
+func (b *buildBench) goCommand() string {
+	return filepath.Join(b.external, "go_sdk_files", "bin", "go")
+}
+
+// modules is where the go command keeps modules.
+func (b *buildBench) modules() string { return filepath.Join(b.dir, "modules") }
+
+// goInstall builds what bazel does.
+func (b *buildBench) goInstall(ctx context.Context) error {
+	proxy := url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(b.modules(), "cache", "download"))}
+	return b.install(ctx, []string{"GOPROXY=" + proxy.String(), "GOSUMDB=off"}, buildPlatforms)
+}
+
+// install builds the programs with an empty cache.
+func (b *buildBench) install(ctx context.Context, settings, platforms []string) error {
 	cache, err := os.MkdirTemp(b.dir, "gocache-*")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(cache)
-	for _, platform := range buildPlatforms {
+	for _, platform := range platforms {
 		goos, goarch, _ := strings.Cut(platform, "/")
-		for source, packages := range buildPackages {
-			args := append([]string{"build", "-mod=vendor", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(b.dir, "out", goos+goarch) + "/"}, packages...)
-			env := environ.Go("GOOS="+goos, "GOARCH="+goarch, "GOARM=7", "GOCACHE="+cache, "GOPATH="+b.dir, "GOPROXY=off")
-			cmd := environ.Command(ctx, env, filepath.Join(b.external, "go_sdk_files", "bin", "go"), args...)
-			cmd.Dir = filepath.Join(b.external, source)
+		for module, packages := range buildPackages {
+			args := []string{"install", "-trimpath", "-ldflags=-s -w -buildid="}
+			for _, p := range packages {
+				args = append(args, module+p+"@"+b.versions[module])
+			}
+			own := []string{"GOOS=" + goos, "GOARCH=" + goarch, "GOARM=7", "GOCACHE=" + cache, "GOPATH=" + b.dir, "GOMODCACHE=" + b.modules()}
+			cmd := environ.Command(ctx, environ.Go(append(own, settings...)...), b.goCommand(), args...)
+			cmd.Dir = b.dir
 			if out, err := cmd.CombinedOutput(); err != nil {
 				return fmt.Errorf("running go %q: %w\n%s", args, err, tail(out))
 			}

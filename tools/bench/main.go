@@ -17,7 +17,7 @@
 //
 //	pack/tar.gz  tools/pack against compress/gzip at level 6, and against tar -czf
 //	pack/zip     tools/pack against archive/zip
-//	build        the toolbox line's programs, cold, against go build
+//	build        the toolbox line's programs, cold, against go install
 //	fetch        the toolbox line's modules, cold, against go mod download
 //	sourcetar    the canonical tar of a git tree of 10,000 files, against git archive
 //	bundle       a store of 300 MiB to a bundle, against tar -cf and sha256sum

@@ -130,13 +130,17 @@ func TestImportsFileErrors(t *testing.T) {
 // call runs the command with the stand-in in a mode.
 func call(t *testing.T, mode, root string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	t.Setenv(asGazelle, mode)
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What a test sets does not reach the command.
+	command := filepath.Join(plant(t, map[string]string{"gazelle": fmt.Sprintf("#!/bin/sh\n%s=%q exec %q \"$@\"\n", asGazelle, mode, exe)}), "gazelle")
+	if err := os.Chmod(command, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	var out, errs strings.Builder
-	code = run(t.Context(), append([]string{"--root", root, "--command", exe}, args...), &out, &errs)
+	code = run(t.Context(), append([]string{"--root", root, "--command", command}, args...), &out, &errs)
 	return code, out.String(), errs.String()
 }
 

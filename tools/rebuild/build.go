@@ -26,7 +26,8 @@ type builder struct {
 	goCmd string
 	store *store.Store
 	lock  *lock.Lock
-	dir   string // for its caches and what it builds; all of it goes in the end
+	dir   string // for its modules and what it builds; all of it goes in the end
+	cache string // GOCACHE
 
 	clones map[string]*clone // by name of the lock's entry
 }
@@ -112,7 +113,7 @@ func (b *builder) settings(p program, info *debug.BuildInfo) []string {
 	env := []string{
 		"GOOS=" + p.GOOS, "GOARCH=" + p.GOARCH,
 		// What the go command keeps, it keeps here.
-		"GOCACHE=" + filepath.Join(b.dir, "cache"), "GOMODCACHE=" + filepath.Join(b.dir, "modules"), "GOTMPDIR=" + b.dir,
+		"GOCACHE=" + b.cache, "GOMODCACHE=" + filepath.Join(b.dir, "modules"), "GOTMPDIR=" + b.dir,
 		// No network: the store has all, and the build information has the sums.
 		"GOSUMDB=off", "GOVCS=*:off",
 	}

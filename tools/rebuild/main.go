@@ -47,7 +47,7 @@ func main() { cli.Main(run) }
 
 // flags are those of the command line.
 type flags struct {
-	release, programs, store, goCmd string
+	release, programs, store, goCmd, cache string
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -57,6 +57,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set.StringVar(&f.programs, "programs", runfile(os.Getenv("RELEASE_PROGRAMS")), "the `file` that lists its programs")
 	set.StringVar(&f.store, "store", defaultStore(), "the store's `directory`")
 	set.StringVar(&f.goCmd, "go", runfile(os.Getenv("RELEASE_GO")), "the go `command`")
+	set.StringVar(&f.cache, "go-cache", "", "keep what the go command compiles in `DIR`, for another release; by default it starts with nothing")
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status
 	}
@@ -121,7 +122,10 @@ func rebuild(ctx context.Context, f flags, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	b := &builder{goCmd: f.goCmd, store: s, lock: tree.Lock, dir: dir, clones: map[string]*clone{}}
+	b := &builder{goCmd: f.goCmd, store: s, lock: tree.Lock, dir: dir, cache: filepath.Join(dir, "cache"), clones: map[string]*clone{}}
+	if f.cache != "" {
+		b.cache = fromCaller(f.cache)
+	}
 	var different []error
 	for _, p := range programs {
 		line, err := b.check(ctx, p, copies[p.key()])

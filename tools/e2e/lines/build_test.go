@@ -45,8 +45,8 @@ func TestLine(t *testing.T) {
 			fetches++
 		}
 	}
-	if fetches != 1 {
-		t.Errorf("got %d fetches from the git server, want 1", fetches)
+	if fetches != 2 {
+		t.Errorf("got %d fetches from the git server, want 2: the commit, and its history without files", fetches)
 	}
 
 	// From here on there is nobody to ask.

@@ -87,7 +87,7 @@ func Generate(a Args) error {
 	if err := files.export(); err != nil {
 		return fmt.Errorf("exporting what is embedded: %w", err)
 	}
-	if err := writeMeta(a, all, moved); err != nil {
+	if err := writeMeta(a, all); err != nil {
 		return fmt.Errorf("writing package %s: %w", Meta, err)
 	}
 	return nil

@@ -19,7 +19,7 @@ import (
 )
 
 // writeMeta writes the package that describes the source.
-func writeMeta(a Args, packages [][]*pkg, moved map[string]bool) error {
+func writeMeta(a Args, packages [][]*pkg) error {
 	meta := filepath.Join(a.Dir, Meta)
 	licenses := filepath.Join(meta, "licenses")
 	if err := os.MkdirAll(licenses, 0o755); err != nil {
@@ -40,7 +40,7 @@ func writeMeta(a Args, packages [][]*pkg, moved map[string]bool) error {
 		}
 	}
 	writeSource(&b, a)
-	if len(moved) > 0 {
+	if _, err := os.Stat(filepath.Join(meta, aside)); err == nil {
 		b.WriteString("\nexports_files(glob([\"" + aside + "/**\"]))\n")
 	}
 	tags := "\"\"\"The build tags for which the files of these packages were chosen: the gotags of a go_binary.\"\"\"\n\nGOTAGS = " + stringList(a.Tags) + "\n"

@@ -90,7 +90,7 @@ func TestWriteMeta(t *testing.T) {
 	}
 	list = append(list, &pkg{path: "example.com/top", within: "example.com/top", own: true})
 	main := Module{Path: "example.com/top", Version: "v1.0.0", Sum: "h1:a+b/c="}
-	if err := writeMeta(Args{Dir: dir, Roots: []Root{{Dir: ".", Main: main}}}, [][]*pkg{list}, nil); err != nil {
+	if err := writeMeta(Args{Dir: dir, Roots: []Root{{Dir: ".", Main: main}}}, [][]*pkg{list}); err != nil {
 		t.Fatal(err)
 	}
 	build, err := os.ReadFile(filepath.Join(dir, Meta, "BUILD.bazel"))
@@ -114,7 +114,7 @@ example.com/top/NOTICE.txt: top
 
 func TestWriteMetaBare(t *testing.T) {
 	dir := t.TempDir()
-	if err := writeMeta(Args{Dir: dir, Name: "folder"}, nil, nil); err != nil {
+	if err := writeMeta(Args{Dir: dir, Name: "folder"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	build, err := os.ReadFile(filepath.Join(dir, Meta, "BUILD.bazel"))

@@ -120,9 +120,14 @@ func (a *Args) newPackage(r Root, p *gomod.Package, sums map[module.Version]lock
 	return q
 }
 
-// vendoredModule returns a module as the build information of a program names it.
+// vendoredModule returns a module as the build information of a program names it: without
+// its sum where the go command reads the vendor directory that came along, in which
+// modules have no directory.
 func vendoredModule(m *gomod.PackageModule, sums map[module.Version]lock.GoModule) Module {
 	sum := func(path, version string) string { return sums[module.Version{Path: path, Version: version}].Sum }
+	if m.Dir == "" {
+		sum = func(string, string) string { return "" }
+	}
 	if m.Replace == nil {
 		return Module{Path: m.Path, Version: m.Version, Sum: sum(m.Path, m.Version)}
 	}
