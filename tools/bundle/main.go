@@ -39,7 +39,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/jasonwzm/release-builder/tools/internal/bundle"
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
@@ -69,15 +68,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return verb(ctx, &o, set.Args()[1:], stdout, stderr)
 }
 
-// userPath is a path as the user gave it: `bazel run` changes the working
-// directory, and says what it was.
-func userPath(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), name)
-}
-
 // fileArg parses the flags of a verb that takes one bundle.
 func fileArg(set *flag.FlagSet, args []string, stderr io.Writer) (name string, status int, ok bool) {
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
@@ -86,7 +76,7 @@ func fileArg(set *flag.FlagSet, args []string, stderr io.Writer) (name string, s
 	if set.NArg() != 1 {
 		return "", cli.UsageError(stderr, command, "%s: got %d arguments, want a bundle", set.Name(), set.NArg()), false
 	}
-	return userPath(set.Arg(0)), cli.OK, true
+	return cli.FromCaller(set.Arg(0)), cli.OK, true
 }
 
 func verify(ctx context.Context, _ *options, args []string, stdout, stderr io.Writer) int {

@@ -93,7 +93,7 @@ func (o *options) bring(ctx context.Context, stderr io.Writer) error {
 // storeDir returns the store's folder.
 func (o *options) storeDir() (string, error) {
 	if o.store != "" {
-		return userPath(o.store), nil
+		return cli.FromCaller(o.store), nil
 	}
 	return store.DefaultDir(os.Getenv)
 }
@@ -110,7 +110,7 @@ func runfile(name string) string {
 
 // args reads what is to be packed.
 func (o *options) args() (bundle.Args, error) {
-	a := bundle.Args{Out: userPath(o.out), Platforms: o.platforms}
+	a := bundle.Args{Out: cli.FromCaller(o.out), Platforms: o.platforms}
 	if o.root == "" {
 		return a, cli.WithHint(errors.New("the workspace's root is not known"), "run it as tools/bazel run //tools/bundle")
 	}
@@ -190,7 +190,7 @@ func (o *options) readSince(a *bundle.Args) error {
 	if o.since == "" {
 		return nil
 	}
-	name := userPath(o.since)
+	name := cli.FromCaller(o.since)
 	f, err := os.Open(name)
 	if err != nil {
 		return fmt.Errorf("reading --since: %w", err)

@@ -27,7 +27,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
@@ -54,9 +53,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(sides) != 2 {
 		return cli.UsageError(stderr, "diff", "got %d arguments, want OLD and NEW, or OLD alone with tools/bazel run //release:diff", len(sides))
 	}
-	d, err := between(ctx, fromCaller(sides[0]), fromCaller(sides[1]))
+	d, err := between(ctx, cli.FromCaller(sides[0]), cli.FromCaller(sides[1]))
 	if err == nil && *html != "" {
-		err = writeHTML(fromCaller(*html), d)
+		err = writeHTML(cli.FromCaller(*html), d)
 	}
 	if err != nil {
 		return cli.Fail(stderr, "diff", err)
@@ -80,15 +79,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func runfile(name string) string {
 	if path, err := runfiles.Rlocation(name); err == nil {
 		return path
-	}
-	return name
-}
-
-// fromCaller returns a path as the caller means it: `bazel run` changes the
-// working directory.
-func fromCaller(name string) string {
-	if dir := os.Getenv("BUILD_WORKING_DIRECTORY"); dir != "" && !filepath.IsAbs(name) {
-		return filepath.Join(dir, name)
 	}
 	return name
 }

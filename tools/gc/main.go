@@ -180,7 +180,7 @@ func (o *options) args(ctx context.Context) (gc.Args, error) {
 		}
 	}
 	for _, dir := range o.locks {
-		if err := a.Keep.AddLocks(userPath(dir)); err != nil {
+		if err := a.Keep.AddLocks(cli.FromCaller(dir)); err != nil {
 			return a, err
 		}
 	}

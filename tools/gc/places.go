@@ -32,7 +32,7 @@ func (o *options) places(a *gc.Args) (err error) {
 	}
 	for _, dir := range []*string{&a.Store, &a.Disk, &a.Cache, &a.OutputBases} {
 		if *dir != "" {
-			*dir = userPath(*dir)
+			*dir = cli.FromCaller(*dir)
 		}
 	}
 	return nil
@@ -74,15 +74,6 @@ func (o *options) keepCheckouts(a *gc.Args) error {
 		err = errors.Join(err, cli.WithHint(otherErr, "or say --this-checkout, so that nothing is kept for that one"))
 	}
 	return err
-}
-
-// userPath is a path as the user gave it: `bazel run` changes the working directory,
-// and says what it was.
-func userPath(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), name)
 }
 
 // size is a flag for a number of bytes, written as Bazel has it: a number and K, M, G or T.

@@ -50,9 +50,9 @@ func (b *builder) check(ctx context.Context, p program, copies []*found) (string
 	if err != nil {
 		return "", err
 	}
-	what := fmt.Sprintf("%s, %s@%s", p, p.Package, version(c.info))
+	what := fmt.Sprintf("%s@%s", p.Package, version(c.info))
 	if d == c.digest {
-		return fmt.Sprintf("%s: identical, %s, in %s", what, d, strings.Join(c.where, ", ")), os.Remove(name)
+		return fmt.Sprintf("%s, %s: identical, %s, in %s", p, what, d, strings.Join(c.where, ", ")), os.Remove(name)
 	}
 	how, err := difference(c.file, name)
 	if err != nil {

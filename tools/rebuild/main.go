@@ -91,25 +91,16 @@ func runfile(name string) string {
 	return name
 }
 
-// fromCaller returns a path as the caller means it: `bazel run` changes the
-// working directory.
-func fromCaller(name string) string {
-	if dir := os.Getenv("BUILD_WORKING_DIRECTORY"); dir != "" && !filepath.IsAbs(name) {
-		return filepath.Join(dir, name)
-	}
-	return name
-}
-
 func rebuild(ctx context.Context, f flags, stdout io.Writer) (err error) {
 	var programs []program
-	if err := jsonfile.Read(fromCaller(f.programs), &programs); err != nil {
+	if err := jsonfile.Read(cli.FromCaller(f.programs), &programs); err != nil {
 		return fmt.Errorf("reading the list of programs: %w", err)
 	}
-	tree, err := release.Open(ctx, release.Dir(fromCaller(f.release)))
+	tree, err := release.Open(ctx, release.Dir(cli.FromCaller(f.release)))
 	if err != nil {
 		return err
 	}
-	s, err := store.Open(fromCaller(f.store))
+	s, err := store.Open(cli.FromCaller(f.store))
 	if err != nil {
 		return err
 	}
@@ -124,7 +115,7 @@ func rebuild(ctx context.Context, f flags, stdout io.Writer) (err error) {
 	}
 	b := &builder{goCmd: f.goCmd, store: s, lock: tree.Lock, dir: dir, cache: filepath.Join(dir, "cache"), clones: map[string]*clone{}}
 	if f.cache != "" {
-		b.cache = fromCaller(f.cache)
+		b.cache = cli.FromCaller(f.cache)
 	}
 	var different []error
 	for _, p := range programs {

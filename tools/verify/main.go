@@ -31,7 +31,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
@@ -122,7 +121,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // find returns the receipt: one of this machine, or one that a profile's bucket keeps.
 func (o *options) find(ctx context.Context, env func(string) string, web *transport.Transport) (*publish.Receipt, error) {
 	if o.receipt != "" {
-		return publish.ReadReceipt(absolute(o.receipt))
+		return publish.ReadReceipt(cli.FromCaller(o.receipt))
 	}
 	line := destinations.Line(env)
 	profile, err := o.profile(env("RELEASE_DESTINATIONS"), line)
@@ -151,7 +150,7 @@ func (o *options) profile(file, line string) (*manifest.Profile, error) {
 	name := manifest.Production
 	switch i := strings.LastIndexByte(o.destinations, ':'); {
 	case i >= 0:
-		file, name = absolute(o.destinations[:i]), o.destinations[i+1:]
+		file, name = cli.FromCaller(o.destinations[:i]), o.destinations[i+1:]
 	case file == "":
 		return nil, cli.WithHint(fmt.Errorf("line %q has no destinations", line), "pass --destinations FILE:PROFILE, or run it as tools/bazel run //release:verify")
 	default:
@@ -163,13 +162,4 @@ func (o *options) profile(file, line string) (*manifest.Profile, error) {
 		}
 	}
 	return manifest.ReadDestinations(file, name)
-}
-
-// absolute returns a path that the user gave: `bazel run` changes the working
-// directory, and says what it was.
-func absolute(name string) string {
-	if dir := os.Getenv("BUILD_WORKING_DIRECTORY"); dir != "" && !filepath.IsAbs(name) {
-		return filepath.Join(dir, name)
-	}
-	return name
 }

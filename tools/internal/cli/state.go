@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 )
 
@@ -35,4 +36,13 @@ func CacheDir(env func(string) string) string {
 		return filepath.Join(env("HOME"), ".cache", "release-builder")
 	}
 	return ""
+}
+
+// FromCaller returns a path as the caller means it: `bazel run` changes the working
+// directory.
+func FromCaller(name string) string {
+	if dir := os.Getenv("BUILD_WORKING_DIRECTORY"); dir != "" && !filepath.IsAbs(name) {
+		return filepath.Join(dir, name)
+	}
+	return name
 }

@@ -36,3 +36,16 @@ func TestStateDir(t *testing.T) {
 		}
 	}
 }
+
+func TestFromCaller(t *testing.T) {
+	t.Setenv("BUILD_WORKING_DIRECTORY", "/caller")
+	for name, want := range map[string]string{"a/b": "/caller/a/b", "../b": "/b", "/a": "/a"} {
+		if got := FromCaller(name); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+	t.Setenv("BUILD_WORKING_DIRECTORY", "")
+	if got := FromCaller("a"); got != "a" {
+		t.Errorf("without bazel run: got %s, want a", got)
+	}
+}

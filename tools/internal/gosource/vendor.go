@@ -33,7 +33,7 @@ func (a *Args) vendor(r Root) error {
 	last, cleared := "", false
 	for _, p := range list {
 		to := filepath.Join(a.Dir, filepath.FromSlash(p.dir))
-		if p.own || within(to, p.from) {
+		if p.own || sameDir(to, p.from) {
 			continue
 		}
 		if !cleared {
@@ -57,8 +57,8 @@ func (a *Args) vendor(r Root) error {
 	return os.WriteFile(filepath.Join(vendor, "modules.txt"), []byte(text.String()), 0o644)
 }
 
-// within reports whether two names are of one directory.
-func within(a, b string) bool {
+// sameDir reports whether two names are of one directory.
+func sameDir(a, b string) bool {
 	one, err := os.Stat(a)
 	if err != nil {
 		return false
