@@ -45,7 +45,7 @@ type fetcher struct {
 
 // paths are the flags of the verbs.
 type paths struct {
-	entry, variant, lock, base, out, repository, goMod, goSum, imports, path, cache string
+	entry, variant, lock, base, out, repository, goMod, goSum, imports, path, cache, stdlib string
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -95,6 +95,7 @@ func parsePaths(args []string, stderr io.Writer) (p paths, status int, ok bool) 
 	fs.StringVar(&p.goMod, "go-mod", "", "a go.mod `file`")
 	fs.StringVar(&p.goSum, "go-sum", "", "its go.sum `file`")
 	fs.StringVar(&p.imports, "imports", "", "a `file` that lists imports")
+	fs.StringVar(&p.stdlib, "stdlib", "", "the `packages` of the standard library that all sources share, separated by commas")
 	fs.StringVar(&p.path, "path", "", "a module `path`")
 	fs.StringVar(&p.cache, "cache", "", "the download `folder` of a module cache")
 	status, ok = cli.ParseFlags(fs, args[1:], stderr)

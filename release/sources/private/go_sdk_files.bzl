@@ -28,6 +28,10 @@ def _go_sdk_files_impl(rctx):
             why = "the store {} has no file with this digest, and --config=airgap allows no download".format(store_path(rctx))
         elif urls:
             why = "no module proxy has it: " + ", ".join(urls)
+            proxies = [name for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"] if rctx.getenv(name)]
+            if proxies:
+                # Its value may have a password.
+                why += "; {} is set, so the download goes through that proxy: look whether it answers".format(" and ".join(proxies))
         else:
             why = "which Go module proxy to use is not known: set GOPROXY, or install Go"
         fail("fetching {}, {}: {}".format(module, archive["sha256"], why))

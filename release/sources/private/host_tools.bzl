@@ -69,7 +69,16 @@ def _go_cache(rctx):
             return cache
     return str(rctx.path("gocache"))
 
-def _environment(rctx, go):
+def host_tools_environment(rctx, go):
+    """Returns the environment in which the go command compiles what runs on this machine.
+
+    Args:
+        rctx: the repository context.
+        go: the path of the go command.
+
+    Returns:
+        a dict. Its caches are in the repository, to be deleted; what is compiled may be kept in the launcher's.
+    """
     proxy = "file://" + _escape(store_path(rctx)) + "/goproxy"
     if airgap(rctx):
         # go.sum vouches for what is compiled.
@@ -85,6 +94,8 @@ def _environment(rctx, go):
         "GOFLAGS": "-modcacherw -trimpath -buildvcs=false",
         "GOMODCACHE": str(rctx.path("gomodcache")),
         "GOPATH": str(rctx.path("gomodcache/gopath")),
+        # There is room here if there is for what is compiled: /tmp may be small.
+        "GOTMPDIR": str(rctx.path("gomodcache")),
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
     } | download
@@ -95,7 +106,7 @@ def _run_go(rctx, what, args):
     result = execute(
         rctx,
         [go] + args + rctx.attr.packages,
-        environment = _environment(rctx, go),
+        environment = host_tools_environment(rctx, go),
         timeout = 1800,
         working_directory = str(rctx.path(rctx.attr.go_mod).dirname),
     )
@@ -114,7 +125,7 @@ def _broken_modules(rctx, go):
     result = execute(
         rctx,
         [go, "list", "-e", "-deps", "-f", _BROKEN] + rctx.attr.packages,
-        environment = _environment(rctx, go),
+        environment = host_tools_environment(rctx, go),
         timeout = 1800,
         working_directory = str(root),
     )
@@ -137,6 +148,7 @@ def _watch_sources(rctx):
 def _host_tools_impl(rctx):
     what = "compiling " + " ".join(rctx.attr.packages)
     rctx.report_progress(what)
+    rctx.file("gomodcache/README", "What the go command needs while it compiles.\n")
     _run_go(rctx, what, ["build", "-o", str(rctx.path("bin")) + "/"])
     _watch_sources(rctx)
     rctx.file("BUILD.bazel", "exports_files(glob([\"bin/*\"]))\n")

@@ -1,5 +1,6 @@
 """The one rule by which Go sources become Bazel repositories: a release's and the tools' own."""
 
+load("//release/toolchain:stdlib.bzl", "STDLIB")
 load(":environment.bzl", "GO_ENVIRON")
 load(":execute.bzl", "execute")
 load(":host_tools.bzl", "fetch_command")
@@ -11,7 +12,7 @@ def _source_impl(rctx):
     if rctx.attr.entry:
         what = json.decode(rctx.attr.entry)["name"]
         rctx.file(".release/entry.json", rctx.attr.entry, executable = False, legacy_utf8 = False)
-        command += ["source", "--entry", ".release/entry.json", "--base", rctx.path(rctx.attr.workspace).dirname.get_child(*rctx.attr.folder.split("/"))]
+        command += ["source", "--entry", ".release/entry.json", "--base", rctx.path(rctx.attr.workspace).dirname.get_child(*rctx.attr.folder.split("/")), "--stdlib", ",".join(STDLIB)]
         if rctx.attr.variant:
             what += ", variant " + rctx.attr.variant
             command += ["--variant", rctx.attr.variant]

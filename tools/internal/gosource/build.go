@@ -33,6 +33,7 @@ func (a *Args) writeBuild(r Root, p *pkg, files *embedder) error {
 	b.list("embedsrcs", embed)
 	fmt.Fprintf(&b, "    importpath = %s,\n    gc_goopts = %s,\n", quote(p.path), stringList(a.compile(r, p)))
 	b.godebug(p.godebug)
+	a.stdlib(&b, p)
 	b.list("deps", p.deps)
 	b.WriteString(")\n")
 	if p.program != "" {

@@ -103,7 +103,7 @@ func generate(t *testing.T, a Args, modules map[string]string) {
 	}
 }
 
-// arguments reads "name: NAME", "tags: TAG…" and "root: DIR PATH [VERSION [SUM]]"
+// arguments reads "name: NAME", "tags: TAG…", "stdlib: PACKAGE…" and "root: DIR PATH [VERSION [SUM]]"
 // lines and, of the last root, "vcs: REVISION TIME"; others are comments.
 func arguments(t *testing.T, text string) (a Args) {
 	t.Helper()
@@ -116,6 +116,8 @@ func arguments(t *testing.T, text string) (a Args) {
 			a.Tags = strings.Fields(line)[1:]
 		case "root:":
 			a.Roots = append(a.Roots, Root{Dir: f[1], Main: Module{Path: f[2], Version: f[3], Sum: f[4]}})
+		case "stdlib:":
+			a.Stdlib = strings.Fields(line)[1:]
 		case "vcs:":
 			at, err := time.Parse(time.RFC3339, f[2])
 			if err != nil {

@@ -31,6 +31,10 @@ type Args struct {
 	Repo  string   // what Bazel calls the repository
 	Roots []Root   // the modules to write BUILD files for, sorted by directory; there may be none
 	Tags  []string // build tags that hold
+
+	// Stdlib are the packages of the part of the standard library that all sources share:
+	// see //release/toolchain:stdlib. Empty if the packages are compiled with all of it.
+	Stdlib []string
 }
 
 // Root is a directory with a Go module.

@@ -25,9 +25,13 @@ func writeMeta(a Args, packages [][]*pkg) error {
 	if err := os.MkdirAll(licenses, 0o755); err != nil {
 		return err
 	}
-	var b strings.Builder
-	b.WriteString("load(\"@release_builder//release/sources:defs.bzl\", \"go_module_metadata\", \"source_info\")\n\n" +
-		"package(default_visibility = [\"//visibility:public\"])\n")
+	var b build
+	std := beside(packages)
+	if len(std.union()) > 0 {
+		b.load("@io_bazel_rules_go//go:def.bzl", []string{"go_stdlib"})
+	}
+	b.load("@release_builder//release/sources:defs.bzl", []string{"go_module_metadata", "source_info"})
+	b.WriteString("\npackage(default_visibility = [\"//visibility:public\"])\n")
 	if len(a.Roots) == 0 {
 		if _, err := copyLicenses(a.Dir, licenses, Module{Path: a.Name}, a.Name); err != nil {
 			return err
@@ -38,6 +42,9 @@ func writeMeta(a Args, packages [][]*pkg) error {
 		if err := a.writeRoot(&b, r, packages[i], licenses, seen); err != nil {
 			return inRoot(r, err)
 		}
+	}
+	if len(std.union()) > 0 {
+		b.ownStdlib(std)
 	}
 	writeSource(&b, a)
 	if _, err := os.Stat(filepath.Join(meta, aside)); err == nil {
@@ -50,7 +57,7 @@ func writeMeta(a Args, packages [][]*pkg) error {
 
 // writeRoot writes the metadata, and copies the licences, of one module and of
 // what it vendors.
-func (a *Args) writeRoot(b *strings.Builder, r Root, packages []*pkg, licenses string, seen map[string]bool) error {
+func (a *Args) writeRoot(b *build, r Root, packages []*pkg, licenses string, seen map[string]bool) error {
 	writeModule(b, r.Main, r.VCS, seen)
 	if err := a.copyMainLicenses(r, licenses); err != nil {
 		return err
@@ -78,7 +85,7 @@ func (a *Args) copyMainLicenses(r Root, licenses string) error {
 	}
 }
 
-func writeModule(b *strings.Builder, m Module, v VCS, seen map[string]bool) {
+func writeModule(b *build, m Module, v VCS, seen map[string]bool) {
 	name := metaName(m)
 	if seen[name] {
 		return
@@ -118,7 +125,7 @@ func atVersion(m Module) string {
 	return m.Path + "@" + m.Version
 }
 
-func writeSource(b *strings.Builder, a Args) {
+func writeSource(b *build, a Args) {
 	first := Module{Path: a.Name}
 	versions := map[string]string{}
 	for i, r := range a.Roots {

@@ -31,6 +31,7 @@ type pkg struct {
 	program string // the name of its program; empty if it is none
 
 	srcs, embed, deps perPlatform
+	std               perPlatform // of the standard library, what is beside the part that all sources share
 	errors            perPlatform // why it cannot be built
 	godebug           map[string]string
 	profile           bool // default.pgo is beside a program
@@ -89,6 +90,7 @@ func (a *Args) packages(r Root) ([]*pkg, error) {
 	}
 	for platform, list := range r.Packages {
 		link(platform, list, found)
+		a.needs(platform, list, found)
 	}
 	maps.DeleteFunc(found, func(_ string, p *pkg) bool { return len(p.srcs.union()) == 0 && len(p.errors) == 0 }) // only tests
 	list := slices.Collect(maps.Values(found))
@@ -107,7 +109,7 @@ func (a *Args) newPackage(r Root, p *gomod.Package, sums map[module.Version]lock
 	rel := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, p.Module.Path), "/")
 	q := &pkg{
 		path: p.ImportPath, from: p.Dir, within: p.Module.Path, own: p.Module.Main, lang: defaultLang,
-		srcs: perPlatform{}, embed: perPlatform{}, deps: perPlatform{}, errors: perPlatform{}, godebug: map[string]string{},
+		srcs: perPlatform{}, embed: perPlatform{}, deps: perPlatform{}, std: perPlatform{}, errors: perPlatform{}, godebug: map[string]string{},
 	}
 	if v := p.Module.GoVersion; v != "" {
 		q.lang = "go" + strings.TrimPrefix(semver.MajorMinor("v"+v), "v")
