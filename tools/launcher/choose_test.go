@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -214,6 +215,43 @@ func TestDiskCacheSizes(t *testing.T) {
 		} else {
 			wantContains(t, m.fails("info"), "bazel: error: RELEASE_DISK_CACHE_SIZE: got "+size+", want a number")
 		}
+	}
+}
+
+// Sandboxes are in memory where there is enough of it, and nowhere else than Bazel has them if not.
+func TestSandboxBase(t *testing.T) {
+	mounts, err := os.ReadFile("/proc/mounts")
+	if err != nil {
+		t.Skipf("a machine without /proc: %v", err)
+	}
+	inMemory := regexp.MustCompile(`(?m)^\S+ /dev/shm tmpfs (\S*)`).FindSubmatch(mounts)
+	good := inMemory != nil && !strings.Contains(string(inMemory[1]), "noexec") && syscall.Access("/dev/shm", 2) == nil
+	for _, tt := range []struct{ name, set, free, want string }{
+		{"room", "", "1048576*4096", "/dev/shm"},
+		{"too little room", "", "1048575*4096", ""},
+		{"a container's 64 MiB", "", "16384*4096", ""},
+		{"off", "off", "1048576*4096", ""},
+		{"chosen", "/elsewhere", "0*4096", "/elsewhere"},
+		{"chosen, relative", "else where", "0*4096", "DIR/else where"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := newMachine(t)
+			m.fakeBazel("7.7.1")
+			m.fake("stat", `[ "$1" != -f ] || { echo "`+tt.free+`"; exit; }
+exec `+realPath(t, "stat")+` "$@"`)
+			m.env["RELEASE_SANDBOX_BASE"] = tt.set
+			want := strings.ReplaceAll(tt.want, "DIR", m.workspace)
+			if want == "/dev/shm" && !good {
+				want = ""
+			}
+			got := ""
+			if match := regexp.MustCompile(`build "--sandbox_base=(.*)"\n`).FindStringSubmatch(m.run("info").bazelrc()); match != nil {
+				got = match[1]
+			}
+			if got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
 	}
 }
 

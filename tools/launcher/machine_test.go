@@ -139,7 +139,8 @@ func newMachine(t *testing.T) *machine {
 	m.env = map[string]string{
 		"RELEASE_PASS": "FAKE_LOG FAKE_BIN FAKE_ROOT_BIN FAKE_STOCK FAKE_LOADER FAKE_HOLD FAKE_STATUS FAKE_BROUGHT FAKE_DEBIAN FAKE_BWRAP_STATUS FAKE_MMDEBSTRAP_STATUS FAKE_NO_SITE",
 		"PATH":         m.bin, "HOME": m.home, "TMPDIR": filepath.Join(dir, "tmp"),
-		"FAKE_LOG": m.log, "FAKE_BIN": m.bin, "FAKE_ROOT_BIN": filepath.Join(dir, "root bin"), "FAKE_STOCK": filepath.Join(dir, "stock"),
+		"RELEASE_SANDBOX_BASE": "off", // what the real machine has must not count
+		"FAKE_LOG":             m.log, "FAKE_BIN": m.bin, "FAKE_ROOT_BIN": filepath.Join(dir, "root bin"), "FAKE_STOCK": filepath.Join(dir, "stock"),
 	}
 	for _, d := range []string{
 		m.bin, m.env["FAKE_ROOT_BIN"], m.env["FAKE_STOCK"], m.env["TMPDIR"], m.home, filepath.Join(m.workspace, "tools", "launcher"),
