@@ -23,6 +23,8 @@
 // goos, goarch, tags and x_defs. Programs that are not in it, because they were
 // downloaded, are left alone.
 //
+// --json FILE writes the same as a list of objects with program, identical and text.
+//
 // Exit status: 0 all are identical, 1 one is not, or cannot be built, 2 the command line is wrong.
 package main
 
@@ -47,7 +49,7 @@ func main() { cli.Main(run) }
 
 // flags are those of the command line.
 type flags struct {
-	release, programs, store, goCmd, cache string
+	release, programs, store, goCmd, cache, json string
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -58,6 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set.StringVar(&f.store, "store", defaultStore(), "the store's `directory`")
 	set.StringVar(&f.goCmd, "go", runfile(os.Getenv("RELEASE_GO")), "the go `command`")
 	set.StringVar(&f.cache, "go-cache", "", "keep what the go command compiles in `DIR`, for another release; by default it starts with nothing")
+	set.StringVar(&f.json, "json", "", "write what comes out to `FILE` as well")
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status
 	}
@@ -117,13 +120,16 @@ func rebuild(ctx context.Context, f flags, stdout io.Writer) (err error) {
 	if f.cache != "" {
 		b.cache = cli.FromCaller(f.cache)
 	}
+	results := make([]outcome, len(programs))
 	var different []error
-	for _, p := range programs {
+	for i, p := range programs {
 		line, err := b.check(ctx, p, copies[p.key()])
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		results[i] = outcome{Program: p.String(), Identical: err == nil, Text: line}
 		if err != nil {
+			results[i].Text = err.Error()
 			different = append(different, fmt.Errorf("%s: %w", p, err))
 			continue
 		}
@@ -131,5 +137,17 @@ func rebuild(ctx context.Context, f flags, stdout io.Writer) (err error) {
 			return err
 		}
 	}
+	if f.json != "" {
+		if err := jsonfile.Write(cli.FromCaller(f.json), results); err != nil {
+			return err
+		}
+	}
 	return errors.Join(different...)
+}
+
+// outcome is what came out for a program and platform.
+type outcome struct {
+	Program   string `json:"program"` // as age linux/amd64
+	Identical bool   `json:"identical"`
+	Text      string `json:"text"`
 }

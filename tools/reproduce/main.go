@@ -9,6 +9,10 @@
 // its digest. A difference is told down to the archive's entry, the header's field,
 // the program's section or the JSON path, with what likely causes it.
 //
+// The go command is one more builder, independent of Bazel: //release:rebuild makes
+// each program of the first release again, and one that it makes otherwise is a
+// difference.
+//
 // What is built is the workspace's HEAD with what is changed in tracked files; a
 // warning names these. Each build has a Bazel server, a cache and a home of its own,
 // takes all from the store, and runs without a network where the store has everything.

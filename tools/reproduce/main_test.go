@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 }
 
 // fakeBazel is a tools/bazel whose release is the workspace's folder files, and
-// the line that it builds. LEAK is a command that adds to that.
+// the line that it builds. PROGRAMS is what //release:rebuild writes. LEAK is a command that adds to that.
 const fakeBazel = `#!/bin/sh
 set -e
 base=${1#--output_base=}
@@ -42,6 +42,11 @@ build)
 	(cd "$all" && eval "$LEAK")
 	[ -z "$HANG" ] || { echo hanging >>"$LOG"; sleep 60 & trap 'kill $!; exit 8' INT; wait; }
 	(cd "$all" && find . -type f ! -name SHA256SUMS | sed 's,^\./,,' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
+	;;
+run)
+	while [ "$1" != --json ]; do shift; done
+	printf '%s' "${PROGRAMS:-[]}" >"$2"
+	case "$PROGRAMS" in *false*) exit 1 ;; esac
 	;;
 shutdown) rm -r "$base/server" ;;
 esac

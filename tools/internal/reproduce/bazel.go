@@ -2,6 +2,7 @@ package reproduce
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 )
 
 // Bazel builds the active line in worlds.
@@ -30,6 +32,9 @@ type Bazel struct {
 	Disk string
 	// Targets are what is built; empty means //release:all.
 	Targets []string
+	// Rebuild is the name of the world in which the go command builds all programs as well;
+	// empty: in none.
+	Rebuild string
 	// Logs is the folder for what Bazel says.
 	Logs string
 	// Linef shows a line of progress.
@@ -37,6 +42,15 @@ type Bazel struct {
 
 	// full says that the store has everything; it is known after the first build.
 	full *bool
+	// programs are what the go command built.
+	programs []Program
+}
+
+// Program is a program that the go command built as well, from the store alone.
+type Program struct {
+	Program   string `json:"program"`   // its name and platform, as age linux/amd64
+	Identical bool   `json:"identical"` // to that of the release
+	Text      string `json:"text"`
 }
 
 // The startup options end a server that nobody shuts down.
@@ -86,6 +100,26 @@ func (b *Bazel) Build(ctx context.Context, w *World, out string) (err error) {
 	if err := copyRelease(filepath.Join(w.Dir, "bazel-bin", "release", "all"), out); err != nil {
 		return fmt.Errorf("copying the %s release: %w", w.Name, err)
 	}
+	if w.Name == b.Rebuild {
+		return b.rebuild(ctx, w, log)
+	}
+	return nil
+}
+
+// rebuild has the go command build the programs of the release that was built in a world.
+func (b *Bazel) rebuild(ctx context.Context, w *World, log *os.File) error {
+	b.Linef("%s build: the go command builds the programs as well", w.Name)
+	start, name := time.Now(), filepath.Join(w.Dir, "rebuild.json")
+	args := append(append([]string{"run"}, b.flags(w)...), "//release:rebuild", "--", "--json", name)
+	err := b.run(ctx, w, log, args...)
+	if ctx.Err() != nil {
+		return err
+	}
+	// It fails where a program differs too, and has written then what came out.
+	if readErr := jsonfile.Read(name, &b.programs); readErr != nil {
+		return b.failed(w, log.Name(), cmp.Or(err, readErr))
+	}
+	b.Linef("%s build: the go command has built the programs in %s", w.Name, time.Since(start).Round(time.Second))
 	return nil
 }
 

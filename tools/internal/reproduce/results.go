@@ -51,6 +51,7 @@ func (r *Result) lines() []string {
 	} else {
 		lines = append(lines, "The builds had a network.")
 	}
+	lines = append(lines, r.programLines()...)
 	for _, s := range r.Variations {
 		lines = append(lines, s.String())
 	}
@@ -58,6 +59,23 @@ func (r *Result) lines() []string {
 		lines = append(lines, fmt.Sprintf("%s differs when %s is varied.", path, joined(r.Blamed[path])))
 	}
 	return append(lines, r.Notes...)
+}
+
+// programLines tell what the go command says of the programs.
+func (r *Result) programLines() []string {
+	if len(r.Programs) == 0 {
+		return nil
+	}
+	same, lines := 0, []string{""}
+	for _, p := range r.Programs {
+		if p.Identical {
+			same++
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("The go command builds another %s: %s.", p.Program, p.Text))
+	}
+	lines[0] = fmt.Sprintf("The go command alone built %d of %d programs to the same bytes.", same, len(r.Programs))
+	return lines
 }
 
 // String tells it in one line.

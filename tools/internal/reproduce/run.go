@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,6 +52,8 @@ type Result struct {
 	Airgap     bool        `json:"airgap"`
 	Variations []Status    `json:"variations"`
 	Builds     []BuildInfo `json:"builds"`
+	// Programs are those that the go command built as well, without Bazel.
+	Programs []Program `json:"programs,omitempty"`
 	// Blamed are, by path, the variations that make a file differ: see Bisect.
 	Blamed map[string][]Variation `json:"blamed,omitempty"`
 	// Notes are what a reader should know besides.
@@ -101,7 +104,8 @@ func Run(ctx context.Context, a RunArgs) (result *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r.result.Equal = r.result.Report.Equal()
+	r.result.Programs = a.Bazel.programs
+	r.result.Equal = r.result.Report.Equal() && !slices.ContainsFunc(r.result.Programs, func(p Program) bool { return !p.Identical })
 	r.result.Airgap, r.result.Changed = a.Bazel.Full(), b.changed
 	return r.result, nil
 }
@@ -146,7 +150,9 @@ func (r *run) twice(ctx context.Context) error {
 		return err
 	}
 	r.say(w)
+	r.args.Bazel.Rebuild = w.First.Name
 	r.result.Report, r.result.Builds, err = r.runner.Twice(ctx, w)
+	r.args.Bazel.Rebuild = ""
 	r.result.Variations = w.Status
 	if err != nil || r.result.Report.Equal() || !r.args.Bisect {
 		return err
@@ -177,6 +183,7 @@ func (r *run) against(ctx context.Context) error {
 		return err
 	}
 	r.say(w)
+	r.args.Bazel.Rebuild = w.Second.Name
 	out := r.runner.folder("second")
 	info, err := r.runner.Once(ctx, w.Second, out)
 	if err != nil {
