@@ -26,7 +26,7 @@ var table = []program{
 	{name: "gofumpt", module: "mvdan.cc/gofumpt", version: "v0.12.0"},
 	{name: "staticcheck", module: "honnef.co/go/tools", version: "v0.8.2", pkg: "cmd/staticcheck"},
 	{name: "kind", module: "sigs.k8s.io/kind", version: "v0.33.0"},
-	{name: "kustomize", module: "sigs.k8s.io/kustomize/kustomize/v5", version: "v5.8.3"},
+	{name: "kustomize", module: "sigs.k8s.io/kustomize/kustomize/v5", version: "v5.8.2"},
 	{name: "restic", module: "github.com/restic/restic", version: "v0.10.0", pkg: "cmd/restic"},
 	{name: "step", module: "github.com/smallstep/cli", version: "v0.21.0", pkg: "cmd/step"},
 	{name: "task", module: "github.com/go-task/task/v3", version: "v3.54.0", pkg: "cmd/task"},
@@ -36,7 +36,7 @@ var table = []program{
 	{name: "cosign", module: "github.com/sigstore/cosign/v3", version: "v3.1.3", pkg: "cmd/cosign"},
 	{name: "syft", module: "github.com/anchore/syft", version: "v1.57.1", pkg: "cmd/syft"},
 	{name: "promtool", module: "github.com/prometheus/prometheus", version: "v0.316.0", pkg: "cmd/promtool"},
-	{name: "hugo", module: "github.com/gohugoio/hugo", version: "v0.169.0"},
+	{name: "hugo", module: "github.com/gohugoio/hugo", version: "v0.155.0"},
 	{name: "istioctl", module: "istio.io/istio", version: "v0.0.0-20260827124520-eed52ebb66ad", pkg: "istioctl/cmd/istioctl"},
 }
 
