@@ -2,6 +2,7 @@ package gosource
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -46,15 +47,24 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestNames: a package with a file that no label can name is refused by name.
+// TestNames: a package with a file that no label can name is refused by name, and no other is.
 func TestNames(t *testing.T) {
 	for _, name := range []string{"a:b.go", `a\b.go`, "a\nb.go", `a"b.go`, "../a.go"} {
-		p := gomod.Package{Dir: "/x", ImportPath: "example.com/top", Module: &gomod.PackageModule{Path: "example.com/top", Main: true}, GoFiles: []string{name}}
+		p := gomod.Package{Dir: "/x", ImportPath: "example.com/top", Module: &gomod.PackageModule{Path: "example.com/top", Main: true}, GoFiles: []string{"a.go", name}}
 		dir := t.TempDir()
 		proxytest.Plant(t, dir, map[string]string{"go.mod": "module example.com/top\n"})
 		err := Generate(Args{Dir: dir, Roots: []Root{{Dir: ".", Packages: gomod.Listing{"linux_amd64": {p}}}}})
-		if err == nil || !strings.Contains(err.Error(), "package example.com/top: file ") || !strings.Contains(err.Error(), "Bazel cannot name it") {
-			t.Errorf("%q: got %v, want that Bazel cannot name it", name, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		build, err := os.ReadFile(filepath.Join(dir, "BUILD.bazel"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"\"a.go\",", "deps = [\n        \":cannot_be_built\"", quote(fmt.Sprintf("file %q: Bazel cannot name it", name))} {
+			if !strings.Contains(string(build), want) {
+				t.Errorf("%q: got\n%s\nwant %s in it", name, build, want)
+			}
 		}
 	}
 }

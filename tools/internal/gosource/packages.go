@@ -83,9 +83,7 @@ func (a *Args) packages(r Root) ([]*pkg, error) {
 			if found[p.ImportPath] == nil {
 				found[p.ImportPath] = a.newPackage(r, p, sums)
 			}
-			if err := found[p.ImportPath].add(platform, p); err != nil {
-				return nil, err
-			}
+			found[p.ImportPath].add(platform, p)
 		}
 	}
 	for platform, list := range r.Packages {
@@ -137,27 +135,19 @@ func vendoredModule(m *gomod.PackageModule, sums map[module.Version]lock.GoModul
 }
 
 // add says of a package what the go command does for one platform.
-func (q *pkg) add(platform string, p *gomod.Package) error {
-	for _, list := range [][]string{p.GoFiles, p.SFiles, p.HFiles, p.SysoFiles, p.EmbedFiles} {
-		for _, name := range list {
-			if err := checkName(name); err != nil {
-				return fmt.Errorf("package %s: %w", p.ImportPath, err)
-			}
-		}
-	}
-	q.srcs[platform] = slices.Sorted(slices.Values(slices.Concat(p.GoFiles, p.SFiles, p.HFiles, p.SysoFiles)))
-	q.embed[platform] = slices.Sorted(slices.Values(p.EmbedFiles))
+func (q *pkg) add(platform string, p *gomod.Package) {
 	if p.Error != nil {
 		q.errors[platform] = []string{q.clean(p.Error.Err)}
 	}
+	q.srcs[platform] = q.labels(platform, slices.Concat(p.GoFiles, p.SFiles, p.HFiles, p.SysoFiles))
+	q.embed[platform] = q.labels(platform, p.EmbedFiles)
 	if p.Name != "main" {
-		return nil
+		return
 	}
 	q.program = programName(q.dir, p)
 	q.godebug[platform] = p.DefaultGODEBUG
 	info, err := os.Stat(filepath.Join(p.Dir, "default.pgo"))
 	q.profile = err == nil && info.Mode().IsRegular()
-	return nil
 }
 
 // clean makes an error of the go command one line without a path of this machine.
@@ -167,12 +157,18 @@ func (q *pkg) clean(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// checkName refuses a file name that Bazel has no label for.
-func checkName(name string) error {
-	if strings.ContainsAny(name, ":\\\"\n\r\t\x00") || !filepath.IsLocal(filepath.FromSlash(name)) {
-		return fmt.Errorf("file %q: Bazel cannot name it", name)
+// labels returns files of a package, sorted. One that Bazel has no label for is an error
+// of who wants the package.
+func (q *pkg) labels(platform string, files []string) []string {
+	list := []string{}
+	for _, name := range slices.Sorted(slices.Values(files)) {
+		if strings.ContainsAny(name, ":\\\"\n\r\t\x00") || !filepath.IsLocal(filepath.FromSlash(name)) {
+			q.errors[platform] = append(q.errors[platform], fmt.Sprintf("file %q: Bazel cannot name it", name))
+			continue
+		}
+		list = append(list, name)
 	}
-	return nil
+	return list
 }
 
 // programName returns the name of a program. In a module's own directory that is the
