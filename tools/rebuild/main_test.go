@@ -41,6 +41,7 @@ type world struct {
 	store string
 	goCmd string
 	env   []string // of who installs a program
+	json  string   // what the command wrote last
 }
 
 func newWorld(t *testing.T) *world {
@@ -103,8 +104,23 @@ func (w *world) rebuild(dir string, programs []program) (status int, stdout, std
 		w.t.Fatal(err)
 	}
 	var out, errs strings.Builder
-	status = run(w.t.Context(), []string{"--release", dir, "--programs", list, "--store", w.store, "--go", w.goCmd}, &out, &errs)
+	w.json = filepath.Join(w.t.TempDir(), "outcomes.json")
+	status = run(w.t.Context(), []string{"--release", dir, "--programs", list, "--store", w.store, "--go", w.goCmd, "--json", w.json}, &out, &errs)
 	return status, out.String(), errs.String()
+}
+
+// outcomes checks what the command wrote of all programs: identical, or not.
+func (w *world) outcomes(programs []program, identical bool) {
+	w.t.Helper()
+	var got []outcome
+	if err := jsonfile.Read(w.json, &got); err != nil || len(got) != len(programs) {
+		w.t.Fatalf("got %+v, %v, want %d outcomes", got, err, len(programs))
+	}
+	for i, o := range got {
+		if o.Program != programs[i].String() || o.Identical != identical || o.Text == "" {
+			w.t.Errorf("got %+v, want %s, identical %t, and a text", o, programs[i], identical)
+		}
+	}
 }
 
 func here(name, pkg string) program {
@@ -178,7 +194,9 @@ func TestRebuild(t *testing.T) {
 		})
 		p := here("stamped", "example.com/Tool/cmd/stamped")
 		p.XDefs = map[string]string{"example.com/Tool/cmd/stamped.Version": "it's one", "runtime.godebugDefault": "the go command knows"}
-		status, out, errs := w.rebuild(dir, []program{here("hello", "example.com/Tool/cmd/hello"), p})
+		programs := []program{here("hello", "example.com/Tool/cmd/hello"), p}
+		status, out, errs := w.rebuild(dir, programs)
+		w.outcomes(programs, true)
 		if status != cli.OK || errs != "" || strings.Count(out, ": identical, sha256:") != 2 ||
 			!strings.Contains(out, "hello "+runtime.GOOS+"/"+runtime.GOARCH+", example.com/Tool/cmd/hello@v1.0.0: identical, sha256:") ||
 			!strings.Contains(out, ", in a.tar.gz, b.zip\n") {
@@ -190,10 +208,12 @@ func TestRebuild(t *testing.T) {
 		dir := w.release(map[string]string{
 			"a.tar.gz": tarOf(t, map[string][]byte{"hello": bent, "stamped": stamped, "odd": odd, "other": other}), "b.tar.gz": tarOf(t, map[string][]byte{"stamped": hello}),
 		})
-		status, out, errs := w.rebuild(dir, []program{
+		programs := []program{
 			here("hello", "example.com/Tool/cmd/hello"), here("stamped", "example.com/Tool/cmd/stamped"), here("odd", "example.com/Tool/cmd/odd"),
 			here("other", "example.com/other"), here("gone", "example.com/Tool/cmd/gone"),
-		})
+		}
+		status, out, errs := w.rebuild(dir, programs)
+		w.outcomes(programs, false)
 		if status != cli.Failure || out != "" {
 			t.Errorf("got status %d, %q, want %d", status, out, cli.Failure)
 		}

@@ -10,8 +10,8 @@
 // the program's section or the JSON path, with what likely causes it.
 //
 // The go command is one more builder, independent of Bazel: //release:rebuild makes
-// each program of the first release again, and one that it makes otherwise is a
-// difference.
+// each program of the first release again, and one that it makes otherwise, or
+// cannot make, is a difference. --rebuild=false leaves it out.
 //
 // What is built is the workspace's HEAD with what is changed in tracked files; a
 // warning names these. Each build has a Bazel server, a cache and a home of its own,
@@ -87,7 +87,7 @@ func main() { cli.Main(run) }
 type options struct {
 	line, variations, against, out, temp, workspace string
 	jobs                                            int
-	keep, bisect                                    bool
+	keep, bisect, rebuild                           bool
 }
 
 func (o *options) flags() *flag.FlagSet {
@@ -100,6 +100,7 @@ func (o *options) flags() *flag.FlagSet {
 	set.StringVar(&o.workspace, "workspace", "", "the `folder` of the workspace; where Bazel was called if not given")
 	set.IntVar(&o.jobs, "jobs", 0, "the first build's `number` of actions at a time; 0 is the number of CPUs")
 	set.BoolVar(&o.keep, "keep", false, "leave the clones and the releases where they were built")
+	set.BoolVar(&o.rebuild, "rebuild", true, "have the go command build the programs as well")
 	set.BoolVar(&o.bisect, "bisect", false, "where something differs, build again to find the variation that does it")
 	return set
 }
@@ -190,7 +191,7 @@ func (o *options) reproduce(ctx context.Context, vary []reproduce.Variation, boa
 	}
 	result, err := reproduce.Run(ctx, reproduce.RunArgs{
 		Workspace: workspace, Published: published, Vary: vary, Bazel: b, Temp: absolute(o.temp, env), Memory: memory(),
-		Environ: environ.User(), Jobs: o.jobs, Bisect: o.bisect, Keep: o.keep,
+		Environ: environ.User(), Jobs: o.jobs, Rebuild: o.rebuild, Bisect: o.bisect, Keep: o.keep,
 	})
 	if err != nil {
 		return nil, err

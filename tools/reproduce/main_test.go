@@ -31,6 +31,7 @@ shift 2
 echo "$@" | sed "s,--sandbox_base=[^ ]*,--sandbox_base=…," >>"$LOG"
 case $1 in
 build)
+	echo "sandboxes ${RELEASE_SANDBOX_BASE:-anywhere}" >>"$LOG"
 	mkdir -p "$base/server"
 	case "$*" in *--config=airgap*) [ -z "$NO_STORE" ] || { echo "ERROR: the store lacks something" >&2; exit 1; } ;; esac
 	case "$*" in *--nobuild*) exit 0 ;; esac

@@ -6,7 +6,7 @@ everything else waits. The go command compiles host tools anyway, and keeps what
 
 # It has no public name, as rules_go passes it to its own builder alone.
 load("@io_bazel_rules_go//go/private:common.bzl", "RULES_GO_STDLIB_PREFIX")  # buildifier: disable=bzl-visibility
-load(":environment.bzl", "GO_ENVIRON", "host_platform")
+load(":environment.bzl", "host_platform")
 load(":execute.bzl", "execute")
 load(":host_tools.bzl", "go_command", "host_tools_environment")
 
@@ -72,7 +72,6 @@ def _compile(rctx, program, what, ldflags = ""):
 def _go_tools_impl(rctx):
     goos, _, goarch = host_platform(rctx).partition("_")
     exe = ".exe" if goos == "windows" else ""
-    rctx.file("gomodcache/README", "What the go command needs while it compiles.\n")
     _compile(rctx, "builder" + exe, _builder_sources(rctx, goos), "-X main.rulesGoStdlibPrefix=" + RULES_GO_STDLIB_PREFIX)
     for program in ["covdata", "pack"]:
         _compile(rctx, program + exe, ["cmd/" + program])
@@ -83,5 +82,5 @@ def _go_tools_impl(rctx):
 go_tools = repository_rule(
     implementation = _go_tools_impl,
     doc = "Toolchains of rules_go for this machine with programs that the go command compiled.",
-    environ = GO_ENVIRON + ["RELEASE_CACHE"],
+    environ = ["RELEASE_CACHE"],
 )

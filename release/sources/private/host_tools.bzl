@@ -77,8 +77,9 @@ def host_tools_environment(rctx, go):
         go: the path of the go command.
 
     Returns:
-        a dict. Its caches are in the repository, to be deleted; what is compiled may be kept in the launcher's.
+        a dict. Its directories are in the repository, to be deleted; what is compiled may be kept in the launcher's cache.
     """
+    rctx.file("gomodcache/README", "What the go command needs while it compiles.\n")
     proxy = "file://" + _escape(store_path(rctx)) + "/goproxy"
     if airgap(rctx):
         # go.sum vouches for what is compiled.
@@ -148,7 +149,6 @@ def _watch_sources(rctx):
 def _host_tools_impl(rctx):
     what = "compiling " + " ".join(rctx.attr.packages)
     rctx.report_progress(what)
-    rctx.file("gomodcache/README", "What the go command needs while it compiles.\n")
     _run_go(rctx, what, ["build", "-o", str(rctx.path("bin")) + "/"])
     _watch_sources(rctx)
     rctx.file("BUILD.bazel", "exports_files(glob([\"bin/*\"]))\n")

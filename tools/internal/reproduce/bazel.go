@@ -32,9 +32,6 @@ type Bazel struct {
 	Disk string
 	// Targets are what is built; empty means //release:all.
 	Targets []string
-	// Rebuild is the name of the world in which the go command builds all programs as well;
-	// empty: in none.
-	Rebuild string
 	// Logs is the folder for what Bazel says.
 	Logs string
 	// Linef shows a line of progress.
@@ -69,6 +66,8 @@ func (b *Bazel) Prepare(w *World) {
 	if e["RELEASE_DISK_CACHE"] == "" && b.Disk != "" {
 		e["RELEASE_DISK_CACHE"] = b.Disk
 	}
+	// tools/bazel would have them in memory in all worlds.
+	e["RELEASE_SANDBOX_BASE"] = "off"
 	w.Environ = e.list()
 }
 
@@ -100,7 +99,7 @@ func (b *Bazel) Build(ctx context.Context, w *World, out string) (err error) {
 	if err := copyRelease(filepath.Join(w.Dir, "bazel-bin", "release", "all"), out); err != nil {
 		return fmt.Errorf("copying the %s release: %w", w.Name, err)
 	}
-	if w.Name == b.Rebuild {
+	if w.Rebuild {
 		return b.rebuild(ctx, w, log)
 	}
 	return nil

@@ -72,7 +72,7 @@ func (r *Result) programLines() []string {
 			same++
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("The go command builds another %s: %s.", p.Program, p.Text))
+		lines = append(lines, fmt.Sprintf("Program %s is not what the go command builds: %s.", p.Program, strings.Join(strings.Fields(p.Text), " ")))
 	}
 	lines[0] = fmt.Sprintf("The go command alone built %d of %d programs to the same bytes.", same, len(r.Programs))
 	return lines

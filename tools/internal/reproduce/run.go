@@ -32,6 +32,8 @@ type RunArgs struct {
 	Environ []string
 	// Jobs is Bazel's --jobs; 0 means the number of CPUs.
 	Jobs int
+	// Rebuild has the go command build the programs as well, once.
+	Rebuild bool
 	// Bisect builds again where something differs, to find which variation does it.
 	Bisect bool
 	// Keep leaves the worlds and the releases.
@@ -150,9 +152,8 @@ func (r *run) twice(ctx context.Context) error {
 		return err
 	}
 	r.say(w)
-	r.args.Bazel.Rebuild = w.First.Name
+	w.First.Rebuild = r.args.Rebuild
 	r.result.Report, r.result.Builds, err = r.runner.Twice(ctx, w)
-	r.args.Bazel.Rebuild = ""
 	r.result.Variations = w.Status
 	if err != nil || r.result.Report.Equal() || !r.args.Bisect {
 		return err
@@ -183,7 +184,7 @@ func (r *run) against(ctx context.Context) error {
 		return err
 	}
 	r.say(w)
-	r.args.Bazel.Rebuild = w.Second.Name
+	w.Second.Rebuild = r.args.Rebuild
 	out := r.runner.folder("second")
 	info, err := r.runner.Once(ctx, w.Second, out)
 	if err != nil {

@@ -28,6 +28,8 @@ type World struct {
 	Reorder bool
 	// Jobs is Bazel's --jobs.
 	Jobs int
+	// Rebuild says that the go command is to build the programs as well.
+	Rebuild bool
 	// Environ is the whole environment of a command.
 	Environ []string
 	view    view
