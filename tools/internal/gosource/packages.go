@@ -137,7 +137,7 @@ func vendoredModule(m *gomod.PackageModule, sums map[module.Version]lock.GoModul
 // add says of a package what the go command does for one platform.
 func (q *pkg) add(platform string, p *gomod.Package) {
 	if p.Error != nil {
-		q.errors[platform] = []string{q.clean(p.Error.Err)}
+		q.errors[platform] = []string{clean(p)}
 	}
 	q.srcs[platform] = q.labels(platform, slices.Concat(p.GoFiles, p.SFiles, p.HFiles, p.SysoFiles))
 	q.embed[platform] = q.labels(platform, p.EmbedFiles)
@@ -150,10 +150,13 @@ func (q *pkg) add(platform string, p *gomod.Package) {
 	q.profile = err == nil && info.Mode().IsRegular()
 }
 
-// clean makes an error of the go command one line without a path of this machine.
-func (q *pkg) clean(text string) string {
-	text = strings.ReplaceAll(text, q.from+string(filepath.Separator), "")
-	text = strings.ReplaceAll(text, q.from, q.path)
+// clean makes a package's error of the go command one line without a path of this machine.
+func clean(p *gomod.Package) string {
+	text := p.Error.Err
+	if p.Dir != "" {
+		text = strings.ReplaceAll(text, p.Dir+string(filepath.Separator), "")
+		text = strings.ReplaceAll(text, p.Dir, p.ImportPath)
+	}
 	return strings.Join(strings.Fields(text), " ")
 }
 
@@ -189,8 +192,8 @@ func link(platform string, list []gomod.Package, found map[string]*pkg) {
 	std, gone := map[string]bool{"C": true}, map[string]string{}
 	for _, p := range list {
 		std[p.ImportPath] = p.Standard
-		if p.Error != nil && p.Dir == "" {
-			gone[p.ImportPath] = strings.Join(strings.Fields(p.Error.Err), " ")
+		if p.Error != nil && (p.Dir == "" || p.Standard) {
+			gone[p.ImportPath] = clean(&p)
 		}
 	}
 	for _, p := range list {

@@ -1,6 +1,7 @@
 package gosource
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -33,10 +34,7 @@ func (a *Args) needs(platform string, list []gomod.Package, found map[string]*pk
 			if std[path] && !slices.Contains(a.Stdlib, path) && path != "unsafe" {
 				own = append(own, path)
 			}
-			all = append(all, linked[path]...)
-			if mapped := p.ImportMap[path]; mapped != "" {
-				all = append(all, linked[mapped]...)
-			}
+			all = append(all, linked[cmp.Or(p.ImportMap[path], path)]...)
 		}
 		all = append(all, own...)
 		slices.Sort(all)
