@@ -231,7 +231,7 @@ func TestSandboxBase(t *testing.T) {
 		{"too little room", "", "1048575*4096", ""},
 		{"a container's 64 MiB", "", "16384*4096", ""},
 		{"off", "off", "1048576*4096", ""},
-		{"chosen", "/elsewhere", "0*4096", "/elsewhere"},
+		{"chosen", "DIR/elsewhere", "0*4096", "DIR/elsewhere"},
 		{"chosen, relative", "else where", "0*4096", "DIR/else where"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -239,7 +239,7 @@ func TestSandboxBase(t *testing.T) {
 			m.fakeBazel("7.7.1")
 			m.fake("stat", `[ "$1" != -f ] || { echo "`+tt.free+`"; exit; }
 exec `+realPath(t, "stat")+` "$@"`)
-			m.env["RELEASE_SANDBOX_BASE"] = tt.set
+			m.env["RELEASE_SANDBOX_BASE"] = strings.ReplaceAll(tt.set, "DIR", m.workspace)
 			want := strings.ReplaceAll(tt.want, "DIR", m.workspace)
 			if want == "/dev/shm" && !good {
 				want = ""
@@ -253,6 +253,13 @@ exec `+realPath(t, "stat")+` "$@"`)
 			}
 		})
 	}
+}
+
+func TestSandboxBaseThatCannotBe(t *testing.T) {
+	m := newMachine(t)
+	m.fakeBazel("7.7.1")
+	m.env["RELEASE_SANDBOX_BASE"] = "/dev/null/x"
+	wantContains(t, m.fails("info"), "bazel: error: RELEASE_SANDBOX_BASE: got /dev/null/x, want a directory to write in, or off")
 }
 
 // snapshot lists a folder with the times of its last changes.
