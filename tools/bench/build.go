@@ -106,7 +106,7 @@ func (b *buildBench) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return b.install(ctx, environ.List(user), buildPlatforms[:1])
+	return b.install(ctx, environ.List(user), "-n") // what each platform imports, without building it
 }
 
 func (b *buildBench) goCommand() string {
@@ -119,20 +119,20 @@ func (b *buildBench) modules() string { return filepath.Join(b.dir, "modules") }
 // goInstall builds what bazel does.
 func (b *buildBench) goInstall(ctx context.Context) error {
 	proxy := url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(b.modules(), "cache", "download"))}
-	return b.install(ctx, []string{"GOPROXY=" + proxy.String(), "GOSUMDB=off"}, buildPlatforms)
+	return b.install(ctx, []string{"GOPROXY=" + proxy.String(), "GOSUMDB=off"})
 }
 
 // install builds the programs with an empty cache.
-func (b *buildBench) install(ctx context.Context, settings, platforms []string) error {
+func (b *buildBench) install(ctx context.Context, settings []string, flags ...string) error {
 	cache, err := os.MkdirTemp(b.dir, "gocache-*")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(cache)
-	for _, platform := range platforms {
+	for _, platform := range buildPlatforms {
 		goos, goarch, _ := strings.Cut(platform, "/")
 		for module, packages := range buildPackages {
-			args := []string{"install", "-trimpath", "-ldflags=-s -w -buildid="}
+			args := append([]string{"install", "-trimpath", "-ldflags=-s -w -buildid="}, flags...)
 			for _, p := range packages {
 				args = append(args, module+p+"@"+b.versions[module])
 			}
