@@ -81,7 +81,8 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 		return err
 	}
 	g.Offline = true
-	return f.generate(ctx, g, done, gosource.Args{Dir: p.out, Name: dep.Name, Repo: p.repository, Roots: roots, Tags: tags, Stdlib: strings.FieldsFunc(p.stdlib, func(r rune) bool { return r == ',' })})
+	return f.generate(ctx, g, done, gosource.Args{Dir: p.out, Name: dep.Name, Repo: p.repository, Roots: roots, Tags: tags,
+		Sums: gomod.ByVersion(dep.GoModules), Stdlib: strings.FieldsFunc(p.stdlib, func(r rune) bool { return r == ',' })})
 }
 
 // goRoots returns the folders with the modules to build, sorted. A module from a proxy

@@ -56,6 +56,9 @@ func (f *fetcher) tools(ctx context.Context, p paths) error {
 		return f.blameTools(p, err)
 	}
 	a := gosource.Args{Dir: p.out, Repo: p.repository, Roots: []gosource.Root{root}}
+	if a.Sums, err = gomod.ReadSums(p.goSum); err != nil {
+		return err
+	}
 	if err := gosource.Vendor(a); err != nil {
 		return err
 	}

@@ -7,15 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 
-	"golang.org/x/mod/modfile"
-
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/parallel"
 )
 
@@ -63,22 +58,18 @@ func Platforms() []string {
 }
 
 // List lists the packages of the module in dir. A package that cannot be built has an
-// Error, and is one only for who wants it. A module that is installed, as `go install
-// PATH@VERSION` does, has no vendor directory, and its godebug lines do not hold; any
-// other is listed as `go build` in its directory has it, with the vendor directory that
-// came along if that is its go.mod's.
+// Error, and is one only for who wants it. A module that is installed is listed as `go
+// install PATH@VERSION` has it; any other as `go build` in its directory does, with the
+// vendor directory that came along if that is its go.mod's.
 func (g *Go) List(ctx context.Context, dir string, tags []string, installed bool) (Listing, error) {
 	args := []string{"-tags=" + strings.Join(tags, ",")}
 	if installed {
-		args = append(args, "-mod=readonly")
+		return g.listInstalled(ctx, dir, append(args, "-mod=readonly"))
 	}
 	listing, err := g.listed(ctx, dir, args, "./...")
 	if err != nil && strings.Contains(err.Error(), "inconsistent vendoring") {
 		// It was made for a workspace, or for another go.mod.
 		listing, err = g.listed(ctx, dir, append(args, "-mod=readonly"), "./...")
-	}
-	if err == nil && installed {
-		err = g.installedGODEBUG(ctx, dir, tags, listing)
 	}
 	return listing, err
 }
@@ -221,61 +212,3 @@ func (g *Go) anonymous(text string) string {
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
-
-// installedGODEBUG sets the default GODEBUG of programs where go.mod would have a say
-// in it: that of an installed module has none.
-func (g *Go) installedGODEBUG(ctx context.Context, dir string, tags []string, listing Listing) error {
-	name, err := g.withoutGodebug(dir)
-	if err != nil || name == "" {
-		return err
-	}
-	args := []string{"list", "-mod=readonly", "-e", "-find", "-json=ImportPath,DefaultGODEBUG", "-tags=" + strings.Join(tags, ","), "-modfile=" + name, "./..."}
-	found, err := g.onEach(ctx, dir, args)
-	if err != nil {
-		return fmt.Errorf("reading the default GODEBUG of programs: %w", err)
-	}
-	for platform, list := range found {
-		godebug := map[string]string{}
-		for _, p := range list {
-			godebug[p.ImportPath] = p.DefaultGODEBUG
-		}
-		for i, p := range listing[platform] {
-			if value, ok := godebug[p.ImportPath]; ok {
-				listing[platform][i].DefaultGODEBUG = value
-			}
-		}
-	}
-	return nil
-}
-
-// withoutGodebug writes dir's go.mod without its godebug lines, and with the version
-// that the go command takes where it has none, beside the module cache. It writes
-// none if nothing is to be changed.
-func (g *Go) withoutGodebug(dir string) (string, error) {
-	data, err := jsonfile.ReadLimited(filepath.Join(dir, "go.mod"), maxGoMod)
-	if err != nil {
-		return "", err
-	}
-	f, err := modfile.Parse("go.mod", data, nil)
-	if err != nil {
-		return "", err
-	}
-	if len(f.Godebug) == 0 && f.Go != nil {
-		return "", nil
-	}
-	for _, d := range slices.Clone(f.Godebug) {
-		if err := f.DropGodebug(d.Key); err != nil {
-			return "", err
-		}
-	}
-	if f.Go == nil {
-		if err := f.AddGoStmt("1.20"); err != nil {
-			return "", err
-		}
-	}
-	if data, err = f.Format(); err != nil {
-		return "", err
-	}
-	name := filepath.Join(filepath.Dir(g.Cache), "installed.mod")
-	return name, os.WriteFile(name, data, 0o644)
-}

@@ -56,6 +56,15 @@ func CheckStored(s *store.Store, modules []lock.GoModule) error {
 	return errors.Join(errs...)
 }
 
+// ByVersion returns modules by path and version.
+func ByVersion(modules []lock.GoModule) map[module.Version]lock.GoModule {
+	found := make(map[module.Version]lock.GoModule, len(modules))
+	for _, m := range modules {
+		found[module.Version{Path: m.Path, Version: m.Version}] = m
+	}
+	return found
+}
+
 // ReadSums reads a go.sum file (https://go.dev/ref/mod#go-sum-files).
 func ReadSums(name string) (map[module.Version]lock.GoModule, error) {
 	data, err := jsonfile.ReadLimited(name, maxGoSum)

@@ -95,6 +95,11 @@ func generate(t *testing.T, a Args, modules map[string]string) {
 			t.Fatal(err)
 		}
 	}
+	read, err := g.Modules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Sums = gomod.ByVersion(read)
 	if err := Vendor(a); err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/mod/module"
 
 	"github.com/jasonwzm/release-builder/tools/internal/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/lock"
 )
 
 // Meta is the package of the repository that holds what is not the source's own:
@@ -26,11 +27,12 @@ const Meta = ".release"
 
 // Args says what to turn into a repository, and how.
 type Args struct {
-	Dir   string   // the source's directory
-	Name  string   // how to call the source if it has no module
-	Repo  string   // what Bazel calls the repository
-	Roots []Root   // the modules to write BUILD files for, sorted by directory; there may be none
-	Tags  []string // build tags that hold
+	Dir   string                           // the source's directory
+	Name  string                           // how to call the source if it has no module
+	Repo  string                           // what Bazel calls the repository
+	Roots []Root                           // the modules to write BUILD files for, sorted by directory; there may be none
+	Tags  []string                         // build tags that hold
+	Sums  map[module.Version]lock.GoModule // of other modules, for build information
 
 	// Stdlib are the packages of the part of the standard library that all sources share:
 	// see //release/toolchain:stdlib. Empty if the packages are compiled with all of it.
@@ -74,11 +76,7 @@ func Generate(a Args) error {
 	}
 	var all [][]*pkg
 	for _, r := range a.Roots {
-		list, err := a.packages(r)
-		if err != nil {
-			return inRoot(r, err)
-		}
-		all = append(all, list)
+		all = append(all, a.packages(r))
 	}
 	files := newEmbedder(a.Dir, moved, all)
 	for i, r := range a.Roots {

@@ -2,9 +2,7 @@ package gosource
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -68,11 +66,7 @@ const defaultLang = "go1.16"
 
 // packages returns the packages to lay out for a root, sorted by directory: its own,
 // and those of other modules below its vendor directory.
-func (a *Args) packages(r Root) ([]*pkg, error) {
-	sums, err := gomod.ReadSums(filepath.Join(a.join(r), "go.sum"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
+func (a *Args) packages(r Root) []*pkg {
 	found := map[string]*pkg{} // by import path
 	for _, platform := range slices.Sorted(maps.Keys(r.Packages)) {
 		for i := range r.Packages[platform] {
@@ -81,7 +75,7 @@ func (a *Args) packages(r Root) ([]*pkg, error) {
 				continue
 			}
 			if found[p.ImportPath] == nil {
-				found[p.ImportPath] = a.newPackage(r, p, sums)
+				found[p.ImportPath] = a.newPackage(r, p)
 			}
 			found[p.ImportPath].add(platform, p)
 		}
@@ -93,7 +87,7 @@ func (a *Args) packages(r Root) ([]*pkg, error) {
 	maps.DeleteFunc(found, func(_ string, p *pkg) bool { return len(p.srcs.union()) == 0 && len(p.errors) == 0 }) // only tests
 	list := slices.Collect(maps.Values(found))
 	slices.SortFunc(list, func(a, b *pkg) int { return strings.Compare(a.dir, b.dir) })
-	return list, nil
+	return list
 }
 
 // hidden reports whether a package is where none can be: in a directory that is called as
@@ -103,7 +97,7 @@ func hidden(p *gomod.Package) bool {
 }
 
 // newPackage says of a package what is the same on all platforms.
-func (a *Args) newPackage(r Root, p *gomod.Package, sums map[module.Version]lock.GoModule) *pkg {
+func (a *Args) newPackage(r Root, p *gomod.Package) *pkg {
 	rel := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, p.Module.Path), "/")
 	q := &pkg{
 		path: p.ImportPath, from: p.Dir, within: p.Module.Path, own: p.Module.Main, lang: defaultLang,
@@ -115,7 +109,7 @@ func (a *Args) newPackage(r Root, p *gomod.Package, sums map[module.Version]lock
 	if p.Module.Main {
 		q.dir, q.module = path.Join(r.Dir, rel), r.Main
 	} else {
-		q.dir, q.module = path.Join(r.Dir, "vendor", p.ImportPath), vendoredModule(p.Module, sums)
+		q.dir, q.module = path.Join(r.Dir, "vendor", p.ImportPath), vendoredModule(p.Module, a.Sums)
 	}
 	return q
 }

@@ -24,14 +24,10 @@ func Vendor(a Args) error {
 }
 
 func (a *Args) vendor(r Root) error {
-	list, err := a.packages(r)
-	if err != nil {
-		return err
-	}
 	vendor := filepath.Join(a.join(r), "vendor")
 	var text strings.Builder
 	last, cleared := "", false
-	for _, p := range list {
+	for _, p := range a.packages(r) {
 		to := filepath.Join(a.Dir, filepath.FromSlash(p.dir))
 		if p.own || sameDir(to, p.from) {
 			continue
