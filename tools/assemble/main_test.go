@@ -12,10 +12,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")

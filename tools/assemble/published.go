@@ -5,8 +5,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
 
 // published tells whether data, parsed as m, is the manifest that a release of the

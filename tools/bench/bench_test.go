@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
 func TestMedian(t *testing.T) {

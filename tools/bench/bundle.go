@@ -18,12 +18,12 @@ import (
 
 	"golang.org/x/mod/module"
 
-	"github.com/jasonwzm/release-builder/tools/internal/bundle"
-	"github.com/jasonwzm/release-builder/tools/internal/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/gomod"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/needs"
-	"github.com/jasonwzm/release-builder/tools/internal/store"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/check/bundle"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
 const (

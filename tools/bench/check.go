@@ -16,7 +16,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/jasonwzm/release-builder/tools/internal/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 )
 
 const (

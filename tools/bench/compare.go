@@ -12,8 +12,8 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/jasonwzm/release-builder/tools/internal/compare"
-	"github.com/jasonwzm/release-builder/tools/internal/release"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/check/compare"
 )
 
 const (

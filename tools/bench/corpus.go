@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 )
 
 // A corpusFile is a file of the corpus.

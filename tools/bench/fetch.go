@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/environ"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
 const (

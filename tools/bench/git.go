@@ -9,7 +9,7 @@ import (
 	"math/rand/v2"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 )
 
 // makeRepo makes a packed bare repository whose branch main has one commit, of

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/jasonwzm/release-builder/tools/internal/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 )
 
 const (

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
 )
 
 const (

@@ -40,9 +40,9 @@ import (
 	"io"
 	"os"
 
-	"github.com/jasonwzm/release-builder/tools/internal/bundle"
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/check/bundle"
 )
 
 func main() { cli.Main(run) }

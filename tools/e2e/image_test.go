@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
-	"github.com/jasonwzm/release-builder/tools/internal/ociimage"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
 )
 
 // TestImageLayout has go-containerregistry read and check every byte.

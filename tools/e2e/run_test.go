@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
 // hostPlatform is the release's name for the platform that the test runs on.

@@ -15,14 +15,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/jasonwzm/release-builder/tools/internal/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
-	"github.com/jasonwzm/release-builder/tools/internal/gittest"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
-	"github.com/jasonwzm/release-builder/tools/internal/sourcetar"
-	"github.com/jasonwzm/release-builder/tools/internal/store"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
+	"github.com/jasonwzm/release-builder/tools/internal/source/sourcetar"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")

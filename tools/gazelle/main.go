@@ -22,9 +22,9 @@ import (
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/environ"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
 func main() { cli.Main(run) }

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
 // asGazelle has the test binary stand in for the gazelle command.

@@ -71,9 +71,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/gc"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/check/gc"
 )
 
 func main() { cli.Main(run) }

@@ -16,7 +16,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/jasonwzm/release-builder/tools/internal/gittest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
 )
 
 // world is what all cases share: a git server, once one asks for it.

@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/store"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
 // What the process that feeds is told.

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
 )
 
 // serve starts a server that ends with the case, and sets url to its address.

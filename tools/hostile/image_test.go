@@ -17,7 +17,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/jasonwzm/release-builder/tools/internal/ociimage"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
 )
 
 const (

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
-	"github.com/jasonwzm/release-builder/tools/internal/baseimage"
+	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
 )
 
 // pin feeds a base image to what pins it.

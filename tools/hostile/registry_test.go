@@ -9,9 +9,9 @@ import (
 	"net/http/httptest"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/baseimage"
-	"github.com/jasonwzm/release-builder/tools/internal/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
 )
 
 // bring feeds a lock entry to what brings the image.

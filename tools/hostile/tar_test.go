@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/sourcetar"
+	"github.com/jasonwzm/release-builder/tools/internal/source/sourcetar"
 )
 
 // extract feeds a source's tar to what unpacks it.

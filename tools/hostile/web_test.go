@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/download"
-	"github.com/jasonwzm/release-builder/tools/internal/store"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/web/download"
 )
 
 // bringFile feeds a URL to what downloads a file into the store, by its digest.

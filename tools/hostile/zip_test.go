@@ -18,8 +18,8 @@ import (
 
 	"golang.org/x/mod/module"
 
-	"github.com/jasonwzm/release-builder/tools/internal/archive"
-	"github.com/jasonwzm/release-builder/tools/internal/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 )
 
 const zipPrefix = "example.com/m@v1.0.0/"

@@ -12,9 +12,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/archive"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
-	"github.com/jasonwzm/release-builder/tools/internal/ociimage"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
 // A command is one of image's commands.

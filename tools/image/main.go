@@ -107,7 +107,7 @@ import (
 	"io"
 	"slices"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
 func main() { cli.Main(run) }

@@ -1,5 +1,5 @@
-// Layers checks that imports point down: each package of this repository is in
-// one layer, and imports packages of lower layers or of its own only. It checks as
+// Layers checks that imports point down: a package below tools/internal may import those
+// of its own folder, and of the folders before it. It checks as
 // well that processes get their environment from package environ: no other calls
 // os.Environ, exec.Command, exec.CommandContext or os.StartProcess.
 //
@@ -16,24 +16,18 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 )
 
 const (
 	module   = "github.com/jasonwzm/release-builder/"
 	internal = module + "tools/internal/"
-	commands = 6
 )
 
-// layers are the packages below tools/internal, from the lowest layer.
-var layers = [][]string{
-	{"digest", "jsonfile", "cli", "environ", "filelock", "parallel", "progress", "retryafter"},
-	{"archive", "sourcetar", "manifest", "lock", "store", "release"},
-	{"ociimage", "gomod", "gosource", "depsfile", "gitsource", "download", "baseimage", "needs", "transport", "registryclient", "helmchart", "compare"},
-	{"resolve", "publish", "bundle", "reproduce"},
-	{"bucket", "registry", "gittag", "github", "destinations", "gc"},
-}
+// folders are those below tools/internal, from the lowest. Commands, and what only tests
+// import, are above them.
+var folders = []string{"base", "web", "input", "artifact", "source", "resolve", "publish", "check"}
 
 // fetchMayImport are the modules that tools/fetch and what it imports may use:
 // repository rules compile it before anything else is there.
@@ -82,20 +76,13 @@ func list(ctx context.Context) ([]goPackage, error) {
 func check(packages []goPackage) error {
 	var errs []error
 	for _, p := range packages {
-		from, err := layer(p.ImportPath)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
+		from, err := folder(p.ImportPath)
+		errs = append(errs, err)
 		for _, i := range p.Imports {
-			if !strings.HasPrefix(i, module) {
-				continue
+			if to, err := folder(i); err == nil && to > from {
+				errs = append(errs, fmt.Errorf("%s imports %s: a package may import those of its own folder and of these before it: %s",
+					strings.TrimPrefix(p.ImportPath, module), strings.TrimPrefix(i, module), strings.Join(folders, ", ")))
 			}
-			to, err := layer(i)
-			if err == nil && to > from {
-				err = fmt.Errorf("%s in layer %d imports %s in layer %d: imports point down only", p.ImportPath, from, i, to)
-			}
-			errs = append(errs, err)
 		}
 		if p.ImportPath != module+"tools/fetch" {
 			continue
@@ -109,17 +96,19 @@ func check(packages []goPackage) error {
 	return errors.Join(errs...)
 }
 
-// layer returns the layer of a package, from 1. Commands are above all others;
-// packages that only tests import are with them.
-func layer(importPath string) (int, error) {
+// folder returns the place of a package's folder in folders; len(folders) for a command and
+// for what tests import, -1 for what is not of this module.
+func folder(importPath string) (int, error) {
+	if !strings.HasPrefix(importPath, module) {
+		return -1, nil
+	}
 	name, ok := strings.CutPrefix(importPath, internal)
-	if !ok || strings.HasSuffix(name, "test") {
-		return commands, nil
+	first, _, _ := strings.Cut(name, "/")
+	if !ok || first == "testing" {
+		return len(folders), nil
 	}
-	for i, names := range layers {
-		if slices.Contains(names, strings.Split(name, "/")[0]) {
-			return i + 1, nil
-		}
+	if i := slices.Index(folders, first); i >= 0 {
+		return i, nil
 	}
-	return 0, fmt.Errorf("%s is in no layer: give it one in tools/layers", importPath)
+	return 0, fmt.Errorf("%s is in no folder that is known: want one of %s, testing", strings.TrimPrefix(importPath, module), strings.Join(folders, ", "))
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // environs is the package that decides what a process sees of the user's environment.
-const environs = internal + "environ"
+const environs = internal + "base/environ"
 
 // banned are the functions, by import path, that only environs calls.
 var banned = map[string][]string{

@@ -70,9 +70,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/archive"
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
 const name = "pack"

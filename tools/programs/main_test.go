@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/mod/module"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
 func TestTable(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/releasetest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
 // TestInterrupt interrupts a run whose server says nothing: it ends within 2 s, and

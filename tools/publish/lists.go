@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
 
 // words is a list, with commas between or the flag several times.

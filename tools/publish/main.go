@@ -70,8 +70,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/transport"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/web/transport"
 )
 
 // Changes is the exit status of a plan that has some.

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/registrytest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/registrytest"
 )
 
 // promote takes what is on the stage to production, with neither the release nor

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/release"
-	"github.com/jasonwzm/release-builder/tools/internal/releasetest"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
 // readBack has programs of others read what was published to the services.

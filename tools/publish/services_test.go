@@ -14,15 +14,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/buckettest"
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/destinations"
-	"github.com/jasonwzm/release-builder/tools/internal/githubtest"
-	"github.com/jasonwzm/release-builder/tools/internal/gittest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
-	"github.com/jasonwzm/release-builder/tools/internal/registrytest"
-	"github.com/jasonwzm/release-builder/tools/internal/releasetest"
-	"github.com/jasonwzm/release-builder/tools/internal/transport"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/githubtest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/registrytest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
+	"github.com/jasonwzm/release-builder/tools/internal/web/transport"
 )
 
 // Secrets that nothing may show.

@@ -14,14 +14,14 @@ import (
 	"github.com/bazelbuild/rules_go/go/runfiles"
 	"golang.org/x/term"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/destinations"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
-	"github.com/jasonwzm/release-builder/tools/internal/manifest"
-	"github.com/jasonwzm/release-builder/tools/internal/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
-	"github.com/jasonwzm/release-builder/tools/internal/release"
-	"github.com/jasonwzm/release-builder/tools/internal/transport"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
+	"github.com/jasonwzm/release-builder/tools/internal/web/transport"
 )
 
 // session is one run: the release and the destinations, wired together.

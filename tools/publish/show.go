@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/jasonwzm/release-builder/tools/internal/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 

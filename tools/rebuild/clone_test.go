@@ -10,15 +10,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
-	"github.com/jasonwzm/release-builder/tools/internal/gittest"
-	"github.com/jasonwzm/release-builder/tools/internal/gomod"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/release"
-	"github.com/jasonwzm/release-builder/tools/internal/releasetest"
-	"github.com/jasonwzm/release-builder/tools/internal/store"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
 // gitDependency pins a commit as resolve does, with its tar in the store.

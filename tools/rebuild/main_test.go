@@ -13,12 +13,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
-	"github.com/jasonwzm/release-builder/tools/internal/releasetest"
-	"github.com/jasonwzm/release-builder/tools/internal/store"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
 const mainGo = "package main\n\nimport _ \"example.com/lib\"\n\nvar Version = \"none\"\n\nfunc main() { println(Version) }\n"

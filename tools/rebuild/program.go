@@ -16,8 +16,8 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/release"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
 // program is one for one platform, as Bazel knows it.

@@ -73,10 +73,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/environ"
-	"github.com/jasonwzm/release-builder/tools/internal/progress"
-	"github.com/jasonwzm/release-builder/tools/internal/reproduce"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/check/reproduce"
 )
 
 const name = "reproduce"

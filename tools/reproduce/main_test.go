@@ -13,7 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/jasonwzm/release-builder/tools/internal/releasetest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")

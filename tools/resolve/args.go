@@ -14,16 +14,16 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
-	"github.com/jasonwzm/release-builder/tools/internal/baseimage"
-	"github.com/jasonwzm/release-builder/tools/internal/download"
-	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
-	"github.com/jasonwzm/release-builder/tools/internal/gomod"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/manifest"
-	"github.com/jasonwzm/release-builder/tools/internal/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/resolve"
-	"github.com/jasonwzm/release-builder/tools/internal/store"
+	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/web/download"
 )
 
 // session is one resolve: the resolvers wired to the store, the pinned go

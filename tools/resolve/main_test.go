@@ -7,7 +7,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in the scripts")

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
 )
 
 const demo = "version: 1.0.0\nplatforms: [linux-amd64]\ndependencies:\n  app: {module: example.com/app, version: v1.0.0}\n  lib: {module: example.com/Lib, auto: modules}\n"

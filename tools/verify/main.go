@@ -35,12 +35,12 @@ import (
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/destinations"
-	"github.com/jasonwzm/release-builder/tools/internal/manifest"
-	"github.com/jasonwzm/release-builder/tools/internal/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
-	"github.com/jasonwzm/release-builder/tools/internal/transport"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
+	"github.com/jasonwzm/release-builder/tools/internal/web/transport"
 )
 
 func main() { cli.Main(run) }

@@ -1,7 +1,7 @@
 """How repository rules start programs: what a user's environment says changes nothing."""
 
 # What a program that a rule starts sees of the environment; a star is the rest of a name. The reasons are in
-# tools/internal/environ/table.go, which has the same names.
+# tools/internal/base/environ/table.go, which has the same names.
 _PASS = [
     "ALL_PROXY",
     "APPDATA",

@@ -25,9 +25,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/jasonwzm/release-builder/tools/internal/gittest"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/workspacetest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/workspacetest"
 )
 
 func TestMain(m *testing.M) {

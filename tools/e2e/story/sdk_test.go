@@ -8,10 +8,10 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/mod/sumdb/dirhash"
 
-	"github.com/jasonwzm/release-builder/tools/internal/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/workspacetest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/workspacetest"
 )
 
 // otherSDK is the version that the story changes to. `go mod download` of it has to

@@ -22,10 +22,10 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/jasonwzm/release-builder/tools/internal/buckettest"
-	"github.com/jasonwzm/release-builder/tools/internal/gittest"
-	"github.com/jasonwzm/release-builder/tools/internal/proxytest"
-	"github.com/jasonwzm/release-builder/tools/internal/workspacetest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/workspacetest"
 )
 
 // world is what the story happens in: the repository, the servers that sources come

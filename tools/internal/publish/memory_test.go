@@ -8,7 +8,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/jasonwzm/release-builder/tools/internal/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
 // world is where several destinations are. It counts what is done there, and

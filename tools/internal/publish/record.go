@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/manifest"
-	"github.com/jasonwzm/release-builder/tools/internal/parallel"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
 
 // A Recorder is a destination that keeps a receipt of each release that it has,

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jasonwzm/release-builder/tools/internal/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/manifest"
-	"github.com/jasonwzm/release-builder/tools/internal/release"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
 
 // places returns three destinations: two that have content and pointers, of which

@@ -11,10 +11,10 @@ import (
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/depsfile"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/input/depsfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
 
 // auto replaces a dependency's Auto by the revision that a file of the source

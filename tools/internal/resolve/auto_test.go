@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
 
 const autoGoMod = `module example.com/top

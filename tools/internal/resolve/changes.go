@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
 // Changes says what differs between two locks, one line a dependency, sorted,

@@ -10,12 +10,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/manifest"
-	"github.com/jasonwzm/release-builder/tools/internal/parallel"
-	"github.com/jasonwzm/release-builder/tools/internal/store"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
 // filesAtOnce is how many files are fetched at a time.

@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/mod/module"
 
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/store"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
 // Kept is the lock that there was, for what of it still holds.

@@ -12,11 +12,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
-	"github.com/jasonwzm/release-builder/tools/internal/jsonfile"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/sourcetar"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
+	"github.com/jasonwzm/release-builder/tools/internal/source/sourcetar"
 )
 
 // Folders resolves folders of this machine: of a git repository it pins HEAD, of

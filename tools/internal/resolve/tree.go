@@ -10,12 +10,12 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/jasonwzm/release-builder/tools/internal/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/gitsource"
-	"github.com/jasonwzm/release-builder/tools/internal/gomod"
-	"github.com/jasonwzm/release-builder/tools/internal/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/sourcetar"
-	"github.com/jasonwzm/release-builder/tools/internal/store"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/source/sourcetar"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
 // Trees keeps sources as canonical tars and finds out what they need of Go.

@@ -1,0 +1,244 @@
+package ociimage
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+)
+
+// baseDigestAnnotation names what an image is based on: image-spec v1.1, annotations.md.
+const baseDigestAnnotation = "org.opencontainers.image.base.digest"
+
+// DockerLayerZStd is what BuildKit calls a zstd layer in an image with Docker's
+// media types. It stands in no specification.
+const DockerLayerZStd types.MediaType = "application/vnd.docker.image.rootfs.diff.tar.zstd"
+
+// LayerMediaType returns the media type of the OCI image specification for a
+// layer with media type t, the same bytes. A layer that may not be distributed
+// has none, and neither has what is no layer.
+func LayerMediaType(t types.MediaType) (types.MediaType, error) {
+	switch t {
+	case types.OCILayer, types.DockerLayer:
+		return types.OCILayer, nil
+	case types.OCIUncompressedLayer, types.DockerUncompressedLayer:
+		return types.OCIUncompressedLayer, nil
+	case types.OCILayerZStd, DockerLayerZStd:
+		return types.OCILayerZStd, nil
+	}
+	if !t.IsDistributable() || t == types.OCIUncompressedRestrictedLayer {
+		return "", fmt.Errorf("mediaType is %q: such a layer may not be distributed", t)
+	}
+	return "", fmt.Errorf("mediaType is %q, want a tar layer, alone or with gzip or zstd, of OCI or Docker", t)
+}
+
+// A baseImage is an image of one platform that another one is built on.
+type baseImage struct {
+	digest digest.Digest // of its manifest
+	config *v1.ConfigFile
+	layers []v1.Layer // with OCI media types
+}
+
+// openBase reads the image with the given manifest from a layout, whatever its
+// index.json points to. The layers are compared with their digests when they are
+// copied.
+func openBase(spec BaseSpec) (*baseImage, error) {
+	want, err := digest.Parse(string(spec.Digest))
+	if err != nil {
+		return nil, err
+	}
+	dir, desc := layoutDir(spec.Layout), v1.Descriptor{Digest: v1Hash(want)}
+	info, err := os.Stat(blobPath(spec.Layout, desc.Digest))
+	if err != nil {
+		return nil, fmt.Errorf("reading manifest: %w", err)
+	}
+	desc.Size = info.Size()
+	raw, err := dir.bytes(desc, maxManifestSize)
+	if err != nil {
+		return nil, err
+	}
+	img := &layoutImage{dir: dir, desc: desc, raw: raw}
+	if err := json.Unmarshal(raw, &img.manifest); err != nil {
+		return nil, fmt.Errorf("parsing manifest %s: %w", want, err)
+	}
+	if mt := img.manifest.MediaType; mt != "" && !mt.IsImage() {
+		return nil, fmt.Errorf("manifest %s: mediaType is %q, want an image manifest", want, mt)
+	}
+	if mt := img.manifest.Config.MediaType; !mt.IsConfig() {
+		return nil, fmt.Errorf("manifest %s: mediaType of config is %q, want an image config", want, mt)
+	}
+	rawConfig, err := img.RawConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	base := &baseImage{digest: want, config: new(v1.ConfigFile)}
+	if err := json.Unmarshal(rawConfig, base.config); err != nil {
+		return nil, fmt.Errorf("parsing config %s: %w", img.manifest.Config.Digest, err)
+	}
+	return base, base.setLayers(img)
+}
+
+func (b *baseImage) setLayers(img *layoutImage) error {
+	diffIDs := b.config.RootFS.DiffIDs
+	if got, want := len(diffIDs), len(img.manifest.Layers); got != want {
+		return fmt.Errorf("config %s: got %d diff_ids, want %d: one for each layer", img.manifest.Config.Digest, got, want)
+	}
+	seen := map[v1.Hash]v1.Hash{}
+	for i, desc := range img.manifest.Layers {
+		mediaType, err := LayerMediaType(desc.MediaType)
+		if err != nil {
+			return fmt.Errorf("layer %s: %w", desc.Digest, err)
+		}
+		if other, ok := seen[desc.Digest]; ok && other != diffIDs[i] {
+			return fmt.Errorf("config %s: layer %s has two diff_ids: %s and %s", img.manifest.Config.Digest, desc.Digest, other, diffIDs[i])
+		}
+		seen[desc.Digest] = diffIDs[i]
+		layer, err := partial.CompressedToLayer(baseLayer{&layoutBlob{img.dir, desc}, mediaType, diffIDs[i]})
+		if err != nil {
+			return err
+		}
+		b.layers = append(b.layers, layer)
+	}
+	return nil
+}
+
+// A baseLayer is a layer of a base image: its bytes under an OCI media type.
+type baseLayer struct {
+	*layoutBlob
+	mediaType types.MediaType
+	diffID    v1.Hash
+}
+
+var _ partial.WithDiffID = baseLayer{}
+
+func (l baseLayer) MediaType() (types.MediaType, error) { return l.mediaType, nil }
+func (l baseLayer) DiffID() (v1.Hash, error)            { return l.diffID, nil }
+
+// Descriptor says of the layer what OCI has words for: not where else it might be.
+func (l baseLayer) Descriptor() (*v1.Descriptor, error) {
+	return &v1.Descriptor{MediaType: l.mediaType, Size: l.desc.Size, Digest: l.desc.Digest}, nil
+}
+
+// check reports where the base is not for the platform. A config that leaves the
+// variant out leaves it open: many for arm do.
+func (b *baseImage) check(want v1.Platform) error {
+	got := v1.Platform{OS: b.config.OS, Architecture: b.config.Architecture, Variant: b.config.Variant}
+	if got.Variant == "" && got.Architecture == want.Architecture {
+		got.Variant = want.Variant
+	}
+	normal, err := NormalizePlatform(got)
+	if err != nil {
+		return err
+	}
+	if comparePlatforms(normal, want) != 0 {
+		return fmt.Errorf("config is for platform %q, want %q", normal.String(), want.String())
+	}
+	if n := len(b.config.Config.OnBuild); n > 0 {
+		return fmt.Errorf("config has %d ONBUILD instructions, which only the program that builds from a Dockerfile can run", n)
+	}
+	return nil
+}
+
+// addenda returns the base's layers for an image to begin with.
+func (b *baseImage) addenda() []mutate.Addendum {
+	var adds []mutate.Addendum
+	for _, l := range b.layers {
+		adds = append(adds, mutate.Addendum{Layer: l})
+	}
+	return adds
+}
+
+// history returns the base's history with exactly one entry for each of its
+// layers, and those that have none.
+func (b *baseImage) history() ([]v1.History, error) {
+	history, layers := slices.Clone(b.config.History), 0
+	for _, h := range history {
+		if !h.EmptyLayer {
+			layers++
+		}
+	}
+	if layers > len(b.layers) {
+		return nil, fmt.Errorf("config has history of %d layers, want %d", layers, len(b.layers))
+	}
+	for range len(b.layers) - layers {
+		history = append(history, v1.History{Created: b.config.Created, CreatedBy: "layer of " + string(b.digest)})
+	}
+	return history, nil
+}
+
+// inherit returns the config of an image that adds own to the base's config, as
+// a Dockerfile's instructions would: image-spec v1.1, conversion.md, and the
+// Dockerfile reference. An entrypoint drops the base's arguments, which were for
+// another program.
+func inherit(base, own v1.Config) v1.Config {
+	cfg := *base.DeepCopy()
+	if len(own.Entrypoint) > 0 {
+		cfg.Entrypoint, cfg.Cmd = own.Entrypoint, nil
+	}
+	if len(own.Cmd) > 0 {
+		cfg.Cmd = own.Cmd
+	}
+	if own.User != "" {
+		cfg.User = own.User
+	}
+	if own.WorkingDir != "" {
+		cfg.WorkingDir = own.WorkingDir
+	}
+	cfg.Env = mergeEnv(cfg.Env, own.Env)
+	cfg.Labels = merge(cfg.Labels, own.Labels)
+	cfg.ExposedPorts = merge(cfg.ExposedPorts, own.ExposedPorts)
+	return cfg
+}
+
+// mergeEnv sets own's variables where base has them, the others behind.
+func mergeEnv(base, own []string) []string {
+	env := slices.Clone(base)
+	for _, e := range own {
+		name, _, _ := strings.Cut(e, "=")
+		same := func(s string) bool { return s == name || strings.HasPrefix(s, name+"=") }
+		if i := slices.IndexFunc(env, same); i >= 0 {
+			env[i] = e
+		} else {
+			env = append(env, e)
+		}
+	}
+	return env
+}
+
+func merge[V any](base, own map[string]V) map[string]V {
+	if len(own) == 0 {
+		return base
+	}
+	all := maps.Clone(base)
+	if all == nil {
+		all = map[string]V{}
+	}
+	maps.Copy(all, own)
+	return all
+}
+
+// A BaseSpec names the image that the image of one platform is built on.
+type BaseSpec struct {
+	Layout string        `json:"layout"` // folder of an OCI image layout
+	Digest digest.Digest `json:"digest"` // of the image's manifest for this platform
+}
+
+func (b BaseSpec) check() error {
+	if b.Layout == "" {
+		return errors.New("base.layout is empty: want a folder")
+	}
+	if _, err := digest.Parse(string(b.Digest)); err != nil {
+		return fmt.Errorf("base.digest: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+package ociimage
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+)
+
+var testTime = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+
+// needTool returns the path of a program that a check wants. Without it the
+// check does not run, and the log says which one.
+func needTool(t *testing.T, name string) (string, bool) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Logf("%s is not installed: this check did not run", name)
+		return "", false
+	}
+	return path, true
+}
+
+// tool runs a program and returns its output.
+func tool(t *testing.T, path string, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command(path, args...)
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("%s %q: %v\n%s", path, args, err, exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	return out
+}
+
+// writeTestLayer writes NAME.tar.gz and NAME.json into dir.
+func writeTestLayer(t *testing.T, dir, name string, entries ...archive.Entry) LayerSpec {
+	t.Helper()
+	spec := LayerSpec{Tar: filepath.Join(dir, name+".tar.gz"), Descriptor: filepath.Join(dir, name+".json")}
+	f, err := os.Create(spec.Tar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	desc, err := WriteLayer(f, entries, testTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := jsonfile.Write(spec.Descriptor, desc); err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+// testSpec returns a spec for three platforms that share a layer.
+func testSpec(t *testing.T, dir string) Spec {
+	t.Helper()
+	base := writeTestLayer(t, dir, "base",
+		archive.Entry{Path: "etc/passwd", Content: []byte("root:x:0:0::/:/sbin/nologin\n")},
+		archive.Entry{Path: "tmp/"},
+		archive.Entry{Path: "bin", Symlink: "usr/bin"})
+	platform := func(arch, variant string) PlatformSpec {
+		return PlatformSpec{
+			OS: "linux", Architecture: arch, Variant: variant,
+			Layers: []LayerSpec{base, writeTestLayer(t, dir, "app-"+arch,
+				archive.Entry{Path: "usr/bin/app", Content: []byte("#!/bin/sh\necho " + arch + "\n"), Mode: 0o755})},
+			Config: ConfigSpec{
+				Entrypoint: []string{"/usr/bin/app"}, Cmd: []string{"serve"}, Env: []string{"PATH=/usr/bin", "A=b=c"},
+				User: "65532:65532", WorkDir: "/tmp", Labels: map[string]string{"b": "2", "a": "1"}, Ports: []string{"8080", "53/udp"},
+			},
+		}
+	}
+	return Spec{
+		Created:     testTime,
+		Ref:         "v1.2.3",
+		Annotations: map[string]string{"org.opencontainers.image.version": "1.2.3", "org.opencontainers.image.title": "app"},
+		Platforms:   []PlatformSpec{platform("amd64", ""), platform("arm", "v6"), platform("arm64", "")},
+	}
+}
+
+// buildLayout writes the layout of spec and returns its folder.
+func buildLayout(t *testing.T, spec Spec) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "layout")
+	if err := build(t, spec, dir); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func build(t *testing.T, spec Spec, dir string) error {
+	idx, err := Index(spec)
+	if err != nil {
+		return err
+	}
+	return WriteLayout(t.Context(), WriteLayoutArgs{Dir: dir, Index: idx, Ref: spec.Ref})
+}
+
+// openLayout opens a layout and returns the index that its index.json points to.
+func openLayout(t *testing.T, dir string) v1.ImageIndex {
+	t.Helper()
+	top, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := top.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(im.Manifests) != 1 {
+		t.Fatalf("index.json has %d manifests, want 1", len(im.Manifests))
+	}
+	idx, err := top.ImageIndex(im.Manifests[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return idx
+}
+
+// A tarEntry is one entry of a tar made for a test.
+type tarEntry struct {
+	name, body, link string
+	flag             byte // zero: a directory if name ends in "/", else a file
+	mode             int64
+}
+
+// makeTar returns the tar of entries, as they are.
+func makeTar(t testing.TB, entries ...tarEntry) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, e := range entries {
+		h := &tar.Header{Name: e.name, Linkname: e.link, Typeflag: e.flag, Mode: e.mode, Size: int64(len(e.body)), ModTime: testTime}
+		if h.Typeflag == 0 && e.name != "" && e.name[len(e.name)-1] == '/' {
+			h.Typeflag = tar.TypeDir
+		}
+		if h.Mode == 0 {
+			h.Mode = 0o755
+		}
+		if e.flag == tar.TypeXGlobalHeader {
+			h = &tar.Header{Typeflag: e.flag, PAXRecords: map[string]string{"comment": e.name}}
+		}
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(e.body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// makeImage returns an image whose layers are the tars.
+func makeImage(t testing.TB, tars ...[]byte) v1.Image {
+	t.Helper()
+	var layers []v1.Layer
+	for _, b := range tars {
+		layers = append(layers, static.NewLayer(b, types.OCIUncompressedLayer))
+	}
+	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	img, err := mutate.ConfigFile(img, &v1.ConfigFile{OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if img, err = mutate.AppendLayers(img, layers...); err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+// wantError checks err against a regular expression; empty means no error.
+func wantError(t *testing.T, err error, want string) {
+	t.Helper()
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("got error %q, want none", err)
+	case want != "" && err == nil:
+		t.Errorf("got no error, want %q", want)
+	case want != "" && !regexp.MustCompile(want).MatchString(err.Error()):
+		t.Errorf("got error %q, want %q", err, want)
+	}
+}
+
+func readCloser(data []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(data)) }

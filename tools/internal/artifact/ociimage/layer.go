@@ -1,0 +1,175 @@
+package ociimage
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+)
+
+// A LayerDescriptor describes a layer file. It is what an OCI descriptor says
+// (image-spec v1.1, descriptor.md) with the DiffID, which a config needs and
+// which could otherwise be had only by decompressing the layer.
+type LayerDescriptor struct {
+	MediaType types.MediaType `json:"mediaType"`
+	Digest    digest.Digest   `json:"digest"` // of the compressed file
+	Size      int64           `json:"size"`   // of the compressed file, in bytes
+	DiffID    digest.Digest   `json:"diffID"` // digest of the tar stream inside
+}
+
+// ReadLayerDescriptor reads the canonical JSON document of a LayerDescriptor and
+// checks its form. It does not look at the layer.
+func ReadLayerDescriptor(name string) (LayerDescriptor, error) {
+	var d LayerDescriptor
+	if err := jsonfile.Read(name, &d); err != nil {
+		return d, fmt.Errorf("reading layer descriptor: %w", err)
+	}
+	_, digestErr := digest.Parse(string(d.Digest))
+	_, diffErr := digest.Parse(string(d.DiffID))
+	switch {
+	case d.MediaType != types.OCILayer:
+		return d, fmt.Errorf("reading layer descriptor %q: mediaType is %q, want %q", name, d.MediaType, types.OCILayer)
+	case digestErr != nil:
+		return d, fmt.Errorf("reading layer descriptor %q: %w", name, digestErr)
+	case diffErr != nil:
+		return d, fmt.Errorf("reading layer descriptor %q: %w", name, diffErr)
+	case d.Size <= 0:
+		return d, fmt.Errorf("reading layer descriptor %q: size is %d, want more than 0", name, d.Size)
+	}
+	return d, nil
+}
+
+// WriteLayer writes entries to w as one gzip layer (application/vnd.oci.image.layer.v1.tar+gzip,
+// image-spec v1.1, layer.md) and returns its descriptor, which it computes while
+// it writes. Every entry has the time modTime, in whole seconds, and the owner
+// 0:0. It streams: memory does not grow with the size of the files.
+//
+// A path with a part that starts with ".wh." is an error: in a layer such a name
+// removes a file.
+func WriteLayer(w io.Writer, entries []archive.Entry, modTime time.Time) (LayerDescriptor, error) {
+	for _, e := range entries {
+		if err := refuseWhiteouts(e); err != nil {
+			return LayerDescriptor{}, fmt.Errorf("checking entry %q: %w", e.Path, err)
+		}
+	}
+	compressed, uncompressed, size := sha256.New(), sha256.New(), &counter{}
+	gz := archive.NewGzipWriter(io.MultiWriter(w, compressed, size))
+	err := archive.WriteTar(io.MultiWriter(gz, uncompressed), entries, archive.Options{ModTime: modTime})
+	if closeErr := gz.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return LayerDescriptor{}, err
+	}
+	return LayerDescriptor{
+		MediaType: types.OCILayer,
+		Digest:    digest.FromSum(compressed.Sum(nil)),
+		Size:      size.n,
+		DiffID:    digest.FromSum(uncompressed.Sum(nil)),
+	}, nil
+}
+
+const (
+	whiteoutPrefix = ".wh."
+	opaqueWhiteout = ".wh..wh..opq"
+)
+
+func refuseWhiteouts(e archive.Entry) error {
+	for part := range strings.SplitSeq(e.Path, "/") {
+		if strings.HasPrefix(part, whiteoutPrefix) {
+			return fmt.Errorf("name %q would remove a file of the layers below", part)
+		}
+	}
+	if info, err := os.Stat(e.Source); e.Source == "" || err != nil || !info.IsDir() {
+		return nil // archive.WriteTar reports a source that cannot be read
+	}
+	return filepath.WalkDir(e.Source, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasPrefix(d.Name(), whiteoutPrefix) && name != e.Source {
+			err = fmt.Errorf("name of %q would remove a file of the layers below", name)
+		}
+		return err
+	})
+}
+
+type counter struct{ n int64 }
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.n += int64(len(p))
+	return len(p), nil
+}
+
+// A fileLayer is a layer file with its descriptor.
+type fileLayer struct {
+	name string
+	desc LayerDescriptor
+}
+
+var _ interface {
+	partial.CompressedLayer
+	partial.WithDiffID
+} = fileLayer{}
+
+// newFileLayer returns the layer in the named file as the descriptor has it. It
+// does not compare the two.
+func newFileLayer(name string, desc LayerDescriptor) (v1.Layer, error) {
+	return partial.CompressedToLayer(fileLayer{name, desc})
+}
+
+func (l fileLayer) Digest() (v1.Hash, error)            { return v1.NewHash(string(l.desc.Digest)) }
+func (l fileLayer) DiffID() (v1.Hash, error)            { return v1.NewHash(string(l.desc.DiffID)) }
+func (l fileLayer) Size() (int64, error)                { return l.desc.Size, nil }
+func (l fileLayer) MediaType() (types.MediaType, error) { return l.desc.MediaType, nil }
+
+// Compressed returns the file itself: the system can then copy it without the
+// bytes passing through this process, or share its blocks.
+func (l fileLayer) Compressed() (io.ReadCloser, error) { return os.Open(l.name) }
+
+// checkLayer reads a compressed layer to its end and compares its size, digest
+// and DiffID with what the layer says of itself. Its errors begin with name.
+func checkLayer(r io.Reader, name string, layer v1.Layer) error {
+	wantDigest, err1 := layer.Digest()
+	wantSize, err2 := layer.Size()
+	wantDiffID, err3 := layer.DiffID()
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	compressed, size := sha256.New(), &counter{}
+	tee := io.TeeReader(r, io.MultiWriter(compressed, size))
+	diffID, readErr := diffIDOf(tee, DefaultMaxBytes)
+	// Whatever decompression made of it, the digest decides first.
+	if _, err := io.Copy(io.Discard, tee); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	got := v1Hash(digest.FromSum(compressed.Sum(nil)))
+	switch {
+	case size.n != wantSize:
+		return fmt.Errorf("%s: size: got %d bytes, want %d", name, size.n, wantSize)
+	case got != wantDigest:
+		return fmt.Errorf("%s: digest: got %s, want %s", name, got, wantDigest)
+	case readErr != nil:
+		return fmt.Errorf("%s: decompressing: %w", name, readErr)
+	case diffID != wantDiffID:
+		return fmt.Errorf("%s: diffID: got %s, want %s", name, diffID, wantDiffID)
+	}
+	return nil
+}
+
+func v1Hash(d digest.Digest) v1.Hash { return v1.Hash{Algorithm: "sha256", Hex: d.Hex()} }
+
+// blobPath returns where in a layout the content with the digest is.
+func blobPath(dir string, h v1.Hash) string {
+	return filepath.Join(dir, "blobs", h.Algorithm, h.Hex)
+}

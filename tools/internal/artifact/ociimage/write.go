@@ -1,0 +1,283 @@
+package ociimage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
+)
+
+// The files of a layout beside its blobs: image-spec v1.1, image-layout.md.
+const (
+	markerFile    = "oci-layout"
+	indexFile     = "index.json"
+	layoutVersion = "1.0.0"
+)
+
+type marker struct {
+	ImageLayoutVersion string `json:"imageLayoutVersion"`
+}
+
+// WriteLayoutArgs say what WriteLayout writes.
+type WriteLayoutArgs struct {
+	// Dir is the folder, which must be empty or not be there. Required.
+	Dir string
+
+	// Index is what the layout's index.json points to: an index over images.
+	// Required.
+	Index v1.ImageIndex
+
+	// Ref is the name of Index in the layout. Empty means none.
+	Ref string
+}
+
+// WriteLayout writes an OCI image layout (image-spec v1.1, image-layout.md):
+// oci-layout, index.json with one descriptor, and under blobs/ each blob once,
+// all files with mode 0644 and all folders with 0755.
+//
+// A layer is copied, never linked, and the copy is compared with the digest, the
+// size and the DiffID that the layer claims; an error shows both. oci-layout is
+// written last. After an error the folder is empty again.
+func WriteLayout(ctx context.Context, args WriteLayoutArgs) (err error) {
+	if err := makeEmptyDir(args.Dir); err != nil {
+		return fmt.Errorf("writing layout %q: %w", args.Dir, err)
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("writing layout %q: %w", args.Dir, errors.Join(err, emptyDir(args.Dir)))
+		}
+	}()
+	for _, dir := range []string{"blobs", "blobs/sha256"} {
+		if err := makeDir(filepath.Join(args.Dir, dir)); err != nil {
+			return err
+		}
+	}
+	small, layers, err := collectBlobs(args.Index)
+	if err != nil {
+		return err
+	}
+	for _, b := range small {
+		if err := writeFile(blobPath(args.Dir, v1Hash(digest.FromBytes(b))), b); err != nil {
+			return err
+		}
+	}
+	if err := copyLayers(ctx, args.Dir, layers); err != nil {
+		return err
+	}
+	return writeEntryPoint(args)
+}
+
+// writeEntryPoint writes index.json and oci-layout.
+func writeEntryPoint(args WriteLayoutArgs) error {
+	raw, err := args.Index.RawManifest()
+	if err != nil {
+		return err
+	}
+	desc := v1.Descriptor{MediaType: types.OCIImageIndex, Size: int64(len(raw)), Digest: v1Hash(digest.FromBytes(raw))}
+	if args.Ref != "" {
+		desc.Annotations = map[string]string{refAnnotation: args.Ref}
+	}
+	index, err := jsonfile.Marshal(v1.IndexManifest{
+		SchemaVersion: 2,
+		MediaType:     types.OCIImageIndex,
+		Manifests:     []v1.Descriptor{desc},
+	})
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(args.Dir, indexFile), index); err != nil {
+		return err
+	}
+	header, err := jsonfile.Marshal(marker{layoutVersion})
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(args.Dir, markerFile), header)
+}
+
+// collectBlobs returns the manifests and configs that idx is made of, and its
+// layers, each once, in order.
+func collectBlobs(idx v1.ImageIndex) (small [][]byte, layers []v1.Layer, err error) {
+	im, err := idx.IndexManifest()
+	if err != nil {
+		return nil, nil, err
+	}
+	raw, err := idx.RawManifest()
+	if err != nil {
+		return nil, nil, err
+	}
+	small = append(small, raw)
+	seen := map[v1.Hash]bool{}
+	for _, desc := range im.Manifests {
+		img, err := idx.Image(desc.Digest)
+		if err != nil {
+			return nil, nil, err
+		}
+		manifest, err := img.RawManifest()
+		if err != nil {
+			return nil, nil, err
+		}
+		config, err := img.RawConfigFile()
+		if err != nil {
+			return nil, nil, err
+		}
+		small = append(small, manifest, config)
+		all, err := img.Layers()
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, l := range all {
+			h, err := l.Digest()
+			if err != nil {
+				return nil, nil, err
+			}
+			if !seen[h] {
+				seen[h] = true
+				layers = append(layers, l)
+			}
+		}
+	}
+	return small, layers, nil
+}
+
+// copyLayers copies the layers, as many at a time as there are CPUs: to
+// decompress one, which the DiffID needs, keeps one busy.
+func copyLayers(ctx context.Context, dir string, layers []v1.Layer) error {
+	return parallel.DoAll(ctx, len(layers), runtime.GOMAXPROCS(0), func(ctx context.Context, i int) error {
+		return copyLayer(ctx, dir, layers[i])
+	})
+}
+
+// copyBlock is how many bytes are copied between two looks at the context.
+const copyBlock = 64 << 20
+
+func copyLayer(ctx context.Context, dir string, l v1.Layer) error {
+	h, err := l.Digest()
+	if err != nil {
+		return err
+	}
+	src, err := l.Compressed()
+	if err != nil {
+		return fmt.Errorf("reading layer %s: %w", h, err)
+	}
+	defer src.Close()
+	name := "layer " + h.String()
+	if f, ok := src.(*os.File); ok {
+		name = fmt.Sprintf("layer %q", f.Name())
+	}
+	dst, err := create(blobPath(dir, h))
+	if err != nil {
+		return err
+	}
+	defer dst.Close()
+	// Between two files io.CopyN is copy_file_range(2), which shares blocks
+	// where the file system can. The copy is what gets checked.
+	for n := int64(copyBlock); n == copyBlock; {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("copying %s: %w", name, err)
+		}
+		if n, err = io.CopyN(dst, src, copyBlock); err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("copying %s: %w", name, err)
+		}
+	}
+	if _, err := dst.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if err := checkLayer(contextReader{ctx, dst}, name, l); err != nil {
+		return err
+	}
+	return dst.Close()
+}
+
+// contextReader fails once its context has ended.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// create makes a new file with mode 0644, whatever the umask is.
+func create(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// writeFile writes a new file with mode 0644. A file that is there already must
+// hold the same: two images can have the same config.
+func writeFile(name string, data []byte) error {
+	f, err := create(name)
+	if errors.Is(err, fs.ErrExist) {
+		d, _, err := digest.FromFile(name)
+		if err == nil && d != digest.FromBytes(data) {
+			err = fmt.Errorf("writing %q: file is there with other content", name)
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return f.Close()
+}
+
+// makeDir makes a folder with mode 0755, whatever the umask is.
+func makeDir(name string) error {
+	if err := os.Mkdir(name, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(name, 0o755)
+}
+
+// makeEmptyDir makes a folder, or checks that it is empty if it is there.
+func makeEmptyDir(name string) error {
+	err := makeDir(name)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	list, err := os.ReadDir(name)
+	if err != nil {
+		return err
+	}
+	if len(list) > 0 {
+		return fmt.Errorf("folder is not empty: found %q", list[0].Name())
+	}
+	return nil
+}
+
+// emptyDir removes what is in the folder.
+func emptyDir(name string) error {
+	list, err := os.ReadDir(name)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, d := range list {
+		errs = append(errs, os.RemoveAll(filepath.Join(name, d.Name())))
+	}
+	return errors.Join(errs...)
+}

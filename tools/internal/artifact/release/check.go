@@ -1,0 +1,92 @@
+package release
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"runtime"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
+)
+
+// Check reads all files of the release. The error joins one for each file that is
+// not what SHA256SUMS says, and one for each dependency that was built from a
+// folder whose content is in no commit.
+func (t *Tree) Check(ctx context.Context) error {
+	errs := parallel.Do(len(t.Files), runtime.GOMAXPROCS(0), func(i int) error {
+		return t.checkFile(ctx, t.Files[i].Path)
+	})
+	if err := errors.Join(errs...); err != nil {
+		err = cli.WithHint(err, "the release was altered since it was built; build it again: tools/bazel build //release:all")
+		return errors.Join(err, t.CheckClean())
+	}
+	return t.CheckClean()
+}
+
+func (t *Tree) checkFile(ctx context.Context, path string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r, err := t.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.Copy(io.Discard, r)
+	return err
+}
+
+// CheckClean is the last part of Check. It reads no file.
+func (t *Tree) CheckClean() error {
+	var errs []error
+	for _, d := range t.Lock.Dependencies {
+		if d.Local != nil && d.Local.Dirty {
+			err := fmt.Errorf("dependency %q was built from folder %q, which differs from commit %q", d.Name, d.Local.Path, d.Local.Commit)
+			errs = append(errs, cli.WithHint(err, "commit the changes, then run tools/bazel run //tools/resolve and build again"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// verifier reads a file of a release, and fails where it ends if it is another.
+type verifier struct {
+	r    io.ReadCloser
+	want File
+	sum  hash.Hash
+	n    int64
+	err  error
+}
+
+func newVerifier(r io.ReadCloser, want File) *verifier {
+	return &verifier{r: r, want: want, sum: sha256.New()}
+}
+
+func (v *verifier) Read(p []byte) (int, error) {
+	if v.err != nil {
+		return 0, v.err
+	}
+	n, err := v.r.Read(p)
+	v.sum.Write(p[:n])
+	v.n += int64(n)
+	switch {
+	case v.n > v.want.Size:
+		err = fmt.Errorf("size of %q: got more than %d bytes, want that", v.want.Path, v.want.Size)
+	case err == io.EOF && v.n < v.want.Size:
+		err = fmt.Errorf("size of %q: got %d bytes, want %d", v.want.Path, v.n, v.want.Size)
+	case err == io.EOF || v.n == v.want.Size:
+		if got := digest.FromSum(v.sum.Sum(nil)); got != v.want.Digest {
+			err = fmt.Errorf("sha256 of %q: got %s, want %s", v.want.Path, got, v.want.Digest)
+		}
+	case err != nil:
+		err = fmt.Errorf("reading %q: %w", v.want.Path, err)
+	}
+	v.err = err
+	return n, err
+}
+
+func (v *verifier) Close() error { return v.r.Close() }

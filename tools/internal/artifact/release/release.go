@@ -1,0 +1,212 @@
+// Package release reads a built release: the tree that //release:all makes, from a
+// folder or from where it was published to.
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+)
+
+// The release's files about itself.
+const (
+	Checksums = "SHA256SUMS"
+	LockFile  = "lock.json"
+)
+
+// maxDocument is how large, in bytes, the files above may be.
+const maxDocument = 64 << 20
+
+// A Source holds the files of a release. It is safe for concurrent use.
+type Source interface {
+	// Open opens the file at a path of the release. An error for one that is not
+	// there wraps fs.ErrNotExist.
+	Open(ctx context.Context, path string) (io.ReadCloser, error)
+	// Sizes returns the size in bytes of every file, by path.
+	Sizes(ctx context.Context) (map[string]int64, error)
+	// Location is where the file is, so that a service can copy it from there by
+	// itself, as gs://bucket/object#generation; empty for a file on this machine.
+	Location(path string) string
+}
+
+// A File is one file of a release.
+type File struct {
+	Path   string        `json:"path"` // with slashes, below the release
+	Digest digest.Digest `json:"digest"`
+	Size   int64         `json:"size"` // in bytes
+}
+
+// A Tree is a release: its files, and what it was built from.
+type Tree struct {
+	Version string
+	// Lock is what it was built from, Digest the digest of lock.json.
+	Lock   *lock.Lock
+	Digest digest.Digest
+	// Files are sorted by path; SHA256SUMS is one of them.
+	Files  []File
+	source Source
+}
+
+// Open reads what a release says of itself, and checks that it has the files that
+// its SHA256SUMS lists and no others. [Tree.Check] reads the files.
+func Open(ctx context.Context, s Source) (*Tree, error) {
+	sums, err := readAll(ctx, s, Checksums)
+	if err != nil {
+		return nil, cli.WithHint(err, "build the release first: tools/bazel build //release:all")
+	}
+	t := &Tree{source: s}
+	if t.Files, err = ParseChecksums(sums); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", Checksums, err)
+	}
+	t.Files = append(t.Files, File{Path: Checksums, Digest: digest.FromBytes(sums)})
+	slices.SortFunc(t.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	sizes, err := s.Sizes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing the release: %w", err)
+	}
+	if err := t.addSizes(sizes); err != nil {
+		return nil, cli.WithHint(err, "build it again: tools/bazel build //release:all")
+	}
+	return t, t.readLock(ctx)
+}
+
+func (t *Tree) addSizes(sizes map[string]int64) error {
+	var errs []error
+	for i, f := range t.Files {
+		size, ok := sizes[f.Path]
+		if !ok {
+			errs = append(errs, fmt.Errorf("file %q is in %s and not in the release", f.Path, Checksums))
+		}
+		t.Files[i].Size = size
+	}
+	if len(errs) > 0 || len(sizes) > len(t.Files) {
+		for p := range sizes {
+			if _, ok := t.Find(p); !ok {
+				errs = append(errs, fmt.Errorf("file %q is in the release and not in %s", p, Checksums))
+			}
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}
+
+func (t *Tree) readLock(ctx context.Context) error {
+	data, err := readAll(ctx, t.source, LockFile)
+	if err != nil {
+		return err
+	}
+	if t.Lock, err = lock.Parse(LockFile, data); err != nil {
+		return err
+	}
+	t.Version, t.Digest = t.Lock.Version, digest.FromBytes(data)
+	if f, ok := t.Find(LockFile); !ok || f.Digest != t.Digest {
+		return fmt.Errorf("sha256 of %s: got %s, want %s of %s", LockFile, t.Digest, f.Digest, Checksums)
+	}
+	return nil
+}
+
+// Find returns the file at a path.
+func (t *Tree) Find(path string) (File, bool) {
+	i, ok := slices.BinarySearchFunc(t.Files, path, func(f File, p string) int { return strings.Compare(f.Path, p) })
+	if !ok {
+		return File{}, false
+	}
+	return t.Files[i], true
+}
+
+// Open opens a file of the release. Reading fails at the end, before io.EOF, if
+// the content is not what SHA256SUMS says: what is altered is never published.
+func (t *Tree) Open(ctx context.Context, path string) (io.ReadCloser, error) {
+	f, ok := t.Find(path)
+	if !ok {
+		return nil, fmt.Errorf("the release has no file %q", path)
+	}
+	r, err := t.source.Open(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("opening %q of the release: %w", path, err)
+	}
+	return newVerifier(r, f), nil
+}
+
+// ReadFile returns the checked content of a file of at most 64 MiB.
+func (t *Tree) ReadFile(ctx context.Context, path string) ([]byte, error) {
+	r, err := t.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return limitedAll(r, path)
+}
+
+// Location is that of the tree's source.
+func (t *Tree) Location(path string) string { return t.source.Location(path) }
+
+// Images returns the names of the images, sorted: images/NAME is an OCI layout
+// (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md).
+func (t *Tree) Images() []string {
+	var names []string
+	for _, f := range t.Files {
+		if name, ok := strings.CutPrefix(path.Dir(f.Path), "images/"); ok && path.Base(f.Path) == "index.json" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Charts returns the paths of the Helm charts, sorted: helm/*.tgz.
+func (t *Tree) Charts() []string {
+	var paths []string
+	for _, f := range t.Files {
+		if ok, _ := path.Match("helm/*.tgz", f.Path); ok {
+			paths = append(paths, f.Path)
+		}
+	}
+	return paths
+}
+
+func readAll(ctx context.Context, s Source, path string) ([]byte, error) {
+	r, err := s.Open(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("opening %q of the release: %w", path, err)
+	}
+	defer r.Close()
+	return limitedAll(r, path)
+}
+
+func limitedAll(r io.Reader, path string) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
+	if err == nil && len(data) > maxDocument {
+		err = fmt.Errorf("size: got more than %d bytes", maxDocument)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %q of the release: %w", path, err)
+	}
+	return data, nil
+}
+
+// ParseChecksums parses a SHA256SUMS as sha256sum(1) writes it: a line is 64
+// digits, two spaces and a path below the release; sorted by path, each once. The
+// sizes are not known.
+func ParseChecksums(data []byte) ([]File, error) {
+	var files []File
+	for i, line := range strings.Split(strings.TrimSuffix(string(data), "\n"), "\n") {
+		sum, p, ok := strings.Cut(line, "  ")
+		d, err := digest.Parse("sha256:" + sum)
+		if !ok || err != nil || p == "" || path.Clean("/" + p)[1:] != p || p == Checksums {
+			return nil, fmt.Errorf("line %d: got %.200q, want 64 hexadecimal digits, two spaces, and a path below the release", i+1, line)
+		}
+		if len(files) > 0 && files[len(files)-1].Path >= p {
+			return nil, fmt.Errorf("line %d: %q does not sort after %q", i+1, p, files[len(files)-1].Path)
+		}
+		files = append(files, File{Path: p, Digest: d})
+	}
+	return files, nil
+}

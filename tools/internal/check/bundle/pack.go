@@ -1,0 +1,290 @@
+package bundle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+)
+
+// Args say what Pack packs.
+type Args struct {
+	Out   string // the file to write
+	Store *store.Store
+	// Lines are packed together; at least one.
+	Lines []needs.Line
+	// Tools are the modules that the project's own tools are built from; see ToolModules.
+	Tools []lock.GoModule
+	// Platforms are those that builds are to run on, as linux_amd64; at least one.
+	Platforms []string
+	// Root is the folder of the launcher's root; empty for none.
+	Root string
+	// SinceLock leaves out what this lock needs, if it is set.
+	SinceLock *needs.Line
+	// SinceBundle leaves out what this bundle has, if it is set.
+	SinceBundle *Index
+}
+
+// Result describes a bundle that was packed.
+type Result struct {
+	Index *Index
+	Size  int64 // of the file, in bytes
+}
+
+// Pack writes a bundle. It streams: what it takes of memory grows with the number
+// of entries and not with their size. Each entry is compared with what pins it, its
+// digest or, of a module, its h1 sum. An error leaves nothing behind, and the file that
+// was there before as it was.
+func Pack(ctx context.Context, a Args) (result *Result, err error) {
+	sources, index, err := plan(a)
+	if err == nil {
+		err = checkModules(ctx, sources)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(a.Out), "."+filepath.Base(a.Out)+".tmp-*")
+	if err != nil {
+		return nil, fmt.Errorf("packing bundle %q: %w", a.Out, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+		}
+	}()
+	w := &writer{index: index, tee: newTee(ctx, f)}
+	err = w.write(sources)
+	w.tee.sync.close()
+	if err != nil {
+		return nil, fmt.Errorf("packing bundle %q: %w", a.Out, err)
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync()); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(f.Name(), a.Out); err != nil {
+		return nil, err
+	}
+	_ = f.Close() // it is synced
+	return &Result{index, size}, syncDir(filepath.Dir(a.Out))
+}
+
+// plan returns what a bundle will have, and its index, in which digests may be missing.
+func plan(a Args) ([]*source, *Index, error) {
+	index := &Index{Schema: Schema, Digest: noDigest, Platforms: slices.Clone(a.Platforms)}
+	slices.Sort(index.Platforms)
+	index.Platforms = slices.Compact(index.Platforms)
+	for _, l := range a.Lines {
+		index.Lines = append(index.Lines, Line{l.Name, l.Lock.Version, l.Digest})
+	}
+	slices.SortFunc(index.Lines, func(x, y Line) int { return strings.Compare(x.Name, y.Name) })
+	var known map[string]string
+	switch {
+	case a.SinceBundle != nil:
+		index.Since = &Since{Bundle: a.SinceBundle.Digest}
+		known = map[string]string{}
+		for _, e := range a.SinceBundle.Entries {
+			known[e.Path] = string(e.Digest)
+			if e.Sum != "" {
+				known[e.Path] = e.Sum
+			}
+		}
+		if name := filepath.Base(a.Root); a.Root != "" && a.SinceBundle.Root == name {
+			a.Root = ""
+		}
+	case a.SinceLock != nil:
+		index.Since = &Since{Lock: a.SinceLock.Digest, Tools: sameToolchain(a.SinceLock, a.Lines)}
+		known = pins(needs.Args{Store: a.Store, Lines: []needs.Line{*a.SinceLock}, Platforms: index.Platforms})
+		if index.Since.Tools {
+			a.Tools, a.Root = nil, ""
+		}
+	}
+	sources, err := collect(needs.Args{Store: a.Store, Lines: a.Lines, Tools: a.Tools, Platforms: index.Platforms})
+	if err != nil {
+		return nil, nil, err
+	}
+	sources = slices.DeleteFunc(sources, func(src *source) bool { return src.data == nil && known[src.Path] == src.pin() })
+	if a.Root != "" {
+		if sources, err = addRoot(sources, a.Root); err != nil {
+			return nil, nil, err
+		}
+		index.Root = filepath.Base(a.Root)
+	}
+	index.Entries = []Entry{} // not null in JSON, should there be none
+	for _, src := range sources {
+		index.Entries = append(index.Entries, src.Entry)
+		index.Entries[len(index.Entries)-1].Digest = noDigest
+	}
+	return sources, index, nil
+}
+
+// sameToolchain reports whether the lines are built with what the old lock names.
+func sameToolchain(old *needs.Line, lines []needs.Line) bool {
+	for _, l := range lines {
+		t, o := l.Lock.Toolchain, old.Lock.Toolchain
+		if t.Bazel != o.Bazel || t.Go.Version != o.Go.Version || t.RulesGo != o.RulesGo || t.Gazelle != o.Gazelle {
+			return false
+		}
+	}
+	return true
+}
+
+// addRoot adds the launcher's root, its digest as sha256sum has it, and its packages.
+func addRoot(sources []*source, dir string) ([]*source, error) {
+	name, err := rootName(dir)
+	if err != nil {
+		return nil, err
+	}
+	list, err := os.ReadFile(filepath.Join(dir, PackagesName))
+	if err != nil {
+		return nil, cli.WithHint(fmt.Errorf("reading root: %w", err), "delete %s to have tools/bazel bring it again", dir)
+	}
+	tar, err := openRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	use := []needs.Use{{Kind: KindRoot, Name: name}}
+	sum := &source{Entry: Entry{Path: "root/" + name + ".tar.sha256", For: use}, data: sumFile(noDigest, name)}
+	for _, src := range []*source{
+		{Entry: Entry{Path: "root/" + name + ".packages.json", Size: int64(len(list)), For: use}, data: list},
+		{Entry: Entry{Path: "root/" + name + ".tar", Size: tar.size, For: use}, root: tar, sumFile: sum},
+		sum,
+	} {
+		src.Size = max(src.Size, int64(len(src.data)))
+		sources = append(sources, src)
+	}
+	return sources, nil
+}
+
+func sumFile(d digest.Digest, name string) []byte {
+	return fmt.Appendf(nil, "%s  %s.tar\n", d.Hex(), name)
+}
+
+// writer writes a bundle's entries and notes their digests.
+type writer struct {
+	index *Index
+	tee   *tee
+}
+
+// write writes everything, and at last the index, whose size is known from the start.
+func (w *writer) write(sources []*source) error {
+	draft, err := w.index.seal()
+	if err != nil {
+		return err
+	}
+	head, err := fileHeader(IndexName, int64(len(draft)))
+	if err != nil {
+		return err
+	}
+	room := bytes.Join([][]byte{head, draft, zeros[:padding(int64(len(draft)))]}, nil)
+	if err := w.tee.raw(room); err != nil {
+		return err
+	}
+	for i, src := range sources {
+		e := &w.index.Entries[i]
+		if e.Digest, err = w.entry(src); err != nil {
+			return fmt.Errorf("%s: %w", e, err)
+		}
+	}
+	if err := w.tee.raw(zeros[:trailer]); err != nil {
+		return err
+	}
+	if err := w.index.check(); err != nil {
+		return err
+	}
+	final, err := w.index.seal()
+	if err == nil && len(final) != len(draft) {
+		err = fmt.Errorf("size of %s: got %d bytes, want %d", IndexName, len(final), len(draft))
+	}
+	if err == nil {
+		_, err = w.tee.f.WriteAt(final, int64(len(head)))
+	}
+	return err
+}
+
+func (w *writer) entry(src *source) (digest.Digest, error) {
+	head, err := fileHeader(src.Path, src.Size)
+	if err == nil {
+		err = w.tee.raw(head)
+	}
+	if err == nil {
+		err = src.copyTo(w.tee)
+	}
+	got, size, sumErr := w.tee.sum()
+	if err := errors.Join(err, sumErr); err != nil {
+		return "", err
+	}
+	if src.want != "" && got != src.want {
+		err := fmt.Errorf("sha256: got %s, want %s", got, src.want)
+		return "", cli.WithHint(err, "the file was altered since it was stored: delete it, and have a build fetch it again")
+	}
+	if size != src.Size {
+		return "", fmt.Errorf("size: got %d bytes, want %d: it changed meanwhile", size, src.Size)
+	}
+	if src.sumFile != nil {
+		name := strings.TrimSuffix(strings.TrimPrefix(src.Path, "root/"), ".tar")
+		src.sumFile.data = sumFile(got, name)
+	}
+	return got, w.tee.raw(zeros[:padding(size)])
+}
+
+// copyTo writes the content.
+func (src *source) copyTo(w *tee) error {
+	if src.root != nil {
+		return src.root.write(w)
+	}
+	if src.data != nil {
+		_, err := w.Write(src.data)
+		return err
+	}
+	f, err := os.Open(src.file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = w.ReadFrom(io.LimitReader(f, src.Size+1))
+	return err
+}
+
+// checkModules compares the modules among the sources with their h1 sums, as many at
+// a time as there are CPUs. The error joins one for each that is another.
+func checkModules(ctx context.Context, sources []*source) error {
+	sources = slices.DeleteFunc(slices.Clone(sources), func(src *source) bool { return src.Sum == "" })
+	errs := parallel.Do(len(sources), runtime.GOMAXPROCS(0), func(i int) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := gomod.CheckFile(sources[i].file, sources[i].Sum); err != nil {
+			return fmt.Errorf("%s: %w", &sources[i].Entry, err)
+		}
+		return nil
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return errors.Join(errs...)
+}
+
+// syncDir makes sure that a new name in a folder outlives a power cut, where that can be.
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	_ = f.Sync() // not every file system can
+	return f.Close()
+}

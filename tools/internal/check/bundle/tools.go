@@ -1,0 +1,87 @@
+package bundle
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
+)
+
+const (
+	maxGoMod      = 1 << 20  // bytes
+	maxModulesTxt = 16 << 20 // bytes
+)
+
+// ToolModules returns the modules that the project's own tools, and the rules, are
+// built from: those that the go.mod in dir requires, each with the sums in go.sum.
+// Of those that the go command vendored no package of, by modulesTxt
+// (vendor/modules.txt, https://go.dev/ref/mod#go-mod-vendor), no build reads more
+// than the go.mod. But for the modules whose files are used as they are: those count
+// as read, by path.
+func ToolModules(dir, modulesTxt string, asTheyAre ...string) ([]lock.GoModule, error) {
+	goMod := filepath.Join(dir, "go.mod")
+	data, err := jsonfile.ReadLimited(goMod, maxGoMod)
+	if err != nil {
+		return nil, err
+	}
+	f, err := modfile.Parse(goMod, data, nil)
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", goMod, err)
+	}
+	if len(f.Replace) > 0 {
+		return nil, fmt.Errorf("reading %q: it replaces modules, which a bundle cannot know", goMod)
+	}
+	sums, err := gomod.ReadSums(filepath.Join(dir, "go.sum"))
+	if err != nil {
+		return nil, err
+	}
+	read, err := vendored(modulesTxt)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range asTheyAre {
+		read[path] = true
+	}
+	var list []lock.GoModule
+	for _, r := range f.Require {
+		m := sums[r.Mod]
+		if m.GoModSum == "" || read[r.Mod.Path] && m.Sum == "" {
+			return nil, fmt.Errorf("reading %q: go.sum has no h1 sum of %s", goMod, r.Mod)
+		}
+		if !read[r.Mod.Path] {
+			m.Sum = ""
+		}
+		list = append(list, m)
+	}
+	slices.SortFunc(list, func(a, b lock.GoModule) int { return cmp.Compare(a.Path, b.Path) })
+	return list, nil
+}
+
+// vendored returns the paths of the modules of which a modules.txt has packages.
+func vendored(name string) (map[string]bool, error) {
+	data, err := jsonfile.ReadLimited(name, maxModulesTxt)
+	if err != nil {
+		return nil, err
+	}
+	read := map[string]bool{}
+	current := ""
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimSpace(line)
+		if header, ok := strings.CutPrefix(line, "# "); ok {
+			current, _, _ = strings.Cut(header, " ")
+		} else if line != "" && !strings.HasPrefix(line, "##") {
+			if current == "" {
+				return nil, fmt.Errorf("reading %q: package %q before any module", name, line)
+			}
+			read[current] = true
+		}
+	}
+	return read, nil
+}

@@ -1,0 +1,24 @@
+package compare_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/testing/browsertest"
+)
+
+// TestBrowser: nothing in a name or a file becomes an element of the page, and its
+// style is one that its own policy lets in.
+func TestBrowser(t *testing.T) {
+	const script = "<script>document.title='ran'</script>"
+	r := trees(t, map[string]string{"a": "x\n", "b": "same", script: "1"}, map[string]string{"a": script + "\n", "b": "same", script: "2"})
+	var page bytes.Buffer
+	check(t, r.WriteHTML(&page, "The title", []string{script}))
+	got := browsertest.Show(t, page.Bytes())
+	for text, want := range map[string]int{"<title>The title</title>": 1, "<script": 0, "<style>": 1, "&lt;script&gt;": 3, "<details open": 2, `class="pass">PASS`: 1} {
+		if n := strings.Count(got, text); n != want {
+			t.Errorf("%s: got %d of it, want %d, in\n%s", text, n, want, got)
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package gc
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+)
+
+// WriteText prints a plan for people, a line for each thing: what each place holds,
+// what stays and why, and what goes. The verb says what is done with the latter.
+func (p *Plan) WriteText(w io.Writer, verb string) error {
+	out := &printer{w: w}
+	for _, s := range p.Sections {
+		out.linef("%s: %s in %s", s.Name, Size(s.Size), s.Dir)
+		for _, g := range s.Stays {
+			out.linef("  keeps %s, %s: %s", Size(g.Size), count(g.Entries, "entry", "entries"), g.Why)
+		}
+		for _, it := range s.Goes {
+			out.linef("  %s %s, %s: %s", verb, it.Path, Size(it.Size), it.Why)
+		}
+		if g := s.GoesGroup; g != nil {
+			out.linef("  %s %s, %s: %s", verb, Size(g.Size), count(g.Entries, "entry", "entries"), g.Why)
+		}
+		for _, n := range s.Notes {
+			out.linef("  note: %s", n)
+		}
+	}
+	return out.err
+}
+
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) linef(format string, args ...any) {
+	if p.err == nil {
+		// Names in the places may be anybody's, and a name is no line.
+		line := cli.Printable(fmt.Sprintf(format, args...))
+		_, p.err = fmt.Fprintln(p.w, strings.ReplaceAll(line, "\n", `\n`))
+	}
+}
+
+// count writes how many there are, with the word for one or for several.
+func count(n int, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, several)
+}
+
+// Size writes a number of bytes for people.
+func Size(n int64) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d B", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	case n < 1<<30:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}

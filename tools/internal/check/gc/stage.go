@@ -1,0 +1,322 @@
+package gc
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/bucket"
+)
+
+// Releases are what is to be removed from the embedded stage of a line.
+type Releases struct {
+	Line     string
+	Versions []string
+}
+
+// check says what is wrong where there can be none of these releases.
+func (r *Releases) check(state string) error {
+	if len(r.Versions) == 0 {
+		return nil
+	}
+	if !fs.ValidPath(r.Line) || r.Line == "." || strings.Contains(r.Line, "/") {
+		return fmt.Errorf("removing releases: %q is no line", r.Line)
+	}
+	if _, err := os.Stat(filepath.Join(state, r.Line, stageProfile)); err != nil {
+		return fmt.Errorf("removing releases: the stage of line %q: %w", r.Line, err)
+	}
+	return nil
+}
+
+// stageProfile is the profile whose embedded places are a stage.
+const stageProfile = "stage"
+
+// checksums is the file of a release by which a directory of a bucket is known to be one.
+const checksums = "SHA256SUMS"
+
+// stage is a line's embedded stage: the places in it, each known by what is in it.
+type stage struct {
+	l        *looker
+	dir      string
+	buckets  []string
+	charts   []string
+	layouts  []string
+	repos    []string
+	releases map[string]string // the version of a GitHub release, by its file
+	gone     map[string]bool   // what goes already
+	pointers map[string]string // what a file says that has no more than one word, which an alias is
+}
+
+// find looks for places in a directory and below.
+func (s *stage) find(dir string) {
+	names := map[string]fs.DirEntry{}
+	for _, d := range s.l.list(dir) {
+		names[d.Name()] = d
+	}
+	has := func(name string, isDir bool) bool { return names[name] != nil && names[name].IsDir() == isDir }
+	switch {
+	case has("oci-layout", false):
+		s.layouts = append(s.layouts, dir)
+		return
+	case has("HEAD", false) && has("objects", true) && has("refs", true):
+		s.repos = append(s.repos, dir)
+		return
+	case has("index.yaml", false):
+		s.charts = append(s.charts, dir)
+	}
+	isBucket := false
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		file := path.Join(dir, name)
+		switch d := names[name]; {
+		case d.IsDir() && s.isFile(path.Join(file, checksums)):
+			isBucket = true
+		case d.IsDir():
+			s.find(file)
+		case d.Type().IsRegular():
+			s.readFile(file)
+		}
+	}
+	if isBucket {
+		s.buckets = append(s.buckets, dir)
+	}
+}
+
+func (s *stage) isFile(name string) bool {
+	info, err := s.l.root.Lstat(name)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// readFile notes what a file is if it stands for a GitHub release, or may be an alias.
+func (s *stage) readFile(name string) {
+	f, err := s.l.root.Open(name)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if path.Ext(name) == ".json" {
+		var r struct {
+			Tag string `json:"tag_name"`
+		}
+		if json.NewDecoder(io.LimitReader(f, maxDocument)).Decode(&r) == nil && r.Tag != "" {
+			s.releases[name] = r.Tag
+		}
+		return
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxAlias+1))
+	if word := bytes.TrimSpace(data); err == nil && len(data) <= maxAlias && len(bytes.Fields(word)) == 1 {
+		s.pointers[name] = string(word)
+	}
+}
+
+const (
+	maxAlias    = 256     // bytes
+	maxDocument = 4 << 20 // bytes
+)
+
+// versions are the releases that are on the stage, sorted.
+func (s *stage) versions() []string {
+	found := map[string]bool{}
+	for _, dir := range s.buckets {
+		for _, d := range s.l.list(dir) {
+			if s.isFile(path.Join(dir, d.Name(), checksums)) {
+				found[d.Name()] = true
+			}
+		}
+	}
+	for _, tag := range s.releases {
+		found[tag] = true
+	}
+	for _, d := range s.l.list(path.Join(s.dir, "runs")) {
+		found[d.Name()] = true
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// removal has everything go that the stage has of a release. What finds it goes first,
+// and the record of the run, which says that there is something to remove, last.
+func (l *looker) removal(ctx context.Context, a *Args) error {
+	if len(a.Stage.Versions) == 0 {
+		return nil
+	}
+	s := &stage{l: l, dir: path.Join(a.Stage.Line, stageProfile), releases: map[string]string{}, gone: map[string]bool{}, pointers: map[string]string{}}
+	for _, d := range l.list(s.dir) {
+		if d.IsDir() && d.Name() != "runs" {
+			s.find(path.Join(s.dir, d.Name()))
+		} else if d.Type().IsRegular() {
+			s.readFile(path.Join(s.dir, d.Name()))
+		}
+	}
+	there := s.versions()
+	for _, version := range a.Stage.Versions {
+		if !slices.Contains(there, version) {
+			err := fmt.Errorf("removing release %q: the stage of line %q has none of that version", version, a.Stage.Line)
+			return cli.WithHint(err, "it has %s", cmp.Or(strings.Join(there, ", "), "none at all"))
+		}
+	}
+	for _, version := range a.Stage.Versions {
+		r := &removed{stage: s, version: version, why: "release " + version + ", which was named"}
+		if err := r.plan(ctx, a, there); err != nil {
+			return fmt.Errorf("removing release %q: %w", version, err)
+		}
+	}
+	return nil
+}
+
+// removed is a release that is to be removed from a stage.
+type removed struct {
+	*stage
+	version, why string
+}
+
+func (r *removed) plan(ctx context.Context, a *Args, versions []string) error {
+	var named []string
+	for _, name := range slices.Sorted(maps.Keys(r.pointers)) {
+		if r.pointers[name] == r.version {
+			named = append(named, name)
+		}
+	}
+	var layouts []*layout
+	for _, dir := range r.layouts {
+		x, err := readLayout(r.l.root, dir)
+		if err != nil {
+			return err
+		}
+		layouts = append(layouts, x)
+		named = append(named, x.aliases(r.version, versions)...)
+	}
+	if len(named) > 0 {
+		err := fmt.Errorf("it is what %s names", strings.Join(named, ", "))
+		return cli.WithHint(err, "have the alias name another release first: publish that one to the stage; or remove the alias")
+	}
+	var errs []error
+	for _, file := range slices.Sorted(maps.Keys(r.releases)) {
+		if r.releases[file] == r.version {
+			errs = append(errs, r.goes(ctx, file))
+		}
+	}
+	for _, dir := range r.repos {
+		errs = append(errs, r.gitTags(ctx, dir, a.MinAge))
+	}
+	for _, dir := range r.charts {
+		errs = append(errs, r.chart(ctx, dir, a.Now))
+	}
+	for _, x := range layouts {
+		errs = append(errs, r.image(ctx, x, a.Stage.Versions))
+	}
+	for _, dir := range r.buckets {
+		errs = append(errs, r.goes(ctx, path.Join(dir, bucket.ReceiptName(r.version))))
+	}
+	for _, dir := range append(slices.Clone(r.buckets), path.Join(r.dir, "runs")) {
+		errs = append(errs, r.goes(ctx, path.Join(dir, r.version)))
+	}
+	return errors.Join(errs...)
+}
+
+// goes has a file or a directory go, whatever its age, if it is there: it was named.
+func (r *removed) goes(ctx context.Context, name string) error {
+	info, err := r.l.root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) || r.gone[name] {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	e := entry{path: name, size: info.Size()}
+	if info.IsDir() {
+		if e, err = r.l.tree(ctx, name); err != nil {
+			return err
+		}
+	}
+	e.named, r.gone[name] = true, true
+	r.l.goes(e, r.why)
+	return nil
+}
+
+// edits notes a change of what stays, in the order in which all goes.
+func (r *removed) edits(name string, do func(ctx context.Context, root *os.Root) error) {
+	r.l.goes(entry{path: name, named: true, do: do}, r.why)
+}
+
+// chart has the charts of a version go, and their entries in the index.
+func (r *removed) chart(ctx context.Context, dir string, now time.Time) error {
+	name := path.Join(dir, "index.yaml")
+	prune := func(root *os.Root) (*bucket.Pruned, error) {
+		data, err := root.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		return bucket.PruneIndex(data, r.version, now)
+	}
+	p, err := prune(r.l.root)
+	if err != nil {
+		return err
+	}
+	if len(p.Goes) > 0 {
+		r.edits(name, func(_ context.Context, root *os.Root) error {
+			p, err := prune(root)
+			if err != nil {
+				return err
+			}
+			return rewrite(root, name, p.Data)
+		})
+	}
+	var errs []error
+	for _, d := range r.l.list(dir) {
+		file := d.Name()
+		// A gc that ended in between has left charts that nothing names, which Helm calls NAME-VERSION.tgz.
+		if (slices.Contains(p.Goes, file) || strings.HasSuffix(file, "-"+r.version+".tgz")) && !slices.Contains(p.Stays, file) {
+			errs = append(errs, r.goes(ctx, path.Join(dir, file)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// gitTags has the git tags of a version go. Git itself removes the objects that only they need.
+func (r *removed) gitTags(ctx context.Context, dir string, age time.Duration) error {
+	repo := filepath.Join(r.l.Dir, filepath.FromSlash(dir))
+	refs := []string{"refs/tags/" + r.version, "refs/tags/v" + r.version}
+	out, err := git(ctx, repo, append([]string{"for-each-ref", "--format=%(refname)"}, refs...)...)
+	if err != nil {
+		return err
+	}
+	for _, ref := range strings.Fields(string(out)) {
+		if !slices.Contains(refs, ref) {
+			continue // it is below one of these
+		}
+		r.edits(dir+" "+ref, func(ctx context.Context, _ *os.Root) error {
+			_, err := git(ctx, repo, "update-ref", "-d", ref)
+			if err == nil {
+				_, err = git(ctx, repo, "gc", "--quiet", fmt.Sprintf("--prune=%d.seconds.ago", int(age.Seconds())))
+			}
+			return err
+		})
+	}
+	return nil
+}
+
+// rewrite replaces a file, at one moment.
+func rewrite(root *os.Root, name string, data []byte) error {
+	temp := path.Join(path.Dir(name), fmt.Sprintf(".%s.tmp-%d", path.Base(name), os.Getpid()))
+	f, err := root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, root.Remove(temp))
+	}
+	return root.Rename(temp, name)
+}

@@ -1,0 +1,146 @@
+package gc
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+)
+
+// lookAtStore decides about a store, whose layout package store has.
+func lookAtStore(ctx context.Context, a *Args, l *looker) error {
+	s, err := store.Open(a.Store)
+	if err != nil {
+		return err
+	}
+	set := needs.Collect(needs.Args{Store: s, Lines: a.Keep.Lines, Tools: a.Keep.Modules})
+	wanted := map[string]bool{}
+	for _, n := range set.Needs {
+		wanted[n.Path] = true
+	}
+	for _, sdk := range a.Keep.SDKs {
+		for _, archive := range sdk.Archives {
+			wanted[relative(s, s.BlobPath(archive.SHA256))] = true
+		}
+	}
+	l.hold = s.Hold
+	for _, e := range l.list(".") {
+		switch name := e.Name(); name {
+		case "content_addressable":
+			err = l.walk(ctx, name, l.blob(wanted))
+		case "goproxy":
+			err = l.walk(ctx, name, l.module(wanted))
+		case "oci":
+			err = l.images(ctx, s, set, wanted)
+		case "root":
+			err = l.walk(ctx, name, l.storedRoot(a))
+		case trash:
+		default:
+			err = l.walk(ctx, name, func(e entry) { l.stays(e, "is not of the store") })
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func relative(s *store.Store, file string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(file, s.Dir()), string(os.PathSeparator))
+}
+
+// unfinished tells whether a file is one that a writer of the store has not given its name yet.
+func unfinished(name string) bool { return strings.HasPrefix(path.Base(name), ".tmp-") }
+
+// blob decides about a file of Bazel's repository cache. What Bazel, or a rule of
+// others, fetched by a URL has a second file there, id-…; no lock says who needs that.
+func (l *looker) blob(wanted map[string]bool) func(entry) {
+	return func(e entry) {
+		switch {
+		case wanted[e.path]:
+			l.stays(e, needed)
+		case unfinished(e.path):
+			l.goes(e, stale)
+		case path.Base(e.path) != "file" || strings.Count(e.path, "/") != 3 || !strings.HasPrefix(e.path, "content_addressable/sha256/"):
+			l.stays(e, "is Bazel's own")
+		case l.hasID(path.Dir(e.path)):
+			l.stays(e, "Bazel fetched it for itself, or for rules of others")
+		default:
+			l.goes(e, unneeded)
+		}
+	}
+}
+
+func (l *looker) hasID(dir string) bool {
+	names, err := fs.ReadDir(l.root.FS(), dir)
+	if err != nil {
+		return true
+	}
+	for _, n := range names {
+		if strings.HasPrefix(n.Name(), "id-") {
+			return true
+		}
+	}
+	return false
+}
+
+// module decides about a file of the module proxy. Of a version of which anything is
+// needed, .info and .mod stay: they are small, and resolve asks for them.
+func (l *looker) module(wanted map[string]bool) func(entry) {
+	return func(e entry) {
+		version, ext := strings.TrimSuffix(e.path, path.Ext(e.path)), path.Ext(e.path)
+		switch {
+		case wanted[e.path], ext != ".zip" && !unfinished(e.path) && (wanted[version+".mod"] || wanted[version+".zip"]):
+			l.stays(e, needed)
+		case unfinished(e.path):
+			l.goes(e, stale)
+		case path.Base(path.Dir(e.path)) != "@v" || ext != ".info" && ext != ".mod" && ext != ".zip":
+			l.stays(e, "is not of the store")
+		default:
+			l.goes(e, unneeded)
+		}
+	}
+}
+
+// images decides about the layout of base images. If it is not known what a kept lock
+// needs of it, all stays.
+func (l *looker) images(ctx context.Context, s *store.Store, set *needs.Set, wanted map[string]bool) error {
+	for _, err := range set.ImageErrs {
+		l.note("oci: all base images stay, for it is not known which blobs are needed: %v", err)
+	}
+	gone := map[digest.Digest]bool{}
+	err := l.walk(ctx, "oci", func(e entry) {
+		switch {
+		case wanted[e.path]:
+			l.stays(e, needed)
+		case unfinished(e.path):
+			l.goes(e, stale)
+		case path.Dir(e.path) != "oci/blobs/sha256":
+			l.stays(e, "is the layout's own")
+		case len(set.ImageErrs) > 0:
+			l.stays(e, "may be needed by a base image of a kept lock")
+		default:
+			gone[blobDigest(e.path)] = true
+			l.goes(e, unneeded)
+		}
+	})
+	l.before = func(*os.Root) error {
+		for i := range l.entries { // what is young stays after all
+			if e := &l.entries[i]; !e.goes {
+				delete(gone, blobDigest(e.path))
+			}
+		}
+		if len(gone) == 0 {
+			return nil
+		}
+		return s.DropOCIRoots(gone)
+	}
+	return err
+}
+
+func blobDigest(name string) digest.Digest { return digest.Digest("sha256:" + path.Base(name)) }

@@ -1,0 +1,251 @@
+package reproduce
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+)
+
+// Bazel builds the active line in worlds.
+type Bazel struct {
+	// Line is the line to build.
+	Line string
+	// Store is the user's store, from which all is taken.
+	Store string
+	// Cache is the user's cache of tools/bazel. It is used where the Bazel is in it;
+	// empty: each world has one of its own.
+	Cache string
+	// Disk is the user's disk cache, for worlds that do not have it off.
+	Disk string
+	// Targets are what is built; empty means //release:all.
+	Targets []string
+	// Logs is the folder for what Bazel says.
+	Logs string
+	// Linef shows a line of progress.
+	Linef func(format string, args ...any)
+
+	// full says that the store has everything; it is known after the first build.
+	full *bool
+	// programs are what the go command built.
+	programs []Program
+}
+
+// Program is a program that the go command built as well, from the store alone.
+type Program struct {
+	Program   string `json:"program"`   // its name and platform, as age linux/amd64
+	Identical bool   `json:"identical"` // to that of the release
+	Text      string `json:"text"`
+}
+
+// The startup options end a server that nobody shuts down.
+const idle = "--max_idle_secs=600"
+
+// Prepare says to the world's commands where everything is.
+func (b *Bazel) Prepare(w *World) {
+	e := newEnvironment(w.Environ)
+	e["RELEASE_CACHE"] = b.Cache
+	if b.Cache == "" {
+		e["RELEASE_CACHE"] = w.Cache
+	}
+	if b.Store != "" {
+		e["RELEASE_STORE"] = b.Store
+	}
+	if e["RELEASE_DISK_CACHE"] == "" && b.Disk != "" {
+		e["RELEASE_DISK_CACHE"] = b.Disk
+	}
+	// tools/bazel would have them in memory in all worlds.
+	e["RELEASE_SANDBOX_BASE"] = "off"
+	w.Environ = e.list()
+}
+
+// Build builds in the world, whose Dir is a clone, and copies the release to the
+// folder out, which must not be there. The server is shut down, whatever happens.
+func (b *Bazel) Build(ctx context.Context, w *World, out string) (err error) {
+	log, err := os.Create(filepath.Join(b.Logs, w.Name+".log"))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, b.shutdown(ctx, w, log), log.Close())
+	}()
+	if err := b.askStore(ctx, w, log); err != nil {
+		return err
+	}
+	targets := b.Targets
+	if len(targets) == 0 {
+		targets = []string{"//release:all"}
+	}
+	start := time.Now()
+	if err := b.run(ctx, w, log, append([]string{"build"}, append(b.flags(w), targets...)...)...); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		return b.failed(w, log.Name(), err)
+	}
+	b.Linef("%s build: done in %s", w.Name, time.Since(start).Round(time.Second))
+	if err := copyRelease(filepath.Join(w.Dir, "bazel-bin", "release", "all"), out); err != nil {
+		return fmt.Errorf("copying the %s release: %w", w.Name, err)
+	}
+	if w.Rebuild {
+		return b.rebuild(ctx, w, log)
+	}
+	return nil
+}
+
+// rebuild has the go command build the programs of the release that was built in a world.
+func (b *Bazel) rebuild(ctx context.Context, w *World, log *os.File) error {
+	b.Linef("%s build: the go command builds the programs as well", w.Name)
+	start, name := time.Now(), filepath.Join(w.Dir, "rebuild.json")
+	args := append(append([]string{"run"}, b.flags(w)...), "//release:rebuild", "--", "--json", name)
+	err := b.run(ctx, w, log, args...)
+	if ctx.Err() != nil {
+		return err
+	}
+	// It fails where a program differs too, and has written then what came out.
+	if readErr := jsonfile.Read(name, &b.programs); readErr != nil {
+		return b.failed(w, log.Name(), cmp.Or(err, readErr))
+	}
+	b.Linef("%s build: the go command has built the programs in %s", w.Name, time.Since(start).Round(time.Second))
+	return nil
+}
+
+// askStore finds out by a build of nothing whether the store has everything.
+func (b *Bazel) askStore(ctx context.Context, w *World, log io.Writer) error {
+	if b.full != nil {
+		return nil
+	}
+	b.Linef("%s build: looking whether the store has everything", w.Name)
+	full := true
+	b.full = &full
+	err := b.run(ctx, w, log, append([]string{"build", "--nobuild"}, append(b.flags(w), "//release:all")...)...)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		full = false
+		b.Linef("warning: the store does not have everything, or the workspace cannot be read; going on with a network")
+	}
+	return nil
+}
+
+// Full says whether builds ran with --config=airgap.
+func (b *Bazel) Full() bool { return b.full != nil && *b.full }
+
+func (b *Bazel) flags(w *World) []string {
+	flags := []string{
+		"--repo_env=RELEASE_LINE=" + b.Line, fmt.Sprintf("--jobs=%d", w.Jobs),
+		"--color=no", "--curses=no", "--show_progress_rate_limit=5", "--symlink_prefix=bazel-",
+	}
+	if b.Full() {
+		flags = append(flags, "--config=airgap")
+	}
+	if w.Sandboxes != "" {
+		flags = append(flags, "--sandbox_base="+w.Sandboxes)
+	}
+	return flags
+}
+
+// run runs a Bazel command in the world, by the clone's own tools/bazel.
+func (b *Bazel) run(ctx context.Context, w *World, log io.Writer, args ...string) error {
+	cmd, err := b.command(ctx, w, args...)
+	if err != nil {
+		return err
+	}
+	p := &progressWriter{w: log, name: w.Name, linef: b.Linef, start: time.Now(), said: time.Now()}
+	cmd.Stdout, cmd.Stderr = p, p
+	fmt.Fprintf(log, "\n$ tools/bazel %s\n", strings.Join(args, " "))
+	return cmd.Run()
+}
+
+func (b *Bazel) command(ctx context.Context, w *World, args ...string) (*exec.Cmd, error) {
+	startup := []string{"--output_base=" + w.OutputBase, idle}
+	return w.Command(ctx, filepath.Join(w.Dir, "tools", "bazel"), append(startup, args...)...)
+}
+
+// shutdown ends the server of the world, also after an interrupt.
+func (b *Bazel) shutdown(ctx context.Context, w *World, log io.Writer) error {
+	if _, err := os.Stat(filepath.Join(w.OutputBase, "server")); err != nil {
+		return nil // none was started
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+	defer cancel()
+	cmd, err := b.command(ctx, w, "shutdown")
+	if err != nil {
+		return err
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("shutting down the server of the %s build: %w", w.Name, err)
+	}
+	return nil
+}
+
+// failed adds to an error the end of what Bazel said.
+func (b *Bazel) failed(w *World, log string, err error) error {
+	text, readErr := os.ReadFile(log)
+	if readErr == nil {
+		lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+		for _, l := range lines[max(0, len(lines)-15):] {
+			b.Linef("%s build: %s", w.Name, l)
+		}
+	}
+	return cli.WithHint(fmt.Errorf("running the %s build: %w", w.Name, err), "all that it said is in %s", log)
+}
+
+// progressWriter passes on what Bazel says, and now and then shows how far it is.
+type progressWriter struct {
+	w     io.Writer
+	name  string
+	linef func(format string, args ...any)
+	start time.Time
+
+	mu   sync.Mutex
+	said time.Time
+	line []byte
+	last string
+}
+
+// actions is how Bazel says how far it is: [812 / 1,785] …
+var actions = regexp.MustCompile(`^\[([0-9,]+) / ([0-9,]+)\]`)
+
+// reading is how it says that it has no actions yet.
+var reading = regexp.MustCompile(`^(Computing|Loading|Analyzing)\b`)
+
+// every is how often a build that goes on says so.
+const every = 30 * time.Second
+
+func (p *progressWriter) Write(data []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, part := range bytes.SplitAfter(data, []byte("\n")) {
+		p.line = append(p.line, part...)
+		if !bytes.HasSuffix(p.line, []byte("\n")) {
+			p.line = p.line[:min(len(p.line), 4096)]
+			continue
+		}
+		if m := actions.FindSubmatch(p.line); m != nil {
+			p.last = fmt.Sprintf("%s of %s actions", m[1], m[2])
+		} else if reading.Match(p.line) {
+			p.last = "reading sources and rules"
+		}
+		p.line = p.line[:0]
+	}
+	if now := time.Now(); p.last != "" && now.Sub(p.said) >= every {
+		p.said = now
+		p.linef("%s build: %s, %s so far", p.name, p.last, now.Sub(p.start).Round(time.Second))
+	}
+	return p.w.Write(data)
+}

@@ -1,0 +1,168 @@
+package reproduce
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+)
+
+// Clone makes the world's Dir a clone of the workspace: its HEAD, and over it what
+// is changed in tracked files and not committed. It returns the names of those.
+// What git does not track is not in the clone.
+func Clone(ctx context.Context, workspace string, w *World) (changed []string, err error) {
+	head, err := git(ctx, nil, workspace, "rev-parse", "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(w.Dir), 0o755); err != nil {
+		return nil, err
+	}
+	// Not by links: what the clone does must not reach the workspace.
+	if _, err := gitIn(ctx, w, filepath.Dir(w.Dir), nil, "clone", "--quiet", "--no-hardlinks", "--no-checkout", workspace, w.Dir); err != nil {
+		return nil, err
+	}
+	if _, err := gitIn(ctx, w, w.Dir, nil, "checkout", "--quiet", "--detach", strings.TrimSpace(string(head))); err != nil {
+		return nil, err
+	}
+	names, err := git(ctx, nil, workspace, "diff", "--name-only", "-z", "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	if changed = strings.FieldsFunc(string(names), func(r rune) bool { return r == 0 }); len(changed) > 0 {
+		patch, err := git(ctx, nil, workspace, "diff", "--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "HEAD")
+		if err != nil {
+			return nil, err
+		}
+		if _, err := gitIn(ctx, w, w.Dir, patch, "apply", "--whitespace=nowarn"); err != nil {
+			return nil, err
+		}
+	}
+	if w.Reorder {
+		err = reorder(w.Dir)
+	}
+	return changed, err
+}
+
+// git runs a git command in a folder.
+func git(ctx context.Context, input []byte, dir string, args ...string) ([]byte, error) {
+	access, err := environ.GitAccess(ctx, "git") // whose checkouts the user trusts: git refuses those of others
+	if err != nil {
+		return nil, err
+	}
+	return runGit(environ.Command(ctx, environ.Git(access...), "git", args...), dir, input, args)
+}
+
+// gitIn runs a git command as the world would, so that the files get its umask.
+func gitIn(ctx context.Context, w *World, dir string, input []byte, args ...string) ([]byte, error) {
+	access, err := environ.GitAccess(ctx, "git")
+	if err != nil {
+		return nil, err
+	}
+	cmd, err := w.Command(ctx, "git", args...)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Env = environ.Git(append(access, "HOME="+w.Home)...)
+	return runGit(cmd, dir, input, args)
+}
+
+func runGit(cmd *exec.Cmd, dir string, input []byte, args []string) ([]byte, error) {
+	var stderr bytes.Buffer
+	cmd.Dir, cmd.Stderr = dir, &stderr
+	if input != nil {
+		cmd.Stdin = bytes.NewReader(input)
+	}
+	out, err := cmd.Output()
+	if err != nil {
+		if text := strings.TrimSpace(stderr.String()); text != "" {
+			err = fmt.Errorf("%w: %s", err, text)
+		}
+		return nil, fmt.Errorf("running git %s in %q: %w", args[0], dir, err)
+	}
+	return out, nil
+}
+
+// reorder creates the entries of each folder below dir, but for .git, anew and in
+// reverse order of their names, so that a file system that lists by creation
+// lists them otherwise.
+func reorder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() && e.Name() != ".git" {
+			if err := reorder(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	temp := dir + ".reordered"
+	if err := os.Mkdir(temp, 0o700); err != nil {
+		return err
+	}
+	slices.Reverse(entries)
+	for _, e := range entries {
+		if err := os.Rename(filepath.Join(dir, e.Name()), filepath.Join(temp, e.Name())); err != nil {
+			return err
+		}
+	}
+	return errors.Join(os.Remove(dir), os.Rename(temp, dir), os.Chmod(dir, info.Mode().Perm()))
+}
+
+// copyRelease copies the files that a folder has, behind links too, into another,
+// which has only files and folders then.
+func copyRelease(from, to string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return err
+	}
+	for _, e := range entries {
+		source, target := filepath.Join(from, e.Name()), filepath.Join(to, e.Name())
+		info, err := os.Stat(source)
+		switch {
+		case err != nil:
+			return err
+		case info.IsDir():
+			err = copyRelease(source, target)
+		case info.Mode().IsRegular():
+			err = copyFile(source, target)
+		default:
+			err = fmt.Errorf("copying %q: got %s, want a file", source, info.Mode()&fs.ModeType)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = out.ReadFrom(in)
+	return errors.Join(err, out.Close())
+}

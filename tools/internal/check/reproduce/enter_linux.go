@@ -1,0 +1,160 @@
+package reproduce
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+)
+
+// EnterVerb is the first argument with which a program that uses this package is
+// run again by itself; the others are Enter's.
+const EnterVerb = "enter-world"
+
+const (
+	capSysAdmin          = 21 // capabilities(7)
+	prCapAmbient         = 47 // prctl(2)
+	prCapAmbientClearAll = 4
+)
+
+// wrap has a command begin as this very program, which enters the view and becomes
+// the command.
+func (v view) wrap(cmd *exec.Cmd) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	cmd.Args = append([]string{os.Args[0], EnterVerb, string(text)}, cmd.Args...)
+	// Not by its name: a build may replace the file there.
+	cmd.Path, cmd.Err = "/proc/self/exe", nil
+	if v.namespaces() {
+		v.setNamespaces(cmd)
+	}
+	return nil
+}
+
+// setNamespaces has a command begin as another user, who has no rights that we
+// lack, with a view of mounts and a host name of its own.
+func (v view) setNamespaces(cmd *exec.Cmd) {
+	uid, gid := os.Getuid(), os.Getgid()
+	if v.UID != 0 {
+		uid, gid = v.UID, v.GID
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: uid, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: gid, HostID: os.Getgid(), Size: 1}},
+		// It takes this, in its own namespaces only, to mount and to set the name.
+		AmbientCaps: []uintptr{capSysAdmin},
+	}
+}
+
+// Enter makes this process what args say, the view as JSON and a command, and
+// returns only if that does not work.
+func Enter(args []string) error {
+	var v view
+	if len(args) < 2 {
+		return errors.New("entering a world: got no command")
+	}
+	if err := json.Unmarshal([]byte(args[0]), &v); err != nil {
+		return fmt.Errorf("entering a world: %w", err)
+	}
+	// What follows is the thread's, and the command begins as this thread.
+	runtime.LockOSThread()
+	if v.namespaces() {
+		if err := v.enterNamespaces(); err != nil {
+			return fmt.Errorf("entering a world: %w", err)
+		}
+	}
+	if v.CPUs != nil {
+		if err := setCPUs(v.CPUs); err != nil {
+			return fmt.Errorf("entering a world with the CPUs %v: %w", v.CPUs, err)
+		}
+	}
+	if v.Umask != "" {
+		mask, err := strconv.ParseUint(v.Umask, 8, 16)
+		if err != nil {
+			return fmt.Errorf("entering a world: umask: %w", err)
+		}
+		syscall.Umask(int(mask))
+	}
+	path, err := exec.LookPath(args[1])
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("running %q: %w", path, syscall.Exec(path, args[1:], environ.User()))
+}
+
+func (v view) enterNamespaces() error {
+	for place, file := range v.Mounts {
+		if err := syscall.Mount(file, place, "", syscall.MS_BIND, ""); err != nil {
+			return fmt.Errorf("mounting %q: %w", place, err)
+		}
+	}
+	if v.Host != "" {
+		if err := syscall.Sethostname([]byte(v.Host)); err != nil {
+			return fmt.Errorf("setting the host's name: %w", err)
+		}
+	}
+	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prCapAmbient, prCapAmbientClearAll, 0, 0, 0, 0); errno != 0 {
+		return fmt.Errorf("dropping capabilities: %w", errno)
+	}
+	return nil
+}
+
+// cpuSet is a set of CPUs as sched_setaffinity(2) has it.
+type cpuSet [1024 / 64]uint64
+
+func setCPUs(cpus []int) error {
+	var s cpuSet
+	for _, c := range cpus {
+		if c < 0 || c >= len(s)*64 {
+			return fmt.Errorf("CPU %d: want 0 to %d", c, len(s)*64-1)
+		}
+		s[c/64] |= 1 << (c % 64)
+	}
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY, 0, unsafe.Sizeof(s), uintptr(unsafe.Pointer(&s))); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// allowedCPUs returns the CPUs that this process may use.
+func allowedCPUs() ([]int, error) {
+	var s cpuSet
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_GETAFFINITY, 0, unsafe.Sizeof(s), uintptr(unsafe.Pointer(&s))); errno != 0 {
+		return nil, errno
+	}
+	var cpus []int
+	for c := range len(s) * 64 {
+		if s[c/64]&(1<<(c%64)) != 0 {
+			cpus = append(cpus, c)
+		}
+	}
+	return cpus, nil
+}
+
+// tryView says why commands cannot be run in a view, or nil.
+func tryView(ctx context.Context, v view) error {
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	w := World{view: v, Dir: "/", Environ: environ.Tool()}
+	cmd, err := w.Command(ctx, "true")
+	if err != nil {
+		return err
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil && len(out) > 0 {
+		err = errors.New(strings.TrimSpace(string(out)))
+	}
+	return err
+}

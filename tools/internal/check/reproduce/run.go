@@ -1,0 +1,223 @@
+package reproduce
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/check/compare"
+)
+
+// Schema is the format of a Result.
+const Schema = "release-builder/reproduce/v1"
+
+// RunArgs say what to reproduce.
+type RunArgs struct {
+	// Workspace is the folder whose HEAD is built, with what is changed in it.
+	Workspace string
+	// Published is what to build again and to compare with; nil: build twice.
+	Published *Published
+	Vary      []Variation
+	Bazel     *Bazel
+	// Temp is where the worlds are, in a folder of their own.
+	Temp string
+	// Memory is as that of WorldsArgs.
+	Memory string
+	// Environ is the caller's environment.
+	Environ []string
+	// Jobs is Bazel's --jobs; 0 means the number of CPUs.
+	Jobs int
+	// Rebuild has the go command build the programs as well, once.
+	Rebuild bool
+	// Bisect builds again where something differs, to find which variation does it.
+	Bisect bool
+	// Keep leaves the worlds and the releases.
+	Keep bool
+}
+
+// Result is what came out.
+type Result struct {
+	Schema string `json:"schema"`
+	Line   string `json:"line"`
+	Equal  bool   `json:"equal"`
+	// Commit is what was built, Changed the tracked files in which it was not that.
+	Commit  string   `json:"commit"`
+	Changed []string `json:"changed,omitempty"`
+	// Against is what it was compared with; empty: the first build.
+	Against string `json:"against,omitempty"`
+	// Airgap says that the builds ran without a network, from the store alone.
+	Airgap     bool        `json:"airgap"`
+	Variations []Status    `json:"variations"`
+	Builds     []BuildInfo `json:"builds"`
+	// Programs are those that the go command built as well, without Bazel.
+	Programs []Program `json:"programs,omitempty"`
+	// Blamed are, by path, the variations that make a file differ: see Bisect.
+	Blamed map[string][]Variation `json:"blamed,omitempty"`
+	// Notes are what a reader should know besides.
+	Notes  []string        `json:"notes,omitempty"`
+	Report *compare.Report `json:"report"`
+	// Kept is the folder that was left, if one was.
+	Kept string `json:"kept,omitempty"`
+}
+
+// interval is how much later the second build begins at least.
+const interval = 61 * time.Second
+
+// Run builds and compares. The error is one of building: a difference is none.
+func Run(ctx context.Context, a RunArgs) (result *Result, err error) {
+	root, err := os.MkdirTemp(a.Temp, "reproduce-")
+	if err != nil {
+		return nil, err
+	}
+	// Other users look into it, and nobody's name for it is a link.
+	if root, err = filepath.EvalSymlinks(root); err == nil {
+		err = os.Chmod(root, 0o755)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !a.Keep {
+		defer func() { err = errors.Join(err, removeAll(root)) }()
+	}
+	commit, err := git(ctx, nil, a.Workspace, "rev-parse", "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	b := &cloneBuilder{args: a}
+	r := &run{
+		args: a, builder: b,
+		runner: &Runner{Root: root, Builder: b, Tick: interval, Keep: a.Keep, Linef: a.Bazel.Linef},
+		worlds: WorldsArgs{Root: root, Vary: a.Vary, Environ: a.Environ, Jobs: a.Jobs, Memory: a.Memory},
+		result: &Result{Schema: Schema, Line: a.Bazel.Line, Commit: strings.TrimSpace(string(commit))},
+	}
+	if a.Keep {
+		r.result.Kept = root
+	}
+	if a.Published != nil {
+		err = r.against(ctx)
+	} else {
+		err = r.twice(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.result.Programs = a.Bazel.programs
+	r.result.Equal = r.result.Report.Equal() && !slices.ContainsFunc(r.result.Programs, func(p Program) bool { return !p.Identical })
+	r.result.Airgap, r.result.Changed = a.Bazel.Full(), b.changed
+	return r.result, nil
+}
+
+type run struct {
+	args    RunArgs
+	builder *cloneBuilder
+	runner  *Runner
+	worlds  WorldsArgs
+	result  *Result
+}
+
+// cloneBuilder builds with Bazel in a clone.
+type cloneBuilder struct {
+	args    RunArgs
+	changed []string
+}
+
+func (b *cloneBuilder) Build(ctx context.Context, w *World, out string) error {
+	b.args.Bazel.Prepare(w)
+	changed, err := Clone(ctx, b.args.Workspace, w)
+	if err != nil {
+		return err
+	}
+	if len(changed) > 0 && b.changed == nil {
+		b.args.Bazel.Linef("warning: built with what is changed and in no commit: %s", strings.Join(changed, ", "))
+	}
+	b.changed = changed
+	if p := b.args.Published; p != nil {
+		if err := p.Install(w.Dir, b.args.Bazel.Line); err != nil {
+			return err
+		}
+	}
+	b.args.Bazel.Linef("%s build: begins in %s", w.Name, w.Dir)
+	return b.args.Bazel.Build(ctx, w, out)
+}
+
+// twice builds in two worlds.
+func (r *run) twice(ctx context.Context) error {
+	w, err := NewWorlds(ctx, r.worlds)
+	if err != nil {
+		return err
+	}
+	r.say(w)
+	w.First.Rebuild = r.args.Rebuild
+	r.result.Report, r.result.Builds, err = r.runner.Twice(ctx, w)
+	r.result.Variations = w.Status
+	if err != nil || r.result.Report.Equal() || !r.args.Bisect {
+		return err
+	}
+	var made []Variation
+	for _, v := range All() {
+		if w.Made(v) {
+			made = append(made, v)
+		}
+	}
+	r.result.Blamed, err = Bisect(ctx, BisectArgs{
+		Worlds: r.worlds, Made: made, First: release.Dir(r.runner.folder("first")), Files: lasting(r.result.Report), Runner: r.runner,
+	})
+	if err == nil {
+		blame(r.result.Report, r.result.Blamed)
+	}
+	return err
+}
+
+// against builds once, in the world that is more unlike anybody's, and compares.
+func (r *run) against(ctx context.Context) error {
+	p := r.args.Published
+	if err := p.Check(ctx); err != nil {
+		return err
+	}
+	w, err := NewWorlds(ctx, r.worlds)
+	if err != nil {
+		return err
+	}
+	r.say(w)
+	w.Second.Rebuild = r.args.Rebuild
+	out := r.runner.folder("second")
+	info, err := r.runner.Once(ctx, w.Second, out)
+	if err != nil {
+		return err
+	}
+	w.set(Status{Name: Clock, Made: true, Second: info.Start.Format(time.RFC3339), Why: "what was published was built before"})
+	for i := range w.Status {
+		w.Status[i].First = "" // nobody knows
+	}
+	r.result.Against, r.result.Builds, r.result.Variations = p.Where, []BuildInfo{info}, w.Status
+	r.result.Report, r.result.Notes, err = p.Compare(ctx, out, r.runner.Root)
+	if err != nil {
+		return err
+	}
+	recognize(r.result.Report, w.First, w.Second)
+	return nil
+}
+
+// say shows what is varied and, as it must not go unseen, what is not.
+func (r *run) say(w *Worlds) {
+	var made, unasked []Variation
+	for _, s := range w.Status {
+		switch {
+		case s.Made || s.Name == Clock && s.Why != notAsked:
+			made = append(made, s.Name)
+		case s.Why == notAsked:
+			unasked = append(unasked, s.Name)
+		default:
+			r.runner.Linef("warning: variation %s is not made: %s", s.Name, s.Why)
+		}
+	}
+	if len(unasked) > 0 {
+		r.runner.Linef("warning: not asked for, so not made: %s", joined(unasked))
+	}
+	r.runner.Linef("varying %s", joined(made))
+}

@@ -1,0 +1,127 @@
+package reproduce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/check/compare"
+)
+
+// A Builder builds a release. Build is given a world of which nothing but the
+// folders is there: it makes the world's Dir too. The release comes to the folder
+// out, which is not there yet.
+type Builder interface {
+	Build(ctx context.Context, w *World, out string) error
+}
+
+// Runner builds in worlds, one after the other.
+type Runner struct {
+	// Root is the folder that the worlds are in. Releases come to folders in it.
+	Root    string
+	Builder Builder
+	// Tick is how long after the first build the second begins at least, where the
+	// clock varies.
+	Tick time.Duration
+	// Keep leaves the worlds' folders, but for caches, and for what the second world
+	// has at the same place.
+	Keep  bool
+	Linef func(format string, args ...any)
+}
+
+// BuildInfo says of a build when it was.
+type BuildInfo struct {
+	Name    string    `json:"name"`
+	Start   time.Time `json:"start"`   // UTC
+	Seconds float64   `json:"seconds"` // how long it took
+}
+
+// Twice builds in both worlds and compares. The releases are in the folders first
+// and second of Root.
+func (r *Runner) Twice(ctx context.Context, w *Worlds) (*compare.Report, []BuildInfo, error) {
+	first, err := r.Once(ctx, w.First, r.folder("first"))
+	if err == nil && r.Keep && (w.First.Dir == w.Second.Dir || w.First.OutputBase == w.Second.OutputBase) {
+		err = w.First.remove()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	builds := []BuildInfo{first}
+	if w.asked(Clock) {
+		if err := r.waitUntil(ctx, first.Start.Add(r.Tick)); err != nil {
+			return nil, builds, err
+		}
+	}
+	second, err := r.Once(ctx, w.Second, r.folder("second"))
+	if err != nil {
+		return nil, builds, err
+	}
+	w.clocked(first, second)
+	builds = append(builds, second)
+	report, err := compare.Trees(ctx, release.Dir(r.folder("first")), release.Dir(r.folder("second")))
+	if err != nil {
+		return nil, builds, err
+	}
+	recognize(report, w.First, w.Second)
+	return report, builds, nil
+}
+
+func (r *Runner) folder(name string) string { return filepath.Join(r.Root, "release-of-"+name) }
+
+// Once builds in a world and, unless told to keep it, removes it.
+func (r *Runner) Once(ctx context.Context, w *World, out string) (info BuildInfo, err error) {
+	if err := w.prepare(); err != nil {
+		return info, err
+	}
+	clean := w.remove
+	if r.Keep {
+		clean = func() error { return removeAll(w.Cache) }
+	}
+	defer func() { err = errors.Join(err, clean()) }()
+	info = BuildInfo{Name: w.Name, Start: time.Now().UTC()}
+	if err := r.Builder.Build(ctx, w, out); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("the %s build: %w", w.Name, context.Cause(ctx))
+		}
+		return info, err
+	}
+	info.Seconds = time.Since(info.Start).Seconds()
+	return info, nil
+}
+
+func (r *Runner) waitUntil(ctx context.Context, t time.Time) error {
+	left := time.Until(t)
+	if left <= 0 {
+		return nil
+	}
+	r.Linef("waiting %s, so that the second build is at another time", left.Round(time.Second))
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(left):
+		return nil
+	}
+}
+
+// asked tells whether a variation was asked for; Clock is not made before the end.
+func (w *Worlds) asked(v Variation) bool {
+	for _, s := range w.Status {
+		if s.Name == v {
+			return s.Why != notAsked
+		}
+	}
+	return false
+}
+
+// clocked says when the builds were.
+func (w *Worlds) clocked(first, second BuildInfo) {
+	if !w.asked(Clock) {
+		return
+	}
+	s := Status{Name: Clock, Made: true, First: first.Start.Format(time.RFC3339), Second: second.Start.Format(time.RFC3339)}
+	s.Why = "the second build began " + second.Start.Sub(first.Start).Round(time.Second).String() + " after the first"
+	w.set(s)
+}

@@ -1,0 +1,109 @@
+// Package lock is the resolved form of a manifest: what exactly a release is
+// built from, and why. `tools/resolve` writes it, everything after reads it.
+package lock
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+)
+
+// Schema is the format that this package reads and writes.
+const Schema = "release-builder/lock/v1"
+
+// Lock pins one release. Lists are sorted, so equal inputs give equal bytes.
+type Lock struct {
+	Schema string `json:"schema"`
+	// Manifest is the digest of the manifest file that was resolved.
+	Manifest digest.Digest `json:"manifest"`
+	// Version is the release's version, as the manifest has it.
+	Version string `json:"version"`
+	// Product names the folder release/<product> that says what is built.
+	Product string `json:"product"`
+	// Docker is the registry prefix that is written into charts and profiles.
+	Docker string `json:"docker,omitempty"`
+	// Platforms are the archives' platforms, as linux-amd64 or osx-arm64.
+	Platforms []string `json:"platforms"`
+	// Architectures are the platforms of images and packages, as linux/arm64.
+	Architectures []string `json:"architectures"`
+	// Outputs are the kinds of artifact to make; empty means all.
+	Outputs []string `json:"outputs,omitempty"`
+	// Time is the commit time of the primary dependency: every timestamp in
+	// the release. UTC, whole seconds.
+	Time time.Time `json:"time"`
+	// Dependencies are sorted by name.
+	Dependencies []Dependency `json:"dependencies"`
+	// Images are what the product's images are based on, sorted by name.
+	Images []Image `json:"images,omitempty"`
+	// Files are sorted by name, then platform.
+	Files []File `json:"files,omitempty"`
+	// Toolchain is what builds the release.
+	Toolchain Toolchain `json:"toolchain"`
+}
+
+// GoModule is one module of a module graph.
+type GoModule struct {
+	Path    string `json:"path"`
+	Version string `json:"version"`
+	// Sum is the h1 sum of the module's content; empty where the build needs no more than its go.mod.
+	Sum string `json:"sum,omitempty"`
+	// GoModSum is the h1 sum of its go.mod.
+	GoModSum string `json:"go_mod_sum,omitempty"`
+}
+
+// Toolchain is what the builds run with.
+type Toolchain struct {
+	Bazel   string   `json:"bazel"`
+	Go      GoSDK    `json:"go"`
+	RulesGo GoModule `json:"rules_go"`
+	Gazelle GoModule `json:"gazelle"`
+}
+
+// GoSDK is a Go release, as modules golang.org/toolchain@v0.0.1-go<version>.<platform>.
+type GoSDK struct {
+	Version string `json:"version"`
+	// Archives are by platform, as linux_amd64.
+	Archives map[string]Archive `json:"archives"`
+}
+
+// Archive is the module zip of one platform's SDK.
+type Archive struct {
+	Sum    string        `json:"sum"`
+	SHA256 digest.Digest `json:"sha256"`
+}
+
+// Read reads and checks the named lock.
+func Read(name string) (*Lock, error) {
+	data, err := jsonfile.ReadLimited(name, jsonfile.MaxSize)
+	if err != nil {
+		return nil, fmt.Errorf("reading lock: %w", err)
+	}
+	return Parse(name, data)
+}
+
+// Parse checks a lock; the name is for errors.
+func Parse(name string, data []byte) (*Lock, error) {
+	l := new(Lock)
+	if err := jsonfile.Unmarshal(data, l); err != nil {
+		return nil, fmt.Errorf("reading lock: %s:%w", name, err)
+	}
+	if err := l.Check(); err != nil {
+		return nil, fmt.Errorf("reading lock %q: %w", name, err)
+	}
+	if err := l.checkSeals(); err != nil {
+		return nil, fmt.Errorf("reading lock %q: %w", name, err)
+	}
+	return l, nil
+}
+
+// Find returns the named dependency.
+func (l *Lock) Find(name string) (*Dependency, bool) {
+	for i := range l.Dependencies {
+		if l.Dependencies[i].Name == name {
+			return &l.Dependencies[i], true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,142 @@
+// Package bucket publishes releases to Google Cloud Storage, to Amazon S3 and
+// services like it, and to folders, and reads releases from there.
+//
+// A release of version V is the objects PREFIX/V/PATH, one for each of its files
+// and no others. They are created, never replaced: [New]. Aliases are objects
+// PREFIX/ALIAS whose body is a version and nothing else: one with a line feed after it
+// names the version, and is written again. Of a version that is there, lock.json says
+// the commit time, by which a rule may compare. PREFIX/V.receipt.json is the release's
+// receipt ([ReadReceipt]). [NewCharts] adds the release's charts to a
+// Helm repository in a bucket; [NewSource] reads a release that was published.
+//
+// Each object carries the SHA-256 of its content as metadata "sha256", so that a
+// listing (Google) or one request (S3) tells whether it is the one that is wanted.
+// An upload to S3 in parts that a crash left behind is nobody's object; a bucket's
+// lifecycle rule for incomplete uploads removes it.
+package bucket
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+)
+
+// defaultJobs is how many objects are compared or sent at a time. Each of them
+// holds at most one chunk in memory.
+const (
+	defaultJobs = 8
+	chunkSize   = 8 << 20 // bytes
+)
+
+// Config says where releases are published to.
+type Config struct {
+	// Name is that of the [publish.Destination].
+	Name string
+	// URL is gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or file:///FOLDER.
+	URL string
+	// Endpoint is the URL of a service other than Google's or Amazon's own. To
+	// one of gs: with http: no credentials are sent. Empty means the service's
+	// own, for gs: also what STORAGE_EMULATOR_HOST says.
+	Endpoint string
+	// Aliases are the objects below the prefix whose body is a version.
+	Aliases []publish.Alias
+	// Jobs is how many objects are sent at a time; 0 means 8. One takes up to 8
+	// MiB of memory.
+	Jobs int
+	// Transport is where all requests go; nil means http.DefaultTransport.
+	Transport http.RoundTripper
+}
+
+// New makes the destination of a release: its objects, then the aliases. The tree
+// may be nil if only Verify is called.
+func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error) {
+	p, err := newPlace(ctx, c, tree)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range c.Aliases {
+		if !fs.ValidPath(a.Name) || a.Name == "." || strings.HasSuffix(a.Name, receiptSuffix) ||
+			tree != nil && (a.Name == tree.Version || strings.HasPrefix(a.Name, tree.Version+"/")) {
+			return nil, fmt.Errorf("alias %q: want a path beside the versions and their receipts", a.Name)
+		}
+	}
+	return &bucket{place: p, aliases: c.Aliases}, nil
+}
+
+// A place is a prefix of a store, and the release that belongs there.
+type place struct {
+	name   string
+	store  store
+	prefix string // empty or with a slash at the end
+	jobs   int
+	tree   *release.Tree // nil if there is only something to verify
+}
+
+func newPlace(ctx context.Context, c Config, tree *release.Tree) (*place, error) {
+	u, err := url.Parse(c.URL)
+	if err != nil || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, urlError(c.URL)
+	}
+	p := &place{name: c.Name, jobs: c.Jobs, tree: tree}
+	if p.jobs <= 0 {
+		p.jobs = defaultJobs
+	}
+	if c.Transport == nil {
+		c.Transport = http.DefaultTransport
+	}
+	if u.Scheme == "file" {
+		if (u.Host != "" && u.Host != "localhost") || !filepath.IsAbs(filepath.FromSlash(u.Path)) {
+			return nil, urlError(c.URL)
+		}
+		p.store = &fileStore{dir: filepath.Clean(filepath.FromSlash(u.Path))}
+		return p, nil
+	}
+	if prefix := strings.Trim(u.Path, "/"); prefix != "" {
+		if !fs.ValidPath(prefix) {
+			return nil, urlError(c.URL)
+		}
+		p.prefix = prefix + "/"
+	}
+	args := storeArgs{bucket: u.Host, endpoint: strings.TrimSuffix(c.Endpoint, "/"), transport: c.Transport, jobs: p.jobs}
+	switch {
+	case u.Host == "":
+		err = urlError(c.URL)
+	case u.Scheme == "gs":
+		p.store, err = newGCS(ctx, args)
+	case u.Scheme == "s3":
+		p.store, err = newS3(ctx, args)
+	default:
+		err = urlError(c.URL)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// urlError says what a URL has to be. It does not repeat what may be a password.
+func urlError(raw string) error {
+	if u, err := url.Parse(raw); err == nil {
+		raw = u.Redacted()
+	}
+	return cli.WithHint(fmt.Errorf("reading bucket URL %q: want gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or file:///FOLDER", raw), "correct destinations.yaml")
+}
+
+func (p *place) Name() string { return p.name }
+
+// key returns the key of the object that an item's name names.
+func (p *place) key(name string) (string, error) {
+	key, ok := strings.CutPrefix(name, p.store.name(""))
+	if !ok {
+		return "", fmt.Errorf("object %q: want one in %s", name, p.store.name(""))
+	}
+	return key, nil
+}

@@ -1,0 +1,297 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
+)
+
+// maker makes a destination of a kind.
+type maker func(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error)
+
+func newObjects(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error) {
+	c.Aliases = stable("latest")
+	d, err := New(ctx, c, tree)
+	if err == nil {
+		small(d, 1000)
+	}
+	return d, err
+}
+
+// small has a destination send small parts to Amazon, and the smallest to Google.
+func small(d publish.Destination, chunk int64) {
+	switch s := d.(*bucket).store.(type) {
+	case *s3Store:
+		s.single, s.chunk = 1000, chunk
+	case *gcsStore:
+		s.chunk = chunkUnit
+	}
+}
+
+func newCharts(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error) {
+	return NewCharts(ctx, ChartsConfig{Name: c.Name, URL: c.URL, Endpoint: c.Endpoint, Transport: c.Transport, Jobs: c.Jobs}, tree)
+}
+
+// TestFaults has each request in turn fail, in each way, once and for good, and then
+// runs again.
+func TestFaults(t *testing.T) {
+	for name, large := range map[string]int{"gs": chunkUnit + 10, "s3": 2010} {
+		args := releasetest.Args{Files: map[string]string{"large": strings.Repeat("x", large)}, Charts: []string{"web"}}
+		tree := releasetest.Open(t, releasetest.Make(t, args))
+		for kind, newOne := range map[string]maker{"objects": newObjects, "charts": newCharts} {
+			t.Run(name+" "+kind, func(t *testing.T) { faults(t, name, newOne, tree) })
+		}
+	}
+}
+
+// A faulty run is one in which a request fails, and with crash all that come later.
+type faulty struct {
+	at     int
+	fault  buckettest.Fault
+	crash  bool
+	c      Config
+	newOne maker
+	tree   *release.Tree
+}
+
+func faults(t *testing.T, name string, newOne maker, tree *release.Tree) {
+	begin := func() Config {
+		s, c := services[name](t)
+		c.Jobs = 1
+		s.Put("all/demo/latest", "1.1.0")
+		s.Put("all/demo/index.yaml", otherIndex)
+		return c
+	}
+	c, count := begin(), &buckettest.Faults{}
+	c.Transport = count
+	d, err := newOne(t.Context(), c, tree)
+	check(t, err)
+	_, err = run(t.Context(), d)
+	check(t, err)
+	var cases []faulty
+	for at := 1; at <= count.Requests(); at++ {
+		faults := []buckettest.Fault{buckettest.Lost, buckettest.Broken, buckettest.Cut}
+		if at%2 == 0 {
+			faults[2] = buckettest.Short
+		}
+		for _, fault := range faults {
+			cases = append(cases, faulty{at, fault, false, begin(), newOne, tree})
+		}
+		cases = append(cases, faulty{at, buckettest.Lost, true, begin(), newOne, tree})
+	}
+	errs := parallel.Do(len(cases), 64, func(n int) error {
+		tt := cases[n]
+		if err := tt.run(t.Context()); err != nil {
+			return fmt.Errorf("request %d, %s, crash %v: %w", tt.at, tt.fault, tt.crash, err)
+		}
+		return nil
+	})
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d requests, %d cases", count.Requests(), len(cases))
+}
+
+func (tt faulty) run(ctx context.Context) error {
+	crashing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f := &buckettest.Faults{At: tt.at, Fault: tt.fault}
+	if tt.crash {
+		f.Then = cancel
+	}
+	c := tt.c
+	c.Transport = f
+	if d, err := tt.newOne(crashing, c, tt.tree); err == nil {
+		_, err = run(crashing, d)
+		if !tt.crash && err != nil && tt.fault != buckettest.Short {
+			return fmt.Errorf("one fault: %w", err)
+		}
+	}
+	d, err := tt.newOne(ctx, tt.c, tt.tree)
+	if err != nil {
+		return err
+	}
+	items, err := run(ctx, d)
+	if n := states(items); err != nil || n[publish.Equal] != len(items) {
+		return fmt.Errorf("again: got %v, %w", n, err)
+	}
+	return d.Verify(ctx, items, true)
+}
+
+// TestAltered alters the release after it was planned. Nothing of it becomes visible.
+func TestAltered(t *testing.T) {
+	for _, size := range []int{10, 5000, chunkUnit + 100, 2 * chunkUnit} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			each(t, func(t *testing.T, s *buckettest.Server, c Config) {
+				dir := releasetest.Make(t, releasetest.Args{Files: map[string]string{"x": strings.Repeat("x", size)}})
+				d := open(t, c, releasetest.Open(t, dir))
+				small(d, chunkUnit)
+				items := plan(t, d)
+				check(t, os.WriteFile(filepath.Join(dir, "x"), []byte(strings.Repeat("x", size-1)+"y"), 0o644))
+				err := d.Apply(t.Context(), publish.Upload, missing(items, publish.Upload), nil)
+				if err == nil || !strings.Contains(err.Error(), `sha256 of "x": got sha256:`) {
+					t.Errorf("got %v, want the sha256", err)
+				}
+				if keys := s.Keys(); slices.ContainsFunc(keys, func(k string) bool {
+					return strings.HasSuffix(k, "/x") || strings.HasSuffix(k, release.Checksums) || strings.HasSuffix(k, ".publishing")
+				}) {
+					t.Errorf("got %q, want neither x nor %s", keys, release.Checksums)
+				}
+			})
+		})
+	}
+}
+
+// TestDamaged has content change between the disk and the service.
+func TestDamaged(t *testing.T) {
+	for _, name := range []string{"gs", "s3"} {
+		for _, size := range []int{10, 5000, 2*chunkUnit + 100} {
+			t.Run(fmt.Sprint(name, size), func(t *testing.T) {
+				s, c := services[name](t)
+				c.Transport = damaging{}
+				d := open(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{Files: map[string]string{"x": strings.Repeat("X", size)}})))
+				small(d, chunkUnit)
+				if err := d.Apply(t.Context(), publish.Upload, missing(plan(t, d), publish.Upload), nil); err == nil {
+					t.Error("got no error")
+				}
+				if _, ok := s.Get("all/demo/1.2.0/x"); ok {
+					t.Error("got an object of damaged content")
+				}
+			})
+		}
+	}
+}
+
+type damaging struct{}
+
+func (damaging) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil && req.Method != http.MethodGet {
+		req = req.Clone(req.Context())
+		req.Body = damagedBody{req.Body}
+	}
+	return http.DefaultTransport.RoundTrip(req)
+}
+
+type damagedBody struct{ io.ReadCloser }
+
+func (b damagedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if i := strings.Index(string(p[:n]), "XXXXXXXX"); i >= 0 {
+		p[i] = 'Y'
+	}
+	return n, err
+}
+
+// TestLarge sends files in chunks and parts, and reads them back.
+func TestLarge(t *testing.T) {
+	each(t, func(t *testing.T, s *buckettest.Server, c Config) {
+		args := releasetest.Args{Files: map[string]string{}}
+		for _, n := range []int{chunkUnit - 1, chunkUnit, chunkUnit + 1, 2*chunkUnit + 7, 2*chunkSize + 7} {
+			args.Files[fmt.Sprint(n)] = strings.Repeat(fmt.Sprint(n), n/len(fmt.Sprint(n))+1)[:n]
+		}
+		d := open(t, c, releasetest.Open(t, releasetest.Make(t, args)))
+		if s, ok := d.(*bucket).store.(*s3Store); ok {
+			s.single, s.chunk = chunkUnit, chunkSize/3
+		}
+		items, err := run(t.Context(), d)
+		check(t, err)
+		for _, i := range items {
+			if i.State != publish.Equal {
+				t.Errorf("got %+v", i)
+			}
+		}
+		check(t, d.Verify(t.Context(), items, true))
+	})
+}
+
+// TestRace has somebody write at the very moment of each write.
+func TestRace(t *testing.T) {
+	for _, name := range []string{"gs", "s3"} {
+		for _, key := range []string{"all/demo/1.2.0/x", "all/demo/1.2.0/large", "all/demo/latest"} {
+			t.Run(name+" "+key, func(t *testing.T) {
+				s, c := services[name](t)
+				c.Jobs = 1
+				args := releasetest.Args{Files: map[string]string{"x": "x", "large": strings.Repeat("large", 1000)}}
+				d, err := newObjects(t.Context(), c, releasetest.Open(t, releasetest.Make(t, args)))
+				check(t, err)
+				s.Before(func(r *http.Request) {
+					if name == "s3" && strings.HasSuffix(r.URL.Path, key) || r.URL.Query().Get("name") == key {
+						s.Put(key, "theirs")
+					}
+				})
+				if _, err := run(t.Context(), d); !errors.Is(err, publish.ErrChanged) {
+					t.Errorf("got %v, want %v", err, publish.ErrChanged)
+				}
+				if got := get(s, key); got != "theirs" {
+					t.Errorf("got %.100q, want theirs", got)
+				}
+			})
+		}
+	}
+}
+
+// TestLax publishes to a service that ignores conditions. What somebody else did
+// between plan and apply is still found.
+func TestLax(t *testing.T) {
+	s, c := services["s3"](t)
+	c.Aliases = stable("latest")
+	s.Lax(true)
+	s.Put("all/demo/latest", "1.0.0")
+	tree := releasetest.Open(t, releasetest.Make(t, demo))
+	d := open(t, c, tree)
+	items := plan(t, d)
+	s.Put("all/demo/latest", "1.1.0")
+	if err := d.Apply(t.Context(), publish.Reveal, missing(items, publish.Reveal), nil); !errors.Is(err, publish.ErrChanged) || get(s, "all/demo/latest") != "1.1.0" {
+		t.Errorf("got %v and %q, want %v and no change", err, get(s, "all/demo/latest"), publish.ErrChanged)
+	}
+	items, err := run(t.Context(), d)
+	if n := states(items); err != nil || n[publish.Equal] != len(tree.Files)+1 {
+		t.Errorf("got %v, %v", n, err)
+	}
+}
+
+// TestGivesUp publishes to a service that is out of order.
+func TestGivesUp(t *testing.T) {
+	for _, name := range []string{"gs", "s3"} {
+		t.Run(name, func(t *testing.T) {
+			_, c := services[name](t)
+			d := open(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{})))
+			items := missing(plan(t, d), publish.Upload)
+			c.Transport = unavailable{}
+			d = open(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{})))
+			start := time.Now()
+			if err := d.Apply(t.Context(), publish.Upload, items[:1], nil); err == nil || time.Since(start) > 10*time.Second {
+				t.Errorf("got %v after %v", err, time.Since(start))
+			}
+			if _, err := d.Plan(t.Context()); err == nil || time.Since(start) > 10*time.Second {
+				t.Errorf("planning: got %v after %v", err, time.Since(start))
+			}
+		})
+	}
+}
+
+type unavailable struct{}
+
+func (unavailable) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		req.Body.Close()
+	}
+	return &http.Response{
+		Status: "503 Service Unavailable", StatusCode: http.StatusServiceUnavailable, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{}, Body: http.NoBody, Request: req,
+	}, nil
+}

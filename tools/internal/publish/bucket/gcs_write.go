@@ -1,0 +1,154 @@
+package bucket
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"strconv"
+	"strings"
+
+	"cloud.google.com/go/storage"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+)
+
+// chunkUnit is what the size of a chunk of a resumable upload is a multiple of.
+const chunkUnit = 256 << 10
+
+// put sends a small object in one request and a large one in chunks. The service
+// refuses content that has another CRC32C than the file that is to be published.
+func (s *gcsStore) put(ctx context.Context, w write) error {
+	h, err := s.guarded(w)
+	if err != nil {
+		return err
+	}
+	content, sum, err := s.prepare(ctx, w)
+	if err != nil {
+		return fmt.Errorf("writing object %q: %w", s.name(w.key), err)
+	}
+	defer content.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out := h.NewWriter(ctx)
+	out.ContentType, out.CacheControl = w.contentType, w.cacheControl
+	out.Metadata = map[string]string{sumKey: w.digest.Hex()}
+	out.CRC32C, out.SendCRC32C = sum, true
+	out.ChunkSize = int(min(s.chunk, (w.size/chunkUnit+1)*chunkUnit))
+	if _, err := io.Copy(out, &counter{content, w.sent}); err != nil {
+		cancel() // else Close would create the object from what came so far
+		out.Close()
+		return s.failed("writing", w.key, err)
+	}
+	if err := out.Close(); err != nil {
+		return s.failed("writing", w.key, err)
+	}
+	return nil
+}
+
+// guarded returns the object under the condition that a write has.
+func (s *gcsStore) guarded(w write) (*storage.ObjectHandle, error) {
+	if w.guard == "" {
+		return s.object(w.key).If(storage.Conditions{DoesNotExist: true}), nil
+	}
+	gen, err := strconv.ParseInt(w.guard, 10, 64)
+	if err != nil || gen <= 0 {
+		return nil, fmt.Errorf("generation %q of %q: want a number above 0", w.guard, s.name(w.key))
+	}
+	return s.object(w.key).If(storage.Conditions{GenerationMatch: gen}), nil
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// prepare returns the content and its CRC32C, for which a large file is read twice.
+func (s *gcsStore) prepare(ctx context.Context, w write) (io.ReadCloser, uint32, error) {
+	r, err := w.open(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer r.Close()
+	if w.size < s.chunk {
+		var b bytes.Buffer
+		b.Grow(int(w.size) + bytes.MinRead)
+		_, err := b.ReadFrom(&interruptible{ctx, r})
+		return io.NopCloser(&b), crc32.Checksum(b.Bytes(), castagnoli), err
+	}
+	sum := crc32.New(castagnoli)
+	if _, err := io.Copy(sum, &interruptible{ctx, r}); err != nil {
+		return nil, 0, err
+	}
+	again, err := w.open(ctx)
+	return again, sum.Sum32(), err
+}
+
+// counter tells how many bytes were read.
+type counter struct {
+	io.Reader
+	sent func(int64)
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	if n > 0 && c.sent != nil {
+		c.sent(int64(n))
+	}
+	return n, err
+}
+
+// interruptible ends reading with its context. It lives as long as one call.
+type interruptible struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r *interruptible) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
+}
+
+// copy rewrites an object of this service, if it says that it has the content.
+func (s *gcsStore) copy(ctx context.Context, location string, w write) (bool, error) {
+	name, generation, ok := cutLast(strings.TrimPrefix(location, "gs://"), "#")
+	bucket, key, found := strings.Cut(name, "/")
+	gen, err := strconv.ParseInt(generation, 10, 64)
+	if !ok || !found || err != nil || !strings.HasPrefix(location, "gs://") {
+		return false, nil
+	}
+	from := s.client.Bucket(bucket).Object(key).Generation(gen).Retryer(gcsRetry()...)
+	a, err := from.Attrs(ctx)
+	if err != nil {
+		return false, ctx.Err()
+	}
+	if d, _ := digest.Parse("sha256:" + a.Metadata[sumKey]); d != w.digest || a.Size != w.size || a.ContentEncoding != "" {
+		return false, nil
+	}
+	h, err := s.guarded(w)
+	if err != nil {
+		return false, err
+	}
+	c := h.CopierFrom(from)
+	c.ContentType, c.CacheControl, c.Metadata = w.contentType, w.cacheControl, map[string]string{sumKey: w.digest.Hex()}
+	got, err := c.Run(ctx)
+	if err != nil {
+		return true, s.failed("copying", w.key, err)
+	}
+	if got.CRC32C != a.CRC32C || got.Size != w.size || got.Metadata[sumKey] != w.digest.Hex() {
+		sum := func(v uint32) []byte { return binary.BigEndian.AppendUint32(nil, v) }
+		err := fmt.Errorf("copying object %q: got %d bytes with CRC32C %x, want %d with %x", s.name(w.key), got.Size, sum(got.CRC32C), w.size, sum(a.CRC32C))
+		return true, errors.Join(err, ctx.Err())
+	}
+	return true, nil
+}
+
+// cutLast is strings.Cut at the last separator.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}

@@ -1,0 +1,182 @@
+package bucket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+)
+
+// bucket is a release's objects and its aliases.
+type bucket struct {
+	*place
+	aliases []publish.Alias
+}
+
+const (
+	objectKind = "object"
+	aliasKind  = "alias"
+)
+
+// Plan is that of [publish.Destination]. SHA256SUMS is the last object: where it is,
+// all the others are.
+func (b *bucket) Plan(ctx context.Context) ([]publish.Item, error) {
+	if b.tree == nil {
+		return nil, errors.New("planning: there is no release")
+	}
+	prefix := b.prefix + b.tree.Version + "/"
+	objects, err := b.store.list(ctx, prefix)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]*object{}
+	for i := range objects {
+		found[objects[i].key] = &objects[i]
+	}
+	files := checksumsLast(b.tree.Files)
+	items := make([]publish.Item, len(files)+len(b.aliases))
+	err = parallel.DoAll(ctx, len(items), b.jobs, func(ctx context.Context, i int) (err error) {
+		if n := i - len(files); n >= 0 {
+			items[i], err = b.alias(ctx, b.aliases[n])
+			return err
+		}
+		key := prefix + files[i].Path
+		items[i], err = b.item(ctx, objectKind, key, files[i], found[key])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	more := unexpected(objects, func(key string) bool {
+		_, ok := b.tree.Find(strings.TrimPrefix(key, prefix))
+		return ok
+	})
+	for _, o := range more {
+		items = append(items, publish.Item{
+			Phase: publish.Upload, Kind: objectKind, Name: b.store.name(o.key), State: publish.Conflict,
+			Found: "an object that the release does not have", URL: b.store.url(o.key),
+		})
+	}
+	return items, nil
+}
+
+func checksumsLast(files []release.File) []release.File {
+	sorted := slices.Clone(files)
+	slices.SortStableFunc(sorted, func(a, b release.File) int {
+		last := func(f release.File) int {
+			if f.Path == release.Checksums {
+				return 1
+			}
+			return 0
+		}
+		return last(a) - last(b)
+	})
+	return sorted
+}
+
+// Apply is that of [publish.Destination].
+func (b *bucket) Apply(ctx context.Context, phase publish.Phase, items []publish.Item, report publish.Report) error {
+	if report == nil {
+		report = func(publish.Progress) {}
+	}
+	if b.tree == nil {
+		return errors.New("publishing: there is no release")
+	}
+	if phase == publish.Reveal {
+		for _, i := range items {
+			if err := b.move(ctx, i, report); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return b.upload(ctx, items, report)
+}
+
+// upload creates objects, several at a time, and then SHA256SUMS.
+func (p *place) upload(ctx context.Context, items []publish.Item, report publish.Report) error {
+	var first, last []publish.Item
+	for _, i := range items {
+		if i.Path == release.Checksums {
+			last = append(last, i)
+		} else {
+			first = append(first, i)
+		}
+	}
+	for _, some := range [][]publish.Item{first, last} {
+		err := parallel.DoAll(ctx, len(some), p.jobs, func(ctx context.Context, n int) error { return p.create(ctx, some[n], report) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pointer is the write of what may change later.
+func pointer(key, guard string, data []byte, contentType string) write {
+	return write{
+		key: key, guard: guard, digest: digest.FromBytes(data), size: int64(len(data)), contentType: contentType, cacheControl: noCache,
+		open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil },
+	}
+}
+
+// Verify is that of [publish.Destination]. If SHA256SUMS is among the items they are
+// a whole release, and an object that is none of them is a difference too.
+func (b *bucket) Verify(ctx context.Context, items []publish.Item, deep bool) error {
+	found, errs := map[string]*object{}, []error{}
+	wanted := map[string]bool{}
+	for _, i := range items {
+		wanted[i.Name] = true
+	}
+	listed := map[string]bool{}
+	for _, i := range items {
+		key, err := b.key(i.Name)
+		if err != nil {
+			return err
+		}
+		prefix, ok := below(key, i.Path)
+		if i.Kind != objectKind || !ok || listed[prefix] {
+			continue
+		}
+		listed[prefix] = true
+		objects, err := b.store.list(ctx, prefix)
+		if err != nil {
+			return err
+		}
+		for i := range objects {
+			found[b.store.name(objects[i].key)] = &objects[i]
+		}
+		if wanted[b.store.name(prefix+release.Checksums)] {
+			for _, o := range unexpected(objects, func(key string) bool { return wanted[b.store.name(key)] }) {
+				errs = append(errs, fmt.Errorf("object %q: got an object that the release does not have, want none", b.store.name(o.key)))
+			}
+		}
+	}
+	errs = append(errs, parallel.Do(len(items), b.jobs, func(n int) error {
+		i := items[n]
+		switch o := found[i.Name]; {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case i.Kind == aliasKind:
+			return b.verifyAlias(ctx, i)
+		case i.Kind == receiptKind:
+			return b.verify(ctx, i, nil, deep)
+		case o == nil:
+			return fmt.Errorf("object %q: got none, want %s", i.Name, i.Digest)
+		default:
+			return b.verify(ctx, i, o, deep)
+		}
+	})...)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return joinSorted(errs)
+}

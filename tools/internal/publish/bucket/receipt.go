@@ -1,0 +1,109 @@
+package bucket
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+)
+
+const (
+	receiptKind = "receipt"
+	// receiptSuffix follows the version in the key of a receipt, which is beside the
+	// release's objects: these are what SHA256SUMS lists and no others.
+	receiptSuffix = ".receipt.json"
+)
+
+// ReceiptName returns the name of a version's receipt, beside the version's objects.
+func ReceiptName(version string) string { return version + receiptSuffix }
+
+// PlanReceipt is that of [publish.Recorder].
+func (b *bucket) PlanReceipt(ctx context.Context, r *publish.Receipt) (publish.Item, error) {
+	want, err := r.Marshal()
+	if err != nil {
+		return publish.Item{}, err
+	}
+	key := b.prefix + ReceiptName(r.Version)
+	i := publish.Item{
+		Phase: publish.Record, Kind: receiptKind, Name: b.store.name(key), Digest: string(digest.FromBytes(want)), Size: int64(len(want)),
+		State: publish.Absent, URL: b.store.url(key),
+	}
+	found, o, err := readPointer(ctx, b.store, key, jsonfile.MaxSize)
+	switch {
+	case errors.Is(err, errTooLarge):
+		i.State, i.Found = publish.Conflict, fmt.Sprintf("more than %d bytes, which are no receipt", jsonfile.MaxSize)
+		return i, nil
+	case err != nil || o.version == "":
+		return i, err
+	}
+	switch i.State, i.Found = r.Compare(found); i.State {
+	case publish.Equal:
+		i.Version = o.version
+	case publish.Behind:
+		i.Guard = o.version
+	}
+	return i, nil
+}
+
+// Record is that of [publish.Recorder].
+func (b *bucket) Record(ctx context.Context, i publish.Item, r *publish.Receipt, report publish.Report) error {
+	data, err := r.Marshal()
+	if err != nil {
+		return err
+	}
+	key, err := b.key(i.Name)
+	if err != nil {
+		return err
+	}
+	w := pointer(key, i.Guard, data, contentType(key))
+	w.sent = func(n int64) { report(publish.Progress{Bytes: n}) }
+	err = b.store.put(ctx, w)
+	if errors.Is(err, errTaken) {
+		var now publish.Item
+		now, err = b.PlanReceipt(ctx, r)
+		if err == nil && now.State != publish.Equal {
+			err = fmt.Errorf("writing receipt %q: got %s, want %s: %w", i.Name, cmp.Or(now.Found, "none"), cmp.Or(i.Found, "none"), publish.ErrChanged)
+		}
+	}
+	if err == nil {
+		report(publish.Progress{Done: &i})
+	}
+	return err
+}
+
+// ReadReceipt returns the content of the receipt that a bucket keeps of a version,
+// nothing if it has none, and what people call it.
+func ReadReceipt(ctx context.Context, c Config, version string) (data []byte, name string, err error) {
+	p, err := newPlace(ctx, c, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	key := p.prefix + ReceiptName(version)
+	data, _, err = readPointer(ctx, p.store, key, jsonfile.MaxSize)
+	return data, p.store.name(key), err
+}
+
+// Versions returns the versions of which a bucket has a receipt, sorted by text.
+func Versions(ctx context.Context, c Config) ([]string, error) {
+	p, err := newPlace(ctx, c, nil)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := p.store.list(ctx, p.prefix)
+	if err != nil {
+		return nil, err
+	}
+	var versions []string
+	for _, o := range objects {
+		version, ok := strings.CutSuffix(strings.TrimPrefix(o.key, p.prefix), receiptSuffix)
+		if ok && !strings.Contains(version, "/") {
+			versions = append(versions, version)
+		}
+	}
+	return versions, nil
+}

@@ -1,0 +1,154 @@
+package destinations
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
+)
+
+// full is a profile with some of each kind.
+func full() manifest.Profile {
+	return manifest.Profile{
+		Name:       "stage",
+		Aliases:    map[string]string{"{major}.{minor}": "highest", "latest": "stable"},
+		Buckets:    []manifest.Bucket{{URL: "file://{state}/bucket", Aliases: []string{"{version}-alias", "{major}.{minor}"}}, {URL: "file://{state}/second"}},
+		Registries: []manifest.Registry{{Hub: "file://{state}/registry", Tags: []string{"{version}", "latest", "{major}.{minor}"}}},
+		Charts:     []manifest.Charts{{Bucket: "file://{state}/charts"}, {Hub: "file://{state}/charthub", Tags: []string{"v{major}", "{commit}"}}},
+		Tags:       &manifest.Tags{URL: "file://{state}/git/{name}.git", Tagger: "A <a@b.example>"},
+		GitHub:     &manifest.GitHub{Dir: "{state}/github", Title: "Demo {version}"},
+	}
+}
+
+func TestOpen(t *testing.T) {
+	state := t.TempDir()
+	for _, tt := range []struct{ only, want []string }{
+		{nil, []string{"registry", "charts", "charts-2", "bucket", "bucket-2", "tags", "github"}},
+		{[]string{"bucket"}, []string{"bucket", "bucket-2"}},
+		{[]string{"github", "charts"}, []string{"charts", "charts-2", "github"}},
+	} {
+		tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{}))
+		all, err := Open(t.Context(), Args{Profile: expanded(t, state, tree), Tree: tree, Only: tt.only, Env: none})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, d := range all {
+			names = append(names, d.Name())
+		}
+		if !slices.Equal(names, tt.want) {
+			t.Errorf("only %q: got %q, want %q", tt.only, names, tt.want)
+		}
+	}
+	if entries, err := os.ReadDir(state); err != nil || len(entries) > 0 {
+		t.Errorf("opening left %v, %v", entries, err)
+	}
+	_, err := Open(t.Context(), Args{Profile: manifest.Profile{Name: "x"}, Only: []string{"tags"}, Env: none})
+	if want := `profile "x" has no destinations of tags`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// TestOpenErrors wants all that is wrong at once.
+func TestOpenErrors(t *testing.T) {
+	p := manifest.Profile{Buckets: []manifest.Bucket{{URL: "ftp://a"}, {URL: "file://relative"}}, GitHub: &manifest.GitHub{Owner: "me"}}
+	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{}))
+	_, err := Open(t.Context(), Args{Profile: p, Tree: tree, Env: none})
+	for _, want := range []string{"bucket: ", "bucket-2: ", "github: no token for GitHub"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
+	}
+}
+
+func TestToken(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	write := func(content string) {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		file, github, gh string
+		want, error      string
+	}{
+		{"from-file\n", "from-github", "from-gh", "from-file", ""},
+		{"", "from-github", "from-gh", "from-github", ""},
+		{"", "", " from-gh\n", "from-gh", ""},
+		{"", "", "", "", "no token for GitHub"},
+		{"two words", "", "", "", "want one word"},
+		{"\n", "x", "", "", "want one word"},
+	} {
+		a := Args{Env: func(name string) string { return map[string]string{"GITHUB_TOKEN": tt.github, "GH_TOKEN": tt.gh}[name] }, Log: func(string, ...any) {}}
+		a.Tree = releasetest.Open(t, releasetest.Make(t, releasetest.Args{}))
+		if tt.file != "" {
+			write(tt.file)
+			a.TokenFile = file
+		}
+		got, err := (&opener{Args: a}).token()
+		if got != tt.want || (err == nil) != (tt.error == "") || err != nil && !strings.Contains(err.Error(), tt.error) {
+			t.Errorf("%+v: got %q, %v", tt, got, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "two words") {
+			t.Errorf("got %v, which shows the file's content", err)
+		}
+	}
+}
+
+// TestWarnings checks that files with credentials are looked at, of the services
+// that are used, and what is said of those that others can read.
+func TestWarnings(t *testing.T) {
+	home := t.TempDir()
+	names := []string{".docker/config.json", ".config/gcloud/application_default_credentials.json", ".aws/credentials"}
+	for _, name := range names {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(home, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(home, name), []byte("{}"), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var said []string
+	o := &opener{Args: Args{
+		Env: func(name string) string { return map[string]string{"HOME": home}[name] },
+		Log: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) },
+	}}
+	o.warnDocker("registry.example/x")
+	o.warnDocker("file:///x")
+	o.warnBucket("gs://x")
+	o.warnBucket("s3://x")
+	o.warnBucket("file:///x")
+	var want []string
+	for _, name := range names {
+		file := filepath.Join(home, name)
+		want = append(want, fmt.Sprintf("warning: others can read %s, which has credentials: chmod 600 %s", file, file))
+	}
+	if !slices.Equal(said, want) {
+		t.Errorf("got %q, want %q", said, want)
+	}
+	for _, name := range names {
+		if err := os.Chmod(filepath.Join(home, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said = nil
+	o.warnDocker("registry.example/x")
+	o.warnBucket("gs://x")
+	if len(said) > 0 {
+		t.Errorf("private files: got %q", said)
+	}
+}
+
+func TestSource(t *testing.T) {
+	if _, err := Source(t.Context(), &publish.Receipt{}, nil); err == nil || !strings.Contains(err.Error(), "the receipt has no bucket") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func none(string) string { return "" }

@@ -1,0 +1,133 @@
+package destinations
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
+)
+
+// lockOf returns the lock of a version, whose primary dependency is from git.
+func lockOf(version string) *lock.Lock {
+	return &lock.Lock{Version: version, Dependencies: []lock.Dependency{
+		{Name: "a", Git: &lock.Git{Commit: strings.Repeat("a", 40)}},
+		{Name: "b", Git: &lock.Git{Commit: strings.Repeat("b", 40)}, Primary: true},
+	}}
+}
+
+func expanded(t *testing.T, state string, tree *release.Tree) manifest.Profile {
+	t.Helper()
+	p, err := Expand(full(), state, tree.Lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestExpand(t *testing.T) {
+	before := full()
+	got, err := Expand(before, "/a b/state", lockOf("1.2.0"))
+	want := manifest.Profile{
+		Name:       "stage",
+		Aliases:    map[string]string{"1.2": "highest", "latest": "stable"},
+		Buckets:    []manifest.Bucket{{URL: "file:///a%20b/state/bucket", Aliases: []string{"1.2.0-alias", "1.2"}}, {URL: "file:///a%20b/state/second"}},
+		Registries: []manifest.Registry{{Hub: "file:///a%20b/state/registry", Tags: []string{"1.2.0", "latest", "1.2"}}},
+		Charts:     []manifest.Charts{{Bucket: "file:///a%20b/state/charts"}, {Hub: "file:///a%20b/state/charthub", Tags: []string{"v1", strings.Repeat("b", 40)}}},
+		Tags:       &manifest.Tags{URL: "file:///a%20b/state/git/{name}.git", Tagger: "A <a@b.example>"},
+		GitHub:     &manifest.GitHub{Dir: "/a b/state/github", Title: "Demo 1.2.0"},
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	if !reflect.DeepEqual(before, full()) {
+		t.Errorf("it changed what it was given, to %+v", before)
+	}
+}
+
+func TestExpandNames(t *testing.T) {
+	module := &lock.Lock{Version: "1.2.0", Dependencies: []lock.Dependency{{Name: "a", Module: &lock.Module{Path: "a.example"}, Primary: true}}}
+	local := &lock.Lock{Version: "1.2.0", Dependencies: []lock.Dependency{{Name: "a", Local: &lock.Local{Commit: "c0ffee"}, Primary: true}}}
+	for _, tt := range []struct {
+		name  string
+		lock  *lock.Lock
+		names []string
+		want  string // the names, or the error
+	}{
+		{"all of them", lockOf("1.31.2"), []string{"{version}", "{major}", "{major}.{minor}", "v{major}-{minor}-{patch}"}, "1.31.2 1 1.31 v1-31-2"},
+		{"a pre-release has the numbers of its release", lockOf("1.31.0-alpha.ff+b"), []string{"{version}", "{major}.{minor}-{patch}"}, "1.31.0-alpha.ff+b 1.31-0"},
+		{"the name of another version", lockOf("1.31.0-rc.1"), []string{"{major}.{minor}.{patch}"}, `alias "{major}.{minor}.{patch}": it is "1.31.0" for version "1.31.0-rc.1", and the name of another version, which never moves`},
+		{"a version with a suffix", lockOf("1.31.0"), []string{"{version}-slim"}, "1.31.0-slim"},
+		{"the commit of a directory", local, []string{"at-{commit}"}, "at-c0ffee"},
+		{"a name without templates, of any version", lockOf("nightly"), []string{"latest", "{version}-x"}, "latest nightly-x"},
+		{"no numbers", lockOf("nightly"), []string{"{major}.{minor}"}, `alias "{major}.{minor}": version "nightly" is no semantic version, which has a {major}, a {minor} and a {patch}`},
+		{"no commit", module, []string{"{commit}"}, `alias "{commit}": the primary dependency "a" has no commit`},
+		{"two that are one", lockOf("1.2.0"), []string{"1.2", "{major}.{minor}"}, `aliases "1.2" and "{major}.{minor}" are both "1.2" for version "1.2.0": want one of them`},
+		{"two that are the version", lockOf("1.2.0"), []string{"{version}", "{major}.{minor}.{patch}"}, `aliases "{version}" and "{major}.{minor}.{patch}" are both "1.2.0" for version "1.2.0": want one of them`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			// The same in each kind of destination is said once.
+			p, err := Expand(manifest.Profile{
+				Registries: []manifest.Registry{{Tags: tt.names}}, Buckets: []manifest.Bucket{{Aliases: tt.names}}, Charts: []manifest.Charts{{Tags: tt.names}},
+			}, "", tt.lock)
+			got := strings.Join(p.Registries[0].Tags, " ")
+			if err != nil {
+				got = err.Error()
+			} else if !slices.Equal(p.Buckets[0].Aliases, p.Registries[0].Tags) || !slices.Equal(p.Charts[0].Tags, p.Registries[0].Tags) {
+				t.Errorf("got %+v, want the same of all", p)
+			}
+			if got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+	_, err := Expand(manifest.Profile{Buckets: []manifest.Bucket{{Aliases: []string{"1.2"}}}, Charts: []manifest.Charts{{Tags: []string{"{major}.{minor}"}}}}, "", lockOf("1.2.0"))
+	if err == nil {
+		t.Error("two that are one, in two destinations: got no error")
+	}
+}
+
+// TestAliases looks at which rules aliases have, and which of them may move back.
+func TestAliases(t *testing.T) {
+	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{}))
+	alias := func(name string, rule publish.Rule, back bool) publish.Alias {
+		return publish.Alias{Name: name, Rule: rule, Back: back}
+	}
+	for _, tt := range []struct {
+		name       string
+		back, only []string
+		want       []publish.Alias
+		err        string
+	}{
+		{"by their rules", nil, nil, []publish.Alias{alias("latest", publish.Stable, false), alias("1.2", publish.Highest, false), alias("dev", publish.Stable, false)}, ""},
+		{"back, by name", []string{"1.2"}, nil, []publish.Alias{alias("latest", publish.Stable, false), alias("1.2", publish.Highest, true), alias("dev", publish.Stable, false)}, ""},
+		{"back, by template", []string{"{major}.{minor}", "latest"}, nil, []publish.Alias{alias("latest", publish.Stable, true), alias("1.2", publish.Highest, true), alias("dev", publish.Stable, false)}, ""},
+		{"back, what there is none of", []string{"edge", "v1"}, nil, nil, `moving alias "edge" back: no destination of registry, charts, bucket, tags, github has it, want one of 1.2, 1.2.0-alias, ` + strings.Repeat("a0", 20) + `, latest, v1`},
+		{"back, what another kind has", []string{"v1"}, []string{"github"}, nil, `moving alias "v1" back: no destination of github has it, want one of latest`},
+		{"back, the version", []string{"{version}"}, []string{"registry"}, nil, `moving alias "1.2.0" back: no destination of registry has it, want one of 1.2, latest`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := Args{Profile: expanded(t, t.TempDir(), tree), Tree: tree, Only: tt.only, Back: tt.back, Env: none}
+			_, err := Open(t.Context(), a)
+			switch {
+			case tt.err == "" && err != nil, tt.err != "" && (err == nil || err.Error() != tt.err):
+				t.Fatalf("got %v, want %s", err, tt.err)
+			case err != nil:
+				return
+			}
+			moves, err := a.back()
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := &opener{Args: a, moves: moves}
+			if got := o.aliases([]string{"latest", "1.2", "dev"}); !slices.Equal(got, tt.want) {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,219 @@
+package destinations
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/semver"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/bucket"
+)
+
+// FindArgs says which release to find, and where.
+type FindArgs struct {
+	// Profile is as destinations.yaml has it; State is the directory that {state} in
+	// it stands for.
+	Profile manifest.Profile
+	State   string
+	Line    string
+	Version string
+	// Receipt is the digest of the release's receipt; empty if any will do.
+	Receipt   digest.Digest
+	Transport http.RoundTripper
+}
+
+// Published is a release that was published.
+type Published struct {
+	Receipt *publish.Receipt
+	// Tree is the release as the bucket with the receipt has it.
+	Tree *release.Tree
+}
+
+// Line returns the name of the line that a command works on: Bazel says it.
+func Line(env func(string) string) string { return cmp.Or(env("RELEASE_LINE"), "release") }
+
+// StateDir returns what {state} stands for in a profile of a line, where dir keeps
+// what a machine remembers.
+func StateDir(dir, line, profile string) string { return filepath.Join(dir, line, profile) }
+
+// Find returns a release by the receipt that the profile's buckets keep of it. The
+// receipt and the release agree, and the receipt names no place that the profile does
+// not: whoever can write to the bucket can write a receipt.
+func Find(ctx context.Context, a FindArgs) (*Published, error) {
+	if len(a.Profile.Buckets) == 0 {
+		err := fmt.Errorf("profile %q has no bucket, and so no receipts", a.Profile.Name)
+		return nil, cli.WithHint(err, "give it a bucket in destinations.yaml, and publish to it")
+	}
+	where := located(publish.Recorded(a.Profile), a.State, a.Version)
+	for _, b := range where.Buckets {
+		data, name, err := bucket.ReadReceipt(ctx, a.config(b), a.Version)
+		if err != nil {
+			return nil, err
+		}
+		if len(data) > 0 {
+			return a.read(ctx, data, name, where)
+		}
+	}
+	return nil, a.unknown(ctx, where)
+}
+
+func (a *FindArgs) config(b manifest.Bucket) bucket.Config {
+	return bucket.Config{URL: b.URL, Endpoint: b.Endpoint, Transport: a.Transport}
+}
+
+// read checks a receipt that was found, and opens the release.
+func (a *FindArgs) read(ctx context.Context, data []byte, name string, where manifest.Profile) (*Published, error) {
+	sum := digest.FromBytes(data)
+	if a.Receipt != "" && sum != a.Receipt {
+		err := fmt.Errorf("sha256 of receipt %q: got %s, want %s", name, sum, a.Receipt)
+		return nil, cli.WithHint(err, "it is not the receipt that was looked at before; look at it, then name its digest")
+	}
+	r, err := publish.ParseReceipt(name, data)
+	if err != nil {
+		return nil, err
+	}
+	if r.Line != a.Line || r.Version != a.Version {
+		return nil, fmt.Errorf("receipt %q: got version %q of line %q, want %q of %q", name, r.Version, r.Line, a.Version, a.Line)
+	}
+	if err := within(r, name, where); err != nil {
+		return nil, cli.WithHint(err, "publish the release to profile %q again, with the destinations.yaml of now", a.Profile.Name)
+	}
+	for _, b := range r.Profile.Buckets {
+		other, otherName, err := bucket.ReadReceipt(ctx, a.config(b), a.Version)
+		if err != nil {
+			return nil, err
+		}
+		got := digest.FromBytes(other)
+		if len(other) == 0 {
+			got = "none"
+		}
+		if got != sum {
+			err := fmt.Errorf("sha256 of receipt %q: got %s, want %s of %q", otherName, got, sum, name)
+			return nil, cli.WithHint(err, "publish the release to profile %q again: it goes on where a run ended", a.Profile.Name)
+		}
+	}
+	source, err := Source(ctx, r, a.Transport)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := release.Open(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	return &Published{r, tree}, agree(r, tree, name)
+}
+
+// agree checks that a receipt is of a release, and tags its sources only.
+func agree(r *publish.Receipt, tree *release.Tree, name string) error {
+	sums, _ := tree.Find(release.Checksums)
+	switch {
+	case sums.Digest != r.Checksums:
+		return fmt.Errorf("sha256 of %s: got %s, want %s of receipt %q", release.Checksums, sums.Digest, r.Checksums, name)
+	case tree.Digest != r.Lock || tree.Version != r.Version:
+		return fmt.Errorf("sha256 of %s: got %s of version %q, want %s of %q in receipt %q", release.LockFile, tree.Digest, tree.Version, r.Lock, r.Version, name)
+	case !slices.EqualFunc(tree.Files, r.Files, func(a, b release.File) bool { return a.Path == b.Path && a.Digest == b.Digest }):
+		return fmt.Errorf("receipt %q: it lists other files than %s, which it names", name, release.Checksums)
+	case r.Profile.Tags == nil || r.Profile.Tags.Owner != "":
+		return nil
+	}
+	known := map[string]bool{}
+	for _, d := range tree.Lock.Dependencies {
+		if d.Git != nil {
+			known[strings.NewReplacer("{url}", d.Git.URL, "{name}", d.Name).Replace(cmp.Or(r.Profile.Tags.URL, "{url}"))] = true
+		}
+	}
+	for _, d := range r.Destinations {
+		for _, i := range d.Items {
+			if url, _, ok := strings.Cut(i.Name, " tag "); d.Name == "tags" && (!ok || !known[url]) {
+				return fmt.Errorf("receipt %q: git tag %q is in no repository that the release was built from", name, i.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// within checks that the places of the named receipt are all of a profile.
+func within(r *publish.Receipt, name string, where manifest.Profile) error {
+	got := publish.Recorded(r.Profile)
+	if got.GitHub != nil && where.GitHub != nil && where.GitHub.Repo == "" {
+		g := *where.GitHub
+		g.Repo, where.GitHub = got.GitHub.Repo, &g
+	}
+	var errs []error
+	no := func(kind, place string) {
+		errs = append(errs, fmt.Errorf("receipt %q: profile %q has no %s %q", name, where.Name, kind, place))
+	}
+	for _, b := range got.Buckets {
+		if !slices.ContainsFunc(where.Buckets, func(w manifest.Bucket) bool { return reflect.DeepEqual(w, b) }) {
+			no("bucket", b.URL)
+		}
+	}
+	for _, g := range got.Registries {
+		if !slices.ContainsFunc(where.Registries, func(w manifest.Registry) bool { return reflect.DeepEqual(w, g) }) {
+			no("registry", g.Hub)
+		}
+	}
+	for _, c := range got.Charts {
+		if !slices.ContainsFunc(where.Charts, func(w manifest.Charts) bool { return reflect.DeepEqual(w, c) }) {
+			no("place for charts", cmp.Or(c.Bucket, c.Hub))
+		}
+	}
+	if got.Tags != nil && !reflect.DeepEqual(got.Tags, where.Tags) {
+		no("tags in", cmp.Or(got.Tags.Owner, got.Tags.URL))
+	}
+	if got.GitHub != nil && !reflect.DeepEqual(got.GitHub, where.GitHub) {
+		no("GitHub releases in", cmp.Or(got.GitHub.Owner, got.GitHub.Dir))
+	}
+	return errors.Join(errs...)
+}
+
+// shown is how many versions an error names.
+const shown = 10
+
+// unknown is the error of a version that no bucket has a receipt of.
+func (a *FindArgs) unknown(ctx context.Context, where manifest.Profile) error {
+	var versions []string
+	for _, b := range where.Buckets {
+		some, err := bucket.Versions(ctx, a.config(b))
+		if err != nil {
+			return err
+		}
+		versions = append(versions, some...)
+	}
+	slices.SortFunc(versions, func(a, b string) int { return cmp.Or(semver.Compare("v"+b, "v"+a), strings.Compare(b, a)) })
+	versions = slices.Compact(versions)
+	has := "it has no receipts"
+	switch n := len(versions); {
+	case n > shown:
+		has = fmt.Sprintf("it has %s and %d others", strings.Join(versions[:shown], ", "), n-shown)
+	case n > 0:
+		has = "it has " + strings.Join(versions, ", ")
+	}
+	err := fmt.Errorf("finding version %q on profile %q: %s", a.Version, a.Profile.Name, has)
+	return cli.WithHint(err, "%s", a.publishFirst())
+}
+
+func (a *FindArgs) publishFirst() string {
+	hint := "publish it there first"
+	if a.Profile.Name == manifest.Stage {
+		hint = "publish it with --stage first"
+	}
+	for _, b := range a.Profile.Buckets {
+		if strings.Contains(b.URL, "{state}") {
+			return hint + ", on this machine: no other one has the directory that {state} stands for"
+		}
+	}
+	return hint
+}

@@ -1,0 +1,304 @@
+package github
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	gh "github.com/google/go-github/v32/github"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+)
+
+const (
+	defaultBaseURL = "https://api.github.com/"
+	userAgent      = "release-builder"
+	apiVersion     = "2022-11-28" // https://docs.github.com/en/rest/about-the-rest-api/api-versions
+	attempts       = 4
+	maxRedirects   = 10
+	perPage        = 100 // the most that GitHub gives
+	maxPages       = 1000
+	maxMessage     = 300 // bytes of a server's words in an error
+)
+
+type clientArgs struct {
+	Token, BaseURL string
+	Transport      http.RoundTripper
+	Log            func(format string, args ...any)
+}
+
+// A client speaks with one GitHub.
+type client struct {
+	api   *gh.Client
+	http  *http.Client
+	auth  *authorized
+	base  *url.URL
+	web   string        // where people look: https://github.com
+	pause time.Duration // before the second attempt, then twice as long
+}
+
+func newClient(a clientArgs) (*client, error) {
+	base, err := url.Parse(cmp.Or(a.BaseURL, defaultBaseURL))
+	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" || base.User != nil || base.RawQuery != "" {
+		return nil, errors.New("base URL of GitHub's API: want https://HOST/ or https://HOST/api/v3/")
+	}
+	if base.Scheme == "http" && a.Token != "" && !loopback(base.Hostname()) {
+		return nil, fmt.Errorf("base URL %q of GitHub's API: got http, want https: anybody could read the token", base)
+	}
+	base.Path = strings.TrimSuffix(base.Path, "/") + "/"
+	transport := a.Transport
+	if _, ok := transport.(*limits); !ok {
+		transport = Limits(transport, a.Log)
+	}
+	auth := &authorized{base: transport, token: a.Token, origins: map[string]bool{origin(base): true}}
+	c := &client{
+		http: &http.Client{Transport: auth, CheckRedirect: checkRedirect}, auth: auth,
+		base: base, web: webURL(base), pause: time.Second,
+	}
+	c.api = gh.NewClient(c.http)
+	c.api.BaseURL, c.api.UserAgent = base, userAgent
+	return c, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func origin(u *url.URL) string { return u.Scheme + "://" + strings.ToLower(u.Host) }
+
+// webURL returns where people see what the API serves: api.github.com is
+// github.com, and an Enterprise Server's API is below its own /api/v3/.
+func webURL(base *url.URL) string {
+	u := *base
+	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/api/v3")
+	if !loopback(u.Hostname()) {
+		u.Host = strings.TrimPrefix(u.Host, "api.")
+	}
+	return u.String()
+}
+
+// authorized sends the token to the API's host and to the upload host that the API
+// named, and to no other: each request, after a redirect too, comes by here.
+type authorized struct {
+	base  http.RoundTripper
+	token string
+
+	mu      sync.RWMutex
+	origins map[string]bool
+}
+
+// RoundTrip is that of http.RoundTripper.
+func (a *authorized) RoundTrip(req *http.Request) (*http.Response, error) {
+	a.mu.RLock()
+	ours := a.origins[origin(req.URL)]
+	a.mu.RUnlock()
+	req = req.Clone(req.Context())
+	req.Header.Del("Authorization")
+	if ours {
+		req.Header.Set("X-GitHub-Api-Version", apiVersion)
+		if a.token != "" {
+			req.Header.Set("Authorization", "Bearer "+a.token)
+		}
+	}
+	return a.base.RoundTrip(req)
+}
+
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	switch {
+	case len(via) > maxRedirects:
+		return fmt.Errorf("more than %d redirects", maxRedirects)
+	case via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https":
+		return fmt.Errorf("redirect from https to %s, want https", req.URL.Scheme)
+	case req.Method != via[0].Method:
+		return fmt.Errorf("redirect of %s makes it %s", via[0].Method, req.Method)
+	}
+	req.Header.Del("Referer")
+	return nil
+}
+
+// trustUploads reads a release's upload_url, and lets the token go there if it is
+// of the API's domain.
+func (c *client) trustUploads(template string) (*url.URL, error) {
+	s, _, _ := strings.Cut(template, "{")
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil {
+		return nil, errors.New("upload_url of the release is no URL")
+	}
+	host, domain := u.Hostname(), strings.TrimPrefix(c.base.Hostname(), "api.")
+	if u.Scheme != c.base.Scheme || host != c.base.Hostname() && host != domain && host != "uploads."+domain {
+		return nil, fmt.Errorf("upload_url of the release: got %q, want one of %s: the token goes nowhere else", origin(u), domain)
+	}
+	c.auth.mu.Lock()
+	c.auth.origins[origin(u)] = true
+	c.auth.mu.Unlock()
+	return u, nil
+}
+
+// call makes one request of the API. In and out may be nil.
+func (c *client) call(ctx context.Context, method, path string, in, out any) (*gh.Response, error) {
+	req, err := c.api.NewRequest(method, path, in)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.api.Do(ctx, req, out)
+	return resp, c.clean(err)
+}
+
+// pages calls GET for each page of a list, until f returns an error.
+func (c *client) pages(ctx context.Context, path string, size int, f func(decode func(any) error) error) error {
+	for page, n := 1, 0; page != 0; n++ {
+		if n == maxPages {
+			return fmt.Errorf("list has more than %d pages", maxPages)
+		}
+		var resp *gh.Response
+		err := f(func(out any) (err error) {
+			resp, err = c.call(ctx, http.MethodGet, fmt.Sprintf("%s?per_page=%d&page=%d", path, size, page), nil, out)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		page = resp.NextPage
+	}
+	return nil
+}
+
+// list returns all elements of a list.
+func list[T any](ctx context.Context, c *client, path string, size int) ([]T, error) {
+	var all []T
+	err := c.pages(ctx, path, size, func(decode func(any) error) error {
+		var some []T
+		if err := decode(&some); err != nil {
+			return err
+		}
+		if some == nil { // go-github takes an empty body for an answer
+			return errors.New("the answer is empty, want a list")
+		}
+		all = append(all, some...)
+		return nil
+	})
+	return all, err
+}
+
+// A statusError is an answer that says no.
+type statusError struct {
+	code    int
+	message string
+}
+
+func (e *statusError) Error() string {
+	s := fmt.Sprintf("status: got %d %s", e.code, http.StatusText(e.code))
+	if e.message != "" {
+		s += ": " + e.message
+	}
+	return s
+}
+
+// clean takes off what no error may show: URLs, which are signed after a redirect,
+// and the token, should a server send it back.
+func (c *client) clean(err error) error {
+	if err == nil {
+		return nil
+	}
+	var answer *gh.ErrorResponse
+	var rate *gh.RateLimitError
+	var abuse *gh.AbuseRateLimitError
+	var wrapped *url.Error
+	switch {
+	case errors.As(err, &answer):
+		var words []string
+		for _, e := range answer.Errors {
+			words = append(words, strings.Join(strings.Fields(e.Resource+" "+e.Field+" "+e.Code+" "+e.Message), " "))
+		}
+		message := answer.Message
+		if len(words) > 0 {
+			message += " (" + strings.Join(words, "; ") + ")"
+		}
+		return c.status(answer.Response, message)
+	case errors.As(err, &rate):
+		return c.status(rate.Response, rate.Message)
+	case errors.As(err, &abuse):
+		return c.status(abuse.Response, abuse.Message)
+	case errors.As(err, &wrapped):
+		return &requestError{wrapped.Err}
+	}
+	return err
+}
+
+func (c *client) status(resp *http.Response, message string) error {
+	if c.auth.token != "" {
+		message = strings.ReplaceAll(message, c.auth.token, "[token]")
+	}
+	return &statusError{resp.StatusCode, message[:min(len(message), maxMessage)]}
+}
+
+// A requestError is a request without an answer, or with one after which to look
+// again at what is there.
+type requestError struct{ err error }
+
+func (e *requestError) Error() string { return e.err.Error() }
+func (e *requestError) Unwrap() error { return e.err }
+
+func hasStatus(err error, code int) bool {
+	var s *statusError
+	return errors.As(err, &s) && s.code == code
+}
+
+// temporary says that the same request might do at another time.
+func temporary(err error) bool {
+	var s *statusError
+	var r *requestError
+	var op *net.OpError
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return false
+	case errors.As(err, &r): // whatever it wraps
+		return true
+	case errors.As(err, &s):
+		return s.code >= 500 || s.code == http.StatusRequestTimeout
+	}
+	return errors.As(err, &op) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// repeat calls f again while what it returns is temporary. It is for what the
+// transport does not repeat: f looks at what the attempt before has done.
+func (c *client) repeat(ctx context.Context, f func() error) error {
+	pause := c.pause
+	for n := 1; ; n++ {
+		err := f()
+		if err == nil || n == attempts || !temporary(err) {
+			return err
+		}
+		if err := sleep(ctx, pause/2+rand.N(pause)); err != nil {
+			return err
+		}
+		pause *= 2
+	}
+}
+
+// about says what was being done with a repository, and what its user can do.
+func about(err error, repo, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	wrapped := fmt.Errorf("%s of %s: %w", fmt.Sprintf(format, args...), repo, err)
+	switch {
+	case hasStatus(err, http.StatusUnauthorized):
+		return cli.WithHint(wrapped, "GitHub does not accept the token: it is wrong, or it has expired")
+	case hasStatus(err, http.StatusForbidden):
+		return cli.WithHint(wrapped, "the token has to have the permission contents: write for %s", repo)
+	case hasStatus(err, http.StatusNotFound):
+		return cli.WithHint(wrapped, "check that %s exists, and that the token may see and write it", repo)
+	}
+	return wrapped
+}

@@ -1,0 +1,230 @@
+package github
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	gh "github.com/google/go-github/v32/github"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+)
+
+// releasesPerPage keeps a page small: each release in it has all of its assets.
+const releasesPerPage = 50
+
+// hosted is a release as the API has it
+// (https://docs.github.com/en/rest/releases/releases).
+type hosted struct {
+	ID         int64  `json:"id"`
+	Tag        string `json:"tag_name"`
+	Commit     string `json:"target_commitish"`
+	Title      string `json:"name"`
+	Notes      string `json:"body"`
+	Draft      bool   `json:"draft"`
+	Prerelease bool   `json:"prerelease"`
+	// Created is the time of the commit, not of the release
+	// (https://docs.github.com/en/rest/releases/releases#get-the-latest-release).
+	Created   time.Time `json:"created_at"`
+	UploadURL string    `json:"upload_url"`
+	URL       string    `json:"html_url"`
+}
+
+// guard names the draft as it is, so that a change by somebody else shows.
+func (h *hosted) guard() string {
+	sum := digest.FromBytes(fmt.Appendf(nil, "%q %q %q %q %v", h.Tag, h.Commit, h.Title, h.Notes, h.Prerelease))
+	return fmt.Sprintf("%d %s", h.ID, sum.Short())
+}
+
+// asset is a file of a release (https://docs.github.com/en/rest/releases/assets).
+type asset struct {
+	ID     int64         `json:"id"`
+	Name   string        `json:"name"`
+	State  string        `json:"state"`
+	Size   int64         `json:"size"`
+	Digest digest.Digest `json:"digest"` // empty on services that have none yet
+	Type   string        `json:"content_type"`
+	URL    string        `json:"browser_download_url"`
+}
+
+// finished says that all of the asset has come. An asset whose upload broke is a
+// "starter", which GitHub's documentation wants to be removed.
+func (a *asset) finished() bool { return a.State == "uploaded" }
+
+// found is what is under a tag.
+type found struct {
+	published *hosted
+	drafts    []hosted
+}
+
+// current returns what assets are compared with, or nil.
+func (f *found) current() *hosted {
+	switch {
+	case f.published != nil:
+		return f.published
+	case len(f.drafts) > 0:
+		return &f.drafts[0]
+	}
+	return nil
+}
+
+func (f *found) several() string {
+	var ids []string
+	for _, d := range f.drafts {
+		ids = append(ids, strconv.FormatInt(d.ID, 10))
+	}
+	return fmt.Sprintf("%d drafts of this tag: %s", len(ids), strings.Join(ids, ", "))
+}
+
+func (d *destination) path(format string, args ...any) string {
+	return "repos/" + d.repo + "/" + fmt.Sprintf(format, args...)
+}
+
+// find looks for the releases of a tag. Drafts are only in the list of all.
+func (d *destination) find(ctx context.Context, tag string) (*found, error) {
+	all, err := list[hosted](ctx, d.c, d.path("releases"), releasesPerPage)
+	if err != nil {
+		return nil, about(err, d.repo, "listing the releases")
+	}
+	d.mu.Lock()
+	ours := d.draft
+	d.mu.Unlock()
+	if ours != 0 && !slices.ContainsFunc(all, func(h hosted) bool { return h.ID == ours }) {
+		var h hosted // GitHub's lists lag behind
+		switch _, err := d.c.call(ctx, http.MethodGet, d.path("releases/%d", ours), nil, &h); {
+		case err == nil:
+			all = append(all, h)
+		case !hasStatus(err, http.StatusNotFound):
+			return nil, about(err, d.repo, "reading release %d", ours)
+		}
+	}
+	f := &found{}
+	slices.SortFunc(all, func(a, b hosted) int { return cmp.Compare(a.ID, b.ID) })
+	all = slices.CompactFunc(all, func(a, b hosted) bool { return a.ID == b.ID }) // pages move meanwhile
+	for _, h := range all {
+		switch {
+		case h.Tag != tag:
+		case h.Draft:
+			f.drafts = append(f.drafts, h)
+		default:
+			f.published = &h
+		}
+	}
+	return f, nil
+}
+
+// list returns a release's assets by name.
+func (d *destination) list(ctx context.Context, id int64) (map[string]asset, error) {
+	all, err := list[asset](ctx, d.c, d.path("releases/%d/assets", id), perPage)
+	if err != nil {
+		return nil, about(err, d.repo, "listing the assets of release %d", id)
+	}
+	byName := map[string]asset{}
+	for _, a := range all {
+		byName[a.Name] = a
+	}
+	return byName, nil
+}
+
+// compare says how an asset compares with a file: Absent if it is not there or not
+// finished. Where the service keeps no digest, the content is read.
+func (d *destination) compare(ctx context.Context, a asset, want release.File) (publish.State, string, error) {
+	switch {
+	case !a.finished():
+		return publish.Absent, "", nil
+	case a.Digest != "" && a.Digest != want.Digest:
+		return publish.Conflict, string(a.Digest), nil
+	case a.Size != want.Size:
+		return publish.Conflict, fmt.Sprintf("%d bytes", a.Size), nil
+	case a.Type != mediaType(a.Name):
+		return publish.Conflict, fmt.Sprintf("content type %q", a.Type), nil
+	}
+	sum, err := d.sum(ctx, a, false)
+	if err != nil || sum != want.Digest {
+		return publish.Conflict, string(sum), err
+	}
+	return publish.Equal, "", nil
+}
+
+// tagged is a tag: zero if it is not there.
+type tagged struct {
+	object, commit string // the tag's own object is the commit if it is lightweight
+	annotated      bool
+}
+
+// String is for people.
+func (t tagged) String() string {
+	if t.annotated {
+		return "tag on " + t.commit
+	}
+	return "lightweight tag on " + t.commit
+}
+
+// maxPeel is how many tags of tags are followed.
+const maxPeel = 5
+
+// tag reads a tag and follows it to its commit.
+func (c *client) tag(ctx context.Context, owner, repo, name string) (tagged, error) {
+	ref, _, err := c.api.Git.GetRef(ctx, owner, repo, "tags/"+name)
+	if err = c.clean(err); hasStatus(err, http.StatusNotFound) {
+		return tagged{}, nil
+	}
+	if err != nil {
+		return tagged{}, about(err, owner+"/"+repo, "reading tag %q", name)
+	}
+	if got, want := ref.GetRef(), "refs/tags/"+name; got != want {
+		return tagged{}, about(fmt.Errorf("got ref %q, want %q", got, want), owner+"/"+repo, "reading tag %q", name)
+	}
+	t := tagged{object: ref.GetObject().GetSHA(), annotated: ref.GetObject().GetType() == "tag"}
+	t.commit, err = c.peel(ctx, owner, repo, ref.GetObject())
+	return t, about(err, owner+"/"+repo, "reading tag %q", name)
+}
+
+// peel returns the commit that an object is, or is a tag of.
+func (c *client) peel(ctx context.Context, owner, repo string, o *gh.GitObject) (string, error) {
+	for range maxPeel {
+		if o.GetType() != "tag" {
+			return o.GetSHA(), nil // of a tree or blob it is no commit's
+		}
+		t, _, err := c.api.Git.GetTag(ctx, owner, repo, o.GetSHA())
+		if err != nil {
+			return "", c.clean(err)
+		}
+		o = t.Object
+	}
+	return "", errors.New("a tag of a tag, too many times")
+}
+
+// checkCommit returns an error if a repository does not have a commit.
+func (c *client) checkCommit(ctx context.Context, owner, repo, commit string) error {
+	_, _, err := c.api.Git.GetCommit(ctx, owner, repo, commit)
+	err = c.clean(err)
+	if hasStatus(err, http.StatusNotFound) || hasStatus(err, http.StatusUnprocessableEntity) {
+		return cli.WithHint(fmt.Errorf("repository %s/%s has no commit %s", owner, repo, commit),
+			"push the commit to %s/%s before the release is published", owner, repo)
+	}
+	return about(err, owner+"/"+repo, "reading commit %s", commit)
+}
+
+// releaseURL is where people see the release of a tag.
+func (d *destination) releaseURL(tag string) string {
+	return d.c.web + "/" + d.repo + "/releases/tag/" + url.PathEscape(tag)
+}
+
+// latestURL is where people see the latest release.
+func (d *destination) latestURL() string { return d.c.web + "/" + d.repo + "/releases/latest" }
+
+// assetURL is where an asset can be had once the release is published.
+func (d *destination) assetURL(tag, name string) string {
+	return d.c.web + "/" + d.repo + "/releases/download/" + url.PathEscape(tag) + "/" + name
+}

@@ -1,0 +1,54 @@
+package github
+
+import (
+	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+)
+
+func TestGenerateNotes(t *testing.T) {
+	git := func(name, url, commit string) lock.Dependency {
+		return lock.Dependency{Name: name, Git: &lock.Git{URL: url, Commit: commit}}
+	}
+	module := func(name, path, version string) lock.Dependency {
+		return lock.Dependency{Name: name, Module: &lock.Module{Path: path, Version: version}}
+	}
+	old := &lock.Lock{Product: "istio", Version: "1.1.0", Dependencies: []lock.Dependency{
+		git("api", "https://github.com/istio/api", commit), git("gone", "https://github.com/istio/gone.git", commit),
+		module("helm", "helm.sh/helm/v3", "v3.1.0"), git("moved", "https://github.com/istio/moved", commit),
+		git("ssh", "ssh://user:secret@git.example.com/a/b/c", commit),
+	}}
+	new := &lock.Lock{Product: "istio", Version: "1.2.0", Dependencies: []lock.Dependency{
+		git("api", "https://github.com/istio/api", other), module("helm", "helm.sh/helm/v3", "v3.2.0"),
+		git("moved", "https://github.com/other/moved", commit), git("new_one", "https://github.com/istio/new_one", commit),
+		git("ssh", "ssh://user:secret@git.example.com/a/b/c", commit),
+		{Name: "x|@y", Local: &lock.Local{Path: "/home/somebody/x"}},
+	}}
+	const first = "istio 1.2.0 was built from:\n" + `
+| Source | Revision |
+| --- | --- |
+| [api](https://github.com/istio/api) | [` + "`d1d1d1d1d1d1`](https://github.com/istio/api/commit/d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1)" + ` |
+| helm ` + "`helm.sh/helm/v3` | `v3.2.0`" + ` |
+| [moved](https://github.com/other/moved) | [` + "`c0c0c0c0c0c0`](https://github.com/other/moved/commit/c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0)" + ` |
+| [new\_one](https://github.com/istio/new_one) | [` + "`c0c0c0c0c0c0`](https://github.com/istio/new_one/commit/c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0)" + ` |
+| ssh ` + "`ssh://git.example.com/a/b/c` | `c0c0c0c0c0c0`" + ` |
+` + "| x\\|@\u200by |  |\n"
+	if got := GenerateNotes(nil, new); got != first {
+		t.Errorf("got\n%s\nwant\n%s", got, first)
+	}
+	const second = "istio 1.2.0 was built from:\n" + `
+| Source | Revision | Since 1.1.0 |
+| --- | --- | --- |
+| [api](https://github.com/istio/api) | [` + "`d1d1d1d1d1d1`](https://github.com/istio/api/commit/d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1)" +
+		" | [`c0c0c0c0c0c0`…`d1d1d1d1d1d1`](https://github.com/istio/api/compare/c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0...d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1)" + ` |
+| helm ` + "`helm.sh/helm/v3` | `v3.2.0` | `v3.1.0`…`v3.2.0`" + ` |
+| [moved](https://github.com/other/moved) | [` + "`c0c0c0c0c0c0`](https://github.com/other/moved/commit/c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0)" +
+		" | was [`c0c0c0c0c0c0`](https://github.com/istio/moved/commit/c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0) of [moved](https://github.com/istio/moved)" + ` |
+| [new\_one](https://github.com/istio/new_one) | [` + "`c0c0c0c0c0c0`](https://github.com/istio/new_one/commit/c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0)" + ` | new |
+| ssh ` + "`ssh://git.example.com/a/b/c` | `c0c0c0c0c0c0`" + ` | unchanged |
+` + "| x\\|@\u200by |  | new |\n" +
+		"| [gone](https://github.com/istio/gone) | | removed, was [`c0c0c0c0c0c0`](https://github.com/istio/gone/commit/c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0) |\n"
+	if got := GenerateNotes(old, new); got != second {
+		t.Errorf("got\n%s\nwant\n%s", got, second)
+	}
+}

@@ -1,0 +1,77 @@
+package gittag
+
+import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+)
+
+// objectName is the name of an object in a repository that has such commits: the
+// hash of its kind, size and content (gitformat-pack(5), hash-function-transition).
+func objectName(kind, content, commit string) string {
+	var h hash.Hash = sha1.New()
+	if len(commit) == hex.EncodedLen(sha256.Size) {
+		h = sha256.New()
+	}
+	fmt.Fprintf(h, "%s %d\x00%s", kind, len(content), content)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// checkURL refuses what git would not take from us, and secrets. The error has no
+// part of the URL, which may be one.
+func checkURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil {
+		return errors.New("the repository's URL is none")
+	}
+	_, password := u.User.Password()
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ssh" && u.Scheme != "file":
+		return errors.New("the repository's URL has no scheme that is known: want https, http, ssh or file")
+	case password || u.User != nil && u.Scheme != "ssh":
+		return cli.WithHint(errors.New("the repository's URL has credentials in it"), "leave them to git's credential helper, or to ssh-agent")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(s, " "):
+		return errors.New(`the repository's URL has "?", "#" or a space in it`)
+	case u.Scheme == "file" && (u.Host != "" && u.Host != "localhost" || u.Path == ""):
+		return errors.New("the repository's file URL has no absolute path")
+	}
+	return nil
+}
+
+// folder is where a file URL points to; empty for others.
+func folder(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "file" {
+		return ""
+	}
+	path := u.Path
+	if runtime.GOOS == "windows" && len(path) > 2 && path[2] == ':' {
+		path = path[1:] // /C:/…
+	}
+	return filepath.FromSlash(path)
+}
+
+// missing tells whether a repository on this machine has still to be made.
+func missing(dir string) (bool, error) {
+	if dir == "" {
+		return false, nil
+	}
+	switch entries, err := os.ReadDir(dir); {
+	case errors.Is(err, os.ErrNotExist):
+		return true, nil
+	case err != nil:
+		return false, err
+	default:
+		return len(entries) == 0, nil
+	}
+}

@@ -1,0 +1,327 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"sync/atomic"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+)
+
+// minProbe is how many bytes a blob has to have for it to be worth a request
+// whether it is there.
+const minProbe = 64 << 10
+
+// The order of tasks that may run: first what others wait for.
+const (
+	first = iota
+	unlocks
+	shared
+	config
+	alone
+)
+
+// Apply is that of [publish.Destination].
+func (d *destination) Apply(ctx context.Context, phase publish.Phase, items []publish.Item, report publish.Report) error {
+	if len(items) == 0 {
+		return nil
+	}
+	if report == nil {
+		report = func(publish.Progress) {}
+	}
+	s, err := d.hub.open(ctx, d.names(), true)
+	if err != nil {
+		return err
+	}
+	if phase == publish.Reveal {
+		return d.reveal(ctx, s, items, report)
+	}
+	byName := map[string]*entry{}
+	for _, e := range d.entries {
+		byName[d.refName(e.name, string(e.root.digest))] = e
+	}
+	u := &upload{d: d, s: s, report: report, owners: map[digest.Digest]owner{}}
+	pushed := map[*entry]bool{}
+	for i := range items {
+		e := byName[items[i].Name]
+		if e == nil || items[i].Phase != publish.Upload || items[i].Digest != string(e.root.digest) {
+			return fmt.Errorf("%s %s of phase %q is not of this release", items[i].Kind, items[i].Name, items[i].Phase)
+		}
+		pushed[e] = true
+		u.entries = append(u.entries, e)
+		u.items = append(u.items, &items[i])
+	}
+	for _, e := range d.entries {
+		if !pushed[e] { // it is there: others take blobs from it
+			u.own(e, nil)
+		}
+	}
+	return u.run(ctx)
+}
+
+// An upload is one run of the upload phase.
+type upload struct {
+	d       *destination
+	s       session
+	report  publish.Report
+	entries []*entry
+	items   []*publish.Item
+
+	graph  graph
+	mount  *task // the first, which shows what the registry does with it
+	owners map[digest.Digest]owner
+	ask    atomic.Bool // an earlier run was broken off: ask before sending
+}
+
+// An owner is the repository that others mount a blob from.
+type owner struct {
+	name string
+	task *task // nil if it has it already
+}
+
+// own says that an entry has its blobs.
+func (u *upload) own(e *entry, tasks map[digest.Digest]*task) {
+	for _, n := range e.nodes() {
+		for _, b := range n.blobs {
+			if _, ok := u.owners[b.digest]; !ok {
+				u.owners[b.digest] = owner{e.name, tasks[b.digest]}
+			}
+		}
+	}
+}
+
+func (u *upload) run(ctx context.Context) error {
+	uses := map[digest.Digest]int{}
+	for _, e := range u.entries {
+		for _, b := range distinct(e) {
+			uses[b.digest]++
+		}
+	}
+	var broken *task
+	for _, b := range distinct(u.entries[0]) {
+		if b.config {
+			name := u.entries[0].name
+			broken = u.graph.add(first, func(ctx context.Context) error {
+				there, err := u.s.hasBlob(ctx, name, b.digest)
+				u.ask.Store(there)
+				return err
+			})
+			break
+		}
+	}
+	for i, e := range u.entries {
+		u.add(e, u.items[i], broken, uses)
+	}
+	return u.graph.do(ctx, u.d.config.Jobs)
+}
+
+// distinct returns the blobs of an entry, each once.
+func distinct(e *entry) []blob {
+	var all []blob
+	seen := map[digest.Digest]bool{}
+	for _, n := range e.nodes() {
+		for _, b := range n.blobs {
+			if !seen[b.digest] {
+				seen[b.digest], all = true, append(all, b)
+			}
+		}
+	}
+	return all
+}
+
+// A push is that of one entry.
+type push struct {
+	*upload
+	entry    *entry
+	item     *publish.Item
+	largest  digest.Digest // of the blobs that are to be sent, the one that is asked for
+	there    bool          // the largest is
+	complete bool          // all is
+}
+
+// add adds the tasks of an entry.
+func (u *upload) add(e *entry, item *publish.Item, broken *task, uses map[digest.Digest]int) {
+	p := &push{upload: u, entry: e, item: item}
+	start := u.graph.add(first, p.start, broken, p.probe())
+	blobs := map[digest.Digest]*task{}
+	for _, b := range distinct(e) {
+		from, priority := owner{}, alone
+		switch o, ok := u.owners[b.digest]; {
+		case u.d.mount != "":
+			from, priority = owner{name: path.Join(u.d.mount, e.name)}, unlocks
+		case ok && o.name != e.name:
+			from, priority = owner{name: path.Join(u.d.path, o.name), task: o.task}, unlocks
+		case b.config:
+			priority = config
+		case uses[b.digest] > 1:
+			priority = shared
+		}
+		push := func(ctx context.Context) error { return p.blob(ctx, b, from.name) }
+		if from.name == "" {
+			blobs[b.digest] = u.graph.add(priority, push, start)
+			continue
+		}
+		t := u.graph.add(priority, push, start, from.task, u.mount)
+		if u.mount == nil {
+			u.mount = t
+		}
+		blobs[b.digest] = t
+	}
+	u.own(e, blobs)
+	p.manifests(start, blobs)
+}
+
+// probe asks for the largest blob that is to be sent. Where that is there from
+// another version, or from a run that was broken off, others may be.
+func (p *push) probe() *task {
+	size := int64(minProbe - 1)
+	for _, b := range distinct(p.entry) {
+		if _, ok := p.owners[b.digest]; !ok && p.d.mount == "" && b.size > size {
+			p.largest, size = b.digest, b.size
+		}
+	}
+	if p.largest == "" {
+		return nil
+	}
+	return p.graph.add(first, func(ctx context.Context) (err error) {
+		p.there, err = p.s.hasBlob(ctx, p.entry.name, p.largest)
+		return err
+	})
+}
+
+func (p *push) start(ctx context.Context) (err error) {
+	if p.ask.Load() {
+		p.complete, err = p.d.isThere(ctx, p.s, p.entry)
+	}
+	return err
+}
+
+func (p *push) blob(ctx context.Context, b blob, from string) error {
+	ask := from == "" && (p.ask.Load() || p.there)
+	switch {
+	case p.complete, p.there && b.digest == p.largest:
+		return nil
+	case ask && b.digest == p.largest && !p.there:
+		ask = false // it was
+	}
+	if ask {
+		if there, err := p.s.hasBlob(ctx, p.entry.name, b.digest); err != nil || there {
+			return err
+		}
+	}
+	return p.s.pushBlob(ctx, blobPush{
+		name: p.entry.name, blob: b, from: from,
+		open: func(ctx context.Context) (io.ReadCloser, error) { return b.open(ctx, p.d.tree) },
+		sent: func(n int64) { p.report(publish.Progress{Bytes: n}) },
+	})
+}
+
+// manifests adds the tasks that put manifests, children first: what refers to the
+// root or its children comes before the root too, so that the root vouches for it.
+func (p *push) manifests(start *task, blobs map[digest.Digest]*task) {
+	done := map[digest.Digest]*task{}
+	var before []*task
+	unlisted := newReferrers()
+	for _, n := range p.entry.nodes() {
+		if done[n.digest] != nil {
+			continue
+		}
+		after := []*task{start}
+		for _, b := range n.blobs {
+			after = append(after, blobs[b.digest])
+		}
+		for _, c := range n.children {
+			after = append(after, done[c.digest])
+		}
+		if n == p.entry.root {
+			if len(before) > 0 {
+				list := func(ctx context.Context) error { return unlisted.put(ctx, p.s, p.entry.name) }
+				before = append(before, p.graph.add(unlocks, list, before...))
+			}
+			after = append(after, before...)
+		}
+		done[n.digest] = p.graph.add(unlocks, func(ctx context.Context) error { return p.manifest(ctx, n, unlisted) }, after...)
+		if n.subject != nil {
+			before = append(before, done[n.digest])
+		}
+	}
+}
+
+func (p *push) manifest(ctx context.Context, n *node, unlisted *referrers) error {
+	if !p.complete {
+		listed, err := p.s.putManifest(ctx, p.entry.name, string(n.digest), n)
+		if err != nil {
+			return err
+		}
+		if n.subject != nil && !listed {
+			unlisted.add(n)
+		}
+		p.report(publish.Progress{Bytes: int64(len(n.raw))})
+	}
+	if n == p.entry.root {
+		p.report(publish.Progress{Done: p.item})
+	}
+	return nil
+}
+
+// reveal writes the tags: the first of all images, then the next of all.
+func (d *destination) reveal(ctx context.Context, s session, items []publish.Item, report publish.Report) error {
+	tags := d.revealed()
+	for _, i := range items {
+		t, ok := tags[i.Name]
+		if !ok || i.Phase != publish.Reveal || i.Digest != string(t.entry.root.digest) {
+			return fmt.Errorf("%s %s of phase %q is not of this release", i.Kind, i.Name, i.Phase)
+		}
+	}
+	for len(items) > 0 {
+		n := 1
+		for n < len(items) && tags[items[n].Name].tag == tags[items[0].Name].tag {
+			n++
+		}
+		if err := d.writeTags(ctx, s, tags, items[:n], report); err != nil {
+			return err
+		}
+		items = items[n:]
+	}
+	return nil
+}
+
+// writeTags writes one tag of several images: none if one of them has changed.
+func (d *destination) writeTags(ctx context.Context, s session, tags map[string]revealed, items []publish.Item, report publish.Report) error {
+	there := make([]bool, len(items))
+	err := parallel.DoAll(ctx, len(items), d.config.Jobs, func(ctx context.Context, i int) error {
+		t := tags[items[i].Name]
+		found, err := s.head(ctx, t.entry.name, t.tag)
+		if err == nil && string(found) != items[i].Digest {
+			err = unchanged(items[i], found)
+		}
+		there[i] = string(found) == items[i].Digest
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return parallel.DoAll(ctx, len(items), d.config.Jobs, func(ctx context.Context, i int) error {
+		if t := tags[items[i].Name]; !there[i] {
+			if _, err := s.putManifest(ctx, t.entry.name, t.tag, t.entry.root); err != nil {
+				return err
+			}
+		}
+		report(publish.Progress{Done: &items[i]})
+		return nil
+	})
+}
+
+// unchanged returns an error if a tag is not what the plan saw.
+func unchanged(item publish.Item, found digest.Digest) error {
+	if string(found) == item.Guard {
+		return nil
+	}
+	name := func(s string) string { return cmp.Or(s, "nothing") }
+	return fmt.Errorf("tag %s: got %s there, want %s: %w", item.Name, name(string(found)), name(item.Guard), publish.ErrChanged)
+}

@@ -1,0 +1,312 @@
+package registry
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+)
+
+// Limits on what a release or a registry may hold.
+const (
+	maxManifestSize = 4 << 20  // bytes; what a registry must accept: distribution-spec v1.1, push
+	maxManifestsSum = 32 << 20 // bytes of all indexes and manifests of a release, which are in memory
+	maxManifests    = 1_000    // of an index
+	maxDepth        = 4        // of indexes in indexes
+)
+
+// An entry is what goes into one repository: an image, or a chart.
+type entry struct {
+	kind      string // "image" or "chart"
+	name      string // of the repository, below the hub
+	path      string // the release's file that it is made from
+	root      *node
+	referrers []*node // what says something of root or a child, such as a signature
+	release   publish.Candidate
+	tags      []publish.Alias
+	immutable string // the tag that never moves, and is no alias
+}
+
+// A node is an index or a manifest, with what it refers to.
+type node struct {
+	mediaType types.MediaType
+	digest    digest.Digest
+	raw       []byte
+	subject   *v1.Descriptor
+	refers    v1.Descriptor // what a list of referrers says of it
+	children  []*node
+	blobs     []blob
+}
+
+// A blob is a config or a layer.
+type blob struct {
+	digest digest.Digest
+	size   int64
+	config bool
+	path   string // of the release's file that holds it, or else
+	data   []byte // the content
+}
+
+// nodes returns everything that an entry pushes by digest, children first.
+func (e *entry) nodes() []*node {
+	var all []*node
+	var walk func(n *node)
+	walk = func(n *node) {
+		for _, c := range n.children {
+			walk(c)
+		}
+		all = append(all, n)
+	}
+	for _, r := range e.referrers {
+		walk(r)
+	}
+	walk(e.root)
+	return all
+}
+
+// size returns how many bytes are to be sent for the entry alone.
+func (e *entry) size() int64 {
+	sum := int64(0)
+	seen := map[digest.Digest]bool{}
+	for _, n := range e.nodes() {
+		if !seen[n.digest] {
+			seen[n.digest], sum = true, sum+int64(len(n.raw))
+		}
+		for _, b := range n.blobs {
+			if !seen[b.digest] {
+				seen[b.digest], sum = true, sum+b.size
+			}
+		}
+	}
+	return sum
+}
+
+// open returns the content of a blob. Reading it fails before the last byte if
+// it is not what its digest says.
+func (b blob) open(ctx context.Context, tree *release.Tree) (io.ReadCloser, error) {
+	if b.path == "" {
+		return io.NopCloser(bytes.NewReader(b.data)), nil
+	}
+	r, err := tree.Open(ctx, b.path)
+	if err != nil {
+		return nil, err
+	}
+	return heldReader{r}, nil
+}
+
+// A heldReader keeps back the bytes that come with an error: the last ones of a
+// file that was altered never leave, so nobody takes them for the whole.
+type heldReader struct{ io.ReadCloser }
+
+func (h heldReader) Read(p []byte) (int, error) {
+	n, err := h.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		n = 0
+	}
+	return n, err
+}
+
+// A loader reads the OCI layouts of a release.
+type loader struct {
+	tree *release.Tree
+	sum  int64 // bytes of manifests so far
+}
+
+// image reads an image's layout
+// (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md): of
+// the manifests in its index.json one is the image, the others have a subject.
+func (l *loader) image(ctx context.Context, name string) (*entry, error) {
+	e := &entry{kind: "image", name: name, path: "images/" + name + "/index.json"}
+	raw, err := l.tree.ReadFile(ctx, e.path)
+	if err != nil {
+		return nil, err
+	}
+	top, err := parseIndex(raw)
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", e.path, err)
+	}
+	for _, desc := range top.Manifests {
+		n, err := l.node(ctx, name, desc, 1)
+		if err != nil {
+			return nil, fmt.Errorf("image %q: %w", name, err)
+		}
+		switch {
+		case n.subject != nil:
+			e.referrers = append(e.referrers, n)
+		case e.root != nil:
+			return nil, fmt.Errorf("image %q: %q has more than one manifest without a subject: %s and %s", name, e.path, e.root.digest, n.digest)
+		default:
+			e.root = n
+		}
+	}
+	if e.root == nil {
+		return nil, fmt.Errorf("image %q: %q has no manifest without a subject", name, e.path)
+	}
+	slices.SortFunc(e.referrers, func(a, b *node) int { return cmp.Compare(a.digest, b.digest) })
+	return e, nil
+}
+
+func (l *loader) node(ctx context.Context, image string, desc v1.Descriptor, depth int) (*node, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("index %s: got more than %d indexes in each other", desc.Digest, maxDepth)
+	}
+	f, err := l.find(image, desc, maxManifestSize)
+	if err != nil {
+		return nil, err
+	}
+	if l.sum += f.Size; l.sum > maxManifestsSum {
+		return nil, fmt.Errorf("the release's manifests have more than %d bytes in all", maxManifestsSum)
+	}
+	raw, err := l.tree.ReadFile(ctx, f.Path)
+	if err != nil {
+		return nil, err
+	}
+	n, descs, err := parseNode(raw, desc.MediaType)
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", f.Path, err)
+	}
+	for _, child := range descs {
+		if n.mediaType.IsIndex() {
+			c, err := l.node(ctx, image, child, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			n.children = append(n.children, c)
+			continue
+		}
+		f, err := l.find(image, child, 1<<60)
+		if err != nil {
+			return nil, err
+		}
+		n.blobs = append(n.blobs, blob{digest: f.Digest, size: f.Size, path: f.Path, config: len(n.blobs) == 0})
+	}
+	return n, nil
+}
+
+// find returns the file of an image's blob, which is checked as it is read.
+func (l *loader) find(image string, desc v1.Descriptor, limit int64) (release.File, error) {
+	d, err := digest.Parse(desc.Digest.String())
+	if err != nil {
+		return release.File{}, err
+	}
+	path := "images/" + image + "/blobs/sha256/" + d.Hex()
+	f, ok := l.tree.Find(path)
+	switch {
+	case !ok:
+		return f, fmt.Errorf("the release has no file %q", path)
+	case f.Digest != d:
+		return f, fmt.Errorf("sha256 of %q: got %s, want %s, as its name says", path, f.Digest, d)
+	case f.Size != desc.Size:
+		return f, fmt.Errorf("size of %q: got %d bytes, want %d of its descriptor", path, f.Size, desc.Size)
+	case f.Size > limit:
+		return f, fmt.Errorf("size of %q: got %d bytes, want at most %d", path, f.Size, limit)
+	}
+	return f, nil
+}
+
+// parseNode reads an index or a manifest, and returns it with the descriptors of
+// its children or of its blobs, the config first.
+func parseNode(raw []byte, mediaType types.MediaType) (*node, []v1.Descriptor, error) {
+	n := &node{mediaType: mediaType, digest: digest.FromBytes(raw), raw: raw}
+	var head struct {
+		MediaType    types.MediaType   `json:"mediaType"`
+		ArtifactType string            `json:"artifactType"`
+		Subject      *v1.Descriptor    `json:"subject"`
+		Annotations  map[string]string `json:"annotations"`
+		Manifests    json.RawMessage   `json:"manifests"`
+		Config       json.RawMessage   `json:"config"`
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return nil, nil, err
+	}
+	if head.MediaType != "" && mediaType != "" && head.MediaType != mediaType {
+		return nil, nil, fmt.Errorf("mediaType is %q, want %q of its descriptor", head.MediaType, mediaType)
+	}
+	n.mediaType = cmp.Or(mediaType, head.MediaType)
+	switch {
+	case n.mediaType != "":
+	case head.Manifests != nil:
+		n.mediaType = types.OCIImageIndex
+	case head.Config != nil:
+		n.mediaType = types.OCIManifestSchema1
+	}
+	n.subject = head.Subject
+	n.refers = v1.Descriptor{
+		MediaType: n.mediaType, Digest: hashOf(n.digest), Size: int64(len(raw)),
+		ArtifactType: head.ArtifactType, Annotations: head.Annotations,
+	}
+	switch {
+	case n.mediaType.IsIndex():
+		index, err := parseIndex(raw)
+		if err != nil {
+			return nil, nil, err
+		}
+		return n, index.Manifests, nil
+	case n.mediaType.IsImage():
+		var m v1.Manifest
+		if err := json.Unmarshal(raw, &m); err != nil {
+			return nil, nil, err
+		}
+		n.refers.ArtifactType = cmp.Or(n.refers.ArtifactType, string(m.Config.MediaType))
+		return n, append([]v1.Descriptor{m.Config}, m.Layers...), nil
+	}
+	return nil, nil, fmt.Errorf("mediaType is %.100q, want that of an index or a manifest", string(n.mediaType))
+}
+
+func parseIndex(raw []byte) (*v1.IndexManifest, error) {
+	index := new(v1.IndexManifest)
+	if err := json.Unmarshal(raw, index); err != nil {
+		return nil, err
+	}
+	if n := len(index.Manifests); n > maxManifests {
+		return nil, fmt.Errorf("index has %d manifests, want at most %d", n, maxManifests)
+	}
+	return index, nil
+}
+
+// The names that distribution-spec v1.1 allows.
+var (
+	namePattern = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+	tagPattern  = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
+)
+
+// tagOf returns the tag for a version: a tag has no plus sign, and Helm writes _
+// for it (https://helm.sh/docs/topics/registries/).
+func tagOf(version string) string { return strings.ReplaceAll(version, "+", "_") }
+
+func checkNames(entries []*entry) error {
+	var errs []error
+	seen := map[string]bool{}
+	for _, e := range entries {
+		if !namePattern.MatchString(e.name) {
+			errs = append(errs, fmt.Errorf("%s %q: a repository's name has only lower-case letters, digits and separators", e.kind, e.name))
+		}
+		for _, alias := range e.tags {
+			tag := alias.Name
+			if !tagPattern.MatchString(tag) {
+				errs = append(errs, fmt.Errorf("%s %q: tag %q: want letters, digits, dots, dashes, and at most 128 of them", e.kind, e.name, tag))
+			}
+			if ref := e.name + ":" + tag; seen[ref] {
+				errs = append(errs, fmt.Errorf("%s %q: there are two of it for tag %q", e.kind, e.name, tag))
+			} else {
+				seen[ref] = true
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func hashOf(d digest.Digest) v1.Hash { return v1.Hash{Algorithm: "sha256", Hex: d.Hex()} }

@@ -1,0 +1,271 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+)
+
+// refName is the annotation that holds a tag in a layout's index.json.
+const refName = "org.opencontainers.image.ref.name"
+
+// A dirHub is a folder that holds an OCI layout for each repository
+// (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md). Its
+// files come whole and synced or not at all.
+type dirHub struct {
+	dir  string
+	base string // URL
+
+	mu sync.Mutex // of all index.json
+}
+
+func (h *dirHub) url(name, _ string) string { return h.base + "/" + name }
+
+func (h *dirHub) open(context.Context, []string, bool) (session, error) { return h, nil }
+
+func (h *dirHub) layout(repo string) string { return filepath.Join(h.dir, filepath.FromSlash(repo)) }
+
+func (h *dirHub) blob(repo string, d digest.Digest) string {
+	return filepath.Join(h.layout(repo), "blobs", "sha256", d.Hex())
+}
+
+// index reads a layout's index.json; one that is not there is empty.
+func (h *dirHub) index(repo string) (*v1.IndexManifest, error) {
+	name := filepath.Join(h.layout(repo), "index.json")
+	raw, err := jsonfile.ReadLimited(name, maxManifestSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	index, err := parseIndex(raw)
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", name, err)
+	}
+	return index, nil
+}
+
+// find returns what ref names; nil if there is nothing.
+func (h *dirHub) find(repo, ref string) (*v1.Descriptor, error) {
+	index, err := h.index(repo)
+	if err != nil {
+		return nil, err
+	}
+	for _, desc := range index.Manifests {
+		if desc.Annotations[refName] == ref || desc.Digest.String() == ref {
+			return &desc, nil
+		}
+	}
+	if !strings.HasPrefix(ref, "sha256:") {
+		return nil, nil
+	}
+	return &v1.Descriptor{Digest: hashOf(digest.Digest(ref))}, nil
+}
+
+func (h *dirHub) head(ctx context.Context, repo, ref string) (digest.Digest, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	desc, err := h.find(repo, ref)
+	if err != nil || desc == nil {
+		return "", err
+	}
+	d, err := digest.Parse(desc.Digest.String())
+	if err != nil {
+		return "", err
+	}
+	if strings.HasPrefix(ref, "sha256:") {
+		if there, err := h.hasBlob(ctx, repo, d); err != nil || !there {
+			return "", err
+		}
+	}
+	return d, nil
+}
+
+func (h *dirHub) manifest(ctx context.Context, repo, ref string) ([]byte, types.MediaType, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, "", err
+	}
+	desc, err := h.find(repo, ref)
+	if err != nil || desc == nil {
+		return nil, "", err
+	}
+	d, err := digest.Parse(desc.Digest.String())
+	if err != nil {
+		return nil, "", err
+	}
+	raw, err := jsonfile.ReadLimited(h.blob(repo, d), maxManifestSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", nil
+	}
+	if got := digest.FromBytes(raw); err == nil && got != d {
+		err = fmt.Errorf("sha256 of %q: got %s, want %s", h.blob(repo, d), got, d)
+	}
+	return raw, desc.MediaType, err
+}
+
+func (h *dirHub) hasBlob(ctx context.Context, repo string, d digest.Digest) (bool, error) {
+	_, err := os.Stat(h.blob(repo, d))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, ctx.Err()
+	}
+	return err == nil, err
+}
+
+func (h *dirHub) openBlob(_ context.Context, repo string, d digest.Digest) (io.ReadCloser, error) {
+	f, err := os.Open(h.blob(repo, d))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("blob %q: %w", h.blob(repo, d), errAbsent)
+	}
+	return f, err
+}
+
+// pushBlob makes a link to what another repository has, or writes the blob.
+func (h *dirHub) pushBlob(ctx context.Context, p blobPush) error {
+	name := h.blob(p.name, p.blob.digest)
+	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Size() == p.blob.size {
+		return ctx.Err()
+	}
+	if err := h.prepare(p.name); err != nil {
+		return err
+	}
+	if p.from != "" {
+		if err := os.Link(h.blob(p.from, p.blob.digest), name); err == nil {
+			return syncDir(filepath.Dir(name))
+		}
+	}
+	r, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return writeBlob(ctx, name, &body{ReadCloser: r, sent: p.sent})
+}
+
+// writeBlob writes a file that is there whole or not at all.
+func writeBlob(ctx context.Context, name string, r io.Reader) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), ".tmp-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("writing %q: %w", name, errors.Join(err, f.Close(), os.Remove(f.Name())))
+		}
+	}()
+	if _, err = io.CopyBuffer(struct{ io.Writer }{f}, contextReader{ctx, r}, make([]byte, 64<<10)); err != nil {
+		return err
+	}
+	if err = f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err = f.Sync(); err != nil {
+		return err
+	}
+	if err = os.Rename(f.Name(), name); err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), syncDir(filepath.Dir(name)))
+}
+
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// syncDir makes the names in a folder last.
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}
+
+// prepare makes the folders and oci-layout of a layout.
+func (h *dirHub) prepare(repo string) error {
+	dir := h.layout(repo)
+	if err := os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o755); err != nil {
+		return err
+	}
+	name := filepath.Join(dir, "oci-layout")
+	if _, err := os.Stat(name); err == nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return jsonfile.WriteFile(name, []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644)
+}
+
+// putManifest writes the manifest as a blob, and its tag into index.json.
+func (h *dirHub) putManifest(ctx context.Context, repo, ref string, n *node) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if err := h.prepare(repo); err != nil {
+		return false, err
+	}
+	name := h.blob(repo, n.digest)
+	if raw, err := jsonfile.ReadLimited(name, maxManifestSize); err != nil || digest.FromBytes(raw) != n.digest {
+		if err := jsonfile.WriteFile(name, n.raw, 0o644); err != nil {
+			return false, err
+		}
+		if err := syncDir(filepath.Dir(name)); err != nil {
+			return false, err
+		}
+	}
+	if strings.HasPrefix(ref, "sha256:") {
+		return false, nil
+	}
+	return false, h.putTag(repo, ref, n)
+}
+
+func (h *dirHub) putTag(repo, tag string, n *node) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	index, err := h.index(repo)
+	if err != nil {
+		return err
+	}
+	index.Manifests = slices.DeleteFunc(index.Manifests, func(d v1.Descriptor) bool { return d.Annotations[refName] == tag })
+	index.Manifests = append(index.Manifests, v1.Descriptor{
+		MediaType: n.mediaType, Digest: hashOf(n.digest), Size: int64(len(n.raw)), Annotations: map[string]string{refName: tag},
+	})
+	slices.SortStableFunc(index.Manifests, func(a, b v1.Descriptor) int {
+		return strings.Compare(a.Annotations[refName], b.Annotations[refName])
+	})
+	if err := jsonfile.Write(filepath.Join(h.layout(repo), "index.json"), index); err != nil {
+		return err
+	}
+	return syncDir(h.layout(repo))
+}
+
+// readAll hashes what r has, and returns its digest and size.
+func readAll(ctx context.Context, r io.Reader) (digest.Digest, int64, error) {
+	return digest.FromReader(struct{ io.Reader }{contextReader{ctx, r}})
+}

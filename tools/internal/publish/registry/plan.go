@@ -1,0 +1,151 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+)
+
+// Plan is that of [publish.Destination]: images by name, then the tags that never
+// move, then each of the others for all images. Where a tag is as it should be, all below is there.
+func (d *destination) Plan(ctx context.Context) ([]publish.Item, error) {
+	if len(d.entries) == 0 {
+		return nil, nil
+	}
+	s, err := d.hub.open(ctx, d.names(), true)
+	if err != nil {
+		return nil, err
+	}
+	planned := make([][]publish.Item, len(d.entries))
+	err = parallel.DoAll(ctx, len(d.entries), d.config.Jobs, func(ctx context.Context, i int) error {
+		var err error
+		planned[i], err = d.planEntry(ctx, s, d.entries[i])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	items := slices.Concat(planned...)
+	tags := d.revealed()
+	rank := func(i publish.Item) int { return tags[i.Name].rank }
+	slices.SortStableFunc(items, func(a, b publish.Item) int { return cmp.Compare(rank(a), rank(b)) })
+	return items, nil
+}
+
+func (d *destination) planEntry(ctx context.Context, s session, e *entry) ([]publish.Item, error) {
+	var tags []publish.Item
+	there := false
+	for _, tag := range e.tags {
+		item, err := d.planTag(ctx, s, e, tag)
+		if err != nil {
+			return nil, err
+		}
+		there = there || item.State == publish.Equal
+		tags = append(tags, item)
+	}
+	item := publish.Item{
+		Phase: publish.Upload, Kind: e.kind, Name: d.refName(e.name, string(e.root.digest)), Path: e.path,
+		Digest: string(e.root.digest), Size: e.size(), State: publish.Absent,
+	}
+	if !there {
+		var err error
+		if there, err = d.isThere(ctx, s, e); err != nil {
+			return nil, err
+		}
+	}
+	if there {
+		item.State, item.Version, item.URL = publish.Equal, item.Digest, d.hub.url(e.name, item.Digest)
+	}
+	return append([]publish.Item{item}, tags...), nil
+}
+
+// isThere reports whether all of an entry is there: its root, which is written
+// last, and what may have come to the release later.
+func (d *destination) isThere(ctx context.Context, s session, e *entry) (bool, error) {
+	for _, n := range append([]*node{e.root}, e.referrers...) {
+		found, err := s.head(ctx, e.name, string(n.digest))
+		if err != nil || found == "" {
+			return false, err
+		}
+		if found != n.digest {
+			return false, fmt.Errorf("digest of %s: got %s, want %s", d.refName(e.name, string(n.digest)), found, n.digest)
+		}
+	}
+	return true, nil
+}
+
+func (d *destination) planTag(ctx context.Context, s session, e *entry, tag publish.Alias) (publish.Item, error) {
+	item := publish.Item{
+		Phase: publish.Reveal, Kind: "tag", Name: d.refName(e.name, tag.Name), Path: e.path,
+		Digest: string(e.root.digest), Size: int64(len(e.root.raw)), State: publish.Absent,
+	}
+	if tag.Name != e.immutable {
+		item.Alias, item.Rule = tag.Name, tag.Rule
+	}
+	found, err := s.head(ctx, e.name, tag.Name)
+	switch {
+	case err != nil:
+		return item, err
+	case found == e.root.digest:
+		item.State, item.Version, item.URL = publish.Equal, item.Digest, d.hub.url(e.name, tag.Name)
+	case item.Alias != "" && found == "":
+		item.State, item.Reason = tag.Start(e.release)
+	case item.Alias != "":
+		err = planMove(ctx, s, e, tag, found, &item)
+	case found != "":
+		item.State, item.Found, item.Guard = publish.Conflict, string(found), string(found)
+	}
+	return item, err
+}
+
+// planMove completes the item of an alias that points to something else.
+func planMove(ctx context.Context, s session, e *entry, alias publish.Alias, found digest.Digest, item *publish.Item) error {
+	was, err := candidate(ctx, s, e.name, found, func(c publish.Candidate) bool {
+		return c.Version != "" && (!c.Time.IsZero() || !alias.NeedsTime(c.Version, e.release.Version))
+	})
+	if err != nil {
+		return err
+	}
+	item.State, item.Reason = alias.Move(was, e.release)
+	if item.State == publish.Equal { // the version is, the content is not
+		item.State, item.Reason = alias.Other()
+	}
+	switch {
+	case item.State == publish.Kept:
+		item.Found, item.Version = was.Version, string(found)
+		return nil
+	case was.Version == "":
+		item.Found = string(found)
+	default:
+		item.Found = fmt.Sprintf("%.100s, %s", was.Version, found)
+	}
+	item.Guard = string(found)
+	return nil
+}
+
+// A revealed is a tag of an entry.
+type revealed struct {
+	entry *entry
+	tag   string
+	rank  int // in which order tags are written; the first never move
+}
+
+// revealed returns the tags by the name of their items.
+func (d *destination) revealed() map[string]revealed {
+	all := map[string]revealed{}
+	for _, e := range d.entries {
+		for i, tag := range e.tags {
+			rank := i + 2
+			if tag.Name == e.immutable {
+				rank = 1
+			}
+			all[d.refName(e.name, tag.Name)] = revealed{e, tag.Name, rank}
+		}
+	}
+	return all
+}

@@ -1,0 +1,230 @@
+// Package registry publishes a release's images and charts to an OCI registry
+// (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md), or to
+// a folder of OCI layouts that stands for one.
+//
+// The image images/NAME goes to HUB/NAME, a chart to HUB/CHART. Upload sends
+// blobs, then manifests and what refers to them, and last the index, each by its
+// digest, so that an index that is there vouches for all below it. Reveal writes
+// the tags: the index's bytes again, under a name.
+//
+// A first push has a floor of requests: for each distinct blob two (POST, PUT),
+// for each further repository that has it one (a mount), one for each manifest
+// and index, one for each tag. On top of it come, for each image, a HEAD of a tag
+// and of the index (plan), a HEAD of its largest blob (was it there before, or was
+// a run broken off?), and a HEAD of each tag right before it is written, since a
+// registry cannot compare and swap; and for the whole the login and a HEAD of the
+// first blob.
+package registry
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+)
+
+const defaultJobs = 32
+
+// Config says where to publish to, and how.
+type Config struct {
+	// Name is the destination's; empty is "registry", or "charts".
+	Name string
+
+	// Hub is HOST/PATH, to which the names of images are added; or file:///DIR,
+	// where DIR/NAME becomes an OCI layout with an entry in its index.json for
+	// each tag. Only one process at a time may write there. Required.
+	Hub string
+
+	// Tags are what is tagged. Of images a tag that is the release's version never
+	// moves, and empty means that one alone; charts have their own version as well,
+	// which never moves. The other tags are aliases. Each + is written as _.
+	Tags []publish.Alias
+
+	// Jobs is how many requests are made at a time; 0 is 32.
+	Jobs int
+
+	// Keychain knows the credentials; nil knows none.
+	Keychain authn.Keychain
+
+	// Transport carries the requests; nil is http.DefaultTransport with as many
+	// idle connections as jobs. Plain HTTP is spoken on loopback only, and what is
+	// on loopback may be without TLS.
+	Transport http.RoundTripper
+
+	// MountFrom is another hub in the same registry whose repositories of the same
+	// names have the content already, so that it need not be sent; empty is none.
+	MountFrom string
+}
+
+// A hub is where repositories are, by name.
+type hub interface {
+	// open logs in for the repositories, to read or to write as well. It changes
+	// nothing.
+	open(ctx context.Context, names []string, write bool) (session, error)
+	// url returns where a manifest can be had.
+	url(name, ref string) string
+}
+
+// A session reads and writes repositories of a hub. It is safe for concurrent
+// use. A ref is a tag or a digest.
+type session interface {
+	// head returns the digest of what ref names; empty if there is nothing.
+	head(ctx context.Context, name, ref string) (digest.Digest, error)
+	// manifest returns the index or manifest that ref names, checked if ref is a
+	// digest; nil if there is nothing.
+	manifest(ctx context.Context, name, ref string) ([]byte, types.MediaType, error)
+	// hasBlob reports whether a repository has a blob.
+	hasBlob(ctx context.Context, name string, d digest.Digest) (bool, error)
+	// openBlob returns the content of a blob, not checked. An error of one that is
+	// not there wraps errAbsent.
+	openBlob(ctx context.Context, name string, d digest.Digest) (io.ReadCloser, error)
+	// pushBlob makes a repository have a blob.
+	pushBlob(ctx context.Context, p blobPush) error
+	// putManifest writes an index or manifest, whose blobs and children are there,
+	// under a digest or tag. It reports whether the hub lists n with what refers to
+	// n's subject by itself.
+	putManifest(ctx context.Context, name, ref string, n *node) (listed bool, err error)
+}
+
+// A blobPush is a blob that a repository is to have.
+type blobPush struct {
+	name string
+	blob blob
+	from string // the path, in the registry, of a repository that has it; may be empty
+	open func(ctx context.Context) (io.ReadCloser, error)
+	sent func(n int64) // told of bytes sent; negative if they have to be sent again
+}
+
+var errAbsent = errors.New("it is not there")
+
+type destination struct {
+	config  Config
+	release publish.Candidate
+	tree    *release.Tree
+	hub     hub
+	mount   string   // the path of MountFrom in the registry; empty is none
+	path    string   // the path of the hub in the registry
+	entries []*entry // sorted by name
+	pause   time.Duration
+}
+
+// New returns the destination of the release's images. The tree may be nil if
+// only Verify is used.
+func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error) {
+	c.Name = cmp.Or(c.Name, "registry")
+	d, err := newDestination(c, tree)
+	if err != nil || tree == nil {
+		return d, err
+	}
+	tags := d.tags()
+	if len(tags) == 0 {
+		tags = []publish.Alias{{Name: tagOf(d.release.Version)}}
+	}
+	l := &loader{tree: tree}
+	for _, name := range tree.Images() {
+		e, err := l.image(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		e.release, e.tags, e.immutable = d.release, tags, tagOf(d.release.Version)
+		d.entries = append(d.entries, e)
+	}
+	return d, checkNames(d.entries)
+}
+
+func newDestination(c Config, tree *release.Tree) (*destination, error) {
+	c.Jobs = cmp.Or(c.Jobs, defaultJobs)
+	c.Hub = strings.TrimSuffix(c.Hub, "/")
+	d := &destination{config: c, tree: tree, pause: 200 * time.Millisecond}
+	if tree != nil {
+		d.release = publish.Candidate{Version: tree.Version, Time: tree.Lock.Time}
+	}
+	if strings.HasPrefix(c.Hub, "file:") {
+		u, err := url.Parse(c.Hub)
+		if err != nil || u.Host != "" || !strings.HasPrefix(u.Path, "/") || u.RawQuery+u.Fragment != "" {
+			return nil, cli.WithHint(fmt.Errorf("parsing hub %q: want file:///DIR", c.Hub), "a hub is HOST/PATH or file:///DIR")
+		}
+		if c.MountFrom != "" {
+			return nil, fmt.Errorf("hub %q: a folder cannot take blobs from hub %q", c.Hub, c.MountFrom)
+		}
+		d.hub = &dirHub{dir: filepath.FromSlash(u.Path), base: c.Hub}
+		return d, nil
+	}
+	h, err := newRemoteHub(d)
+	if err != nil {
+		return nil, err
+	}
+	d.hub, d.path = h, h.path
+	if c.MountFrom == "" {
+		return d, nil
+	}
+	host, path, err := parseHub(c.MountFrom)
+	if err == nil && host != h.registry {
+		err = fmt.Errorf("hub %q is in another registry than hub %q: there is nothing to mount", c.MountFrom, c.Hub)
+	}
+	d.mount = path
+	return d, err
+}
+
+// tags returns the configured tags as a registry writes them.
+func (d *destination) tags() []publish.Alias {
+	tags := slices.Clone(d.config.Tags)
+	for i := range tags {
+		tags[i].Name = tagOf(tags[i].Name)
+	}
+	return tags
+}
+
+// Name is that of [publish.Destination].
+func (d *destination) Name() string { return d.config.Name }
+
+// names returns the names of the repositories, each once.
+func (d *destination) names() []string {
+	var names []string
+	for _, e := range d.entries {
+		names = append(names, e.name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// refName is how a person writes a tag or a digest of a repository.
+func (d *destination) refName(name, ref string) string {
+	if strings.HasPrefix(ref, "sha256:") {
+		return d.config.Hub + "/" + name + "@" + ref
+	}
+	return d.config.Hub + "/" + name + ":" + ref
+}
+
+// parseName is the reverse of refName.
+func (d *destination) parseName(s string) (name, ref string, err error) {
+	rest, ok := strings.CutPrefix(s, d.config.Hub+"/")
+	name, ref, found := strings.Cut(rest, "@")
+	valid := false
+	if found {
+		_, err := digest.Parse(ref)
+		valid = err == nil
+	} else {
+		name, ref, _ = strings.Cut(rest, ":")
+		valid = tagPattern.MatchString(ref)
+	}
+	if !ok || !valid || !namePattern.MatchString(name) {
+		return "", "", fmt.Errorf("%q is no image of hub %q", s, d.config.Hub)
+	}
+	return name, ref, nil
+}

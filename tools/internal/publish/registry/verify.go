@@ -1,0 +1,134 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+)
+
+// Verify is that of [publish.Destination]. Deep reads what an item names and all
+// below it: indexes, manifests, configs and layers.
+func (d *destination) Verify(ctx context.Context, items []publish.Item, deep bool) error {
+	if len(items) == 0 {
+		return nil
+	}
+	type target struct{ name, ref string }
+	targets := make([]target, len(items))
+	var names []string
+	for i, item := range items {
+		name, ref, err := d.parseName(item.Name)
+		if err != nil {
+			return err
+		}
+		targets[i] = target{name, ref}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	s, err := d.hub.open(ctx, slices.Compact(names), false)
+	if err != nil {
+		return err
+	}
+	if deep {
+		// A tag and its index have all in common: it is read once.
+		seen := map[target]bool{}
+		for i, item := range items {
+			below := target{targets[i].name, item.Digest}
+			if t := targets[i]; t != below && !seen[below] {
+				items, targets = append(slices.Clip(items), item), append(targets, below)
+			}
+			seen[below] = true
+		}
+	}
+	errs := parallel.Do(len(items), d.config.Jobs, func(i int) error {
+		t, want := targets[i], digest.Digest(items[i].Digest)
+		var err error
+		if deep && t.ref == items[i].Digest {
+			err = errors.Join(verifyBelow(ctx, s, t.name, want, 0)...)
+		} else {
+			err = verifyTag(ctx, s, t.name, t.ref, items[i])
+		}
+		if err != nil {
+			err = fmt.Errorf("%s %s: %w", items[i].Kind, items[i].Name, err)
+		}
+		return err
+	})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return errors.Join(errs...)
+}
+
+// verifyBelow reads an index or a manifest and all that it refers to.
+func verifyBelow(ctx context.Context, s session, name string, want digest.Digest, depth int) []error {
+	raw, mediaType, err := s.manifest(ctx, name, string(want))
+	if err == nil && raw == nil {
+		err = fmt.Errorf("got nothing there, want %s", want)
+	}
+	if err == nil && depth == maxDepth {
+		err = fmt.Errorf("index %s: got more than %d indexes in each other", want, maxDepth)
+	}
+	if err != nil {
+		return []error{err}
+	}
+	n, descs, err := parseNode(raw, mediaType)
+	if err != nil {
+		return []error{fmt.Errorf("reading %s: %w", want, err)}
+	}
+	var errs []error
+	seen := map[v1.Hash]bool{}
+	for _, desc := range descs {
+		if seen[desc.Digest] {
+			continue
+		}
+		seen[desc.Digest] = true
+		d, err := digest.Parse(desc.Digest.String())
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case n.mediaType.IsIndex():
+			errs = append(errs, verifyBelow(ctx, s, name, d, depth+1)...)
+		default:
+			if err := verifyBlob(ctx, s, name, d); err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errs
+}
+
+// verifyBlob reads a blob. A connection that breaks is made again, some times.
+func verifyBlob(ctx context.Context, s session, name string, want digest.Digest) (err error) {
+	for range maxAttempts {
+		err = readBlob(ctx, s, name, want)
+		if _, again := mayPass(err); err == nil || !again || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func readBlob(ctx context.Context, s session, name string, want digest.Digest) error {
+	r, err := s.openBlob(ctx, name, want)
+	if errors.Is(err, errAbsent) {
+		return fmt.Errorf("blob: got nothing there, want %s", want)
+	}
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	got, _, err := readAll(ctx, r)
+	if err != nil {
+		return fmt.Errorf("reading blob %s: %w", want, err)
+	}
+	if got != want {
+		return fmt.Errorf("blob: got %s, want %s", got, want)
+	}
+	return nil
+}

@@ -1,0 +1,213 @@
+package baseimage
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+)
+
+// atOnce is how many layers are brought at the same time.
+const atOnce = 4
+
+// A kind says what a digest names: a registry keeps the two apart.
+type kind int
+
+const (
+	blobKind kind = iota
+	manifestKind
+)
+
+func (k kind) String() string { return [...]string{"blob", "manifest"}[k] }
+
+// A reader reads content to its end and compares it with what it should be. An
+// error of r is wrapped.
+type reader func(r io.Reader) error
+
+// A bringer brings blobs from a source into the store.
+type bringer struct {
+	args Args
+	src  source
+}
+
+// bring brings the images into the store, then the root, and has the layout
+// point to that. It returns the size of each image in bytes.
+func (b *bringer) bring(ctx context.Context, root *document, chosen []choice) ([]int64, error) {
+	var sizes []int64
+	var manifests []*document
+	layers := map[v1.Hash]v1.Descriptor{}
+	for _, c := range chosen {
+		m, err := b.choice(ctx, root, c)
+		if err != nil {
+			return nil, fmt.Errorf("platform %q: %w", c.platform, err)
+		}
+		if _, err := b.small(ctx, m.manifest.Config, blobKind, maxConfigSize); err != nil {
+			return nil, fmt.Errorf("platform %q: %w", c.platform, err)
+		}
+		sizes = append(sizes, m.size())
+		manifests = append(manifests, m)
+		for _, desc := range m.manifest.Layers {
+			if other, ok := layers[desc.Digest]; ok && other.Size != desc.Size {
+				return nil, fmt.Errorf("layer %s has two sizes: %d and %d bytes", desc.Digest, other.Size, desc.Size)
+			}
+			layers[desc.Digest] = desc
+		}
+	}
+	if err := b.layers(ctx, layers); err != nil {
+		return nil, err
+	}
+	for _, d := range append(manifests, root) {
+		if err := b.keep(d.desc, d.raw); err != nil {
+			return nil, err
+		}
+	}
+	err := b.args.Store.AddOCIRoot(store.OCIDescriptor{MediaType: string(root.desc.MediaType), Size: root.desc.Size, Digest: digestOf(root.desc)})
+	return sizes, err
+}
+
+func (b *bringer) choice(ctx context.Context, root *document, c choice) (*document, error) {
+	if root.manifest != nil {
+		return root, nil
+	}
+	return b.manifest(ctx, c.desc)
+}
+
+// manifest returns the image manifest that desc describes.
+func (b *bringer) manifest(ctx context.Context, desc v1.Descriptor) (*document, error) {
+	raw, err := b.small(ctx, desc, manifestKind, maxManifestSize)
+	if err != nil {
+		return nil, err
+	}
+	d, err := parseDocument(raw, desc.MediaType)
+	if err == nil && d.manifest == nil {
+		err = fmt.Errorf("mediaType is %q, want an image manifest", d.desc.MediaType)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("manifest %s: %w", desc.Digest, err)
+	}
+	return d, nil
+}
+
+// small returns what desc describes, of at most limit bytes: out of the store, or
+// else from the source, and then the store has it.
+func (b *bringer) small(ctx context.Context, desc v1.Descriptor, k kind, limit int64) ([]byte, error) {
+	raw, err := storedBytes(b.args.Store, digestOf(desc), limit)
+	if err == nil || !errors.Is(err, ErrMissing) {
+		return raw, err
+	}
+	err = b.src.fetch(ctx, desc, k, func(r io.Reader) (err error) {
+		raw, err = readSmall(r, desc, limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", k, desc.Digest, err)
+	}
+	return raw, b.keep(desc, raw)
+}
+
+// readSmall reads what desc describes into memory and compares it.
+func readSmall(r io.Reader, desc v1.Descriptor, limit int64) ([]byte, error) {
+	if err := checkDescriptor(desc, limit); err != nil {
+		return nil, err
+	}
+	raw, err := io.ReadAll(io.LimitReader(r, desc.Size+1))
+	if err != nil {
+		return nil, err
+	}
+	if n := int64(len(raw)); n > desc.Size {
+		return nil, fmt.Errorf("size: got more than %d bytes, want %d", desc.Size, desc.Size)
+	} else if n < desc.Size {
+		return nil, fmt.Errorf("size: got %d bytes, want %d", n, desc.Size)
+	}
+	if got, want := digest.FromBytes(raw), digestOf(desc); got != want {
+		return nil, fmt.Errorf("digest: got %s, want %s", got, want)
+	}
+	return raw, nil
+}
+
+// keep has the store keep what is in memory, and was compared.
+func (b *bringer) keep(desc v1.Descriptor, raw []byte) error {
+	if have, err := present(b.args.Store, desc); have || err != nil {
+		return err
+	}
+	if err := b.args.Store.PutOCIBlob(bytes.NewReader(raw), digestOf(desc), desc.Size); err != nil {
+		return fmt.Errorf("adding %s to store %q: %w", desc.Digest, b.args.Store.Dir(), err)
+	}
+	return nil
+}
+
+// layers brings each layer that the store lacks, several at a time. The error is
+// the first layer's in the order of digests, but a cause before what it cancelled.
+func (b *bringer) layers(ctx context.Context, all map[v1.Hash]v1.Descriptor) error {
+	missing, size, err := b.missing(all)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	if b.args.Progress != nil {
+		b.args.Progress("image %s: bringing %d layers, %d MB", b.args.Name, len(missing), (size+999_999)/1_000_000)
+	}
+	return parallel.DoAll(ctx, len(missing), atOnce, func(ctx context.Context, i int) error { return b.layer(ctx, missing[i]) })
+}
+
+func (b *bringer) missing(all map[v1.Hash]v1.Descriptor) (missing []v1.Descriptor, size int64, err error) {
+	for _, desc := range sorted(all) {
+		have, err := present(b.args.Store, desc)
+		if err != nil {
+			return nil, 0, err
+		}
+		if !have {
+			missing = append(missing, desc)
+			size += desc.Size
+		}
+	}
+	return missing, size, nil
+}
+
+func (b *bringer) layer(ctx context.Context, desc v1.Descriptor) error {
+	err := ctx.Err()
+	if err == nil {
+		err = b.src.fetch(ctx, desc, blobKind, func(r io.Reader) error {
+			return b.args.Store.PutOCIBlob(contextReader{ctx, r}, digestOf(desc), desc.Size)
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("layer %s: %w", desc.Digest, err)
+	}
+	return nil
+}
+
+// present reports whether the store has the blob. One of another size is an
+// error: it was altered.
+func present(s *store.Store, desc v1.Descriptor) (bool, error) {
+	info, err := s.Stat(s.OCIBlobPath(digestOf(desc)))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil && info.Size() != desc.Size {
+		err = fmt.Errorf("size of %q: got %d bytes, want %d", s.OCIBlobPath(digestOf(desc)), info.Size(), desc.Size)
+		err = cli.WithHint(err, alteredHint)
+	}
+	return err == nil, err
+}
+
+// contextReader fails once its context has ended.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}

@@ -1,0 +1,193 @@
+package baseimage
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+)
+
+// The limits on what a base may have.
+const (
+	maxManifestSize = 4 << 20  // bytes; what a registry must accept: distribution-spec v1.1, push
+	maxConfigSize   = 8 << 20  // bytes
+	maxLayerSize    = 16 << 30 // bytes
+	maxLayers       = 512
+	maxManifests    = 1_000
+)
+
+// acceptable are the media types of what a base may be.
+var acceptable = []types.MediaType{types.OCIImageIndex, types.DockerManifestList, types.OCIManifestSchema1, types.DockerManifestSchema2}
+
+// A document is an index or an image manifest. Exactly one of index and manifest
+// is set.
+type document struct {
+	desc     v1.Descriptor // media type, size and digest
+	raw      []byte
+	index    *v1.IndexManifest
+	manifest *v1.Manifest
+}
+
+// parseDocument parses raw. The media type is that of the document itself or
+// else the one that was said of it; where both say something they must agree
+// (CVE-2021-41190: the same bytes must not be an index for one reader and an
+// image for another).
+func parseDocument(raw []byte, said types.MediaType) (*document, error) {
+	var head struct {
+		SchemaVersion int             `json:"schemaVersion"`
+		MediaType     types.MediaType `json:"mediaType"`
+		Manifests     json.RawMessage `json:"manifests"`
+		Layers        json.RawMessage `json:"layers"`
+		Config        json.RawMessage `json:"config"`
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return nil, fmt.Errorf("parsing manifest: %w", err)
+	}
+	said = knownMediaType(said)
+	mediaType := head.MediaType
+	switch {
+	case head.SchemaVersion == 1 || mediaType.IsSchema1() || said.IsSchema1():
+		err := errors.New("manifest is of Docker's schema 1, which names no config: want schema 2, or OCI")
+		return nil, cli.WithHint(err, "pull and push the image with a newer docker or skopeo")
+	case head.SchemaVersion != 2:
+		return nil, fmt.Errorf("schemaVersion is %d, want 2", head.SchemaVersion)
+	case mediaType != "" && said != "" && mediaType != said:
+		return nil, fmt.Errorf("mediaType is %q, want %q, as was said of it", mediaType, said)
+	case head.Manifests != nil && (head.Layers != nil || head.Config != nil):
+		return nil, errors.New("document is an index and an image: it has manifests, and layers or a config")
+	case mediaType == "" && said != "":
+		mediaType = said
+	case mediaType == "" && head.Manifests != nil:
+		mediaType = types.OCIImageIndex
+	case mediaType == "":
+		mediaType = types.OCIManifestSchema1
+	}
+	if err := errors.Join(limitElements(head.Manifests, maxManifests), limitElements(head.Layers, maxLayers)); err != nil {
+		return nil, err
+	}
+	d := &document{raw: raw}
+	d.desc = v1.Descriptor{MediaType: mediaType, Size: int64(len(raw)), Digest: hashOf(digest.FromBytes(raw))}
+	switch {
+	case mediaType.IsIndex():
+		d.index = new(v1.IndexManifest)
+		if err := json.Unmarshal(raw, d.index); err != nil {
+			return nil, fmt.Errorf("parsing index: %w", err)
+		}
+		return d, d.checkIndex()
+	case mediaType.IsImage():
+		d.manifest = new(v1.Manifest)
+		if err := json.Unmarshal(raw, d.manifest); err != nil {
+			return nil, fmt.Errorf("parsing manifest: %w", err)
+		}
+		return d, d.checkManifest()
+	}
+	return nil, fmt.Errorf("mediaType is %q, want one of %q", mediaType, acceptable)
+}
+
+// limitElements counts the elements of a JSON array without keeping them: two
+// bytes can become a large struct.
+func limitElements(raw json.RawMessage, limit int) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return nil // the parser says what is wrong
+	}
+	for n := 0; d.More(); n++ {
+		if n == limit {
+			return fmt.Errorf("array has more than %d elements", limit)
+		}
+		var skip json.RawMessage
+		if err := d.Decode(&skip); err != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// knownMediaType returns the media type in a Content-Type, or nothing if that
+// says nothing of manifests: some registries send text/plain.
+func knownMediaType(s types.MediaType) types.MediaType {
+	name, _, err := mime.ParseMediaType(string(s))
+	if t := types.MediaType(name); err == nil && (slices.Contains(acceptable, t) || t.IsSchema1()) {
+		return t
+	}
+	return ""
+}
+
+func (d *document) checkIndex() error {
+	for _, desc := range d.index.Manifests {
+		if !desc.MediaType.IsImage() {
+			continue // never read
+		}
+		if err := checkDescriptor(desc, maxManifestSize); err != nil {
+			return fmt.Errorf("index: manifest %s: %w", desc.Digest, err)
+		}
+	}
+	return nil
+}
+
+func (d *document) checkManifest() error {
+	m := d.manifest
+	if !m.Config.MediaType.IsConfig() {
+		return fmt.Errorf("manifest is no image's: mediaType of config is %q, want %q or %q", m.Config.MediaType, types.OCIConfigJSON, types.DockerConfigJSON)
+	}
+	if err := checkDescriptor(m.Config, maxConfigSize); err != nil {
+		return fmt.Errorf("config %s: %w", m.Config.Digest, err)
+	}
+	for _, desc := range m.Layers {
+		_, err := ociimage.LayerMediaType(desc.MediaType)
+		if err == nil {
+			err = checkDescriptor(desc, maxLayerSize)
+		}
+		if err != nil {
+			return fmt.Errorf("layer %s: %w", desc.Digest, err)
+		}
+	}
+	return nil
+}
+
+// size returns the sum of the sizes of manifest, config and layers, in bytes.
+func (d *document) size() int64 {
+	n := d.desc.Size + d.manifest.Config.Size
+	for _, desc := range d.manifest.Layers {
+		n += desc.Size
+	}
+	return n
+}
+
+// find returns what the document says of the image manifest with the digest:
+// itself, if it is one.
+func (d *document) find(want digest.Digest) (v1.Descriptor, error) {
+	if d.manifest != nil {
+		if got := digestOf(d.desc); got != want {
+			return v1.Descriptor{}, fmt.Errorf("digest of the image: got %s, want %s", got, want)
+		}
+		return d.desc, nil
+	}
+	for _, desc := range d.index.Manifests {
+		if digestOf(desc) == want && desc.MediaType.IsImage() {
+			return desc, nil
+		}
+	}
+	return v1.Descriptor{}, fmt.Errorf("index %s has no manifest %s", digestOf(d.desc), want)
+}
+
+func checkDescriptor(desc v1.Descriptor, limit int64) error {
+	if _, err := digest.Parse(desc.Digest.String()); err != nil {
+		return err
+	}
+	if desc.Size <= 0 || desc.Size > limit {
+		return fmt.Errorf("size is %d bytes, want 1 to %d", desc.Size, limit)
+	}
+	return nil
+}
+
+func hashOf(d digest.Digest) v1.Hash { return v1.Hash{Algorithm: "sha256", Hex: d.Hex()} }

@@ -1,0 +1,195 @@
+package baseimage
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/web/registryclient"
+)
+
+// A registrySource reads a repository: distribution-spec v1.1, pull.
+type registrySource struct {
+	ref      name.Reference
+	keychain authn.Keychain
+	base     http.RoundTripper
+	idle     time.Duration
+	pause    time.Duration
+
+	mu     sync.Mutex
+	client *http.Client // nil until the registry has said how to log in
+}
+
+func newRegistrySource(a Args) (*registrySource, error) {
+	ref, err := name.ParseReference(a.Base)
+	if err != nil {
+		err = fmt.Errorf("parsing reference: %w", err)
+		return nil, cli.WithHint(err, "a base is HOST/REPOSITORY:TAG, oci-layout:PATH or docker-archive:PATH")
+	}
+	base := a.Transport
+	if base == nil {
+		base = newTransport()
+	}
+	return &registrySource{
+		ref: ref, keychain: a.Keychain, base: base,
+		idle: cmp.Or(a.Idle, 30*time.Second), pause: cmp.Or(a.Pause, time.Second),
+	}, nil
+}
+
+func (s *registrySource) close() error { return nil }
+
+func (s *registrySource) root(ctx context.Context, want digest.Digest) (*document, error) {
+	ref := s.ref
+	if want != "" {
+		ref = s.ref.Context().Digest(string(want))
+	}
+	if d, ok := ref.(name.Digest); ok {
+		var err error
+		if want, err = digest.Parse(d.DigestStr()); err != nil {
+			return nil, err
+		}
+	}
+	var raw []byte
+	var said types.MediaType
+	err := s.get(ctx, "manifests", ref.Identifier(), func(resp *http.Response, body io.Reader) (err error) {
+		said = types.MediaType(resp.Header.Get("Content-Type"))
+		raw, err = registryclient.ReadAtMost(body, maxManifestSize)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if got := digest.FromBytes(raw); want != "" && got != want {
+		return nil, fmt.Errorf("manifest %s: digest: got %s, want %s", ref.Identifier(), got, want)
+	}
+	return parseDocument(raw, said)
+}
+
+func (s *registrySource) fetch(ctx context.Context, desc v1.Descriptor, k kind, read reader) error {
+	path := "blobs"
+	if k == manifestKind {
+		path = "manifests"
+	}
+	return s.get(ctx, path, desc.Digest.String(), func(resp *http.Response, body io.Reader) error {
+		if n := resp.ContentLength; n >= 0 && n != desc.Size {
+			return fmt.Errorf("size: got %d bytes by Content-Length, want %d", n, desc.Size)
+		}
+		return read(body)
+	})
+}
+
+// get requests PATH/ID of the repository and has use read the answer. It tries
+// again what may pass.
+func (s *registrySource) get(ctx context.Context, path, id string, use func(*http.Response, io.Reader) error) error {
+	pause := s.pause
+	for attempt := 1; ; attempt++ {
+		err := s.try(ctx, path, id, use)
+		if err == nil {
+			return nil
+		}
+		after, again := retryAfter(err)
+		if !again || attempt == maxAttempts || ctx.Err() != nil {
+			return s.withHint(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(max(pause, after)):
+		}
+		pause *= 3
+	}
+}
+
+func (s *registrySource) try(parent context.Context, path, id string, use func(*http.Response, io.Reader) error) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	silence := fmt.Errorf("registry sent nothing for %s", s.idle)
+	timer := time.AfterFunc(s.idle, func() { cancel(silence) })
+	defer timer.Stop()
+
+	repo := s.ref.Context()
+	u := url.URL{Scheme: repo.Scheme(), Host: repo.RegistryStr(), Path: "/v2/" + repo.RepositoryStr() + "/" + path + "/" + id}
+	err := s.request(ctx, u, use, timer)
+	if err != nil && context.Cause(ctx) == silence {
+		err = silence
+	}
+	if err != nil {
+		return fmt.Errorf("requesting %s/%s of %s: %w", path, id, repo.Name(), registryclient.WithoutURL(err))
+	}
+	return nil
+}
+
+func (s *registrySource) request(ctx context.Context, u url.URL, use func(*http.Response, io.Reader) error, timer *time.Timer) error {
+	client, err := s.login(ctx)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return err
+	}
+	// The bytes as they are: Go would decompress what it asked for by itself.
+	req.Header.Set("Accept-Encoding", "identity")
+	for _, t := range acceptable {
+		req.Header.Add("Accept", string(t))
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body := &idleReader{resp.Body, timer, s.idle}
+	if resp.StatusCode != http.StatusOK {
+		return registryclient.NewStatusError(resp, body)
+	}
+	if e := resp.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return fmt.Errorf("Content-Encoding is %q, want none: the digest is of the content as it is", e)
+	}
+	return use(resp, body)
+}
+
+// login returns a client that has the credentials which the registry asks for.
+func (s *registrySource) login(ctx context.Context) (*http.Client, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.client != nil {
+		return s.client, nil
+	}
+	repo := s.ref.Context()
+	client, err := registryclient.Login(ctx, registryclient.Args{
+		Registry: repo.Registry, Resource: repo, Keychain: s.keychain, Transport: s.base, Scopes: []string{repo.Scope(transport.PullScope)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.client = client
+	return s.client, nil
+}
+
+// withHint says what the reader of err can do.
+func (s *registrySource) withHint(err error) error {
+	host := s.ref.Context().RegistryStr()
+	switch status, code := registryclient.StatusOf(err); {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return cli.WithHint(err, "run docker login %s; some registries answer so for a repository that they do not have", host)
+	case status == http.StatusNotFound && code == transport.NameUnknownErrorCode:
+		return cli.WithHint(err, "check the repository's name, %s", s.ref.Context().RepositoryStr())
+	case status == http.StatusNotFound:
+		return cli.WithHint(err, "check the tag; where the digest is that of a lock, what it pins was deleted: run tools/bazel run //tools/resolve")
+	}
+	return err
+}

@@ -1,0 +1,157 @@
+package baseimage
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+)
+
+// ErrMissing is what an error of Check, Blobs or Layout wraps if the store lacks
+// a blob, and all that it has of the entry is what it should be.
+var ErrMissing = errors.New("is not in the store")
+
+const alteredHint = "the file was altered since it was stored: delete it to have it fetched again"
+
+// Check reports which blobs of a lock entry the store lacks. The error joins one
+// for each that can be known: what a missing manifest names cannot. It compares
+// the digests of manifests and the sizes of the others; Layout compares all.
+func Check(s *store.Store, img *lock.Image) error {
+	_, err := contents(s, img)
+	return err
+}
+
+// Blobs returns the digests of all blobs that the lock entry needs, sorted. One
+// that the store lacks is an error, as for Check.
+func Blobs(s *store.Store, img *lock.Image) ([]digest.Digest, error) {
+	_, list, err := Contents(s, img)
+	return list, err
+}
+
+// Contents returns what Blobs does, and the descriptor of the index, or of the
+// single image, that they belong to.
+func Contents(s *store.Store, img *lock.Image) (store.OCIDescriptor, []digest.Digest, error) {
+	all, err := contents(s, img)
+	if err != nil {
+		return store.OCIDescriptor{}, nil, err
+	}
+	var list []digest.Digest
+	for _, desc := range all.blobs {
+		list = append(list, digestOf(desc))
+	}
+	return store.OCIDescriptor{MediaType: string(all.root.MediaType), Size: all.root.Size, Digest: digestOf(all.root)}, list, nil
+}
+
+// content is what the store has of a lock entry.
+type content struct {
+	root  v1.Descriptor
+	blobs []v1.Descriptor // root, manifests, configs and layers, sorted by digest
+}
+
+func contents(s *store.Store, img *lock.Image) (*content, error) {
+	if err := img.Check(); err != nil {
+		return nil, fmt.Errorf("lock entry %q: %w", img.Name, err)
+	}
+	root, err := storedDocument(s, img.Digest, "")
+	if err != nil {
+		return nil, fmt.Errorf("lock entry %q: %w", img.Name, err)
+	}
+	blobs := map[v1.Hash]v1.Descriptor{root.desc.Digest: root.desc}
+	chosen, err := pinned(root, img)
+	if err != nil {
+		return nil, fmt.Errorf("lock entry %q: %w", img.Name, err)
+	}
+	var errs []error
+	for i, c := range chosen {
+		if err := addImage(s, c, img.Platforms[i].Size, blobs); err != nil {
+			errs = append(errs, each(err, fmt.Sprintf("lock entry %q: platform %q", img.Name, c.platform))...)
+		}
+	}
+	return &content{root.desc, sorted(blobs)}, errors.Join(errs...)
+}
+
+// addImage adds the blobs of one image, of which the store must have each.
+func addImage(s *store.Store, c choice, size int64, blobs map[v1.Hash]v1.Descriptor) error {
+	m, err := storedDocument(s, digestOf(c.desc), c.desc.MediaType)
+	if err != nil {
+		return err
+	}
+	if m.manifest == nil {
+		return fmt.Errorf("manifest %s: mediaType is %q, want an image manifest", c.desc.Digest, m.desc.MediaType)
+	}
+	if m.size() != size {
+		return fmt.Errorf("size of %s: got %d bytes, want %d", c.desc.Digest, m.size(), size)
+	}
+	var errs []error
+	for _, desc := range append([]v1.Descriptor{m.desc, m.manifest.Config}, m.manifest.Layers...) {
+		if _, ok := blobs[desc.Digest]; ok {
+			continue
+		}
+		blobs[desc.Digest] = desc
+		have, err := present(s, desc)
+		if err == nil && !have {
+			err = missing(s, digestOf(desc))
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// each returns the errors that are joined in err, each behind a prefix.
+func each(err error, prefix string) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{fmt.Errorf("%s: %w", prefix, err)}
+	}
+	var errs []error
+	for _, e := range joined.Unwrap() {
+		errs = append(errs, fmt.Errorf("%s: %w", prefix, e))
+	}
+	return errs
+}
+
+func missing(s *store.Store, d digest.Digest) error {
+	return fmt.Errorf("blob %s %w %q", d, ErrMissing, s.Dir())
+}
+
+// storedDocument returns an index or manifest out of the store.
+func storedDocument(s *store.Store, d digest.Digest, said types.MediaType) (*document, error) {
+	raw, err := storedBytes(s, d, maxManifestSize)
+	if err != nil {
+		return nil, err
+	}
+	return parseDocument(raw, said)
+}
+
+// storedBytes returns a blob of at most limit bytes out of the store, compared
+// with its digest.
+func storedBytes(s *store.Store, d digest.Digest, limit int64) ([]byte, error) {
+	_, _ = s.Stat(s.OCIBlobPath(d)) // it is in use
+	raw, err := jsonfile.ReadLimited(s.OCIBlobPath(d), limit)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, missing(s, d)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if got := digest.FromBytes(raw); got != d {
+		err := fmt.Errorf("digest of %q: got %s, want %s", s.OCIBlobPath(d), got, d)
+		return nil, cli.WithHint(err, alteredHint)
+	}
+	return raw, nil
+}
+
+func sorted(blobs map[v1.Hash]v1.Descriptor) []v1.Descriptor {
+	return slices.SortedFunc(maps.Values(blobs), func(a, b v1.Descriptor) int { return cmp.Compare(a.Digest.Hex, b.Digest.Hex) })
+}

@@ -1,0 +1,170 @@
+package gitsource
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+)
+
+// Repo is a repository that is on this machine, at one commit.
+type Repo struct {
+	Commit string // the whole name
+	// Ref is the branch or tag that was asked for, as refs/heads/master, or that
+	// HEAD is on; empty if there is none.
+	Ref string
+
+	git
+	scratch  string // deleted by Close
+	worktree string // empty if there is none
+}
+
+// OpenLocal opens the repository whose worktree's root, or which itself, is the
+// folder dir, at HEAD. The git command's default is "git". The error wraps
+// ErrNotRepository where dir is no repository, or a broken one.
+func OpenLocal(ctx context.Context, command, dir string) (*Repo, error) {
+	r, err := openLocal(ctx, command, dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening repository %q: %w", dir, err)
+	}
+	return r, nil
+}
+
+func openLocal(ctx context.Context, command, dir string) (*Repo, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if abs, err = filepath.EvalSymlinks(abs); err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(abs); err != nil || !info.IsDir() {
+		return nil, cmp.Or(err, ErrNotRepository)
+	}
+	r := &Repo{git: git{command: cmp.Or(command, "git"), dir: abs}}
+	// It says whose repositories the user trusts. Where it cannot be read, those of others
+	// are refused, and the rest is none of its business.
+	r.access, _ = environ.GitAccess(ctx, r.command)
+	out, err := r.local(ctx, "rev-parse", "--is-bare-repository", "--absolute-git-dir")
+	if err != nil {
+		var e *gitError
+		if errors.As(err, &e) && (e.kind == nil || e.kind == ErrNoRepository) {
+			return nil, fmt.Errorf("%w: %w", ErrNotRepository, err)
+		}
+		return nil, err
+	}
+	bare, gitDir, _ := strings.Cut(strings.TrimSuffix(string(out), "\n"), "\n")
+	if bare == "true" {
+		r.repository = gitDir
+	} else {
+		r.worktree = abs
+	}
+	if r.Commit, err = r.resolve(ctx, "HEAD"+peeledCommit); err != nil {
+		return nil, cli.WithHint(fmt.Errorf("HEAD is no commit: %w", err), "commit something first")
+	}
+	if out, err := r.local(ctx, "symbolic-ref", "--quiet", "HEAD"); err == nil {
+		r.Ref = strings.TrimSuffix(string(out), "\n")
+	}
+	return r, nil
+}
+
+// Close deletes what Fetch brought. A repository that OpenLocal opened stays.
+func (r *Repo) Close() error {
+	if r.scratch == "" {
+		return nil
+	}
+	return os.RemoveAll(r.scratch)
+}
+
+// resolve returns the whole name of what a revision names.
+func (r *Repo) resolve(ctx context.Context, revision string) (string, error) {
+	out, err := r.local(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", revision)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(string(out), "\n"), nil
+}
+
+// Time returns the committer's time of the commit, in UTC.
+func (r *Repo) Time(ctx context.Context) (time.Time, error) {
+	out, err := r.local(ctx, "cat-file", "commit", r.Commit)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading commit %s: %w", r.Commit, err)
+	}
+	header, _, _ := bytes.Cut(out, []byte("\n\n"))
+	for line := range bytes.Lines(header) {
+		line, ok := bytes.CutPrefix(line, []byte("committer "))
+		if !ok {
+			continue
+		}
+		// NAME <EMAIL> SECONDS ZONE
+		fields := strings.Fields(string(line[bytes.LastIndexByte(line, '>')+1:]))
+		if len(fields) > 0 {
+			// Later than the year 9999 is no time that JSON can hold.
+			if s, err := strconv.ParseInt(fields[0], 10, 64); err == nil && 0 <= s && s < 253402300800 {
+				return time.Unix(s, 0).UTC(), nil
+			}
+		}
+		break
+	}
+	return time.Time{}, fmt.Errorf("reading commit %s: it has no time", r.Commit)
+}
+
+// Dirty returns the paths that differ from the commit, sorted: what is changed,
+// staged, or not tracked and not ignored. A bare repository has none.
+func (r *Repo) Dirty(ctx context.Context) ([]string, error) {
+	if r.worktree == "" {
+		return nil, nil
+	}
+	out, err := r.local(ctx, "status", "--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=none", "--no-renames")
+	if err != nil {
+		return nil, fmt.Errorf("comparing %q with its commit: %w", r.worktree, err)
+	}
+	var paths []string
+	for _, entry := range fields(out) {
+		if len(entry) > 3 {
+			paths = append(paths, entry[3:])
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths), nil
+}
+
+// WorktreeFiles returns the paths of what is in the worktree: tracked, or not
+// tracked and not ignored; sorted. Some may have been deleted, and submodules
+// are among them as folders: sourcetar.WriteFiles leaves both out.
+func (r *Repo) WorktreeFiles(ctx context.Context) ([]string, error) {
+	if r.worktree == "" {
+		return nil, errors.New("a bare repository has no worktree")
+	}
+	out, err := r.local(ctx, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+	if err != nil {
+		return nil, fmt.Errorf("listing %q: %w", r.worktree, err)
+	}
+	var paths []string
+	for _, path := range fields(out) {
+		if !strings.HasSuffix(path, "/") { // a repository within
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths), nil
+}
+
+// fields splits what ends in zero bytes.
+func fields(out []byte) []string {
+	if len(out) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+}

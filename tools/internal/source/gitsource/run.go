@@ -1,0 +1,238 @@
+package gitsource
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+)
+
+const (
+	defaultTimeout  = 60 * time.Second
+	defaultAttempts = 3
+	defaultBackoff  = time.Second
+	defaultMaxFetch = 4 << 30
+	maxPause        = time.Minute
+	maxOutput       = 64 << 20 // of one command, in bytes
+	maxStderr       = 64 << 10 // the end of it is kept
+	// maxAlloc is the largest piece of memory that git may ask for. What it does not
+	// stream has to fit in: a tree, a file that a delta makes. A pack of some KB can
+	// say that its commit, or what its delta makes, has any number of GiB.
+	maxAlloc = "96m"
+	// maxData is how much of it one process may have, in bytes, where the system can
+	// see to it: a server's list of refs need not end.
+	maxData = 224 << 20
+	// maxProgress is how many bytes git may say on its way: what a server says of
+	// its own progress need not end either.
+	maxProgress = 4 << 20
+)
+
+// git is the command, in a folder.
+type git struct {
+	command    string
+	dir        string   // the working directory
+	repository string   // --git-dir; empty where git finds it from dir
+	access     []string // what environ.GitAccess says; none where git asks no server
+	stdin      io.Reader
+}
+
+// arguments are what every run begins with: nothing of what a repository or its
+// server says is run, and git does nothing behind our back.
+func (g git) arguments(config []string, args []string) []string {
+	var all []string
+	if g.repository != "" {
+		all = append(all, "--git-dir="+g.repository)
+	}
+	always := []string{
+		"core.hooksPath=/dev/null", "core.fsmonitor=false", "gc.auto=0", "maintenance.auto=false", "core.bigFileThreshold=16m",
+		"core.deltaBaseCacheLimit=32m",
+	}
+	for _, c := range slices.Concat(always, config) {
+		all = append(all, "-c", c)
+	}
+	return append(all, args...)
+}
+
+// offline has git not fetch what a repository lacks.
+func offline() []string { return []string{"protocol.allow=never"} }
+
+func online(timeout time.Duration) []string {
+	return []string{
+		"protocol.allow=never", "protocol.http.allow=always", "protocol.https.allow=always", "protocol.ssh.allow=always", "protocol.file.allow=always",
+		"protocol.version=2", "transfer.bundleURI=false",
+		"fetch.recurseSubmodules=false", "fetch.writeCommitGraph=false", "fetch.fsckObjects=false", "fetch.unpackLimit=1",
+		"fetch.prune=false", "fetch.pruneTags=false", "core.fsync=none",
+		"http.lowSpeedLimit=1", fmt.Sprintf("http.lowSpeedTime=%d", max(1, int(timeout.Seconds()))),
+	}
+}
+
+// start makes a process that ends, with all that it started, when ctx does.
+func (g git) start(ctx context.Context, config []string, args ...string) *exec.Cmd {
+	env := environ.Git(slices.Concat(g.access, []string{"GIT_ALLOC_LIMIT=" + maxAlloc, "GIT_CEILING_DIRECTORIES=" + filepath.Dir(g.dir)})...)
+	cmd := environ.Command(ctx, env, g.command, g.arguments(config, args)...)
+	cmd.Dir, cmd.Stdin = g.dir, g.stdin
+	cmd.WaitDelay = time.Second
+	ownGroup(cmd)
+	return cmd
+}
+
+// launch starts a process that can have so much memory, with all that it starts.
+func launch(cmd *exec.Cmd) error {
+	err := cmd.Start()
+	if err == nil {
+		limitData(cmd.Process.Pid, maxData)
+	}
+	return err
+}
+
+func launchAndWait(cmd *exec.Cmd) error {
+	if err := launch(cmd); err != nil {
+		return err
+	}
+	return cmd.Wait()
+}
+
+// local runs git on what is there and returns what it prints.
+func (g git) local(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := g.start(ctx, offline(), args...)
+	stdout, stderr := &limited{max: maxOutput}, &tail{}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	if err := launchAndWait(cmd); err != nil {
+		return nil, cmp.Or(ctx.Err(), stdout.err, explain(err, stderr.String()))
+	}
+	return stdout.Bytes(), nil
+}
+
+// network runs git on a server, as long as the server says something.
+func (c *Client) network(ctx context.Context, g git, w Want, args ...string) ([]byte, error) {
+	return c.exchange(ctx, g, func(err error, _, stderr string) error { return explain(err, w.hide(stderr)) }, args...)
+}
+
+// exchange is network with an explanation of its own for what git prints where it fails.
+func (c *Client) exchange(ctx context.Context, g git, explain func(err error, stdout, stderr string) error, args ...string) ([]byte, error) {
+	timeout := cmp.Or(c.Timeout, defaultTimeout)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var err error
+	if g.access, err = environ.GitAccess(ctx, g.command); err != nil {
+		return nil, err
+	}
+	cmd := g.start(ctx, online(timeout), args...)
+	stdout, stderr := &limited{max: maxOutput}, &tail{progress: c.Progress}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	if err := launch(cmd); err != nil {
+		return nil, err
+	}
+	counts := func() (out, progress int64) { return stdout.count.Load(), stderr.count.Load() }
+	go watch(ctx, cancel, timeout, cmp.Or(c.MaxFetch, defaultMaxFetch), g.dir, counts)
+	if err := cmd.Wait(); err != nil {
+		if cause := cmp.Or(context.Cause(ctx), stdout.err); cause != nil {
+			return nil, cause
+		}
+		return nil, explain(err, stdout.String(), stderr.String())
+	}
+	if size := folderSize(g.dir); size > cmp.Or(c.MaxFetch, defaultMaxFetch) {
+		return nil, tooLarge(size, cmp.Or(c.MaxFetch, defaultMaxFetch))
+	}
+	return stdout.Bytes(), nil
+}
+
+// watch ends a run that makes no progress, or that fills the disk.
+func watch(ctx context.Context, cancel context.CancelCauseFunc, timeout time.Duration, maxSize int64, dir string, said func() (out, progress int64)) {
+	tick := time.NewTicker(max(10*time.Millisecond, min(timeout/10, 500*time.Millisecond)))
+	defer tick.Stop()
+	var seen int64
+	last := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			size := folderSize(dir)
+			if size > maxSize {
+				cancel(tooLarge(size, maxSize))
+				return
+			}
+			out, progress := said()
+			if progress > maxProgress {
+				cancel(fmt.Errorf("%w: it said more than %d bytes of its progress", ErrGarbage, maxProgress))
+				return
+			}
+			if total := size + out + progress; total != seen {
+				seen, last = total, now
+			} else if now.Sub(last) >= timeout {
+				err := &gitError{kind: ErrSilent, text: "", retry: true, err: fmt.Errorf("nothing came for %v", timeout)}
+				cancel(cli.WithHint(err, "try again later"))
+				return
+			}
+		}
+	}
+}
+
+func tooLarge(got, want int64) error {
+	return cli.WithHint(fmt.Errorf("%w: got %d bytes, want at most %d", ErrTooLarge, got, want), "raise the limit if the repository is what you expect")
+}
+
+// folderSize is how many bytes the files below dir have.
+func folderSize(dir string) (size int64) {
+	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // files come and go
+		}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
+			size += info.Size()
+		}
+		return nil
+	})
+	return size
+}
+
+// retry tries f again where that may help, after a pause that grows and varies.
+func (c *Client) retry(ctx context.Context, f func() error) error {
+	pause := cmp.Or(c.Backoff, defaultBackoff)
+	for attempt := 1; ; attempt++ {
+		err := f()
+		if err == nil || !temporary(err) || attempt >= cmp.Or(c.Attempts, defaultAttempts) {
+			return err
+		}
+		wait := pause/2 + rand.N(pause)
+		if c.Log != nil {
+			c.Log(fmt.Sprintf("%v; trying again in %v", err, wait.Round(time.Millisecond)))
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		case <-time.After(wait):
+		}
+		pause = min(2*pause, maxPause)
+	}
+}
+
+// limited keeps what is written, up to a size.
+type limited struct {
+	bytes.Buffer
+	max   int
+	count atomic.Int64
+	err   error
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	l.count.Add(int64(len(p)))
+	if l.Len()+len(p) > l.max {
+		l.err = fmt.Errorf("git printed more than %d bytes", l.max)
+		return 0, l.err
+	}
+	return l.Buffer.Write(p)
+}

@@ -1,0 +1,268 @@
+// Package gomod has the go command download and verify modules, and list their
+// packages, out of a store first and over the network only for what the store lacks.
+package gomod
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/sumdb/dirhash"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+)
+
+// Go runs one go command with a module cache of its own, so that every module
+// that it reads is verified anew, and so that the cache says which were read.
+type Go struct {
+	Command string       // path of the go command
+	Store   *store.Store // where modules come from, and are kept
+	Cache   string       // GOMODCACHE: a folder that only this Go uses
+	Offline bool         // open no socket
+
+	platform []string // GOOS and GOARCH, if they are not the machine's
+}
+
+// Info is what a module proxy says of one version.
+type Info struct {
+	Path    string
+	Version string
+	Sum     string // h1 sum of the content
+	Time    time.Time
+}
+
+// Download brings one module, by version or query, into the store. Without a
+// go.sum to ask, the checksum database (GOSUMDB) vouches for it.
+func (g *Go) Download(ctx context.Context, path, query string) (*Info, error) {
+	dir, err := os.MkdirTemp("", "gomod-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	return g.DownloadIn(ctx, dir, path, query)
+}
+
+// DownloadIn is Download in a folder whose go.mod and go.sum decide.
+func (g *Go) DownloadIn(ctx context.Context, dir, path, query string) (*Info, error) {
+	arg := path
+	if query != "" {
+		arg += "@" + query
+	}
+	out, err := g.run(ctx, dir, "mod", "download", "-json", arg)
+	if err != nil {
+		return nil, advise(fmt.Errorf("downloading module %s: %w", arg, err))
+	}
+	var d struct {
+		Path, Version, Sum, Info, Zip string
+	}
+	if err := json.Unmarshal(out, &d); err != nil {
+		return nil, fmt.Errorf("downloading module %s: parsing the go command's answer: %w", arg, err)
+	}
+	info := &Info{Path: d.Path, Version: d.Version, Sum: d.Sum}
+	data, err := os.ReadFile(d.Info)
+	if err != nil {
+		return nil, fmt.Errorf("downloading module %s: %w", arg, err)
+	}
+	var stamp struct{ Time time.Time }
+	if err := json.Unmarshal(data, &stamp); err != nil {
+		return nil, fmt.Errorf("downloading module %s: parsing %q: %w", arg, d.Info, err)
+	}
+	info.Time = stamp.Time.UTC().Truncate(time.Second)
+	return info, nil
+}
+
+// NeedsNewerGo reports whether a go command refuses a module that was written for a later one.
+func NeedsNewerGo(err error) bool { return strings.Contains(err.Error(), "requires go >= ") }
+
+// advise says what to do about a source that the go command does not take.
+func advise(err error) error {
+	for _, text := range []string{"missing go.sum entry", "updates to go.mod needed", "no required module provides package", "cannot find module providing package"} {
+		if strings.Contains(err.Error(), text) {
+			return cli.WithHint(err, "the source's go.mod and go.sum must be complete: run go mod tidy there")
+		}
+	}
+	if NeedsNewerGo(err) {
+		return cli.WithHint(err, "the pinned Go SDK is older than the source: pin a later one in release/sources/go_sdk.json")
+	}
+	return err
+}
+
+// run tries the store alone; if that is not enough and the network may be used,
+// it tries again with the user's own settings and keeps what came.
+func (g *Go) run(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	return g.runIf(ctx, dir, args, func([]byte) error { return nil })
+}
+
+// runIf is run with a say in whether the answer is enough.
+func (g *Go) runIf(ctx context.Context, dir string, args []string, enough func(out []byte) error) ([]byte, error) {
+	run := func(env []string) ([]byte, error) {
+		out, err := g.exec(ctx, dir, env, args)
+		if err == nil {
+			err = enough(out)
+		}
+		return out, err
+	}
+	out, err := run(g.environ("GOPROXY="+g.Store.ProxyURL(), "GONOPROXY=none", "GOPRIVATE=", "GOSUMDB=off", "GOVCS=*:off"))
+	if err == nil || g.Offline || ctx.Err() != nil {
+		return out, err
+	}
+	user, err := environ.GoDownloads(ctx, g.Command)
+	if err != nil {
+		return nil, err
+	}
+	user["GOPROXY"] = g.Store.ProxyURL() + "," + user["GOPROXY"]
+	out, err = run(g.environ(environ.List(user)...))
+	if out == nil {
+		return nil, err
+	}
+	if _, statErr := os.Stat(g.downloads()); errors.Is(statErr, fs.ErrNotExist) {
+		return out, err // nothing came
+	}
+	if _, err := g.Store.ImportModules(g.downloads()); err != nil {
+		return nil, err
+	}
+	return out, err
+}
+
+// environ is that of a go command that keeps no file but in its module cache, and what
+// it computes in the cache that all share.
+func (g *Go) environ(settings ...string) []string {
+	return environ.Go(slices.Concat(g.own(), g.platform, settings)...)
+}
+
+func (g *Go) own() []string {
+	return []string{"GOCACHE=" + g.buildCache(), "GOMODCACHE=" + g.Cache, "GOPATH=" + filepath.Join(g.Cache, "gopath")}
+}
+
+// buildCache returns the directory that the launcher has for what the go command
+// computes, or one that only this Go uses where that cannot be written to.
+func (g *Go) buildCache() string {
+	if dir := cli.CacheDir(os.Getenv); filepath.IsAbs(dir) {
+		dir = filepath.Join(dir, "go-build")
+		if err := os.MkdirAll(dir, 0o755); err == nil {
+			if f, err := os.CreateTemp(dir, "writable-*"); err == nil {
+				_ = errors.Join(f.Close(), os.Remove(f.Name()))
+				return dir
+			}
+		}
+	}
+	return filepath.Join(g.Cache, "go-build")
+}
+
+func (g *Go) exec(ctx context.Context, dir string, env, args []string) ([]byte, error) {
+	out, _, err := g.execBoth(ctx, dir, env, args)
+	return out, err
+}
+
+func (g *Go) execBoth(ctx context.Context, dir string, env, args []string) (out, said []byte, err error) {
+	var stdout, stderr bytes.Buffer
+	cmd := environ.Command(ctx, env, g.Command, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 2 * time.Second
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		return nil, nil, fmt.Errorf("go %s: %w", strings.Join(args, " "), errors.New(complaint(stdout.Bytes(), stderr.String(), err)))
+	}
+	return stdout.Bytes(), stderr.Bytes(), nil
+}
+
+// complaint returns what the go command said was wrong: `go mod download -json`
+// says it on stdout, the others on stderr among their progress.
+func complaint(stdout []byte, stderr string, err error) string {
+	var answer struct{ Error string }
+	if json.Unmarshal(stdout, &answer) == nil && answer.Error != "" {
+		return answer.Error
+	}
+	var lines []string
+	for line := range strings.Lines(stderr) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "go: downloading ") {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return err.Error()
+	}
+	return strings.Join(lines, "; ")
+}
+
+func (g *Go) downloads() string { return filepath.Join(g.Cache, "cache", "download") }
+
+// Modules returns every module whose content or go.mod this Go has read, sorted
+// by path, then version.
+func (g *Go) Modules() ([]lock.GoModule, error) {
+	found := map[module.Version]*lock.GoModule{}
+	root := g.downloads()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && path == root {
+			return fs.SkipAll // nothing was read
+		}
+		if err != nil || d.IsDir() || filepath.Base(filepath.Dir(path)) != "@v" {
+			return err
+		}
+		m, err := versionOf(root, path)
+		if err != nil {
+			return err
+		}
+		entry := found[m]
+		if entry == nil {
+			entry = &lock.GoModule{Path: m.Path, Version: m.Version}
+		}
+		switch filepath.Ext(path) {
+		case ".mod":
+			entry.GoModSum, err = goModSum(path)
+		case ".zip":
+			entry.Sum, err = HashZip(path)
+		default:
+			return nil
+		}
+		found[m] = entry
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the modules read: %w", err)
+	}
+	list := make([]lock.GoModule, 0, len(found))
+	for _, m := range found {
+		list = append(list, *m)
+	}
+	sort.Slice(list, func(i, j int) bool {
+		a, b := list[i], list[j]
+		return a.Path < b.Path || a.Path == b.Path && a.Version < b.Version
+	})
+	return list, nil
+}
+
+// versionOf reads the module and version off a path ROOT/<module>/@v/<version>.EXT.
+func versionOf(root, path string) (m module.Version, err error) {
+	rel, err := filepath.Rel(root, filepath.Dir(filepath.Dir(path)))
+	if err != nil {
+		return m, err
+	}
+	if m.Path, err = module.UnescapePath(filepath.ToSlash(rel)); err != nil {
+		return m, err
+	}
+	base := filepath.Base(path)
+	m.Version, err = module.UnescapeVersion(strings.TrimSuffix(base, filepath.Ext(base)))
+	return m, err
+}
+
+func goModSum(name string) (string, error) {
+	return dirhash.Hash1([]string{"go.mod"}, func(string) (io.ReadCloser, error) { return os.Open(name) })
+}

@@ -1,0 +1,135 @@
+package gomod
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+)
+
+const noSum = "missing go.sum entry"
+
+// listInstalled lists the packages of the module in dir as `go install PATH@VERSION` has
+// it: a vendor directory is not there, godebug lines do not hold, and go.sum need not be
+// complete.
+func (g *Go) listInstalled(ctx context.Context, dir string, flags []string) (Listing, error) {
+	listing, err := g.listed(ctx, dir, flags, "./...")
+	if err != nil && strings.Contains(err.Error(), noSum) || listing.lacksSums() {
+		var name string
+		if name, err = g.withSums(ctx, dir, flags); err == nil {
+			listing, err = g.listed(ctx, dir, append(flags, "-modfile="+name), "./...")
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return listing, g.installedGODEBUG(ctx, dir, flags, listing)
+}
+
+func (l Listing) lacksSums() bool {
+	for _, list := range l {
+		if slices.ContainsFunc(list, func(p Package) bool { return p.Error != nil && strings.Contains(p.Error.Err, noSum) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// withSums copies dir's go.mod to beside the module cache, with a go.sum that has what
+// its own lacks. The checksum database vouches for that, as it does for who installs.
+func (g *Go) withSums(ctx context.Context, dir string, flags []string) (string, error) {
+	goMod, err := jsonfile.ReadLimited(filepath.Join(dir, "go.mod"), maxGoMod)
+	if err != nil {
+		return "", err
+	}
+	goSum, err := jsonfile.ReadLimited(filepath.Join(dir, "go.sum"), maxGoSum)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	name := filepath.Join(filepath.Dir(g.Cache), "complete.mod")
+	write := func() error { return os.WriteFile(name, goMod, 0o644) }
+	if err := errors.Join(write(), os.WriteFile(strings.TrimSuffix(name, ".mod")+".sum", goSum, 0o644)); err != nil {
+		return "", err
+	}
+	// With -mod=mod, the go command also looks for modules that go.mod does not require:
+	// they are not the module's.
+	other := *g
+	other.Cache = filepath.Join(filepath.Dir(g.Cache), "sums")
+	defer os.RemoveAll(other.Cache)
+	args := slices.Concat([]string{"list", "-e", "-deps", "-pgo=off", "-json=" + fields}, flags, []string{"-mod=mod", "-modfile=" + name, "./..."})
+	for _, platform := range Platforms() { // one after the other: each writes go.sum
+		if _, err := other.on(platform).list(ctx, dir, args); err != nil {
+			return "", advise(fmt.Errorf("completing go.sum: %w", err))
+		}
+		if err := write(); err != nil {
+			return "", err
+		}
+	}
+	return name, nil
+}
+
+// installedGODEBUG sets the default GODEBUG of programs where go.mod would have a say
+// in it: that of an installed module has none.
+func (g *Go) installedGODEBUG(ctx context.Context, dir string, flags []string, listing Listing) error {
+	name, err := g.withoutGodebug(dir)
+	if err != nil || name == "" {
+		return err
+	}
+	args := slices.Concat([]string{"list", "-e", "-find", "-json=ImportPath,DefaultGODEBUG", "-modfile=" + name}, flags, []string{"./..."})
+	found, err := g.onEach(ctx, dir, args)
+	if err != nil {
+		return fmt.Errorf("reading the default GODEBUG of programs: %w", err)
+	}
+	for platform, list := range found {
+		godebug := map[string]string{}
+		for _, p := range list {
+			godebug[p.ImportPath] = p.DefaultGODEBUG
+		}
+		for i, p := range listing[platform] {
+			if value, ok := godebug[p.ImportPath]; ok {
+				listing[platform][i].DefaultGODEBUG = value
+			}
+		}
+	}
+	return nil
+}
+
+// withoutGodebug writes dir's go.mod without its godebug lines, and with the version
+// that the go command takes where it has none, beside the module cache. It writes
+// none if nothing is to be changed.
+func (g *Go) withoutGodebug(dir string) (string, error) {
+	data, err := jsonfile.ReadLimited(filepath.Join(dir, "go.mod"), maxGoMod)
+	if err != nil {
+		return "", err
+	}
+	f, err := modfile.Parse("go.mod", data, nil)
+	if err != nil {
+		return "", err
+	}
+	if len(f.Godebug) == 0 && f.Go != nil {
+		return "", nil
+	}
+	for _, d := range slices.Clone(f.Godebug) {
+		if err := f.DropGodebug(d.Key); err != nil {
+			return "", err
+		}
+	}
+	if f.Go == nil {
+		if err := f.AddGoStmt("1.20"); err != nil {
+			return "", err
+		}
+	}
+	if data, err = f.Format(); err != nil {
+		return "", err
+	}
+	name := filepath.Join(filepath.Dir(g.Cache), "installed.mod")
+	return name, os.WriteFile(name, data, 0o644)
+}

@@ -1,0 +1,214 @@
+package gomod
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
+)
+
+// Listing is what the go command says of the packages of a module and of all that they
+// import: by platform, as linux_amd64, each package after those that it imports.
+type Listing map[string][]Package
+
+// Package is a package as `go list -json` describes it for one platform.
+type Package struct {
+	Dir        string // absolute; empty for one that is not found
+	ImportPath string
+	Name       string
+	Standard   bool // of the SDK
+	DepOnly    bool // of another module, or only imported
+	Incomplete bool // it, or what it imports, cannot be built
+	Module     *PackageModule
+	Error      *struct{ Err string }
+
+	DefaultGODEBUG                                 string // of a program
+	GoFiles, SFiles, HFiles, SysoFiles, EmbedFiles []string
+	Imports                                        []string
+	ImportMap                                      map[string]string // import path in the files → that of the package, where they differ
+}
+
+// PackageModule is the module that a package is of.
+type PackageModule struct {
+	Path, Version, Dir string
+	GoVersion          string // of its go.mod; empty if that has none
+	Main               bool
+	Replace            *struct{ Path, Version string } // what stands in its place
+}
+
+// fields are those of Package.
+const fields = "Dir,ImportPath,Name,Standard,DepOnly,Incomplete,Module,Error,DefaultGODEBUG,GoFiles,SFiles,HFiles,SysoFiles,EmbedFiles,Imports,ImportMap"
+
+// Platforms returns those for which packages are listed, as GOOS_GOARCH, sorted: those
+// for which releases are built, and that of this program, on which tools run.
+func Platforms() []string {
+	list := []string{"darwin_amd64", "darwin_arm64", "linux_amd64", "linux_arm", "linux_arm64", "windows_amd64"}
+	if here := runtime.GOOS + "_" + runtime.GOARCH; !slices.Contains(list, here) {
+		list = append(list, here)
+		slices.Sort(list)
+	}
+	return list
+}
+
+// List lists the packages of the module in dir. A package that cannot be built has an
+// Error, and is one only for who wants it. A module that is installed is listed as `go
+// install PATH@VERSION` has it; any other as `go build` in its directory does, with the
+// vendor directory that came along if that is its go.mod's.
+func (g *Go) List(ctx context.Context, dir string, tags []string, installed bool) (Listing, error) {
+	args := []string{"-tags=" + strings.Join(tags, ",")}
+	if installed {
+		return g.listInstalled(ctx, dir, append(args, "-mod=readonly"))
+	}
+	listing, err := g.listed(ctx, dir, args, "./...")
+	if err != nil && strings.Contains(err.Error(), "inconsistent vendoring") {
+		// It was made for a workspace, or for another go.mod.
+		listing, err = g.listed(ctx, dir, append(args, "-mod=readonly"), "./...")
+	}
+	return listing, err
+}
+
+// ListPackages lists the named packages that the module in dir can import, with what
+// they import.
+func (g *Go) ListPackages(ctx context.Context, dir string, paths ...string) (Listing, error) {
+	return g.listed(ctx, dir, []string{"-mod=readonly"}, paths...)
+}
+
+func (g *Go) listed(ctx context.Context, dir string, flags []string, patterns ...string) (Listing, error) {
+	// With a profile, the packages of each program would be listed for themselves.
+	args := slices.Concat([]string{"list", "-e", "-deps", "-pgo=off", "-json=" + fields}, flags, []string{"--"}, patterns)
+	listing, err := g.onEach(ctx, dir, args)
+	if err == nil {
+		err = listing.check()
+	}
+	if err != nil {
+		return nil, advise(fmt.Errorf("listing packages: %w", err))
+	}
+	return listing, nil
+}
+
+// onEach runs `go list` for each platform. The first run reads modules that the others
+// need as well.
+func (g *Go) onEach(ctx context.Context, dir string, args []string) (Listing, error) {
+	platforms := Platforms()
+	lists := make([][]Package, len(platforms))
+	one := func(ctx context.Context, i int) (err error) {
+		lists[i], err = g.on(platforms[i]).list(ctx, dir, args)
+		return err
+	}
+	err := one(ctx, 0)
+	if err == nil {
+		err = parallel.DoAll(ctx, len(platforms)-1, runtime.GOMAXPROCS(0), func(ctx context.Context, i int) error { return one(ctx, i+1) })
+	}
+	if err != nil {
+		return nil, err
+	}
+	listing := Listing{}
+	for i, p := range platforms {
+		listing[p] = lists[i]
+	}
+	return listing, nil
+}
+
+// on returns a go command for which a platform's files count.
+func (g *Go) on(platform string) *Go {
+	other := *g
+	goos, goarch, _ := strings.Cut(platform, "_")
+	other.platform = []string{"GOOS=" + goos, "GOARCH=" + goarch}
+	return &other
+}
+
+// list runs `go list`. If a package is missing where only the store is asked, the
+// network may have it.
+func (g *Go) list(ctx context.Context, dir string, args []string) (list []Package, err error) {
+	missing := errors.New("packages are missing")
+	_, err = g.runIf(ctx, dir, args, func(out []byte) error {
+		if list, err = decode(out); err != nil {
+			return err
+		}
+		for _, p := range list {
+			if p.Error != nil {
+				p.Error.Err = g.anonymous(p.Error.Err)
+			}
+		}
+		if slices.ContainsFunc(list, func(p Package) bool { return p.Dir == "" && p.Error != nil }) {
+			return missing
+		}
+		return nil
+	})
+	if errors.Is(err, missing) {
+		return list, nil
+	}
+	return list, err
+}
+
+// decode reads a stream of packages.
+func decode(stream []byte) (list []Package, err error) {
+	for d := json.NewDecoder(bytes.NewReader(stream)); ; {
+		var p Package
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return list, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("parsing the go command's answer: %w", err)
+		}
+		list = append(list, p)
+	}
+}
+
+// check returns an error for what is no property of the module: a module that is
+// altered, or that could not be had for now; and for a module of which nothing can be built.
+func (l Listing) check() error {
+	var first error
+	built := false
+	for _, platform := range Platforms() {
+		for _, p := range l[platform] {
+			if p.Error != nil {
+				err := fmt.Errorf("package %s: %s", p.ImportPath, oneLine(p.Error.Err))
+				if isPassing(&p) {
+					return err
+				}
+				if p.Dir == "" && first == nil {
+					first = err
+				}
+			}
+			built = built || !p.DepOnly && !p.Incomplete
+		}
+	}
+	if built {
+		return nil
+	}
+	return first
+}
+
+// lasting are what the go command says of a package that is not there to be had.
+var lasting = []string{
+	"no required module provides package", "cannot find module providing package", "missing go.sum entry", " is not in std", "does not contain package",
+	"ambiguous import", "import cycle", "malformed import path", "local import", "use of internal package", "use of vendored package", "is replaced but not required",
+	"404 Not Found", "410 Gone", "no such file or directory",
+}
+
+// isPassing reports whether the go command could not read a module that may well be there.
+func isPassing(p *Package) bool {
+	text := p.Error.Err
+	if strings.Contains(text, "checksum mismatch") || strings.Contains(text, "SECURITY ERROR") {
+		return true
+	}
+	return p.Dir == "" && !slices.ContainsFunc(lasting, func(s string) bool { return strings.Contains(text, s) })
+}
+
+// anonymous takes the paths of this machine out of an error of the go command.
+func (g *Go) anonymous(text string) string {
+	text = strings.ReplaceAll(text, g.Store.ProxyURL()+"/", "")
+	if what, _, ok := strings.Cut(text, " is not in std ("); ok {
+		text = what + " is not in std"
+	}
+	return text
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -1,0 +1,69 @@
+package gomod
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
+	modzip "golang.org/x/mod/zip"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+)
+
+// The limits on what is read of a source into memory, in bytes. A go.mod file
+// takes about 60 times its size once it is parsed.
+const (
+	maxGoMod = 1 << 20
+	maxGoSum = 16 << 20
+)
+
+// Required returns the version of a module that a go.mod requires, with the h1
+// sum that go.sum has for its content.
+func Required(goMod, goSum, path string) (lock.GoModule, error) {
+	data, err := jsonfile.ReadLimited(goMod, maxGoMod)
+	if err != nil {
+		return lock.GoModule{}, err
+	}
+	f, err := modfile.ParseLax(goMod, data, nil)
+	if err != nil {
+		return lock.GoModule{}, fmt.Errorf("reading %q: %w", goMod, err)
+	}
+	m := lock.GoModule{Path: path}
+	for _, r := range f.Require {
+		if r.Mod.Path == path {
+			m.Version = r.Mod.Version
+		}
+	}
+	if m.Version == "" {
+		return lock.GoModule{}, fmt.Errorf("reading %q: module %s is not required", goMod, path)
+	}
+	sums, err := ReadSums(goSum)
+	if err != nil {
+		return lock.GoModule{}, err
+	}
+	summed := sums[module.Version{Path: m.Path, Version: m.Version}]
+	if summed.Sum == "" {
+		return lock.GoModule{}, fmt.Errorf("reading %q: no h1 sum of %s@%s", goSum, m.Path, m.Version)
+	}
+	return summed, nil
+}
+
+// Unzip unpacks a module zip, checked as https://go.dev/ref/mod#zip-files
+// demands, into dir, which must be empty or missing. A module that is older than
+// go.mod gets the one that a proxy serves for it.
+func Unzip(dir string, m module.Version, zip string) error {
+	err := checkZip(zip)
+	if err == nil {
+		err = modzip.Unzip(dir, m, zip)
+	}
+	if err != nil {
+		return fmt.Errorf("unpacking %q: %w", zip, err)
+	}
+	if isModule(dir) {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(dir, "go.mod"), fmt.Appendf(nil, "module %s\n", m.Path), 0o644)
+}

@@ -1,0 +1,127 @@
+package gomod
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+)
+
+// Roots returns the folders of the source in dir that are modules to vendor and
+// build, sorted: those wanted, slash-separated and relative to dir, or, if none
+// are, "." where dir has a go.mod. A wanted folder without a go.mod is an error
+// that says which have one.
+func Roots(dir string, wanted []string) ([]string, error) {
+	if len(wanted) == 0 {
+		if isModule(dir) {
+			return []string{"."}, nil
+		}
+		return nil, nil
+	}
+	for _, root := range wanted {
+		if err := checkRoot(dir, root); err != nil {
+			return nil, cli.WithHint(err, "%s", modulesHint(dir))
+		}
+	}
+	roots := slices.Clone(wanted)
+	slices.Sort(roots)
+	return slices.Compact(roots), nil
+}
+
+func checkRoot(dir, root string) error {
+	if !fs.ValidPath(root) {
+		return fmt.Errorf("module directory %q: want a path inside the source, as tools/cmd", root)
+	}
+	at := dir
+	for elem := range strings.SplitSeq(root, "/") {
+		if elem == "vendor" {
+			return fmt.Errorf("module directory %q: what is vendored is no module of the source", root)
+		}
+		at = filepath.Join(at, elem)
+		if info, err := os.Lstat(at); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return fmt.Errorf("module directory %q: a symbolic link leads to it", root)
+		}
+	}
+	if !isModule(at) {
+		return fmt.Errorf("module directory %q has no go.mod", root)
+	}
+	return nil
+}
+
+func isModule(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// modulesHint names the folders below dir that have a go.mod, the first ten.
+func modulesHint(dir string) string {
+	var found []string
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() || !isModule(p) {
+			return err
+		}
+		rel, err := filepath.Rel(dir, p)
+		found = append(found, filepath.ToSlash(rel))
+		return err
+	})
+	switch {
+	case err != nil || len(found) == 0:
+		return "the source has no go.mod"
+	case len(found) > 10:
+		return fmt.Sprintf("go.mod is in %s and %d more", strings.Join(found[:10], ", "), len(found)-10)
+	}
+	return "go.mod is in " + strings.Join(found, ", ")
+}
+
+// ListRoot is List for the module in directory root of the source in dir. What its
+// go.mod replaces by a directory has to be in the source.
+func (g *Go) ListRoot(ctx context.Context, dir, root string, tags []string, installed bool) (Listing, error) {
+	if err := checkRoot(dir, root); err != nil {
+		return nil, err
+	}
+	if err := checkReplacements(dir, root); err != nil {
+		return nil, err
+	}
+	listing, err := g.List(ctx, filepath.Join(dir, filepath.FromSlash(root)), tags, installed)
+	return listing, inRoot(root, err)
+}
+
+func inRoot(root string, err error) error {
+	if root == "." || err == nil {
+		return err
+	}
+	return fmt.Errorf("module in directory %q: %w", root, err)
+}
+
+// checkReplacements refuses what would have the go command read files outside
+// the source.
+func checkReplacements(dir, root string) error {
+	name := path.Join(root, "go.mod")
+	data, err := jsonfile.ReadLimited(filepath.Join(dir, filepath.FromSlash(name)), maxGoMod)
+	if err != nil {
+		return err
+	}
+	f, err := modfile.Parse(name, data, nil) // ParseLax leaves out replace
+	if err != nil {
+		return fmt.Errorf("reading %q: %w", name, err)
+	}
+	for _, r := range f.Replace {
+		if r.New.Version != "" {
+			continue
+		}
+		to := filepath.ToSlash(r.New.Path)
+		if path.IsAbs(to) || filepath.IsAbs(r.New.Path) || !filepath.IsLocal(filepath.FromSlash(path.Join(root, to))) {
+			return fmt.Errorf("reading %q: it replaces %s by the directory %q, which is outside the source", name, r.Old.Path, r.New.Path)
+		}
+	}
+	return nil
+}

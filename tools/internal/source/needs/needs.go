@@ -1,0 +1,209 @@
+// Package needs says what builds of a lock read of the store: the one answer, for
+// what packs it and for what removes the rest.
+package needs
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/module"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+)
+
+// Line is a line with its lock.
+type Line struct {
+	Name   string
+	Lock   *lock.Lock
+	Digest digest.Digest // of the lock's file
+}
+
+// Need is a file of the store that builds read.
+type Need struct {
+	// Path is slash-separated, relative to the store's directory.
+	Path string
+	// Digest is what the file's name, or a lock, says; empty for the file of a module.
+	Digest digest.Digest
+	// Module is what a module's file belongs to, as path@version, and Sum the h1 sum
+	// that pins its content (golang.org/x/mod/sumdb/dirhash.Hash1).
+	Module string
+	Sum    string
+	// For says what needs it, in the order in which it was found.
+	For []Use
+}
+
+// Pin is what pins the content of the file.
+func (n *Need) Pin() string { return cmp.Or(string(n.Digest), n.Sum, "no digest") }
+
+// Use is one thing that needs an entry.
+type Use struct {
+	Line string `json:"line,omitempty"` // empty if it is for every line
+	Kind Kind   `json:"kind"`
+	Name string `json:"name"` // of the lock's entry
+}
+
+func (u Use) String() string {
+	s := string(u.Kind) + " " + u.Name
+	if u.Line != "" {
+		s = "line " + u.Line + ", " + s
+	}
+	return s
+}
+
+// Kind is a kind of entry of a lock, or of what every lock needs.
+type Kind string
+
+// The kinds.
+const (
+	Dependency Kind = "dependency" // a source, or a module that it is built with
+	Image      Kind = "image"
+	File       Kind = "file"
+	Toolchain  Kind = "toolchain" // the Go SDK
+	Tools      Kind = "tools"     // a module of the project's own go.mod
+)
+
+// Args say whose needs Collect finds.
+type Args struct {
+	Store *store.Store
+	Lines []Line
+	// Tools are the modules that the project's own tools are built from.
+	Tools []lock.GoModule
+	// Platforms are those that builds run on, as linux_amd64; nil for all that a lock has.
+	Platforms []string
+}
+
+// Set is what builds read, whether the store has it or not.
+type Set struct {
+	Needs []Need // each path once, in the order in which it was found
+	// Roots are the indexes and manifests of base images that the store's layout has
+	// to name, sorted by digest, and RootsFor the images that need them.
+	Roots    []store.OCIDescriptor
+	RootsFor []Use
+	// Errs has what two locks say differently, and what a lock does not say.
+	Errs []error
+	// ImageErrs has an error for each base image whose blobs are not known, or not all
+	// in the store: only its manifests say which these are. None of its blobs is among Needs.
+	ImageErrs []error
+}
+
+// Collect finds everything that builds of the lines read.
+func Collect(a Args) *Set {
+	c := &collector{Set: &Set{}, store: a.Store, found: map[string]int{}}
+	for _, l := range a.Lines {
+		c.toolchain(l, a.Platforms)
+		for i := range l.Lock.Dependencies {
+			c.dependency(l.Name, &l.Lock.Dependencies[i])
+		}
+		for i := range l.Lock.Files {
+			f := &l.Lock.Files[i]
+			c.blob(f.Digest, Use{l.Name, File, f.Title()})
+		}
+	}
+	for _, m := range a.Tools {
+		c.module(m, Use{"", Tools, m.Path})
+	}
+	c.images(a.Lines)
+	return c.Set
+}
+
+type collector struct {
+	*Set
+	store *store.Store
+	found map[string]int // where in Needs a path is
+}
+
+// add notes that use needs the named file.
+func (c *collector) add(file string, n Need, use Use) {
+	rel, err := filepath.Rel(c.store.Dir(), file)
+	if err != nil {
+		c.Errs = append(c.Errs, err)
+		return
+	}
+	n.Path, n.For = filepath.ToSlash(rel), []Use{use}
+	at, ok := c.found[n.Path]
+	if !ok {
+		c.found[n.Path] = len(c.Needs)
+		c.Needs = append(c.Needs, n)
+		return
+	}
+	have := &c.Needs[at]
+	if have.Digest != n.Digest || have.Sum != n.Sum {
+		c.Errs = append(c.Errs, fmt.Errorf("%q: %s wants %s, %s wants %s", n.Path, have.For[0], have.Pin(), use, n.Pin()))
+	}
+	have.For = append(have.For, use)
+}
+
+func (c *collector) blob(d digest.Digest, use Use) { c.add(c.store.BlobPath(d), Need{Digest: d}, use) }
+
+func (c *collector) toolchain(l Line, platforms []string) {
+	sdk := l.Lock.Toolchain.Go
+	if platforms == nil {
+		platforms = slices.Sorted(maps.Keys(sdk.Archives))
+	}
+	for _, p := range platforms {
+		use := Use{l.Name, Toolchain, "go" + sdk.Version + " " + p}
+		if archive, ok := sdk.Archives[p]; ok {
+			c.blob(archive.SHA256, use)
+		} else {
+			c.Errs = append(c.Errs, fmt.Errorf("%s: the lock has none, but for %s", use, strings.Join(slices.Sorted(maps.Keys(sdk.Archives)), ", ")))
+		}
+	}
+}
+
+func (c *collector) dependency(line string, d *lock.Dependency) {
+	use := Use{line, Dependency, d.Name}
+	if d.Module != nil {
+		c.module(lock.GoModule{Path: d.Module.Path, Version: d.Module.Version, Sum: d.Digest}, use)
+	} else {
+		c.blob(digest.Digest(d.Digest), use)
+	}
+	for _, m := range d.GoModules {
+		c.module(m, use)
+	}
+}
+
+// module adds the files of a module that its sums name. What a proxy says of it
+// besides, in its .info, nothing pins and no build reads.
+func (c *collector) module(m lock.GoModule, use Use) {
+	v := module.Version{Path: m.Path, Version: m.Version}
+	for _, f := range []struct{ ext, sum string }{{".zip", m.Sum}, {".mod", m.GoModSum}} {
+		if f.sum == "" {
+			continue
+		}
+		file, err := c.store.ModuleFile(v, f.ext)
+		if err != nil {
+			c.Errs = append(c.Errs, fmt.Errorf("%s: %w", use, err))
+			continue
+		}
+		c.add(file, Need{Module: v.String(), Sum: f.sum}, use)
+	}
+}
+
+// images adds the blobs of all base images.
+func (c *collector) images(lines []Line) {
+	roots := map[digest.Digest]store.OCIDescriptor{}
+	for _, l := range lines {
+		for i := range l.Lock.Images {
+			img := &l.Lock.Images[i]
+			use := Use{l.Name, Image, img.Name}
+			root, blobs, err := baseimage.Contents(c.store, img)
+			if err != nil {
+				c.ImageErrs = append(c.ImageErrs, fmt.Errorf("line %s: %w", l.Name, err))
+				continue
+			}
+			c.RootsFor = append(c.RootsFor, use)
+			roots[root.Digest] = root
+			for _, d := range blobs {
+				c.add(c.store.OCIBlobPath(d), Need{Digest: d}, use)
+			}
+		}
+	}
+	c.Roots = slices.SortedFunc(maps.Values(roots), func(a, b store.OCIDescriptor) int { return cmp.Compare(a.Digest, b.Digest) })
+}

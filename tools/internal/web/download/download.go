@@ -1,0 +1,156 @@
+// Package download reads one file from the web, or from a file URL, as a stream
+// that ends without an error only if it was whole.
+//
+// It retries what may pass (a connection that breaks, a server that is silent,
+// overloaded or restarting) and goes on where it was. It does not verify content:
+// the store does.
+package download
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+)
+
+// The defaults of Args.
+const (
+	DefaultMaxSize  = 4 << 30 // bytes
+	DefaultTimeout  = time.Minute
+	DefaultAttempts = 5
+	DefaultBackoff  = time.Second
+)
+
+// Args says what to download. Only URL has to be set.
+type Args struct {
+	// URL is an http, https or file URL.
+	URL string
+	// MaxSize is the largest file in bytes; 0 means DefaultMaxSize.
+	MaxSize int64
+	// Timeout is how long a server may be silent, or bring less than 1000 bytes a
+	// second; 0 means DefaultTimeout.
+	Timeout time.Duration
+	// Attempts is how many requests the download may take; 0 means DefaultAttempts.
+	Attempts int
+	// Backoff is the longest wait before the second attempt; it doubles with
+	// each further one. 0 means DefaultBackoff. A server's Retry-After goes before it.
+	Backoff time.Duration
+	// Progress is told, as bytes come, how many there are and how many there will
+	// be, -1 if that is not known. It may be nil.
+	Progress func(done, total int64)
+	// Transport makes the requests; nil means one that follows the environment
+	// (HTTPS_PROXY, NO_PROXY).
+	Transport http.RoundTripper
+}
+
+// Fetch implements store.Fetcher.
+func (a Args) Fetch(ctx context.Context) (io.ReadCloser, error) { return Get(ctx, a) }
+
+// Get starts a download. Reading the stream fails if the file turns out to be
+// truncated, larger than MaxSize, or other than what an interrupted attempt
+// began. Errors name the URL, without a user or query.
+func Get(ctx context.Context, a Args) (io.ReadCloser, error) {
+	u, err := url.Parse(a.URL)
+	if err != nil {
+		return nil, fmt.Errorf("parsing a URL to download: it is not valid") // err would show it
+	}
+	a.setDefaults()
+	switch u.Scheme {
+	case "file":
+		return openFile(u, &a)
+	case "http", "https":
+	default:
+		return nil, fmt.Errorf("downloading %q: scheme: got %q, want http, https or file", shown(u), u.Scheme)
+	}
+	s := newStream(ctx, u, &a)
+	if err := s.connect(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (a *Args) setDefaults() {
+	if a.MaxSize <= 0 {
+		a.MaxSize = DefaultMaxSize
+	}
+	if a.Timeout <= 0 {
+		a.Timeout = DefaultTimeout
+	}
+	if a.Attempts <= 0 {
+		a.Attempts = DefaultAttempts
+	}
+	if a.Backoff <= 0 {
+		a.Backoff = DefaultBackoff
+	}
+	if a.Progress == nil {
+		a.Progress = func(int64, int64) {}
+	}
+}
+
+// shown returns u without what can be a secret: user and query.
+func shown(u *url.URL) string {
+	public := *u
+	public.User, public.RawQuery, public.ForceQuery, public.Fragment, public.RawFragment = nil, "", false, "", ""
+	return public.String()
+}
+
+// tooLarge is the error of a file that has size bytes, or more.
+func tooLarge(size, limit int64) error {
+	return fmt.Errorf("size: got %d bytes or more, want at most %d", size, limit)
+}
+
+// openFile opens a file of this machine.
+func openFile(u *url.URL, a *Args) (io.ReadCloser, error) {
+	if u.Host != "" && u.Host != "localhost" || u.Path == "" {
+		return nil, fmt.Errorf("downloading %q: want an absolute path of this machine", shown(u))
+	}
+	name := filepath.FromSlash(u.Path)
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, cli.WithHint(fmt.Errorf("downloading %q: %w", shown(u), err), "check the URL; it is a file of this machine")
+	}
+	switch {
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("downloading %q: got %s, want a regular file", shown(u), info.Mode().Type())
+	case info.Size() > a.MaxSize:
+		return nil, fmt.Errorf("downloading %q: %w", shown(u), tooLarge(info.Size(), a.MaxSize))
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("downloading %q: %w", shown(u), err)
+	}
+	return &localFile{f, shown(u), 0, info.Size(), a.Progress}, nil
+}
+
+// localFile is a file that has to have, to its end, the size that it had when
+// it was opened.
+type localFile struct {
+	*os.File
+	url        string
+	done, size int64
+	progress   func(done, total int64)
+}
+
+func (f *localFile) Read(p []byte) (int, error) {
+	n, err := f.File.Read(p)
+	f.done += int64(n)
+	if n > 0 {
+		f.progress(f.done, f.size)
+	}
+	if f.done > f.size || err == io.EOF && f.done < f.size {
+		return n, fmt.Errorf("downloading %q: size: got %d bytes, want %d: the file changed while it was read", f.url, f.done, f.size)
+	}
+	return n, err
+}
+
+// WriteTo hides os.File's, which would go round Read.
+func (f *localFile) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, struct{ io.Reader }{f})
+}

@@ -1,0 +1,182 @@
+// Package registryclient is what all clients of OCI registries share: how they log
+// in, which connections they make, and what they say of an answer
+// (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md).
+package registryclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/jasonwzm/release-builder/tools/internal/web/retryafter"
+)
+
+const (
+	maxErrorSize  = 16 << 10 // bytes of a registry's error that are read
+	maxRedirects  = 10
+	maxRetryAfter = 30 * time.Second
+)
+
+// Args say how to log in to a registry.
+type Args struct {
+	Registry name.Registry
+	// Resource is what the credentials are for; nil is the registry.
+	Resource  authn.Resource
+	Keychain  authn.Keychain // nil knows no credentials
+	Transport http.RoundTripper
+	Scopes    []string // of one token
+}
+
+// Login asks the registry how to log in, does so, and returns a client that has
+// the credentials. They go to the registry's host only; connections are those of
+// [Guard], redirects those of [CheckRedirect].
+func Login(ctx context.Context, a Args) (*http.Client, error) {
+	auth := authn.Anonymous
+	if a.Resource == nil {
+		a.Resource = a.Registry
+	}
+	if a.Keychain != nil {
+		var err error
+		if auth, err = authn.Resolve(ctx, a.Keychain, a.Resource); err != nil {
+			return nil, fmt.Errorf("reading credentials for %s: %w", a.Registry.RegistryStr(), err)
+		}
+	}
+	t, err := transport.NewWithContext(ctx, a.Registry, auth, Guard(a.Transport), a.Scopes)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{Transport: t, CheckRedirect: CheckRedirect}, nil
+}
+
+// Guard returns a transport that refuses plain HTTP but to this machine, whoever
+// asks for it: a name, a redirect, or a registry that says where to log in.
+func Guard(inner http.RoundTripper) http.RoundTripper { return guard{inner} }
+
+type guard struct{ inner http.RoundTripper }
+
+func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme != "https" && !IsLoopback(req.URL.Hostname()) {
+		if req.Body != nil {
+			req.Body.Close()
+		}
+		return nil, fmt.Errorf("connecting to %s: scheme is %q, want https", req.URL.Host, req.URL.Scheme)
+	}
+	return g.inner.RoundTrip(req)
+}
+
+// IsLoopback reports whether a host, without a port, is this machine.
+func IsLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// CheckRedirect is an [http.Client]'s. It lets a registry send its client to where
+// the blobs are, but not into the network that the client is in. Credentials stay
+// behind: [Login] adds them for the registry's host only.
+func CheckRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) >= maxRedirects {
+		return fmt.Errorf("got %d redirects, want at most that", maxRedirects)
+	}
+	return CheckTarget(via[0].URL, req.URL)
+}
+
+// CheckTarget returns an error if what is at from names a URL in the network that
+// the client is in.
+func CheckTarget(from, to *url.URL) error {
+	a, b := from.Hostname(), to.Hostname()
+	if a == b || IsLoopback(a) {
+		return nil
+	}
+	addr, err := netip.ParseAddr(b)
+	if IsLoopback(b) || err == nil && (addr.IsPrivate() || addr.IsLinkLocalUnicast() || addr.IsUnspecified()) {
+		return fmt.Errorf("got a redirect from %s to %s, want none to a private address", a, b)
+	}
+	return nil
+}
+
+// A StatusError is an answer of a registry with a status that was not wanted.
+type StatusError struct {
+	Status int
+	Want   []int // what was wanted; empty is 200
+	Errors []transport.Diagnostic
+	After  time.Duration // from Retry-After, at most 30 s
+}
+
+// NewStatusError reads what the registry says in the body of an answer.
+func NewStatusError(resp *http.Response, body io.Reader, want ...int) *StatusError {
+	after, _ := retryafter.Parse(resp.Header.Get("Retry-After"), time.Now())
+	e := &StatusError{Status: resp.StatusCode, Want: want, After: min(after, maxRetryAfter)}
+	// What cannot be read says no less than nothing.
+	if raw, err := io.ReadAll(io.LimitReader(body, maxErrorSize)); err == nil {
+		var said transport.Error
+		if json.Unmarshal(raw, &said) == nil {
+			e.Errors = said.Errors
+		}
+	}
+	return e
+}
+
+func (e *StatusError) Error() string {
+	want := []string{"200"}
+	if len(e.Want) > 0 {
+		want = nil
+		for _, w := range slices.Sorted(slices.Values(e.Want)) {
+			want = append(want, strconv.Itoa(w))
+		}
+	}
+	s := fmt.Sprintf("got status %d %s, want %s", e.Status, http.StatusText(e.Status), strings.Join(want, " or "))
+	if len(e.Errors) > 0 {
+		s += fmt.Sprintf("; registry says %.40q: %.200q", string(e.Errors[0].Code), e.Errors[0].Message)
+	}
+	return s
+}
+
+// StatusOf returns the status and the registry's first error code in err, from
+// the repository or from where it is logged in to.
+func StatusOf(err error) (int, transport.ErrorCode) {
+	var diagnostics []transport.Diagnostic
+	status := 0
+	if e, ok := errors.AsType[*StatusError](err); ok {
+		status, diagnostics = e.Status, e.Errors
+	} else if e, ok := errors.AsType[*transport.Error](err); ok {
+		status, diagnostics = e.StatusCode, e.Errors
+	}
+	if len(diagnostics) == 0 {
+		return status, ""
+	}
+	return status, diagnostics[0].Code
+}
+
+// WithoutURL takes the URL out of err: after a redirect it can hold a signature.
+// What a registry said when it was logged in to is put in the words of StatusError.
+func WithoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	if e, ok := errors.AsType[*transport.Error](err); ok {
+		err = &StatusError{Status: e.StatusCode, Errors: e.Errors}
+	}
+	return err
+}
+
+// ReadAtMost reads all, and fails if that is more than limit bytes.
+func ReadAtMost(r io.Reader, limit int64) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(raw)) > limit {
+		err = fmt.Errorf("size: got more than %d bytes, want at most that", limit)
+	}
+	return raw, err
+}

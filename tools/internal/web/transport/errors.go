@@ -1,0 +1,138 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+)
+
+// certificate tells whether an error is about who the server is.
+func certificate(err error) bool {
+	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
+	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
+	_, name := errors.AsType[x509.HostnameError](err)
+	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
+	return verification || authority || name || invalid
+}
+
+func unknownHost(err error) bool {
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound
+}
+
+// transient tells whether another attempt may meet no such error.
+func transient(err error) bool {
+	if certificate(err) || unknownHost(err) || errors.Is(err, context.Canceled) {
+		return false
+	}
+	for _, e := range []error{
+		errIdle, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, context.DeadlineExceeded,
+		syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.ECONNABORTED, syscall.EPIPE, syscall.ETIMEDOUT,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && (timeout.Timeout() || isNetwork(err)) {
+		return true
+	}
+	// net/http has no types for these.
+	for _, text := range []string{"server closed idle connection", "GOAWAY", "stream error", "connection lost", "connection reset", "broken pipe", "TLS handshake timeout", "forcibly closed"} {
+		if strings.Contains(err.Error(), text) {
+			return true
+		}
+	}
+	return false
+}
+
+// isNetwork tells whether an error is of a connection, or of looking up a name.
+func isNetwork(err error) bool {
+	_, op := errors.AsType[*net.OpError](err)
+	dns, name := errors.AsType[*net.DNSError](err)
+	return op && !name || name && dns.IsTemporary
+}
+
+// reason says in a few words why an attempt failed, without any address.
+func reason(err error) string {
+	timeout, isNet := errors.AsType[net.Error](err)
+	switch {
+	case errors.Is(err, errIdle):
+		return "nothing for too long"
+	case errors.Is(err, context.DeadlineExceeded), isNet && timeout.Timeout():
+		return "a timeout"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "no connection: it was refused"
+	}
+	return "a broken connection"
+}
+
+// hide takes the secrets of the request's URL out of an error, and says what can
+// be done.
+func hide(err error, req *http.Request) error {
+	err = Redact(err)
+	if err == nil {
+		return nil
+	}
+	hidden := err.Error()
+	for _, secret := range secrets(req.URL) {
+		hidden = strings.ReplaceAll(hidden, secret, "xxxxx")
+	}
+	if hidden != err.Error() {
+		err = &redacted{hidden, err}
+	}
+	switch {
+	case certificate(err):
+		return cli.WithHint(err, "the server is not whom it should be, or its certificate's issuer is not among those of this machine")
+	case unknownHost(err):
+		return cli.WithHint(err, "look at the host's name and at the network")
+	}
+	return err
+}
+
+// secrets are the user and the query of a URL.
+func secrets(u *url.URL) (all []string) {
+	if u.RawQuery != "" {
+		all = append(all, u.RawQuery)
+	}
+	if u.User != nil {
+		password, _ := u.User.Password()
+		for _, s := range []string{u.User.String(), password} {
+			if s != "" {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// Redact returns an error whose text has neither user nor query of any URL in it,
+// and which wraps err. Those of an http.Client have the request's.
+func Redact(err error) error {
+	if err == nil {
+		return nil
+	}
+	address := regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s"'?#]*@)?([^\s"'?#]*)(?:[?#][^\s"']*)?`)
+	if text := address.ReplaceAllString(err.Error(), "$1$2"); text != err.Error() {
+		return &redacted{text, err}
+	}
+	return err
+}
+
+// redacted is an error with another text.
+type redacted struct {
+	text string
+	err  error
+}
+
+func (r *redacted) Error() string { return r.text }
+func (r *redacted) Unwrap() error { return r.err }
