@@ -1,6 +1,6 @@
 """The part of the standard library that the packages of pinned sources share."""
 
-# What two thirds of the programs of //tools/programs import, and what costs little. A
+# What two thirds of the programs of //tools/dev/programs import, and what costs little. A
 # source that imports more has the rest compiled on top, for itself. So what is
 # compiled for a source does not depend on which other sources there are.
 STDLIB = [

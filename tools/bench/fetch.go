@@ -17,7 +17,7 @@ import (
 const (
 	fetchGoal    = 1.2 // of the time that go mod download takes
 	fetchLine    = "toolbox"
-	fetchCommand = "github.com/jasonwzm/release-builder/tools/fetch"
+	fetchCommand = "github.com/jasonwzm/release-builder/tools/build/fetch"
 )
 
 // fetchBench brings all modules that a line's lock names into an empty store,

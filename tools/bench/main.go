@@ -15,8 +15,8 @@
 //
 // The benchmarks, each in a file of its own:
 //
-//	pack/tar.gz  tools/pack against compress/gzip at level 6, and against tar -czf
-//	pack/zip     tools/pack against archive/zip
+//	pack/tar.gz  tools/build/pack against compress/gzip at level 6, and against tar -czf
+//	pack/zip     tools/build/pack against archive/zip
 //	build        the toolbox line's programs, cold, against go install
 //	fetch        the toolbox line's modules, cold, against go mod download
 //	sourcetar    the canonical tar of a git tree of 10,000 files, against git archive

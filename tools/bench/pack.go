@@ -20,7 +20,7 @@ const (
 	packZipGoal     = 2.0       // the same for a zip: level 6 searches less in files that fit into its window
 	packSizeGoal    = 1.03      // of the standard library's size at level 6
 	packMemoryGoal  = 256 << 20 // bytes of resident memory
-	packCommand     = "github.com/jasonwzm/release-builder/tools/pack"
+	packCommand     = "github.com/jasonwzm/release-builder/tools/build/pack"
 )
 
 // packBench packs the corpus into an archive and takes its SHA-256: with the pack

@@ -13,7 +13,7 @@ def license_entries(sources):
         sources: list of targets with SourceInfo.
 
     Returns:
-        a list of entries for tools/pack, each path once.
+        a list of entries for tools/build/pack, each path once.
     """
     entries = {}
     for source in sources:

@@ -16,9 +16,9 @@ release_tools = rule(
     implementation = _release_tools_impl,
     doc = "The toolchain of all rules here.",
     attrs = {
-        "assemble": _tool("//tools/assemble"),
-        "image": _tool("//tools/image"),
-        "pack": _tool("//tools/pack"),
+        "assemble": _tool("//tools/build/assemble"),
+        "image": _tool("//tools/build/image"),
+        "pack": _tool("//tools/build/pack"),
     },
     provides = [platform_common.ToolchainInfo],
 )

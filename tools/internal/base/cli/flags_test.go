@@ -92,9 +92,13 @@ func TestEmptyValues(t *testing.T) {
 // TestEveryCommand checks that no command parses its flags by itself, so that what
 // TestEmptyValues shows is so for each flag of each of them.
 func TestEveryCommand(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("..", "..", "*", "*.go"))
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, pattern := range []string{"*/*.go", "*/*/*.go"} {
+		found, err := filepath.Glob(filepath.Join("..", "..", "..", filepath.FromSlash(pattern)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
 	}
 	if len(files) == 0 && os.Getenv("TEST_SRCDIR") != "" {
 		t.Skip("it reads the sources of all commands: run go test ./tools/internal/base/cli")

@@ -3,7 +3,7 @@
 // LANG changes no byte and breaks no build. What a user has chosen to reach servers
 // passes: proxies, certificates, credentials.
 //
-// Every process is started by Command, and tools/layers sees to it.
+// Every process is started by Command, and tools/dev/layers sees to it.
 package environ
 
 import (

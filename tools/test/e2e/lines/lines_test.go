@@ -2,7 +2,7 @@
 // of this machine, and builds them with a Bazel of its own, in a copy of the
 // workspace and with a copy of the store. Nothing leaves the loopback interface.
 //
-// `tools/bazel test //tools/e2e/lines:all` runs it, outside of the sandbox.
+// `tools/bazel test //tools/test/e2e/lines:all` runs it, outside of the sandbox.
 package lines_test
 
 import (
@@ -32,7 +32,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if os.Getenv("LINES_WORKSPACE") == "" {
-		fmt.Println("lines: no workspace to build in: LINES_WORKSPACE is not set; tools/bazel test //tools/e2e/lines:all sets it")
+		fmt.Println("lines: no workspace to build in: LINES_WORKSPACE is not set; tools/bazel test //tools/test/e2e/lines:all sets it")
 		os.Exit(0)
 	}
 	os.Exit(m.Run())

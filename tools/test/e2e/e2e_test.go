@@ -1,7 +1,7 @@
 // Package e2e_test checks a built release as its users will meet it: it unpacks
 // the archives, runs the programs, reads the images with other people's tools.
 //
-// `tools/bazel test //tools/e2e:e2e_test` hands it the release; by
+// `tools/bazel test //tools/test/e2e:e2e_test` hands it the release; by
 // RELEASE_DIR it takes any folder that holds one.
 package e2e_test
 
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	dir = os.Getenv("RELEASE_DIR")
 	if dir == "" {
-		fmt.Println("e2e: no release to check: RELEASE_DIR is not set; tools/bazel test //tools/e2e:e2e_test builds one and checks it")
+		fmt.Println("e2e: no release to check: RELEASE_DIR is not set; tools/bazel test //tools/test/e2e:e2e_test builds one and checks it")
 		os.Exit(0)
 	}
 	if path, err := runfiles.Rlocation(dir); err == nil {
@@ -224,6 +224,6 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal([]byte(got), want) {
-		t.Errorf("%s differs; if that is meant: tools/bazel run //tools/e2e:e2e_test -- -update\ngot:\n%s\nwant:\n%s", name, got, want)
+		t.Errorf("%s differs; if that is meant: tools/bazel run //tools/test/e2e:e2e_test -- -update\ngot:\n%s\nwant:\n%s", name, got, want)
 	}
 }

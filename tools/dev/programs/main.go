@@ -1,7 +1,7 @@
 // Programs builds well-known programs as releases, and says whether they are, byte for
 // byte, what `go install` makes of the same versions.
 //
-//	go run ./tools/programs [-platforms linux-amd64,…] [-keep DIR] [NAME…]
+//	go run ./tools/dev/programs [-platforms linux-amd64,…] [-keep DIR] [NAME…]
 //
 // For each program it makes a line in a copy of this checkout: tools/resolve pins the
 // module, Bazel builds the release, //release:rebuild builds the programs again with the
@@ -60,7 +60,7 @@ func choose(names []string) ([]program, error) {
 	for _, n := range names {
 		i := slices.IndexFunc(table, func(p program) bool { return p.name == n })
 		if i < 0 {
-			return nil, fmt.Errorf("program %q: want one of those in tools/programs/table.go", n)
+			return nil, fmt.Errorf("program %q: want one of those in tools/dev/programs/table.go", n)
 		}
 		chosen = append(chosen, table[i])
 	}

@@ -3,7 +3,7 @@
 // well that processes get their environment from package environ: no other calls
 // os.Environ, exec.Command, exec.CommandContext or os.StartProcess.
 //
-//	go run ./tools/layers
+//	go run ./tools/dev/layers
 package main
 
 import (
@@ -29,7 +29,7 @@ const (
 // import, are above them.
 var folders = []string{"base", "web", "input", "artifact", "source", "resolve", "publish", "check"}
 
-// fetchMayImport are the modules that tools/fetch and what it imports may use:
+// fetchMayImport are the modules that tools/build/fetch and what it imports may use:
 // repository rules compile it before anything else is there.
 const fetchMayImport = "golang.org/x/mod/"
 
@@ -84,12 +84,12 @@ func check(packages []goPackage) error {
 					strings.TrimPrefix(p.ImportPath, module), strings.TrimPrefix(i, module), strings.Join(folders, ", ")))
 			}
 		}
-		if p.ImportPath != module+"tools/fetch" {
+		if p.ImportPath != module+"tools/build/fetch" {
 			continue
 		}
 		for _, d := range p.Deps {
 			if strings.Contains(strings.Split(d, "/")[0], ".") && !strings.HasPrefix(d, module) && !strings.HasPrefix(d, fetchMayImport) {
-				errs = append(errs, fmt.Errorf("tools/fetch imports %s: want the standard library and %s only", d, path.Clean(fetchMayImport)))
+				errs = append(errs, fmt.Errorf("tools/build/fetch imports %s: want the standard library and %s only", d, path.Clean(fetchMayImport)))
 			}
 		}
 	}

@@ -64,7 +64,7 @@ func TestWrite(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	var errs strings.Builder
-	if status := run(t.Context(), []string{"nothing"}, &strings.Builder{}, &errs); status != cli.Usage || !strings.Contains(errs.String(), `program "nothing": want one of those in tools/programs/table.go`) {
+	if status := run(t.Context(), []string{"nothing"}, &strings.Builder{}, &errs); status != cli.Usage || !strings.Contains(errs.String(), `program "nothing": want one of those in tools/dev/programs/table.go`) {
 		t.Errorf("got status %d, %q", status, errs.String())
 	}
 }

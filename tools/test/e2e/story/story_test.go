@@ -4,7 +4,7 @@
 // story; all that it needs is on this machine, and nothing leaves the loopback
 // interface.
 //
-// `tools/bazel test //tools/e2e/story:all --test_output=all` tells it.
+// `tools/bazel test //tools/test/e2e/story:all --test_output=all` tells it.
 package story_test
 
 import (
@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "rewrite the states in testdata")
 
 func TestMain(m *testing.M) {
 	if os.Getenv("STORY_WORKSPACE") == "" {
-		fmt.Println("story: no workspace to build in: STORY_WORKSPACE is not set; tools/bazel test //tools/e2e/story:all sets it")
+		fmt.Println("story: no workspace to build in: STORY_WORKSPACE is not set; tools/bazel test //tools/test/e2e/story:all sets it")
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
