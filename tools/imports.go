@@ -18,6 +18,7 @@ import (
 	_ "github.com/aws/smithy-go/middleware"
 	_ "github.com/aws/smithy-go/transport/http"
 	_ "github.com/bazelbuild/bazel-gazelle/cmd/gazelle"
+	_ "github.com/bazelbuild/buildtools/build"
 	_ "github.com/bazelbuild/rules_go/go/runfiles"
 	_ "github.com/fsouza/fake-gcs-server/fakestorage"
 	_ "github.com/google/go-containerregistry/pkg/authn"

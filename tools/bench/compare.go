@@ -78,7 +78,7 @@ func compareRelease(dir string, files int, size int64) (total int64, err error) 
 	return total, sealRelease(dir)
 }
 
-// hashFolders hashes the files of folders as one would who has nothing but the
+// hashFolders hashes the files of directories as one would who has nothing but the
 // standard library: largest first, one worker a core.
 func hashFolders(ctx context.Context, dirs ...string) error {
 	type file struct {

@@ -12,12 +12,13 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/fill"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
 const (
-	fetchGoal    = 1.2 // of the time that go mod download takes
-	fetchLine    = "toolbox"
-	fetchCommand = "github.com/jasonwzm/release-builder/tools/build/fetch"
+	fetchGoal = 1.2 // of the time that go mod download takes
+	fetchLine = "toolbox"
 )
 
 // fetchBench brings all modules that a line's lock names into an empty store,
@@ -25,8 +26,8 @@ const (
 // proxy on loopback, so that the network's mood is in neither.
 type fetchBench struct {
 	dir     string
-	line    string   // the line's folder
-	command string   // the fetch command
+	line    string // the line's directory
+	pinned  *lock.Lock
 	modules []string // those whose content is fetched, as PATH@VERSION
 	proxy   string   // URL
 }
@@ -42,18 +43,16 @@ func fetchBenchmark() Benchmark {
 }
 
 func runFetchBench(ctx context.Context, e *Env, line string) ([]Row, error) {
-	b := &fetchBench{dir: e.Dir, line: line}
-	l, err := lock.Read(b.lock())
+	name := filepath.Join(line, "lock.json")
+	l, err := lock.Read(name)
 	if err != nil {
 		return nil, err
 	}
-	if b.modules = contents(l); len(b.modules) == 0 {
-		return nil, fmt.Errorf("lock %q names no modules", b.lock())
+	b := &fetchBench{dir: e.Dir, line: line, pinned: l, modules: contents(l)}
+	if len(b.modules) == 0 {
+		return nil, fmt.Errorf("lock %q names no modules", name)
 	}
-	e.Logf("building the fetch command and filling the proxy")
-	if b.command, err = goBuild(ctx, e.Dir, fetchCommand); err != nil {
-		return nil, err
-	}
+	e.Logf("filling the proxy")
 	// A store is a proxy's tree: ours, filled from the proxy that the user has.
 	full := filepath.Join(e.Dir, "full")
 	if err := b.fetch(ctx, full); err != nil {
@@ -70,8 +69,11 @@ func runFetchBench(ctx context.Context, e *Env, line string) ([]Row, error) {
 		return nil, err
 	}
 	defer stop()
+	for name, value := range map[string]string{"GOPROXY": b.proxy, "GONOPROXY": "none", "GOPRIVATE": "", "GOSUMDB": "off"} {
+		defer setenv(name, value)()
+	}
 	times, err := e.Race(ctx,
-		Contender{"fetch lock", func(ctx context.Context) error { return b.cold(ctx, "store-*", b.fetch) }},
+		Contender{"filling a store", func(ctx context.Context) error { return b.cold(ctx, "store-*", b.fetch) }},
 		Contender{"go mod download", func(ctx context.Context) error { return b.cold(ctx, "cache-*", b.download) }})
 	if err != nil {
 		return nil, err
@@ -79,16 +81,11 @@ func runFetchBench(ctx context.Context, e *Env, line string) ([]Row, error) {
 	return []Row{AtMostTimes("the line's modules, cold, against go mod download", times[0], times[1], fetchGoal)}, nil
 }
 
-func (b *fetchBench) lock() string { return filepath.Join(b.line, "lock.json") }
-
 // contents returns the modules whose content a lock needs, each once.
 func contents(l *lock.Lock) []string {
 	var all []string
-	for _, d := range l.Dependencies {
-		if d.Module != nil {
-			all = append(all, d.Module.Path+"@"+d.Module.Version)
-		}
-		for _, m := range d.GoModules {
+	for i := range l.Dependencies {
+		for _, m := range l.Dependencies[i].Modules() {
 			if m.Sum != "" {
 				all = append(all, m.Path+"@"+m.Version)
 			}
@@ -98,7 +95,7 @@ func contents(l *lock.Lock) []string {
 	return slices.Compact(all)
 }
 
-// cold runs with an empty folder, which stays until the benchmark ends: what
+// cold runs with an empty directory, which stays until the benchmark ends: what
 // deleting it takes is no part of the time.
 func (b *fetchBench) cold(ctx context.Context, pattern string, run func(ctx context.Context, dir string) error) error {
 	dir, err := os.MkdirTemp(b.dir, pattern)
@@ -108,11 +105,17 @@ func (b *fetchBench) cold(ctx context.Context, pattern string, run func(ctx cont
 	return run(ctx, dir)
 }
 
-func (b *fetchBench) fetch(ctx context.Context, store string) error {
-	return b.run(ctx, nil, "", b.command, "--store", store, "lock", "--lock", b.lock(), "--base", b.line)
+// fetch fills a store, from the proxy if that is there.
+func (b *fetchBench) fetch(ctx context.Context, dir string) error {
+	s, err := store.Open(dir)
+	if err != nil {
+		return err
+	}
+	f := fill.Filler{Store: s, GoCommand: "go", Dir: b.line}
+	return f.Lock(ctx, b.pinned)
 }
 
-// download has the go command bring the modules, in a folder that is in no module.
+// download has the go command bring the modules, in a directory that is in no module.
 func (b *fetchBench) download(ctx context.Context, cache string) error {
 	settings := []string{"GOMODCACHE=" + cache, "GOFLAGS=-modcacherw", "GOWORK=off"}
 	return b.run(ctx, settings, cache, "go", append([]string{"mod", "download"}, b.modules...)...)
@@ -121,15 +124,25 @@ func (b *fetchBench) download(ctx context.Context, cache string) error {
 // run runs a command in a directory, with its settings and those of both.
 func (b *fetchBench) run(ctx context.Context, settings []string, dir, command string, args ...string) error {
 	settings = append(settings, "GOTOOLCHAIN=local")
-	if b.proxy != "" {
-		settings = append(settings, "GOPROXY="+b.proxy, "GONOPROXY=none", "GOPRIVATE=", "GOSUMDB=off")
-	}
 	cmd := environ.Command(ctx, environ.User(settings...), command, args...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("running %q: %w\n%s", filepath.Base(cmd.Path), err, tail(out))
 	}
 	return nil
+}
+
+// setenv sets a variable for what this process starts, and returns what takes it back.
+func setenv(name, value string) func() {
+	old, had := os.LookupEnv(name)
+	_ = os.Setenv(name, value)
+	return func() {
+		if had {
+			_ = os.Setenv(name, old)
+		} else {
+			_ = os.Unsetenv(name)
+		}
+	}
 }
 
 // zipBytes returns the sum of the sizes of the zips below dir.

@@ -77,7 +77,7 @@ func writeFile(w *bufio.Writer, name string, content []byte) {
 	fmt.Fprintf(w, "M 100644 inline %s\ndata %d\n%s\n", name, len(content), content)
 }
 
-// runIn runs a command in a folder and returns what it prints.
+// runIn runs a command in a directory and returns what it prints.
 func runIn(ctx context.Context, dir string, stdin io.Reader, command ...string) (string, error) {
 	cmd := environ.Command(ctx, environ.Git(), command[0], command[1:]...)
 	cmd.Dir, cmd.Stdin = dir, stdin

@@ -30,7 +30,7 @@ var imageArchitectures = []string{"amd64", "arm64"}
 
 func imageName(i int) string { return fmt.Sprintf("image%02d", i) }
 
-// sealRelease makes a folder of files a release: it writes lock.json,
+// sealRelease makes a directory of files a release: it writes lock.json,
 // manifest.yaml and SHA256SUMS.
 func sealRelease(dir string) error {
 	stamp := time.Unix(1_700_000_000, 0).UTC()

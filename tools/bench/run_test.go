@@ -88,7 +88,7 @@ func smallLine(t *testing.T) string {
 
 func TestContents(t *testing.T) {
 	l := &lock.Lock{Dependencies: []lock.Dependency{
-		{Module: &lock.Module{Path: "b", Version: "v1"}, GoModules: []lock.GoModule{{Path: "a", Version: "v1", Sum: "h1:"}, {Path: "c", Version: "v1", GoModSum: "h1:"}}},
+		{Module: &lock.Module{Path: "b", Version: "v1"}, Digest: "h1:", GoModules: []lock.GoModule{{Path: "a", Version: "v1", Sum: "h1:"}, {Path: "c", Version: "v1", GoModSum: "h1:"}}},
 		{Git: &lock.Git{}, GoModules: []lock.GoModule{{Path: "a", Version: "v1", Sum: "h1:"}, {Path: "a", Version: "v2", Sum: "h1:"}}},
 	}}
 	if got, want := contents(l), []string{"a@v1", "a@v2", "b@v1"}; !slices.Equal(got, want) {

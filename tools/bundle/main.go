@@ -1,11 +1,11 @@
 // Bundle packs everything that building a release reads into one file, to carry it
 // to where there is no network.
 //
-//	tools/bazel run //tools/bundle -- pack --out FILE          the active line, and the root that Bazel runs in
-//	tools/bazel run //tools/bundle -- pack --out FILE --line A --line B     several lines
-//	tools/bazel run //tools/bundle -- pack --out FILE --since OLD.lock.json what OLD did not need
-//	tools/bazel run //tools/bundle -- verify FILE              compares each byte with what FILE says of itself
-//	tools/bazel run //tools/bundle -- list FILE                what is in it, and how large
+//	tools/bazel run //release:bundle -- pack --out FILE          the active line, and the root that Bazel runs in
+//	tools/bazel run //release:bundle -- pack --out FILE --line A --line B     several lines
+//	tools/bazel run //release:bundle -- pack --out FILE --since OLD.lock.json what OLD did not need
+//	tools/bazel run //release:bundle -- verify FILE              compares each byte with what FILE says of itself
+//	tools/bazel run //release:bundle -- list FILE                what is in it, and how large
 //
 // To use a bundle takes nothing of ours but a clone:
 //
@@ -15,7 +15,7 @@
 // A bundle is a deterministic tar. Its first entry, bundle.json, lists the others
 // with their digests and what each is for. It has the entries of the store
 // (RELEASE_STORE) that the locks need, the project's own tools included, and
-// nothing else; base images with an index of their own. What the store lacks is brought
+// nothing else; base images with an index of their own. What the store lacks is fetched
 // first, unless RELEASE_AIRGAP is 1. What cannot be, and what is not what the lock
 // pins, is an error that names the lock's entry.
 //
@@ -41,6 +41,7 @@ import (
 	"os"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/check/bundle"
 )
@@ -54,9 +55,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set := flag.NewFlagSet(command, flag.ContinueOnError)
 	set.StringVar(&o.line, "active", "", "the active `line`; set by the BUILD file")
 	set.StringVar(&o.modules, "modules", "", "modules.txt of the tools, a runfile or a `path`; set by the BUILD file")
-	set.StringVar(&o.fetch, "fetch", "", "the fetch `command`, a runfile; set by the BUILD file")
-	set.StringVar(&o.goCmd, "go", "go", "the go `command` that it runs, a runfile; set by the BUILD file")
-	set.StringVar(&o.root, "workspace", os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "the workspace's root `folder`")
+	set.StringVar(&o.goCmd, "go", "", "the go `command` that downloads modules, a runfile; set by the BUILD file")
+	set.StringVar(&o.root, "workspace", os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "the workspace's root `directory`")
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status
 	}
@@ -76,7 +76,7 @@ func fileArg(set *flag.FlagSet, args []string, stderr io.Writer) (name string, s
 	if set.NArg() != 1 {
 		return "", cli.UsageError(stderr, command, "%s: got %d arguments, want a bundle", set.Name(), set.NArg()), false
 	}
-	return cli.FromCaller(set.Arg(0)), cli.OK, true
+	return dirs.FromCaller(set.Arg(0)), cli.OK, true
 }
 
 func verify(ctx context.Context, _ *options, args []string, stdout, stderr io.Writer) int {

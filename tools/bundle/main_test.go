@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScript runs the scripts, each with a workspace in $WORK/ws and a store, a root
-// folder and modules.txt beside it. "flip FILE OFFSET" flips a bit in a file.
+// directory and modules.txt beside it. "flip FILE OFFSET" flips a bit in a file.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",

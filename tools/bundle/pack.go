@@ -10,14 +10,19 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/bazelbuild/rules_go/go/runfiles"
+	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
 	"github.com/jasonwzm/release-builder/tools/internal/check/bundle"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
+	"github.com/jasonwzm/release-builder/tools/internal/source/fill"
 	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
@@ -27,7 +32,7 @@ const rules = "github.com/bazelbuild/rules_go"
 
 type options struct {
 	line, modules, root           string // what the BUILD file and Bazel say
-	fetch, goCmd                  string // the same
+	goCmd                         string // the same
 	out, since, store, launchRoot string
 	lines, platforms              cli.Words
 	noRoot                        bool
@@ -39,9 +44,9 @@ func pack(ctx context.Context, o *options, args []string, stdout, stderr io.Writ
 	set.Var(&o.lines, "line", "a `line` to pack; again for more; the active one if not given")
 	set.StringVar(&o.since, "since", "", "leave out what this old lock needs, or this old bundle has (a `file`)")
 	set.BoolVar(&o.noRoot, "no-root", false, "leave out the root that Bazel runs in")
-	set.StringVar(&o.launchRoot, "root", os.Getenv("RELEASE_ROOT"), "the `folder` of that root; the launcher says it")
+	set.StringVar(&o.launchRoot, "root", os.Getenv("RELEASE_ROOT"), "the `directory` of that root; the launcher says it")
 	set.Var(&o.platforms, "platform", "a `platform` to build on, as linux_amd64; again for more")
-	set.StringVar(&o.store, "store", "", "the store's `folder`; RELEASE_STORE if not given")
+	set.StringVar(&o.store, "store", "", "the store's `directory`; RELEASE_STORE if not given")
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status
 	}
@@ -56,9 +61,9 @@ func pack(ctx context.Context, o *options, args []string, stdout, stderr io.Writ
 	if err == nil {
 		result, err = bundle.Pack(ctx, a)
 	}
-	if errors.Is(err, bundle.ErrMissing) && o.fetch != "" && os.Getenv("RELEASE_AIRGAP") != "1" {
-		fmt.Fprintln(stderr, command+": bringing what the store lacks: no build has asked for it yet")
-		if err = o.bring(ctx, stderr); err == nil {
+	if errors.Is(err, store.ErrMissing) && o.goCmd != "" && os.Getenv("RELEASE_AIRGAP") != "1" {
+		fmt.Fprintln(stderr, command+": fetching what the store lacks: no build has read it yet")
+		if err = o.fill(ctx, a, stderr); err == nil {
 			result, err = bundle.Pack(ctx, a)
 		}
 	}
@@ -72,47 +77,38 @@ func pack(ctx context.Context, o *options, args []string, stdout, stderr io.Writ
 	return cli.OK
 }
 
-// bring has fetch bring what the locks name into the store.
-func (o *options) bring(ctx context.Context, stderr io.Writer) error {
-	dir, err := o.storeDir()
-	if err != nil {
-		return err
-	}
-	for _, line := range o.lines {
-		base := filepath.Join(o.root, "manifests", line)
-		cmd := environ.Command(ctx, environ.Own(), runfile(o.fetch), "--store", dir, "--go", runfile(o.goCmd),
-			"lock", "--lock", filepath.Join(base, "lock.json"), "--base", base)
-		cmd.Stderr = stderr
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("bringing what line %s lacks: %w", line, err)
+// fill makes the store hold what the locks name.
+func (o *options) fill(ctx context.Context, a bundle.Args, stderr io.Writer) error {
+	for _, l := range a.Lines {
+		dir := filepath.Join(o.root, "manifests", l.Name)
+		f := fill.Filler{Store: a.Store, GoCommand: runfile.Real(o.goCmd), Dir: dir}
+		errs := []error{f.Lock(ctx, l.Lock)}
+		images := baseimage.Args{Dir: dir, Store: a.Store, Keychain: authn.DefaultKeychain, Progress: func(format string, v ...any) {
+			fmt.Fprintf(stderr, command+": "+format+"\n", v...)
+		}}
+		for i := range l.Lock.Images {
+			errs = append(errs, baseimage.Bring(ctx, images, &l.Lock.Images[i]))
+		}
+		if err := errors.Join(errs...); err != nil {
+			return fmt.Errorf("fetching what line %s lacks: %w", l.Name, err)
 		}
 	}
 	return nil
 }
 
-// storeDir returns the store's folder.
+// storeDir returns the store's directory.
 func (o *options) storeDir() (string, error) {
 	if o.store != "" {
-		return cli.FromCaller(o.store), nil
+		return dirs.FromCaller(o.store), nil
 	}
 	return store.DefaultDir(os.Getenv)
 }
 
-// runfile returns the path of a runfile, or the name itself if it is none.
-func runfile(name string) string {
-	if path, err := runfiles.Rlocation(name); err == nil {
-		if path, err = filepath.EvalSymlinks(path); err == nil {
-			return path
-		}
-	}
-	return name
-}
-
 // args reads what is to be packed.
 func (o *options) args() (bundle.Args, error) {
-	a := bundle.Args{Out: cli.FromCaller(o.out), Platforms: o.platforms}
+	a := bundle.Args{Out: dirs.FromCaller(o.out), Platforms: o.platforms}
 	if o.root == "" {
-		return a, cli.WithHint(errors.New("the workspace's root is not known"), "run it as tools/bazel run //tools/bundle")
+		return a, hint.With(errors.New("the workspace's root is not known"), "run it as tools/bazel run //release:bundle")
 	}
 	if len(o.lines) == 0 && o.line != "" {
 		o.lines = cli.Words{o.line}
@@ -141,7 +137,7 @@ func (o *options) args() (bundle.Args, error) {
 	}
 	if a.Root = o.launchRoot; a.Root == "" && a.SinceLock == nil {
 		err := errors.New("there is no root to pack: this Bazel is the machine's own")
-		return a, cli.WithHint(err, "pack where tools/bazel brought Bazel, or for machines that have one with --no-root")
+		return a, hint.With(err, "pack where tools/bazel brought Bazel, or for machines that have one with --no-root")
 	}
 	return a, nil
 }
@@ -161,7 +157,7 @@ func (o *options) readLines(a *bundle.Args) error {
 			if got, want := l.Lock.Toolchain.Go.Archives[p], sdk.Archives[p]; got != want {
 				err := fmt.Errorf("line %s: Go SDK for %s: the lock has %s, %s, and release/sources/go_sdk.json has %s, %s",
 					name, p, l.Lock.Toolchain.Go.Version, got.SHA256, sdk.Version, want.SHA256)
-				return cli.WithHint(err, "run tools/bazel run //tools/resolve")
+				return hint.With(err, "run tools/bazel run //release:resolve")
 			}
 		}
 		a.Lines = append(a.Lines, l)
@@ -170,7 +166,7 @@ func (o *options) readLines(a *bundle.Args) error {
 }
 
 func readLock(line, name string) (needs.Line, error) {
-	data, err := jsonfile.ReadLimited(name, jsonfile.MaxSize)
+	data, err := fileio.ReadLimited(name, jsonfile.MaxSize)
 	if err != nil {
 		return needs.Line{}, fmt.Errorf("reading lock: %w", err)
 	}
@@ -182,7 +178,7 @@ func (o *options) toolModules() ([]lock.GoModule, error) {
 	if o.modules == "" {
 		return nil, errors.New("which modules the tools are built from is not known: --modules is not given")
 	}
-	return bundle.ToolModules(o.root, runfile(o.modules), rules)
+	return bundle.ToolModules(o.root, runfile.Real(o.modules), rules)
 }
 
 // readSince reads the old lock or bundle. A lock begins with a brace.
@@ -190,7 +186,7 @@ func (o *options) readSince(a *bundle.Args) error {
 	if o.since == "" {
 		return nil
 	}
-	name := cli.FromCaller(o.since)
+	name := dirs.FromCaller(o.since)
 	f, err := os.Open(name)
 	if err != nil {
 		return fmt.Errorf("reading --since: %w", err)

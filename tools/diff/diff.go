@@ -40,7 +40,7 @@ type Diff struct {
 	Sources []Source `json:"sources"`
 	// Inputs are base images, files from the web, and what builds.
 	Inputs []Change `json:"inputs"`
-	// Files and Images are there if both sides are folders.
+	// Files and Images are there if both sides are directories.
 	Files  []File  `json:"files,omitempty"`
 	Images []Image `json:"images,omitempty"`
 }
@@ -66,7 +66,7 @@ type Change struct {
 // Source is a dependency.
 type Source struct {
 	Change
-	Origin string `json:"origin"` // URL, module path or folder; the new one
+	Origin string `json:"origin"` // URL, module path or directory; the new one
 	// From is the origin in the old release, if it was another.
 	From string `json:"from,omitempty"`
 	// Range is OLD..NEW, as git log takes it for a git source.
@@ -169,24 +169,17 @@ func source(old, new *lock.Dependency) Source {
 			s.Link = link(new.Git.URL, oldRevision, newRevision)
 		}
 	case old.Digest != new.Digest:
-		s.State = Changed // other paths are excluded, or a folder has other content
+		s.State = Changed // other paths are excluded, or a directory has other content
 	}
 	return s
 }
 
 // origin returns where a dependency is from, and which revision of it.
 func origin(d *lock.Dependency) (origin, revision string) {
-	switch {
-	case d.Git != nil:
-		return d.Git.URL, d.Git.Commit
-	case d.Module != nil:
-		return d.Module.Path, d.Module.Version
+	if d.Local != nil && d.Local.Dirty {
+		return d.Origin(), d.Digest
 	}
-	revision = cmp.Or(d.Local.Commit, d.Digest)
-	if d.Local.Dirty {
-		revision = d.Digest
-	}
-	return d.Local.Path, revision
+	return d.Origin(), cmp.Or(d.Revision(), d.Digest)
 }
 
 // link returns the page of a forge that compares two commits. Which forge a host

@@ -28,12 +28,13 @@ import (
 	"io"
 	"os"
 
-	"github.com/bazelbuild/rules_go/go/runfiles"
-
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
@@ -48,14 +49,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	sides := set.Args()
 	if built := os.Getenv("RELEASE_DIR"); built != "" && len(sides) == 1 {
-		sides = append(sides, runfile(built))
+		sides = append(sides, runfile.Path(built))
 	}
 	if len(sides) != 2 {
 		return cli.UsageError(stderr, "diff", "got %d arguments, want OLD and NEW, or OLD alone with tools/bazel run //release:diff", len(sides))
 	}
-	d, err := between(ctx, cli.FromCaller(sides[0]), cli.FromCaller(sides[1]))
+	d, err := between(ctx, dirs.FromCaller(sides[0]), dirs.FromCaller(sides[1]))
 	if err == nil && *html != "" {
-		err = writeHTML(cli.FromCaller(*html), d)
+		err = writeHTML(dirs.FromCaller(*html), d)
 	}
 	if err != nil {
 		return cli.Fail(stderr, "diff", err)
@@ -73,14 +74,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return cli.Fail(stderr, "diff", err)
 	}
 	return cli.OK
-}
-
-// runfile returns the path of a runfile.
-func runfile(name string) string {
-	if path, err := runfiles.Rlocation(name); err == nil {
-		return path
-	}
-	return name
 }
 
 func between(ctx context.Context, old, new string) (*Diff, error) {
@@ -114,7 +107,7 @@ func open(ctx context.Context, name string) (*side, error) {
 		}
 		return &side{t.Lock, t.Digest, t}, nil
 	}
-	data, err := jsonfile.ReadLimited(name, jsonfile.MaxSize)
+	data, err := fileio.ReadLimited(name, jsonfile.MaxSize)
 	if err != nil {
 		return nil, err
 	}
@@ -127,5 +120,5 @@ func writeHTML(name string, d *Diff) error {
 	if err := d.html(&b); err != nil {
 		return err
 	}
-	return jsonfile.WriteFile(name, b.Bytes(), 0o644)
+	return fileio.WriteFile(name, b.Bytes(), 0o644)
 }

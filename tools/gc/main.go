@@ -72,6 +72,8 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/check/gc"
 )
@@ -162,11 +164,11 @@ func (o *options) collect(ctx context.Context, stdout io.Writer) error {
 // args finds the places, and reads what keeps things in them.
 func (o *options) args(ctx context.Context) (gc.Args, error) {
 	a := gc.Args{
-		Keep: &gc.Keep{}, Cache: cli.CacheDir(os.Getenv), Disk: os.Getenv("RELEASE_DISK_CACHE"), Root: os.Getenv("RELEASE_ROOT"),
+		Keep: &gc.Keep{}, Cache: dirs.Cache(os.Getenv), Disk: os.Getenv("RELEASE_DISK_CACHE"), Root: os.Getenv("RELEASE_ROOT"),
 		Stage: gc.Releases{Line: o.line, Versions: o.stage}, OutputBases: o.bases, DiskSize: int64(o.diskSize), Now: time.Now(), MinAge: o.minAge, Processes: gc.Processes("/proc"),
 	}
 	if o.workspace == "" {
-		return a, cli.WithHint(errors.New("the workspace's root is not known"), "run it as tools/bazel run //release:gc")
+		return a, hint.With(errors.New("the workspace's root is not known"), "run it as tools/bazel run //release:gc")
 	}
 	if err := o.places(&a); err != nil {
 		return a, err
@@ -180,7 +182,7 @@ func (o *options) args(ctx context.Context) (gc.Args, error) {
 		}
 	}
 	for _, dir := range o.locks {
-		if err := a.Keep.AddLocks(cli.FromCaller(dir)); err != nil {
+		if err := a.Keep.AddLocks(dirs.FromCaller(dir)); err != nil {
 			return a, err
 		}
 	}

@@ -8,7 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/check/gc"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
@@ -18,7 +19,7 @@ func (o *options) places(a *gc.Args) (err error) {
 	if a.Store, err = store.DefaultDir(os.Getenv); err != nil {
 		return err
 	}
-	if a.State, err = cli.StateDir("", os.Getenv); err != nil {
+	if a.State, err = dirs.State("", os.Getenv); err != nil {
 		return err
 	}
 	switch {
@@ -32,7 +33,7 @@ func (o *options) places(a *gc.Args) (err error) {
 	}
 	for _, dir := range []*string{&a.Store, &a.Disk, &a.Cache, &a.OutputBases} {
 		if *dir != "" {
-			*dir = cli.FromCaller(*dir)
+			*dir = dirs.FromCaller(*dir)
 		}
 	}
 	return nil
@@ -60,7 +61,7 @@ func (o *options) keepCheckouts(a *gc.Args) error {
 	}
 	if n == 0 {
 		err := fmt.Errorf("reading checkout %q: it has no manifests/*/lock.json", o.workspace)
-		return cli.WithHint(err, "run tools/bazel run //tools/resolve: without a lock, nothing in the store is needed")
+		return hint.With(err, "run tools/bazel run //release:resolve: without a lock, nothing in the store is needed")
 	}
 	if o.alone {
 		return nil
@@ -71,7 +72,7 @@ func (o *options) keepCheckouts(a *gc.Args) error {
 			continue
 		}
 		_, otherErr := a.Keep.AddCheckout(dir)
-		err = errors.Join(err, cli.WithHint(otherErr, "or say --this-checkout, so that nothing is kept for that one"))
+		err = errors.Join(err, hint.With(otherErr, "or say --this-checkout, so that nothing is kept for that one"))
 	}
 	return err
 }

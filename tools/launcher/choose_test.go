@@ -159,7 +159,7 @@ func TestStoreAndDiskCache(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		env  map[string]string
-		want string // with DIR for the machine's folder
+		want string // with DIR for the machine's directory
 	}{
 		{"default", nil, `common "--repository_cache=DIR/home of someone/.cache/release-builder/store"
 build "--disk_cache=DIR/home of someone/.cache/release-builder/disk"
@@ -262,7 +262,7 @@ func TestSandboxBaseThatCannotBe(t *testing.T) {
 	wantContains(t, m.fails("info"), "bazel: error: RELEASE_SANDBOX_BASE: got /dev/null/x, want a directory to write in, or off")
 }
 
-// snapshot lists a folder with the times of its last changes.
+// snapshot lists a directory with the times of its last changes.
 func snapshot(t *testing.T, dir string) string {
 	t.Helper()
 	var lines []string
@@ -314,10 +314,10 @@ func TestReadOnlyCache(t *testing.T) {
 		}
 		wantContains(t, c.bazelrc(), "--repository_cache="+m.env["RELEASE_CACHE"]+"/store")
 	})
-	// Not even root can make a folder here.
+	// Not even root can make a directory here.
 	for _, tt := range []struct{ name, home, want string }{
 		{"the user's own cache instead", "home of someone", "home of someone/.cache/release-builder"},
-		{"a temporary folder instead", "/dev/null", fmt.Sprintf("tmp/release-builder-%d", os.Getuid())},
+		{"a temporary directory instead", "/dev/null", fmt.Sprintf("tmp/release-builder-%d", os.Getuid())},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m := newMachine(t)
@@ -333,7 +333,7 @@ func TestReadOnlyCache(t *testing.T) {
 			wantContains(t, c.bazelrc(), "--disk_cache="+want+"/disk")
 		})
 	}
-	t.Run("someone else's link for a temporary folder", func(t *testing.T) {
+	t.Run("someone else's link for a temporary directory", func(t *testing.T) {
 		m := newMachine(t)
 		m.fakeBazel("7.7.1")
 		m.env["RELEASE_CACHE"], m.env["HOME"] = "/dev/null/cache", "/dev/null"

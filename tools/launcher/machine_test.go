@@ -219,7 +219,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// write writes a file under the machine's folder.
+// write writes a file under the machine's directory.
 func (m *machine) write(name, text string, mode fs.FileMode) {
 	m.t.Helper()
 	path := filepath.Join(m.dir, name)
@@ -361,7 +361,7 @@ func (m *machine) logged() string {
 	return string(text)
 }
 
-// roots returns the root folders in the cache, and what is left of unfinished ones.
+// roots returns the root directories in the cache, and what is left of unfinished ones.
 func (m *machine) roots() []string {
 	m.t.Helper()
 	var roots []string

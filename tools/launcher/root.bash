@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 #
-# The part of tools/bazel that makes a root folder with Debian's Bazel in it, or unpacks one that is in the store; read
+# The part of tools/bazel that makes a root directory with Debian's Bazel in it, or unpacks one that is in the store; read
 # only where there is none yet. root.lock says which packages such a root had when it was last tried.
 # shellcheck disable=SC2154 # state, version, packages, root, stored, recipe and host_files are set in tools/bazel
 
 readonly suite=forky
 readonly no_bazel="no bazel from 7.7 up to 8 on PATH"
 
-# bring_root makes the root, one call at a time. It is renamed to its name at the end: a folder of that name is whole.
+# bring_root makes the root, one call at a time. It is renamed to its name at the end: a directory of that name is whole.
 bring_root() { # ARGUMENT… of tools/bazel
   local mask temp=$state/bazel-root.tmp
   log=$state/bazel-root.log

@@ -40,7 +40,7 @@ func (m *machine) storeRoot(packages string) string {
 	return name
 }
 
-// inStore is a file of the store's roots, relative to the machine's folder.
+// inStore is a file of the store's roots, relative to the machine's directory.
 func (m *machine) inStore(name string) string {
 	rel, err := filepath.Rel(m.dir, filepath.Join(m.cache, "store", "root", name))
 	if err != nil {

@@ -55,8 +55,8 @@
 // GITHUB_API_URL, STORAGE_EMULATOR_HOST and AWS_ENDPOINT_URL name other servers.
 //
 // Exit status: 0 it is published, or with --plan there is nothing to do; 1 a
-// conflict or a failure; 2 with --plan there are changes to make, or the command
-// line is wrong.
+// conflict or a failure; 2 the command line is wrong; 3 with --plan there are changes
+// to make.
 package main
 
 import (
@@ -75,7 +75,7 @@ import (
 )
 
 // Changes is the exit status of a plan that has some.
-const Changes = 2
+const Changes = 3
 
 // grace is how long work may take to end after an interrupt.
 const grace = 1500 * time.Millisecond
@@ -110,12 +110,12 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.StringVar(&o.destinations, "destinations", "", "publish to a profile of another file: `FILE:PROFILE`")
 	set.BoolVar(&o.plan, "plan", false, "change nothing: show what exists, what would be created, what conflicts")
 	set.Var(&o.only, "only", "the `kinds` of destination, of "+strings.Join(kinds(), ","))
-	set.StringVar(&o.release, "release", "", "the release's `folder`; what Bazel built if not given")
+	set.StringVar(&o.release, "release", "", "the release's `directory`; what Bazel built if not given")
 	set.StringVar(&o.promote, "promote", "", "publish what is on the stage: `VERSION`, or VERSION@sha256:DIGEST of its receipt")
 	set.BoolVar(&o.json, "json", false, "print the plan or the receipt as JSON")
 	set.BoolVar(&o.yes, "yes", false, "do not ask before production")
 	set.Var(&o.back, "allow-downgrade", "`aliases` that move to this release, whatever their rules say")
-	set.StringVar(&o.state, "state", "", "the `folder` for plans and receipts")
+	set.StringVar(&o.state, "state", "", "the `directory` for plans and receipts")
 	set.StringVar(&o.notes, "notes", "", "the `file` with GitHub's release notes; made from the lock if not given")
 
 	set.StringVar(&o.hub, "dockerhub", "", "the images' registry: `HOST/PATH`")

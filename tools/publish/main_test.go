@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"publish": main})
 }
 
-// TestScript runs the scripts, each with a state folder and a working directory of
+// TestScript runs the scripts, each with a state directory and a working directory of
 // its own.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -46,7 +46,7 @@ func TestScript(t *testing.T) {
 // makeRelease makes a release: "release FOLDER VERSION [dirty|other]".
 func makeRelease(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
-		ts.Fatalf("usage: release folder version [dirty|other]")
+		ts.Fatalf("usage: release directory version [dirty|other]")
 	}
 	variant := append(args[2:], "")[0]
 	dir := releasetest.Make(ts.Value(tbKey{}).(testing.TB), releasetest.Args{

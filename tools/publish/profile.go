@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
@@ -82,7 +82,7 @@ func (o *options) profile(file, line string) (manifest.Profile, error) {
 	}
 	if p.From != "" && o.promote == "" {
 		err := fmt.Errorf("profile %q takes promotions from profile %q only: got no --promote", p.Name, p.From)
-		return p, cli.WithHint(err, "publish to profile %q, then pass --promote VERSION; or let %q take what was built: from: build in its profile", p.From, p.Name)
+		return p, hint.With(err, "publish to profile %q, then pass --promote VERSION; or let %q take what was built: from: build in its profile", p.From, p.Name)
 	}
 	return p, o.override(&p)
 }
@@ -92,7 +92,7 @@ func (o *options) source(file, line string, p manifest.Profile) (manifest.Profil
 	from := cmp.Or(p.From, manifest.Stage)
 	if from == p.Name {
 		err := fmt.Errorf("promoting to profile %q: it takes what was built", p.Name)
-		return p, cli.WithHint(err, "leave out --promote, or name the profile to promote to, as --production")
+		return p, hint.With(err, "leave out --promote, or name the profile to promote to, as --production")
 	}
 	return o.read(file, line, from)
 }
@@ -104,7 +104,7 @@ func (o *options) read(file, line, name string) (manifest.Profile, error) {
 	}
 	if file == "" {
 		err := fmt.Errorf("line %q has no destinations", line)
-		return manifest.Profile{}, cli.WithHint(err, "write manifests/%s/destinations.yaml, or name the destinations with flags", line)
+		return manifest.Profile{}, hint.With(err, "write manifests/%s/destinations.yaml, or name the destinations with flags", line)
 	}
 	p, err := manifest.ReadDestinations(file, name)
 	if err != nil {

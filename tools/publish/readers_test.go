@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
@@ -25,16 +26,12 @@ func (s *services) readBack(profile string) {
 	s.readTags()
 }
 
-// program runs a program of others and returns what it printed, or false after
-// saying that it is not there.
+// program runs a program of others and returns what it printed, or false if it is not
+// there.
 func (s *services) program(name string, args ...string) (string, bool) {
 	s.t.Helper()
-	path, err := exec.LookPath(name)
-	if dir := os.Getenv("RELEASE_READERS"); err != nil && dir != "" {
-		path, err = exec.LookPath(filepath.Join(dir, name))
-	}
-	if err != nil {
-		s.t.Logf("%s is not installed: what it would check is unchecked", name)
+	path, ok := readers.Look(s.t, name)
+	if !ok {
 		return "", false
 	}
 	cmd := exec.CommandContext(s.t.Context(), path, args...)
@@ -122,7 +119,7 @@ func (s *services) readChart(bucket, hub string) {
 	pull(tls, "--registry-config", filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), "oci://"+hub+"/web")
 }
 
-// readTags reads the pushed tags, of git's own server and of the stage's folders.
+// readTags reads the pushed tags, of git's own server and of the stage's directories.
 func (s *services) readTags() {
 	for name, tags := range map[string]string{"demo": "1.2.0", "api-go": "1.2.0 v1.2.0"} {
 		for _, url := range []string{s.git.URL("org/" + name), "file://" + s.home + "/stage-git/" + name + ".git"} {

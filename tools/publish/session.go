@@ -11,13 +11,16 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bazelbuild/rules_go/go/runfiles"
 	"golang.org/x/term"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
@@ -45,11 +48,11 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 			s.board.Close()
 		}
 	}()
-	state, err := cli.StateDir(o.state, env)
+	state, err := dirs.State(o.state, env)
 	if err != nil {
 		return nil, err
 	}
-	file := runfile(env("RELEASE_DESTINATIONS"))
+	file := runfile.Path(env("RELEASE_DESTINATIONS"))
 	if s.profile, err = o.profile(file, s.line); err != nil {
 		return nil, err
 	}
@@ -81,7 +84,7 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 		args.MountFrom = stage.Profile.Registries
 	}
 	if o.notes != "" {
-		notes, err := jsonfile.ReadLimited(absolute(o.notes), 1<<20)
+		notes, err := fileio.ReadLimited(absolute(o.notes), 1<<20)
 		if err != nil {
 			return nil, fmt.Errorf("reading notes: %w", err)
 		}
@@ -100,7 +103,7 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 
 // built opens the release that Bazel built, or that a flag names, and reads all of it.
 func (o *options) built(ctx context.Context, env func(string) string) (*release.Tree, error) {
-	dir := runfile(env("RELEASE_DIR"))
+	dir := runfile.Path(env("RELEASE_DIR"))
 	if o.release != "" {
 		dir = absolute(o.release)
 	} else if dir == "" {
@@ -139,7 +142,7 @@ func (s *session) promoted(ctx context.Context, p promotion) (*release.Tree, *pu
 	}
 	args := destinations.Args{Transport: p.web, TokenFile: s.options.token, Env: os.Getenv}
 	if err := destinations.Verify(ctx, found.Receipt, args, false); err != nil {
-		return nil, nil, cli.WithHint(err, "profile %q has not what was published there: publish to it again, and test that", from.Name)
+		return nil, nil, hint.With(err, "profile %q has not what was published there: publish to it again, and test that", from.Name)
 	}
 	return found.Tree, found.Receipt, found.Tree.CheckClean()
 }
@@ -237,17 +240,6 @@ func (s *session) confirmed(plan *publish.Plan) bool {
 	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
 	answer := strings.ToLower(strings.TrimSpace(line))
 	return err == nil && (answer == "y" || answer == "yes")
-}
-
-// runfile returns the path of a runfile; of an empty name it is empty.
-func runfile(name string) string {
-	if name == "" {
-		return ""
-	}
-	if path, err := runfiles.Rlocation(name); err == nil {
-		return path
-	}
-	return name
 }
 
 func workingDirectory() string {

@@ -112,7 +112,7 @@ func showPublished(w io.Writer, p *publish.Plan, receipt string) {
 	fmt.Fprintf(w, "receipt: %s\n", receipt)
 }
 
-// folder returns where the objects of a bucket are: that of the release's files.
+// directory returns where the objects of a bucket are: that of the release's files.
 func folder(items []publish.Item) string {
 	for _, i := range items {
 		if name, ok := strings.CutSuffix(i.Name, i.Path); ok && i.Kind == "object" && i.Path != "" {

@@ -14,9 +14,9 @@ import (
 
 	"golang.org/x/mod/module"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
@@ -133,7 +133,7 @@ func (b *builder) run(ctx context.Context, dir string, env, args []string) error
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &out
 	if err := cmd.Run(); err != nil {
 		err = fmt.Errorf("go %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(out.String()))
-		return cli.WithHint(err, "the store has what tools/bazel build //release:all fetched; build the release with it first")
+		return hint.With(err, "the store has what tools/bazel build //release:all fetched; build the release with it first")
 	}
 	return nil
 }

@@ -37,11 +37,11 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/bazelbuild/rules_go/go/runfiles"
-
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
@@ -55,10 +55,10 @@ type flags struct {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var f flags
 	set := flag.NewFlagSet("rebuild", flag.ContinueOnError)
-	set.StringVar(&f.release, "release", runfile(os.Getenv("RELEASE_DIR")), "the `directory` of the release")
-	set.StringVar(&f.programs, "programs", runfile(os.Getenv("RELEASE_PROGRAMS")), "the `file` that lists its programs")
+	set.StringVar(&f.release, "release", runfile.Path(os.Getenv("RELEASE_DIR")), "the `directory` of the release")
+	set.StringVar(&f.programs, "programs", runfile.Path(os.Getenv("RELEASE_PROGRAMS")), "the `file` that lists its programs")
 	set.StringVar(&f.store, "store", defaultStore(), "the store's `directory`")
-	set.StringVar(&f.goCmd, "go", runfile(os.Getenv("RELEASE_GO")), "the go `command`")
+	set.StringVar(&f.goCmd, "go", runfile.Path(os.Getenv("RELEASE_GO")), "the go `command`")
 	set.StringVar(&f.cache, "go-cache", "", "keep what the go command compiles in `DIR`, for another release; by default it starts with nothing")
 	set.StringVar(&f.json, "json", "", "write what comes out to `FILE` as well")
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
@@ -80,30 +80,22 @@ func defaultStore() string {
 	if dir := os.Getenv("RELEASE_STORE"); dir != "" {
 		return dir
 	}
-	if dir := cli.CacheDir(os.Getenv); dir != "" {
+	if dir := dirs.Cache(os.Getenv); dir != "" {
 		return filepath.Join(dir, "store")
 	}
 	return ""
 }
 
-// runfile returns the path of a runfile.
-func runfile(name string) string {
-	if path, err := runfiles.Rlocation(name); name != "" && err == nil {
-		return path
-	}
-	return name
-}
-
 func rebuild(ctx context.Context, f flags, stdout io.Writer) (err error) {
 	var programs []program
-	if err := jsonfile.Read(cli.FromCaller(f.programs), &programs); err != nil {
+	if err := jsonfile.Read(dirs.FromCaller(f.programs), &programs); err != nil {
 		return fmt.Errorf("reading the list of programs: %w", err)
 	}
-	tree, err := release.Open(ctx, release.Dir(cli.FromCaller(f.release)))
+	tree, err := release.Open(ctx, release.Dir(dirs.FromCaller(f.release)))
 	if err != nil {
 		return err
 	}
-	s, err := store.Open(cli.FromCaller(f.store))
+	s, err := store.Open(dirs.FromCaller(f.store))
 	if err != nil {
 		return err
 	}
@@ -118,7 +110,7 @@ func rebuild(ctx context.Context, f flags, stdout io.Writer) (err error) {
 	}
 	b := &builder{goCmd: f.goCmd, store: s, lock: tree.Lock, dir: dir, cache: filepath.Join(dir, "cache"), clones: map[string]*clone{}}
 	if f.cache != "" {
-		b.cache = cli.FromCaller(f.cache)
+		b.cache = dirs.FromCaller(f.cache)
 	}
 	results := make([]outcome, len(programs))
 	var different []error
@@ -138,7 +130,7 @@ func rebuild(ctx context.Context, f flags, stdout io.Writer) (err error) {
 		}
 	}
 	if f.json != "" {
-		if err := jsonfile.Write(cli.FromCaller(f.json), results); err != nil {
+		if err := jsonfile.Write(dirs.FromCaller(f.json), results); err != nil {
 			return err
 		}
 	}

@@ -1,8 +1,8 @@
 // Reproduce shows that a release is built to the same bits again, or why it is not.
 //
-//	tools/bazel run //tools/reproduce
-//	tools/bazel run //tools/reproduce -- --variations=all,-cpus
-//	tools/bazel run //tools/reproduce -- --against DIR|SHA256SUMS|URL
+//	tools/bazel run //release:reproduce
+//	tools/bazel run //release:reproduce -- --variations=all,-cpus
+//	tools/bazel run //release:reproduce -- --against DIR|SHA256SUMS|URL
 //
 // It builds the active line twice, in two clones of the workspace that differ in
 // everything that must not matter, and compares every file of the two releases by
@@ -19,7 +19,7 @@
 //
 // # Variations
 //
-//	path         the workspace's folder, and the length of its name
+//	path         the workspace's directory, and the length of its name
 //	output-base  Bazel's output base
 //	home         HOME and TMPDIR
 //	user         name, user id and group id, in a user namespace
@@ -30,7 +30,7 @@
 //	jobs         --jobs
 //	cpus         how many CPUs the build may use: one less
 //	env          variables that other tools take defaults from, as GZIP and CFLAGS
-//	dirorder     the order in which folders list their files: they are created in
+//	dirorder     the order in which directories list their files: they are created in
 //	             reverse, and sandboxes are in memory
 //	clock        the second build begins a minute later or more
 //	disk-cache   no results of earlier builds, in both; not asked for, the user's disk
@@ -48,14 +48,14 @@
 // --against takes the manifest.yaml and lock.json that a release carries, makes
 // them the line of a clone, builds once and compares with the release: with its
 // files where they can be read, with the digests of its SHA256SUMS else. It is the
-// folder of the release, or its SHA256SUMS, or the http, https or file URL of
+// directory of the release, or its SHA256SUMS, or the http, https or file URL of
 // either.
 //
 // # Output
 //
 // stdout has a table with PASS or FAIL for every file, and what was varied.
 // reproduce.json and reproduce.html, which needs no other file, are written to
-// --out: by default reproduce in the line's folder below
+// --out: by default reproduce in the line's directory below
 // $XDG_STATE_HOME/release-builder, which is ~/.local/state/release-builder if not
 // given.
 //
@@ -74,7 +74,9 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/check/reproduce"
 )
@@ -94,10 +96,10 @@ func (o *options) flags() *flag.FlagSet {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	set.StringVar(&o.line, "line", "", "the `line` to build; Bazel says the active one")
 	set.StringVar(&o.variations, "variations", "all", "the `list` of variations to make, as all,-cpus")
-	set.StringVar(&o.against, "against", "", "build once and compare with a `release`: its folder, SHA256SUMS, or the URL of either")
-	set.StringVar(&o.out, "out", "", "the `folder` for reproduce.json and reproduce.html")
-	set.StringVar(&o.temp, "tmp", "", "the `folder` to build in, some 10 GB; the cache if not given")
-	set.StringVar(&o.workspace, "workspace", "", "the `folder` of the workspace; where Bazel was called if not given")
+	set.StringVar(&o.against, "against", "", "build once and compare with a `release`: its directory, SHA256SUMS, or the URL of either")
+	set.StringVar(&o.out, "out", "", "the `directory` for reproduce.json and reproduce.html")
+	set.StringVar(&o.temp, "tmp", "", "the `directory` to build in, some 10 GB; the cache if not given")
+	set.StringVar(&o.workspace, "workspace", "", "the `directory` of the workspace; where Bazel was called if not given")
 	set.IntVar(&o.jobs, "jobs", 0, "the first build's `number` of actions at a time; 0 is the number of CPUs")
 	set.BoolVar(&o.keep, "keep", false, "leave the clones and the releases where they were built")
 	set.BoolVar(&o.rebuild, "rebuild", true, "have the go command build the programs as well")
@@ -122,7 +124,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return cli.UsageError(stderr, name, "--variations: %v", err)
 	case o.line == "":
-		return cli.UsageError(stderr, name, "--line is missing: run it as tools/bazel run //tools/reproduce")
+		return cli.UsageError(stderr, name, "--line is missing: run it as tools/bazel run //release:reproduce")
 	case o.jobs < 0:
 		return cli.UsageError(stderr, name, "--jobs: got %d, want 0 or more", o.jobs)
 	case o.bisect && o.keep:
@@ -173,7 +175,7 @@ func (o *options) reproduce(ctx context.Context, vary []reproduce.Variation, boa
 		}
 	}
 	b := &reproduce.Bazel{Line: o.line, Store: env("RELEASE_STORE"), Disk: env("RELEASE_DISK_CACHE"), Logs: o.out, Linef: board.Linef}
-	cache := cli.CacheDir(env)
+	cache := dirs.Cache(env)
 	if b.Disk == "" {
 		b.Disk = filepath.Join(cache, "disk")
 	}
@@ -206,7 +208,7 @@ func (o *options) root(env func(string) string) (string, error) {
 		dir = env("BUILD_WORKSPACE_DIRECTORY")
 	}
 	if dir == "" {
-		return "", errors.New("no workspace: run it as tools/bazel run //tools/reproduce, or say --workspace FOLDER")
+		return "", errors.New("no workspace: run it as tools/bazel run //release:reproduce, or say --workspace FOLDER")
 	}
 	dir = absolute(dir, env)
 	if _, err := os.Stat(filepath.Join(dir, "tools", "bazel")); err != nil {
@@ -215,12 +217,12 @@ func (o *options) root(env func(string) string) (string, error) {
 	return dir, nil
 }
 
-// outputs sets and makes the folder of the reports.
+// outputs sets and makes the directory of the reports.
 func (o *options) outputs(env func(string) string) error {
 	if o.out == "" {
-		state, err := cli.StateDir("", env)
+		state, err := dirs.State("", env)
 		if err != nil {
-			return cli.WithHint(err, "or say --out FOLDER")
+			return hint.With(err, "or say --out FOLDER")
 		}
 		o.out = filepath.Join(state, o.line, name)
 	}
@@ -247,7 +249,7 @@ func haveBazel(workspace string, env func(string) string) bool {
 	return false
 }
 
-// memory returns a folder that lists files by their creation, if there may be one.
+// memory returns a directory that lists files by their creation, if there may be one.
 func memory() string {
 	const dir = "/dev/shm"
 	if !writable(dir) {

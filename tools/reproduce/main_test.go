@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){name: main})
 }
 
-// fakeBazel is a tools/bazel whose release is the workspace's folder files, and
+// fakeBazel is a tools/bazel whose release is the workspace's directory files, and
 // the line that it builds. PROGRAMS is what //release:rebuild writes. LEAK is a command that adds to that.
 const fakeBazel = `#!/bin/sh
 set -e
@@ -74,7 +74,7 @@ func TestScript(t *testing.T) {
 
 type tbKey struct{}
 
-// world is the environment of a test whose folder is dir.
+// world is the environment of a test whose directory is dir.
 func world(dir string) map[string]string {
 	return map[string]string{
 		"HOME": filepath.Join(dir, "home"), "XDG_STATE_HOME": filepath.Join(dir, "state"), "RELEASE_CACHE": filepath.Join(dir, "cache"),
@@ -130,7 +130,7 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// empty fails the script unless a folder has no files: "empty FOLDER".
+// empty fails the script unless a directory has no files: "empty FOLDER".
 func empty(ts *testscript.TestScript, _ bool, args []string) {
 	entries, err := os.ReadDir(ts.MkAbs(args[0]))
 	ts.Check(err)

@@ -125,7 +125,7 @@ func TestGitErrors(t *testing.T) {
 		{"prefix", `{git: "{server}/app", sha: "0123456789ab"}`, nil, "commit 0123456789ab of ", "hint: "},
 		{"not on the branch", `{git: "{server}/app", branch: main, sha: "{other}"}`, nil, `is not on the branch`, "hint: "},
 		{"repository", `{git: "{server}/none", branch: main}`, nil, "there is no such repository", "hint: "},
-		{"folder", `{git: ../../none, branch: main}`, nil, "no such repository", "hint: "},
+		{"directory", `{git: ../../none, branch: main}`, nil, "no such repository", "hint: "},
 		{"credentials", `{git: "{server}/app", branch: main}`, func(http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
@@ -172,7 +172,7 @@ func TestCommitGone(t *testing.T) {
 	if status := w.resolve(); status != cli.Failure {
 		t.Errorf("got exit status %d, want %d", status, cli.Failure)
 	}
-	for _, want := range []string{`dependency "app": `, "the commit is not there", "hint: to pin what there is now: tools/bazel run //tools/resolve -- --update app\n"} {
+	for _, want := range []string{`dependency "app": `, "the commit is not there", "hint: to pin what there is now: tools/bazel run //release:resolve -- --update app\n"} {
 		if !strings.Contains(w.stderr.String(), want) {
 			t.Errorf("got %q, want %q", w.stderr.String(), want)
 		}
@@ -186,7 +186,7 @@ func TestCommitGone(t *testing.T) {
 	}
 }
 
-// TestLocalRepository: of a repository's folder, HEAD is pinned, or with
+// TestLocalRepository: of a repository's directory, HEAD is pinned, or with
 // --allow-dirty what is there.
 func TestLocalRepository(t *testing.T) {
 	w := newGitWorld(t)

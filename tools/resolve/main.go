@@ -1,11 +1,11 @@
 // Resolve pins everything that a manifest names and writes the lock beside it.
 //
-//	tools/bazel run //tools/resolve                      the active line
-//	tools/bazel run //tools/resolve -- --update NAME…    look these up again: branches move, tags may
-//	tools/bazel run //tools/resolve -- --check           write nothing; exit 1 if the lock is stale
-//	tools/bazel run //tools/resolve -- --manifest FILE   another manifest
-//	tools/bazel run //tools/resolve -- --json            say what changed as JSON
-//	tools/bazel run //tools/resolve -- --allow-dirty     pin folders that are not what was committed
+//	tools/bazel run //release:resolve                      the active line
+//	tools/bazel run //release:resolve -- --update NAME…    look these up again: branches move, tags may
+//	tools/bazel run //release:resolve -- --check           write nothing; exit 1 if the lock is stale
+//	tools/bazel run //release:resolve -- --manifest FILE   another manifest
+//	tools/bazel run //release:resolve -- --json            say what changed as JSON
+//	tools/bazel run //release:resolve -- --allow-dirty     pin directories that are not what was committed
 //
 // It prints what changed against the lock that is there, one line a dependency,
 // and brings all that the lock names into the store (RELEASE_STORE), so that
@@ -19,7 +19,7 @@
 // credential helpers, url.<base>.insteadOf, GIT_CONFIG_*. It never asks at the
 // terminal.
 //
-// SOURCE_DATE_EPOCH (seconds since 1970) stands for the commit time of a folder
+// SOURCE_DATE_EPOCH (seconds since 1970) stands for the commit time of a directory
 // that is not in a repository; the default is 1980-01-01.
 package main
 
@@ -33,12 +33,13 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/bazelbuild/rules_go/go/runfiles"
-
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/resolve"
@@ -59,11 +60,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set.BoolVar(&o.check, "check", false, "write no lock, exit 1 if it is stale")
 	set.BoolVar(&o.json, "json", false, "print what changed as JSON")
 	set.Var(&o.update, "update", "look up the named `dependency` again, \"all\" for each; more names may follow")
-	set.BoolVar(&o.allowDirty, "allow-dirty", false, "pin a repository's folder that is not what was committed")
+	set.BoolVar(&o.allowDirty, "allow-dirty", false, "pin a repository's directory that is not what was committed")
 	set.StringVar(&o.line, "line", "", "the active `line`; set by the BUILD file")
 	set.StringVar(&o.goCmd, "go", "go", "the go command, a runfile or a `path`; set by the BUILD file")
-	set.StringVar(&o.root, "root", os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "the workspace's root `folder`")
-	set.StringVar(&o.store, "store", "", "the store's `folder`; RELEASE_STORE if not given")
+	set.StringVar(&o.root, "root", os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "the workspace's root `directory`")
+	set.StringVar(&o.store, "store", "", "the store's `directory`; RELEASE_STORE if not given")
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status
 	}
@@ -88,7 +89,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // complete turns what the BUILD file and the user gave into absolute paths.
 func (o *options) complete() error {
 	if o.root == "" {
-		return cli.WithHint(errors.New("the workspace's root is not known"), "run it as tools/bazel run //tools/resolve")
+		return hint.With(errors.New("the workspace's root is not known"), "run it as tools/bazel run //release:resolve")
 	}
 	if o.manifest == "" {
 		if o.line == "" {
@@ -102,16 +103,12 @@ func (o *options) complete() error {
 			return err
 		}
 	}
-	if path, err := runfiles.Rlocation(o.goCmd); err == nil {
-		if path, err = filepath.EvalSymlinks(path); err == nil {
-			o.goCmd = path
-		}
-	}
+	o.goCmd = runfile.Real(o.goCmd)
 	return nil
 }
 
 func (o *options) resolve(ctx context.Context, stdout, stderr io.Writer) (stale bool, err error) {
-	data, err := jsonfile.ReadLimited(o.manifest, manifest.MaxSize)
+	data, err := fileio.ReadLimited(o.manifest, manifest.MaxSize)
 	if err != nil {
 		return false, fmt.Errorf("reading manifest: %w", err)
 	}

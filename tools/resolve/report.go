@@ -32,7 +32,7 @@ func (o *options) report(stdout io.Writer, r *report) error {
 	state := "is up to date"
 	switch {
 	case r.Stale && o.check:
-		state = "is stale: run tools/bazel run //tools/resolve"
+		state = "is stale: run tools/bazel run //release:resolve"
 	case r.Stale:
 		state = "written"
 	}

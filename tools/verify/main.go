@@ -33,10 +33,11 @@ import (
 	"os"
 	"strings"
 
-	"github.com/bazelbuild/rules_go/go/runfiles"
-
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
@@ -121,14 +122,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // find returns the receipt: one of this machine, or one that a profile's bucket keeps.
 func (o *options) find(ctx context.Context, env func(string) string, web *transport.Transport) (*publish.Receipt, error) {
 	if o.receipt != "" {
-		return publish.ReadReceipt(cli.FromCaller(o.receipt))
+		return publish.ReadReceipt(dirs.FromCaller(o.receipt))
 	}
 	line := destinations.Line(env)
 	profile, err := o.profile(env("RELEASE_DESTINATIONS"), line)
 	if err != nil {
 		return nil, err
 	}
-	state, err := cli.StateDir(o.state, env)
+	state, err := dirs.State(o.state, env)
 	if err != nil {
 		return nil, err
 	}
@@ -150,13 +151,11 @@ func (o *options) profile(file, line string) (*manifest.Profile, error) {
 	name := manifest.Production
 	switch i := strings.LastIndexByte(o.destinations, ':'); {
 	case i >= 0:
-		file, name = cli.FromCaller(o.destinations[:i]), o.destinations[i+1:]
+		file, name = dirs.FromCaller(o.destinations[:i]), o.destinations[i+1:]
 	case file == "":
-		return nil, cli.WithHint(fmt.Errorf("line %q has no destinations", line), "pass --destinations FILE:PROFILE, or run it as tools/bazel run //release:verify")
+		return nil, hint.With(fmt.Errorf("line %q has no destinations", line), "pass --destinations FILE:PROFILE, or run it as tools/bazel run //release:verify")
 	default:
-		if path, err := runfiles.Rlocation(file); err == nil {
-			file = path
-		}
+		file = runfile.Path(file)
 		if o.stage != "" {
 			name = manifest.Stage
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
-// published publishes a release to folders and returns its receipt and the folder.
+// published publishes a release to directories and returns its receipt and the directory.
 func published(t *testing.T) (receipt, dir string) {
 	t.Helper()
 	dir = filepath.ToSlash(t.TempDir())

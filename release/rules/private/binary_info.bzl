@@ -4,6 +4,7 @@ BinaryInfo = provider(
     doc = "One program, linked or ready-made, for every platform of the release.",
     fields = {
         "files": "dict of string to File: platform, as linux-amd64 → executable.",
+        "license_files": "depset of File: the licences of the pinned sources that it is compiled from.",
         "name": "string: the program's file name, without .exe.",
         "programs": "depset of string: for each platform what //tools/rebuild has to know, as JSON; none of a ready-made file.",
     },

@@ -3,43 +3,49 @@
 load("//release/sources:defs.bzl", "SourceInfo")
 load(":artifact_info.bzl", "ArtifactInfo")
 load(":binary_info.bzl", "BinaryInfo", "programs_of")
+load(":paths.bzl", "file_entries")
 load(":platforms.bzl", "PLATFORMS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
-def license_entries(sources):
-    """Puts the licences of sources at licenses/<module>/….
-
-    Args:
-        sources: list of targets with SourceInfo.
-
-    Returns:
-        a list of entries for tools/build/pack, each path once.
-    """
+def _license_entries(files):
+    """Puts licences at licenses/<module>/…; returns a list of entries for tools/build/pack, each path once."""
     entries = {}
-    for source in sources:
-        for file in source[SourceInfo].license_files.to_list():
-            path = file.path.partition("/.release/licenses/")[2]
-            entries["licenses/" + path] = struct(path = "licenses/" + path, source = file.path)
+    for file in files.to_list():
+        path = "licenses/" + file.path.partition("/.release/licenses/")[2]
+        entries[path] = struct(path = path, source = file.path)
     return entries.values()
 
 def _join(*parts):
     return "/".join([part.strip("/") for part in parts if part])
 
 def _release_archive_impl(ctx):
-    platforms = ctx.attr.binaries[0][BinaryInfo].files.keys()
-    common = license_entries(ctx.attr.sources)
-    for target, path in ctx.attr.files.items():
-        for file in target[DefaultInfo].files.to_list():
-            common.append(struct(path = path + file.basename if path.endswith("/") or not path else path, source = file.path))
-    inputs = depset(ctx.files.files, transitive = [s[SourceInfo].license_files for s in ctx.attr.sources])
+    licenses = depset(transitive = [b[BinaryInfo].license_files for b in ctx.attr.binaries] + [s[SourceInfo].license_files for s in ctx.attr.sources])
+    common = _license_entries(licenses) + file_entries(ctx.label, ctx.attr.files)
+    inputs = depset(ctx.files.files, transitive = [licenses])
 
     files = {}
-    for platform in platforms:
+    for platform in _platforms(ctx):
         files.update(_archive(ctx, platform, common, inputs))
     return [
         DefaultInfo(files = depset(files.values())),
         ArtifactInfo(files = files, programs = programs_of(ctx.attr.binaries)),
     ]
+
+def _platforms(ctx):
+    """Returns the platforms that every program is built for: each archive has all of them."""
+    first = ctx.attr.binaries[0]
+    platforms = first[BinaryInfo].files.keys()
+    for target in ctx.attr.binaries[1:]:
+        other = target[BinaryInfo].files.keys()
+        if sorted(other) != sorted(platforms):
+            fail("{}: {} is built for {}, and {} for {}: want the same platforms".format(
+                ctx.label,
+                first.label,
+                ", ".join(platforms),
+                target.label,
+                ", ".join(other),
+            ))
+    return platforms
 
 def _archive(ctx, platform, common, inputs):
     """Declares the archive of one platform and returns path → File for it and its checksum."""
@@ -48,8 +54,6 @@ def _archive(ctx, platform, common, inputs):
     executables = []
     for target in ctx.attr.binaries:
         binary = target[BinaryInfo]
-        if platform not in binary.files:
-            fail("{}: {} is not built for {}".format(ctx.label, target.label, platform))
         executables.append(binary.files[platform])
         entries.append(struct(
             path = _join(ctx.attr.bin_dir, binary.name + (".exe" if windows else "")),
@@ -67,7 +71,7 @@ def _archive(ctx, platform, common, inputs):
     args = ctx.actions.args()
     args.add("--format", "zip" if windows else "tar.gz")
     args.add("--entries", listing)
-    if ctx.attr.folder:
+    if ctx.attr.directory:
         args.add("--prefix", stem + "/")
     args.add("--mtime", str(ctx.attr.source_date_epoch))
     args.add("--out", archive)
@@ -88,12 +92,12 @@ release_archive = rule(
     doc = "Packs programs, licences and other files: <archive>-<version>-<platform>.tar.gz, .zip for Windows, each with its .sha256.",
     attrs = {
         "archive": attr.string(doc = "How the archives' names begin; the target's name if not given."),
-        "bin_dir": attr.string(doc = "The folder for programs, in the archive.", default = "bin"),
+        "bin_dir": attr.string(doc = "The directory for programs, in the archive.", default = "bin"),
         "binaries": attr.label_list(allow_empty = False, doc = "release_binary and release_platform_file targets, for the same platforms.", mandatory = True, providers = [BinaryInfo]),
-        "files": attr.label_keyed_string_dict(allow_files = True, doc = "Other files → path in the archive. A path that is empty or ends in / is a folder."),
-        "folder": attr.bool(doc = "Whether everything stands in a folder <archive>-<version>/.", default = True),
+        "files": attr.label_keyed_string_dict(allow_files = True, doc = "Other files → path in the archive. A path that is empty or ends in / is a directory."),
+        "directory": attr.bool(doc = "Whether everything is in a directory <archive>-<version>/.", default = True),
         "source_date_epoch": attr.int(doc = "The time of every file: SOURCE_DATE_EPOCH of the line, in seconds since 1970.", mandatory = True),
-        "sources": attr.label_list(doc = "Pinned sources, whose licences are packed.", providers = [SourceInfo]),
+        "sources": attr.label_list(doc = "Pinned sources whose licences are packed beside those of what the programs are compiled from.", providers = [SourceInfo]),
         "version": attr.string(doc = "VERSION of the line.", mandatory = True),
     },
     provides = [ArtifactInfo],

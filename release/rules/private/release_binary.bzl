@@ -1,6 +1,7 @@
 """One program for every platform."""
 
 load("@io_bazel_rules_go//go:def.bzl", "GoArchive")
+load("//release/sources:defs.bzl", "LicensesInfo", "licenses_aspect")
 load(":binary_info.bzl", "BinaryInfo")
 load(":transition.bzl", "platforms_transition")
 
@@ -13,7 +14,12 @@ def _release_binary_impl(ctx):
     programs = depset([_program(name, target[GoArchive]) for target in ctx.split_attr.binary.values()])
     return [
         DefaultInfo(files = depset(files.values())),
-        BinaryInfo(files = files, name = name, programs = programs),
+        BinaryInfo(
+            files = files,
+            license_files = depset(transitive = [target[LicensesInfo].files for target in ctx.split_attr.binary.values()]),
+            name = name,
+            programs = programs,
+        ),
     ]
 
 def _program(name, archive):
@@ -35,6 +41,7 @@ release_binary = rule(
 The binaries are pure Go, stripped, and the same whatever flags the command line has.""",
     attrs = {
         "binary": attr.label(
+            aspects = [licenses_aspect],
             cfg = platforms_transition,
             doc = "The go_binary.",
             mandatory = True,

@@ -4,6 +4,7 @@ load("//release/sources:defs.bzl", "BaseImageInfo")
 load(":artifact_info.bzl", "ArtifactInfo")
 load(":binary_info.bzl", "BinaryInfo", "programs_of")
 load(":image_info.bzl", "ImageInfo")
+load(":paths.bzl", "file_entries", "path_in")
 load(":platforms.bzl", "ARCHITECTURES", "check_platforms")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
@@ -76,11 +77,7 @@ def _base(ctx, base, architecture):
     return struct(layout = base.layout, digest = digest)
 
 def _files_layer(ctx):
-    entries = []
-    for target, path in ctx.attr.files.items():
-        for file in target[DefaultInfo].files.to_list():
-            entries.append(struct(path = path.lstrip("/") + (file.basename if path.endswith("/") else ""), source = file.path))
-    return _layer(ctx, "files", entries, ctx.files.files)
+    return _layer(ctx, "files", file_entries(ctx.label, ctx.attr.files), ctx.files.files)
 
 def _binaries_layer(ctx, architecture):
     entries = []
@@ -90,7 +87,7 @@ def _binaries_layer(ctx, architecture):
         file = binary.files.get(ARCHITECTURES[architecture])
         if not file:
             fail("{}: {} is not built for {}".format(ctx.label, target.label, ARCHITECTURES[architecture]))
-        entries.append(struct(path = path.lstrip("/") + (binary.name if path.endswith("/") else ""), source = file.path, mode = "0755"))
+        entries.append(struct(path = path_in(path, binary.name), source = file.path, mode = "0755"))
         inputs.append(file)
     return _layer(ctx, architecture.replace("/", "-"), entries, inputs)
 
@@ -125,12 +122,12 @@ not set here is then the base's; env and labels are merged, and an entrypoint dr
     attrs = {
         "architectures": attr.string_list(doc = "As linux/arm64: ARCHITECTURES of the line.", mandatory = True),
         "base": attr.label(doc = "What the image is based on: @<product>//:base_<image>. Nothing if not given.", providers = [BaseImageInfo]),
-        "binaries": attr.label_keyed_string_dict(doc = "release_binary and release_platform_file targets → path in the image. A path that ends in / is a folder.", providers = [BinaryInfo]),
+        "binaries": attr.label_keyed_string_dict(doc = "release_binary and release_platform_file targets → path in the image. A path that is empty or ends in / is a directory.", providers = [BinaryInfo]),
         "cmd": attr.string_list(doc = "Arguments by default."),
         "created": attr.string(doc = "CREATED of the line: RFC 3339.", mandatory = True),
         "entrypoint": attr.string_list(doc = "What runs."),
         "env": attr.string_list(doc = "As NAME=value."),
-        "files": attr.label_keyed_string_dict(allow_files = True, doc = "Files for every architecture, in a layer that all share → path in the image."),
+        "files": attr.label_keyed_string_dict(allow_files = True, doc = "Files for every architecture, in a layer that all share → path in the image. A path that is empty or ends in / is a directory."),
         "image": attr.string(doc = "The image's name; the target's name if not given."),
         "labels": attr.string_dict(doc = "Labels and annotations, as org.opencontainers.image.source."),
         "source_date_epoch": attr.int(doc = "The time of every file: SOURCE_DATE_EPOCH of the line, in seconds since 1970.", mandatory = True),

@@ -15,7 +15,7 @@ def _release_platform_file_impl(ctx):
         files[platform] = found[0]
     return [
         DefaultInfo(files = depset(files.values())),
-        BinaryInfo(files = files, name = ctx.attr.program or ctx.label.name, programs = depset()),
+        BinaryInfo(files = files, license_files = depset(), name = ctx.attr.program or ctx.label.name, programs = depset()),
     ]
 
 release_platform_file = rule(

@@ -26,7 +26,7 @@ def _fake_binary_impl(ctx):
         files[platform] = ctx.actions.declare_file("{}-{}".format(ctx.label.name, platform))
         ctx.actions.write(files[platform], platform)
     programs = ["{\"name\": \"%s\", \"platform\": \"%s\"}" % (ctx.attr.program, platform) for platform in ctx.attr.platforms]
-    return [BinaryInfo(files = files, name = ctx.attr.program, programs = depset(programs))]
+    return [BinaryInfo(files = files, license_files = depset(), name = ctx.attr.program, programs = depset(programs))]
 
 _fake_binary = rule(
     implementation = _fake_binary_impl,
@@ -81,7 +81,7 @@ def _archive_test_impl(ctx):
     asserts.equals(env, 2, len(packs))
     for action in packs:
         asserts.true(env, "--mtime" in action.argv and str(_EPOCH) in action.argv, "the time is that of the line")
-        asserts.true(env, "tool-1.2.3/" in action.argv, "everything stands in one folder")
+        asserts.true(env, "tool-1.2.3/" in action.argv, "everything stands in one directory")
     listing = [a.content for a in analysistest.target_actions(env) if a.mnemonic == "FileWrite" and "win-amd64" in a.outputs.to_list()[0].path]
     asserts.equals(env, ["bin/tool.exe"], [e["path"] for e in json.decode(listing[0])])
     return analysistest.end(env)
@@ -226,9 +226,27 @@ _failure_test = analysistest.make(
 
 def _refusals():
     """Declares targets that have to be refused; returns name → message."""
+    for name, binaries in {"archive_with_fewer_platforms": [":tool", ":linux_tool"], "archive_with_more_platforms": [":linux_tool", ":tool"]}.items():
+        release_archive(
+            name = name,
+            binaries = binaries,
+            source_date_epoch = _EPOCH,
+            tags = ["manual"],
+            version = _VERSION,
+        )
     release_archive(
-        name = "archive_without_platform",
-        binaries = [":tool", ":linux_tool"],
+        name = "archive_of_two_files_at_a_path",
+        binaries = [":tool"],
+        files = {":two_files": "notes.txt"},
+        source_date_epoch = _EPOCH,
+        tags = ["manual"],
+        version = _VERSION,
+    )
+    release_image(
+        name = "image_of_two_files_at_a_path",
+        architectures = ["linux/amd64"],
+        created = "2023-11-14T22:13:20Z",
+        files = {":two_files": "/notes.txt"},
         source_date_epoch = _EPOCH,
         tags = ["manual"],
         version = _VERSION,
@@ -304,8 +322,11 @@ def _refusals():
     )
     native.filegroup(name = "tool_files", srcs = ["BUILD.bazel", "rules_test.bzl"], tags = ["manual"])
     return {
-        "archive_without_platform": "//release/rules/tests:linux_tool is not built for win-amd64",
+        "archive_of_two_files_at_a_path": "//release/rules/tests:two_files for \"notes.txt\": want one, or a path that ends in /",
+        "archive_with_fewer_platforms": "//release/rules/tests:linux_tool for linux-amd64: want the same platforms",
+        "archive_with_more_platforms": "//release/rules/tests:tool for linux-amd64, win-amd64: want the same platforms",
         "completions_of_unknown_shell": "got shell \"csh\", want one of bash, fish, powershell, zsh",
+        "image_of_two_files_at_a_path": "//release/rules/tests:two_files for \"/notes.txt\": want one, or a path that ends in /",
         "image_of_nothing": "//release/rules/tests:image_of_nothing: neither binaries nor files given",
         "file_for_unknown_platform": "got platform \"linux/amd64\", want one of linux-amd64, ",
         "file_of_many": "//release/rules/tests:tool_files, want one",

@@ -17,7 +17,7 @@ def _base_image_impl(rctx):
         "--entry",
         ".release/entry.json",
         "--base",
-        rctx.path(rctx.attr.workspace).dirname.get_child(*rctx.attr.folder.split("/")),
+        rctx.path(rctx.attr.workspace).dirname.get_child(*rctx.attr.directory.split("/")),
         "--out",
         ".",
     ] + (["--airgap"] if airgap(rctx) else []), timeout = 3600)
@@ -31,7 +31,7 @@ base_image = repository_rule(
 Its blobs come from the store, or by digest from where the lock says that the image is.""",
     attrs = {
         "entry": attr.string(doc = "The image's entry of lock.json.", mandatory = True),
-        "folder": attr.string(doc = "The folder of the manifest, to which a local path is relative.", default = "manifests"),
+        "directory": attr.string(doc = "The directory of the manifest, to which a local path is relative.", default = "manifests"),
         "workspace": attr.label(doc = "A file in the root of the workspace.", default = "@//:WORKSPACE"),
     },
     environ = REGISTRY_ENVIRON,

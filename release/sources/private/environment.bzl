@@ -36,7 +36,7 @@ def store_path(rctx):
         rctx: the repository context.
 
     Returns:
-        the folder: RELEASE_STORE, which the launcher sets, or the launcher's default.
+        the directory: RELEASE_STORE, which the launcher sets, or the launcher's default.
     """
     store = rctx.getenv("RELEASE_STORE")
     if store:

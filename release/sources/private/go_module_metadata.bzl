@@ -1,6 +1,7 @@
 """A Go module's package URL, from which rules_go embeds build information."""
 
 load("@package_metadata//providers:package_metadata_info.bzl", "PackageMetadataInfo")
+load(":source_info.bzl", "SourceInfo")
 
 def _go_module_metadata_impl(ctx):
     file = ctx.actions.declare_file(ctx.label.name + ".package-metadata.json")
@@ -14,6 +15,7 @@ def _go_module_metadata_impl(ctx):
     return [
         DefaultInfo(files = depset([file])),
         PackageMetadataInfo(files = depset([file]), metadata = file),
+        ctx.attr.source[SourceInfo],
     ]
 
 go_module_metadata = rule(
@@ -23,6 +25,7 @@ go_module_metadata = rule(
         "build_settings": attr.string_list(doc = "What the build information of the module's programs has beside, as vcs=git: KEY=VALUE."),
         "purl": attr.string(doc = "pkg:golang/PATH@VERSION?checksum=h1:…, the checksum escaped.", mandatory = True),
         "replace": attr.string_list(doc = "What go.mod has in the module's place, if anything: path, version and sum, of which a directory has the first only."),
+        "source": attr.label(doc = "The source that the module is of, or that vendors it.", mandatory = True, providers = [SourceInfo]),
     },
-    provides = [PackageMetadataInfo],
+    provides = [PackageMetadataInfo, SourceInfo],
 )

@@ -9,7 +9,7 @@ load(":execute.bzl", "ask_go", "execute")
 _HOST_TOOLS = "@release_host_tools//:BUILD.bazel"
 _SDK_ROOT = "@go_sdk_files//:ROOT"
 
-# Prints the folder of each package of this repository that a program is made of.
+# Prints the directory of each package of this repository that a program is made of.
 _OWN_FOLDERS = "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}"
 
 # Prints each package that cannot be read, and why.
@@ -61,7 +61,7 @@ def _escape(path):
     return path
 
 def _go_cache(rctx):
-    """Returns a folder for what the go command compiles: the launcher's, unless it is somebody else's to write."""
+    """Returns a directory for what the go command compiles: the launcher's, unless it is somebody else's to write."""
     cache = rctx.getenv("RELEASE_CACHE", "")
     if cache:
         cache += "/go-build"
@@ -141,8 +141,8 @@ def _broken_modules(rctx, go):
 
 def _watch_sources(rctx):
     """Has the rule run again when a file changes that the programs are made of."""
-    for folder in _run_go(rctx, "listing the sources of " + " ".join(rctx.attr.packages), ["list", "-deps", "-f", _OWN_FOLDERS]).splitlines():
-        for file in rctx.path(folder).readdir(watch = "yes") if folder else []:
+    for directory in _run_go(rctx, "listing the sources of " + " ".join(rctx.attr.packages), ["list", "-deps", "-f", _OWN_FOLDERS]).splitlines():
+        for file in rctx.path(directory).readdir(watch = "yes") if directory else []:
             if file.basename.endswith(".go") and not file.basename.endswith("_test.go"):
                 rctx.watch(file)
 

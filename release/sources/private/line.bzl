@@ -2,7 +2,17 @@
 
 load(":lines.bzl", "base_repository", "repository")
 
-_BUILD = """package(default_visibility = ["//visibility:public"])
+_BUILD = """load("@release_builder//release/rules:defs.bzl", "release_manifest")
+load(":line.bzl", "LINE")
+
+package(default_visibility = ["//visibility:public"])
+
+# The manifest that the release carries.
+release_manifest(
+    name = "release_manifest",
+    lock = ":lock.json",
+    manifest = ":manifest.yaml",
+)
 
 alias(
     name = "manifest.yaml",
@@ -13,6 +23,28 @@ alias(
     name = "lock.json",
     actual = "@release_builder//manifests/{line}:lock.json",
 )
+"""
+
+_RULES = """\"\"\"The rules, with the constants of this line.\"\"\"
+
+load("@release_builder//release/rules:line.bzl", "line_rules")
+load(":line.bzl", "ARCHITECTURES", "CREATED", "PLATFORMS", "SOURCE_DATE_EPOCH", "VERSION")
+
+_rules = line_rules(struct(
+    architectures = ARCHITECTURES,
+    created = CREATED,
+    platforms = PLATFORMS,
+    product = {product},
+    source_date_epoch = SOURCE_DATE_EPOCH,
+    version = VERSION,
+))
+archive = _rules.archive
+binary = _rules.binary
+ca_bundle = _rules.ca_bundle
+completions = _rules.completions
+image = _rules.image
+platform_file = _rules.platform_file
+release = _rules.release
 """
 
 _ALIAS = """
@@ -35,11 +67,16 @@ def _seconds(time):
 
 def _line_impl(rctx):
     lock = json.decode(rctx.attr.lock)
+    if rctx.attr.stale:
+        # Who builds the release is told, and who resolves it is not.
+        check = "fail({})\n\n".format(repr("line {0}: {1}: run tools/bazel run //release:resolve -- --line {0}".format(rctx.attr.line, rctx.attr.stale)))
+    else:
+        check = ""
     rctx.file("line.bzl", """\"\"\"What {line} releases. Generated from its lock.\"\"\"
 
-ARCHITECTURES = {architectures}
+{check}ARCHITECTURES = {architectures}
 
-# The commits of sources by name, whole; empty for modules and for folders that are in no git repository.
+# The commits of sources by name, whole; empty for modules and for directories that are in no git repository.
 COMMITS = {commits}
 
 # The commit time of the primary source: RFC 3339, and seconds since 1970.
@@ -52,10 +89,11 @@ OUTPUTS = {outputs}
 PLATFORMS = {platforms}
 VERSION = {version}
 
-# By name: the version of a module; the tag, the branch or the short commit of a git source; empty for folders.
+# By name: the version of a module; the tag, the branch or the short commit of a git source; empty for directories.
 VERSIONS = {versions}
 """.format(
         architectures = repr(lock["architectures"]),
+        check = check,
         commits = repr({name: d["commit"] for name, d in lock["dependencies"].items()}),
         created = repr(lock["time"]),
         docker = repr(lock["docker"]),
@@ -67,6 +105,7 @@ VERSIONS = {versions}
         version = repr(lock["version"]),
         versions = repr({name: d["version"] for name, d in lock["dependencies"].items()}),
     ), executable = False, legacy_utf8 = False)
+    rctx.file("rules.bzl", _RULES.format(product = repr(rctx.name)), executable = False, legacy_utf8 = False)
     build = _BUILD.format(line = rctx.attr.line)
     for name in lock["dependencies"]:
         build += _ALIAS.format(name = repr(name), actual = repr("@{}//.release:source".format(repository(rctx.name, name))))
@@ -78,9 +117,10 @@ VERSIONS = {versions}
 
 release_line = repository_rule(
     implementation = _line_impl,
-    doc = "The constants of a line (line.bzl), its manifest and lock, an alias for each source, base image and file.",
+    doc = "The constants of a line (line.bzl), the rules with these bound (rules.bzl), its manifest and lock, an alias for each source, base image and file.",
     attrs = {
-        "line": attr.string(doc = "The folder below manifests/.", mandatory = True),
+        "line": attr.string(doc = "The directory below manifests/.", mandatory = True),
         "lock": attr.string(doc = "JSON: what BUILD files need of the lock.", mandatory = True),
+        "stale": attr.string(doc = "How what the lock was resolved with differs from what builds; empty if it does not."),
     },
 )

@@ -11,37 +11,84 @@ def _lines_impl(rctx):
     active = rctx.getenv("RELEASE_LINE", "") or rctx.attr.default
     locks = {}
     destinations = {}
-    for folder in root.get_child("manifests").readdir(watch = "yes"):
-        lock = folder.get_child("lock.json")
+    for directory in root.get_child("manifests").readdir(watch = "yes"):
+        lock = directory.get_child("lock.json")
         rctx.watch(lock)
         if lock.exists:
             # A lock that cannot be read is the resolver's to report and replace.
             content = json.decode(rctx.read(lock), default = None)
             if content:
-                locks[folder.basename] = content
-        file = folder.get_child("destinations.yaml")
+                locks[directory.basename] = content
+        file = directory.get_child("destinations.yaml")
         rctx.watch(file)
-        destinations[folder.basename] = file.exists
+        destinations[directory.basename] = file.exists
 
+    here = _toolchain(rctx, root)
     content = _SOURCES
     declared = {}
     for product, line in sorted(_choose(locks, active).items()):
         lock = locks[line]
-        content += "    release_line(name = {}, line = {}, lock = {})\n".format(repr(product), repr(line), repr(json.encode(_summary(lock))))
+        content += "    release_line(name = {}, line = {}, lock = {}, stale = {})\n".format(
+            repr(product),
+            repr(line),
+            repr(json.encode(_summary(lock))),
+            repr(_stale(lock, here)),
+        )
         _declare(declared, product, "line " + line)
         for dependency in lock["dependencies"]:
             content += _sources(product, line, dependency, declared)
         for image in lock.get("images", []):
             base = base_repository(product, image["name"])
             _declare(declared, base, "base of image {} of line {}".format(image["name"], line))
-            content += "    base_image(name = {}, folder = {}, entry = {})\n".format(repr(base), repr("manifests/" + line), repr(json.encode_indent(image)))
+            content += "    base_image(name = {}, directory = {}, entry = {})\n".format(repr(base), repr("manifests/" + line), repr(json.encode_indent(image)))
         for name, entries in _files(lock).items():
             file = repository(product, "file_" + name)
             _declare(declared, file, "file {} of line {}".format(name, line))
             content += "    release_file(name = {}, entries = {})\n".format(repr(file), repr(json.encode(entries)))
     rctx.file("sources.bzl", content, executable = False, legacy_utf8 = False)
     rctx.file("active.bzl", _active(locks, active, destinations.get(active, False)), executable = False, legacy_utf8 = False)
-    rctx.file("BUILD.bazel", executable = False)
+    rctx.file("BUILD.bazel", "" if active in locks else _NO_RELEASE.format(text = repr(_no_lock(locks, active))), executable = False, legacy_utf8 = False)
+
+def _toolchain(rctx, root):
+    """Returns what this workspace builds with: where it says so → name → version and content."""
+    files = {}
+    for name in ["go.mod", "go.sum", ".bazelversion", "release/sources/go_sdk.json"]:
+        file = root
+        for element in name.split("/"):
+            file = file.get_child(element)
+        files[name] = rctx.read(file, watch = "yes")
+    sdk = json.decode(files["release/sources/go_sdk.json"])
+    tools = [
+        ("Bazel", ".bazelversion", files[".bazelversion"].strip(), ""),
+        ("the Go SDK", "release/sources/go_sdk.json", sdk["version"], sdk["archives"]),
+    ]
+    for name, path in _MODULES.items():
+        lines = [line.split(" ") for line in files["go.sum"].splitlines()]
+        required = [line.strip().split(" ")[1] for line in files["go.mod"].splitlines() if line.strip().startswith(path + " ")]
+        for version in required:
+            sums = [fields[2] for fields in lines if fields[:2] == [path, version]]
+            tools.append((name, "go.mod", version, sums[0] if sums else ""))
+    return tools
+
+_MODULES = {
+    "gazelle": "github.com/bazelbuild/bazel-gazelle",
+    "rules_go": "github.com/bazelbuild/rules_go",
+}
+
+def _stale(lock, here):
+    """Returns how what a lock was resolved with differs from what is here; empty if it does not."""
+    toolchain = lock["toolchain"]
+    locked = {
+        "Bazel": (toolchain["bazel"], ""),
+        "gazelle": (toolchain["gazelle"]["version"], toolchain["gazelle"].get("sum", "")),
+        "rules_go": (toolchain["rules_go"]["version"], toolchain["rules_go"].get("sum", "")),
+        "the Go SDK": (toolchain["go"]["version"], toolchain["go"]["archives"]),
+    }
+    for name, file, version, content in here:
+        if locked[name] != (version, content):
+            old = locked[name][0]
+            return "its lock was resolved with {} {}, and {} has {}".format(name, old, file, version if version != old else "other content for it")
+    return ""
 
 def _sources(product, line, dependency, declared):
     """Returns the declarations of a dependency's repositories, one for itself and one for each variant."""
@@ -49,7 +96,7 @@ def _sources(product, line, dependency, declared):
     for variant in [""] + sorted(dependency.get("go_tags", {}).keys()):
         name = repository(product, dependency["name"], variant)
         _declare(declared, name, "dependency {}{} of line {}".format(dependency["name"], ", variant " + variant if variant else "", line))
-        content += "    source(name = {}, folder = {}, entry = {}{})\n".format(
+        content += "    source(name = {}, directory = {}, entry = {}{})\n".format(
             repr(name),
             repr("manifests/" + line),
             repr(json.encode_indent(dependency)),
@@ -68,7 +115,7 @@ LINE = {line}
 
 def release_tree_label():
     \"\"\"Returns the label of the active line's release_tree.\"\"\"
-    {body}
+    return {tree}
 
 def release_destinations_label():
     \"\"\"Returns the label of the active line's destinations.yaml, or None if it has none.\"\"\"
@@ -77,16 +124,25 @@ def release_destinations_label():
 
 def _active(locks, active, destinations):
     """Returns active.bzl. A line without a lock is an error for who wants its release, not for who resolves it."""
-    if active in locks:
-        body = "return " + repr("//release/{}:release".format(locks[active]["product"]))
-    else:
-        body = "fail({})".format(repr("line {}: manifests/{}/lock.json cannot be read; run tools/bazel run //tools/resolve, or set RELEASE_LINE to one of: {}".format(
-            repr(active),
-            active,
-            ", ".join(sorted(locks.keys())),
-        )))
+    tree = "//release/{}:release".format(locks[active]["product"]) if active in locks else "@release_lines//:release"
     label = "//manifests/{}:destinations.yaml".format(active) if destinations else None
-    return _ACTIVE.format(line = repr(active), body = body, destinations = repr(label))
+    return _ACTIVE.format(line = repr(active), tree = repr(tree), destinations = repr(label))
+
+def _no_lock(locks, active):
+    return "line {}: manifests/{}/lock.json cannot be read; run tools/bazel run //release:resolve, or set RELEASE_LINE to one of: {}".format(
+        repr(active),
+        active,
+        ", ".join(sorted(locks.keys())),
+    )
+
+_NO_RELEASE = """load("@release_builder//release/rules/private:line_error.bzl", "line_error")
+
+line_error(
+    name = "release",
+    text = {text},
+    visibility = ["//visibility:public"],
+)
+"""
 
 def _choose(locks, active):
     """Returns product → line. The active line serves its product; for another product, the line of the same name does, else the first."""
@@ -123,7 +179,7 @@ def _summary(lock):
     }
 
 def _version(dependency):
-    """Returns how people call what is pinned: a module's version, a tag, a branch, or a short commit; empty for a folder."""
+    """Returns how people call what is pinned: a module's version, a tag, a branch, or a short commit; empty for a directory."""
     git = dependency.get("git")
     if git:
         return git.get("ref", "").removeprefix("refs/heads/").removeprefix("refs/tags/") or git["commit"][:12]

@@ -32,12 +32,12 @@ def _release_file_impl(rctx):
         platform = entry.get("platform", "")
         rctx.report_progress("Fetching " + entry["url"])
         listing = ".release/{}.json".format(platform or "entry")
-        folder = "files/" + (platform or "all")
+        directory = "files/" + (platform or "all")
         rctx.file(listing, json.encode(entry), executable = False, legacy_utf8 = False)
-        result = execute(rctx, command + ["--entry", listing, "--out", folder], timeout = 3600)
+        result = execute(rctx, command + ["--entry", listing, "--out", directory], timeout = 3600)
         if result.return_code:
             fail("fetching file {}:\n{}".format(entry["name"], result.stderr))
-        files[folder + "/" + result.stdout.strip()] = platform
+        files[directory + "/" + result.stdout.strip()] = platform
     build = _LOAD
     if files.values() == [""]:
         build += _FILE.format(name = repr("file"), label = repr(files.keys()[0]))

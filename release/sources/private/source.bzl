@@ -12,7 +12,7 @@ def _source_impl(rctx):
     if rctx.attr.entry:
         what = json.decode(rctx.attr.entry)["name"]
         rctx.file(".release/entry.json", rctx.attr.entry, executable = False, legacy_utf8 = False)
-        command += ["source", "--entry", ".release/entry.json", "--base", rctx.path(rctx.attr.workspace).dirname.get_child(*rctx.attr.folder.split("/")), "--stdlib", ",".join(STDLIB)]
+        command += ["source", "--entry", ".release/entry.json", "--base", rctx.path(rctx.attr.workspace).dirname.get_child(*rctx.attr.directory.split("/")), "--stdlib", ",".join(STDLIB)]
         if rctx.attr.variant:
             what += ", variant " + rctx.attr.variant
             command += ["--variant", rctx.attr.variant]
@@ -34,7 +34,7 @@ files on each platform, imports, embedded files, module and language.
 A variant's packages have the files that its build tags choose: GOTAGS in //.release:tags.bzl.""",
     attrs = {
         "entry": attr.string(doc = "The dependency's entry of lock.json."),
-        "folder": attr.string(doc = "The folder of the manifest, to which a local path is relative.", default = "manifests"),
+        "directory": attr.string(doc = "The directory of the manifest, to which a local path is relative.", default = "manifests"),
         "go_mod": attr.label(doc = "Instead of an entry: the go.mod whose modules to bring."),
         "go_sum": attr.label(doc = "The go.sum of go_mod."),
         "imports": attr.label(doc = "A Go file that imports every package wanted from go_mod's modules."),

@@ -26,7 +26,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
 func main() { cli.Main(run) }
@@ -93,5 +93,5 @@ func capture(ctx context.Context, o *options) error {
 	if stdout.Len() == 0 {
 		return fmt.Errorf("running %q: it printed nothing", o.command)
 	}
-	return jsonfile.WriteFile(o.out, stdout.Bytes(), 0o644)
+	return fileio.WriteFile(o.out, stdout.Bytes(), 0o644)
 }

@@ -87,7 +87,7 @@ func writeLock(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(jsonfile.Write(ts.MkAbs(args[1]), l))
 }
 
-// empty fails the script unless a folder has no files: "empty folder".
+// empty fails the script unless a directory has no files: "empty directory".
 func empty(ts *testscript.TestScript, _ bool, args []string) {
 	entries, err := os.ReadDir(ts.MkAbs(args[0]))
 	ts.Check(err)

@@ -6,16 +6,16 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
 
 // writeManifest writes the manifest that the release carries.
 func writeManifest(_ context.Context, o *options) error {
-	data, err := jsonfile.ReadLimited(o.manifest, manifest.MaxSize)
+	data, err := fileio.ReadLimited(o.manifest, manifest.MaxSize)
 	if err != nil {
 		return err
 	}
@@ -29,12 +29,12 @@ func writeManifest(_ context.Context, o *options) error {
 	}
 	if got := digest.FromBytes(data); got != l.Manifest && !published(m, l, data) {
 		err := fmt.Errorf("%s is stale: it was made from a manifest with digest %s, %s has %s", o.lock, l.Manifest, o.manifest, got)
-		return cli.WithHint(err, "tools/bazel run //tools/resolve")
+		return hint.With(err, "tools/bazel run //release:resolve")
 	}
 	if err := resolved(m, l); err != nil {
 		return err
 	}
-	return jsonfile.WriteFile(o.out, manifest.Format(m), 0o644)
+	return fileio.WriteFile(o.out, manifest.Format(m), 0o644)
 }
 
 // resolved replaces in m what a person left open by what the lock says.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
@@ -49,7 +50,7 @@ func writeTree(ctx context.Context, o *options) error {
 	for i, f := range files {
 		fmt.Fprintf(&b, "%s  %s\n", sums[i].Hex(), f.Path)
 	}
-	return jsonfile.WriteFile(filepath.Join(o.out, release.Checksums), b.Bytes(), 0o644)
+	return fileio.WriteFile(filepath.Join(o.out, release.Checksums), b.Bytes(), 0o644)
 }
 
 // check returns an error if two files have one path, or a path is none that

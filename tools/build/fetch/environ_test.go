@@ -16,6 +16,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/storetest"
 )
 
 // alone are settings that have a part in what is passed on, so each is tried by itself.
@@ -183,7 +184,7 @@ func newLaidOut(t *testing.T, proxy *proxytest.Proxy) *laidOut {
 		"go.mod": {Content: goMod}, "go.sum": {Content: proxy.GoSum(goMod)}, "run.sh": {Content: "#!/bin/sh\n", Exec: true}, "crlf.txt": {Content: "a\r\nb\n$Id$ $Format:%H$\n"},
 		"main.go": {Content: "package main\n\nimport (\n\t_ \"embed\"\n\n\t_ \"example.com/lib\"\n)\n\n//go:embed crlf.txt\nvar text string\n\nfunc main() {}\n"},
 	}, "first", at)
-	entry := lock.Dependency{Name: "app", Git: &lock.Git{URL: s.URL("app"), Ref: "refs/heads/main", Commit: commit}, Time: at, Digest: string(tarDigest(t, r.Dir)), GoRoots: []string{"."}, GoModules: closure(proxy, goMod)}
+	entry := lock.Dependency{Name: "app", Git: &lock.Git{URL: s.URL("app"), Ref: "refs/heads/main", Commit: commit}, Time: at, Digest: string(storetest.TarDigest(t, r.Dir)), GoRoots: []string{"."}, GoModules: closure(proxy, goMod)}
 	entry.Seal()
 	w := &laidOut{entry: filepath.Join(t.TempDir(), "entry.json"), goCmd: proxytest.GoCommand(t), dir: t.TempDir()}
 	if err := jsonfile.Write(w.entry, entry); err != nil {

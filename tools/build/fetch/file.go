@@ -13,15 +13,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/source/store"
-	"github.com/jasonwzm/release-builder/tools/internal/web/download"
+	"github.com/jasonwzm/release-builder/tools/internal/source/fill"
 )
 
-// file places a file that a lock pins in a folder, and prints its name there.
+// file places a file that a lock pins in a directory, and prints its name there.
 func (f *fetcher) file(ctx context.Context, p paths) error {
 	var entry lock.File
 	if err := jsonfile.Read(p.entry, &entry); err != nil {
@@ -32,7 +30,7 @@ func (f *fetcher) file(ctx context.Context, p paths) error {
 	}
 	name, err := f.placeFile(ctx, &entry, p.out)
 	if err != nil {
-		return fmt.Errorf("lock entry %q: %w", entry.Title(), err)
+		return fill.InEntry(entry.Title(), err)
 	}
 	_, err = fmt.Fprintln(f.stdout, name)
 	return err
@@ -41,38 +39,22 @@ func (f *fetcher) file(ctx context.Context, p paths) error {
 // placeFile brings a file into the store, if it is not there, verifies it and
 // places it in out. It returns the name that it has there.
 func (f *fetcher) placeFile(ctx context.Context, entry *lock.File, out string) (string, error) {
-	want, err := digest.Parse(string(entry.Digest))
+	want, err := f.File(ctx, entry)
 	if err != nil {
 		return "", err
 	}
-	if err := f.bringFile(ctx, entry, want); err != nil {
-		return "", err
+	if err := f.Store.VerifyBlob(want); err != nil {
+		return "", hint.With(err, "the file was altered since it was stored: delete it to have it fetched again")
 	}
-	if err := f.store.VerifyBlob(want); err != nil {
-		return "", cli.WithHint(err, "the file was altered since it was stored: delete it to have it fetched again")
-	}
-	info, err := os.Stat(f.store.BlobPath(want))
+	info, err := os.Stat(f.Store.BlobPath(want))
 	if err != nil {
 		return "", err
 	}
 	if info.Size() != entry.Size {
-		return "", fmt.Errorf("size of %q: got %d bytes, want %d", f.store.BlobPath(want), info.Size(), entry.Size)
+		return "", fmt.Errorf("size of %q: got %d bytes, want %d", f.Store.BlobPath(want), info.Size(), entry.Size)
 	}
 	name := localName(entry)
-	return name, place(f.store.BlobPath(want), filepath.Join(out, name))
-}
-
-func (f *fetcher) bringFile(ctx context.Context, entry *lock.File, want digest.Digest) error {
-	if f.airgap && !f.store.HasBlob(want) {
-		err := fmt.Errorf("%q, %s, is not in the store %q", entry.URL, want, f.store.Dir())
-		return cli.WithHint(err, "run the same build once without --config=airgap, or unpack a bundle into the store")
-	}
-	err := f.store.Bring(ctx, want, download.Args{URL: entry.URL})
-	if wrong := (*store.MismatchError)(nil); errors.As(err, &wrong) {
-		err := fmt.Errorf("digest of %q: got %s, want %s", entry.URL, wrong.Got, wrong.Want)
-		return cli.WithHint(err, "the file changed since it was pinned: run tools/bazel run //tools/resolve")
-	}
-	return err
+	return name, place(f.Store.BlobPath(want), filepath.Join(out, name))
 }
 
 // localName returns the name that a file gets: the last part of its URL, made

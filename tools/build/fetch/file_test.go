@@ -19,11 +19,11 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
-// web serves a folder at $WEB, and writes the paths that it is asked for into
-// web.log: "web folder".
+// web serves a directory at $WEB, and writes the paths that it is asked for into
+// web.log: "web directory".
 func web(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
-		ts.Fatalf("usage: web folder")
+		ts.Fatalf("usage: web directory")
 	}
 	files, name := http.FileServer(http.Dir(ts.MkAbs(args[0]))), ts.MkAbs("web.log")
 	var mu sync.Mutex

@@ -6,9 +6,7 @@
 //	    lays out one dependency of a lock, with what its packages import, and writes
 //	    BUILD files; a variant's packages have the files that its build tags choose
 //	fetch [flags] file --entry FILE --out DIR
-//	    places one file of a lock in a folder, and prints its name there
-//	fetch [flags] lock --lock FILE --base DIR
-//	    brings all that a lock names, but for base images, into the store
+//	    places one file of a lock in a directory, and prints its name there
 //	fetch [flags] tools --go-mod FILE --go-sum FILE --imports FILE --out DIR --repository NAME
 //	    does the same for the modules that the project's own packages import
 //	fetch [flags] module --go-mod FILE --go-sum FILE --path PATH --out DIR
@@ -29,6 +27,7 @@ import (
 	"path/filepath"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/source/fill"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
@@ -37,32 +36,30 @@ func main() { cli.Main(run) }
 
 // fetcher is what all verbs share.
 type fetcher struct {
-	store  *store.Store
-	goCmd  string
-	airgap bool
+	fill.Filler
 	stdout io.Writer
 }
 
 // paths are the flags of the verbs.
 type paths struct {
-	entry, variant, lock, base, out, repository, goMod, goSum, imports, path, cache, stdlib string
+	entry, variant, base, out, repository, goMod, goSum, imports, path, cache, stdlib string
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f := &fetcher{stdout: stdout}
 	fs := flag.NewFlagSet("fetch", flag.ContinueOnError)
-	storeDir := fs.String("store", "", "the store's `folder`")
-	fs.StringVar(&f.goCmd, "go", "go", "the go `command`")
-	fs.BoolVar(&f.airgap, "airgap", false, "open no socket")
+	storeDir := fs.String("store", "", "the store's `directory`")
+	fs.StringVar(&f.GoCommand, "go", "go", "the go `command`")
+	fs.BoolVar(&f.Offline, "airgap", false, "open no socket")
 	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
 		return status
 	}
 	verbs := map[string]func(context.Context, paths) error{
-		"source": f.source, "file": f.file, "lock": f.lock, "tools": f.tools, "module": f.module, "import": f.importCache,
+		"source": f.source, "file": f.file, "tools": f.tools, "module": f.module, "import": f.importCache,
 	}
 	verb := verbs[fs.Arg(0)]
 	if verb == nil {
-		return cli.UsageError(stderr, "fetch", "got verb %q, want source, file, lock, tools, module or import", fs.Arg(0))
+		return cli.UsageError(stderr, "fetch", "got verb %q, want source, file, tools, module or import", fs.Arg(0))
 	}
 	if *storeDir == "" {
 		return cli.UsageError(stderr, "fetch", "--store is missing")
@@ -75,7 +72,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return cli.UsageError(stderr, "fetch", "--repository is missing")
 	}
 	var err error
-	if f.store, err = store.Open(*storeDir); err == nil {
+	f.Dir = p.base
+	if f.Store, err = store.Open(*storeDir); err == nil {
 		err = verb(ctx, p)
 	}
 	if err != nil {
@@ -88,21 +86,20 @@ func parsePaths(args []string, stderr io.Writer) (p paths, status int, ok bool) 
 	fs := flag.NewFlagSet("fetch "+args[0], flag.ContinueOnError)
 	fs.StringVar(&p.variant, "variant", "", "the `name` of a set of build tags in the entry")
 	fs.StringVar(&p.entry, "entry", "", "the `file` with a lock's dependency or file")
-	fs.StringVar(&p.lock, "lock", "", "a lock `file`")
-	fs.StringVar(&p.base, "base", "", "the `folder` that a local path is relative to")
-	fs.StringVar(&p.out, "out", "", "the `folder` to fill")
+	fs.StringVar(&p.base, "base", "", "the `directory` that a local path is relative to")
+	fs.StringVar(&p.out, "out", "", "the `directory` to fill")
 	fs.StringVar(&p.repository, "repository", "", "the `name` that Bazel has for it")
 	fs.StringVar(&p.goMod, "go-mod", "", "a go.mod `file`")
 	fs.StringVar(&p.goSum, "go-sum", "", "its go.sum `file`")
 	fs.StringVar(&p.imports, "imports", "", "a `file` that lists imports")
 	fs.StringVar(&p.stdlib, "stdlib", "", "the `packages` of the standard library that all sources share, separated by commas")
 	fs.StringVar(&p.path, "path", "", "a module `path`")
-	fs.StringVar(&p.cache, "cache", "", "the download `folder` of a module cache")
+	fs.StringVar(&p.cache, "cache", "", "the download `directory` of a module cache")
 	status, ok = cli.ParseFlags(fs, args[1:], stderr)
 	return p, status, ok
 }
 
-// scratch is the folder below --out with what is there only while fetch runs.
+// scratch is the directory below --out with what is there only while fetch runs.
 const scratch = ".fetch"
 
 // goTool returns a go command with an empty module cache, and what removes the cache.
@@ -115,11 +112,10 @@ func (f *fetcher) goTool(out string) (*gomod.Go, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	g := &gomod.Go{Command: f.goCmd, Store: f.store, Cache: filepath.Join(abs, "modcache"), Offline: f.airgap}
-	return g, func() { os.RemoveAll(abs) }, nil
+	return f.Go(filepath.Join(abs, "modcache")), func() { os.RemoveAll(abs) }, nil
 }
 
 func (f *fetcher) importCache(_ context.Context, p paths) error {
-	_, err := f.store.ImportModules(p.cache)
+	_, err := f.Store.ImportModules(p.cache)
 	return err
 }

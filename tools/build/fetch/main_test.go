@@ -78,8 +78,8 @@ func moduleEntry(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
 }
 
-// localEntry writes the lock entry of a folder: "localentry file name base path
-// [root…]". Without roots, that is the folder itself if it has a go.mod.
+// localEntry writes the lock entry of a directory: "localentry file name base path
+// [root…]". Without roots, that is the directory itself if it has a go.mod.
 func localEntry(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 4 {
 		ts.Fatalf("usage: localentry file name base path [root...]")
@@ -121,11 +121,11 @@ func forget(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
 }
 
-// gitEntry writes the lock entry of a commit with what is in a folder, and puts
-// its tar in a store: "gitentry store file name folder ref [root…]".
+// gitEntry writes the lock entry of a commit with what is in a directory, and puts
+// its tar in a store: "gitentry store file name directory ref [root…]".
 func gitEntry(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 5 {
-		ts.Fatalf("usage: gitentry store file name folder ref [root...]")
+		ts.Fatalf("usage: gitentry store file name directory ref [root...]")
 	}
 	dir := ts.MkAbs(args[3])
 	entry := lock.Dependency{
@@ -153,12 +153,12 @@ func gitEntry(ts *testscript.TestScript, _ bool, args []string) {
 // gitServer is where a script's git server is among its values.
 type gitServer struct{}
 
-// gitCommit commits what is in a folder, and writes the lock entry of that:
-// "gitcommit file name folder [exclude…]". An attribute in the folder would have
+// gitCommit commits what is in a directory, and writes the lock entry of that:
+// "gitcommit file name directory [exclude…]". An attribute in the directory would have
 // a checkout differ from the commit.
 func gitCommit(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 3 {
-		ts.Fatalf("usage: gitcommit file name folder [exclude...]")
+		ts.Fatalf("usage: gitcommit file name directory [exclude...]")
 	}
 	dir := ts.MkAbs(args[2])
 	texts, files := map[string]string{}, map[string]gittest.File{}
@@ -178,10 +178,10 @@ func gitCommit(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // gitLocal writes the lock entry of a repository of this machine, of which what is
-// in another folder is to be packed: "gitlocal file name repository folder [dirty]".
+// in another directory is to be packed: "gitlocal file name repository directory [dirty]".
 func gitLocal(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 4 {
-		ts.Fatalf("usage: gitlocal file name repository folder [dirty]")
+		ts.Fatalf("usage: gitlocal file name repository directory [dirty]")
 	}
 	repo, err := gitsource.OpenLocal(ts.Value(testingKey{}).(testing.TB).Context(), "", ts.MkAbs(args[2]))
 	ts.Check(err)
@@ -203,7 +203,7 @@ func gitRequests(ts *testscript.TestScript, neg bool, _ []string) {
 // testingKey is where a script's test is among its values.
 type testingKey struct{}
 
-// describe fills in what a lock says of a folder.
+// describe fills in what a lock says of a directory.
 func describe(ts *testscript.TestScript, entry *lock.Dependency, dir string, roots []string) {
 	r, w := io.Pipe()
 	go func() {
@@ -231,11 +231,11 @@ func closure(p *proxytest.Proxy, goMod string) (list []lock.GoModule) {
 	return list
 }
 
-// list writes what is below a folder, one line a file: whether it is executable,
+// list writes what is below a directory, one line a file: whether it is executable,
 // its digest, its path.
 func list(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 2 {
-		ts.Fatalf("usage: list folder file")
+		ts.Fatalf("usage: list directory file")
 	}
 	var b strings.Builder
 	dir := ts.MkAbs(args[0])

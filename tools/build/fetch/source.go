@@ -12,12 +12,13 @@ import (
 
 	"golang.org/x/mod/module"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/fill"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gosource"
+	"github.com/jasonwzm/release-builder/tools/internal/source/sourcetar"
 )
 
 // source lays out one dependency of a lock.
@@ -29,13 +30,13 @@ func (f *fetcher) source(ctx context.Context, p paths) error {
 	if err := dep.CheckSeal(); err != nil {
 		return err
 	}
-	if f.airgap {
-		if err := f.checkPresent(&dep); err != nil {
+	if f.Offline {
+		if err := f.Check(&dep); err != nil {
 			return err
 		}
 	}
 	if err := f.layOut(ctx, &dep, p); err != nil {
-		return inEntry(dep.Name, f.blame(&dep, err))
+		return fill.InEntry(dep.Name, f.blame(&dep, err))
 	}
 	return nil
 }
@@ -43,11 +44,7 @@ func (f *fetcher) source(ctx context.Context, p paths) error {
 // blame returns what is altered in the store of the modules of a lock's entry; if
 // nothing is, err.
 func (f *fetcher) blame(dep *lock.Dependency, err error) error {
-	modules := dep.GoModules
-	if m := dep.Module; m != nil {
-		modules = append([]lock.GoModule{{Path: m.Path, Version: m.Version, Sum: dep.Digest}}, modules...)
-	}
-	if altered := gomod.CheckStored(f.store, modules); altered != nil {
+	if altered := gomod.CheckStored(f.Store, dep.Modules()); altered != nil {
 		return altered
 	}
 	return err
@@ -85,7 +82,7 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 		Sums: gomod.ByVersion(dep.GoModules), Stdlib: strings.FieldsFunc(p.stdlib, func(r rune) bool { return r == ',' })})
 }
 
-// goRoots returns the folders with the modules to build, sorted. A module from a proxy
+// goRoots returns the directories with the modules to build, sorted. A module from a proxy
 // is one itself, and has no other in it.
 func goRoots(dep *lock.Dependency) []string {
 	if dep.Module != nil {
@@ -94,7 +91,7 @@ func goRoots(dep *lock.Dependency) []string {
 	return slices.Sorted(slices.Values(dep.GoRoots))
 }
 
-// mainModules returns the modules in the given folders as `go build` names them.
+// mainModules returns the modules in the given directories as `go build` names them.
 func mainModules(dep *lock.Dependency, dir string, folders []string) ([]gosource.Root, error) {
 	var roots []gosource.Root
 	for _, folder := range folders {
@@ -136,34 +133,6 @@ func (f *fetcher) generate(ctx context.Context, g *gomod.Go, done func(), a goso
 	return gosource.Generate(a)
 }
 
-const missingHint = "run the same build once without --config=airgap, or unpack a bundle into the store"
-
-// checkPresent names everything of the entry that the store lacks and that only
-// a network has.
-func (f *fetcher) checkPresent(dep *lock.Dependency) error {
-	var errs []error
-	missing := func(m lock.GoModule, ext, sum string) {
-		if sum != "" && !f.store.HasModule(module.Version{Path: m.Path, Version: m.Version}, ext) {
-			errs = append(errs, fmt.Errorf("lock entry %q: %s of %s@%s, %s, is not in the store %q", dep.Name, ext[1:], m.Path, m.Version, sum, f.store.Dir()))
-		}
-	}
-	if m := dep.Module; m != nil {
-		missing(lock.GoModule{Path: m.Path, Version: m.Version}, ".zip", dep.Digest)
-	}
-	if dep.Git != nil {
-		if d, err := digest.Parse(dep.Digest); err != nil {
-			errs = append(errs, fmt.Errorf("lock entry %q: %w", dep.Name, err))
-		} else if _, err := os.Stat(f.store.BlobPath(d)); err != nil {
-			errs = append(errs, fmt.Errorf("lock entry %q: tar of %s@%s, %s, is not in the store %q", dep.Name, dep.Git.URL, dep.Git.Commit, dep.Digest, f.store.Dir()))
-		}
-	}
-	for _, m := range dep.GoModules {
-		missing(m, ".zip", m.Sum)
-		missing(m, ".mod", m.GoModSum)
-	}
-	return cli.WithHint(errors.Join(errs...), missingHint)
-}
-
 // unpack unpacks the source into p.out.
 func (f *fetcher) unpack(ctx context.Context, g *gomod.Go, dep *lock.Dependency, p paths) error {
 	if m := dep.Module; m != nil {
@@ -177,24 +146,44 @@ func (f *fetcher) unpack(ctx context.Context, g *gomod.Go, dep *lock.Dependency,
 		return errors.New("no source that this version knows")
 	}
 	tmp := filepath.Join(p.out, scratch, "unpacked")
-	if err := f.unpackTar(ctx, dep, p.base, tmp); err != nil {
+	if err := f.unpackTar(ctx, dep, tmp); err != nil {
 		return err
 	}
 	return moveUp(tmp, p.out)
 }
 
+// unpackTar unpacks the canonical tar of a source that is kept as one.
+func (f *fetcher) unpackTar(ctx context.Context, dep *lock.Dependency, to string) error {
+	want, err := f.Tar(ctx, dep)
+	if err != nil {
+		return err
+	}
+	if err := f.Store.VerifyBlob(want); err != nil {
+		return hint.With(err, "the file was altered since it was stored: delete it to have it made again")
+	}
+	tar, err := os.Open(f.Store.BlobPath(want))
+	if err != nil {
+		return err
+	}
+	defer tar.Close()
+	if err := os.Mkdir(to, 0o755); err != nil {
+		return err
+	}
+	return sourcetar.Extract(tar, to)
+}
+
 // moduleZip returns the path of a module's zip in the store, verified.
 func (f *fetcher) moduleZip(ctx context.Context, g *gomod.Go, want lock.GoModule) (string, error) {
 	m := module.Version{Path: want.Path, Version: want.Version}
-	if !f.store.HasModule(m, ".zip") {
-		if f.airgap {
-			return "", fmt.Errorf("module %s, %s, is not in the store %q", m, want.Sum, f.store.Dir())
+	if !f.Store.HasModule(m, ".zip") {
+		if f.Offline {
+			return "", fmt.Errorf("module %s, %s, is not in the store %q", m, want.Sum, f.Store.Dir())
 		}
 		if _, err := g.Download(ctx, m.Path, m.Version); err != nil {
 			return "", err
 		}
 	}
-	zip, err := f.store.ModuleFile(m, ".zip")
+	zip, err := f.Store.ModuleFile(m, ".zip")
 	if err != nil {
 		return "", err
 	}

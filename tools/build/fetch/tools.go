@@ -17,8 +17,9 @@ import (
 
 	"golang.org/x/mod/module"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/fill"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gosource"
 )
@@ -107,10 +108,10 @@ func (f *fetcher) blameTools(p paths, err error) error {
 	modules := slices.SortedFunc(maps.Values(sums), func(a, b lock.GoModule) int {
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Version, b.Version))
 	})
-	if altered := gomod.CheckStored(f.store, modules); altered != nil {
+	if altered := gomod.CheckStored(f.Store, modules); altered != nil {
 		err = altered
-	} else if missing := f.named(modules, err); f.airgap && missing != nil {
-		err = cli.WithHint(missing, missingHint)
+	} else if missing := f.named(modules, err); f.Offline && missing != nil {
+		err = hint.With(missing, fill.MissingHint)
 	}
 	return fmt.Errorf("modules of the tools: %w", err)
 }
@@ -121,8 +122,8 @@ func (f *fetcher) named(modules []lock.GoModule, err error) error {
 	for _, m := range modules {
 		for _, file := range []struct{ ext, sum string }{{".mod", m.GoModSum}, {".zip", m.Sum}} {
 			v := module.Version{Path: m.Path, Version: m.Version}
-			if strings.Contains(err.Error(), "/@v/"+m.Version+file.ext) && strings.Contains(err.Error(), v.String()+":") && file.sum != "" && !f.store.HasModule(v, file.ext) {
-				errs = append(errs, fmt.Errorf("%s of %s, %s, is not in the store %q", file.ext[1:], v, file.sum, f.store.Dir()))
+			if strings.Contains(err.Error(), "/@v/"+m.Version+file.ext) && strings.Contains(err.Error(), v.String()+":") && file.sum != "" && !f.Store.HasModule(v, file.ext) {
+				errs = append(errs, fmt.Errorf("%s of %s, %s, is not in the store %q", file.ext[1:], v, file.sum, f.Store.Dir()))
 			}
 		}
 	}

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
@@ -42,7 +42,7 @@ func commands() map[string]command {
 		"index": {
 			flags: []flagSpec{
 				{"spec", "JSON `file` with what to build", nil},
-				{"out", "`folder` of the layout to write", nil},
+				{"out", "`directory` of the layout to write", nil},
 			},
 			run: index,
 		},
@@ -55,14 +55,14 @@ func commands() map[string]command {
 		},
 		"rootfs": {
 			flags: []flagSpec{
-				{"layout", "`folder` of the layout", nil},
+				{"layout", "`directory` of the layout", nil},
 				{"platform", "`platform` of the image, such as linux/amd64", checkWith(ociimage.ParsePlatform)},
-				{"out", "`folder` to unpack into", nil},
+				{"out", "`directory` to unpack into", nil},
 			},
 			run: rootfs,
 		},
 		"inspect": {
-			flags: []flagSpec{{"layout", "`folder` of the layout", nil}},
+			flags: []flagSpec{{"layout", "`directory` of the layout", nil}},
 			run:   inspect,
 		},
 	}
@@ -93,8 +93,8 @@ func layer(ctx context.Context, value func(string) string, _ io.Writer) error {
 		return err
 	}
 	var desc ociimage.LayerDescriptor
-	err = replaceFile(value("out"), func(w io.Writer) error {
-		desc, err = ociimage.WriteLayer(contextWriter{ctx, w}, entries, modTime)
+	err = fileio.Replace(value("out"), fileio.Options{Mode: 0o644}, func(f *os.File) error {
+		desc, err = ociimage.WriteLayer(fileio.Writer(ctx, f), entries, modTime)
 		return err
 	})
 	if err != nil {
@@ -119,7 +119,7 @@ func index(ctx context.Context, value func(string) string, _ io.Writer) error {
 }
 
 func caBundle(_ context.Context, value func(string) string, _ io.Writer) error {
-	der, err := jsonfile.ReadLimited(value("der"), ociimage.MaxCABundleSize)
+	der, err := fileio.ReadLimited(value("der"), ociimage.MaxCABundleSize)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func caBundle(_ context.Context, value func(string) string, _ io.Writer) error {
 	if err := ociimage.WriteCABundle(&b, der); err != nil {
 		return fmt.Errorf("%q: %w", value("der"), err)
 	}
-	return jsonfile.WriteFile(value("out"), b.Bytes(), 0o644)
+	return fileio.WriteFile(value("out"), b.Bytes(), 0o644)
 }
 
 func rootfs(ctx context.Context, value func(string) string, _ io.Writer) error {
@@ -156,41 +156,4 @@ func inspect(ctx context.Context, value func(string) string, stdout io.Writer) e
 		return errors.Join(fmt.Errorf("layout %q: %w", value("layout"), err), w.Flush())
 	}
 	return w.Flush()
-}
-
-// contextWriter fails once its context has ended.
-type contextWriter struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-func (c contextWriter) Write(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.w.Write(p)
-}
-
-// replaceFile writes a file, mode 0644, under another name and renames it when
-// write has succeeded.
-func replaceFile(name string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".tmp-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err := write(f); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }

@@ -72,7 +72,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
 const name = "pack"
@@ -132,7 +132,7 @@ func pack(ctx context.Context, sumName string, args archive.WriteFileArgs) error
 		return err
 	}
 	line := fmt.Sprintf("%s  %s\n", result.Digest.Hex(), filepath.Base(args.Name))
-	if err := jsonfile.WriteFile(sumName, []byte(line), 0o644); err != nil {
+	if err := fileio.WriteFile(sumName, []byte(line), 0o644); err != nil {
 		return errors.Join(err, os.Remove(args.Name))
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -29,16 +28,6 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
 	})
-}
-
-// TestPrograms says which of the programs that the scripts use are not here:
-// a script checks with each of them only where it is.
-func TestPrograms(t *testing.T) {
-	for _, p := range []string{"sh", "sha256sum", "tar", "unzip"} {
-		if _, err := exec.LookPath(p); err != nil {
-			t.Logf("not checked by the scripts: this machine has no %s", p)
-		}
-	}
 }
 
 func TestExitStatus(t *testing.T) {

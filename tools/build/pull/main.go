@@ -5,7 +5,7 @@
 //	pull --store DIR --entry FILE --base DIR --out DIR [--airgap]
 //
 // FILE is an element of a lock's images, as JSON. DIR of --base is the manifest's
-// folder, at which a relative path in the entry starts. It writes
+// directory, at which a relative path in the entry starts. It writes
 //
 //	OUT/layout        an OCI image layout, whose index.json points to what is pinned
 //	OUT/BUILD.bazel   the target :base, which has BaseImageInfo
@@ -31,6 +31,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
@@ -43,10 +44,10 @@ const command = "pull"
 
 func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	fs := flag.NewFlagSet(command, flag.ContinueOnError)
-	storeDir := fs.String("store", "", "the store's `folder` (required)")
+	storeDir := fs.String("store", "", "the store's `directory` (required)")
 	entry := fs.String("entry", "", "the `file` with a lock's image (required)")
-	base := fs.String("base", "", "the `folder` that a relative path in the entry starts at (required)")
-	out := fs.String("out", "", "the `folder` to fill (required)")
+	base := fs.String("base", "", "the `directory` that a relative path in the entry starts at (required)")
+	out := fs.String("out", "", "the `directory` to fill (required)")
 	airgap := fs.Bool("airgap", false, "open no socket")
 	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
 		return status
@@ -80,9 +81,9 @@ func pull(ctx context.Context, a baseimage.Args, entry, out string, airgap bool)
 	}
 	err := baseimage.Check(a.Store, &img)
 	switch {
-	case errors.Is(err, baseimage.ErrMissing) && airgap:
-		return cli.WithHint(err, "run the same build once without --config=airgap, or unpack a bundle into the store")
-	case errors.Is(err, baseimage.ErrMissing):
+	case errors.Is(err, store.ErrMissing) && airgap:
+		return hint.With(err, "run the same build once without --config=airgap, or unpack a bundle into the store")
+	case errors.Is(err, store.ErrMissing):
 		err = baseimage.Bring(ctx, a, &img)
 	}
 	if err != nil {

@@ -24,7 +24,8 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 func main() { cli.Main(run) }
@@ -33,7 +34,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("gazelle", flag.ContinueOnError)
 	check := fs.Bool("check", false, "write nothing, exit 1 if a file is stale")
 	command := fs.String("command", "", "the gazelle `command`; set by the BUILD file")
-	root := fs.String("root", os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "the repository's root `folder`")
+	root := fs.String("root", os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "the repository's root `directory`")
 	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
 		return status
 	}
@@ -48,7 +49,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	err = errors.Join(updateImports(*root, *check), runGazelle(ctx, abs, *root, *check, stdout))
 	if err != nil {
-		return cli.Fail(stderr, "gazelle", cli.WithHint(err, "tools/bazel run //:gazelle"))
+		return cli.Fail(stderr, "gazelle", hint.With(err, "tools/bazel run //:gazelle"))
 	}
 	return cli.OK
 }
@@ -70,7 +71,7 @@ func updateImports(root string, check bool) error {
 	if check {
 		return fmt.Errorf("%s is stale: it does not list the packages that Go files import", importsName)
 	}
-	return jsonfile.WriteFile(name, want, 0o644)
+	return fileio.WriteFile(name, want, 0o644)
 }
 
 // runGazelle runs the gazelle command on the repository. With check it prints

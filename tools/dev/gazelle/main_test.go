@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// plant writes files below a temporary folder and returns it.
+// plant writes files below a temporary directory and returns it.
 func plant(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -100,7 +100,7 @@ import (
 
 func TestImportsFile(t *testing.T) {
 	root := plant(t, repository)
-	// A folder that Bazel makes is a link, and so is no part of the repository.
+	// A directory that Bazel makes is a link, and so is no part of the repository.
 	elsewhere := plant(t, map[string]string{"a.go": imports("example.com/elsewhere")})
 	for name, target := range map[string]string{"bazel-out": elsewhere, "link.go": filepath.Join(elsewhere, "a.go")} {
 		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
@@ -188,7 +188,7 @@ func TestRun(t *testing.T) {
 func TestRunGazelle(t *testing.T) {
 	root := plant(t, map[string]string{"go.mod": "module m\n"})
 	if code, _, stderr := call(t, "fresh", root); code == cli.OK || !strings.Contains(stderr, "tools") {
-		t.Errorf("without a folder tools: got %d, %q, want an error that names it", code, stderr)
+		t.Errorf("without a directory tools: got %d, %q, want an error that names it", code, stderr)
 	}
 	root = plant(t, map[string]string{"go.mod": "module m\n", "tools/x": ""})
 	if code, _, stderr := call(t, "fresh", root); code != cli.OK {

@@ -1,5 +1,5 @@
 // Layers checks that imports point down: a package below tools/internal may import those
-// of its own folder, and of the folders before it. It checks as
+// of its own directory, and of the directories before it. It checks as
 // well that processes get their environment from package environ: no other calls
 // os.Environ, exec.Command, exec.CommandContext or os.StartProcess.
 //
@@ -25,7 +25,7 @@ const (
 	internal = module + "tools/internal/"
 )
 
-// folders are those below tools/internal, from the lowest. Commands, and what only tests
+// directories are those below tools/internal, from the lowest. Commands, and what only tests
 // import, are above them.
 var folders = []string{"base", "web", "input", "artifact", "source", "resolve", "publish", "check"}
 
@@ -80,7 +80,7 @@ func check(packages []goPackage) error {
 		errs = append(errs, err)
 		for _, i := range p.Imports {
 			if to, err := folder(i); err == nil && to > from {
-				errs = append(errs, fmt.Errorf("%s imports %s: a package may import those of its own folder and of these before it: %s",
+				errs = append(errs, fmt.Errorf("%s imports %s: a package may import those of its own directory and of these before it: %s",
 					strings.TrimPrefix(p.ImportPath, module), strings.TrimPrefix(i, module), strings.Join(folders, ", ")))
 			}
 		}
@@ -96,7 +96,7 @@ func check(packages []goPackage) error {
 	return errors.Join(errs...)
 }
 
-// folder returns the place of a package's folder in folders; len(folders) for a command and
+// directory returns the place of a package's directory in directories; len(directories) for a command and
 // for what tests import, -1 for what is not of this module.
 func folder(importPath string) (int, error) {
 	if !strings.HasPrefix(importPath, module) {
@@ -110,5 +110,5 @@ func folder(importPath string) (int, error) {
 	if i := slices.Index(folders, first); i >= 0 {
 		return i, nil
 	}
-	return 0, fmt.Errorf("%s is in no folder that is known: want one of %s, testing", strings.TrimPrefix(importPath, module), strings.Join(folders, ", "))
+	return 0, fmt.Errorf("%s is in no directory that is known: want one of %s, testing", strings.TrimPrefix(importPath, module), strings.Join(folders, ", "))
 }

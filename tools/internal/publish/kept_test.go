@@ -83,8 +83,8 @@ func TestAliasMovedMeanwhile(t *testing.T) {
 // TestConflictHint names the aliases that may move all the same.
 func TestConflictHint(t *testing.T) {
 	for _, tt := range []struct{ item, digest, want string }{
-		{"ref", "nightly", "publish another version; for an alias that is to move all the same, add --allow-downgrade ref\n"},
-		{"y", "other", "publish another version\n"},
+		{"ref", "nightly", "publish a new version. To move an alias all the same, add --allow-downgrade ref\n"},
+		{"y", "other", "publish a new version\n"},
 	} {
 		_, all := places()
 		for _, m := range all {

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/web/transport"
 )
@@ -94,5 +95,5 @@ func writePrivate(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	return jsonfile.WriteFile(name, data, 0o600)
+	return fileio.WriteFile(name, data, 0o600)
 }

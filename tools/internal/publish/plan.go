@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
 
@@ -70,12 +70,12 @@ func (p *Plan) Conflicts() error {
 	if len(errs) == 0 {
 		return nil
 	}
-	hint := "nothing was changed anywhere; what is published is never replaced: publish another version"
+	advice := "nothing was changed. Published files are never replaced: publish a new version"
 	if len(aliases) > 0 {
 		slices.Sort(aliases)
-		hint += "; for an alias that is to move all the same, add --allow-downgrade " + strings.Join(aliases, ",")
+		advice += ". To move an alias all the same, add --allow-downgrade " + strings.Join(aliases, ",")
 	}
-	return cli.WithHint(errors.Join(errs...), "%s", hint)
+	return hint.With(errors.Join(errs...), "%s", advice)
 }
 
 // changes returns the items of a phase that are to be written.

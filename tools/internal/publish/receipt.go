@@ -6,8 +6,9 @@ import (
 	"slices"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
@@ -61,9 +62,9 @@ func (p *Plan) Write(name string) error { return writePrivate(name, p) }
 
 // ReadReceipt reads the named receipt.
 func ReadReceipt(name string) (*Receipt, error) {
-	data, err := jsonfile.ReadLimited(name, jsonfile.MaxSize)
+	data, err := fileio.ReadLimited(name, jsonfile.MaxSize)
 	if err != nil {
-		return nil, cli.WithHint(fmt.Errorf("reading receipt: %w", err), "a publish that succeeds writes a receipt and says where")
+		return nil, hint.With(fmt.Errorf("reading receipt: %w", err), "a publish that succeeds writes a receipt and says where")
 	}
 	return ParseReceipt(name, data)
 }

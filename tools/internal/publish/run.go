@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
@@ -118,7 +118,7 @@ func readBack(before, after *Plan) error {
 			}
 		}
 	}
-	return cli.WithHint(errors.Join(errs...), "no pointer has moved; run again, with --plan to look first")
+	return hint.With(errors.Join(errs...), "no pointer has moved; run again, with --plan to look first")
 }
 
 // reveal moves the pointers and returns the plan of what is left: nothing.
@@ -134,7 +134,7 @@ func (p *Publisher) reveal(ctx context.Context, plan *Plan) (*Plan, error) {
 		}
 		moved[i] = true
 		if err := p.apply(ctx, i, Reveal, items); err != nil {
-			return nil, cli.WithHint(err, "run again: it goes on with the pointers that have not moved")
+			return nil, hint.With(err, "run again: it goes on with the pointers that have not moved")
 		}
 	}
 	if len(moved) == 0 {

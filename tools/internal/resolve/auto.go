@@ -11,7 +11,7 @@ import (
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/depsfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
@@ -38,7 +38,7 @@ func auto(ctx context.Context, dep *manifest.Dependency, s *Source) (*Request, e
 		err = fmt.Errorf("auto: got %q", dep.Auto)
 	}
 	if err != nil {
-		return nil, cli.WithHint(err, "say the revision in the manifest instead of auto: %s", dep.Auto)
+		return nil, hint.With(err, "say the revision in the manifest instead of auto: %s", dep.Auto)
 	}
 	ask.Why = file + " of " + s.Revision
 	return ask, nil
@@ -146,7 +146,7 @@ func required(f *modfile.File, s *Source, path string) (module.Version, error) {
 			}
 		}
 		if m.Version == "" {
-			return none, fmt.Errorf("go.mod of %s replaces %s by the folder %q", s.Revision, path, m.Path)
+			return none, fmt.Errorf("go.mod of %s replaces %s by the directory %q", s.Revision, path, m.Path)
 		}
 		return m, nil
 	}

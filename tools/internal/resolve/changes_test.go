@@ -9,7 +9,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
-// locked returns a lock of a module and a folder.
+// locked returns a lock of a module and a directory.
 func locked() *lock.Lock {
 	stamp := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	return &lock.Lock{

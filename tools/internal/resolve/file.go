@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
@@ -113,7 +113,7 @@ func proxyFiles(m *manifest.Manifest, deps []lock.Dependency) ([]wantedFile, err
 			suffix = "-arm64"
 		default:
 			err := fmt.Errorf("proxyOverride: got architecture %q, want linux/amd64 or linux/arm64", architecture)
-			return nil, cli.WithHint(err, "there is no proxy for it: leave out the architecture, or proxyOverride")
+			return nil, hint.With(err, "there is no proxy for it: leave out the architecture, or proxyOverride")
 		}
 		all = append(all, wantedFile{lock.File{
 			Name:     manifest.ProxyFile,
@@ -127,28 +127,28 @@ func proxyFiles(m *manifest.Manifest, deps []lock.Dependency) ([]wantedFile, err
 
 // proxyCommit returns the commit that the dependency "proxy" is pinned to.
 func proxyCommit(deps []lock.Dependency) (string, error) {
-	const hint = "the proxy's binary is named by the commit of its source: add the dependency proxy, as {git: URL, auto: deps}"
+	const advice = "the proxy's binary is named by the commit of its source: add the dependency proxy, as {git: URL, auto: deps}"
 	i := slices.IndexFunc(deps, func(d lock.Dependency) bool { return d.Name == "proxy" })
 	if i < 0 {
-		return "", cli.WithHint(errors.New(`no dependency "proxy"`), hint)
+		return "", hint.With(errors.New(`no dependency "proxy"`), advice)
 	}
 	switch d := deps[i]; {
 	case d.Git != nil && lock.IsCommit(d.Git.Commit):
 		return d.Git.Commit, nil
 	case d.Local != nil && d.Local.Dirty:
-		return "", cli.WithHint(fmt.Errorf(`dependency "proxy": folder %q differs from its commit`, d.Local.Path), "commit what changed")
+		return "", hint.With(fmt.Errorf(`dependency "proxy": directory %q differs from its commit`, d.Local.Path), "commit what changed")
 	case d.Local != nil && lock.IsCommit(d.Local.Commit):
 		return d.Local.Commit, nil
 	}
-	return "", cli.WithHint(errors.New(`dependency "proxy" has no commit`), hint)
+	return "", hint.With(errors.New(`dependency "proxy" has no commit`), advice)
 }
 
 // pin fills in w's digest and size, and brings it into the store.
 func (r *Files) pin(ctx context.Context, w *wantedFile) error {
 	get := func(ctx context.Context) (io.ReadCloser, error) { return r.Get(ctx, w.URL) }
-	want, from, hint := w.Digest, "in manifest", "correct sha256 only if you know which file is right"
+	want, from, advice := w.Digest, "in manifest", "correct sha256 only if you know which file is right"
 	if old := r.previous(w); want == "" && old != nil && !r.Kept.update(w.Name) {
-		want, from, hint = old.Digest, "in lock.json", "the file changed since it was pinned: if that is right, pin it anew with --update "+w.Name
+		want, from, advice = old.Digest, "in lock.json", "the file changed since it was pinned: if that is right, pin it anew with --update "+w.Name
 	}
 	if want == "" {
 		content, err := get(ctx)
@@ -161,7 +161,7 @@ func (r *Files) pin(ctx context.Context, w *wantedFile) error {
 	err := r.Store.Bring(ctx, want, store.FetchFunc(get))
 	if wrong := (*store.MismatchError)(nil); errors.As(err, &wrong) {
 		err := fmt.Errorf("digest of %q: got %s, want %s as %s", w.URL, wrong.Got, wrong.Want, from)
-		return cli.WithHint(err, "%s", hint)
+		return hint.With(err, "%s", advice)
 	}
 	if err != nil {
 		return err

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
@@ -194,7 +194,7 @@ func (r *Git) bring(ctx context.Context, ask *Request, old *lock.Dependency) err
 		Want:    gitsource.Want{URL: old.Git.URL, SHA: old.Git.Commit, Ref: old.Git.Ref},
 		Exclude: old.Exclude,
 	})
-	return cli.WithHint(err, "to pin what there is now: tools/bazel run //tools/resolve -- --update %s", ask.Name)
+	return hint.With(err, "to pin what there is now: tools/bazel run //release:resolve -- --update %s", ask.Name)
 }
 
 // Behind says which locked branches and tags point to another commit by now, one

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
@@ -49,8 +49,8 @@ func plan(m *manifest.Manifest) ([]*task, error) {
 			continue
 		}
 		if t.reads = byName[from]; t.reads == nil {
-			err := fmt.Errorf("auto: %s reads dependency %q, which the manifest has not", t.dep.Auto, from)
-			errs = append(errs, named(t.dep.Name, cli.WithHint(err, "add that dependency, or say which one to read with from: NAME")))
+			err := fmt.Errorf("auto: %s reads dependency %q, which is not in the manifest", t.dep.Auto, from)
+			errs = append(errs, named(t.dep.Name, hint.With(err, "add that dependency, or say which one to read with from: NAME")))
 		}
 	}
 	return tasks, errors.Join(errs...)

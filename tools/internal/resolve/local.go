@@ -12,21 +12,21 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
 	"github.com/jasonwzm/release-builder/tools/internal/source/sourcetar"
 )
 
-// Folders resolves folders of this machine: of a git repository it pins HEAD, of
-// any other folder the content.
+// Directories resolves directories of this machine: of a git repository it pins HEAD, of
+// any other directory the content.
 type Folders struct {
 	Trees *Trees
-	Base  string // the manifest's folder
-	// Time stands for the commit time that a folder has not.
+	Base  string // the manifest's directory
+	// Time stands for the commit time that a directory has not.
 	Time time.Time
-	// AllowDirty has what is in a repository's folder pinned where that is not HEAD.
+	// AllowDirty has what is in a repository's directory pinned where that is not HEAD.
 	AllowDirty bool
 	Note       func(name, text string)
 }
@@ -42,7 +42,7 @@ func (r *Folders) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, 
 		return nil, fmt.Errorf("localpath: %w", err)
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("localpath: %q is no folder", dir)
+		return nil, fmt.Errorf("localpath: %q is no directory", dir)
 	}
 	d := newTree(ask)
 	d.Local = &lock.Local{Path: filepath.ToSlash(ask.LocalPath)}
@@ -60,7 +60,7 @@ func (r *Folders) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, 
 	return d, r.Trees.describe(ctx, ask, d)
 }
 
-// content pins what is in a plain folder.
+// content pins what is in a plain directory.
 func (r *Folders) content(d *lock.Dependency, dir string) error {
 	d.Time, d.Why = r.Time, "content of localpath"
 	return r.pack(d, func(w io.Writer) (sourcetar.Result, error) {
@@ -68,7 +68,7 @@ func (r *Folders) content(d *lock.Dependency, dir string) error {
 	})
 }
 
-// head pins a repository's HEAD, or what is in its folder where that differs and may.
+// head pins a repository's HEAD, or what is in its directory where that differs and may.
 func (r *Folders) head(ctx context.Context, d *lock.Dependency, repo *gitsource.Repo, dir string) error {
 	var err error
 	if d.Time, err = repo.Time(ctx); err != nil {
@@ -85,7 +85,7 @@ func (r *Folders) head(ctx context.Context, d *lock.Dependency, repo *gitsource.
 	}
 	if !r.AllowDirty {
 		err := fmt.Errorf("localpath: %q is not what was committed: %s", dir, some(changed))
-		return cli.WithHint(err, "commit, or stash; with --allow-dirty the folder is pinned as it is, and such a release is never published")
+		return hint.With(err, "commit, or stash; with --allow-dirty the directory is pinned as it is, and such a release is never published")
 	}
 	d.Local.Dirty, d.Why = true, "content of localpath, which is not HEAD"
 	r.Note(d.Name, fmt.Sprintf("pinned as it is in %q, which is not what was committed: %s", dir, some(changed)))

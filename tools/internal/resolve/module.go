@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/mod/module"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
@@ -41,7 +41,7 @@ func (r *Modules) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, 
 	old := r.Kept.find(ask.Name)
 	if old != nil && old.Module != nil && *old.Module == *pinned.Module && old.Digest != pinned.Digest {
 		err := fmt.Errorf("h1 sum of %s: got %s, want %s as in lock.json", m, pinned.Digest, old.Digest)
-		return nil, cli.WithHint(err, "a version never changes: somebody altered the module, or the lock; delete the lock only if you know which")
+		return nil, hint.With(err, "a version never changes: somebody altered the module, or the lock; delete the lock only if you know which")
 	}
 	if r.Kept.goNeeds(ask, r.Store, pinned) {
 		return pinned, nil
@@ -60,7 +60,7 @@ func (r *Modules) bring(ctx context.Context, m module.Version) error {
 		if gomod.NeedsNewerGo(err) {
 			return err
 		}
-		return cli.WithHint(err, "check the module's path and version; GOPROXY says which proxy is asked")
+		return hint.With(err, "check the module's path and version; GOPROXY says which proxy is asked")
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func (r *Modules) describe(m module.Version) (*lock.Dependency, error) {
 	return d, nil
 }
 
-// vendor finds out which modules building m reads, in a scratch folder.
+// vendor finds out which modules building m reads, in a scratch directory.
 func (r *Modules) vendor(ctx context.Context, m module.Version, wanted []string, d *lock.Dependency) error {
 	zip, err := r.Store.ModuleFile(m, ".zip")
 	if err != nil {
@@ -109,8 +109,8 @@ func (r *Modules) vendor(ctx context.Context, m module.Version, wanted []string,
 	return describeGo(ctx, g, dir, wanted, d)
 }
 
-// describeGo fills in what Go sources in dir, a scratch folder, need. The modules
-// to build are in the wanted folders, or at the source's root if none is wanted.
+// describeGo fills in what Go sources in dir, a scratch directory, need. The modules
+// to build are in the wanted directories, or at the source's root if none is wanted.
 func describeGo(ctx context.Context, g *gomod.Go, dir string, wanted []string, d *lock.Dependency) error {
 	var err error
 	if d.GoRoots, err = gomod.Roots(dir, wanted); err != nil {

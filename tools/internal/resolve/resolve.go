@@ -25,7 +25,7 @@ import (
 // goroutines at once.
 type Resolver interface {
 	// Resolve pins one dependency and brings it into the store. What it returns
-	// lacks only Name, Primary and Why.
+	// lacks only Name, Primary, GoVersionEnabled and Why.
 	Resolve(ctx context.Context, ask *Request) (*lock.Dependency, error)
 }
 
@@ -137,7 +137,7 @@ func (a *Args) pin(ctx context.Context, t *task) (*lock.Dependency, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Name, d.Primary = t.dep.Name, t.dep.Primary
+	d.Name, d.Primary, d.GoVersionEnabled = t.dep.Name, t.dep.Primary, t.dep.GoVersionEnabled
 	if d.Why == "" {
 		d.Why = ask.Why
 	}

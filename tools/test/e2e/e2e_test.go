@@ -2,7 +2,7 @@
 // the archives, runs the programs, reads the images with other people's tools.
 //
 // `tools/bazel test //tools/test/e2e:e2e_test` hands it the release; by
-// RELEASE_DIR it takes any folder that holds one.
+// RELEASE_DIR it takes any directory that holds one.
 package e2e_test
 
 import (
@@ -23,6 +23,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden listings in testdata")
@@ -82,7 +83,7 @@ func TestChecksumFiles(t *testing.T) {
 			t.Errorf("%s.sha256: got %q, want %q", name, got, want)
 		}
 	}
-	if tool := lookup(t, "sha256sum"); tool != "" {
+	if tool, ok := readers.Look(t, "sha256sum"); ok {
 		cmd := exec.Command(tool, "--check", "--strict", "--quiet", "SHA256SUMS")
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -197,23 +198,12 @@ func sha256Of(t *testing.T, name string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// lookup returns the path of a program, or says that the check did not run.
-func lookup(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Logf("%s is not installed: what it would check is unchecked", name)
-		return ""
-	}
-	return path
-}
-
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
 	if *update {
-		// Under `bazel run` the source folder is not the working directory.
-		file = filepath.Join(os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "tools", "e2e", file)
+		// Under `bazel run` the source directory is not the working directory.
+		file = filepath.Join(os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "tools", "test", "e2e", file)
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 // TestImageLayout has go-containerregistry read and check every byte.
@@ -134,10 +135,10 @@ func TestCraneFromImage(t *testing.T) {
 func TestOtherReaders(t *testing.T) {
 	l := readLock(t)
 	copied := copyLayout(t)
-	if skopeo := lookup(t, "skopeo"); skopeo != "" {
+	if skopeo, ok := readers.Look(t, "skopeo"); ok {
 		flat := filepath.Join(t.TempDir(), "flat")
 		run(t, nil, skopeo, "--insecure-policy", "--override-arch=arm64", "--override-os=linux", "copy", "oci:"+copied+":"+l.Version, "oci:"+flat+":arm64")
-		if umoci := lookup(t, "umoci"); umoci != "" {
+		if umoci, ok := readers.Look(t, "umoci"); ok {
 			bundle := filepath.Join(t.TempDir(), "bundle")
 			run(t, nil, umoci, "unpack", "--rootless", "--image", flat+":arm64", bundle)
 			if _, err := os.Stat(filepath.Join(bundle, "rootfs", "usr", "local", "bin", "crane")); err != nil {

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
+
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 // TestStage publishes the release as `bazel run //release:publish -- --stage` does,
@@ -48,7 +50,7 @@ func TestStage(t *testing.T) {
 	if latest, err := os.ReadFile(filepath.Join(stage, "bucket", "latest")); string(latest) != "1.0.0" || err != nil {
 		t.Errorf("latest: got %q, %v, want 1.0.0", latest, err)
 	}
-	if skopeo := lookup(t, "skopeo"); skopeo != "" {
+	if skopeo, ok := readers.Look(t, "skopeo"); ok {
 		var image struct{ Digest, Architecture string }
 		out := run(t, nil, skopeo, "inspect", "oci:"+filepath.Join(stage, "registry", "crane")+":latest")
 		if err := json.Unmarshal(out, &image); err != nil || image.Architecture == "" {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 // hostPlatform is the release's name for the platform that the test runs on.
@@ -98,7 +99,7 @@ func TestCompletions(t *testing.T) {
 		if !bytes.Contains(data, []byte(shell+" completion")) {
 			t.Errorf("%s does not say that it is for %s", file, shell)
 		}
-		if tool := lookup(t, shell); tool != "" {
+		if tool, ok := readers.Look(t, shell); ok {
 			run(t, nil, tool, "-n", filepath.Join(root, file))
 		}
 	}

@@ -44,12 +44,12 @@ type prep struct {
 	*testing.T
 	world   *world
 	base    string // below it: cell and store, which feed may fill, and what it may not touch
-	outside string // a folder elsewhere, for absolute paths
+	outside string // a directory elsewhere, for absolute paths
 	vars    map[string]string
 	env     []string // of the process that feeds, beside the usual
 }
 
-// The folders below base that feed may write to.
+// The directories below base that feed may write to.
 var writable = []string{"cell", "store", "gocache"}
 
 func newPrep(t *testing.T, w *world) *prep {

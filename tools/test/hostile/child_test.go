@@ -54,7 +54,7 @@ type cell struct {
 	report strings.Builder
 }
 
-// target returns the folder to fill.
+// target returns the directory to fill.
 func (c *cell) target() string { return filepath.Join(c.base, "cell") }
 
 func (c *cell) in(name string) string { return filepath.Join(c.base, "in", name) }

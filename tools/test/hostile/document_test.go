@@ -78,7 +78,7 @@ func manifests() []hazard {
 	dependency("exclude outside", `exclude: got "../x" (has "..")`, "git: https://example.com/app\nbranch: main\nexclude: [../x]")
 	dependency("exclude, absolute", `exclude: got "/etc" (an absolute path)`, "git: https://example.com/app\nbranch: main\nexclude: [/etc]")
 	dependency("module that is a path", `module: got "../../x"`, "module: ../../x\nversion: v1.0.0")
-	dependency("folder of a module outside", `gomodules: got "../x" (has "..")`, "localpath: x\ngomodules: [../x]")
+	dependency("directory of a module outside", `gomodules: got "../x" (has "..")`, "localpath: x\ngomodules: [../x]")
 	dependency("tag that is an option", `gotags: v: got "-toolexec=x"`, "localpath: x\ngotags: {v: [-toolexec=x]}")
 	add("URL of a file that is a command", `url: got "ext::sh -c x"`, goodManifest+"files:\n  f: {url: 'ext::sh -c x'}\n")
 	add("base image with a secret", `(a user in the reference)`, goodManifest+"images:\n  i: {base: 'me:hunter2@example.com/x:1'}\n")

@@ -10,7 +10,7 @@
 //   - an error that says what is wrong and with what, or, for the few that are
 //     let through, the report;
 //   - text that a terminal can show: no control characters, no megabytes;
-//   - nothing outside the target folder is touched, nothing is left in TMPDIR;
+//   - nothing outside the target directory is touched, nothing is left in TMPDIR;
 //   - at most 256 MiB of memory, of the process and of each that it starts;
 //   - at most 5 seconds, of CPU; on a machine that is busy with other work the clock
 //     may show up to three times as much.

@@ -112,7 +112,7 @@ func unpackImage(c *cell) error {
 		return nil
 	}
 	if left, readErr := os.ReadDir(dir); readErr != nil || len(left) > 0 {
-		err = errors.Join(err, readErr, fmt.Errorf("left in the folder: %v", left))
+		err = errors.Join(err, readErr, fmt.Errorf("left in the directory: %v", left))
 	}
 	return err
 }
@@ -163,7 +163,7 @@ func layers() []hazard {
 	file("path of a megabyte", strings.Repeat("d/", 500_000)+"x", long+`path has 1000001 bytes, want at most 4096`)
 	add("whiteout of the parent", `entry "a/.wh...": ".wh..." is not the name of a whiteout`, func(_ *prep, w *tarWriter) { w.file("a/.wh...", "") })
 	add("whiteout of itself", `entry ".wh.": ".wh." is not the name of a whiteout`, func(_ *prep, w *tarWriter) { w.file(".wh.", "") })
-	file("folder that is a whiteout", ".wh.a/b", `entry ".wh.a/b": ".wh.a" is the name of a whiteout and cannot be a directory`)
+	file("directory that is a whiteout", ".wh.a/b", `entry ".wh.a/b": ".wh.a" is the name of a whiteout and cannot be a directory`)
 	add("zero byte", `reading tar: archive/tar: invalid tar header`, func(_ *prep, w *tarWriter) { w.pax("path", "a\x00", rawHeader{name: "a", flag: tar.TypeReg}) })
 	add("twice", `entry "./a": path stands twice in one layer`, func(_ *prep, w *tarWriter) { w.file("a", ""); w.file("./a", "") })
 	add("file below a file", `entry "a/b": "a" is no directory`, func(_ *prep, w *tarWriter) { w.file("a", ""); w.file("a/b", "") })

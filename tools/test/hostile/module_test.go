@@ -144,9 +144,9 @@ func goMods() []hazard {
 		}})
 	}
 	const head = "module example.com/m\n\ngo 1.26\n\n"
-	add("replace by a folder outside", `reading "go.mod": it replaces example.com/x by the directory "../../..", which is outside the source`, head, "replace example.com/x => ../../..\n")
-	add("replace by a folder, absolute", `by the directory "{outside}", which is outside the source`, head, "replace example.com/x => \"{outside}\"\n")
-	add("replace by a folder through another", `which is outside the source`, head, "replace example.com/x => ./a/../../../x\n")
+	add("replace by a directory outside", `reading "go.mod": it replaces example.com/x by the directory "../../..", which is outside the source`, head, "replace example.com/x => ../../..\n")
+	add("replace by a directory, absolute", `by the directory "{outside}", which is outside the source`, head, "replace example.com/x => \"{outside}\"\n")
+	add("replace by a directory through another", `which is outside the source`, head, "replace example.com/x => ./a/../../../x\n")
 	add("later Go", `requires go >= 99.0`, "module example.com/m\n\ngo 99.0\n")
 	add("block without an end", `reading "go.mod": …syntax error`, head, "require (\n")
 	add("path that leads up", `malformed module path "../../x": invalid path element ".."`, "module ../../x\n\nrequire ../y v1.0.0\n")

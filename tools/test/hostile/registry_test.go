@@ -97,7 +97,7 @@ func registries() []hazard {
 	})
 	add("another layer", `digest: got sha256:`, func(p *prep, f *fakeRegistry) { f.layer = text(strings.Repeat("x", 2048)) })
 	add("short layer", `size: got 3 bytes by Content-Length, want 2048`, func(_ *prep, f *fakeRegistry) { f.layer = text("abc") })
-	add("endless manifest", `size: got more than 4194304 bytes, want at most that`, func(_ *prep, f *fakeRegistry) { f.manifest = endless })
+	add("endless manifest", `size: got more than 4194304 bytes, want at most as many`, func(_ *prep, f *fakeRegistry) { f.manifest = endless })
 	add("endless layer", `size: got more than 2048 bytes, want 2048`, func(_ *prep, f *fakeRegistry) { f.layer = endless })
 	add("endless error", `got status 404 Not Found, want 200`, func(_ *prep, f *fakeRegistry) {
 		f.manifest = func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNotFound); endless(w, r) }
@@ -114,7 +114,7 @@ func registries() []hazard {
 			_, _ = w.Write(gzipped(make([]byte, 100<<20)))
 		}
 	})
-	add("redirect without an end", `got 10 redirects, want at most that`, func(_ *prep, f *fakeRegistry) {
+	add("redirect without an end", `got more than 10 redirects`, func(_ *prep, f *fakeRegistry) {
 		f.manifest = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }
 	})
 	add("redirect to a file", `scheme is "file", want https`, func(p *prep, f *fakeRegistry) { f.layer = redirect("file://" + p.outside + "/x") })

@@ -85,7 +85,7 @@ func webServers() []hazard {
 	location("redirect with a user", `redirect to "http://{host}/": a user in the URL, want none`, "http://me:hunter2@{host}/")
 	location("redirect to a command", `redirect to "ext:`, "ext::sh -c x")
 	url("command", `downloading "ext::`, "ext::touch {base}/x")
-	url("file that is a folder", `got d---------, want a regular file`, "file://{outside}")
+	url("file that is a directory", `got d---------, want a regular file`, "file://{outside}")
 	url("file of another machine", `want an absolute path of this machine`, "file://example.com/x")
 	url("device", `want a regular file`, "file:///dev/zero")
 	url("secret in a URL that is wrong", `it is not valid`, "http://me:hunter2@[::1/x")

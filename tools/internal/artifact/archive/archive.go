@@ -25,7 +25,7 @@ import (
 	"unicode/utf8"
 )
 
-// An Entry is one thing to put into an archive: a file, a folder of files, a
+// An Entry is one thing to put into an archive: a file, a directory of files, a
 // symbolic link or an empty directory. Of Source, Content and Symlink exactly
 // one is set; an entry with none of them is an empty directory if its Path ends
 // in "/", and an error otherwise.

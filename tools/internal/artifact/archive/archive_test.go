@@ -330,6 +330,10 @@ func TestSourceChanges(t *testing.T) {
 	}
 }
 
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
 // TestFailingWriters checks that an error comes back as it is, and that no
 // goroutine stays behind, wherever in the archive it happens.
 func TestFailingWriters(t *testing.T) {

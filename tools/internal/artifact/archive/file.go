@@ -3,13 +3,12 @@ package archive
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
 // A Format is a file format that WriteFile writes.
@@ -61,44 +60,16 @@ type WriteFileResult struct {
 // directory and renames it, so that the name holds the whole archive or what it
 // held before; an error or the end of ctx leaves no temporary file. The file is
 // not synced to disk: after a crash of the machine, write it again.
-func WriteFile(ctx context.Context, args WriteFileArgs) (result WriteFileResult, err error) {
-	f, err := os.CreateTemp(filepath.Dir(args.Name), "."+filepath.Base(args.Name)+".tmp-*")
-	if err != nil {
-		return result, err
-	}
-	defer func() {
-		if err != nil {
-			f.Close() // an error of a second Close says nothing
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	hash := sha256.New()
-	count := &countingWriter{}
-	all := io.MultiWriter(f, hash, count)
-	w := writerFunc(func(p []byte) (int, error) {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		return all.Write(p)
+func WriteFile(ctx context.Context, args WriteFileArgs) (WriteFileResult, error) {
+	hash, count := sha256.New(), &countingWriter{}
+	err := fileio.Replace(args.Name, fileio.Options{Mode: 0o644}, func(f *os.File) error {
+		return args.Format.Write(fileio.Writer(ctx, io.MultiWriter(f, hash, count)), args.Entries, args.Options)
 	})
-	if err := args.Format.Write(w, args.Entries, args.Options); err != nil {
-		return result, err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return result, err
-	}
-	if err := f.Close(); err != nil {
-		return result, err
-	}
-	if err := os.Rename(f.Name(), args.Name); err != nil {
-		return result, err
+	if err != nil {
+		return WriteFileResult{}, err
 	}
 	return WriteFileResult{Digest: digest.FromSum(hash.Sum(nil)), Size: count.n}, nil
 }
-
-type writerFunc func(p []byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 type countingWriter struct{ n int64 }
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 // foreign returns a tar with things that our writer does not write.
@@ -199,9 +201,7 @@ func TestTools(t *testing.T) {
 		{"", []string{"python3", "-m", "zipfile", "-t", "a.zip"}},
 	} {
 		t.Run(strings.Join(tt.command, " "), func(t *testing.T) {
-			if _, err := exec.LookPath(tt.command[0]); err != nil {
-				t.Skipf("not checked: this machine has no %s", tt.command[0])
-			}
+			readers.Find(t, tt.command[0])
 			if tt.out != "" {
 				if err := os.Mkdir(filepath.Join(dir, tt.out), 0o755); err != nil {
 					t.Fatal(err)

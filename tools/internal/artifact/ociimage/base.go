@@ -229,13 +229,13 @@ func merge[V any](base, own map[string]V) map[string]V {
 
 // A BaseSpec names the image that the image of one platform is built on.
 type BaseSpec struct {
-	Layout string        `json:"layout"` // folder of an OCI image layout
+	Layout string        `json:"layout"` // directory of an OCI image layout
 	Digest digest.Digest `json:"digest"` // of the image's manifest for this platform
 }
 
 func (b BaseSpec) check() error {
 	if b.Layout == "" {
-		return errors.New("base.layout is empty: want a folder")
+		return errors.New("base.layout is empty: want a directory")
 	}
 	if _, err := digest.Parse(string(b.Digest)); err != nil {
 		return fmt.Errorf("base.digest: %w", err)

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 // makeCert returns a self-signed certificate in DER, the same for the same
@@ -71,7 +73,7 @@ func TestWriteCABundle(t *testing.T) {
 	if want := []string{"# CN=Főtanúsítvány", "# CN=Root A,O=Example,C=HU", "# CN=bad?-----BEGIN CERTIFICATE-----?"}; !slices.Equal(comments, want) {
 		t.Errorf("got comments %q, want %q", comments, want)
 	}
-	if openssl, ok := needTool(t, "openssl"); ok {
+	if openssl, ok := readers.Look(t, "openssl"); ok {
 		name := filepath.Join(t.TempDir(), "ca.crt")
 		if err := os.WriteFile(name, b.Bytes(), 0o644); err != nil {
 			t.Fatal(err)

@@ -27,7 +27,7 @@ func TestDeterminism(t *testing.T) {
 		}
 	}
 	check("again", spec)
-	check("layers in another folder, made anew", testSpec(t, t.TempDir()))
+	check("layers in another directory, made anew", testSpec(t, t.TempDir()))
 	for range 5 {
 		shuffled := spec
 		shuffled.Platforms = slices.Clone(spec.Platforms)

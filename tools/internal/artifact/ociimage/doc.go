@@ -9,8 +9,8 @@
 //
 //	WriteLayer    files                → a gzip layer and its LayerDescriptor
 //	Index         a Spec               → v1.ImageIndex
-//	WriteLayout   v1.ImageIndex        → a folder: oci-layout, index.json, blobs/
-//	Open          such a folder        → v1.ImageIndex, each byte verified as it is read
+//	WriteLayout   v1.ImageIndex        → a directory: oci-layout, index.json, blobs/
+//	Open          such a directory        → v1.ImageIndex, each byte verified as it is read
 //	Find          an index, a platform → v1.Image
 //	Unpack        v1.Image             → the files of its root file system
 //	List          v1.ImageIndex        → a listing, one line for each part
@@ -18,5 +18,5 @@
 //
 // The bytes of what is built depend on the arguments alone. What is read is not
 // trusted: sizes are limited, digests are compared, and paths cannot leave the
-// folder that they belong to.
+// directory that they belong to.
 package ociimage

@@ -19,7 +19,7 @@ import (
 )
 
 // FuzzUnpack unpacks two layers of any bytes. Whatever they hold, nothing beside
-// the folder changes, and nothing but files, directories and links comes to be.
+// the directory changes, and nothing but files, directories and links comes to be.
 func FuzzUnpack(f *testing.F) {
 	lower := makeTar(f, tarEntry{name: "a/b"}, tarEntry{name: "l", flag: '2', link: "../outside"}, tarEntry{name: "u", flag: '2', link: ".."})
 	for _, c := range unpackCases {
@@ -102,7 +102,7 @@ func checkUnpacked(t *testing.T, top string) {
 		names = append(names, d.Name())
 	}
 	if want := []string{"outside", "rootfs"}; !slices.Equal(names, want) {
-		t.Errorf("got %q beside the folder, want %q", names, want)
+		t.Errorf("got %q beside the directory, want %q", names, want)
 	}
 	info, err := os.Lstat(filepath.Join(top, "outside"))
 	if err != nil {

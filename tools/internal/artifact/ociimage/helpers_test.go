@@ -24,18 +24,6 @@ import (
 
 var testTime = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 
-// needTool returns the path of a program that a check wants. Without it the
-// check does not run, and the log says which one.
-func needTool(t *testing.T, name string) (string, bool) {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Logf("%s is not installed: this check did not run", name)
-		return "", false
-	}
-	return path, true
-}
-
 // tool runs a program and returns its output.
 func tool(t *testing.T, path string, args ...string) []byte {
 	t.Helper()
@@ -97,7 +85,7 @@ func testSpec(t *testing.T, dir string) Spec {
 	}
 }
 
-// buildLayout writes the layout of spec and returns its folder.
+// buildLayout writes the layout of spec and returns its directory.
 func buildLayout(t *testing.T, spec Spec) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "layout")

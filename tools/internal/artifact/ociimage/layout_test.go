@@ -23,6 +23,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 func specPlatform(t *testing.T, s Spec) v1.Platform {
@@ -198,7 +199,7 @@ func TestRegistry(t *testing.T) {
 
 // TestSkopeo lets skopeo read and copy a layout.
 func TestSkopeo(t *testing.T) {
-	skopeo, ok := needTool(t, "skopeo")
+	skopeo, ok := readers.Look(t, "skopeo")
 	if !ok {
 		return
 	}
@@ -221,7 +222,7 @@ func TestSkopeo(t *testing.T) {
 	}
 }
 
-// fileDigests returns "MODE PATH DIGEST" for each file and folder below dir.
+// fileDigests returns "MODE PATH DIGEST" for each file and directory below dir.
 func fileDigests(t *testing.T, dir string) []string {
 	t.Helper()
 	var list []string
@@ -327,7 +328,7 @@ func TestDescriptorIsNotTrusted(t *testing.T) {
 			dir := t.TempDir()
 			wantError(t, build(t, spec, dir), tc.err)
 			if list, err := os.ReadDir(dir); err != nil || len(list) > 0 {
-				t.Errorf("after the error the folder has %v, %v, want nothing", list, err)
+				t.Errorf("after the error the directory has %v, %v, want nothing", list, err)
 			}
 		})
 	}
@@ -373,12 +374,12 @@ func TestWriteLayoutDir(t *testing.T) {
 	spec := testSpec(t, t.TempDir())
 	dir := t.TempDir()
 	if err := build(t, spec, dir); err != nil {
-		t.Errorf("into an empty folder: %v", err)
+		t.Errorf("into an empty directory: %v", err)
 	}
 	before := fileDigests(t, dir)
-	wantError(t, build(t, spec, dir), `folder is not empty: found "blobs"`)
+	wantError(t, build(t, spec, dir), `directory is not empty: found "blobs"`)
 	if after := fileDigests(t, dir); !slices.Equal(after, before) {
-		t.Error("the folder was changed")
+		t.Error("the directory was changed")
 	}
 	wantError(t, build(t, spec, filepath.Join(dir, "index.json")), `not a directory`)
 	wantError(t, build(t, spec, filepath.Join(dir, "no", "parent")), `no such file`)
@@ -394,6 +395,6 @@ func TestWriteLayoutDir(t *testing.T) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	if list, err := os.ReadDir(empty); err != nil || len(list) > 0 {
-		t.Errorf("after cancelling the folder has %v, %v, want nothing", list, err)
+		t.Errorf("after cancelling the directory has %v, %v, want nothing", list, err)
 	}
 }

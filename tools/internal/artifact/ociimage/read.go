@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
 // The limits on what is read of a layout from outside.
@@ -35,7 +35,7 @@ const (
 // and it is the digest that says whether the content is the right one.
 func Open(dir string) (v1.ImageIndex, error) {
 	var m marker
-	data, err := jsonfile.ReadLimited(filepath.Join(dir, markerFile), maxManifestSize)
+	data, err := fileio.ReadLimited(filepath.Join(dir, markerFile), maxManifestSize)
 	if err != nil {
 		return nil, fmt.Errorf("reading layout %q: %w", dir, err)
 	}
@@ -45,7 +45,7 @@ func Open(dir string) (v1.ImageIndex, error) {
 	if m.ImageLayoutVersion != layoutVersion {
 		return nil, fmt.Errorf("reading layout %q: %s: imageLayoutVersion is %q, want %q", dir, markerFile, m.ImageLayoutVersion, layoutVersion)
 	}
-	data, err = jsonfile.ReadLimited(filepath.Join(dir, indexFile), maxManifestSize)
+	data, err = fileio.ReadLimited(filepath.Join(dir, indexFile), maxManifestSize)
 	if err != nil {
 		return nil, fmt.Errorf("reading layout %q: %w", dir, err)
 	}
@@ -56,7 +56,7 @@ func Open(dir string) (v1.ImageIndex, error) {
 	return idx, nil
 }
 
-// layoutDir is the folder of a layout.
+// layoutDir is the directory of a layout.
 type layoutDir string
 
 // bytes returns the content that desc describes, of at most limit bytes.

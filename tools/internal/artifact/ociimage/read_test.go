@@ -186,7 +186,7 @@ func TestOpenHostile(t *testing.T) {
 			os.WriteFile(blobPath(l.dir, d.Digest), make([]byte, d.Size), 0o644)
 			l.top(d)
 		}, `digest: got sha256:\w+, want sha256:\w+`},
-		{"manifest is a folder", func(l rawLayout) {
+		{"manifest is a directory", func(l rawLayout) {
 			d := good(l)
 			os.Remove(blobPath(l.dir, d.Digest))
 			os.Mkdir(blobPath(l.dir, d.Digest), 0o755)

@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
 // The limits on what is read of one layer.
@@ -43,7 +44,7 @@ func readLayer(ctx context.Context, layer v1.Layer, diffID v1.Hash, budget *int6
 	}
 	defer rc.Close()
 	hash := sha256.New()
-	r := io.TeeReader(&budgetReader{contextReader{ctx, rc}, budget}, hash)
+	r := io.TeeReader(&budgetReader{fileio.Reader(ctx, rc), budget}, hash)
 	if err := readEntries(r, visit); err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func TestReadSpec(t *testing.T) {
 		{name: "platforms missing", in: `{` + created + `}`, err: `platforms is empty`},
 		{name: "layers missing", in: `{` + created + `, "platforms": [{"os": "linux", "architecture": "amd64"}]}`, err: `platforms\[0\]: layers is empty`},
 		{name: "layer without tar", in: `{` + created + `, "platforms": [{"os": "linux", "architecture": "amd64", "layers": [{"descriptor": "x"}]}]}`, err: `layers\[0\]: tar is "" and descriptor is "x"`},
-		{name: "base without layout", in: `{` + created + `, "platforms": [{"os": "linux", "architecture": "amd64", "base": {}, ` + layers + `}]}`, err: `platforms\[0\]: base.layout is empty: want a folder`},
+		{name: "base without layout", in: `{` + created + `, "platforms": [{"os": "linux", "architecture": "amd64", "base": {}, ` + layers + `}]}`, err: `platforms\[0\]: base.layout is empty: want a directory`},
 		{name: "base without digest", in: `{` + created + `, "platforms": [{"os": "linux", "architecture": "amd64", "base": {"layout": "x", "digest": "sha256:1"}, ` + layers + `}]}`, err: `platforms\[0\]: base.digest: parsing digest "sha256:1"`},
 		{name: "os missing", in: `{` + created + `, "platforms": [{"architecture": "amd64", ` + layers + `}]}`, err: `platforms\[0\]: .*os is missing`},
 		{name: "platform twice", in: `{` + created + `, "platforms": [

@@ -20,7 +20,7 @@ type UnpackArgs struct {
 	// Image is the image. Required.
 	Image v1.Image
 
-	// Dir is the folder, which must be empty or not be there. Required.
+	// Dir is the directory, which must be empty or not be there. Required.
 	Dir string
 
 	// MaxBytes limits the decompressed bytes of all layers together. Zero means
@@ -28,20 +28,20 @@ type UnpackArgs struct {
 	MaxBytes int64
 }
 
-// Unpack applies the layers of an image to a folder, the lowest first
+// Unpack applies the layers of an image to a directory, the lowest first
 // (image-spec v1.1, layer.md), whiteouts included, and compares each layer with
 // its DiffID in the config; an image from Open compares all digests too. After an
-// error the folder is empty again.
+// error the directory is empty again.
 //
-// The image is not trusted. Nothing outside the folder is written, linked to or
+// The image is not trusted. Nothing outside the directory is written, linked to or
 // removed: an entry whose path is absolute, has a "..", or leads out through a
 // link is an error, as are a device node, a named pipe, a socket and a path that
 // stands twice in a layer. Where a path leads through a symbolic link, an
-// absolute link starts at the folder, as it does in a container.
+// absolute link starts at the directory, as it does in a container.
 //
 // Files get the permissions that the layer says, plus reading by their owner, and
 // directories plus all rights of their owner. Owners, times, extended attributes
-// and the setuid, setgid and sticky bits are not applied: the folder is for
+// and the setuid, setgid and sticky bits are not applied: the directory is for
 // looking at programs and running them, not for a container runtime.
 func Unpack(ctx context.Context, args UnpackArgs) (err error) {
 	if err := makeEmptyDir(args.Dir); err != nil {
@@ -87,7 +87,7 @@ func imageLayers(img v1.Image) ([]v1.Layer, []v1.Hash, error) {
 	return layers, cf.RootFS.DiffIDs, nil
 }
 
-// An unpacker applies layers to a folder, one entry at a time.
+// An unpacker applies layers to a directory, one entry at a time.
 type unpacker struct {
 	root       *os.Root
 	streamLeft int64  // bytes of tar that may still come

@@ -19,6 +19,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 // tree lists what is below dir: "path/ mode", "path mode content" or
@@ -271,7 +273,7 @@ func TestUnpackDiffID(t *testing.T) {
 	dir := t.TempDir()
 	wantError(t, Unpack(t.Context(), UnpackArgs{Image: img, Dir: dir}), `layer 0: diffID: got sha256:\w+, want sha256:0000`)
 	if got := tree(t, dir); len(got) > 0 {
-		t.Errorf("after the error the folder has %q", got)
+		t.Errorf("after the error the directory has %q", got)
 	}
 }
 
@@ -286,7 +288,7 @@ func TestUnpackCancelled(t *testing.T) {
 
 // TestUmoci compares root file systems with those that umoci unpacks.
 func TestUmoci(t *testing.T) {
-	umoci, ok := needTool(t, "umoci")
+	umoci, ok := readers.Look(t, "umoci")
 	if !ok {
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
@@ -31,7 +32,7 @@ type marker struct {
 
 // WriteLayoutArgs say what WriteLayout writes.
 type WriteLayoutArgs struct {
-	// Dir is the folder, which must be empty or not be there. Required.
+	// Dir is the directory, which must be empty or not be there. Required.
 	Dir string
 
 	// Index is what the layout's index.json points to: an index over images.
@@ -44,11 +45,11 @@ type WriteLayoutArgs struct {
 
 // WriteLayout writes an OCI image layout (image-spec v1.1, image-layout.md):
 // oci-layout, index.json with one descriptor, and under blobs/ each blob once,
-// all files with mode 0644 and all folders with 0755.
+// all files with mode 0644 and all directories with 0755.
 //
 // A layer is copied, never linked, and the copy is compared with the digest, the
 // size and the DiffID that the layer claims; an error shows both. oci-layout is
-// written last. After an error the folder is empty again.
+// written last. After an error the directory is empty again.
 func WriteLayout(ctx context.Context, args WriteLayoutArgs) (err error) {
 	if err := makeEmptyDir(args.Dir); err != nil {
 		return fmt.Errorf("writing layout %q: %w", args.Dir, err)
@@ -194,23 +195,10 @@ func copyLayer(ctx context.Context, dir string, l v1.Layer) error {
 	if _, err := dst.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	if err := checkLayer(contextReader{ctx, dst}, name, l); err != nil {
+	if err := checkLayer(fileio.Reader(ctx, dst), name, l); err != nil {
 		return err
 	}
 	return dst.Close()
-}
-
-// contextReader fails once its context has ended.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }
 
 // create makes a new file with mode 0644, whatever the umask is.
@@ -245,7 +233,7 @@ func writeFile(name string, data []byte) error {
 	return f.Close()
 }
 
-// makeDir makes a folder with mode 0755, whatever the umask is.
+// makeDir makes a directory with mode 0755, whatever the umask is.
 func makeDir(name string) error {
 	if err := os.Mkdir(name, 0o755); err != nil {
 		return err
@@ -253,7 +241,7 @@ func makeDir(name string) error {
 	return os.Chmod(name, 0o755)
 }
 
-// makeEmptyDir makes a folder, or checks that it is empty if it is there.
+// makeEmptyDir makes a directory, or checks that it is empty if it is there.
 func makeEmptyDir(name string) error {
 	err := makeDir(name)
 	if !errors.Is(err, fs.ErrExist) {
@@ -264,12 +252,12 @@ func makeEmptyDir(name string) error {
 		return err
 	}
 	if len(list) > 0 {
-		return fmt.Errorf("folder is not empty: found %q", list[0].Name())
+		return fmt.Errorf("directory is not empty: found %q", list[0].Name())
 	}
 	return nil
 }
 
-// emptyDir removes what is in the folder.
+// emptyDir removes what is in the directory.
 func emptyDir(name string) error {
 	list, err := os.ReadDir(name)
 	if err != nil {

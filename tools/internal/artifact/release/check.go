@@ -9,20 +9,20 @@ import (
 	"io"
 	"runtime"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
 
 // Check reads all files of the release. The error joins one for each file that is
 // not what SHA256SUMS says, and one for each dependency that was built from a
-// folder whose content is in no commit.
+// directory whose content is in no commit.
 func (t *Tree) Check(ctx context.Context) error {
 	errs := parallel.Do(len(t.Files), runtime.GOMAXPROCS(0), func(i int) error {
 		return t.checkFile(ctx, t.Files[i].Path)
 	})
 	if err := errors.Join(errs...); err != nil {
-		err = cli.WithHint(err, "the release was altered since it was built; build it again: tools/bazel build //release:all")
+		err = hint.With(err, "the release was altered since it was built; build it again: tools/bazel build //release:all")
 		return errors.Join(err, t.CheckClean())
 	}
 	return t.CheckClean()
@@ -46,8 +46,8 @@ func (t *Tree) CheckClean() error {
 	var errs []error
 	for _, d := range t.Lock.Dependencies {
 		if d.Local != nil && d.Local.Dirty {
-			err := fmt.Errorf("dependency %q was built from folder %q, which differs from commit %q", d.Name, d.Local.Path, d.Local.Commit)
-			errs = append(errs, cli.WithHint(err, "commit the changes, then run tools/bazel run //tools/resolve and build again"))
+			err := fmt.Errorf("dependency %q was built from directory %q, which differs from commit %q", d.Name, d.Local.Path, d.Local.Commit)
+			errs = append(errs, hint.With(err, "commit the changes, then run tools/bazel run //release:resolve and build again"))
 		}
 	}
 	return errors.Join(errs...)
@@ -75,7 +75,7 @@ func (v *verifier) Read(p []byte) (int, error) {
 	v.n += int64(n)
 	switch {
 	case v.n > v.want.Size:
-		err = fmt.Errorf("size of %q: got more than %d bytes, want that", v.want.Path, v.want.Size)
+		err = fmt.Errorf("size of %q: got more than the %d bytes listed", v.want.Path, v.want.Size)
 	case err == io.EOF && v.n < v.want.Size:
 		err = fmt.Errorf("size of %q: got %d bytes, want %d", v.want.Path, v.n, v.want.Size)
 	case err == io.EOF || v.n == v.want.Size:

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// Dir is a release in a folder. Its files may be symbolic links, as Bazel makes.
+// Dir is a release in a directory. Its files may be symbolic links, as Bazel makes.
 type Dir string
 
 // Open is that of [Source].
@@ -26,7 +26,7 @@ func (d Dir) Sizes(ctx context.Context) (map[string]int64, error) {
 	return sizes, d.walk(ctx, ".", sizes)
 }
 
-// walk follows links to folders, which filepath.WalkDir does not.
+// walk follows links to directories, which filepath.WalkDir does not.
 func (d Dir) walk(ctx context.Context, path string, sizes map[string]int64) error {
 	entries, err := os.ReadDir(filepath.Join(string(d), path))
 	if err != nil {

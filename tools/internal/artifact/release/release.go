@@ -1,5 +1,5 @@
 // Package release reads a built release: the tree that //release:all makes, from a
-// folder or from where it was published to.
+// directory or from where it was published to.
 package release
 
 import (
@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
@@ -60,7 +60,7 @@ type Tree struct {
 func Open(ctx context.Context, s Source) (*Tree, error) {
 	sums, err := readAll(ctx, s, Checksums)
 	if err != nil {
-		return nil, cli.WithHint(err, "build the release first: tools/bazel build //release:all")
+		return nil, hint.With(err, "build the release first: tools/bazel build //release:all")
 	}
 	t := &Tree{source: s}
 	if t.Files, err = ParseChecksums(sums); err != nil {
@@ -73,7 +73,7 @@ func Open(ctx context.Context, s Source) (*Tree, error) {
 		return nil, fmt.Errorf("listing the release: %w", err)
 	}
 	if err := t.addSizes(sizes); err != nil {
-		return nil, cli.WithHint(err, "build it again: tools/bazel build //release:all")
+		return nil, hint.With(err, "build it again: tools/bazel build //release:all")
 	}
 	return t, t.readLock(ctx)
 }

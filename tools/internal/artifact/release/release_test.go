@@ -52,7 +52,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestBazelLinks reads a release as bazel-bin has it: links to files and folders.
+// TestBazelLinks reads a release as bazel-bin has it: links to files and directories.
 func TestBazelLinks(t *testing.T) {
 	dir, links := releasetest.Make(t, releasetest.Args{Images: []string{"a"}}), t.TempDir()
 	for _, name := range []string{"images", release.LockFile, "manifest.yaml", release.Checksums} {
@@ -82,7 +82,7 @@ func TestAltered(t *testing.T) {
 		{"path above", releasetest.Args{}, write("SHA256SUMS", strings.Repeat("0", 64)+"  ../x\n"), `line 1: got "` + strings.Repeat("0", 64) + `  ../x", want 64`},
 		{"no sum", releasetest.Args{}, write("SHA256SUMS", "hello\n"), `line 1: got "hello", want 64`},
 		{"order", releasetest.Args{}, write("SHA256SUMS", strings.Repeat("0", 64)+"  b\n"+strings.Repeat("0", 64)+"  a\n"), `line 2: "a" does not sort after "b"`},
-		{"dirty", releasetest.Args{Dirty: true}, func(string) error { return nil }, `dependency "a" was built from folder "../a", which differs from commit "a0a0`},
+		{"dirty", releasetest.Args{Dirty: true}, func(string) error { return nil }, `dependency "a" was built from directory "../a", which differs from commit "a0a0`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := releasetest.Make(t, tt.args)

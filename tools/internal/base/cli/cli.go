@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"unicode/utf8"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // The exit status of every command.
@@ -35,10 +37,10 @@ func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer)
 // Fail prints err as "NAME: error: …", one line for each error that was joined
 // into it, then the hints as "NAME: hint: …", and returns Failure.
 func Fail(stderr io.Writer, name string, err error) int {
-	for _, e := range flatten(err) {
+	for _, e := range hint.Split(err) {
 		fmt.Fprintf(stderr, "%s: error: %s\n", name, Printable(e.Error()))
 	}
-	for _, h := range hints(err, nil) {
+	for _, h := range hint.Of(err) {
 		fmt.Fprintf(stderr, "%s: hint: %s\n", name, Printable(h))
 	}
 	return Failure
@@ -81,64 +83,4 @@ func (w *Words) Set(s string) error {
 func UsageError(stderr io.Writer, name, format string, args ...any) int {
 	fmt.Fprintf(stderr, "%s: error: %s\n%s: hint: run %s -help\n", name, fmt.Sprintf(format, args...), name, name)
 	return Usage
-}
-
-// WithHint attaches to err what its reader can do about it.
-func WithHint(err error, format string, args ...any) error {
-	if err == nil {
-		return nil
-	}
-	return &hinted{err, fmt.Sprintf(format, args...)}
-}
-
-type hinted struct {
-	err  error
-	hint string
-}
-
-func (h *hinted) Error() string { return h.err.Error() }
-func (h *hinted) Unwrap() error { return h.err }
-
-// flatten takes joined errors apart; an error that wraps a join, or several
-// errors in a text of its own, stays whole.
-func flatten(err error) []error {
-	if h, ok := err.(*hinted); ok {
-		return flatten(h.err)
-	}
-	j, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	if joined := errors.Join(j.Unwrap()...); joined == nil || joined.Error() != err.Error() {
-		return []error{err}
-	}
-	var all []error
-	for _, e := range j.Unwrap() {
-		all = append(all, flatten(e)...)
-	}
-	return all
-}
-
-// hints collects the distinct hints in err, in order.
-func hints(err error, seen []string) []string {
-	if h, ok := err.(*hinted); ok {
-		known := false
-		for _, s := range seen {
-			known = known || s == h.hint
-		}
-		if !known {
-			seen = append(seen, h.hint)
-		}
-	}
-	switch u := err.(type) {
-	case interface{ Unwrap() error }:
-		if e := u.Unwrap(); e != nil {
-			return hints(e, seen)
-		}
-	case interface{ Unwrap() []error }:
-		for _, e := range u.Unwrap() {
-			seen = hints(e, seen)
-		}
-	}
-	return seen
 }

@@ -6,10 +6,12 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 func TestFail(t *testing.T) {
-	disk := WithHint(errors.New("the disk is full"), "delete %d files", 3)
+	disk := hint.With(errors.New("the disk is full"), "delete %d files", 3)
 	for _, tt := range []struct {
 		name string
 		err  error
@@ -18,17 +20,17 @@ func TestFail(t *testing.T) {
 		{"plain", io.EOF, "x: error: EOF\n"},
 		{"hint", disk, "x: error: the disk is full\nx: hint: delete 3 files\n"},
 		{
-			"control characters", WithHint(fmt.Errorf("opening \x1b[2Ja\x00\u202e\u009bb\xff\ufffd\té: it's\nlost"), "look\a"),
+			"control characters", hint.With(fmt.Errorf("opening \x1b[2Ja\x00\u202e\u009bb\xff\ufffd\té: it's\nlost"), "look\a"),
 			"x: error: opening \\x1b[2Ja\\x00\\u202e\\u009bb\\xff\ufffd\\té: it's\nlost\nx: hint: look\\a\n",
 		},
 		{"hint within", fmt.Errorf("writing %q: %w", "a", disk), "x: error: writing \"a\": the disk is full\nx: hint: delete 3 files\n"},
-		{"hint on hint", WithHint(disk, "wait"), "x: error: the disk is full\nx: hint: wait\nx: hint: delete 3 files\n"},
+		{"hint on hint", hint.With(disk, "wait"), "x: error: the disk is full\nx: hint: wait\nx: hint: delete 3 files\n"},
 		{"joined", errors.Join(io.EOF, io.ErrNoProgress), "x: error: EOF\nx: error: multiple Read calls return no data or error\n"},
 		{"joined in joined", errors.Join(errors.Join(io.EOF), io.ErrShortWrite), "x: error: EOF\nx: error: short write\n"},
-		{"hint on joined", WithHint(errors.Join(io.EOF, io.ErrShortWrite), "again"), "x: error: EOF\nx: error: short write\nx: hint: again\n"},
+		{"hint on joined", hint.With(errors.Join(io.EOF, io.ErrShortWrite), "again"), "x: error: EOF\nx: error: short write\nx: hint: again\n"},
 		{"one hint for all", errors.Join(disk, fmt.Errorf("b: %w", disk)), "x: error: the disk is full\nx: error: b: the disk is full\nx: hint: delete 3 files\n"},
 		{
-			"hints of all", errors.Join(disk, WithHint(io.EOF, "read less")),
+			"hints of all", errors.Join(disk, hint.With(io.EOF, "read less")),
 			"x: error: the disk is full\nx: error: EOF\nx: hint: delete 3 files\nx: hint: read less\n",
 		},
 		{
@@ -49,16 +51,6 @@ func TestFail(t *testing.T) {
 				t.Errorf("got\n%swant\n%s", b.String(), tt.want)
 			}
 		})
-	}
-}
-
-func TestWithHint(t *testing.T) {
-	if err := WithHint(nil, "do it again"); err != nil {
-		t.Errorf("hint on no error: got %v, want no error", err)
-	}
-	err := WithHint(io.EOF, "do it again")
-	if err.Error() != io.EOF.Error() || !errors.Is(err, io.EOF) {
-		t.Errorf("got %q, want an error that reads as, and is, %q", err, io.EOF)
 	}
 }
 

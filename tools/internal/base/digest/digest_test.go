@@ -86,7 +86,7 @@ func TestErrors(t *testing.T) {
 	}
 	folder := t.TempDir()
 	if d, _, err := FromFile(folder); d != "" || err == nil || !strings.HasPrefix(err.Error(), `reading "`+folder+`": `) {
-		t.Errorf("FromFile of a folder: got %q, %v, want no digest and an error that names the folder", d, err)
+		t.Errorf("FromFile of a directory: got %q, %v, want no digest and an error that names the directory", d, err)
 	}
 }
 

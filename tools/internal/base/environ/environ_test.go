@@ -192,7 +192,7 @@ func TestGitAccess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What git itself makes of them, in a folder whose user has attributes and a configuration.
+	// What git itself makes of them, in a directory whose user has attributes and a configuration.
 	cmd := Command(t.Context(), Git(access...), "git", "config", "--list", "-z")
 	cmd.Dir = t.TempDir()
 	out, err := output(cmd)

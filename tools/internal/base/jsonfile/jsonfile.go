@@ -1,5 +1,5 @@
 // Package jsonfile reads and writes the canonical JSON documents that the
-// stages of a release hand to each other, and replaces files atomically.
+// stages of a release hand to each other.
 //
 // Canonical means: two-space indent, one line feed at the end, object keys in
 // the order of the Go struct or sorted for a map, no HTML escapes. The same
@@ -11,15 +11,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
 // MaxSize is the largest document, in bytes, that Read accepts.
@@ -100,7 +99,7 @@ func decode(data []byte, v any) error {
 
 // Read parses the named file as Unmarshal does.
 func Read(name string, v any) error {
-	data, err := ReadLimited(name, MaxSize)
+	data, err := fileio.ReadLimited(name, MaxSize)
 	if err != nil {
 		return err
 	}
@@ -110,62 +109,13 @@ func Read(name string, v any) error {
 	return nil
 }
 
-// ReadLimited returns the content of the named file, or an error if it has
-// more than limit bytes.
-func ReadLimited(name string, limit int64) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var b bytes.Buffer
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		b.Grow(int(min(info.Size(), limit)) + bytes.MinRead) // else it grows to twice the size
-	}
-	if _, err := b.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
-		return nil, fmt.Errorf("reading %q: %w", name, err)
-	}
-	if int64(b.Len()) > limit {
-		return nil, fmt.Errorf("reading %q: file has more than %d bytes", name, limit)
-	}
-	return b.Bytes(), nil
-}
-
 // Write replaces the named file with the canonical JSON of v, atomically.
 func Write(name string, v any) error {
 	data, err := Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encoding %q: %w", name, err)
 	}
-	return WriteFile(name, data, 0o644)
-}
-
-// WriteFile replaces the named file atomically: it writes a temporary file in
-// the same directory, syncs it, and renames it. A crash leaves the old file or
-// the new one.
-func WriteFile(name string, data []byte, mode os.FileMode) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".tmp-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("writing %q: %w", name, errors.Join(err, f.Close(), os.Remove(f.Name())))
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Chmod(mode); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), name); err != nil {
-		return err
-	}
-	return f.Close()
+	return fileio.WriteFile(name, data, 0o644)
 }
 
 // checkKeys refuses a key that stands twice in an object of a valid document.

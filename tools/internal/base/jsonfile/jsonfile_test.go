@@ -141,19 +141,19 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestReadLimited(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "a")
-	if err := os.WriteFile(name, []byte("12345"), 0o644); err != nil {
+func TestWriteKeepsOldFile(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "a.json")
+	if err := Write(name, "old"); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := ReadLimited(name, 5); err != nil || string(got) != "12345" {
-		t.Errorf("limit 5: got %q, %v, want the content", got, err)
+	if err := Write(name, func() {}); err == nil || !strings.HasPrefix(err.Error(), `encoding "`+name+`": `) {
+		t.Errorf("a value without a JSON form: got %v, want an error that names the file", err)
 	}
-	want := `reading "` + name + `": file has more than 4 bytes`
-	if got, err := ReadLimited(name, 4); got != nil || err == nil || err.Error() != want {
-		t.Errorf("limit 4: got %q, %v, want %q", got, err, want)
+	if got, err := os.ReadFile(name); err != nil || string(got) != "\"old\"\n" {
+		t.Errorf("got %q, %v, want the old document", got, err)
 	}
-	if _, err := ReadLimited(filepath.Dir(name), 5); err == nil || !strings.HasPrefix(err.Error(), `reading "`) {
-		t.Errorf("a folder: got %v, want an error that names it", err)
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("got %v, %v, want one file", entries, err)
 	}
 }

@@ -1,4 +1,4 @@
-// Package parallel does several things at the same time, but not all at once.
+// Package parallel runs a bounded number of functions concurrently.
 package parallel
 
 import (

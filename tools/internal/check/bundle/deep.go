@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/mod/sumdb/dirhash"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 )
@@ -46,7 +46,7 @@ func Deep(ctx context.Context, name string, x *Index) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return cli.WithHint(errors.Join(errs...), "the bundle has another module than the lock pins: pack it again")
+	return hint.With(errors.Join(errs...), "the bundle has another module than the lock pins: pack it again")
 }
 
 // offsets returns where in a bundle the content of each entry begins.

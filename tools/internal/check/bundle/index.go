@@ -4,7 +4,7 @@
 // A bundle is a tar (POSIX.1-2001: ustar headers, pax records only where a name or
 // a size needs them). Its first entry, bundle.json, lists all others in their
 // order, each with its size, its SHA-256 and what it is for. Unpacked into a
-// folder it is a store (package store), and in root/ has what the launcher runs
+// directory it is a store (package store), and in root/ has what the launcher runs
 // Bazel in. The same lock and the same store give the same bytes.
 package bundle
 
@@ -68,7 +68,7 @@ type Since struct {
 
 // Entry is one file of a bundle.
 type Entry struct {
-	// Path is slash-separated, relative to the store's folder.
+	// Path is slash-separated, relative to the store's directory.
 	Path   string        `json:"path"`
 	Size   int64         `json:"size"` // in bytes
 	Digest digest.Digest `json:"sha256"`
@@ -177,7 +177,7 @@ func (e *Entry) check() error {
 	return err
 }
 
-// folders are the only ones that a bundle has something in.
+// directories are the only ones that a bundle has something in.
 var folders = []string{"content_addressable", "goproxy", "oci", "root"}
 
 // checkPath refuses a path that is not one of a store.

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
@@ -29,10 +28,7 @@ type source struct {
 	sumFile *source
 }
 
-// ErrMissing is what an error of Pack wraps if the store lacks an entry.
-var ErrMissing = errors.New("is not in the store")
-
-const missingHint = "pack where there is a network, or run tools/bazel run //tools/resolve there: the store then has all that the lock needs"
+const missingHint = "pack where there is a network, or run tools/bazel run //release:resolve there: the store then has all that the lock needs"
 
 // collect finds everything that builds read, sorted by path. What the store lacks,
 // or what two locks say differently, is an error.
@@ -47,7 +43,7 @@ func collect(a needs.Args) ([]*source, error) {
 	layout, err := layoutOf(set)
 	errs = append(append(errs, set.ImageErrs...), err)
 	if err := errors.Join(errs...); err != nil {
-		return nil, cli.WithHint(err, missingHint)
+		return nil, hint.With(err, missingHint)
 	}
 	list = append(list, layout...)
 	slices.SortFunc(list, func(a, b *source) int { return strings.Compare(a.Path, b.Path) })
@@ -66,16 +62,15 @@ func stored(s *store.Store, n *needs.Need) (*source, error) {
 		Entry: Entry{Path: n.Path, Module: n.Module, Sum: n.Sum, For: n.For},
 		file:  filepath.Join(s.Dir(), filepath.FromSlash(n.Path)), want: n.Digest,
 	}
+	if err := n.Check(s); err != nil {
+		return nil, fmt.Errorf("%s: %w", n.For[0], err)
+	}
 	info, err := os.Stat(src.file)
-	if err == nil && info.Mode().IsRegular() {
-		src.Size = info.Size()
-		return src, nil
+	if err != nil {
+		return nil, err
 	}
-	what := n.Path
-	if n.Module != "" {
-		what = strings.TrimPrefix(path.Ext(n.Path), ".") + " of " + n.Module
-	}
-	return nil, fmt.Errorf("%s: %s, %s, %w %q", n.For[0], what, n.Pin(), ErrMissing, s.Dir())
+	src.Size = info.Size()
+	return src, nil
 }
 
 // layoutOf returns the documents of a layout that names the base images, and no others.

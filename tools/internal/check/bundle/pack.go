@@ -12,8 +12,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
@@ -31,7 +32,7 @@ type Args struct {
 	Tools []lock.GoModule
 	// Platforms are those that builds are to run on, as linux_amd64; at least one.
 	Platforms []string
-	// Root is the folder of the launcher's root; empty for none.
+	// Root is the directory of the launcher's root; empty for none.
 	Root string
 	// SinceLock leaves out what this lock needs, if it is set.
 	SinceLock *needs.Line
@@ -49,7 +50,7 @@ type Result struct {
 // of entries and not with their size. Each entry is compared with what pins it, its
 // digest or, of a module, its h1 sum. An error leaves nothing behind, and the file that
 // was there before as it was.
-func Pack(ctx context.Context, a Args) (result *Result, err error) {
+func Pack(ctx context.Context, a Args) (*Result, error) {
 	sources, index, err := plan(a)
 	if err == nil {
 		err = checkModules(ctx, sources)
@@ -57,30 +58,20 @@ func Pack(ctx context.Context, a Args) (result *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.CreateTemp(filepath.Dir(a.Out), "."+filepath.Base(a.Out)+".tmp-*")
-	if err != nil {
-		return nil, fmt.Errorf("packing bundle %q: %w", a.Out, err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+	var size int64
+	err = fileio.Replace(a.Out, fileio.Options{Mode: 0o644, Sync: true}, func(f *os.File) error {
+		w := &writer{index: index, tee: newTee(ctx, f)}
+		err := w.write(sources)
+		w.tee.sync.close()
+		if err == nil {
+			size, err = f.Seek(0, io.SeekEnd)
 		}
-	}()
-	w := &writer{index: index, tee: newTee(ctx, f)}
-	err = w.write(sources)
-	w.tee.sync.close()
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("packing bundle %q: %w", a.Out, err)
 	}
-	size, err := f.Seek(0, io.SeekEnd)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync()); err != nil {
-		return nil, err
-	}
-	if err := os.Rename(f.Name(), a.Out); err != nil {
-		return nil, err
-	}
-	_ = f.Close() // it is synced
-	return &Result{index, size}, syncDir(filepath.Dir(a.Out))
+	return &Result{index, size}, fileio.SyncDir(filepath.Dir(a.Out))
 }
 
 // plan returns what a bundle will have, and its index, in which digests may be missing.
@@ -151,7 +142,7 @@ func addRoot(sources []*source, dir string) ([]*source, error) {
 	}
 	list, err := os.ReadFile(filepath.Join(dir, PackagesName))
 	if err != nil {
-		return nil, cli.WithHint(fmt.Errorf("reading root: %w", err), "delete %s to have tools/bazel bring it again", dir)
+		return nil, hint.With(fmt.Errorf("reading root: %w", err), "delete %s to have tools/bazel bring it again", dir)
 	}
 	tar, err := openRoot(dir)
 	if err != nil {
@@ -230,7 +221,7 @@ func (w *writer) entry(src *source) (digest.Digest, error) {
 	}
 	if src.want != "" && got != src.want {
 		err := fmt.Errorf("sha256: got %s, want %s", got, src.want)
-		return "", cli.WithHint(err, "the file was altered since it was stored: delete it, and have a build fetch it again")
+		return "", hint.With(err, "the file was altered since it was stored: delete it, and have a build fetch it again")
 	}
 	if size != src.Size {
 		return "", fmt.Errorf("size: got %d bytes, want %d: it changed meanwhile", size, src.Size)
@@ -277,14 +268,4 @@ func checkModules(ctx context.Context, sources []*source) error {
 		return ctx.Err()
 	}
 	return errors.Join(errs...)
-}
-
-// syncDir makes sure that a new name in a folder outlives a power cut, where that can be.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	_ = f.Sync() // not every file system can
-	return f.Close()
 }

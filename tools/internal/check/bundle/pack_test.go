@@ -195,7 +195,7 @@ func TestPackErrors(t *testing.T) {
 		want  []string
 	}{
 		{"blob missing", func(w *world) { remove(t, w.store.BlobPath(digest.Digest(w.lock.Dependencies[1].Digest))) },
-			[]string{"line demo, dependency tree: content_addressable/sha256/", ", sha256:", ", is not in the store"}},
+			[]string{"line demo, dependency tree: tar of test://tree@", ", sha256:", ", is not in the store"}},
 		{"several missing", func(w *world) { remove(t, filepath.Join(w.store.Dir(), "goproxy")) }, []string{
 			"line demo, dependency age: zip of example.com/Age@v1.3.2, h1:", "line demo, dependency age: mod of example.com/old@v0.0.1, h1:",
 			"tools example.com/rules: zip of example.com/rules@v0.65.0, h1:"}},
@@ -239,7 +239,7 @@ func TestPackErrors(t *testing.T) {
 		}
 		onlyOld(t, a.Out)
 	})
-	t.Run("no folder", func(t *testing.T) {
+	t.Run("no directory", func(t *testing.T) {
 		w := newWorld(t)
 		_, err := Pack(t.Context(), w.args(filepath.Join(t.TempDir(), "none", "b.tar")))
 		wantError(t, err, "packing bundle ")

@@ -23,7 +23,7 @@ var (
 	rootLess  = []string{"usr/local", "usr/src"}
 )
 
-// rootTar is the canonical tar of a root folder: sorted, owner 0:0, one time, modes
+// rootTar is the canonical tar of a root directory: sorted, owner 0:0, one time, modes
 // 0644 and 0755, hard links as such. What is not for everyone to read is not in it.
 type rootTar struct {
 	dir   string
@@ -32,7 +32,7 @@ type rootTar struct {
 }
 
 type rootItem struct {
-	name string // slash-separated, relative; a folder's ends in a slash
+	name string // slash-separated, relative; a directory's ends in a slash
 	link string // target of a link
 	kind byte   // a tar's typeflag
 	mode int64
@@ -43,7 +43,7 @@ func (it *rootItem) header() ([]byte, error) {
 	return header(&tar.Header{Typeflag: it.kind, Name: it.name, Linkname: it.link, Mode: it.mode, Size: it.size})
 }
 
-// openRoot lists a root folder.
+// openRoot lists a root directory.
 func openRoot(dir string) (*rootTar, error) {
 	r := &rootTar{dir: dir, size: trailer}
 	links := map[fileID]string{}
@@ -90,7 +90,7 @@ func (r *rootTar) add(name string, d fs.DirEntry, links map[fileID]string) error
 			return err
 		}
 	case !mode.IsRegular():
-		return fmt.Errorf("%q is neither a file, a folder nor a link", rel)
+		return fmt.Errorf("%q is neither a file, a directory nor a link", rel)
 	case mode.Perm()&0o4 == 0:
 		return nil
 	default:
@@ -138,7 +138,7 @@ func (r *rootTar) writeItem(w io.Writer, it *rootItem) error {
 	return writePadding(w, it.size)
 }
 
-// rootName is the name of a root: that of its folder.
+// rootName is the name of a root: that of its directory.
 func rootName(dir string) (string, error) {
 	name := path.Base(filepath.ToSlash(filepath.Clean(dir)))
 	if !strings.HasPrefix(name, "bazel-") {

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 )
@@ -27,7 +27,7 @@ const (
 // as read, by path.
 func ToolModules(dir, modulesTxt string, asTheyAre ...string) ([]lock.GoModule, error) {
 	goMod := filepath.Join(dir, "go.mod")
-	data, err := jsonfile.ReadLimited(goMod, maxGoMod)
+	data, err := fileio.ReadLimited(goMod, maxGoMod)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func ToolModules(dir, modulesTxt string, asTheyAre ...string) ([]lock.GoModule, 
 
 // vendored returns the paths of the modules of which a modules.txt has packages.
 func vendored(name string) (map[string]bool, error) {
-	data, err := jsonfile.ReadLimited(name, maxModulesTxt)
+	data, err := fileio.ReadLimited(name, maxModulesTxt)
 	if err != nil {
 		return nil, err
 	}

@@ -12,8 +12,8 @@ import (
 	"io"
 	"os"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
@@ -34,7 +34,7 @@ func Verify(ctx context.Context, name string) (*Index, error) {
 	defer f.Close()
 	x, err := verify(ctx, f)
 	if err != nil {
-		return x, cli.WithHint(each("verifying bundle "+fmt.Sprintf("%q", name), err), "copy the bundle again, or pack it again")
+		return x, hint.With(each("verifying bundle "+fmt.Sprintf("%q", name), err), "copy the bundle again, or pack it again")
 	}
 	return x, nil
 }

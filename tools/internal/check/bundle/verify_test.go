@@ -299,7 +299,7 @@ func TestHostileIndex(t *testing.T) {
 		{"schema", func(x *Index) { x.Schema = "v2" }, `schema: got "v2"`},
 		{"dots", func(x *Index) { x.Entries[0].Path = "content_addressable/../../x" }, "its path is not a clean one"},
 		{"absolute", func(x *Index) { x.Entries[0].Path = "/etc/passwd" }, "its path is in none of"},
-		{"other folder", func(x *Index) { x.Entries[0].Path = "bin/sh" }, "its path is in none of content_addressable, goproxy, oci, root"},
+		{"other directory", func(x *Index) { x.Entries[0].Path = "bin/sh" }, "its path is in none of content_addressable, goproxy, oci, root"},
 		{"long", func(x *Index) { x.Entries[0].Path = "content_addressable/" + strings.Repeat("a", maxName) }, "more than 4096 bytes"},
 		{"unsorted", func(x *Index) { x.Entries[0], x.Entries[1] = x.Entries[1], x.Entries[0] }, "not sorted by path, each once"},
 		{"twice", func(x *Index) { x.Entries[1] = x.Entries[0] }, "not sorted by path, each once"},

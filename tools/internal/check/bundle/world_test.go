@@ -94,7 +94,7 @@ func (w *world) line(name string, l *lock.Lock) needs.Line {
 	return needs.Line{Name: name, Lock: l, Digest: digest.FromBytes(data)}
 }
 
-// root makes a small root folder.
+// root makes a small root directory.
 func (w *world) root() string {
 	w.t.Helper()
 	dir := filepath.Join(w.t.TempDir(), "bazel-7.7.1-0123456789abcdef")

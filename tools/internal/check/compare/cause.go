@@ -39,7 +39,7 @@ func (e *explainer) note(f finding) {
 const (
 	causeTime       = "a time of the build: SOURCE_DATE_EPOCH is not used"
 	causeZone       = "the time zone: a time is written as local time"
-	causeOrder      = "the order of a folder or of a Go map: names are not sorted before they are written"
+	causeOrder      = "the order of a directory or of a Go map: names are not sorted before they are written"
 	causeCollation  = "the locale: names are sorted by its collation, not by bytes"
 	causeOwner      = "the user who builds: owner is not set to 0:0"
 	causeUmask      = "the umask: modes are taken from files on disk"

@@ -45,7 +45,7 @@ func TestCauses(t *testing.T) {
 		{"path in a program", finding{format: formatBinary, member: "x → ELF section .rodata", what: "content", old: "\x00/home/me/src/a.go", new: "\x00/tmp/you/src/a.go"}, causeTrimpath},
 		{"URL", line("see https://example.com/a/b/one", "see https://example.com/a/b/two"), ""},
 		{"import path", line("example.com/a/b/one", "example.com/a/b/two"), ""},
-		{"one folder", line("/one", "/two"), ""},
+		{"one directory", line("/one", "/two"), ""},
 
 		{"RFC 3339", line("built 2024-01-01T00:00:00Z", "built 2024-01-05T00:00:07Z"), causeTime},
 		{"RFC 3339, zone", path(".created", "2024-01-01T00:00:00Z", "2024-01-01T01:00:00+01:00"), causeZone},

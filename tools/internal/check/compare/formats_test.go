@@ -136,7 +136,7 @@ func elfOf(sections ...string) string {
 	return string(body) + string(table)
 }
 
-// TestPrograms builds a Go program in two folders, for three systems, without
+// TestPrograms builds a Go program in two directories, for three systems, without
 // -trimpath, and wants the path to be found.
 func TestPrograms(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil || testing.Short() {

@@ -134,7 +134,7 @@ func explainImages(ctx context.Context, r *Report, old, new release.Source) erro
 	return nil
 }
 
-// imageOf returns the folder of the image that a path is in.
+// imageOf returns the directory of the image that a path is in.
 func imageOf(p string) (string, bool) {
 	parts := strings.SplitN(p, "/", 3)
 	if len(parts) < 3 || parts[0] != "images" {

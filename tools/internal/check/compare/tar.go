@@ -99,7 +99,7 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 func tarType(flag byte) string {
 	names := map[byte]string{
 		tar.TypeReg: "file", '\x00': "file", tar.TypeLink: "hard link", tar.TypeSymlink: "symbolic link", tar.TypeChar: "character device",
-		tar.TypeBlock: "block device", tar.TypeDir: "folder", tar.TypeFifo: "fifo", tar.TypeXGlobalHeader: "global header",
+		tar.TypeBlock: "block device", tar.TypeDir: "directory", tar.TypeFifo: "fifo", tar.TypeXGlobalHeader: "global header",
 	}
 	if n, ok := names[flag]; ok {
 		return n

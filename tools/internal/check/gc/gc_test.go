@@ -14,6 +14,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/check/bundle"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
 // pack packs what a line needs: that works if a build of it needs no network.
@@ -39,7 +40,7 @@ func TestOneOfTwoLines(t *testing.T) {
 	if err := w.pack(w.demo); err != nil {
 		t.Errorf("the kept line: %v", err)
 	}
-	if err := w.pack(w.next); !errors.Is(err, bundle.ErrMissing) {
+	if err := w.pack(w.next); !errors.Is(err, store.ErrMissing) {
 		t.Errorf("the other line: got %v, want that it is not in the store", err)
 	}
 	// A module's three files, two blobs, and of the image the manifest and a layer.
@@ -338,7 +339,7 @@ func TestInterrupted(t *testing.T) {
 	if p.Freed != p.Goes || w.exists("bases/"+trash) || len(w.files("bases")) != 0 {
 		t.Errorf("got %q in output bases, and %d of %d bytes freed, want that all are gone", w.files("bases"), p.Freed, p.Goes)
 	}
-	if err := w.pack(w.next); !errors.Is(err, bundle.ErrMissing) {
+	if err := w.pack(w.next); !errors.Is(err, store.ErrMissing) {
 		t.Errorf("line next: got %v, want that it is gone", err)
 	}
 }

@@ -12,9 +12,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
@@ -66,7 +67,7 @@ func (k *Keep) AddCheckout(dir string) (locks int, err error) {
 	k.Sources = append(k.Sources, "checkout "+dir)
 	var errs []error
 	for _, file := range files {
-		data, err := jsonfile.ReadLimited(file, jsonfile.MaxSize)
+		data, err := fileio.ReadLimited(file, jsonfile.MaxSize)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -91,7 +92,7 @@ func (k *Keep) AddLocks(dir string) error {
 			return err
 		}
 		found++
-		data, err := jsonfile.ReadLimited(name, jsonfile.MaxSize)
+		data, err := fileio.ReadLimited(name, jsonfile.MaxSize)
 		if err != nil {
 			return err
 		}
@@ -167,7 +168,7 @@ func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 }
 
 func keepHint(err error) error {
-	return cli.WithHint(err, "nothing was removed: mend the file, or delete it, so that it is known what it needs")
+	return hint.With(err, "nothing was removed: mend the file, or delete it, so that it is known what it needs")
 }
 
 // add reads a document, by its name.

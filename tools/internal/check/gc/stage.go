@@ -17,7 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/bucket"
 )
 
@@ -163,7 +163,7 @@ func (l *looker) removal(ctx context.Context, a *Args) error {
 	for _, version := range a.Stage.Versions {
 		if !slices.Contains(there, version) {
 			err := fmt.Errorf("removing release %q: the stage of line %q has none of that version", version, a.Stage.Line)
-			return cli.WithHint(err, "it has %s", cmp.Or(strings.Join(there, ", "), "none at all"))
+			return hint.With(err, "it has %s", cmp.Or(strings.Join(there, ", "), "none at all"))
 		}
 	}
 	for _, version := range a.Stage.Versions {
@@ -199,7 +199,7 @@ func (r *removed) plan(ctx context.Context, a *Args, versions []string) error {
 	}
 	if len(named) > 0 {
 		err := fmt.Errorf("it is what %s names", strings.Join(named, ", "))
-		return cli.WithHint(err, "have the alias name another release first: publish that one to the stage; or remove the alias")
+		return hint.With(err, "have the alias name another release first: publish that one to the stage; or remove the alias")
 	}
 	var errs []error
 	for _, file := range slices.Sorted(maps.Keys(r.releases)) {

@@ -15,7 +15,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
@@ -32,7 +32,7 @@ type Bazel struct {
 	Disk string
 	// Targets are what is built; empty means //release:all.
 	Targets []string
-	// Logs is the folder for what Bazel says.
+	// Logs is the directory for what Bazel says.
 	Logs string
 	// Linef shows a line of progress.
 	Linef func(format string, args ...any)
@@ -72,7 +72,7 @@ func (b *Bazel) Prepare(w *World) {
 }
 
 // Build builds in the world, whose Dir is a clone, and copies the release to the
-// folder out, which must not be there. The server is shut down, whatever happens.
+// directory out, which must not be there. The server is shut down, whatever happens.
 func (b *Bazel) Build(ctx context.Context, w *World, out string) (err error) {
 	log, err := os.Create(filepath.Join(b.Logs, w.Name+".log"))
 	if err != nil {
@@ -202,7 +202,7 @@ func (b *Bazel) failed(w *World, log string, err error) error {
 			b.Linef("%s build: %s", w.Name, l)
 		}
 	}
-	return cli.WithHint(fmt.Errorf("running the %s build: %w", w.Name, err), "all that it said is in %s", log)
+	return hint.With(fmt.Errorf("running the %s build: %w", w.Name, err), "all that it said is in %s", log)
 }
 
 // progressWriter passes on what Bazel says, and now and then shows how far it is.

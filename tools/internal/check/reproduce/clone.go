@@ -52,7 +52,7 @@ func Clone(ctx context.Context, workspace string, w *World) (changed []string, e
 	return changed, err
 }
 
-// git runs a git command in a folder.
+// git runs a git command in a directory.
 func git(ctx context.Context, input []byte, dir string, args ...string) ([]byte, error) {
 	access, err := environ.GitAccess(ctx, "git") // whose checkouts the user trusts: git refuses those of others
 	if err != nil {
@@ -91,7 +91,7 @@ func runGit(cmd *exec.Cmd, dir string, input []byte, args []string) ([]byte, err
 	return out, nil
 }
 
-// reorder creates the entries of each folder below dir, but for .git, anew and in
+// reorder creates the entries of each directory below dir, but for .git, anew and in
 // reverse order of their names, so that a file system that lists by creation
 // lists them otherwise.
 func reorder(dir string) error {
@@ -123,8 +123,8 @@ func reorder(dir string) error {
 	return errors.Join(os.Remove(dir), os.Rename(temp, dir), os.Chmod(dir, info.Mode().Perm()))
 }
 
-// copyRelease copies the files that a folder has, behind links too, into another,
-// which has only files and folders then.
+// copyRelease copies the files that a directory has, behind links too, into another,
+// which has only files and directories then.
 func copyRelease(from, to string) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {

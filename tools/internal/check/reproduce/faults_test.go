@@ -90,7 +90,7 @@ func sources(t *testing.T) string {
 	return dir
 }
 
-// commit makes a folder a git repository with one commit more.
+// commit makes a directory a git repository with one commit more.
 func commit(t *testing.T, dir string) {
 	t.Helper()
 	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"-c", "user.name=x", "-c", "user.email=x@x.invalid", "commit", "-q", "-m", "x"}} {
@@ -102,7 +102,7 @@ func commit(t *testing.T, dir string) {
 	}
 }
 
-// scratch returns a folder in memory, where a folder lists its files by their
+// scratch returns a directory in memory, where a directory lists its files by their
 // creation, or else any.
 func scratch(t *testing.T) string {
 	t.Helper()

@@ -15,8 +15,8 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/check/compare"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
@@ -44,7 +44,7 @@ type Published struct {
 	base     *url.URL // of one elsewhere, with a slash at its end
 }
 
-// OpenPublished opens a release by its folder, by its SHA256SUMS beside which are
+// OpenPublished opens a release by its directory, by its SHA256SUMS beside which are
 // manifest.yaml and lock.json, or by the http, https or file URL of either.
 func OpenPublished(ctx context.Context, where string) (*Published, error) {
 	p, err := locate(where)
@@ -53,7 +53,7 @@ func OpenPublished(ctx context.Context, where string) (*Published, error) {
 	}
 	sums, err := p.document(ctx, release.Checksums)
 	if err != nil {
-		return nil, cli.WithHint(err, "name the folder of a release, its %s, or the URL of one of the two", release.Checksums)
+		return nil, hint.With(err, "name the directory of a release, its %s, or the URL of one of the two", release.Checksums)
 	}
 	if p.Files, err = release.ParseChecksums(sums); err != nil {
 		return nil, fmt.Errorf("reading %s of %q: %w", release.Checksums, p.Where, err)
@@ -73,7 +73,7 @@ func OpenPublished(ctx context.Context, where string) (*Published, error) {
 	return p, err
 }
 
-// locate tells folders, files and URLs apart.
+// locate tells directories, files and URLs apart.
 func locate(where string) (*Published, error) {
 	if u, err := url.Parse(where); err == nil && (u.Scheme == "http" || u.Scheme == "https" || u.Scheme == "file") {
 		base := *u
@@ -98,7 +98,7 @@ func locate(where string) (*Published, error) {
 	case info.IsDir():
 		return &Published{Where: where, folder: where}, nil
 	case filepath.Base(where) != release.Checksums:
-		return nil, fmt.Errorf("opening release %q: got a file, want a folder or a %s", where, release.Checksums)
+		return nil, fmt.Errorf("opening release %q: got a file, want a directory or a %s", where, release.Checksums)
 	}
 	return &Published{Where: where, folder: filepath.Dir(where)}, nil
 }
@@ -199,7 +199,7 @@ func (p *Published) altered(name string, got, want digest.Digest) error {
 }
 
 // Compare compares what was published with what was built. Of what differs, the
-// published files are read, into a folder below temp, to tell how; the notes say
+// published files are read, into a directory below temp, to tell how; the notes say
 // which of them could not be. A published file that is not what the published
 // SHA256SUMS says is an error.
 func (p *Published) Compare(ctx context.Context, built, temp string) (*compare.Report, []string, error) {

@@ -11,10 +11,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
-// Write writes reproduce.json and reproduce.html to a folder, which it makes.
+// Write writes reproduce.json and reproduce.html to a directory, which it makes.
 func (r *Result) Write(dir string) error {
 	var page bytes.Buffer
 	title := "Reproducing " + r.Line
@@ -22,7 +23,7 @@ func (r *Result) Write(dir string) error {
 		return err
 	}
 	return errors.Join(os.MkdirAll(dir, 0o755), jsonfile.Write(filepath.Join(dir, "reproduce.json"), r),
-		jsonfile.WriteFile(filepath.Join(dir, "reproduce.html"), page.Bytes(), 0o644))
+		fileio.WriteFile(filepath.Join(dir, "reproduce.html"), page.Bytes(), 0o644))
 }
 
 // WriteText writes the table for people, and under it what was varied.

@@ -18,13 +18,13 @@ const Schema = "release-builder/reproduce/v1"
 
 // RunArgs say what to reproduce.
 type RunArgs struct {
-	// Workspace is the folder whose HEAD is built, with what is changed in it.
+	// Workspace is the directory whose HEAD is built, with what is changed in it.
 	Workspace string
 	// Published is what to build again and to compare with; nil: build twice.
 	Published *Published
 	Vary      []Variation
 	Bazel     *Bazel
-	// Temp is where the worlds are, in a folder of their own.
+	// Temp is where the worlds are, in a directory of their own.
 	Temp string
 	// Memory is as that of WorldsArgs.
 	Memory string
@@ -61,7 +61,7 @@ type Result struct {
 	// Notes are what a reader should know besides.
 	Notes  []string        `json:"notes,omitempty"`
 	Report *compare.Report `json:"report"`
-	// Kept is the folder that was left, if one was.
+	// Kept is the directory that was left, if one was.
 	Kept string `json:"kept,omitempty"`
 }
 

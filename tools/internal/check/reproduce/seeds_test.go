@@ -31,7 +31,7 @@ const (
 	gzipGo  = "internal/artifact/archive/gzip.go"
 	imageGo = "internal/artifact/ociimage/image.go"
 	writeGo = "internal/artifact/ociimage/write.go"
-	mainGo  = "assemble/main.go"
+	mainGo  = "build/assemble/main.go"
 
 	tarHeader  = `h := &tar.Header{Name: it.name, Mode: int64(it.mode), ModTime: mtime}`
 	finalSort  = `slices.SortFunc(merged, func(a, b item) int { return strings.Compare(a.name, b.name) })`
@@ -53,7 +53,7 @@ func seeds() []seed {
 		{"order", []edit{
 			{planGo, `list, err := os.ReadDir(dir)`, `list, err := func() ([]fs.DirEntry, error) { f, err := os.Open(dir); if err != nil { return nil, err }; defer f.Close(); return f.ReadDir(-1) }()`},
 			{planGo, finalSort, `at := func(x item) int { return slices.IndexFunc(items, func(it item) bool { return strings.HasPrefix(it.name+"/", x.name+"/") }) }; slices.SortFunc(merged, func(a, b item) int { return (at(a)-at(b))*1000 + len(a.name) - len(b.name) })`}},
-			tarFile, `^order$`, `order of a folder`, DirOrder},
+			tarFile, `^order$`, `order of a directory`, DirOrder},
 		{"owner", []edit{{tarGo, tarHeader, tarHeader + `; h.Uid, h.Gid, h.Uname = os.Getuid(), os.Getgid(), os.Getenv("USER")`}},
 			tarFile, `^owner`, `user.*variation user`, User},
 		{"path", []edit{{imageGo, layerBy, `CreatedBy: createdBy + " in " + func() string { dir, _ := os.Getwd(); return dir }()}`}},
@@ -121,7 +121,7 @@ func tools(t *testing.T, all map[string]string, seeded string, edits []edit) map
 		packers = []string{seeded}
 	}
 	for _, p := range packers {
-		args = append(args, "./tools/"+p)
+		args = append(args, "./tools/build/"+p)
 	}
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
@@ -149,7 +149,7 @@ func (s seed) packer() string {
 	return "pack"
 }
 
-// moduleRoot returns the folder of go.mod. Under Bazel there is none, and no go
+// moduleRoot returns the directory of go.mod. Under Bazel there is none, and no go
 // command that compiles the packers: `go test` runs these tests.
 func moduleRoot(t *testing.T) string {
 	t.Helper()
@@ -162,6 +162,6 @@ func moduleRoot(t *testing.T) string {
 			return dir
 		}
 	}
-	t.Skip("the packers are compiled by the go command, in the module's folder: run go test ./tools/internal/check/reproduce")
+	t.Skip("the packers are compiled by the go command, in the module's directory: run go test ./tools/internal/check/reproduce")
 	return ""
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // A Builder builds a release. Build is given a world of which nothing but the
-// folders is there: it makes the world's Dir too. The release comes to the folder
+// directories is there: it makes the world's Dir too. The release comes to the directory
 // out, which is not there yet.
 type Builder interface {
 	Build(ctx context.Context, w *World, out string) error
@@ -20,13 +20,13 @@ type Builder interface {
 
 // Runner builds in worlds, one after the other.
 type Runner struct {
-	// Root is the folder that the worlds are in. Releases come to folders in it.
+	// Root is the directory that the worlds are in. Releases come to directories in it.
 	Root    string
 	Builder Builder
 	// Tick is how long after the first build the second begins at least, where the
 	// clock varies.
 	Tick time.Duration
-	// Keep leaves the worlds' folders, but for caches, and for what the second world
+	// Keep leaves the worlds' directories, but for caches, and for what the second world
 	// has at the same place.
 	Keep  bool
 	Linef func(format string, args ...any)
@@ -39,7 +39,7 @@ type BuildInfo struct {
 	Seconds float64   `json:"seconds"` // how long it took
 }
 
-// Twice builds in both worlds and compares. The releases are in the folders first
+// Twice builds in both worlds and compares. The releases are in the directories first
 // and second of Root.
 func (r *Runner) Twice(ctx context.Context, w *Worlds) (*compare.Report, []BuildInfo, error) {
 	first, err := r.Once(ctx, w.First, r.folder("first"))

@@ -12,8 +12,8 @@ type Variation string
 
 // The variations, in the order in which they are shown.
 const (
-	Path       Variation = "path"        // the workspace's folder, and how long its name is
-	OutputBase Variation = "output-base" // the folder that Bazel keeps everything in
+	Path       Variation = "path"        // the workspace's directory, and how long its name is
+	OutputBase Variation = "output-base" // the directory that Bazel keeps everything in
 	Home       Variation = "home"        // HOME
 	User       Variation = "user"        // name, user id and group id
 	Host       Variation = "host"        // the machine's name
@@ -23,7 +23,7 @@ const (
 	Jobs       Variation = "jobs"        // --jobs
 	CPUs       Variation = "cpus"        // how many CPUs a program may use
 	Env        Variation = "env"         // variables that tools of others heed
-	DirOrder   Variation = "dirorder"    // the order in which a folder lists its files
+	DirOrder   Variation = "dirorder"    // the order in which a directory lists its files
 	Clock      Variation = "clock"       // the minute in which the build begins
 	DiskCache  Variation = "disk-cache"  // no results of earlier builds
 )

@@ -14,13 +14,13 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 )
 
-// A World is what one build sees of the machine: its folders, its environment, who
+// A World is what one build sees of the machine: its directories, its environment, who
 // it is and what the machine is called.
 type World struct {
 	Name string // first or second
 	// Dir is where the build runs, the workspace's clone. It is not made yet.
 	Dir string
-	// Home, OutputBase and Temp are folders; Cache is that of tools/bazel.
+	// Home, OutputBase and Temp are directories; Cache is that of tools/bazel.
 	Home, OutputBase, Temp, Cache string
 	// Sandboxes is where Bazel is to make its sandboxes; empty: in OutputBase.
 	Sandboxes string
@@ -73,14 +73,14 @@ func (w *World) Command(ctx context.Context, name string, args ...string) (*exec
 	return cmd, nil
 }
 
-// prepare makes the world's folders, but for Dir.
+// prepare makes the world's directories, but for Dir.
 func (w *World) prepare() error {
 	for _, dir := range []string{w.Home, w.Temp, w.Cache, filepath.Dir(w.Dir), filepath.Dir(w.OutputBase), w.Sandboxes} {
 		if dir == "" {
 			continue
 		}
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("making the %s build's folders: %w", w.Name, err)
+			return fmt.Errorf("making the %s build's directories: %w", w.Name, err)
 		}
 	}
 	return nil
@@ -100,7 +100,7 @@ func (w *World) remove() error {
 	return first
 }
 
-// removeAll is os.RemoveAll for folders that are read-only too, as Bazel and the
+// removeAll is os.RemoveAll for directories that are read-only too, as Bazel and the
 // go command leave them.
 func removeAll(dir string) error {
 	if err := os.RemoveAll(dir); err == nil {

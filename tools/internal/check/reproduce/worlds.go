@@ -17,7 +17,7 @@ import (
 
 // WorldsArgs say which two worlds to make.
 type WorldsArgs struct {
-	// Root is an empty folder, below which everything of both worlds is.
+	// Root is an empty directory, below which everything of both worlds is.
 	Root string
 	// Vary are the variations that are asked for.
 	Vary []Variation
@@ -25,7 +25,7 @@ type WorldsArgs struct {
 	Environ []string
 	// Jobs is the first build's --jobs; 0 means the number of CPUs.
 	Jobs int
-	// Memory is a folder of a file system that keeps files in the order of their
+	// Memory is a directory of a file system that keeps files in the order of their
 	// creation, as /dev/shm is; empty if there is none.
 	Memory string
 }
@@ -125,7 +125,7 @@ func (m *maker) notMade(v Variation, why string) {
 	m.status[v] = Status{Name: v, Why: why}
 }
 
-// folders sets the folders in which the worlds are.
+// directories sets the directories in which the worlds are.
 func (m *maker) folders() {
 	root, long := m.args.Root, filepath.Join(m.args.Root, longName)
 	if m.asked(Path) {
@@ -284,8 +284,8 @@ func installed(locale string) bool {
 	return err == nil && slices.Contains(strings.Fields(folded), strings.ToLower(strings.ReplaceAll(locale, "-", "")))
 }
 
-// order has the second world's folders list their files in another order. How a
-// folder lists is the file system's own business: by name, by a hash of the name,
+// order has the second world's directories list their files in another order. How a
+// directory lists is the file system's own business: by name, by a hash of the name,
 // or by when a file was created; only of the last kind is what we can change. So
 // files are created in the reverse order, sandboxes are in memory where that makes
 // a difference, and both are tried.
@@ -314,15 +314,15 @@ func (m *maker) order() error {
 	case m.second.Sandboxes != "":
 		m.made(DirOrder, "sandboxes on disk", "sandboxes in "+m.args.Memory)
 		s := m.status[DirOrder]
-		s.Why = "on disk a folder lists its files by a hash of their names, whatever their order of creation: what is read outside of sandboxes lists alike in both"
+		s.Why = "on disk a directory lists its files by a hash of their names, whatever their order of creation: what is read outside of sandboxes lists alike in both"
 		m.status[DirOrder] = s
 	default:
-		m.notMade(DirOrder, "here a folder lists its files in the same order whatever their order of creation")
+		m.notMade(DirOrder, "here a directory lists its files in the same order whatever their order of creation")
 	}
 	return nil
 }
 
-// lists returns the order in which a folder lists files that were created by
+// lists returns the order in which a directory lists files that were created by
 // name, or in reverse.
 func lists(in string, reverse bool) ([]string, error) {
 	dir, err := os.MkdirTemp(in, "order-*")

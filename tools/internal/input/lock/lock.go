@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
@@ -20,7 +21,7 @@ type Lock struct {
 	Manifest digest.Digest `json:"manifest"`
 	// Version is the release's version, as the manifest has it.
 	Version string `json:"version"`
-	// Product names the folder release/<product> that says what is built.
+	// Product names the directory release/<product> that says what is built.
 	Product string `json:"product"`
 	// Docker is the registry prefix that is written into charts and profiles.
 	Docker string `json:"docker,omitempty"`
@@ -76,7 +77,7 @@ type Archive struct {
 
 // Read reads and checks the named lock.
 func Read(name string) (*Lock, error) {
-	data, err := jsonfile.ReadLimited(name, jsonfile.MaxSize)
+	data, err := fileio.ReadLimited(name, jsonfile.MaxSize)
 	if err != nil {
 		return nil, fmt.Errorf("reading lock: %w", err)
 	}

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
@@ -81,7 +81,7 @@ func checkSeal(name string, got, want digest.Digest) error {
 		return nil
 	}
 	err := fmt.Errorf("lock entry %q: digest of the entry: got %s, want %s", name, got, orNone(want))
-	return cli.WithHint(err, "the lock was altered since it was resolved: restore it, or run tools/bazel run //tools/resolve")
+	return hint.With(err, "the lock was altered since it was resolved: restore it, or run tools/bazel run //release:resolve")
 }
 
 func orNone(d digest.Digest) string {

@@ -13,6 +13,8 @@ type Dependency struct {
 	Module  *Module `json:"module,omitempty"`
 	Git     *Git    `json:"git,omitempty"`
 	Local   *Local  `json:"local,omitempty"`
+	// GoVersionEnabled asks publishing for the tag v<version> as well as <version>.
+	GoVersionEnabled bool `json:"go_version_enabled,omitempty"`
 	// Exclude are the patterns of the paths that the canonical tar leaves out.
 	Exclude []string `json:"exclude,omitempty"`
 	// Digest identifies the content: for a module its h1 sum (golang.org/x/mod/sumdb/dirhash.Hash1),
@@ -23,7 +25,7 @@ type Dependency struct {
 	Time time.Time `json:"time"`
 	// Why says what chose this revision, as "version in manifest".
 	Why string `json:"why"`
-	// GoRoots are the folders that are vendored as Go modules of their own, "." for
+	// GoRoots are the directories that are vendored as Go modules of their own, "." for
 	// the source's root, sorted. It is empty if the source has no Go module to build.
 	GoRoots []string `json:"go_roots,omitempty"`
 	// GoTags are build tags by variant: each is a repository of its own, whose
@@ -56,7 +58,7 @@ type Git struct {
 	// Versions are those that `go build` in a clone stamps into programs, by Go root;
 	// "(devel)" where it has none.
 	Versions map[string]string `json:"versions,omitempty"`
-	// Submodules are folders that the tar leaves empty, sorted by path.
+	// Submodules are directories that the tar leaves empty, sorted by path.
 	Submodules []Submodule `json:"submodules,omitempty"`
 	// LFS are the paths of Git LFS pointers, sorted. They stay pointers.
 	LFS []string `json:"lfs,omitempty"`
@@ -68,13 +70,13 @@ type Submodule struct {
 	Commit string `json:"commit"`
 }
 
-// Local is a folder of this machine, relative to the manifest's folder or absolute.
+// Local is a directory of this machine, relative to the manifest's directory or absolute.
 type Local struct {
 	Path string `json:"path"`
-	// Commit is what HEAD was; empty if the folder is in no git repository.
+	// Commit is what HEAD was; empty if the directory is in no git repository.
 	Commit string `json:"commit,omitempty"`
-	// Dirty says that the folder differed from Commit: the digest is of what
-	// was in the folder. Such a release is never published.
+	// Dirty says that the directory differed from Commit: the digest is of what
+	// was in the directory. Such a release is never published.
 	Dirty bool `json:"dirty,omitempty"`
 }
 
@@ -115,4 +117,36 @@ type File struct {
 	Why string `json:"why"`
 	// EntryDigest is the digest of the entry without it: see Seal.
 	EntryDigest digest.Digest `json:"entry_digest,omitempty"`
+}
+
+// Origin is where a source is from: a URL, the path of a module, or a directory.
+func (d *Dependency) Origin() string {
+	switch {
+	case d.Git != nil:
+		return d.Git.URL
+	case d.Module != nil:
+		return d.Module.Path
+	}
+	return d.Local.Path
+}
+
+// Revision is which one of its origin a source is: a commit, or a module's version. It is
+// empty for a directory that is in no repository.
+func (d *Dependency) Revision() string {
+	switch {
+	case d.Git != nil:
+		return d.Git.Commit
+	case d.Module != nil:
+		return d.Module.Version
+	}
+	return d.Local.Commit
+}
+
+// Modules are the Go modules that a build of the source reads, the source itself among
+// them if it is one.
+func (d *Dependency) Modules() []GoModule {
+	if d.Module == nil {
+		return d.GoModules
+	}
+	return append([]GoModule{{Path: d.Module.Path, Version: d.Module.Version, Sum: d.Digest}}, d.GoModules...)
 }

@@ -37,16 +37,26 @@ func (p *parser) manifest(root *yaml.Node) {
 	}
 	m.SkipGenerateBillOfMaterials = p.boolean(&f, "skipGenerateBillOfMaterials")
 	p.text(&f, "directory", anyRule)
-	if n := f.values["directory"]; n != nil {
-		m.Notes = append(m.Notes, fmt.Sprintf("%s:%d: directory is accepted but unused: outputs go to bazel-bin/release/all",
-			p.file, f.keys["directory"].Line))
-	}
 	p.lists(&f)
 	m.Dashboards = p.dashboards(f.values["dashboards"])
 	p.images(f.values["images"])
 	p.files(f.values["files"])
 	p.dependencies(&f)
 	p.collisions()
+	for _, u := range unused {
+		if n := f.keys[u.key]; n != nil {
+			m.Notes = append(m.Notes, fmt.Sprintf("%s:%d: %s is accepted but unused: %s", p.file, n.Line, u.key, u.instead))
+		}
+	}
+}
+
+// unused are the keys that change nothing, and what is so without them.
+var unused = []struct{ key, instead string }{
+	{"dashboards", "no dashboards are made"},
+	{"directory", "outputs go to bazel-bin/release/all"},
+	{"dockerOutput", "images are written as OCI image layouts"},
+	{"outputs", "release/<product>/BUILD.bazel says what is made"},
+	{"skipGenerateBillOfMaterials", "no bill of materials is made"},
 }
 
 // lists reads the top level's lists and sets their defaults.

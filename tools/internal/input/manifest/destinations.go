@@ -7,12 +7,12 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
 // Profile is one set of places that a release is published to, as
 // manifests/<line>/destinations.yaml has it under the profile's name. It holds no
-// secrets. In texts, {state} stands for a folder of the user's own that keeps what
+// secrets. In texts, {state} stands for a directory of the user's own that keeps what
 // a machine remembers of the line, {version} for the release's version, and in
 // Tags.URL {name} for a dependency's. In the names of aliases and tags {version},
 // {major}, {minor} and {patch} stand for the version and its numbers, and {commit}
@@ -141,7 +141,7 @@ func ParseDestinations(name string, data []byte) ([]Profile, error) {
 // ReadDestinations parses the named file as ParseDestinations does, and returns
 // the profile of a name.
 func ReadDestinations(file, profile string) (*Profile, error) {
-	data, err := jsonfile.ReadLimited(file, MaxSize)
+	data, err := fileio.ReadLimited(file, MaxSize)
 	if err != nil {
 		return nil, fmt.Errorf("reading destinations: %w", err)
 	}

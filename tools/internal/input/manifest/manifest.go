@@ -7,7 +7,7 @@
 // though YAML calls it a number. The keys:
 //
 //	version        the release's version: a file name and a tag name (required)
-//	product        the folder release/<product> that says what is built
+//	product        the directory release/<product> that says what is built
 //	docker         the registry prefix that is written into charts and profiles
 //	dockerOutput   tar or context
 //	architectures  platforms of images and packages (default: linux/amd64)
@@ -29,14 +29,14 @@
 // with branch and sha; `module` with one of version, auto; or `localpath`.
 // Beside auto may stand `from`, the dependency whose file it reads. Beside any
 // source may stand primary, goversionenabled, exclude, `gotags` (variant: build
-// tags) and `gomodules` (folders that have a go.mod).
+// tags) and `gomodules` (directories that have a go.mod).
 package manifest
 
 import (
 	"fmt"
 	"slices"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
 // MaxSize is the largest manifest, in bytes, that Parse accepts.
@@ -59,7 +59,7 @@ type Manifest struct {
 	// Version is the release's version, as written: a valid file name, git
 	// tag and registry tag.
 	Version string
-	// Product names the folder release/<product>; empty leaves it to the caller.
+	// Product names the directory release/<product>; empty leaves it to the caller.
 	Product string
 	// Docker is the registry prefix for charts and profiles, as docker.io/istio. It may be empty.
 	Docker string
@@ -95,7 +95,7 @@ type Image struct {
 	// Name is a valid file name.
 	Name string
 	// Base is HOST/REPOSITORY[:TAG][@sha256:HEX], or oci-layout:PATH or
-	// docker-archive:PATH with a path relative to the manifest's folder or absolute.
+	// docker-archive:PATH with a path relative to the manifest's directory or absolute.
 	Base string
 }
 
@@ -120,9 +120,9 @@ type Dependency struct {
 	Primary bool
 
 	// Git is what git clones from: an http, https, ssh or file URL,
-	// user@host:path, or a path, relative to the manifest's folder or absolute.
+	// user@host:path, or a path, relative to the manifest's directory or absolute.
 	Git string
-	// LocalPath is a folder of this machine, relative to the manifest's folder or absolute.
+	// LocalPath is a directory of this machine, relative to the manifest's directory or absolute.
 	LocalPath string
 	// Module is a Go module path of the module proxy.
 	Module string
@@ -148,7 +148,7 @@ type Dependency struct {
 	// GoTags are Go build tags by variant, a name of a-z, 0-9 and "_": each is a
 	// repository of its own. Nil if there are none; no variant is without tags.
 	GoTags map[string][]string
-	// GoModules are the folders whose go.mod is vendored and built, "." or
+	// GoModules are the directories whose go.mod is vendored and built, "." or
 	// relative and slash-separated, in the order written; empty for the default.
 	GoModules []string
 }
@@ -180,7 +180,7 @@ func Parse(name string, data []byte) (*Manifest, error) {
 
 // Read parses the named file as Parse does.
 func Read(file string) (*Manifest, error) {
-	data, err := jsonfile.ReadLimited(file, MaxSize)
+	data, err := fileio.ReadLimited(file, MaxSize)
 	if err != nil {
 		return nil, fmt.Errorf("reading manifest: %w", err)
 	}

@@ -120,7 +120,7 @@ func checkRoundTrip(t *testing.T, m *Manifest) {
 	if err != nil {
 		t.Fatalf("parsing what Format wrote: %v\n%s", err, data)
 	}
-	if !reflect.DeepEqual(without(m), again) {
+	if !reflect.DeepEqual(without(m), without(again)) {
 		t.Fatalf("round trip: got %+v, want %+v\n%s", again, m, data)
 	}
 	if twice := Format(again); !bytes.Equal(twice, data) {
@@ -186,18 +186,18 @@ func TestIstio2019(t *testing.T) {
 // TestValues parses values that must, and must not, be accepted.
 func TestValues(t *testing.T) {
 	template := map[string]string{
-		"version": "version: %s\ndependencies: {a: {localpath: x}}",
-		"docker":  "version: 1\ndocker: %s\ndependencies: {a: {localpath: x}}",
-		"proxy":   "version: 1\nproxyOverride: %s\ndependencies: {a: {localpath: x}}",
-		"arch":    "version: 1\narchitectures: [%s]\ndependencies: {a: {localpath: x}}",
-		"git":     "version: 1\ndependencies: {a: {git: %s, branch: b}}",
-		"branch":  "version: 1\ndependencies: {a: {git: x, branch: %s}}",
-		"sha":     "version: 1\ndependencies: {a: {git: x, sha: %s}}",
-		"base":    "version: 1\nimages: {a: {base: %s}}\ndependencies: {a: {localpath: x}}",
-		"sha256":  "version: 1\nfiles: {a: {url: http://x/y, sha256: %s}}\ndependencies: {a: {localpath: x}}",
-		"gotag":   "version: 1\ndependencies: {a: {localpath: x, gotags: {v: [%s]}}}",
-		"variant": "version: 1\ndependencies: {a: {localpath: x, gotags: {%s: [v]}}}",
-		"folder":  "version: 1\ndependencies: {a: {localpath: x, gomodules: [%s]}}",
+		"version":   "version: %s\ndependencies: {a: {localpath: x}}",
+		"docker":    "version: 1\ndocker: %s\ndependencies: {a: {localpath: x}}",
+		"proxy":     "version: 1\nproxyOverride: %s\ndependencies: {a: {localpath: x}}",
+		"arch":      "version: 1\narchitectures: [%s]\ndependencies: {a: {localpath: x}}",
+		"git":       "version: 1\ndependencies: {a: {git: %s, branch: b}}",
+		"branch":    "version: 1\ndependencies: {a: {git: x, branch: %s}}",
+		"sha":       "version: 1\ndependencies: {a: {git: x, sha: %s}}",
+		"base":      "version: 1\nimages: {a: {base: %s}}\ndependencies: {a: {localpath: x}}",
+		"sha256":    "version: 1\nfiles: {a: {url: http://x/y, sha256: %s}}\ndependencies: {a: {localpath: x}}",
+		"gotag":     "version: 1\ndependencies: {a: {localpath: x, gotags: {v: [%s]}}}",
+		"variant":   "version: 1\ndependencies: {a: {localpath: x, gotags: {%s: [v]}}}",
+		"directory": "version: 1\ndependencies: {a: {localpath: x, gomodules: [%s]}}",
 	}
 	for _, c := range []struct {
 		kind string
@@ -224,7 +224,7 @@ func TestValues(t *testing.T) {
 			[]string{strings.Repeat("A", 64), strings.Repeat("a", 63), strings.Repeat("a", 65), strings.Repeat("g", 64)}},
 		{"gotag", []string{"a", "A.b_1", "go1.26", "1", strings.Repeat("a", 64)}, []string{"a-b", "'!a'", "'a,b'", "'a b'", "é", strings.Repeat("a", 65)}},
 		{"variant", []string{"a", "a_1", "1", "_"}, []string{"A", "a-b", "a.b", "a/b", "é"}},
-		{"folder", []string{".", "a", "a/b", "a.b/-c", "'a b'"}, []string{"/", "/a", "..", "../a", "a/..", "a/", "./a", "a/./b", "-a", "'a\\b'"}},
+		{"directory", []string{".", "a", "a/b", "a.b/-c", "'a b'"}, []string{"/", "/a", "..", "../a", "a/..", "a/", "./a", "a/./b", "-a", "'a\\b'"}},
 	} {
 		for _, v := range slices.Concat(c.good, c.bad) {
 			_, err := Parse("m.yaml", fmt.Appendf(nil, template[c.kind], v))
@@ -264,7 +264,7 @@ func TestAutoFrom(t *testing.T) {
 	}
 }
 
-// TestSources checks the fields that images, files, build tags and folders fill.
+// TestSources checks the fields that images, files, build tags and directories fill.
 func TestSources(t *testing.T) {
 	m, err := Read("testdata/good/sources.yaml")
 	if err != nil {

@@ -23,7 +23,7 @@ func (p *parser) makes(repository, kind string, key *yaml.Node) {
 }
 
 // collisions checks that no two keys make one repository, or repositories
-// that differ only in case: they are folders.
+// that differ only in case: they are directories.
 func (p *parser) collisions() {
 	slices.SortStableFunc(p.origins, func(a, b *origin) int {
 		return cmp.Or(cmp.Compare(a.key.Line, b.key.Line), cmp.Compare(a.key.Column, b.key.Column))

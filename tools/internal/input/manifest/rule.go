@@ -32,11 +32,11 @@ var (
 	gitRule           = rule{"an http, https, ssh or file URL, user@host:path or a path", checkGit}
 	refRule           = rule{"a name that git allows", checkRef}
 	shaRule           = rule{"7 to 40, or 64, hexadecimal digits", checkSHA}
-	pathRule          = rule{"the path of a folder", plainText}
+	pathRule          = rule{"the path of a directory", plainText}
 	moduleRule        = rule{"a Go module path as github.com/owner/name", checkModule}
 	moduleVersionRule = rule{"a canonical module version as v1.2.3", checkModuleVersion}
 	excludeRule       = rule{"a pattern of relative paths as docs/*.md", checkExclude}
-	folderRule        = rule{`a relative path of a folder as sub/tool, or "."`, checkFolder}
+	folderRule        = rule{`a relative path of a directory as sub/tool, or "."`, checkFolder}
 	variantRule       = rule{`a name of a-z, 0-9, "_"`, checkVariant}
 	tagRule           = rule{`a Go build tag of letters, digits, "_", "."`, checkTag}
 )

@@ -1,5 +1,5 @@
 // Package bucket publishes releases to Google Cloud Storage, to Amazon S3 and
-// services like it, and to folders, and reads releases from there.
+// services like it, and to directories, and reads releases from there.
 //
 // A release of version V is the objects PREFIX/V/PATH, one for each of its files
 // and no others. They are created, never replaced: [New]. Aliases are objects
@@ -25,7 +25,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
@@ -127,7 +127,7 @@ func urlError(raw string) error {
 	if u, err := url.Parse(raw); err == nil {
 		raw = u.Redacted()
 	}
-	return cli.WithHint(fmt.Errorf("reading bucket URL %q: want gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or file:///FOLDER", raw), "correct destinations.yaml")
+	return hint.With(fmt.Errorf("reading bucket URL %q: want gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or file:///FOLDER", raw), "correct destinations.yaml")
 }
 
 func (p *place) Name() string { return p.name }

@@ -31,11 +31,11 @@ var services = map[string]func(t *testing.T) (*buckettest.Server, Config){
 	},
 	"file": func(t *testing.T) (*buckettest.Server, Config) {
 		root := t.TempDir()
-		return folder(t, root), Config{Name: "folder", URL: "file://" + root + "/all/demo"}
+		return folder(t, root), Config{Name: "directory", URL: "file://" + root + "/all/demo"}
 	},
 }
 
-// folder is a folder as a server.
+// directory is a directory as a server.
 func folder(t *testing.T, root string) *buckettest.Server {
 	name := func(key string) string { return filepath.Join(root, filepath.FromSlash(key)) }
 	return &buckettest.Server{

@@ -20,7 +20,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/filelock"
 )
 
-// fileStore is a folder. Its objects are files below it, to which no symbolic link
+// fileStore is a directory. Its objects are files below it, to which no symbolic link
 // leads out; an object's version is its SHA-256.
 type fileStore struct{ dir string }
 
@@ -155,7 +155,7 @@ func (s *fileStore) put(ctx context.Context, w write) error {
 	return syncFolder(root, folder)
 }
 
-// makeFolders is os.Root.MkdirAll with each new folder on the disk.
+// makeFolders is os.Root.MkdirAll with each new directory on the disk.
 func makeFolders(root *os.Root, folder string) error {
 	if folder == "." {
 		return nil

@@ -23,8 +23,8 @@ import (
 	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 const (
@@ -82,7 +82,7 @@ func authenticate(ctx context.Context, base http.RoundTripper, host string) (htt
 	ctx = context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Transport: base, CheckRedirect: stay})
 	creds, err := google.FindDefaultCredentials(ctx, storage.ScopeReadWrite)
 	if err != nil {
-		return nil, cli.WithHint(fmt.Errorf("finding Google credentials: %w", err),
+		return nil, hint.With(fmt.Errorf("finding Google credentials: %w", err),
 			"log in with gcloud auth application-default login, or have GOOGLE_APPLICATION_CREDENTIALS name a key file")
 	}
 	return &bearer{base: base, host: host, tokens: creds.TokenSource}, nil
@@ -238,11 +238,11 @@ func (s *gcsStore) failed(doing, key string, err error) error {
 	case errors.Is(err, storage.ErrObjectNotExist):
 		return fmt.Errorf("%s object %q: %w", doing, s.name(key), fs.ErrNotExist)
 	case errors.Is(err, storage.ErrBucketNotExist) || code == http.StatusNotFound:
-		return cli.WithHint(wrapped, "check that the bucket of %s exists", path.Dir(s.name(key)))
+		return hint.With(wrapped, "check that the bucket of %s exists", path.Dir(s.name(key)))
 	case code == http.StatusPreconditionFailed:
 		return fmt.Errorf("%s object %q: %w", doing, s.name(key), errTaken)
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		return cli.WithHint(wrapped, "let these credentials list, read and create objects: roles/storage.objectUser")
+		return hint.With(wrapped, "let these credentials list, read and create objects: roles/storage.objectUser")
 	}
 	return wrapped
 }

@@ -22,8 +22,8 @@ import (
 	"github.com/aws/smithy-go/logging"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // s3Store is a bucket of Amazon S3 or of a service with its API
@@ -53,7 +53,7 @@ func newS3(ctx context.Context, a storeArgs) (*s3Store, error) {
 		c.Region = "us-east-1" // what such services take for none
 	}
 	if c.Region == "" {
-		return nil, cli.WithHint(fmt.Errorf("finding the region of bucket %q: got none", a.bucket), "set AWS_REGION")
+		return nil, hint.With(fmt.Errorf("finding the region of bucket %q: got none", a.bucket), "set AWS_REGION")
 	}
 	s.root = "https://" + a.bucket + ".s3." + c.Region + ".amazonaws.com/"
 	if s.foreign {
@@ -187,15 +187,15 @@ func (s *s3Store) failed(doing, key string, err error) error {
 	case errors.Is(err, errTaken):
 		return wrapped
 	case errors.As(err, &missing):
-		return cli.WithHint(wrapped, "create the bucket, or correct the URL")
+		return hint.With(wrapped, "create the bucket, or correct the URL")
 	case code == http.StatusNotFound:
 		return fmt.Errorf("%s object %q: %w", doing, s.name(key), fs.ErrNotExist)
 	case code == http.StatusPreconditionFailed:
 		return fmt.Errorf("%s object %q: %w", doing, s.name(key), errTaken)
 	case code == http.StatusMovedPermanently || code == http.StatusTemporaryRedirect:
-		return cli.WithHint(wrapped, "set AWS_REGION to the bucket's region")
+		return hint.With(wrapped, "set AWS_REGION to the bucket's region")
 	case code == http.StatusForbidden || code == http.StatusUnauthorized:
-		return cli.WithHint(wrapped, "let these credentials list the bucket, and read and create objects")
+		return hint.With(wrapped, "let these credentials list the bucket, and read and create objects")
 	}
 	return wrapped
 }

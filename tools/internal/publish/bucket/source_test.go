@@ -168,8 +168,8 @@ func TestEmulator(t *testing.T) {
 	}
 }
 
-// TestFolder has what is particular to folders: links that lead out, what a crash
-// left behind, and a folder in the place of a file.
+// TestFolder has what is particular to directories: links that lead out, what a crash
+// left behind, and a directory in the place of a file.
 func TestFolder(t *testing.T) {
 	s, c := services["file"](t)
 	c.Aliases = stable("latest")
@@ -205,10 +205,10 @@ func TestFolder(t *testing.T) {
 	elsewhere := t.TempDir()
 	check(t, errors.Join(os.RemoveAll(dir+"/1.2.0"), os.Symlink(elsewhere, dir+"/1.2.0")))
 	if _, err := run(t.Context(), d); err == nil {
-		t.Error("a folder that is a link: got no error")
+		t.Error("a directory that is a link: got no error")
 	}
 	if entries, _ := os.ReadDir(elsewhere); len(entries) > 0 {
-		t.Errorf("a folder that is a link: got %v in it", entries)
+		t.Errorf("a directory that is a link: got %v in it", entries)
 	}
 }
 

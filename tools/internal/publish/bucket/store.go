@@ -18,7 +18,7 @@ import (
 // A store holds objects by key. It is safe for concurrent use.
 type store interface {
 	// list returns the objects whose keys begin with a prefix, which is empty or
-	// ends with a slash, sorted by key. Empty objects that stand for a folder are
+	// ends with a slash, sorted by key. Empty objects that stand for a directory are
 	// left out.
 	list(ctx context.Context, prefix string) ([]object, error)
 	// stat returns all that the store knows of an object. An error for one that

@@ -8,8 +8,8 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // token returns GitHub's token. A release without one is an error before
@@ -17,7 +17,7 @@ import (
 func (o *opener) token() (string, error) {
 	if o.TokenFile != "" {
 		o.warnReadable(o.TokenFile)
-		data, err := jsonfile.ReadLimited(o.TokenFile, 64<<10)
+		data, err := fileio.ReadLimited(o.TokenFile, 64<<10)
 		if err != nil {
 			return "", fmt.Errorf("reading GitHub's token: %w", err)
 		}
@@ -35,7 +35,7 @@ func (o *opener) token() (string, error) {
 	if o.Tree == nil {
 		return "", nil // what is public can be verified without
 	}
-	return "", cli.WithHint(errors.New("no token for GitHub"), "say --githubtoken FILE, or set GITHUB_TOKEN or GH_TOKEN; it needs to write contents")
+	return "", hint.With(errors.New("no token for GitHub"), "say --githubtoken FILE, or set GITHUB_TOKEN or GH_TOKEN; it needs to write contents")
 }
 
 // warnReadable warns if others can read a file with credentials.

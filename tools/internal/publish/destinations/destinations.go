@@ -156,10 +156,7 @@ func (o *opener) bucket(ctx context.Context, name string, b manifest.Bucket) (pu
 
 func (o *opener) tags(ctx context.Context, name string, t *manifest.Tags) (publish.Destination, error) {
 	who, address, _ := strings.Cut(strings.TrimSuffix(t.Tagger, ">"), " <")
-	prefixed, err := o.prefixed(ctx)
-	if err != nil {
-		return nil, err
-	}
+	prefixed := o.prefixed()
 	message := t.Message
 	if message == "" && o.Tree != nil {
 		// The same for git and for GitHub: a stage's tag is then production's.
@@ -185,27 +182,17 @@ func (o *opener) tags(ctx context.Context, name string, t *manifest.Tags) (publi
 	}, o.Tree)
 }
 
-// prefixed returns the dependencies that get the tag v<version> too, as the
-// release's manifest says.
-func (o *opener) prefixed(ctx context.Context) ([]string, error) {
-	if o.Tree == nil {
-		return nil, nil
-	}
-	data, err := o.Tree.ReadFile(ctx, "manifest.yaml")
-	if err != nil {
-		return nil, err
-	}
-	m, err := manifest.Parse("manifest.yaml", data)
-	if err != nil {
-		return nil, err
-	}
+// prefixed returns the dependencies that get the tag v<version> too.
+func (o *opener) prefixed() []string {
 	var names []string
-	for _, d := range m.Dependencies {
-		if d.GoVersionEnabled {
-			names = append(names, d.Name)
+	if o.Tree != nil {
+		for _, d := range o.Tree.Lock.Dependencies {
+			if d.GoVersionEnabled {
+				names = append(names, d.Name)
+			}
 		}
 	}
-	return names, nil
+	return names
 }
 
 func (o *opener) github(ctx context.Context, name string, g *manifest.GitHub) (publish.Destination, error) {

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/mod/semver"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
@@ -119,7 +119,7 @@ func expandName(template string, l *lock.Lock) (string, error) {
 		numbers := strings.Split(strings.TrimPrefix(strings.TrimSuffix(v, semver.Prerelease(v)), "v"), ".")
 		if len(numbers) != 3 {
 			err := fmt.Errorf("alias %q: version %q is no semantic version, which has a {major}, a {minor} and a {patch}", template, l.Version)
-			return "", cli.WithHint(err, "give the release a version such as 1.2.3, or take the alias out of destinations.yaml")
+			return "", hint.With(err, "give the release a version such as 1.2.3, or take the alias out of destinations.yaml")
 		}
 		name = strings.NewReplacer("{major}", numbers[0], "{minor}", numbers[1], "{patch}", numbers[2]).Replace(name)
 	}
@@ -136,7 +136,7 @@ func expandName(template string, l *lock.Lock) (string, error) {
 	}
 	if commit == "" {
 		err := fmt.Errorf("alias %q: the primary dependency %q has no commit", template, d.Name)
-		return "", cli.WithHint(err, "make a dependency from git the primary one, or take the alias out of destinations.yaml")
+		return "", hint.With(err, "make a dependency from git the primary one, or take the alias out of destinations.yaml")
 	}
 	return strings.ReplaceAll(name, "{commit}", commit), nil
 }

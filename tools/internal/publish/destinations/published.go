@@ -14,8 +14,8 @@ import (
 	"golang.org/x/mod/semver"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/bucket"
@@ -54,7 +54,7 @@ func StateDir(dir, line, profile string) string { return filepath.Join(dir, line
 func Find(ctx context.Context, a FindArgs) (*Published, error) {
 	if len(a.Profile.Buckets) == 0 {
 		err := fmt.Errorf("profile %q has no bucket, and so no receipts", a.Profile.Name)
-		return nil, cli.WithHint(err, "give it a bucket in destinations.yaml, and publish to it")
+		return nil, hint.With(err, "give it a bucket in destinations.yaml, and publish to it")
 	}
 	where := located(publish.Recorded(a.Profile), a.State, a.Version)
 	for _, b := range where.Buckets {
@@ -78,7 +78,7 @@ func (a *FindArgs) read(ctx context.Context, data []byte, name string, where man
 	sum := digest.FromBytes(data)
 	if a.Receipt != "" && sum != a.Receipt {
 		err := fmt.Errorf("sha256 of receipt %q: got %s, want %s", name, sum, a.Receipt)
-		return nil, cli.WithHint(err, "it is not the receipt that was looked at before; look at it, then name its digest")
+		return nil, hint.With(err, "it is not the receipt that was looked at before; look at it, then name its digest")
 	}
 	r, err := publish.ParseReceipt(name, data)
 	if err != nil {
@@ -88,7 +88,7 @@ func (a *FindArgs) read(ctx context.Context, data []byte, name string, where man
 		return nil, fmt.Errorf("receipt %q: got version %q of line %q, want %q of %q", name, r.Version, r.Line, a.Version, a.Line)
 	}
 	if err := within(r, name, where); err != nil {
-		return nil, cli.WithHint(err, "publish the release to profile %q again, with the destinations.yaml of now", a.Profile.Name)
+		return nil, hint.With(err, "publish the release to profile %q again, with the destinations.yaml of now", a.Profile.Name)
 	}
 	for _, b := range r.Profile.Buckets {
 		other, otherName, err := bucket.ReadReceipt(ctx, a.config(b), a.Version)
@@ -101,7 +101,7 @@ func (a *FindArgs) read(ctx context.Context, data []byte, name string, where man
 		}
 		if got != sum {
 			err := fmt.Errorf("sha256 of receipt %q: got %s, want %s of %q", otherName, got, sum, name)
-			return nil, cli.WithHint(err, "publish the release to profile %q again: it goes on where a run ended", a.Profile.Name)
+			return nil, hint.With(err, "publish the release to profile %q again: it goes on where a run ended", a.Profile.Name)
 		}
 	}
 	source, err := Source(ctx, r, a.Transport)
@@ -202,7 +202,7 @@ func (a *FindArgs) unknown(ctx context.Context, where manifest.Profile) error {
 		has = "it has " + strings.Join(versions, ", ")
 	}
 	err := fmt.Errorf("finding version %q on profile %q: %s", a.Version, a.Profile.Name, has)
-	return cli.WithHint(err, "%s", a.publishFirst())
+	return hint.With(err, "%s", a.publishFirst())
 }
 
 func (a *FindArgs) publishFirst() string {

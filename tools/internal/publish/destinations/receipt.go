@@ -7,7 +7,7 @@ import (
 	"net/http"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/bucket"
@@ -44,5 +44,5 @@ func Source(ctx context.Context, r *publish.Receipt, web http.RoundTripper) (rel
 		return bucket.NewSource(ctx, bucket.Config{URL: b.URL, Endpoint: b.Endpoint, Transport: web}, r.Version)
 	}
 	err := errors.New("the receipt has no bucket: there is nowhere to take the release's files from")
-	return nil, cli.WithHint(err, "give the stage a bucket, publish to it, and promote that receipt")
+	return nil, hint.With(err, "give the stage a bucket, publish to it, and promote that receipt")
 }

@@ -16,7 +16,7 @@ import (
 
 	gh "github.com/google/go-github/v32/github"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 const (
@@ -294,11 +294,11 @@ func about(err error, repo, format string, args ...any) error {
 	wrapped := fmt.Errorf("%s of %s: %w", fmt.Sprintf(format, args...), repo, err)
 	switch {
 	case hasStatus(err, http.StatusUnauthorized):
-		return cli.WithHint(wrapped, "GitHub does not accept the token: it is wrong, or it has expired")
+		return hint.With(wrapped, "GitHub does not accept the token: it is wrong, or it has expired")
 	case hasStatus(err, http.StatusForbidden):
-		return cli.WithHint(wrapped, "the token has to have the permission contents: write for %s", repo)
+		return hint.With(wrapped, "the token has to have the permission contents: write for %s", repo)
 	case hasStatus(err, http.StatusNotFound):
-		return cli.WithHint(wrapped, "check that %s exists, and that the token may see and write it", repo)
+		return hint.With(wrapped, "check that %s exists, and that the token may see and write it", repo)
 	}
 	return wrapped
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
@@ -95,7 +96,7 @@ func (d *directory) read(file string) (*record, error) {
 
 // latest returns the tag of the latest release, or "".
 func (d *directory) latest() (string, error) {
-	data, err := jsonfile.ReadLimited(filepath.Join(d.dir, latestFile), maxTag)
+	data, err := fileio.ReadLimited(filepath.Join(d.dir, latestFile), maxTag)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}

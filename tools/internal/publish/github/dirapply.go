@@ -10,8 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/filelock"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
@@ -114,7 +115,7 @@ func (d *directory) check(ctx context.Context, path string) error {
 		return r.Read(p)
 	}))
 	if err != nil && ctx.Err() == nil {
-		err = cli.WithHint(err, "build the release again: tools/bazel build //release:all")
+		err = hint.With(err, "build the release again: tools/bazel build //release:all")
 	}
 	return err
 }
@@ -181,5 +182,5 @@ func (d *directory) revealLatest() error {
 	case r == nil || r.Draft:
 		return fmt.Errorf("latest: there is no published release %q: %w", d.cfg.Tag, publish.ErrChanged)
 	}
-	return jsonfile.WriteFile(filepath.Join(d.dir, latestFile), []byte(d.cfg.Tag), 0o644)
+	return fileio.WriteFile(filepath.Join(d.dir, latestFile), []byte(d.cfg.Tag), 0o644)
 }

@@ -364,6 +364,6 @@ func TestMeanwhile(t *testing.T) {
 		}
 		d := open(t, s, tree, func(c *Config) { c.Transport, c.Jobs = &hooked{transport(t), nothing, replace}, 1 })
 		err := d.Apply(t.Context(), publish.Upload, todo(mustPlan(t, d), publish.Upload), nil)
-		contains(t, err, `/SHA256SUMS": it was sent, but then: got sha256:`)
+		contains(t, err, `/SHA256SUMS": it was sent, but the server has sha256:`)
 	})
 }

@@ -15,8 +15,8 @@ import (
 	gh "github.com/google/go-github/v32/github"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
@@ -210,7 +210,7 @@ func (c *client) checkCommit(ctx context.Context, owner, repo, commit string) er
 	_, _, err := c.api.Git.GetCommit(ctx, owner, repo, commit)
 	err = c.clean(err)
 	if hasStatus(err, http.StatusNotFound) || hasStatus(err, http.StatusUnprocessableEntity) {
-		return cli.WithHint(fmt.Errorf("repository %s/%s has no commit %s", owner, repo, commit),
+		return hint.With(fmt.Errorf("repository %s/%s has no commit %s", owner, repo, commit),
 			"push the commit to %s/%s before the release is published", owner, repo)
 	}
 	return about(err, owner+"/"+repo, "reading commit %s", commit)

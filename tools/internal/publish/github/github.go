@@ -25,8 +25,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
@@ -199,7 +199,7 @@ func chooseAssets(files []release.File, patterns []string) ([]assetFile, error) 
 func checkAsset(a assetFile) error {
 	switch {
 	case strings.ContainsFunc(a.name, func(r rune) bool { return !assetRune(r) }):
-		return cli.WithHint(fmt.Errorf("asset %q: GitHub would change the name, want only letters, digits and . _ - +", a.Path),
+		return hint.With(fmt.Errorf("asset %q: GitHub would change the name, want only letters, digits and . _ - +", a.Path),
 			"give the file another name, or leave it out of the assets")
 	case strings.Trim(a.name, ".") != a.name:
 		return fmt.Errorf("asset %q: GitHub would change the name, want no dot at its beginning or end", a.Path)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
@@ -30,7 +30,7 @@ func (d *destination) latest(ctx context.Context) (*hosted, error) {
 		defer d.mu.Unlock()
 		if d.moved != nil && h.latestGuard() == *d.moved {
 			err := fmt.Errorf("got the latest release %q, want %q, which was made the latest", h.Tag, d.cfg.Tag)
-			return &requestError{cli.WithHint(err, "GitHub's answers can lag behind: run again in a minute")}
+			return &requestError{hint.With(err, "GitHub's answers can lag behind: run again in a minute")}
 		}
 		return nil
 	})

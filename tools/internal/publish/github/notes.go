@@ -49,9 +49,9 @@ func change(before, d *lock.Dependency) string {
 	switch {
 	case before == nil:
 		return "new"
-	case location(before) != location(d):
+	case before.Origin() != d.Origin():
 		return "was " + revisionLink(before) + " of " + sourceLink(before)
-	case revision(before) == revision(d):
+	case before.Revision() == d.Revision():
 		return "unchanged"
 	}
 	between := code(short(before)) + "…" + code(short(d))
@@ -61,31 +61,9 @@ func change(before, d *lock.Dependency) string {
 	return between
 }
 
-// location is where a dependency is from.
-func location(d *lock.Dependency) string {
-	switch {
-	case d.Git != nil:
-		return d.Git.URL
-	case d.Module != nil:
-		return d.Module.Path
-	}
-	return d.Local.Path
-}
-
-// revision is which one of its location a dependency is.
-func revision(d *lock.Dependency) string {
-	switch {
-	case d.Git != nil:
-		return d.Git.Commit
-	case d.Module != nil:
-		return d.Module.Version
-	}
-	return d.Local.Commit
-}
-
 // short is a revision for people: 12 digits of a commit.
 func short(d *lock.Dependency) string {
-	r := revision(d)
+	r := d.Revision()
 	if d.Module == nil {
 		r = r[:min(12, len(r))]
 	}
@@ -123,7 +101,7 @@ func sourceLink(d *lock.Dependency) string {
 
 func revisionLink(d *lock.Dependency) string {
 	switch web := webOf(d); {
-	case revision(d) == "":
+	case d.Revision() == "":
 		return ""
 	case web != "":
 		return fmt.Sprintf("[%s](%s/commit/%s)", code(short(d)), web, d.Git.Commit)

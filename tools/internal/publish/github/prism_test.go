@@ -19,12 +19,13 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/githubtest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
 // TestDescription has Prism (https://github.com/stoplightio/prism) judge every
 // request that publishing makes, by GitHub's own OpenAPI description. RELEASE_PRISM
-// is a folder whose node_modules has @stoplight/prism-cli and @octokit/openapi.
+// is a directory whose node_modules has @stoplight/prism-cli and @octokit/openapi.
 //
 // Four things of a request are changed before Prism sees it, which thereby are
 // not judged. Accept: go-github v32 asks for application/vnd.github.v3+json, which
@@ -34,9 +35,7 @@ import (
 // takes it as it is, which OpenAPI has no way to describe.
 func TestDescription(t *testing.T) {
 	dir := os.Getenv("RELEASE_PRISM")
-	if dir == "" {
-		t.Skip("this check did not run: RELEASE_PRISM does not name a folder with Prism")
-	}
+	readers.Require(t, "prism", dir != "")
 	s, tree := start(t), releasetest.Open(t, releasetest.Make(t, args()))
 	s.OmitDigests() // so that there are downloads
 	s.AddRelease(owner, repo, githubtest.Release{Tag: tag, Draft: true, Assets: []githubtest.Asset{{Name: "lock.json", State: "starter"}}})

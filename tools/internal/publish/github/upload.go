@@ -13,7 +13,7 @@ import (
 	"sync"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
@@ -119,7 +119,7 @@ func (d *destination) readBack(ctx context.Context, id int64, items []publish.It
 			return err
 		}
 		if state != publish.Equal {
-			return fmt.Errorf("asset %q: it was sent, but then: got %s, want %s", item.Name, cmp.Or(got, a.State), want.Digest)
+			return fmt.Errorf("asset %q: it was sent, but the server has %s, want %s", item.Name, cmp.Or(got, a.State), want.Digest)
 		}
 	}
 	return nil
@@ -244,7 +244,7 @@ func (u *uploader) send(ctx context.Context, item publish.Item, want release.Fil
 	req.GetBody = s.next
 	_, err = u.d.c.api.Do(ctx, req, &a)
 	if reading := s.end(err == nil); reading != nil && ctx.Err() == nil {
-		return a, cli.WithHint(reading, "build the release again: tools/bazel build //release:all")
+		return a, hint.With(reading, "build the release again: tools/bazel build //release:all")
 	}
 	err = u.d.c.clean(err)
 	switch {

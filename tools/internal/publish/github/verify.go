@@ -204,7 +204,7 @@ func (d *destination) download(ctx context.Context, a asset) (digest.Digest, err
 	defer body.Close()
 	sum, n, err := digest.FromReader(io.LimitReader(body, a.Size+1))
 	if err == nil && n > a.Size {
-		err = fmt.Errorf("got more than %d bytes, want that", a.Size)
+		err = fmt.Errorf("got more than the %d bytes listed", a.Size)
 	}
 	return sum, err
 }

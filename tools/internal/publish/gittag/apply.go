@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
@@ -129,7 +129,7 @@ func (d *destination) create(ctx context.Context, r *repository, tags []tag) err
 		return err
 	case errors.Is(err, gitsource.ErrGone) || errors.Is(err, gitsource.ErrRefused):
 		if r.url == r.source.URL {
-			return cli.WithHint(err, "the commit that was built has to be in the repository to be tagged: push it again, as by the branch that it was on")
+			return hint.With(err, "the commit that was built has to be in the repository to be tagged: push it again, as by the branch that it was on")
 		}
 		return d.pushWhole(ctx, r, r.source, tags)
 	}
@@ -171,7 +171,7 @@ func (d *destination) pushWhole(ctx context.Context, r *repository, from lock.Gi
 		return err
 	}
 	if err != nil {
-		return cli.WithHint(fmt.Errorf("%q lacks the commit: %w", r.url, err), "the commit comes from where it was built from; run this again when that can be reached")
+		return hint.With(fmt.Errorf("%q lacks the commit: %w", r.url, err), "the commit comes from where it was built from; run this again when that can be reached")
 	}
 	return errors.Join(d.push(ctx, repo, gitsource.Push{URL: r.url}, tags), repo.Close())
 }

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
@@ -123,7 +123,7 @@ func (c *Config) repositories(l *lock.Lock) ([]repository, error) {
 			if taken && owner.Git.Commit != dep.Git.Commit {
 				err := fmt.Errorf("dependencies %q and %q are both to be tagged %s in %q, on commits %s and %s",
 					owner.Name, dep.Name, name, r.url, owner.Git.Commit, dep.Git.Commit)
-				return nil, cli.WithHint(err, `give each a repository of its own, as by "{name}" in the URL`)
+				return nil, hint.With(err, `give each a repository of its own, as by "{name}" in the URL`)
 			}
 			if !taken {
 				owners[r.item(t)] = dep

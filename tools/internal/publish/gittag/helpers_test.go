@@ -53,7 +53,7 @@ func newWorld(t *testing.T, names ...string) *world {
 	}
 	t.Cleanup(func() {
 		if left, err := os.ReadDir(w.config.Client.Scratch); err != nil || len(left) > 0 {
-			t.Errorf("scratch folder after the test: got %v, %v, want nothing", left, err)
+			t.Errorf("scratch directory after the test: got %v, %v, want nothing", left, err)
 		}
 	})
 	return w

@@ -13,7 +13,7 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // objectName is the name of an object in a repository that has such commits: the
@@ -39,7 +39,7 @@ func checkURL(s string) error {
 	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ssh" && u.Scheme != "file":
 		return errors.New("the repository's URL has no scheme that is known: want https, http, ssh or file")
 	case password || u.User != nil && u.Scheme != "ssh":
-		return cli.WithHint(errors.New("the repository's URL has credentials in it"), "leave them to git's credential helper, or to ssh-agent")
+		return hint.With(errors.New("the repository's URL has credentials in it"), "leave them to git's credential helper, or to ssh-agent")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(s, " "):
 		return errors.New(`the repository's URL has "?", "#" or a space in it`)
 	case u.Scheme == "file" && (u.Host != "" && u.Host != "localhost" || u.Path == ""):
@@ -48,7 +48,7 @@ func checkURL(s string) error {
 	return nil
 }
 
-// folder is where a file URL points to; empty for others.
+// directory is where a file URL points to; empty for others.
 func folder(s string) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "file" {

@@ -17,6 +17,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
@@ -110,7 +111,7 @@ func TestReferrers(t *testing.T) {
 			}
 		}
 	}
-	// A folder has the list as a tag too.
+	// A directory has the list as a tag too.
 	dir := t.TempDir()
 	d := open(t, Config{Hub: "file://" + filepath.ToSlash(dir)}, tree)
 	publishAll(t, d)
@@ -236,9 +237,8 @@ func checkChart(t *testing.T, at string) {
 // pull has helm pull a chart, if that is installed.
 func pull(t *testing.T, host string) {
 	t.Helper()
-	command, err := exec.LookPath("helm")
-	if err != nil {
-		t.Log("helm is not installed: this check did not run")
+	command, ok := readers.Look(t, "helm")
+	if !ok {
 		return
 	}
 	cmd := exec.Command(command, "pull", "--plain-http", "--version", "1.2.0+build.3", "oci://"+host+"/charts/web")

@@ -175,8 +175,8 @@ func TestSecrets(t *testing.T) {
 	c := Config{Hub: s.Host + "/x", Transport: s.Transport, Keychain: keychain{authn.AuthConfig{Username: "kim", Password: "wr0ng"}}}
 	_, err := open(t, c, images(t, "1.2.0")).Plan(t.Context())
 	wantError(t, err, `got status 401 Unauthorized, want 200`)
-	if strings.Contains(fmt.Sprint(err), "wr0ng") || !strings.HasPrefix(hint(err), "run docker login "+s.Host) {
-		t.Errorf("got %v, hint %q", err, hint(err))
+	if strings.Contains(fmt.Sprint(err), "wr0ng") || !strings.HasPrefix(hintOf(err), "run docker login "+s.Host) {
+		t.Errorf("got %v, hint %q", err, hintOf(err))
 	}
 	c.Transport = http.DefaultTransport // that does not know the certificate
 	if _, err := open(t, c, images(t, "1.2.0")).Plan(t.Context()); err == nil {
@@ -184,7 +184,7 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// TestFolder publishes to a folder of layouts.
+// TestFolder publishes to a directory of layouts.
 func TestFolder(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "hub")
@@ -194,7 +194,7 @@ func TestFolder(t *testing.T) {
 	items := plan(t, d)
 	wantStates(t, items, hub, "image app absent", "image proxy absent", "tag app:1.2.0 absent", "tag proxy:1.2.0 absent", "tag app:latest absent", "tag proxy:latest absent")
 	if _, err := os.Stat(dir); err == nil {
-		t.Error("plan made the folder")
+		t.Error("plan made the directory")
 	}
 	wantError(t, d.Apply(t.Context(), publish.Upload, todo(items, publish.Upload), nil), "")
 	if _, err := os.Stat(filepath.Join(dir, "app", "index.json")); err == nil {

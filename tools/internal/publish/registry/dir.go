@@ -16,13 +16,14 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
 // refName is the annotation that holds a tag in a layout's index.json.
 const refName = "org.opencontainers.image.ref.name"
 
-// A dirHub is a folder that holds an OCI layout for each repository
+// A dirHub is a directory that holds an OCI layout for each repository
 // (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md). Its
 // files come whole and synced or not at all.
 type dirHub struct {
@@ -45,7 +46,7 @@ func (h *dirHub) blob(repo string, d digest.Digest) string {
 // index reads a layout's index.json; one that is not there is empty.
 func (h *dirHub) index(repo string) (*v1.IndexManifest, error) {
 	name := filepath.Join(h.layout(repo), "index.json")
-	raw, err := jsonfile.ReadLimited(name, maxManifestSize)
+	raw, err := fileio.ReadLimited(name, maxManifestSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex}, nil
 	}
@@ -108,7 +109,7 @@ func (h *dirHub) manifest(ctx context.Context, repo, ref string) ([]byte, types.
 	if err != nil {
 		return nil, "", err
 	}
-	raw, err := jsonfile.ReadLimited(h.blob(repo, d), maxManifestSize)
+	raw, err := fileio.ReadLimited(h.blob(repo, d), maxManifestSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", nil
 	}
@@ -145,7 +146,7 @@ func (h *dirHub) pushBlob(ctx context.Context, p blobPush) error {
 	}
 	if p.from != "" {
 		if err := os.Link(h.blob(p.from, p.blob.digest), name); err == nil {
-			return syncDir(filepath.Dir(name))
+			return fileio.SyncDir(filepath.Dir(name))
 		}
 	}
 	r, err := p.open(ctx)
@@ -157,57 +158,18 @@ func (h *dirHub) pushBlob(ctx context.Context, p blobPush) error {
 }
 
 // writeBlob writes a file that is there whole or not at all.
-func writeBlob(ctx context.Context, name string, r io.Reader) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), ".tmp-*")
+func writeBlob(ctx context.Context, name string, r io.Reader) error {
+	err := fileio.Replace(name, fileio.Options{Mode: 0o644, Sync: true}, func(f *os.File) error {
+		_, err := io.CopyBuffer(struct{ io.Writer }{f}, fileio.Reader(ctx, r), make([]byte, 64<<10))
+		return err
+	})
 	if err != nil {
-		return err
+		return fmt.Errorf("writing %q: %w", name, err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("writing %q: %w", name, errors.Join(err, f.Close(), os.Remove(f.Name())))
-		}
-	}()
-	if _, err = io.CopyBuffer(struct{ io.Writer }{f}, contextReader{ctx, r}, make([]byte, 64<<10)); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), name); err != nil {
-		return err
-	}
-	return errors.Join(f.Close(), syncDir(filepath.Dir(name)))
+	return fileio.SyncDir(filepath.Dir(name))
 }
 
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
-}
-
-// syncDir makes the names in a folder last.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) && !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	return nil
-}
-
-// prepare makes the folders and oci-layout of a layout.
+// prepare makes the directories and oci-layout of a layout.
 func (h *dirHub) prepare(repo string) error {
 	dir := h.layout(repo)
 	if err := os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o755); err != nil {
@@ -219,7 +181,7 @@ func (h *dirHub) prepare(repo string) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return jsonfile.WriteFile(name, []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644)
+	return fileio.WriteFile(name, []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644)
 }
 
 // putManifest writes the manifest as a blob, and its tag into index.json.
@@ -231,11 +193,11 @@ func (h *dirHub) putManifest(ctx context.Context, repo, ref string, n *node) (bo
 		return false, err
 	}
 	name := h.blob(repo, n.digest)
-	if raw, err := jsonfile.ReadLimited(name, maxManifestSize); err != nil || digest.FromBytes(raw) != n.digest {
-		if err := jsonfile.WriteFile(name, n.raw, 0o644); err != nil {
+	if raw, err := fileio.ReadLimited(name, maxManifestSize); err != nil || digest.FromBytes(raw) != n.digest {
+		if err := fileio.WriteFile(name, n.raw, 0o644); err != nil {
 			return false, err
 		}
-		if err := syncDir(filepath.Dir(name)); err != nil {
+		if err := fileio.SyncDir(filepath.Dir(name)); err != nil {
 			return false, err
 		}
 	}
@@ -262,10 +224,10 @@ func (h *dirHub) putTag(repo, tag string, n *node) error {
 	if err := jsonfile.Write(filepath.Join(h.layout(repo), "index.json"), index); err != nil {
 		return err
 	}
-	return syncDir(h.layout(repo))
+	return fileio.SyncDir(h.layout(repo))
 }
 
 // readAll hashes what r has, and returns its digest and size.
 func readAll(ctx context.Context, r io.Reader) (digest.Digest, int64, error) {
-	return digest.FromReader(struct{ io.Reader }{contextReader{ctx, r}})
+	return digest.FromReader(struct{ io.Reader }{fileio.Reader(ctx, r)})
 }

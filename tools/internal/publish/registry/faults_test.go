@@ -230,7 +230,7 @@ func TestCancel(t *testing.T) {
 	close(done)
 }
 
-// TestVerify alters what is in a registry, and in a folder.
+// TestVerify alters what is in a registry, and in a directory.
 func TestVerify(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

@@ -214,7 +214,7 @@ func wantError(t testing.TB, err error, want string) {
 }
 
 // hint returns what a command would print of err.
-func hint(err error) string {
+func hintOf(err error) string {
 	var b strings.Builder
 	cli.Fail(&b, "test", err)
 	_, hint, _ := strings.Cut(b.String(), "test: hint: ")

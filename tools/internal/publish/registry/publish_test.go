@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/registrytest"
 )
 
@@ -96,9 +97,8 @@ func readBack(t *testing.T, s *registrytest.Server, c Config, items []publish.It
 // inspect has skopeo read an image, if that is installed.
 func inspect(t *testing.T, ref string, auth authn.AuthConfig) {
 	t.Helper()
-	command, err := exec.LookPath("skopeo")
-	if err != nil {
-		t.Log("skopeo is not installed: this check did not run")
+	command, ok := readers.Look(t, "skopeo")
+	if !ok {
 		return
 	}
 	args := []string{"inspect", "--override-os", "linux", "--override-arch", "arm64"}
@@ -253,7 +253,7 @@ func TestErrors(t *testing.T) {
 			t.Fatalf("%s %s: got no error", tt.at, tt.path)
 		}
 		wantError(t, errors.New(strings.ReplaceAll(err.Error(), s.Host, "HOST")), tt.error)
-		if got := strings.ReplaceAll(hint(err), s.Host, "HOST"); !strings.HasPrefix(got, tt.hint) || tt.hint == "" && got != "" {
+		if got := strings.ReplaceAll(hintOf(err), s.Host, "HOST"); !strings.HasPrefix(got, tt.hint) || tt.hint == "" && got != "" {
 			t.Errorf("hint: got %q, want %q", got, tt.hint)
 		}
 	}
@@ -292,7 +292,7 @@ func TestHubs(t *testing.T) {
 		{"file:dir", "", `parsing hub "file:dir": want file:///DIR`},
 		{"file://host/dir", "", `want file:///DIR`},
 		{"registry.example/team", "other.example/team", `is in another registry`},
-		{"file:///tmp/hub", "registry.example/x", `a folder cannot take blobs`},
+		{"file:///tmp/hub", "registry.example/x", `a directory cannot take blobs`},
 	} {
 		_, err := New(t.Context(), Config{Hub: tt.hub, MountFrom: tt.mount}, nil)
 		wantError(t, err, tt.want)

@@ -1,6 +1,6 @@
 // Package registry publishes a release's images and charts to an OCI registry
 // (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md), or to
-// a folder of OCI layouts that stands for one.
+// a directory of OCI layouts that stands for one.
 //
 // The image images/NAME goes to HUB/NAME, a chart to HUB/CHART. Upload sends
 // blobs, then manifests and what refers to them, and last the index, each by its
@@ -33,8 +33,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
@@ -157,10 +157,10 @@ func newDestination(c Config, tree *release.Tree) (*destination, error) {
 	if strings.HasPrefix(c.Hub, "file:") {
 		u, err := url.Parse(c.Hub)
 		if err != nil || u.Host != "" || !strings.HasPrefix(u.Path, "/") || u.RawQuery+u.Fragment != "" {
-			return nil, cli.WithHint(fmt.Errorf("parsing hub %q: want file:///DIR", c.Hub), "a hub is HOST/PATH or file:///DIR")
+			return nil, hint.With(fmt.Errorf("parsing hub %q: want file:///DIR", c.Hub), "a hub is HOST/PATH or file:///DIR")
 		}
 		if c.MountFrom != "" {
-			return nil, fmt.Errorf("hub %q: a folder cannot take blobs from hub %q", c.Hub, c.MountFrom)
+			return nil, fmt.Errorf("hub %q: a directory cannot take blobs from hub %q", c.Hub, c.MountFrom)
 		}
 		d.hub = &dirHub{dir: filepath.FromSlash(u.Path), base: c.Hub}
 		return d, nil

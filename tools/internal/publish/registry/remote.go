@@ -20,8 +20,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/web/registryclient"
 )
 
@@ -53,7 +53,7 @@ func parseHub(hub string) (name.Registry, string, error) {
 	}
 	if err != nil {
 		err = fmt.Errorf("parsing hub %q: %w", hub, err)
-		return name.Registry{}, "", cli.WithHint(err, "a hub is HOST/PATH or file:///DIR")
+		return name.Registry{}, "", hint.With(err, "a hub is HOST/PATH or file:///DIR")
 	}
 	return repo.Registry, p, nil
 }
@@ -128,9 +128,9 @@ func (h *remoteHub) open(ctx context.Context, names []string, write bool) (sessi
 func (h *remoteHub) withHint(err error) error {
 	switch status, code := registryclient.StatusOf(err); {
 	case status == http.StatusTooManyRequests || code == transport.TooManyRequestsErrorCode:
-		return cli.WithHint(err, "%s limits how much is asked of it: wait, then run again; what was sent is not sent again", h.registry.RegistryStr())
+		return hint.With(err, "%s limits how much is asked of it: wait, then run again; what was sent is not sent again", h.registry.RegistryStr())
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return cli.WithHint(err, "run docker login %s, as somebody who may push there; some registries want a repository to be created first", h.registry.RegistryStr())
+		return hint.With(err, "run docker login %s, as somebody who may push there; some registries want a repository to be created first", h.registry.RegistryStr())
 	}
 	return err
 }

@@ -16,8 +16,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // The limits on a docker-archive beside those of every base.
@@ -76,7 +77,7 @@ func (s *archiveSource) root(ctx context.Context, want digest.Digest) (*document
 	}
 	if got := digestOf(d.desc); want != "" && got != want {
 		err := fmt.Errorf("reading %q: digest of the image's manifest: got %s, want %s", s.name, got, want)
-		return nil, cli.WithHint(err, "the file changed since it was pinned: run tools/bazel run //tools/resolve")
+		return nil, hint.With(err, "the file changed since it was pinned: run tools/bazel run //release:resolve")
 	}
 	return d, nil
 }
@@ -113,9 +114,9 @@ func (s *archiveSource) list(ctx context.Context) error {
 	s.parts = map[string]part{}
 	var magic [2]byte
 	if _, err := s.file.ReadAt(magic[:], 0); err == nil && bytes.Equal(magic[:], []byte{0x1f, 0x8b}) {
-		return cli.WithHint(errors.New("file is compressed, want a tar"), "run gunzip on it")
+		return hint.With(errors.New("file is compressed, want a tar"), "run gunzip on it")
 	}
-	tr := tar.NewReader(contextSeeker{contextReader{ctx, s.file}, s.file})
+	tr := tar.NewReader(contextSeeker{fileio.Reader(ctx, s.file), s.file})
 	for n := 0; ; n++ {
 		h, err := tr.Next()
 		switch {
@@ -158,7 +159,7 @@ func isSparse(h *tar.Header) bool {
 
 // contextSeeker skips content by seeking, until its context ends.
 type contextSeeker struct {
-	contextReader
+	io.Reader
 	s io.Seeker
 }
 
@@ -283,7 +284,7 @@ func (s *archiveSource) layer(ctx context.Context, name string, diffID digest.Di
 	case bytes.Equal(magic[:], []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		desc.MediaType = types.OCILayerZStd
 	}
-	got, n, err := digest.FromReader(contextReader{ctx, s.section(p)})
+	got, n, err := digest.FromReader(fileio.Reader(ctx, s.section(p)))
 	switch {
 	case err != nil:
 		return desc, err
@@ -302,5 +303,5 @@ func (s *archiveSource) fetch(ctx context.Context, desc v1.Descriptor, _ kind, r
 	if !ok {
 		return fmt.Errorf("reading %q: the image has no such blob", s.name)
 	}
-	return read(contextReader{ctx, s.section(p)})
+	return read(fileio.Reader(ctx, s.section(p)))
 }

@@ -11,11 +11,11 @@
 // A base is one of
 //
 //	HOST/REPOSITORY:TAG                       in a registry (distribution-spec v1.1); also with @DIGEST
-//	oci-layout:PATH, …:PATH:TAG, …@DIGEST     a folder (image-spec v1.1, image-layout.md)
+//	oci-layout:PATH, …:PATH:TAG, …@DIGEST     a directory (image-spec v1.1, image-layout.md)
 //	docker-archive:PATH, docker-archive:PATH:TAG   a file that `docker save` wrote
 //
 // It holds an index or manifest list over several platforms, or a single image.
-// What a registry, a folder or a file says is not trusted: sizes and numbers are
+// What a registry, a directory or a file says is not trusted: sizes and numbers are
 // limited, media types are checked, and bytes are kept only if their digest is
 // the one asked for.
 package baseimage
@@ -47,7 +47,7 @@ type Args struct {
 	// Base is the reference, as the manifest has it. Required.
 	Base string
 
-	// Dir is the folder that a relative PATH in Base starts at; empty means the
+	// Dir is the directory that a relative PATH in Base starts at; empty means the
 	// current directory.
 	Dir string
 

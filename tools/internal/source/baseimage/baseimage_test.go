@@ -16,6 +16,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
 // TestPin pins an index of OCI and a manifest list of Docker.
@@ -155,7 +156,7 @@ func TestBring(t *testing.T) {
 	r.push(t, "base:1", testImage(t, "linux/amd64", 99, true))
 
 	b := args(t, "")
-	if err := Check(b.Store, img); !errors.Is(err, ErrMissing) {
+	if err := Check(b.Store, img); !errors.Is(err, store.ErrMissing) {
 		t.Errorf("empty store: got %v", err)
 	}
 	if err := Bring(t.Context(), b, img); err != nil {
@@ -173,7 +174,7 @@ func TestBring(t *testing.T) {
 		}
 		err := Check(b.Store, img)
 		wantError(t, err, `^lock entry "app": .*blob sha256:`+name+` is not in the store "`)
-		if !errors.Is(err, ErrMissing) {
+		if !errors.Is(err, store.ErrMissing) {
 			t.Errorf("%s: %v does not wrap ErrMissing", name, err)
 		}
 		wantError(t, Bring(t.Context(), b, img), "")
@@ -255,7 +256,7 @@ func TestLayout(t *testing.T) {
 		}
 		err = Layout(t.Context(), b.Store, img, filepath.Join(t.TempDir(), "layout"))
 		wantError(t, err, `^lock entry "app": .*digest of ".*/`+name+`": got sha256:[0-9a-f]+, want sha256:`+name+`$`)
-		if errors.Is(err, ErrMissing) {
+		if errors.Is(err, store.ErrMissing) {
 			t.Errorf("%v says that it is missing", err)
 		}
 		data[len(data)/2] ^= 1

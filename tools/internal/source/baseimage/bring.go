@@ -10,8 +10,9 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
@@ -101,7 +102,7 @@ func (b *bringer) manifest(ctx context.Context, desc v1.Descriptor) (*document, 
 // else from the source, and then the store has it.
 func (b *bringer) small(ctx context.Context, desc v1.Descriptor, k kind, limit int64) ([]byte, error) {
 	raw, err := storedBytes(b.args.Store, digestOf(desc), limit)
-	if err == nil || !errors.Is(err, ErrMissing) {
+	if err == nil || !errors.Is(err, store.ErrMissing) {
 		return raw, err
 	}
 	err = b.src.fetch(ctx, desc, k, func(r io.Reader) (err error) {
@@ -176,7 +177,7 @@ func (b *bringer) layer(ctx context.Context, desc v1.Descriptor) error {
 	err := ctx.Err()
 	if err == nil {
 		err = b.src.fetch(ctx, desc, blobKind, func(r io.Reader) error {
-			return b.args.Store.PutOCIBlob(contextReader{ctx, r}, digestOf(desc), desc.Size)
+			return b.args.Store.PutOCIBlob(fileio.Reader(ctx, r), digestOf(desc), desc.Size)
 		})
 	}
 	if err != nil {
@@ -194,20 +195,7 @@ func present(s *store.Store, desc v1.Descriptor) (bool, error) {
 	}
 	if err == nil && info.Size() != desc.Size {
 		err = fmt.Errorf("size of %q: got %d bytes, want %d", s.OCIBlobPath(digestOf(desc)), info.Size(), desc.Size)
-		err = cli.WithHint(err, alteredHint)
+		err = hint.With(err, alteredHint)
 	}
 	return err == nil, err
-}
-
-// contextReader fails once its context has ended.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }

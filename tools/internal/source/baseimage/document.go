@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // The limits on what a base may have.
@@ -57,7 +57,7 @@ func parseDocument(raw []byte, said types.MediaType) (*document, error) {
 	switch {
 	case head.SchemaVersion == 1 || mediaType.IsSchema1() || said.IsSchema1():
 		err := errors.New("manifest is of Docker's schema 1, which names no config: want schema 2, or OCI")
-		return nil, cli.WithHint(err, "pull and push the image with a newer docker or skopeo")
+		return nil, hint.With(err, "pull and push the image with a newer docker or skopeo")
 	case head.SchemaVersion != 2:
 		return nil, fmt.Errorf("schemaVersion is %d, want 2", head.SchemaVersion)
 	case mediaType != "" && said != "" && mediaType != said:
@@ -137,7 +137,7 @@ func (d *document) checkIndex() error {
 func (d *document) checkManifest() error {
 	m := d.manifest
 	if !m.Config.MediaType.IsConfig() {
-		return fmt.Errorf("manifest is no image's: mediaType of config is %q, want %q or %q", m.Config.MediaType, types.OCIConfigJSON, types.DockerConfigJSON)
+		return fmt.Errorf("not the manifest of an image: mediaType of config is %q, want %q or %q", m.Config.MediaType, types.OCIConfigJSON, types.DockerConfigJSON)
 	}
 	if err := checkDescriptor(m.Config, maxConfigSize); err != nil {
 		return fmt.Errorf("config %s: %w", m.Config.Digest, err)

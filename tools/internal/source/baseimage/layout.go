@@ -14,6 +14,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/web/registryclient"
 )
 
@@ -149,7 +150,7 @@ func (s *layoutSource) fetch(ctx context.Context, desc v1.Descriptor, _ kind, re
 		return err
 	}
 	defer f.Close()
-	if err := read(contextReader{ctx, f}); err != nil {
+	if err := read(fileio.Reader(ctx, f)); err != nil {
 		return fmt.Errorf("reading %q: %w", name, err)
 	}
 	return nil

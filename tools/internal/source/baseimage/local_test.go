@@ -24,6 +24,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 func TestLayoutBase(t *testing.T) {
@@ -288,11 +289,7 @@ func TestArchiveSparse(t *testing.T) {
 	if isSparse(plain) || !isSparse(pax) || !isSparse(old) {
 		t.Errorf("got %v, %v, %v, want false, true, true", isSparse(plain), isSparse(pax), isSparse(old))
 	}
-	command, err := exec.LookPath("tar")
-	if err != nil {
-		t.Log("tar is not installed: this check did not run")
-		return
-	}
+	command := readers.Find(t, "tar")
 	dir := t.TempDir()
 	f, err := os.Create(filepath.Join(dir, "layer.tar"))
 	if err != nil {

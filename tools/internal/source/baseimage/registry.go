@@ -17,8 +17,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/web/registryclient"
 )
 
@@ -38,7 +38,7 @@ func newRegistrySource(a Args) (*registrySource, error) {
 	ref, err := name.ParseReference(a.Base)
 	if err != nil {
 		err = fmt.Errorf("parsing reference: %w", err)
-		return nil, cli.WithHint(err, "a base is HOST/REPOSITORY:TAG, oci-layout:PATH or docker-archive:PATH")
+		return nil, hint.With(err, "a base is HOST/REPOSITORY:TAG, oci-layout:PATH or docker-archive:PATH")
 	}
 	base := a.Transport
 	if base == nil {
@@ -185,11 +185,11 @@ func (s *registrySource) withHint(err error) error {
 	host := s.ref.Context().RegistryStr()
 	switch status, code := registryclient.StatusOf(err); {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return cli.WithHint(err, "run docker login %s; some registries answer so for a repository that they do not have", host)
+		return hint.With(err, "run docker login %s (some registries also answer this for a repository that does not exist)", host)
 	case status == http.StatusNotFound && code == transport.NameUnknownErrorCode:
-		return cli.WithHint(err, "check the repository's name, %s", s.ref.Context().RepositoryStr())
+		return hint.With(err, "check the repository's name, %s", s.ref.Context().RepositoryStr())
 	case status == http.StatusNotFound:
-		return cli.WithHint(err, "check the tag; where the digest is that of a lock, what it pins was deleted: run tools/bazel run //tools/resolve")
+		return hint.With(err, "check the tag; where the digest is that of a lock, what it pins was deleted: run tools/bazel run //release:resolve")
 	}
 	return err
 }

@@ -192,7 +192,7 @@ func TestLies(t *testing.T) {
 		{"schema 3", "manifests/1", answer(`{"schemaVersion": 3}`), `schemaVersion is 3, want 2`},
 		{"two media types", "manifests/1", typed(types.OCIImageIndex, string(raw)), `mediaType is "application/vnd.oci.image.manifest.v1\+json", want "application/vnd.oci.image.index.v1\+json", as was said of it`},
 		{"index and image", "manifests/1", answer(`{"schemaVersion": 2, "manifests": [], "config": {}, "layers": []}`), `document is an index and an image`},
-		{"chart", "manifests/1", altered(func(m *v1.Manifest) { m.Config.MediaType = "application/vnd.cncf.helm.config.v1+json" }), `manifest is no image's: mediaType of config is "application/vnd.cncf.helm`},
+		{"chart", "manifests/1", altered(func(m *v1.Manifest) { m.Config.MediaType = "application/vnd.cncf.helm.config.v1+json" }), `not the manifest of an image: mediaType of config is "application/vnd.cncf.helm`},
 		{"other type", "manifests/1", answer(`{"schemaVersion": 2, "mediaType": "text/plain"}`), `mediaType is "text/plain", want one of \["application/vnd.oci`},
 		{"foreign layer", "manifests/1", altered(func(m *v1.Manifest) { m.Layers[0].MediaType = types.DockerForeignLayer }), `layer sha256:[0-9a-f]+: .*such a layer may not be distributed`},
 		{"unknown layer", "manifests/1", altered(func(m *v1.Manifest) { m.Layers[0].MediaType = "text/plain" }), `want a tar layer`},

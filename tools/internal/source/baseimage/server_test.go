@@ -11,16 +11,14 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 // TestDockerRegistry pins from Docker's own registry, which is stricter than the
 // one in this process.
 func TestDockerRegistry(t *testing.T) {
-	command, err := exec.LookPath("docker-registry")
-	if err != nil {
-		t.Log("docker-registry is not installed: this check did not run")
-		return
-	}
+	command := readers.Find(t, "docker-registry")
 	r := &testRegistry{host: startServer(t, command)}
 	for name, what := range map[string]any{
 		"oci": testIndex(t, false, "linux/amd64", "linux/arm64"), "docker": testIndex(t, true, "linux/amd64", "linux/arm64"),
@@ -40,7 +38,7 @@ func TestDockerRegistry(t *testing.T) {
 		}
 		wantError(t, Layout(t.Context(), b.Store, img, filepath.Join(t.TempDir(), "layout")), "")
 	}
-	_, err = Pin(t.Context(), args(t, r.host+"/team/oci:none", "linux/amd64"))
+	_, err := Pin(t.Context(), args(t, r.host+"/team/oci:none", "linux/amd64"))
 	wantError(t, err, `got status 404 Not Found, want 200; registry says "MANIFEST_UNKNOWN": `)
 	wantHint(t, err, "check the tag")
 }

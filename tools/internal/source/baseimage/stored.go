@@ -11,22 +11,19 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
-
-// ErrMissing is what an error of Check, Blobs or Layout wraps if the store lacks
-// a blob, and all that it has of the entry is what it should be.
-var ErrMissing = errors.New("is not in the store")
 
 const alteredHint = "the file was altered since it was stored: delete it to have it fetched again"
 
 // Check reports which blobs of a lock entry the store lacks. The error joins one
 // for each that can be known: what a missing manifest names cannot. It compares
-// the digests of manifests and the sizes of the others; Layout compares all.
+// the digests of manifests and the sizes of the others; Layout compares all. It wraps
+// [store.ErrMissing] if all that the store has of the entry is what it should be.
 func Check(s *store.Store, img *lock.Image) error {
 	_, err := contents(s, img)
 	return err
@@ -122,7 +119,7 @@ func each(err error, prefix string) []error {
 }
 
 func missing(s *store.Store, d digest.Digest) error {
-	return fmt.Errorf("blob %s %w %q", d, ErrMissing, s.Dir())
+	return fmt.Errorf("blob %s %w %q", d, store.ErrMissing, s.Dir())
 }
 
 // storedDocument returns an index or manifest out of the store.
@@ -138,7 +135,7 @@ func storedDocument(s *store.Store, d digest.Digest, said types.MediaType) (*doc
 // with its digest.
 func storedBytes(s *store.Store, d digest.Digest, limit int64) ([]byte, error) {
 	_, _ = s.Stat(s.OCIBlobPath(d)) // it is in use
-	raw, err := jsonfile.ReadLimited(s.OCIBlobPath(d), limit)
+	raw, err := fileio.ReadLimited(s.OCIBlobPath(d), limit)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, missing(s, d)
 	}
@@ -147,7 +144,7 @@ func storedBytes(s *store.Store, d digest.Digest, limit int64) ([]byte, error) {
 	}
 	if got := digest.FromBytes(raw); got != d {
 		err := fmt.Errorf("digest of %q: got %s, want %s", s.OCIBlobPath(d), got, d)
-		return nil, cli.WithHint(err, alteredHint)
+		return nil, hint.With(err, alteredHint)
 	}
 	return raw, nil
 }

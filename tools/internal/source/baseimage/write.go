@@ -10,8 +10,9 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
@@ -61,12 +62,12 @@ func layBlob(ctx context.Context, s *store.Store, desc v1.Descriptor, to string)
 		return err
 	}
 	defer f.Close()
-	got, _, err := digest.FromReader(contextReader{ctx, f})
+	got, _, err := digest.FromReader(fileio.Reader(ctx, f))
 	if err != nil {
 		return fmt.Errorf("reading %q: %w", to, err)
 	}
 	if want := digestOf(desc); got != want {
-		return cli.WithHint(fmt.Errorf("digest of %q: got %s, want %s", from, got, want), alteredHint)
+		return hint.With(fmt.Errorf("digest of %q: got %s, want %s", from, got, want), alteredHint)
 	}
 	return nil
 }
@@ -81,7 +82,7 @@ func copyFile(ctx context.Context, from, to string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(out, contextReader{ctx, in}); err != nil {
+	if _, err := io.Copy(out, fileio.Reader(ctx, in)); err != nil {
 		return fmt.Errorf("copying %q: %w", from, errors.Join(err, out.Close()))
 	}
 	return out.Close()

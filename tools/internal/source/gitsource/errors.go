@@ -7,14 +7,14 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // What can go wrong. Errors of this package wrap one of these where it is known.
 var (
 	ErrRef           = errors.New("the branch or tag is not there")
 	ErrNoRepository  = errors.New("there is no such repository")
-	ErrNotRepository = errors.New("the folder is no git repository")
+	ErrNotRepository = errors.New("the directory is no git repository")
 	ErrAuth          = errors.New("the server refuses access")
 	ErrSilent        = errors.New("the server is silent")
 	ErrDropped       = errors.New("the connection broke")
@@ -124,7 +124,7 @@ func explain(err error, stderr string) error {
 			if f.hint == "" {
 				return e
 			}
-			return cli.WithHint(e, "%s", f.hint)
+			return hint.With(e, "%s", f.hint)
 		}
 	}
 	return &gitError{text: text, err: err}

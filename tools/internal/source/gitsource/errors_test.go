@@ -168,8 +168,8 @@ func TestErrors(t *testing.T) {
 		{"all younger", Want{SHA: first[:9], Branch: "main", Since: testTime.AddDate(1, 0, 0)}, ErrNotOnBranch, "no commit is that young", ""},
 
 		{"no repository", Want{URL: "none", Branch: "main"}, ErrNoRepository, "not found", "check the URL"},
-		{"no folder", Want{URL: missing + "/none", Branch: "main"}, ErrNoRepository, "does not appear to be a git repository", "check the URL"},
-		{"plain folder", Want{URL: "file://" + missing, Branch: "main"}, ErrNoRepository, "does not appear to be a git repository", "check the URL"},
+		{"no directory", Want{URL: missing + "/none", Branch: "main"}, ErrNoRepository, "does not appear to be a git repository", "check the URL"},
+		{"plain directory", Want{URL: "file://" + missing, Branch: "main"}, ErrNoRepository, "does not appear to be a git repository", "check the URL"},
 		{"no server", Want{URL: "http://127.0.0.1:1/app", Branch: "main"}, ErrDropped, "", "try again later"},
 		{"no such host", Want{URL: "http://host.invalid/app", Branch: "main"}, ErrDNS, "host.invalid", "look at the host's name"},
 	} {

@@ -277,7 +277,7 @@ func TestURLs(t *testing.T) {
 	c := client(t)
 	c.Dir = t.TempDir()
 	if _, err := c.Fetch(t.Context(), Want{URL: "./app", Branch: "main"}); !errors.Is(err, ErrNoRepository) {
-		t.Errorf("relative to another folder: got %v, want %v", err, ErrNoRepository)
+		t.Errorf("relative to another directory: got %v, want %v", err, ErrNoRepository)
 	}
 	if _, err := client(t).Fetch(t.Context(), Want{URL: "https://example.com/none", Branch: "main"}); err == nil ||
 		!strings.HasPrefix(err.Error(), `reading branch "main" of "https://example.com/none"`) {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // maxCandidates is how many commits an error lists.
@@ -74,9 +74,9 @@ func (r *Repo) ancestors(ctx context.Context, commits []string) (on []string, er
 
 func (c *Client) absent(w Want) error {
 	if w.Branch != "" {
-		return cli.WithHint(fmt.Errorf("%w: %q", ErrNotOnBranch, w.Branch), "name a commit of the branch, or leave out the branch")
+		return hint.With(fmt.Errorf("%w: %q", ErrNotOnBranch, w.Branch), "name a commit of the branch, or leave out the branch")
 	}
-	return cli.WithHint(fmt.Errorf("%w: none of a branch or tag begins so", ErrGone), "give the whole name of the commit, if it is on no branch")
+	return hint.With(fmt.Errorf("%w: none of a branch or tag begins so", ErrGone), "give the whole name of the commit, if it is on no branch")
 }
 
 func one(w Want, commits []string) (string, error) {
@@ -85,7 +85,7 @@ func one(w Want, commits []string) (string, error) {
 	}
 	list := strings.Join(commits[:min(maxCandidates, len(commits))], ", ")
 	err := fmt.Errorf("%w: %q is any of %d commits: %s", ErrAmbiguous, w.SHA, len(commits), list)
-	return "", cli.WithHint(err, "give more digits")
+	return "", hint.With(err, "give more digits")
 }
 
 const branchRef = "refs/source/heads/branch"

@@ -20,7 +20,7 @@ import (
 // Client fetches. The zero value works.
 type Client struct {
 	Command  string         // the git command; default "git"
-	Scratch  string         // the folder of scratch repositories; default os.TempDir
+	Scratch  string         // the directory of scratch repositories; default os.TempDir
 	Dir      string         // what relative paths as URL are relative to; default the working directory
 	Timeout  time.Duration  // how long a server may be silent; default 60 s
 	Attempts int            // how often a fetch is tried where another try may help; default 3

@@ -25,7 +25,7 @@ func client(t testing.TB) *Client {
 	scratch := t.TempDir()
 	t.Cleanup(func() {
 		if left, err := os.ReadDir(scratch); err != nil || len(left) > 0 {
-			t.Errorf("scratch folder after the test: got %v, %v, want nothing", left, err)
+			t.Errorf("scratch directory after the test: got %v, %v, want nothing", left, err)
 		}
 	})
 	return &Client{Scratch: scratch, Timeout: 20 * time.Second, Attempts: 2, Backoff: time.Millisecond}
@@ -69,7 +69,7 @@ func pack(t testing.TB, r *Repo, exclude ...string) ([]byte, *Tree) {
 	return b.Bytes(), tree
 }
 
-// run runs git in a folder.
+// run runs git in a directory.
 func run(t testing.TB, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "git", args...)
@@ -81,7 +81,7 @@ func run(t testing.TB, dir string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// write makes a file in a folder.
+// write makes a file in a directory.
 func write(t testing.TB, dir, name, content string, mode os.FileMode) {
 	t.Helper()
 	full := filepath.Join(dir, filepath.FromSlash(name))

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // list asks the server for refs: their whole names, and what they point to.
@@ -48,13 +48,13 @@ func (c *Client) noRef(ctx context.Context, w Want) error {
 	err := fmt.Errorf("%w: %s", ErrRef, w.ref())
 	refs, listErr := c.list(ctx, w)
 	if listErr != nil {
-		return cli.WithHint(err, "git ls-remote shows the names that there are")
+		return hint.With(err, "git ls-remote shows the names that there are")
 	}
 	if len(refs) == 0 {
-		return cli.WithHint(err, "the repository has no branches and tags")
+		return hint.With(err, "the repository has no branches and tags")
 	}
 	if near := nearest(w, refs); len(near) > 0 {
-		return cli.WithHint(err, "did you mean %s?", strings.Join(near, ", "))
+		return hint.With(err, "did you mean %s?", strings.Join(near, ", "))
 	}
 	n := 0
 	for ref := range refs {
@@ -62,7 +62,7 @@ func (c *Client) noRef(ctx context.Context, w Want) error {
 			n++
 		}
 	}
-	return cli.WithHint(err, "git ls-remote shows the %d branches and tags that there are", n)
+	return hint.With(err, "git ls-remote shows the %d branches and tags that there are", n)
 }
 
 // maxNear is how many names an error suggests.

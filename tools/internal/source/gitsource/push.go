@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // Peeled is what follows the name of a tag's ref in what Refs returns, for the
@@ -75,7 +75,7 @@ func (r *Repo) Add(ctx context.Context, kind string, content []byte) (string, er
 	return strings.TrimSuffix(string(out), "\n"), nil
 }
 
-// MakeBare makes an empty repository in a folder, which must be empty or absent;
+// MakeBare makes an empty repository in a directory, which must be empty or absent;
 // those above it are made too. It is in the object format of a commit's whole
 // name, takes commits without their history, and gives any commit by its name.
 // It is there as a whole or not at all.
@@ -207,7 +207,7 @@ func explainPush(err error, stdout, stderr string) error {
 	}
 	rejected := &gitError{kind: ErrRejected, text: text, err: err}
 	if strings.Contains(why, "shallow update not allowed") {
-		return cli.WithHint(rejected, "it lacks the commit, and takes none without its history: push the commit's branch there first, or run in it: git config receive.shallowUpdate true")
+		return hint.With(rejected, "it lacks the commit, and takes none without its history: push the commit's branch there first, or run in it: git config receive.shallowUpdate true")
 	}
 	return rejected
 }

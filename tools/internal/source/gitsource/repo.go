@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // Repo is a repository that is on this machine, at one commit.
@@ -30,7 +30,7 @@ type Repo struct {
 }
 
 // OpenLocal opens the repository whose worktree's root, or which itself, is the
-// folder dir, at HEAD. The git command's default is "git". The error wraps
+// directory dir, at HEAD. The git command's default is "git". The error wraps
 // ErrNotRepository where dir is no repository, or a broken one.
 func OpenLocal(ctx context.Context, command, dir string) (*Repo, error) {
 	r, err := openLocal(ctx, command, dir)
@@ -70,7 +70,7 @@ func openLocal(ctx context.Context, command, dir string) (*Repo, error) {
 		r.worktree = abs
 	}
 	if r.Commit, err = r.resolve(ctx, "HEAD"+peeledCommit); err != nil {
-		return nil, cli.WithHint(fmt.Errorf("HEAD is no commit: %w", err), "commit something first")
+		return nil, hint.With(fmt.Errorf("HEAD is no commit: %w", err), "commit something first")
 	}
 	if out, err := r.local(ctx, "symbolic-ref", "--quiet", "HEAD"); err == nil {
 		r.Ref = strings.TrimSuffix(string(out), "\n")
@@ -142,7 +142,7 @@ func (r *Repo) Dirty(ctx context.Context) ([]string, error) {
 
 // WorktreeFiles returns the paths of what is in the worktree: tracked, or not
 // tracked and not ignored; sorted. Some may have been deleted, and submodules
-// are among them as folders: sourcetar.WriteFiles leaves both out.
+// are among them as directories: sourcetar.WriteFiles leaves both out.
 func (r *Repo) WorktreeFiles(ctx context.Context) ([]string, error) {
 	if r.worktree == "" {
 		return nil, errors.New("a bare repository has no worktree")

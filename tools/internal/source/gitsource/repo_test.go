@@ -71,10 +71,10 @@ func TestOpenLocalErrors(t *testing.T) {
 		name, dir string
 		want      error
 	}{
-		{"plain folder", base, ErrNotRepository},
+		{"plain directory", base, ErrNotRepository},
 		{"broken .git file", filepath.Join(base, "broken"), ErrNotRepository},
-		{"broken .git folder", filepath.Join(base, "odd"), ErrNotRepository},
-		{"folder in a worktree", filepath.Join(clone, "inner"), ErrNotRepository},
+		{"broken .git directory", filepath.Join(base, "odd"), ErrNotRepository},
+		{"directory in a worktree", filepath.Join(clone, "inner"), ErrNotRepository},
 		{"file", filepath.Join(base, "file"), ErrNotRepository},
 		{"missing", filepath.Join(base, "missing"), os.ErrNotExist},
 	} {
@@ -142,7 +142,7 @@ func TestDirty(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(fromGit.Bytes(), fromFolder.Bytes()) {
-		t.Errorf("the files of the worktree are not those of the folder: got %q", files)
+		t.Errorf("the files of the worktree are not those of the directory: got %q", files)
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 const (
@@ -39,7 +39,7 @@ const (
 	maxProgress = 4 << 20
 )
 
-// git is the command, in a folder.
+// git is the command, in a directory.
 type git struct {
 	command    string
 	dir        string   // the working directory
@@ -174,7 +174,7 @@ func watch(ctx context.Context, cancel context.CancelCauseFunc, timeout time.Dur
 				seen, last = total, now
 			} else if now.Sub(last) >= timeout {
 				err := &gitError{kind: ErrSilent, text: "", retry: true, err: fmt.Errorf("nothing came for %v", timeout)}
-				cancel(cli.WithHint(err, "try again later"))
+				cancel(hint.With(err, "try again later"))
 				return
 			}
 		}
@@ -182,7 +182,7 @@ func watch(ctx context.Context, cancel context.CancelCauseFunc, timeout time.Dur
 }
 
 func tooLarge(got, want int64) error {
-	return cli.WithHint(fmt.Errorf("%w: got %d bytes, want at most %d", ErrTooLarge, got, want), "raise the limit if the repository is what you expect")
+	return hint.With(fmt.Errorf("%w: got %d bytes, want at most %d", ErrTooLarge, got, want), "raise the limit if the repository is what you expect")
 }
 
 // folderSize is how many bytes the files below dir have.

@@ -20,7 +20,7 @@ import (
 type Tree struct {
 	Size       int64       // the sum of the sizes of the files, in bytes
 	Files      int         // files and symbolic links
-	Submodules []Submodule // folders that are left empty, sorted by path
+	Submodules []Submodule // directories that are left empty, sorted by path
 	LFS        []string    // the paths of Git LFS pointers, which stay pointers, sorted
 	// CaseCollisions are the paths that are equal but for case, sorted.
 	CaseCollisions [][]string
@@ -38,7 +38,7 @@ const (
 )
 
 // WriteTar writes the canonical tar of the commit, without the paths that the
-// patterns exclude: what sourcetar.WriteFolder writes of a folder with the same
+// patterns exclude: what sourcetar.WriteFolder writes of a directory with the same
 // content. Errors name the commit and the path.
 func (r *Repo) WriteTar(ctx context.Context, w io.Writer, exclude []string) (*Tree, error) {
 	p := &packer{repo: r, tar: sourcetar.NewWriter(w, sourcetar.Options{Exclude: exclude})}

@@ -43,7 +43,7 @@ func sample() map[string]gittest.File {
 	}
 }
 
-// plant makes the same tree in a folder.
+// plant makes the same tree in a directory.
 func plant(t *testing.T, dir string, files map[string]gittest.File) {
 	t.Helper()
 	for name, f := range files {
@@ -72,7 +72,7 @@ func packFolder(t *testing.T, dir string, exclude ...string) ([]byte, sourcetar.
 	return b.Bytes(), result
 }
 
-// TestWriteTar: a commit gives the bytes that a folder gives, whatever the
+// TestWriteTar: a commit gives the bytes that a directory gives, whatever the
 // attributes say and whatever git is configured to do.
 func TestWriteTar(t *testing.T) {
 	gittest.Env(t)
@@ -86,7 +86,7 @@ func TestWriteTar(t *testing.T) {
 		t.Helper()
 		got, tree := pack(t, fetch(t, client(t), Want{URL: s.URL("app"), Branch: "main"}))
 		if !bytes.Equal(got, want) {
-			t.Errorf("%s: the tar of the commit differs from that of the folder", what)
+			t.Errorf("%s: the tar of the commit differs from that of the directory", what)
 		}
 		if tree.Size != folderResult.Size || tree.Files != folderResult.Files || tree.Files != len(sample()) {
 			t.Errorf("%s: got %+v, want %+v", what, tree, folderResult)
@@ -117,7 +117,7 @@ func TestWriteTar(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, _ := pack(t, r); !bytes.Equal(got, want) {
-			t.Errorf("%s: the tar differs from that of the folder", dir)
+			t.Errorf("%s: the tar differs from that of the directory", dir)
 		}
 	}
 
@@ -125,7 +125,7 @@ func TestWriteTar(t *testing.T) {
 		want, result := packFolder(t, folder, exclude...)
 		got, tree := pack(t, fetch(t, client(t), Want{URL: s.URL("app"), Branch: "main"}), exclude...)
 		if !bytes.Equal(got, want) || tree.Files != result.Files {
-			t.Errorf("without %q: the tar of the commit differs from that of the folder: %d and %d files", exclude, tree.Files, result.Files)
+			t.Errorf("without %q: the tar of the commit differs from that of the directory: %d and %d files", exclude, tree.Files, result.Files)
 		}
 	}
 }
@@ -175,19 +175,19 @@ func TestHostileTrees(t *testing.T) {
 		{"absolute", tree{file("/etc/passwd")}, `path "/etc/passwd": the path leaves the tree`},
 		{"slash in a name, up", tree{file("a/../../b")}, `path "a/../../b": the path leaves the tree`},
 		{"backslash", tree{file(`a\b`)}, `has a backslash`},
-		{".git", tree{folder(".git")}, `".git" is a git folder's name`},
-		{".git, a file", tree{file(".git")}, `".git" is a git folder's name`},
-		{".GIT below", tree{file("a/.GiT")}, `".GiT" is a git folder's name`},
-		{"short name", tree{folder("GIT~1")}, `"GIT~1" is a git folder's name`},
-		{"NTFS", tree{folder(".git. .")}, `".git. ." is a git folder's name`},
-		{"NTFS stream", tree{folder(".git::$INDEX_ALLOCATION")}, `is a git folder's name`},
-		{"HFS+", tree{folder(".g\u200cit")}, `is a git folder's name`},
-		{".git as a submodule", tree{{Mode: "160000", Name: ".git", ID: blob}}, `".git" is a git folder's name`},
+		{".git", tree{folder(".git")}, `".git" is a git directory's name`},
+		{".git, a file", tree{file(".git")}, `".git" is a git directory's name`},
+		{".GIT below", tree{file("a/.GiT")}, `".GiT" is a git directory's name`},
+		{"short name", tree{folder("GIT~1")}, `"GIT~1" is a git directory's name`},
+		{"NTFS", tree{folder(".git. .")}, `".git. ." is a git directory's name`},
+		{"NTFS stream", tree{folder(".git::$INDEX_ALLOCATION")}, `is a git directory's name`},
+		{"HFS+", tree{folder(".g\u200cit")}, `is a git directory's name`},
+		{".git as a submodule", tree{{Mode: "160000", Name: ".git", ID: blob}}, `".git" is a git directory's name`},
 		{"twice", tree{file("a"), file("a")}, `path "a": the tree has it twice`},
 		{"not sorted", tree{file("b"), file("a")}, `path "a": the tree is not sorted: it comes after "b"`},
-		{"file and folder", tree{file("a"), folder("a")}, `path "a/x": "a" is no folder`},
-		{"file and folder, apart", tree{file("a"), file("a-b"), folder("a")}, `path "a/x": "a" is no folder`},
-		{"link and folder", tree{link("a", "b"), folder("a")}, `path "a/x": "a" is no folder`},
+		{"file and directory", tree{file("a"), folder("a")}, `path "a/x": "a" is no directory`},
+		{"file and directory, apart", tree{file("a"), file("a-b"), folder("a")}, `path "a/x": "a" is no directory`},
+		{"link and directory", tree{link("a", "b"), folder("a")}, `path "a/x": "a" is no directory`},
 		{"link out", tree{link("a", "../b")}, `symbolic link "a" leaves the tree: it points to "../b"`},
 		{"link out, absolute", tree{link("a", "/b")}, `symbolic link "a" leaves the tree`},
 		{"empty link", tree{link("a", "")}, `symbolic link "a": its target has 0 bytes`},
@@ -223,7 +223,7 @@ func TestFetchHostileTree(t *testing.T) {
 	s, r, _ := server(t)
 	r.CommitTree("main", r.Tree(gittest.TreeEntry{Mode: "100644", Name: ".git", ID: r.Blob("evil")}))
 	repo := fetch(t, client(t), Want{URL: s.URL("app"), Branch: "main"})
-	if _, err := repo.WriteTar(t.Context(), io.Discard, nil); err == nil || !strings.Contains(err.Error(), `is a git folder's name`) {
+	if _, err := repo.WriteTar(t.Context(), io.Discard, nil); err == nil || !strings.Contains(err.Error(), `is a git directory's name`) {
 		t.Errorf("got %v, want an error", err)
 	}
 }

@@ -20,8 +20,9 @@ import (
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
@@ -31,7 +32,7 @@ import (
 type Go struct {
 	Command string       // path of the go command
 	Store   *store.Store // where modules come from, and are kept
-	Cache   string       // GOMODCACHE: a folder that only this Go uses
+	Cache   string       // GOMODCACHE: a directory that only this Go uses
 	Offline bool         // open no socket
 
 	platform []string // GOOS and GOARCH, if they are not the machine's
@@ -56,7 +57,7 @@ func (g *Go) Download(ctx context.Context, path, query string) (*Info, error) {
 	return g.DownloadIn(ctx, dir, path, query)
 }
 
-// DownloadIn is Download in a folder whose go.mod and go.sum decide.
+// DownloadIn is Download in a directory whose go.mod and go.sum decide.
 func (g *Go) DownloadIn(ctx context.Context, dir, path, query string) (*Info, error) {
 	arg := path
 	if query != "" {
@@ -92,11 +93,11 @@ func NeedsNewerGo(err error) bool { return strings.Contains(err.Error(), "requir
 func advise(err error) error {
 	for _, text := range []string{"missing go.sum entry", "updates to go.mod needed", "no required module provides package", "cannot find module providing package"} {
 		if strings.Contains(err.Error(), text) {
-			return cli.WithHint(err, "the source's go.mod and go.sum must be complete: run go mod tidy there")
+			return hint.With(err, "the source's go.mod and go.sum must be complete: run go mod tidy there")
 		}
 	}
 	if NeedsNewerGo(err) {
-		return cli.WithHint(err, "the pinned Go SDK is older than the source: pin a later one in release/sources/go_sdk.json")
+		return hint.With(err, "the pinned Go SDK is older than the source: pin a later one in release/sources/go_sdk.json")
 	}
 	return err
 }
@@ -151,7 +152,7 @@ func (g *Go) own() []string {
 // buildCache returns the directory that the launcher has for what the go command
 // computes, or one that only this Go uses where that cannot be written to.
 func (g *Go) buildCache() string {
-	if dir := cli.CacheDir(os.Getenv); filepath.IsAbs(dir) {
+	if dir := dirs.Cache(os.Getenv); filepath.IsAbs(dir) {
 		dir = filepath.Join(dir, "go-build")
 		if err := os.MkdirAll(dir, 0o755); err == nil {
 			if f, err := os.CreateTemp(dir, "writable-*"); err == nil {

@@ -74,7 +74,7 @@ func (w *world) offline(t *testing.T) *Go {
 	return g
 }
 
-// top makes the module that imports left, and returns its folder.
+// top makes the module that imports left, and returns its directory.
 func (w *world) top(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
 const noSum = "missing go.sum entry"
@@ -46,11 +46,11 @@ func (l Listing) lacksSums() bool {
 // withSums copies dir's go.mod to beside the module cache, with a go.sum that has what
 // its own lacks. The checksum database vouches for that, as it does for who installs.
 func (g *Go) withSums(ctx context.Context, dir string, flags []string) (string, error) {
-	goMod, err := jsonfile.ReadLimited(filepath.Join(dir, "go.mod"), maxGoMod)
+	goMod, err := fileio.ReadLimited(filepath.Join(dir, "go.mod"), maxGoMod)
 	if err != nil {
 		return "", err
 	}
-	goSum, err := jsonfile.ReadLimited(filepath.Join(dir, "go.sum"), maxGoSum)
+	goSum, err := fileio.ReadLimited(filepath.Join(dir, "go.sum"), maxGoSum)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
@@ -106,7 +106,7 @@ func (g *Go) installedGODEBUG(ctx context.Context, dir string, flags []string, l
 // that the go command takes where it has none, beside the module cache. It writes
 // none if nothing is to be changed.
 func (g *Go) withoutGodebug(dir string) (string, error) {
-	data, err := jsonfile.ReadLimited(filepath.Join(dir, "go.mod"), maxGoMod)
+	data, err := fileio.ReadLimited(filepath.Join(dir, "go.mod"), maxGoMod)
 	if err != nil {
 		return "", err
 	}

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/mod/module"
 	modzip "golang.org/x/mod/zip"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
@@ -23,7 +23,7 @@ const (
 // Required returns the version of a module that a go.mod requires, with the h1
 // sum that go.sum has for its content.
 func Required(goMod, goSum, path string) (lock.GoModule, error) {
-	data, err := jsonfile.ReadLimited(goMod, maxGoMod)
+	data, err := fileio.ReadLimited(goMod, maxGoMod)
 	if err != nil {
 		return lock.GoModule{}, err
 	}

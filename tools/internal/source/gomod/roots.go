@@ -12,13 +12,13 @@ import (
 
 	"golang.org/x/mod/modfile"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
-// Roots returns the folders of the source in dir that are modules to vendor and
+// Roots returns the directories of the source in dir that are modules to vendor and
 // build, sorted: those wanted, slash-separated and relative to dir, or, if none
-// are, "." where dir has a go.mod. A wanted folder without a go.mod is an error
+// are, "." where dir has a go.mod. A wanted directory without a go.mod is an error
 // that says which have one.
 func Roots(dir string, wanted []string) ([]string, error) {
 	if len(wanted) == 0 {
@@ -29,7 +29,7 @@ func Roots(dir string, wanted []string) ([]string, error) {
 	}
 	for _, root := range wanted {
 		if err := checkRoot(dir, root); err != nil {
-			return nil, cli.WithHint(err, "%s", modulesHint(dir))
+			return nil, hint.With(err, "%s", modulesHint(dir))
 		}
 	}
 	roots := slices.Clone(wanted)
@@ -62,7 +62,7 @@ func isModule(dir string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// modulesHint names the folders below dir that have a go.mod, the first ten.
+// modulesHint names the directories below dir that have a go.mod, the first ten.
 func modulesHint(dir string) string {
 	var found []string
 	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
@@ -106,7 +106,7 @@ func inRoot(root string, err error) error {
 // the source.
 func checkReplacements(dir, root string) error {
 	name := path.Join(root, "go.mod")
-	data, err := jsonfile.ReadLimited(filepath.Join(dir, filepath.FromSlash(name)), maxGoMod)
+	data, err := fileio.ReadLimited(filepath.Join(dir, filepath.FromSlash(name)), maxGoMod)
 	if err != nil {
 		return err
 	}

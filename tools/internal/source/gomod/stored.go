@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/mod/module"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
@@ -30,7 +30,7 @@ func CheckFile(name, want string) error {
 	default:
 		return nil
 	}
-	return cli.WithHint(err, "the file is not what was pinned: delete it to have it fetched again")
+	return hint.With(err, "the file is not what was pinned: delete it to have it fetched again")
 }
 
 // CheckStored compares everything that the store has of the modules with their
@@ -67,7 +67,7 @@ func ByVersion(modules []lock.GoModule) map[module.Version]lock.GoModule {
 
 // ReadSums reads a go.sum file (https://go.dev/ref/mod#go-sum-files).
 func ReadSums(name string) (map[module.Version]lock.GoModule, error) {
-	data, err := jsonfile.ReadLimited(name, maxGoSum)
+	data, err := fileio.ReadLimited(name, maxGoSum)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 )
 
@@ -74,8 +74,8 @@ func (a *Args) writeRoot(b *build, r Root, packages []*pkg, licenses string, see
 	return nil
 }
 
-// copyMainLicenses copies the licences that lie in a module's folder or, if none
-// does, in the nearest folder above, as the source's may hold for all its modules.
+// copyMainLicenses copies the licences that lie in a module's directory or, if none
+// does, in the nearest directory above, as the source's may hold for all its modules.
 func (a *Args) copyMainLicenses(r Root, licenses string) error {
 	for folder := r.Dir; ; folder = path.Dir(folder) {
 		n, err := copyLicenses(filepath.Join(a.Dir, filepath.FromSlash(folder)), licenses, r.Main, r.Main.Path)
@@ -94,7 +94,7 @@ func writeModule(b *build, m Module, v VCS, seen map[string]bool) {
 	if m.Version == "" {
 		m.Version = gomod.Devel
 	}
-	fmt.Fprintf(b, "\ngo_module_metadata(\n    name = %q,\n    purl = %q,\n", name, purl(m))
+	fmt.Fprintf(b, "\ngo_module_metadata(\n    name = %q,\n    purl = %q,\n    source = \":source\",\n", name, purl(m))
 	if r := m.Replace; r != nil {
 		fmt.Fprintf(b, "    replace = %s,\n", stringList([]string{r.Path, r.Version, r.Sum}))
 	}
@@ -109,7 +109,7 @@ func writeModule(b *build, m Module, v VCS, seen map[string]bool) {
 func metaName(m Module) string {
 	name := "module/"
 	if m.Sum == "" && m.Replace == nil {
-		name = "folder/"
+		name = "directory/"
 	}
 	name += atVersion(m)
 	if r := m.Replace; r != nil {
@@ -179,7 +179,7 @@ var licensePrefixes = []string{"AUTHORS", "CONTRIBUTORS", "COPYLEFT", "COPYING",
 // maxLicense is how large a licence may be, in bytes, as https://go.dev/ref/mod has it.
 const maxLicense = 16 << 20
 
-// copyLicenses copies the licences that lie in folder from to licenses/path, and
+// copyLicenses copies the licences that lie in directory from to licenses/path, and
 // returns how many there are. One that differs from another version's goes to
 // licenses/path@version.
 func copyLicenses(from, licenses string, m Module, path string) (n int, err error) {
@@ -195,7 +195,7 @@ func copyLicenses(from, licenses string, m Module, path string) (n int, err erro
 			continue
 		}
 		n++
-		data, err := jsonfile.ReadLimited(filepath.Join(from, e.Name()), maxLicense)
+		data, err := fileio.ReadLimited(filepath.Join(from, e.Name()), maxLicense)
 		if err != nil {
 			return n, err
 		}

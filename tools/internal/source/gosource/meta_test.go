@@ -17,33 +17,39 @@ package(default_visibility = ["//visibility:public"])
 go_module_metadata(
     name = "module/example.com/top@v1.0.0",
     purl = "pkg:golang/example.com/top@v1.0.0?checksum=h1%3Aa%2Bb%2Fc%3D",
+    source = ":source",
 )
 
 go_module_metadata(
     name = "module/example.com/dep@v1.0.0",
     purl = "pkg:golang/example.com/dep@v1.0.0?checksum=h1%3Adep",
+    source = ":source",
 )
 
 go_module_metadata(
-    name = "folder/example.com/Upper/v2@v2.0.0+incompatible",
+    name = "directory/example.com/Upper/v2@v2.0.0+incompatible",
     purl = "pkg:golang/example.com/Upper/v2@v2.0.0+incompatible",
+    source = ":source",
 )
 
 go_module_metadata(
     name = "module/example.com/renamed@v1.0.0=>example.com%2Ffork@v1.2.3",
     purl = "pkg:golang/example.com/renamed@v1.0.0",
+    source = ":source",
     replace = ["example.com/fork", "v1.2.3", "h1:fork"],
 )
 
 go_module_metadata(
     name = "module/example.com/patched@v1.0.0=>example.com%2Fpatched@v1.0.1",
     purl = "pkg:golang/example.com/patched@v1.0.0",
+    source = ":source",
     replace = ["example.com/patched", "v1.0.1", "h1:patched"],
 )
 
 go_module_metadata(
     name = "module/example.com/near@v0.0.0=>.%2Fnear",
     purl = "pkg:golang/example.com/near@v0.0.0",
+    source = ":source",
     replace = ["./near", "", ""],
 )
 
@@ -69,7 +75,7 @@ func TestWriteMeta(t *testing.T) {
 		"vendor/example.com/renamed/LICENSE":        "renamed",
 		"vendor/example.com/renamed/in/PATENTS":     "renamed/in",
 		"vendor/example.com/required/LICENSE":       "nothing of it is built",
-		"vendor/example.com/patched/LICENSES/MIT":   "in a folder",
+		"vendor/example.com/patched/LICENSES/MIT":   "in a directory",
 		"vendor/example.com/near/authors":           "near",
 		"vendor/example.com/near/LICENSE.go":        "package near",
 		"vendor/example.com/patched/COPYRIGHT.text": "patched",
@@ -114,14 +120,14 @@ example.com/top/NOTICE.txt: top
 
 func TestWriteMetaBare(t *testing.T) {
 	dir := t.TempDir()
-	if err := writeMeta(Args{Dir: dir, Name: "folder"}, nil); err != nil {
+	if err := writeMeta(Args{Dir: dir, Name: "directory"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	build, err := os.ReadFile(filepath.Join(dir, Meta, "BUILD.bazel"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"module = \"folder\",\n    modules = {},\n    version = \"\",\n"} {
+	for _, want := range []string{"module = \"directory\",\n    modules = {},\n    version = \"\",\n"} {
 		if !strings.Contains(string(build), want) {
 			t.Errorf("BUILD.bazel: got\n%s\nwant %q in it", build, want)
 		}

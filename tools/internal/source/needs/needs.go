@@ -6,15 +6,13 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/mod/module"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
+	"github.com/jasonwzm/release-builder/tools/internal/source/fill"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
@@ -27,20 +25,10 @@ type Line struct {
 
 // Need is a file of the store that builds read.
 type Need struct {
-	// Path is slash-separated, relative to the store's directory.
-	Path string
-	// Digest is what the file's name, or a lock, says; empty for the file of a module.
-	Digest digest.Digest
-	// Module is what a module's file belongs to, as path@version, and Sum the h1 sum
-	// that pins its content (golang.org/x/mod/sumdb/dirhash.Hash1).
-	Module string
-	Sum    string
+	fill.Need
 	// For says what needs it, in the order in which it was found.
 	For []Use
 }
-
-// Pin is what pins the content of the file.
-func (n *Need) Pin() string { return cmp.Or(string(n.Digest), n.Sum, "no digest") }
 
 // Use is one thing that needs an entry.
 type Use struct {
@@ -69,7 +57,7 @@ const (
 	Tools      Kind = "tools"     // a module of the project's own go.mod
 )
 
-// Args say whose needs Collect finds.
+// Args says whose needs Collect finds.
 type Args struct {
 	Store *store.Store
 	Lines []Line
@@ -99,15 +87,18 @@ func Collect(a Args) *Set {
 	for _, l := range a.Lines {
 		c.toolchain(l, a.Platforms)
 		for i := range l.Lock.Dependencies {
-			c.dependency(l.Name, &l.Lock.Dependencies[i])
+			d := &l.Lock.Dependencies[i]
+			list, err := fill.Dependency(a.Store, d)
+			c.all(list, err, Use{l.Name, Dependency, d.Name})
 		}
 		for i := range l.Lock.Files {
 			f := &l.Lock.Files[i]
-			c.blob(f.Digest, Use{l.Name, File, f.Title()})
+			c.add(fill.Blob(a.Store, f.Digest, "file "+f.Title()), Use{l.Name, File, f.Title()})
 		}
 	}
 	for _, m := range a.Tools {
-		c.module(m, Use{"", Tools, m.Path})
+		list, err := fill.Module(a.Store, m)
+		c.all(list, err, Use{"", Tools, m.Path})
 	}
 	c.images(a.Lines)
 	return c.Set
@@ -119,18 +110,12 @@ type collector struct {
 	found map[string]int // where in Needs a path is
 }
 
-// add notes that use needs the named file.
-func (c *collector) add(file string, n Need, use Use) {
-	rel, err := filepath.Rel(c.store.Dir(), file)
-	if err != nil {
-		c.Errs = append(c.Errs, err)
-		return
-	}
-	n.Path, n.For = filepath.ToSlash(rel), []Use{use}
+// add notes that use needs a file.
+func (c *collector) add(n fill.Need, use Use) {
 	at, ok := c.found[n.Path]
 	if !ok {
 		c.found[n.Path] = len(c.Needs)
-		c.Needs = append(c.Needs, n)
+		c.Needs = append(c.Needs, Need{n, []Use{use}})
 		return
 	}
 	have := &c.Needs[at]
@@ -140,7 +125,15 @@ func (c *collector) add(file string, n Need, use Use) {
 	have.For = append(have.For, use)
 }
 
-func (c *collector) blob(d digest.Digest, use Use) { c.add(c.store.BlobPath(d), Need{Digest: d}, use) }
+// all notes that use needs files, which may not be known.
+func (c *collector) all(list []fill.Need, err error, use Use) {
+	if err != nil {
+		c.Errs = append(c.Errs, fmt.Errorf("%s: %w", use, err))
+	}
+	for _, n := range list {
+		c.add(n, use)
+	}
+}
 
 func (c *collector) toolchain(l Line, platforms []string) {
 	sdk := l.Lock.Toolchain.Go
@@ -150,39 +143,10 @@ func (c *collector) toolchain(l Line, platforms []string) {
 	for _, p := range platforms {
 		use := Use{l.Name, Toolchain, "go" + sdk.Version + " " + p}
 		if archive, ok := sdk.Archives[p]; ok {
-			c.blob(archive.SHA256, use)
+			c.add(fill.Blob(c.store, archive.SHA256, "Go SDK for "+p), use)
 		} else {
 			c.Errs = append(c.Errs, fmt.Errorf("%s: the lock has none, but for %s", use, strings.Join(slices.Sorted(maps.Keys(sdk.Archives)), ", ")))
 		}
-	}
-}
-
-func (c *collector) dependency(line string, d *lock.Dependency) {
-	use := Use{line, Dependency, d.Name}
-	if d.Module != nil {
-		c.module(lock.GoModule{Path: d.Module.Path, Version: d.Module.Version, Sum: d.Digest}, use)
-	} else {
-		c.blob(digest.Digest(d.Digest), use)
-	}
-	for _, m := range d.GoModules {
-		c.module(m, use)
-	}
-}
-
-// module adds the files of a module that its sums name. What a proxy says of it
-// besides, in its .info, nothing pins and no build reads.
-func (c *collector) module(m lock.GoModule, use Use) {
-	v := module.Version{Path: m.Path, Version: m.Version}
-	for _, f := range []struct{ ext, sum string }{{".zip", m.Sum}, {".mod", m.GoModSum}} {
-		if f.sum == "" {
-			continue
-		}
-		file, err := c.store.ModuleFile(v, f.ext)
-		if err != nil {
-			c.Errs = append(c.Errs, fmt.Errorf("%s: %w", use, err))
-			continue
-		}
-		c.add(file, Need{Module: v.String(), Sum: f.sum}, use)
 	}
 }
 
@@ -201,7 +165,7 @@ func (c *collector) images(lines []Line) {
 			c.RootsFor = append(c.RootsFor, use)
 			roots[root.Digest] = root
 			for _, d := range blobs {
-				c.add(c.store.OCIBlobPath(d), Need{Digest: d}, use)
+				c.add(fill.OCIBlob(c.store, d), use)
 			}
 		}
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/storetest"
 )
@@ -102,7 +101,7 @@ func TestImages(t *testing.T) {
 	if got := fmt.Sprint(len(set.Needs), set.RootsFor); got != "3 [line demo, image app]" || len(set.Roots) != 1 || set.Roots[0].Digest != img.Digest {
 		t.Errorf("got %s and roots %v, want manifest, config and layer of image app", got, set.Roots)
 	}
-	if len(set.ImageErrs) != 1 || !errors.Is(set.ImageErrs[0], baseimage.ErrMissing) || !strings.Contains(set.ImageErrs[0].Error(), `"lost"`) {
+	if len(set.ImageErrs) != 1 || !errors.Is(set.ImageErrs[0], store.ErrMissing) || !strings.Contains(set.ImageErrs[0].Error(), `"lost"`) {
 		t.Errorf("got errors %v, want one for image lost", set.ImageErrs)
 	}
 }

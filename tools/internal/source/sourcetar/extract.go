@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// Extract unpacks a canonical tar, from where r is to its end, into the folder
+// Extract unpacks a canonical tar, from where r is to its end, into the directory
 // dir. It reads all headers before it writes anything, so that what the archive
 // must not have costs no more than that. Nothing outside dir is touched, whatever
 // the archive says.

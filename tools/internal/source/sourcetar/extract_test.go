@@ -46,7 +46,7 @@ func archive(t testing.TB, entries ...*tar.Header) []byte {
 	return b.Bytes()
 }
 
-// cell returns a folder to unpack into, among files that have to stay as they
+// cell returns a directory to unpack into, among files that have to stay as they
 // are, and what prints those.
 func cell(t *testing.T) (dir string, outside func() string) {
 	t.Helper()
@@ -133,7 +133,7 @@ func TestExtractRefuses(t *testing.T) {
 		{"up and down again", []*tar.Header{file("a/b"), file("a/../evil")}, `the path is not in its shortest form`},
 		{"absolute", []*tar.Header{file("/evil")}, `unpacking "/evil": the path leaves the tree`},
 		{"empty", []*tar.Header{file("")}, `the path leaves the tree`},
-		{"the folder itself", []*tar.Header{file(".")}, `the path is not in its shortest form`},
+		{"the directory itself", []*tar.Header{file(".")}, `the path is not in its shortest form`},
 		{"dot before", []*tar.Header{file("./evil")}, `the path is not in its shortest form`},
 		{"two slashes", []*tar.Header{file("a//evil")}, `the path is not in its shortest form`},
 		{"backslash", []*tar.Header{file(`..\evil`)}, `has a backslash`},
@@ -143,7 +143,7 @@ func TestExtractRefuses(t *testing.T) {
 
 		{"absolute link", []*tar.Header{link("evil", "/etc")}, `symbolic link "evil" leaves the tree: it points to "/etc"`},
 		{"link up", []*tar.Header{link("evil", "..")}, `symbolic link "evil" leaves the tree: it points to ".."`},
-		{"link up from a folder", []*tar.Header{link("a/evil", "../../secret")}, `symbolic link "a/evil" leaves the tree`},
+		{"link up from a directory", []*tar.Header{link("a/evil", "../../secret")}, `symbolic link "a/evil" leaves the tree`},
 		{"file through a link up", []*tar.Header{link("out", ".."), file("out/evil")}, `unpacking "out/evil": the path goes through the symbolic link "out"`},
 		{"file through an absolute link", []*tar.Header{link("out", "/"), file("out/evil")}, `the path goes through the symbolic link "out"`},
 		{"over a link", []*tar.Header{link("out", "secret"), file("out")}, `file exists`},
@@ -167,8 +167,8 @@ func TestExtractRefuses(t *testing.T) {
 		},
 		{"hard link outside", []*tar.Header{header(tar.TypeLink, "evil", "../secret")}, `type '1': want files and symbolic links only`},
 		{"hard link", []*tar.Header{file("a"), header(tar.TypeLink, "evil", "a")}, `type '1': want files and symbolic links only`},
-		{"folder", []*tar.Header{header(tar.TypeDir, "evil/", "")}, `the path is not in its shortest form`},
-		{"folder without a slash", []*tar.Header{header(tar.TypeDir, "evil", "")}, `type '5'`},
+		{"directory", []*tar.Header{header(tar.TypeDir, "evil/", "")}, `the path is not in its shortest form`},
+		{"directory without a slash", []*tar.Header{header(tar.TypeDir, "evil", "")}, `type '5'`},
 		{"character device", []*tar.Header{header(tar.TypeChar, "evil", "")}, `type '3'`},
 		{"block device", []*tar.Header{header(tar.TypeBlock, "evil", "")}, `type '4'`},
 		{"fifo", []*tar.Header{header(tar.TypeFifo, "evil", "")}, `type '6'`},
@@ -183,7 +183,7 @@ func TestExtractRefuses(t *testing.T) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 			if after := outside(); after != before {
-				t.Errorf("outside the folder: got\n%swant\n%s", after, before)
+				t.Errorf("outside the directory: got\n%swant\n%s", after, before)
 			}
 		})
 	}
@@ -197,7 +197,7 @@ func TestExtractChecksFirst(t *testing.T) {
 		t.Error("got no error")
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("the folder: got %v, %v, want nothing", left, err)
+		t.Errorf("the directory: got %v, %v, want nothing", left, err)
 	}
 	// What is before and behind where the reader is belongs to others.
 	r := bytes.NewReader(append([]byte("before"), archive(t, file("a"))...))
@@ -209,7 +209,7 @@ func TestExtractChecksFirst(t *testing.T) {
 	}
 }
 
-// TestExtractIntoLinks: links that are in the folder already lead nowhere.
+// TestExtractIntoLinks: links that are in the directory already lead nowhere.
 func TestExtractIntoLinks(t *testing.T) {
 	dir, outside := cell(t)
 	if err := os.Symlink("../next", filepath.Join(dir, "out")); err != nil {
@@ -221,13 +221,13 @@ func TestExtractIntoLinks(t *testing.T) {
 		t.Errorf("got %v, want an error that names the entry", err)
 	}
 	if after := outside(); after != before {
-		t.Errorf("outside the folder: got\n%swant\n%s", after, before)
+		t.Errorf("outside the directory: got\n%swant\n%s", after, before)
 	}
 }
 
 func TestExtractErrors(t *testing.T) {
 	if err := Extract(strings.NewReader(""), filepath.Join(t.TempDir(), "missing")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("missing folder: got %v, want %v", err, fs.ErrNotExist)
+		t.Errorf("missing directory: got %v, want %v", err, fs.ErrNotExist)
 	}
 	data := archive(t, file("a"), file("b"))
 	for _, n := range []int{1, 100, 513, 1100, 1537} {

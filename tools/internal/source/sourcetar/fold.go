@@ -27,7 +27,7 @@ type folds struct {
 	buf   []byte
 }
 
-// mark is a path that begins the name of an entry: the name itself, or a folder.
+// mark is a path that begins the name of an entry: the name itself, or a directory.
 type mark struct {
 	hash        uint64 // of the path without its case
 	entry, size uint32 // the path is names[entry][:size]
@@ -50,7 +50,7 @@ func (f *folds) add(name, link string) error {
 			continue
 		}
 		end += bytes.IndexByte(f.buf[end:], '/')
-		// A folder is new if the name before is not in it.
+		// A directory is new if the name before is not in it.
 		if !strings.HasPrefix(f.last, name[:i+1]) {
 			f.mark(i, end)
 		}
@@ -59,7 +59,7 @@ func (f *folds) add(name, link string) error {
 	f.mark(len(name), len(f.buf))
 	f.last = name
 	if len(f.marks) > 2*MaxEntries {
-		return fmt.Errorf("the tree has more than %d folders", MaxEntries)
+		return fmt.Errorf("the tree has more than %d directories", MaxEntries)
 	}
 	return nil
 }

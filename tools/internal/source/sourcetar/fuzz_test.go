@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// FuzzExtract: whatever an archive says, nothing outside the folder changes, and
+// FuzzExtract: whatever an archive says, nothing outside the directory changes, and
 // what was unpacked without an error is a tree that Write takes, whose links
 // stay in it.
 func FuzzExtract(f *testing.F) {
@@ -29,7 +29,7 @@ func FuzzExtract(f *testing.F) {
 		before := outside()
 		err := Extract(bytes.NewReader(data), dir)
 		if after := outside(); after != before {
-			t.Fatalf("outside the folder: got\n%swant\n%s", after, before)
+			t.Fatalf("outside the directory: got\n%swant\n%s", after, before)
 		}
 		if err != nil {
 			return
@@ -101,7 +101,7 @@ func FuzzWriter(f *testing.F) {
 			t.Fatalf("unpacking: %v", err)
 		}
 		if after := outside(); after != before {
-			t.Fatalf("outside the folder: got\n%swant\n%s", after, before)
+			t.Fatalf("outside the directory: got\n%swant\n%s", after, before)
 		}
 		if !bytes.Equal(pack(t, dir), data) {
 			t.Fatal("what was unpacked is another tree")

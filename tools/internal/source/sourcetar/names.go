@@ -16,7 +16,7 @@ func CheckName(name string) error {
 	case name == "" || name == ".." || path.IsAbs(name) || strings.HasPrefix(path.Clean(name), "../"):
 		return errors.New("the path leaves the tree")
 	case strings.Contains(name, `\`):
-		return errors.New("the name has a backslash, which separates folders on some machines")
+		return errors.New("the name has a backslash, which separates directories on some machines")
 	case strings.Contains(name, "\x00"):
 		return errors.New("the name has a zero byte")
 	case name == "." || name != path.Clean(name):
@@ -26,7 +26,7 @@ func CheckName(name string) error {
 	}
 	for element := range strings.SplitSeq(name, "/") {
 		if isDotGit(element) {
-			return fmt.Errorf("%q is a git folder's name, or what a file system takes for it", element)
+			return fmt.Errorf("%q is a git directory's name, or what a file system takes for it", element)
 		}
 	}
 	return nil
@@ -79,7 +79,7 @@ func (o *order) next(name string) error {
 	}
 	for _, a := range o.above {
 		if name[len(a)] == '/' {
-			return fmt.Errorf("path %q: %q is no folder", name, a)
+			return fmt.Errorf("path %q: %q is no directory", name, a)
 		}
 	}
 	o.above = append(o.above, name)

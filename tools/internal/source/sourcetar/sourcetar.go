@@ -20,19 +20,19 @@ import (
 
 // What a tree may hold, in an archive that is written and in one that is unpacked.
 const (
-	MaxEntries = 500_000 // files and symbolic links; the folders are limited to as many
+	MaxEntries = 500_000 // files and symbolic links; the directories are limited to as many
 	MaxSize    = 8 << 30 // the sum of the sizes of the files, in bytes
 )
 
-// WriteFolder writes the canonical tar of the folder dir. It leaves out .git. A
-// symbolic link that leaves the tree, and anything but files, folders and links, is
+// WriteFolder writes the canonical tar of the directory dir. It leaves out .git. A
+// symbolic link that leaves the tree, and anything but files, directories and links, is
 // an error.
 func WriteFolder(w io.Writer, dir string, o Options) (Result, error) {
 	return writeFolder(w, dir, o, walk)
 }
 
-// WriteFiles writes the canonical tar of some of the files below the folder dir,
-// named by their slash-separated paths. What is no longer there, and folders,
+// WriteFiles writes the canonical tar of some of the files below the directory dir,
+// named by their slash-separated paths. What is no longer there, and directories,
 // it leaves out.
 func WriteFiles(w io.Writer, dir string, names []string, o Options) (Result, error) {
 	return writeFolder(w, dir, o, func(dir string, _ func(string) bool) ([]string, error) {
@@ -70,12 +70,12 @@ func writeFolder(w io.Writer, dir string, o Options, list func(dir string, exclu
 		return t.Close()
 	}()
 	if err != nil {
-		return Result{}, fmt.Errorf("reading folder %q: %w", dir, err)
+		return Result{}, fmt.Errorf("reading directory %q: %w", dir, err)
 	}
 	return result, nil
 }
 
-// walk returns the sorted paths of everything below dir that is no folder.
+// walk returns the sorted paths of everything below dir that is no directory.
 func walk(dir string, excludes func(string) bool) (names []string, err error) {
 	err = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -83,7 +83,7 @@ func walk(dir string, excludes func(string) bool) (names []string, err error) {
 		}
 		if p == dir {
 			if !d.IsDir() {
-				return errors.New("it is no folder")
+				return errors.New("it is no directory")
 			}
 			return nil
 		}
@@ -123,7 +123,7 @@ func addFile(t *Writer, dir, name string) error {
 		return t.Add(Entry{Name: name, Link: filepath.ToSlash(target)}, 0, strings.NewReader(""))
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%q is a %s: want files, folders and symbolic links only", name, info.Mode().Type())
+		return fmt.Errorf("%q is a %s: want files, directories and symbolic links only", name, info.Mode().Type())
 	}
 	e := Entry{Name: name, Mode: 0o644}
 	if info.Mode()&0o111 != 0 {

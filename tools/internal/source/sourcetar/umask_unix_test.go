@@ -23,7 +23,7 @@ func TestWriteSpecialFiles(t *testing.T) {
 		make func(name string) error
 		want string
 	}{
-		{"fifo", func(name string) error { return syscall.Mkfifo(name, 0o644) }, `"d/x" is a p---------: want files, folders and symbolic links only`},
+		{"fifo", func(name string) error { return syscall.Mkfifo(name, 0o644) }, `"d/x" is a p---------: want files, directories and symbolic links only`},
 		{"socket", func(name string) error {
 			l, err := net.ListenUnix("unix", &net.UnixAddr{Name: name, Net: "unix"})
 			if err == nil {
@@ -31,7 +31,7 @@ func TestWriteSpecialFiles(t *testing.T) {
 				err = l.Close()
 			}
 			return err
-		}, `"d/x" is a S---------: want files, folders and symbolic links only`},
+		}, `"d/x" is a S---------: want files, directories and symbolic links only`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -36,7 +36,7 @@ func TestWriteRefuses(t *testing.T) {
 			dir := t.TempDir()
 			plant(t, dir, tt.nodes)
 			result, err := WriteFolder(io.Discard, dir, Options{})
-			if want := `reading folder "` + dir + `": `; err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), tt.want) {
+			if want := `reading directory "` + dir + `": `; err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q and %q", err, want, tt.want)
 			}
 			if result.Size != 0 {
@@ -69,15 +69,15 @@ func TestWriteLinks(t *testing.T) {
 
 func TestWriteErrors(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
-	if _, err := WriteFolder(io.Discard, missing, Options{}); !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), `reading folder "`+missing+`": `) {
-		t.Errorf("missing folder: got %v, want %v", err, os.ErrNotExist)
+	if _, err := WriteFolder(io.Discard, missing, Options{}); !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), `reading directory "`+missing+`": `) {
+		t.Errorf("missing directory: got %v, want %v", err, os.ErrNotExist)
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := WriteFolder(io.Discard, file, Options{}); err == nil {
-		t.Error("a file instead of a folder: got no error")
+		t.Error("a file instead of a directory: got no error")
 	}
 	dir := t.TempDir()
 	plant(t, dir, sample)

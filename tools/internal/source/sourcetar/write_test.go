@@ -16,9 +16,10 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
-// node is a file, a link (with a target) or a folder (a path that ends in "/").
+// node is a file, a link (with a target) or a directory (a path that ends in "/").
 type node struct {
 	path, content, target string
 	executable            bool
@@ -137,11 +138,7 @@ func TestWriteFolder(t *testing.T) {
 
 // TestWriteReadable has another implementation read the archive, where there is one.
 func TestWriteReadable(t *testing.T) {
-	program, err := exec.LookPath("tar")
-	if err != nil {
-		t.Log("not checked: this machine has no tar")
-		return
-	}
+	program := readers.Find(t, "tar")
 	dir, out := t.TempDir(), t.TempDir()
 	plant(t, dir, sample)
 	data := pack(t, dir)
@@ -207,13 +204,13 @@ func TestCanonical(t *testing.T) {
 		{path: "bin/.git", content: "gitdir: ../../.git/modules/bin\n"},
 		{path: "a/.git", target: "/elsewhere"},
 	})
-	check("empty folders and .git", more)
+	check("empty directories and .git", more)
 
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(dir, link); err != nil {
 		t.Fatal(err)
 	}
-	check("through a link to the folder", link)
+	check("through a link to the directory", link)
 	t.Chdir(dir)
 	check("as the working directory", ".")
 }

@@ -16,7 +16,7 @@ import (
 type Options struct {
 	// Exclude are patterns of paths to leave out. An element is matched as by
 	// path.Match; "**" stands for any number of elements, none too. A pattern that
-	// matches a folder leaves out all that is below it.
+	// matches a directory leaves out all that is below it.
 	Exclude []string
 }
 
@@ -34,7 +34,7 @@ type Result struct {
 	// LFS are the paths of Git LFS pointers, sorted; see
 	// https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md.
 	LFS []string
-	// CaseCollisions are the paths, of folders too, that are equal but for case,
+	// CaseCollisions are the paths, of directories too, that are equal but for case,
 	// sorted: many file systems can hold only one of each group.
 	CaseCollisions [][]string
 }

@@ -40,7 +40,7 @@ func feed(o Options, entries ...entry) ([]byte, Result, error) {
 	return b.Bytes(), result, err
 }
 
-// TestWriter: entry by entry the bytes are those of a folder.
+// TestWriter: entry by entry the bytes are those of a directory.
 func TestWriter(t *testing.T) {
 	dir := t.TempDir()
 	plant(t, dir, sample)
@@ -68,7 +68,7 @@ func TestWriter(t *testing.T) {
 			t.Errorf("%s: got %+v, %v, want %d files of 90 bytes", name, result, err, len(sample))
 		}
 		if !bytes.Equal(b.Bytes(), pack(t, dir)) {
-			t.Errorf("%s: the archive differs from that of the folder", name)
+			t.Errorf("%s: the archive differs from that of the directory", name)
 		}
 		if err := w.Add(Entry{Name: "z", Mode: 0o644}, 0, strings.NewReader("")); err == nil {
 			t.Errorf("%s: an entry after the end: got no error", name)
@@ -97,10 +97,10 @@ func TestWriterRefuses(t *testing.T) {
 		{"long", []entry{plain(strings.Repeat("a", 4097))}, `has more than 4096 bytes`},
 		{"twice", []entry{plain("a"), plain("a")}, `path "a": the tree has it twice`},
 		{"not sorted", []entry{plain("a/b"), plain("a-b")}, `path "a-b": the tree is not sorted: it comes after "a/b"`},
-		{"below a file", []entry{plain("a"), plain("a/b")}, `path "a/b": "a" is no folder`},
-		{"below a file, later", []entry{plain("a"), plain("a-b"), plain("a.b"), plain("a/b")}, `path "a/b": "a" is no folder`},
-		{"far below a file", []entry{plain("a"), plain("a b/c"), plain("a/b/c/d")}, `path "a/b/c/d": "a" is no folder`},
-		{"below a link", []entry{linked("a", "b"), plain("a/b")}, `path "a/b": "a" is no folder`},
+		{"below a file", []entry{plain("a"), plain("a/b")}, `path "a/b": "a" is no directory`},
+		{"below a file, later", []entry{plain("a"), plain("a-b"), plain("a.b"), plain("a/b")}, `path "a/b": "a" is no directory`},
+		{"far below a file", []entry{plain("a"), plain("a b/c"), plain("a/b/c/d")}, `path "a/b/c/d": "a" is no directory`},
+		{"below a link", []entry{linked("a", "b"), plain("a/b")}, `path "a/b": "a" is no directory`},
 		{"link out", []entry{linked("a", "../b")}, `symbolic link "a" leaves the tree: it points to "../b"`},
 		{"links out together", []entry{linked("d/e/down", "../.."), linked("d/e/out", "down/../x")}, `symbolic link "d/e/out" leaves the tree`},
 		{"link with a zero byte", []entry{linked("a", "b\x00")}, `symbolic link "a": the target is longer than 4096 bytes, or has a zero byte`},
@@ -136,11 +136,11 @@ func TestDotGit(t *testing.T) {
 			continue
 		}
 		_, _, err := feed(Options{}, plain("a/"+name+"/b"))
-		if refused := err != nil && strings.Contains(err.Error(), "is a git folder's name"); refused != want {
+		if refused := err != nil && strings.Contains(err.Error(), "is a git directory's name"); refused != want {
 			t.Errorf("%q in a path: got %v, want refused: %t", name, err, want)
 		}
 		err = Extract(bytes.NewReader(archive(t, file("a/"+name+"/b"))), t.TempDir())
-		if refused := err != nil && strings.Contains(err.Error(), "is a git folder's name"); refused != want {
+		if refused := err != nil && strings.Contains(err.Error(), "is a git directory's name"); refused != want {
 			t.Errorf("%q unpacked: got %v, want refused: %t", name, err, want)
 		}
 	}
@@ -195,7 +195,7 @@ func TestExclude(t *testing.T) {
 	plant(t, dir, []node{{path: "gone/x", target: "/etc"}, {path: "gone/.GIT/x", content: "x"}})
 	var b bytes.Buffer
 	if _, err := WriteFolder(&b, dir, Options{Exclude: []string{"gone"}}); err != nil || list(t, b.Bytes()) != sampleListing {
-		t.Errorf("folder: got %v\n%s", err, list(t, b.Bytes()))
+		t.Errorf("directory: got %v\n%s", err, list(t, b.Bytes()))
 	}
 }
 
@@ -279,8 +279,8 @@ func TestLimits(t *testing.T) {
 	for i := 0; err == nil && i < 1000; i++ {
 		err = deep.Add(Entry{Name: fmt.Sprintf("%04d%s/x", i, strings.Repeat("/d", 2000)), Mode: 0o644}, 0, strings.NewReader(""))
 	}
-	if err == nil || !strings.Contains(err.Error(), "more than 500000 folders") {
-		t.Errorf("folders: got %v, want that there are too many", err)
+	if err == nil || !strings.Contains(err.Error(), "more than 500000 directories") {
+		t.Errorf("directories: got %v, want that there are too many", err)
 	}
 	long := NewWriter(io.Discard, Options{})
 	err = nil

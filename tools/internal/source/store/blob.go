@@ -25,6 +25,9 @@ type FetchFunc func(ctx context.Context) (io.ReadCloser, error)
 // Fetch implements Fetcher.
 func (f FetchFunc) Fetch(ctx context.Context) (io.ReadCloser, error) { return f(ctx) }
 
+// ErrMissing is what an error wraps that says what a store lacks.
+var ErrMissing = errors.New("is not in the store")
+
 // MismatchError says that what was fetched is not what was wanted.
 type MismatchError struct{ Got, Want digest.Digest }
 

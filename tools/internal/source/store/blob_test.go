@@ -129,7 +129,7 @@ func TestVerifyBlob(t *testing.T) {
 	if err := s.VerifyBlob(hello); err == nil || err.Error() != want {
 		t.Errorf("altered: got %v, want %q", err, want)
 	}
-	// A folder in its place is not the file.
+	// A directory in its place is not the file.
 	if err := os.Remove(s.BlobPath(hello)); err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +137,6 @@ func TestVerifyBlob(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s.HasBlob(hello) || s.VerifyBlob(hello) == nil {
-		t.Error("a folder is taken for the file")
+		t.Error("a directory is taken for the file")
 	}
 }

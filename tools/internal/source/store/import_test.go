@@ -23,7 +23,7 @@ func plant(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// downloads is what a module cache's download folder has.
+// downloads is what a module cache's download directory has.
 var downloads = map[string]string{
 	"example.com/a/@v/v1.0.0.info":       "info",
 	"example.com/a/@v/v1.0.0.mod":        "mod",
@@ -79,7 +79,7 @@ func TestImportModulesErrors(t *testing.T) {
 	s := open(t)
 	want := `importing modules into store "` + s.Dir() + `": `
 	if _, err := s.ImportModules(filepath.Join(t.TempDir(), "missing")); !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), want) {
-		t.Errorf("missing folder: got %v, want %q and %v", err, want, fs.ErrNotExist)
+		t.Errorf("missing directory: got %v, want %q and %v", err, want, fs.ErrNotExist)
 	}
 	cache := t.TempDir()
 	plant(t, cache, map[string]string{"example.com/a/@v/v1.0.0.zip": "zip"})
@@ -140,11 +140,11 @@ func TestReadOnly(t *testing.T) {
 		t.Error("the store says that it lacks the zip of example.com/a")
 	}
 	if after := stamps(t, s.Dir()); after != before {
-		t.Errorf("folders: got\n%swant\n%s", after, before)
+		t.Errorf("directories: got\n%swant\n%s", after, before)
 	}
 }
 
-// stamps prints when each folder below dir was changed.
+// stamps prints when each directory below dir was changed.
 func stamps(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder

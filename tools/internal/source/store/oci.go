@@ -13,11 +13,12 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/filelock"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
-// OCIDir returns the folder of the store's OCI image layout (image-spec v1.1,
+// OCIDir returns the directory of the store's OCI image layout (image-spec v1.1,
 // image-layout.md). An index in it may name manifests that the store lacks: those
 // of platforms that nobody asked for.
 func (s *Store) OCIDir() string { return filepath.Join(s.dir, "oci") }
@@ -111,7 +112,7 @@ func (s *Store) editOCIIndex(edit func(*ociIndex) error) error {
 	defer unlock()
 	name := filepath.Join(s.OCIDir(), "index.json")
 	index := ociIndex{SchemaVersion: 2, MediaType: "application/vnd.oci.image.index.v1+json"}
-	data, err := jsonfile.ReadLimited(name, jsonfile.MaxSize)
+	data, err := fileio.ReadLimited(name, jsonfile.MaxSize)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:

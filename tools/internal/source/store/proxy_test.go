@@ -10,7 +10,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
 )
 
-// TestProxyURL has the go command download from stores in folders whose names
+// TestProxyURL has the go command download from stores in directories whose names
 // mean something in a URL or in a GOPROXY list.
 func TestProxyURL(t *testing.T) {
 	goCommand := proxytest.GoCommand(t)

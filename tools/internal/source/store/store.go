@@ -1,6 +1,6 @@
 // Package store keeps what builds read, so that they can run without a network.
 //
-// A store is a folder in formats that its readers know already:
+// A store is a directory in formats that its readers know already:
 //
 //	content_addressable/sha256/<hex>/file   Bazel's repository cache, which --repository_cache names
 //	goproxy/<module>/@v/<version>.{info,mod,zip}   a Go module proxy, which GOPROXY=file://… names
@@ -25,11 +25,11 @@ import (
 
 	"golang.org/x/mod/module"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
 	"github.com/jasonwzm/release-builder/tools/internal/base/filelock"
 )
 
-// Store is a store's folder. It may be read-only as long as nothing is added.
+// Store is a store's directory. It may be read-only as long as nothing is added.
 type Store struct{ dir string }
 
 // Open returns the store in dir, which need not exist yet.
@@ -41,7 +41,7 @@ func Open(dir string) (*Store, error) {
 	return &Store{abs}, nil
 }
 
-// Dir returns the store's folder, an absolute path.
+// Dir returns the store's directory, an absolute path.
 func (s *Store) Dir() string { return s.dir }
 
 // ProxyURL returns the file URL of the store's module proxy, to stand in GOPROXY.
@@ -103,7 +103,7 @@ func (s *Store) hold() (unlock func()) {
 	return unlock
 }
 
-// ImportModules adds the modules of a module cache's download folder
+// ImportModules adds the modules of a module cache's download directory
 // (GOMODCACHE/cache/download), which has a proxy's layout, and returns how many
 // files were new. The caller has had the go command verify them.
 func (s *Store) ImportModules(download string) (added int, err error) {
@@ -212,13 +212,13 @@ func (s *Store) seal(f *os.File, to string) error {
 	return os.Rename(f.Name(), to)
 }
 
-// DefaultDir returns the folder of the store that the launcher and the
+// DefaultDir returns the directory of the store that the launcher and the
 // repository rules use: RELEASE_STORE, or "store" in the launcher's cache.
 func DefaultDir(getenv func(string) string) (string, error) {
 	if dir := getenv("RELEASE_STORE"); dir != "" {
 		return dir, nil
 	}
-	if dir := cli.CacheDir(getenv); dir != "" {
+	if dir := dirs.Cache(getenv); dir != "" {
 		return filepath.Join(dir, "store"), nil
 	}
 	return "", errors.New("finding the store: none of RELEASE_STORE, RELEASE_CACHE, XDG_CACHE_HOME and HOME is set")

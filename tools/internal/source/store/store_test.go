@@ -68,7 +68,7 @@ func TestOpen(t *testing.T) {
 		t.Errorf("got %q, %v, want %q", s.Dir(), err, filepath.Join(dir, "store"))
 	}
 	if _, err := os.Stat(s.Dir()); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("opening made the folder: %v", err)
+		t.Errorf("opening made the directory: %v", err)
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"io"
 	"os"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // PutStream keeps what write writes and returns its digest. An error of write's
@@ -59,7 +59,7 @@ func (s *Store) ScanTree(d digest.Digest, visit func(h *tar.Header, content io.R
 	}
 	if got.digest != d {
 		err := fmt.Errorf("digest of %q: got %s, want %s", name, got.digest, d)
-		return cli.WithHint(err, "the file was altered since it was stored: delete it to have it made again")
+		return hint.With(err, "the file was altered since it was stored: delete it to have it made again")
 	}
 	return scanErr
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/sourcetar"
 )
 
-// keep puts the canonical tar of a folder with the given files into s.
+// keep puts the canonical tar of a directory with the given files into s.
 func keep(t *testing.T, s *Store, content map[string]string) digest.Digest {
 	t.Helper()
 	dir := t.TempDir()

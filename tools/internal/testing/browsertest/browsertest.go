@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 // Show opens a page of its own and returns the document as it is after that, as
@@ -16,10 +18,7 @@ import (
 // Where there is no Chromium, the test is skipped.
 func Show(t *testing.T, page []byte) string {
 	t.Helper()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("not checked in a browser: this machine has no chromium")
-	}
+	chromium := readers.Find(t, "chromium")
 	file := filepath.Join(t.TempDir(), "page.html")
 	if err := os.WriteFile(file, page, 0o600); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 const goVariable = "RELEASE_TEST_GO"
 
 // GoCommand returns the path of the go command that tests run: the runfile that
-// RELEASE_TEST_GO names, or the one on PATH. Its folder's parent is its GOROOT.
+// RELEASE_TEST_GO names, or the one on PATH. Its directory's parent is its GOROOT.
 func GoCommand(t testing.TB) string {
 	t.Helper()
 	var path string
@@ -40,7 +40,7 @@ func Environ(dir, proxy string) map[string]string {
 	return map[string]string{
 		"GOCACHE":         filepath.Join(dir, "go-build"),
 		"GOENV":           "off",
-		"GOFLAGS":         "-modcacherw", // else the test could not remove its folder
+		"GOFLAGS":         "-modcacherw", // else the test could not remove its directory
 		"GOINSECURE":      "",
 		"GONOPROXY":       "",
 		"GONOSUMDB":       "",
@@ -59,7 +59,7 @@ func Environ(dir, proxy string) map[string]string {
 	}
 }
 
-// Setenv sets the variables of Environ, with a temporary folder, until the test
+// Setenv sets the variables of Environ, with a temporary directory, until the test
 // ends.
 func Setenv(t testing.TB, proxy string) {
 	t.Helper()

@@ -27,7 +27,7 @@ import (
 // Time is the commit time of every version whose files do not say another.
 const Time = "2024-02-29T12:00:00Z"
 
-// Proxy is a module proxy in a folder, in the layout of
+// Proxy is a module proxy in a directory, in the layout of
 // https://go.dev/ref/mod#goproxy-protocol.
 type Proxy struct {
 	Dir  string
@@ -41,7 +41,7 @@ type Module struct {
 	Path, Version, Sum, GoModSum string
 }
 
-// New makes a proxy in a temporary folder. The files are named
+// New makes a proxy in a temporary directory. The files are named
 // "<module>@<version>/<path>" and hold what the version has at that path; a file
 // "<module>@<version>.time" holds the version's commit time, if it is not Time.
 //
@@ -81,7 +81,7 @@ func stamp(t string) string {
 	return t
 }
 
-// URL returns the proxy's folder as a URL, to stand in GOPROXY.
+// URL returns the proxy's directory as a URL, to stand in GOPROXY.
 func (p *Proxy) URL() string {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(p.Dir)}
 	return u.String()
@@ -98,7 +98,7 @@ func (p *Proxy) Module(version string) Module {
 	return m
 }
 
-// File returns the path of a version's file in the proxy's folder, or in any
+// File returns the path of a version's file in the proxy's directory, or in any
 // other of its layout. The extension is ".info", ".mod" or ".zip".
 func File(dir, version, ext string) (string, error) {
 	path, v, _ := strings.Cut(version, "@")
@@ -228,7 +228,7 @@ func Txtar(t testing.TB, name string) map[string]string {
 	return files
 }
 
-// Folder adds the files below a folder, which may be missing, to files.
+// Directory adds the files below a directory, which may be missing, to files.
 func Folder(t testing.TB, dir string, files map[string]string) {
 	t.Helper()
 	if _, err := os.Stat(dir); err != nil {

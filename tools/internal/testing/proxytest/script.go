@@ -41,7 +41,7 @@ func ScriptProxy(ts *testscript.TestScript) *Proxy { return ts.Value(worldKey{})
 // ScriptCommands returns commands for scripts that ScriptSetup has set up:
 //
 //	[!] requests                       was the proxy asked since the last time?
-//	gosum folder                       write the go.sum that belongs to the go.mod there
+//	gosum directory                       write the go.sum that belongs to the go.mod there
 //	alter store|proxy module@version   add a file to a module's zip
 func ScriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){"requests": requests, "gosum": goSum, "alter": alter}
@@ -59,7 +59,7 @@ func requests(ts *testscript.TestScript, neg bool, args []string) {
 
 func goSum(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
-		ts.Fatalf("usage: gosum folder")
+		ts.Fatalf("usage: gosum directory")
 	}
 	dir := ts.MkAbs(args[0])
 	data, err := os.ReadFile(filepath.Join(dir, "go.mod"))

@@ -26,6 +26,8 @@ import (
 	"cuelabs.dev/go/oci/ociregistry/ociserver"
 	"github.com/google/go-containerregistry/pkg/registry"
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 // A Server is a registry on loopback, which ends with the test.
@@ -35,7 +37,7 @@ type Server struct {
 	Transport http.RoundTripper
 	// CAFile is the server's certificate in PEM; empty if it speaks plain HTTP.
 	CAFile string
-	// Data is the folder that it keeps everything in; empty if that is in memory.
+	// Data is the directory that it keeps everything in; empty if that is in memory.
 	Data string
 }
 
@@ -46,12 +48,11 @@ type Args struct {
 }
 
 // Docker starts Debian's docker-registry, the strict one. Where that is not
-// installed it says so in the test's log and returns nil.
-func Docker(tb testing.TB, a Args) *Server {
+// installed, that is a test that is skipped, and Docker returns nil.
+func Docker(tb *testing.T, a Args) *Server {
 	tb.Helper()
-	command, err := exec.LookPath("docker-registry")
-	if err != nil {
-		tb.Log("docker-registry is not installed: this check did not run")
+	command, ok := readers.Look(tb, "docker-registry")
+	if !ok {
 		return nil
 	}
 	dir := tb.TempDir()

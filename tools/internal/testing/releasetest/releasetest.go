@@ -54,7 +54,7 @@ type Args struct {
 	Dirty bool
 }
 
-// Make makes a release and returns its folder. Equal arguments give equal bytes.
+// Make makes a release and returns its directory. Equal arguments give equal bytes.
 func Make(tb testing.TB, a Args) string {
 	tb.Helper()
 	if a.Version == "" {
@@ -86,7 +86,7 @@ func Make(tb testing.TB, a Args) string {
 	return dir
 }
 
-// Open opens the release in a folder.
+// Open opens the release in a directory.
 func Open(tb testing.TB, dir string) *release.Tree {
 	tb.Helper()
 	t, err := release.Open(tb.Context(), release.Dir(dir))
@@ -94,7 +94,7 @@ func Open(tb testing.TB, dir string) *release.Tree {
 	return t
 }
 
-// Seal writes the SHA256SUMS of what is in a release's folder.
+// Seal writes the SHA256SUMS of what is in a release's directory.
 func Seal(tb testing.TB, dir string) {
 	tb.Helper()
 	check(tb, os.RemoveAll(filepath.Join(dir, release.Checksums)))
@@ -137,6 +137,7 @@ func newLock(a Args) *lock.Lock {
 		url, commit, _ := strings.Cut(at, "@")
 		l.Dependencies = append(l.Dependencies, lock.Dependency{
 			Name: name, Git: &lock.Git{URL: url, Commit: commit}, Digest: string(digest.FromBytes([]byte(name))), Time: Time, Why: "sha in manifest",
+			GoVersionEnabled: strings.HasSuffix(name, "-go"),
 		})
 	}
 	if a.Dirty || len(a.Git) == 0 {

@@ -9,12 +9,14 @@ import (
 	"io"
 	"os"
 	"strings"
+	"testing"
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
@@ -96,4 +98,22 @@ func Image(s *store.Store, name string, layers ...string) (lock.Image, error) {
 	d := digest.FromBytes(raw)
 	err = s.AddOCIRoot(store.OCIDescriptor{MediaType: manifestType, Size: int64(len(raw)), Digest: d})
 	return lock.Image{Name: name, Base: "test/" + name, Digest: d, Platforms: []lock.ImagePlatform{{Platform: "linux/amd64", Digest: d, Size: int64(size)}}}, err
+}
+
+// TarDigest returns the digest of the canonical tar of a repository's HEAD.
+func TarDigest(tb testing.TB, dir string) digest.Digest {
+	tb.Helper()
+	repo, err := gitsource.OpenLocal(tb.Context(), "", dir)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r := repo.Tar(tb.Context(), nil)
+	d, _, err := digest.FromReader(r)
+	if err := r.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return d
 }

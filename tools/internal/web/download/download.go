@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // The defaults of Args.
@@ -114,7 +114,7 @@ func openFile(u *url.URL, a *Args) (io.ReadCloser, error) {
 	name := filepath.FromSlash(u.Path)
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil, cli.WithHint(fmt.Errorf("downloading %q: %w", shown(u), err), "check the URL; it is a file of this machine")
+		return nil, hint.With(fmt.Errorf("downloading %q: %w", shown(u), err), "check the URL; it is a file of this machine")
 	}
 	switch {
 	case !info.Mode().IsRegular():

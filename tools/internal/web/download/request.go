@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/web/retryafter"
 )
 
@@ -113,7 +113,7 @@ func transportError(ctx context.Context, err error) error {
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return cli.WithHint(err, "check the host in the URL, and that this machine has a network")
+		return hint.With(err, "check the host in the URL, and that this machine has a network")
 	case errors.As(err, &dns), errors.As(err, &timeout) && timeout.Timeout(),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.ECONNABORTED), errors.Is(err, syscall.EPIPE):
@@ -181,9 +181,9 @@ func statusError(resp *http.Response) error {
 	err := fmt.Errorf("status: got %d %s, want 200 OK", resp.StatusCode, http.StatusText(resp.StatusCode))
 	switch code := resp.StatusCode; {
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		return cli.WithHint(err, "the server wants credentials, and none are sent: use a URL that everybody may read")
+		return hint.With(err, "the server wants credentials, and none are sent: use a URL that everybody may read")
 	case code == http.StatusNotFound || code == http.StatusGone:
-		return cli.WithHint(err, "check the URL: the server has no such file")
+		return hint.With(err, "check the URL: the server has no such file")
 	case code == http.StatusTooManyRequests || code == http.StatusRequestTimeout || code == http.StatusTooEarly,
 		code >= 500 && code != http.StatusNotImplemented && code != http.StatusHTTPVersionNotSupported:
 		after, _ := retryafter.Parse(resp.Header.Get("Retry-After"), time.Now())

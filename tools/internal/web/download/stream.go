@@ -12,7 +12,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // stream is a download in progress. It outlives its connections.
@@ -112,12 +112,12 @@ func (s *stream) pause(err error) error {
 	}
 	if s.attempts >= s.args.Attempts {
 		err := fmt.Errorf("%w (attempts: %d)", err, s.attempts)
-		return cli.WithHint(s.failure(err), "the server may be overloaded or unreachable: try again later")
+		return hint.With(s.failure(err), "the server may be overloaded or unreachable: try again later")
 	}
 	wait := s.args.Backoff << min(s.attempts-1, 10)
 	wait = wait/2 + rand.N(wait/2+1)
 	if t.after > maxRetryAfter {
-		return cli.WithHint(s.failure(err), "the server asks to wait for %v: try again after that", t.after)
+		return hint.With(s.failure(err), "the server asks to wait for %v: try again after that", t.after)
 	}
 	timer := time.NewTimer(max(wait, t.after))
 	defer timer.Stop()

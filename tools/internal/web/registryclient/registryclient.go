@@ -88,7 +88,7 @@ func IsLoopback(host string) bool {
 // behind: [Login] adds them for the registry's host only.
 func CheckRedirect(req *http.Request, via []*http.Request) error {
 	if len(via) >= maxRedirects {
-		return fmt.Errorf("got %d redirects, want at most that", maxRedirects)
+		return fmt.Errorf("got more than %d redirects", maxRedirects)
 	}
 	return CheckTarget(via[0].URL, req.URL)
 }
@@ -176,7 +176,7 @@ func WithoutURL(err error) error {
 func ReadAtMost(r io.Reader, limit int64) ([]byte, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(raw)) > limit {
-		err = fmt.Errorf("size: got more than %d bytes, want at most that", limit)
+		err = fmt.Errorf("size: got more than %d bytes, want at most as many", limit)
 	}
 	return raw, err
 }

@@ -27,7 +27,7 @@ func TestCheckRedirect(t *testing.T) {
 	} {
 		wantError(t, CheckRedirect(request(tc.to), []*http.Request{request(tc.from)}), tc.err)
 	}
-	wantError(t, CheckRedirect(request("https://a"), make([]*http.Request, 10)), `got 10 redirects`)
+	wantError(t, CheckRedirect(request("https://a"), make([]*http.Request, 10)), `got more than 10 redirects`)
 	_, err := Guard(refuser{}).RoundTrip(request("http://registry.example"))
 	wantError(t, err, `^connecting to registry.example: scheme is "http", want https$`)
 	_, err = Guard(refuser{}).RoundTrip(request("http://127.0.0.1"))

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // certificate tells whether an error is about who the server is.
@@ -92,9 +92,9 @@ func hide(err error, req *http.Request) error {
 	}
 	switch {
 	case certificate(err):
-		return cli.WithHint(err, "the server is not whom it should be, or its certificate's issuer is not among those of this machine")
+		return hint.With(err, "the TLS certificate does not match the host, or its issuer is not trusted on this machine")
 	case unknownHost(err):
-		return cli.WithHint(err, "look at the host's name and at the network")
+		return hint.With(err, "look at the host's name and at the network")
 	}
 	return err
 }

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // attempt sends a request once. Reading the answer's body is a part of it: when
@@ -69,7 +69,7 @@ func (w *watchdog) touch() { w.timer.Reset(w.idle) }
 func (w *watchdog) pause() { w.timer.Stop() }
 
 func (w *watchdog) error(host string) error {
-	return cli.WithHint(fmt.Errorf("%s: %w for %s", host, errIdle, round(w.idle)), "look at the network, and run this again")
+	return hint.With(fmt.Errorf("%s: %w for %s", host, errIdle, round(w.idle)), "look at the network, and run this again")
 }
 
 // sending is a request's body. While it is being read we wait for whoever makes

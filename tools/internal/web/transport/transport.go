@@ -18,7 +18,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/web/retryafter"
 )
 
@@ -203,8 +203,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 func tooLong(req *http.Request, v verdict) error {
-	err := fmt.Errorf("%s: got %s, and that it wants a pause of %s", req.URL.Host, v.why, round(v.told))
-	return cli.WithHint(err, "run this again after %s", time.Now().Add(v.told+time.Second).UTC().Format("2006-01-02 15:04:05 UTC"))
+	err := fmt.Errorf("%s: got %s; the server asks us to wait %s", req.URL.Host, v.why, round(v.told))
+	return hint.With(err, "run this again after %s", time.Now().Add(v.told+time.Second).UTC().Format("2006-01-02 15:04:05 UTC"))
 }
 
 // round is a duration for people.
@@ -233,7 +233,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 		return fmt.Errorf("%s: got more than %d redirects", via[0].URL.Host, maxRedirects)
 	}
 	if last.URL.Scheme == "https" && req.URL.Scheme != "https" {
-		return cli.WithHint(fmt.Errorf("%s: got a redirect from https to %s at %s", last.URL.Host, req.URL.Scheme, req.URL.Host), "the server is misconfigured, or somebody stands between")
+		return hint.With(fmt.Errorf("%s: got a redirect from https to %s at %s", last.URL.Host, req.URL.Scheme, req.URL.Host), "the server is misconfigured, or somebody stands between")
 	}
 	for _, v := range via {
 		if !strings.EqualFold(v.URL.Host, req.URL.Host) {

@@ -53,7 +53,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	// Bazel would take this folder, which is the other Bazel's, for its own.
+	// Bazel would take this directory, which is the other Bazel's, for its own.
 	environ := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "TEST_TMPDIR=") })
 	gittest.Env(t)
 	scratch := t.TempDir()

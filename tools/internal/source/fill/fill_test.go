@@ -1,6 +1,7 @@
-package main
+package fill
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,13 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/storetest"
 )
 
 // lockWorld is a committed lock of a module, a git commit and a file, and the
@@ -26,7 +26,6 @@ type lockWorld struct {
 	lock  *lock.Lock
 	git   *gittest.Repo
 	proxy *proxytest.Server
-	file  string // the lock's
 	goCmd string
 }
 
@@ -39,10 +38,10 @@ func newLockWorld(t *testing.T) *lockWorld {
 	server := proxy.Serve()
 	proxytest.Setenv(t, server.URL)
 	stamp := time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
-	w := &lockWorld{t: t, proxy: server, git: gittest.New(t).Repo("src"), file: filepath.Join(t.TempDir(), "lock.json"), goCmd: proxytest.GoCommand(t)}
+	w := &lockWorld{t: t, proxy: server, git: gittest.New(t).Repo("src"), goCmd: proxytest.GoCommand(t)}
 	commit := w.git.Commit("main", map[string]gittest.File{"README": {Content: "read me"}, "run": {Exec: true}}, "first", stamp)
 	source := lock.Dependency{Name: "src", Git: &lock.Git{URL: "file://" + w.git.Dir, Ref: "refs/heads/main", Commit: commit}, Time: stamp, Why: "branch main in manifest"}
-	source.Digest = string(tarDigest(t, w.git.Dir))
+	source.Digest = string(storetest.TarDigest(t, w.git.Dir))
 	files := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "a file") }))
 	t.Cleanup(files.Close)
 	modules := proxy.Closure("module x\nrequire (\nexample.com/app v1.0.0\nexample.com/lib v1.0.0\n)\n")
@@ -64,50 +63,31 @@ func newLockWorld(t *testing.T) *lockWorld {
 	return w
 }
 
-// tarDigest returns the digest of the canonical tar of a repository's HEAD.
-func tarDigest(t *testing.T, dir string) digest.Digest {
-	t.Helper()
-	repo, err := gitsource.OpenLocal(t.Context(), "", dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := repo.Tar(t.Context(), nil)
-	d, _, err := digest.FromReader(r)
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
-// fetch writes the lock, runs `fetch lock` into a store and returns what it said.
-func (w *lockWorld) fetch(store string, flags ...string) (int, string) {
+// fill fills a store.
+func (w *lockWorld) fill(dir string, offline bool) error {
 	w.t.Helper()
 	w.lock.Seal()
-	if err := jsonfile.Write(w.file, w.lock); err != nil {
+	s, err := store.Open(dir)
+	if err != nil {
 		w.t.Fatal(err)
 	}
-	var stderr strings.Builder
-	args := append([]string{"--store", store, "--go", w.goCmd}, flags...)
-	status := run(w.t.Context(), append(args, "lock", "--lock", w.file, "--base", filepath.Dir(w.file)), &strings.Builder{}, &stderr)
-	return status, stderr.String()
+	f := Filler{Store: s, GoCommand: w.goCmd, Dir: w.t.TempDir(), Offline: offline}
+	return f.Lock(w.t.Context(), w.lock)
 }
 
 // TestLock: an empty store has everything afterwards, and nothing is asked for twice.
 func TestLock(t *testing.T) {
 	w := newLockWorld(t)
-	store := t.TempDir()
-	if status, out := w.fetch(store); status != cli.OK {
-		t.Fatalf("got exit status %d: %s", status, out)
+	dir := t.TempDir()
+	if err := w.fill(dir, false); err != nil {
+		t.Fatal(err)
 	}
 	for _, name := range []string{
 		"goproxy/example.com/app/@v/v1.0.0.zip", "goproxy/example.com/lib/@v/v1.0.0.zip",
 		"content_addressable/sha256/" + strings.TrimPrefix(w.lock.Dependencies[1].Digest, "sha256:") + "/file",
 		"content_addressable/sha256/" + w.lock.Files[0].Digest.Hex() + "/file",
 	} {
-		if _, err := os.Stat(filepath.Join(store, filepath.FromSlash(name))); err != nil {
+		if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
 			t.Error(err)
 		}
 	}
@@ -115,9 +95,9 @@ func TestLock(t *testing.T) {
 	if err := os.RemoveAll(w.git.Dir); err != nil {
 		t.Fatal(err)
 	}
-	for _, flags := range [][]string{nil, {"--airgap"}} {
-		if status, out := w.fetch(store, flags...); status != cli.OK || len(w.proxy.Requests()) > 0 {
-			t.Errorf("%q, with everything there: got exit status %d: %s", flags, status, out)
+	for _, offline := range []bool{false, true} {
+		if err := w.fill(dir, offline); err != nil || len(w.proxy.Requests()) > 0 {
+			t.Errorf("with everything there, offline %v: got %v, want nothing and no request", offline, err)
 		}
 	}
 }
@@ -141,33 +121,31 @@ func TestLockAltered(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newLockWorld(t)
 			tt.alter(w.lock)
-			status, out := w.fetch(t.TempDir())
-			if status != cli.Failure {
-				t.Errorf("got exit status %d, want %d", status, cli.Failure)
-			}
+			err := w.fill(t.TempDir(), false)
 			for _, want := range tt.want {
-				if !strings.Contains(out, want) {
-					t.Errorf("got %q, want %q", out, want)
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v, want %q", err, want)
 				}
 			}
 		})
 	}
 }
 
-// TestLockAirgap: what an empty store lacks is named, all at once, and nobody is asked.
-func TestLockAirgap(t *testing.T) {
+// TestLockOffline: what an empty store lacks is named, all at once, and nobody is asked.
+func TestLockOffline(t *testing.T) {
 	w := newLockWorld(t)
 	w.proxy.Requests()
-	status, out := w.fetch(t.TempDir(), "--airgap")
-	if status != cli.Failure || len(w.proxy.Requests()) > 0 {
-		t.Errorf("got exit status %d, want %d and no request", status, cli.Failure)
+	err := w.fill(t.TempDir(), true)
+	if !errors.Is(err, store.ErrMissing) || len(w.proxy.Requests()) > 0 {
+		t.Fatalf("got %v, want that it is not in the store, and no request", err)
 	}
 	for _, want := range []string{
 		`lock entry "app": zip of example.com/app@v1.0.0, ` + w.lock.Dependencies[0].Digest, `lock entry "app": zip of example.com/lib@v1.0.0, `,
 		`lock entry "src": tar of file://` + w.git.Dir, w.lock.Dependencies[1].Digest,
+		`lock entry "tool": "` + w.lock.Files[0].URL + `", ` + string(w.lock.Files[0].Digest),
 	} {
-		if !strings.Contains(out, want) {
-			t.Errorf("got %q, want %q", out, want)
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("got %q, want %q", err, want)
 		}
 	}
 }

@@ -1,11 +1,11 @@
-package cli
+package dirs
 
 import (
 	"path/filepath"
 	"testing"
 )
 
-func TestCacheDir(t *testing.T) {
+func TestCache(t *testing.T) {
 	for _, tt := range []struct{ release, xdg, home, want string }{
 		{"/r", "/xdg", "/home/me", "/r"},
 		{"", "/xdg", "/home/me", "/xdg/release-builder"},
@@ -13,13 +13,13 @@ func TestCacheDir(t *testing.T) {
 		{"", "", "", ""},
 	} {
 		env := map[string]string{"RELEASE_CACHE": tt.release, "XDG_CACHE_HOME": tt.xdg, "HOME": tt.home}
-		if got := CacheDir(func(name string) string { return env[name] }); filepath.ToSlash(got) != tt.want {
+		if got := Cache(func(name string) string { return env[name] }); filepath.ToSlash(got) != tt.want {
 			t.Errorf("%+v: got %q", tt, got)
 		}
 	}
 }
 
-func TestStateDir(t *testing.T) {
+func TestState(t *testing.T) {
 	for _, tt := range []struct {
 		dir, xdg, home string
 		want           string
@@ -30,7 +30,7 @@ func TestStateDir(t *testing.T) {
 		{"", "", "/home/me", "/home/me/.local/state/release-builder"},
 		{"", "", "", ""},
 	} {
-		got, err := StateDir(tt.dir, func(name string) string { return map[string]string{"XDG_STATE_HOME": tt.xdg, "HOME": tt.home}[name] })
+		got, err := State(tt.dir, func(name string) string { return map[string]string{"XDG_STATE_HOME": tt.xdg, "HOME": tt.home}[name] })
 		if filepath.ToSlash(got) != tt.want || (err == nil) != (tt.want != "") {
 			t.Errorf("%+v: got %q, %v", tt, got, err)
 		}

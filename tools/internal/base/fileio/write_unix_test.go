@@ -1,6 +1,6 @@
 //go:build unix
 
-package jsonfile
+package fileio
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 // it does when a disk is full. The limit holds for a process of its own: the test
 // binary's log of what it opens goes to a file as well.
 func TestWriteFileCutOff(t *testing.T) {
-	const target = "JSONFILE_CUT_OFF"
+	const target = "FILEIO_CUT_OFF"
 	if name, ok := os.LookupEnv(target); ok {
 		writeCutOff(t, name)
 		return

@@ -1,4 +1,5 @@
-package cli
+// Package dirs says where things are kept on a machine, and what a caller's path means.
+package dirs
 
 import (
 	"errors"
@@ -6,10 +7,10 @@ import (
 	"path/filepath"
 )
 
-// StateDir returns the folder that keeps what a machine remembers of releases:
+// State returns the directory that keeps what a machine remembers of releases:
 // dir, else release-builder in $XDG_STATE_HOME, else in ~/.local/state
 // (https://specifications.freedesktop.org/basedir-spec/latest/).
-func StateDir(dir string, env func(string) string) (string, error) {
+func State(dir string, env func(string) string) (string, error) {
 	home := env("XDG_STATE_HOME")
 	switch {
 	case dir != "":
@@ -18,15 +19,15 @@ func StateDir(dir string, env func(string) string) (string, error) {
 	case env("HOME") != "":
 		dir = filepath.Join(env("HOME"), ".local", "state", "release-builder")
 	default:
-		return "", errors.New("HOME is not set: set it, or XDG_STATE_HOME, or say --state FOLDER")
+		return "", errors.New("HOME is not set: set it, or XDG_STATE_HOME")
 	}
 	return filepath.Abs(dir)
 }
 
-// CacheDir returns the directory that keeps what can be fetched or built again, as
+// Cache returns the directory that keeps what can be fetched or built again, as
 // tools/bazel finds it: RELEASE_CACHE, else release-builder in $XDG_CACHE_HOME, else
 // in ~/.cache. It is empty if none of these is set.
-func CacheDir(env func(string) string) string {
+func Cache(env func(string) string) string {
 	switch {
 	case env("RELEASE_CACHE") != "":
 		return env("RELEASE_CACHE")

@@ -1,4 +1,4 @@
-package jsonfile
+package fileio
 
 import (
 	"bytes"
@@ -81,35 +81,22 @@ func TestWriteFileReplaces(t *testing.T) {
 
 func TestWriteFileErrors(t *testing.T) {
 	dir := t.TempDir()
-	full := filepath.Join(dir, "folder")
+	full := filepath.Join(dir, "directory")
 	if err := os.MkdirAll(filepath.Join(full, "sub"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	err := WriteFile(full, []byte("new"), 0o644)
 	if err == nil || !strings.HasPrefix(err.Error(), `writing "`+full+`": `) {
-		t.Errorf("onto a folder: got %v, want an error that names it", err)
+		t.Errorf("onto a directory: got %v, want an error that names it", err)
 	}
-	only(t, dir, "folder")
+	only(t, dir, "directory")
 	only(t, full, "sub")
 
 	missing := filepath.Join(dir, "missing", "a.json")
 	if err := WriteFile(missing, []byte("new"), 0o644); err == nil || !strings.Contains(err.Error(), missing[:len(missing)-len("a.json")]) {
-		t.Errorf("into a missing folder: got %v, want an error that names it", err)
+		t.Errorf("into a missing directory: got %v, want an error that names it", err)
 	}
-	only(t, dir, "folder")
-}
-
-func TestWriteKeepsOldFile(t *testing.T) {
-	dir := t.TempDir()
-	name := filepath.Join(dir, "a.json")
-	if err := Write(name, "old"); err != nil {
-		t.Fatal(err)
-	}
-	if err := Write(name, func() {}); err == nil || !strings.HasPrefix(err.Error(), `encoding "`+name+`": `) {
-		t.Errorf("a value without a JSON form: got %v, want an error that names the file", err)
-	}
-	content(t, name, "\"old\"\n")
-	only(t, dir, "a.json")
+	only(t, dir, "directory")
 }
 
 // TestWriteFileConcurrent has readers look at a file while others replace it:

@@ -1,69 +1,48 @@
-package main
+package fill
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
 	"github.com/jasonwzm/release-builder/tools/internal/source/sourcetar"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// unpackTar unpacks the canonical tar of a source that is kept as one.
-func (f *fetcher) unpackTar(ctx context.Context, dep *lock.Dependency, base, to string) error {
-	want, err := f.bringTar(ctx, dep, base)
-	if err != nil {
-		return err
-	}
-	if err := f.store.VerifyBlob(want); err != nil {
-		return cli.WithHint(err, "the file was altered since it was stored: delete it to have it made again")
-	}
-	tar, err := os.Open(f.store.BlobPath(want))
-	if err != nil {
-		return err
-	}
-	defer tar.Close()
-	if err := os.Mkdir(to, 0o755); err != nil {
-		return err
-	}
-	return sourcetar.Extract(tar, to)
-}
-
-// bringTar makes sure that the store has a source's canonical tar: where it has
-// none, it is made again from where the source is.
-func (f *fetcher) bringTar(ctx context.Context, dep *lock.Dependency, base string) (digest.Digest, error) {
+// Tar makes the store hold the canonical tar of a source that is no module, and returns its
+// digest. Where the store has none, it is made again from where the source is.
+func (f *Filler) Tar(ctx context.Context, dep *lock.Dependency) (digest.Digest, error) {
 	want, err := digest.Parse(dep.Digest)
 	if err != nil {
 		return "", err
 	}
-	var from store.Fetcher = folder{dep: dep, base: base}
-	hint := "the folder changed since it was pinned: run tools/bazel run //tools/resolve"
+	var from store.Fetcher = directory{dep: dep, base: f.Dir}
+	advice := "the directory changed since it was pinned: run tools/bazel run //release:resolve"
 	if dep.Git != nil {
 		from = gitsource.Fetcher{
-			Client:  &gitsource.Client{Dir: base},
+			Client:  &gitsource.Client{Dir: f.Dir},
 			Want:    gitsource.Want{URL: dep.Git.URL, SHA: dep.Git.Commit, Ref: dep.Git.Ref},
 			Exclude: dep.Exclude,
 		}
-		hint = "the lock names another commit, or was altered: run tools/bazel run //tools/resolve"
+		advice = "the lock names another commit, or was altered: run tools/bazel run //release:resolve"
 	}
-	return want, cli.WithHint(f.store.Bring(ctx, want, from), "%s", hint)
+	return want, hint.With(f.Store.Bring(ctx, want, from), "%s", advice)
 }
 
-// folder makes the canonical tar of a folder of this machine. It is a store.Fetcher.
-type folder struct {
+// directory makes the canonical tar of a directory of this machine. It is a store.Fetcher.
+type directory struct {
 	dep  *lock.Dependency
-	base string // the manifest's folder
+	base string // the manifest's directory
 }
 
 // Fetch implements store.Fetcher.
-func (f folder) Fetch(ctx context.Context) (io.ReadCloser, error) {
+func (f directory) Fetch(ctx context.Context) (io.ReadCloser, error) {
 	dir := f.dep.Local.Path
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(f.base, filepath.FromSlash(dir))

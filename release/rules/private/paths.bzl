@@ -1,0 +1,31 @@
+"""Where a file goes in an archive or an image: one rule for both."""
+
+def path_in(path, name):
+    """Returns where a file goes.
+
+    Args:
+        path: as a BUILD file has it. If it is empty or ends in /, it is a directory.
+        name: what the file is called.
+
+    Returns:
+        the path, without a slash before it.
+    """
+    return path.lstrip("/") + (name if not path or path.endswith("/") else "")
+
+def file_entries(label, files):
+    """Says where the files of targets go.
+
+    Args:
+        label: whose files these are, for errors.
+        files: dict of targets → paths, as path_in has them.
+
+    Returns:
+        a list of entries for tools/build/pack and tools/build/image.
+    """
+    entries = []
+    for target, path in files.items():
+        found = target[DefaultInfo].files.to_list()
+        if len(found) != 1 and path and not path.endswith("/"):
+            fail("{}: got {} files in {} for {}: want one, or a path that ends in /".format(label, len(found), target.label, repr(path)))
+        entries += [struct(path = path_in(path, file.basename), source = file.path) for file in found]
+    return entries

@@ -1,0 +1,127 @@
+// Package fileio reads files within a limit, replaces files whole, and ends reading and
+// writing with a context.
+package fileio
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// ReadLimited returns the content of the named file, or an error if it has
+// more than limit bytes.
+func ReadLimited(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var b bytes.Buffer
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		b.Grow(int(min(info.Size(), limit)) + bytes.MinRead) // else it grows to twice the size
+	}
+	if _, err := b.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
+		return nil, fmt.Errorf("reading %q: %w", name, err)
+	}
+	if int64(b.Len()) > limit {
+		return nil, fmt.Errorf("reading %q: file has more than %d bytes", name, limit)
+	}
+	return b.Bytes(), nil
+}
+
+// WriteFile replaces the named file by data. A crash leaves the old file or the new one.
+func WriteFile(name string, data []byte, mode fs.FileMode) error {
+	err := Replace(name, Options{Mode: mode, Sync: true}, func(f *os.File) error {
+		_, err := f.Write(data)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("writing %q: %w", name, err)
+	}
+	return nil
+}
+
+// Options says how a file is replaced.
+type Options struct {
+	Mode fs.FileMode // of the new file, whatever the umask is
+	Sync bool        // after a crash of the machine, too, there is the old file or the new one
+}
+
+// Replace replaces the named file by what write writes: to a temporary file in the same
+// directory, which is renamed. An error leaves the old file, and nothing beside it.
+func Replace(name string, o Options, write func(f *os.File) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".tmp-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close() // an error of a second Close says nothing
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if err := write(f); err != nil {
+		return err
+	}
+	if err := f.Chmod(o.Mode); err != nil {
+		return err
+	}
+	if o.Sync {
+		if err := f.Sync(); err != nil {
+			return err
+		}
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
+
+// SyncDir makes the names in a directory outlive a crash of the machine, where the file
+// system can do that.
+func SyncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}
+
+// Reader returns a reader of r that fails once ctx has ended.
+func Reader(ctx context.Context, r io.Reader) io.Reader { return reader{ctx, r} }
+
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c reader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// Writer returns a writer to w that fails once ctx has ended.
+func Writer(ctx context.Context, w io.Writer) io.Writer { return writer{ctx, w} }
+
+type writer struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (c writer) Write(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.w.Write(p)
+}
