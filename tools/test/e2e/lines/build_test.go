@@ -34,7 +34,7 @@ func TestLine(t *testing.T) {
 	w := newWorld(t)
 	commit := w.plantLine()
 	base := w.pushBase()
-	w.mustBazel("run", "//tools/resolve")
+	w.mustBazel("run", "//release:resolve")
 	l := w.lock()
 	if src := l.Dependencies[0]; src.Git.Commit != commit || !slices.Equal(src.GoRoots, []string{".", "second"}) {
 		t.Errorf("src: got commit %s with modules in %q, want %s with . and second", src.Git.Commit, src.GoRoots, commit)
@@ -58,7 +58,39 @@ func TestLine(t *testing.T) {
 	t.Run("archive", func(t *testing.T) { checkArchive(t, release, commit) })
 	t.Run("image", func(t *testing.T) { checkImage(t, release, base, l) })
 	t.Run("altered", func(t *testing.T) { w.checkAltered(t) })
+	t.Run("stale", func(t *testing.T) { w.checkStale(t) })
 	t.Run("host tools", func(t *testing.T) { w.checkHostTools(t) })
+}
+
+// checkStale has the lock say that it was resolved with other tools than those that build.
+func (w *world) checkStale(t *testing.T) {
+	name := filepath.Join(w.dir, "manifests", "demo", "lock.json")
+	good, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := w.lock()
+	for want, alter := range map[string]func(*lock.Toolchain){
+		"Bazel 7.0.0, and .bazelversion has " + l.Toolchain.Bazel:                              func(c *lock.Toolchain) { c.Bazel = "7.0.0" },
+		"the Go SDK 1.20.1, and release/sources/go_sdk.json has " + l.Toolchain.Go.Version:     func(c *lock.Toolchain) { c.Go.Version = "1.20.1" },
+		"the Go SDK " + l.Toolchain.Go.Version + ", and release/sources/go_sdk.json has other": func(c *lock.Toolchain) { c.Go.Archives = nil },
+		"rules_go v0.1.0, and go.mod has " + l.Toolchain.RulesGo.Version:                       func(c *lock.Toolchain) { c.RulesGo.Version = "v0.1.0" },
+		"rules_go " + l.Toolchain.RulesGo.Version + ", and go.mod has other content":           func(c *lock.Toolchain) { c.RulesGo.Sum = "h1:other" },
+	} {
+		other := *l
+		alter(&other.Toolchain)
+		if err := jsonfile.Write(name, &other); err != nil {
+			t.Fatal(err)
+		}
+		out, err := w.bazel("build", "--config=airgap", "--nobuild", "//release:all")
+		if err == nil || !strings.Contains(out, "line demo: its lock was resolved with "+want) || !strings.Contains(out, "run tools/bazel run //release:resolve -- --line demo") {
+			t.Errorf("got %v\n%s\nwant %q", err, out, want)
+		}
+	}
+	if err := os.WriteFile(name, good, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.mustBazel("build", "--config=airgap", "--nobuild", "//release:all")
 }
 
 // checkHostTools damages a module of what repository rules run: it is named with its

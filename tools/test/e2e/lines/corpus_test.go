@@ -28,7 +28,8 @@ func TestCorpus(t *testing.T) {
 	for _, p := range programs {
 		want += len(p.platforms)
 	}
-	w.mustBazel("run", "//tools/resolve")
+	w.mustBazel("run", "//release:resolve")
+	w.checkInit(t)
 	w.environ = append(w.environ, "GOPROXY=off")
 	w.git.Handle(refuse)
 	w.mustBazel("build", "--config=airgap", "//release:all")
@@ -45,6 +46,28 @@ func TestCorpus(t *testing.T) {
 		if err == nil || !strings.Contains(out, want) {
 			t.Errorf("%s: got %v\n%s\nwant %q", label, err, out, want)
 		}
+	}
+}
+
+// checkInit makes a line of a module, builds it and publishes it to its stage.
+func (w *world) checkInit(t *testing.T) {
+	t.Helper()
+	out := w.mustBazel("run", "//release:init", "--", "--name", "fresh", "--module", "example.com/lang")
+	for _, want := range []string{"source: module example.com/lang@v1.0.0\n", "program: lang, @fresh_lang//", "tools/bazel build //release:all --repo_env=RELEASE_LINE=fresh"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("got\n%s\nwant %q", out, want)
+		}
+	}
+	const line = "--repo_env=RELEASE_LINE=fresh"
+	w.mustBazel("build", line, "//release:all")
+	if _, err := os.Stat(filepath.Join(w.dir, "bazel-bin", "release", "all", "fresh-1.0.0-linux-amd64.tar.gz")); err != nil {
+		t.Error(err)
+	}
+	if out := w.mustBazel("run", line, "//release:publish", "--", "--stage", "--state", t.TempDir()); !strings.Contains(out, "1.0.0 to stage: ") {
+		t.Errorf("got\n%s", out)
+	}
+	if out, err := w.bazel("run", "//release:init", "--", "--name", "fresh", "--module", "example.com/lang"); err == nil || !strings.Contains(out, "exists already") {
+		t.Errorf("again: got %v\n%s", err, out)
 	}
 }
 
