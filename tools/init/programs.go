@@ -56,7 +56,7 @@ func (o *options) programs(ctx context.Context, line string) ([]program, error) 
 		fmt.Fprintf(o.stdout, "left out: %s: %s\n", path, why)
 	})
 	if len(found) == 0 {
-		return nil, hint.With(errors.New("the source has no program that can be built for all platforms"), "write release/%s/BUILD.bazel by hand: docs/manifest.md says how", o.name)
+		return nil, hint.With(errors.New("the source has no program that can be built for all platforms"), "write release/%s/BUILD.bazel by hand: docs/tutorial.md shows one", o.name)
 	}
 	for _, p := range found {
 		fmt.Fprintf(o.stdout, "program: %s, %s\n", p.name, p.label)
