@@ -17,6 +17,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/source/sourcetar"
 )
@@ -52,7 +53,7 @@ func (o *options) programs(ctx context.Context, line string) ([]program, error) 
 	if err != nil {
 		return nil, err
 	}
-	found := choose(listing, "@"+strings.NewReplacer("-", "_", ".", "_").Replace(l.Product+"_"+d.Name), func(path, why string) {
+	found := choose(listing, "@"+(&manifest.Dependency{Name: l.Product + "_" + d.Name}).Repository(), func(path, why string) {
 		fmt.Fprintf(o.stdout, "left out: %s: %s\n", path, why)
 	})
 	if len(found) == 0 {
@@ -107,7 +108,7 @@ func choose(listing gomod.Listing, repository string, leave func(path, why strin
 	for _, at := range slices.Sorted(maps.Keys(all)) {
 		p := all[at]
 		rel := strings.TrimPrefix(strings.TrimPrefix(at, p.Module.Path), "/")
-		name := programName(p)
+		name := p.Program()
 		other, taken := names[name]
 		switch {
 		case broken[at] != "":
@@ -125,14 +126,6 @@ func choose(listing gomod.Listing, repository string, leave func(path, why strin
 		}
 	}
 	return slices.SortedFunc(maps.Values(names), func(a, b program) int { return strings.Compare(a.name, b.name) })
-}
-
-// programName returns what the go command calls a program.
-func programName(p *gomod.Package) string {
-	if prefix, _, ok := module.SplitPathVersion(p.ImportPath); ok {
-		return path.Base(prefix)
-	}
-	return path.Base(p.ImportPath)
 }
 
 // buildFile returns the product's BUILD file.

@@ -32,7 +32,7 @@ type session struct {
 	options   *options
 	line      string
 	profile   manifest.Profile
-	folder    string // of plan, receipt and ledger
+	directory string // of plan, receipt and ledger
 	publisher *publish.Publisher
 	board     *progress.Board
 	stderr    io.Writer
@@ -72,8 +72,8 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 		return nil, err
 	}
 	s.profile = destinations.WithRepo(s.profile, tree)
-	s.folder = filepath.Join(dir, "runs", tree.Version)
-	if err := os.MkdirAll(s.folder, 0o700); err != nil {
+	s.directory = filepath.Join(dir, "runs", tree.Version)
+	if err := os.MkdirAll(s.directory, 0o700); err != nil {
 		return nil, err
 	}
 	args := destinations.Args{
@@ -153,7 +153,7 @@ func (s *session) file(name string) string {
 	if len(s.options.only) > 0 {
 		name += "-" + strings.Join(slices.Compact(slices.Sorted(slices.Values(s.options.only))), "-")
 	}
-	return filepath.Join(s.folder, name+".json")
+	return filepath.Join(s.directory, name+".json")
 }
 
 // publish plans and, unless only that was asked for, applies.

@@ -97,8 +97,8 @@ func changes(n int, size int64) string {
 func showPublished(w io.Writer, p *publish.Plan, receipt string) {
 	fmt.Fprintf(w, "published %s\n", p.Version)
 	for _, d := range p.Destinations {
-		if folder := folder(d.Items); folder != "" {
-			fmt.Fprintf(w, "  %s: %s\n", d.Name, folder)
+		if directory := directory(d.Items); directory != "" {
+			fmt.Fprintf(w, "  %s: %s\n", d.Name, directory)
 		}
 		for _, i := range d.Items {
 			if i.Phase == publish.Reveal && i.State != publish.Kept {
@@ -113,7 +113,7 @@ func showPublished(w io.Writer, p *publish.Plan, receipt string) {
 }
 
 // directory returns where the objects of a bucket are: that of the release's files.
-func folder(items []publish.Item) string {
+func directory(items []publish.Item) string {
 	for _, i := range items {
 		if name, ok := strings.CutSuffix(i.Name, i.Path); ok && i.Kind == "object" && i.Path != "" {
 			return name

@@ -27,14 +27,30 @@ func writeManifest(_ context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	if got := digest.FromBytes(data); got != l.Manifest && !published(m, l, data) {
-		err := fmt.Errorf("%s is stale: it was made from a manifest with digest %s, %s has %s", o.lock, l.Manifest, o.manifest, got)
-		return hint.With(err, "tools/bazel run //release:resolve")
+	switch got := digest.FromBytes(data); {
+	case got == l.Manifest:
+		err = sameTags(m, l)
+	case !published(m, l, data):
+		err = fmt.Errorf("it was made from a manifest with digest %s, %s has %s", l.Manifest, o.manifest, got)
+	}
+	if err != nil {
+		return hint.With(fmt.Errorf("%s is stale: %w", o.lock, err), "tools/bazel run //release:resolve")
 	}
 	if err := resolved(m, l); err != nil {
 		return err
 	}
 	return fileio.WriteFile(o.out, manifest.Format(m), 0o644)
+}
+
+// sameTags checks that the lock says which dependencies get the tag v<version>: publishing
+// reads it there, and older versions of resolve did not write it.
+func sameTags(m *manifest.Manifest, l *lock.Lock) error {
+	for _, d := range m.Dependencies {
+		if pin, ok := l.Find(d.Name); ok && pin.GoVersionEnabled != d.GoVersionEnabled {
+			return fmt.Errorf("goversionenabled of dependency %q: the lock has %t, the manifest has %t", d.Name, pin.GoVersionEnabled, d.GoVersionEnabled)
+		}
+	}
+	return nil
 }
 
 // resolved replaces in m what a person left open by what the lock says.

@@ -27,7 +27,7 @@ const (
 
 // directories are those below tools/internal, from the lowest. Commands, and what only tests
 // import, are above them.
-var folders = []string{"base", "web", "input", "artifact", "source", "resolve", "publish", "check"}
+var directories = []string{"base", "web", "input", "artifact", "source", "resolve", "publish", "check"}
 
 // fetchMayImport are the modules that tools/build/fetch and what it imports may use:
 // repository rules compile it before anything else is there.
@@ -76,12 +76,12 @@ func list(ctx context.Context) ([]goPackage, error) {
 func check(packages []goPackage) error {
 	var errs []error
 	for _, p := range packages {
-		from, err := folder(p.ImportPath)
+		from, err := directory(p.ImportPath)
 		errs = append(errs, err)
 		for _, i := range p.Imports {
-			if to, err := folder(i); err == nil && to > from {
-				errs = append(errs, fmt.Errorf("%s imports %s: a package may import those of its own directory and of these before it: %s",
-					strings.TrimPrefix(p.ImportPath, module), strings.TrimPrefix(i, module), strings.Join(folders, ", ")))
+			if to, err := directory(i); err == nil && to > from {
+				errs = append(errs, fmt.Errorf("%s imports %s: a package may import those of its own directory and of the directories before it: %s",
+					strings.TrimPrefix(p.ImportPath, module), strings.TrimPrefix(i, module), strings.Join(directories, ", ")))
 			}
 		}
 		if p.ImportPath != module+"tools/build/fetch" {
@@ -96,19 +96,19 @@ func check(packages []goPackage) error {
 	return errors.Join(errs...)
 }
 
-// directory returns the place of a package's directory in directories; len(directories) for a command and
-// for what tests import, -1 for what is not of this module.
-func folder(importPath string) (int, error) {
+// directory returns the place of a package's directory in directories. It is the last one for
+// a command and for what tests import, and -1 for what is not of this module.
+func directory(importPath string) (int, error) {
 	if !strings.HasPrefix(importPath, module) {
 		return -1, nil
 	}
 	name, ok := strings.CutPrefix(importPath, internal)
 	first, _, _ := strings.Cut(name, "/")
 	if !ok || first == "testing" {
-		return len(folders), nil
+		return len(directories), nil
 	}
-	if i := slices.Index(folders, first); i >= 0 {
+	if i := slices.Index(directories, first); i >= 0 {
 		return i, nil
 	}
-	return 0, fmt.Errorf("%s is in no directory that is known: want one of %s, testing", strings.TrimPrefix(importPath, module), strings.Join(folders, ", "))
+	return 0, fmt.Errorf("%s is in no directory that is known: want one of %s, testing", strings.TrimPrefix(importPath, module), strings.Join(directories, ", "))
 }

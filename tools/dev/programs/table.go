@@ -57,39 +57,20 @@ func (p program) label() string {
 func (w *workspace) write(p program, platforms []string) error {
 	manifest := fmt.Sprintf("version: 1.0.0\nproduct: %s\nplatforms: [%s]\ndependencies:\n  src: {module: %s, version: %s}\n",
 		line, strings.Join(platforms, ", "), p.module, p.version)
-	product := fmt.Sprintf(`load("@%s//:line.bzl", "PLATFORMS", "SOURCE_DATE_EPOCH", "VERSION")
-load("//release/rules:defs.bzl", "release_archive", "release_binary", "release_manifest", "release_tree")
+	product := fmt.Sprintf(`load("@%s//:rules.bzl", "archive", "binary", "release")
 
-release_binary(
+binary(
     name = %q,
     binary = %q,
-    platforms = PLATFORMS,
 )
 
-release_archive(
+archive(
     name = "archive",
     binaries = [%q],
-    source_date_epoch = SOURCE_DATE_EPOCH,
-    sources = ["@%s//:src"],
-    version = VERSION,
 )
 
-release_manifest(
-    name = "manifest",
-    lock = "@%s//:lock.json",
-    manifest = "@%s//:manifest.yaml",
-)
-
-release_tree(
-    name = "release",
-    artifacts = [":archive"],
-    files = {
-        ":manifest": "manifest.yaml",
-        "@%s//:lock.json": "lock.json",
-    },
-    visibility = ["//visibility:public"],
-)
-`, line, p.name, p.label(), ":"+p.name, line, line, line, line)
+release(artifacts = [":archive"])
+`, line, p.name, p.label(), ":"+p.name)
 	var errs []error
 	if err := os.RemoveAll(filepath.Join(w.dir, "manifests", line)); err != nil {
 		return err

@@ -178,7 +178,7 @@ func (e *Entry) check() error {
 }
 
 // directories are the only ones that a bundle has something in.
-var folders = []string{"content_addressable", "goproxy", "oci", "root"}
+var directories = []string{"content_addressable", "goproxy", "oci", "root"}
 
 // checkPath refuses a path that is not one of a store.
 func checkPath(p string) error {
@@ -188,8 +188,8 @@ func checkPath(p string) error {
 		return fmt.Errorf("its path has more than %d bytes", maxName)
 	case path.Clean(p) != p || strings.ContainsAny(p, "\\\x00") || strings.Contains("/"+p+"/", "/../"):
 		return errors.New("its path is not a clean one")
-	case rest == "" || !slices.Contains(folders, first):
-		return fmt.Errorf("its path is in none of %s", strings.Join(folders, ", "))
+	case rest == "" || !slices.Contains(directories, first):
+		return fmt.Errorf("its path is in none of %s", strings.Join(directories, ", "))
 	}
 	return nil
 }

@@ -141,7 +141,7 @@ func build(t *testing.T, p packers) (*compare.Report, *Worlds, BisectArgs) {
 			made = append(made, s.Name)
 		}
 	}
-	return report, w, BisectArgs{Worlds: args, Made: made, First: release.Dir(runner.folder("first")), Files: lasting(report), Runner: runner}
+	return report, w, BisectArgs{Worlds: args, Made: made, First: release.Dir(runner.directory("first")), Files: lasting(report), Runner: runner}
 }
 
 // TestNoFault varies everything, and nothing reaches the release.

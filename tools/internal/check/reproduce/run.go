@@ -165,7 +165,7 @@ func (r *run) twice(ctx context.Context) error {
 		}
 	}
 	r.result.Blamed, err = Bisect(ctx, BisectArgs{
-		Worlds: r.worlds, Made: made, First: release.Dir(r.runner.folder("first")), Files: lasting(r.result.Report), Runner: r.runner,
+		Worlds: r.worlds, Made: made, First: release.Dir(r.runner.directory("first")), Files: lasting(r.result.Report), Runner: r.runner,
 	})
 	if err == nil {
 		blame(r.result.Report, r.result.Blamed)
@@ -185,7 +185,7 @@ func (r *run) against(ctx context.Context) error {
 	}
 	r.say(w)
 	w.Second.Rebuild = r.args.Rebuild
-	out := r.runner.folder("second")
+	out := r.runner.directory("second")
 	info, err := r.runner.Once(ctx, w.Second, out)
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ type BuildInfo struct {
 // Twice builds in both worlds and compares. The releases are in the directories first
 // and second of Root.
 func (r *Runner) Twice(ctx context.Context, w *Worlds) (*compare.Report, []BuildInfo, error) {
-	first, err := r.Once(ctx, w.First, r.folder("first"))
+	first, err := r.Once(ctx, w.First, r.directory("first"))
 	if err == nil && r.Keep && (w.First.Dir == w.Second.Dir || w.First.OutputBase == w.Second.OutputBase) {
 		err = w.First.remove()
 	}
@@ -55,13 +55,13 @@ func (r *Runner) Twice(ctx context.Context, w *Worlds) (*compare.Report, []Build
 			return nil, builds, err
 		}
 	}
-	second, err := r.Once(ctx, w.Second, r.folder("second"))
+	second, err := r.Once(ctx, w.Second, r.directory("second"))
 	if err != nil {
 		return nil, builds, err
 	}
 	w.clocked(first, second)
 	builds = append(builds, second)
-	report, err := compare.Trees(ctx, release.Dir(r.folder("first")), release.Dir(r.folder("second")))
+	report, err := compare.Trees(ctx, release.Dir(r.directory("first")), release.Dir(r.directory("second")))
 	if err != nil {
 		return nil, builds, err
 	}
@@ -69,7 +69,7 @@ func (r *Runner) Twice(ctx context.Context, w *Worlds) (*compare.Report, []Build
 	return report, builds, nil
 }
 
-func (r *Runner) folder(name string) string { return filepath.Join(r.Root, "release-of-"+name) }
+func (r *Runner) directory(name string) string { return filepath.Join(r.Root, "release-of-"+name) }
 
 // Once builds in a world and, unless told to keep it, removes it.
 func (r *Runner) Once(ctx context.Context, w *World, out string) (info BuildInfo, err error) {

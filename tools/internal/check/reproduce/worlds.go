@@ -39,7 +39,7 @@ type Worlds struct {
 // The second world. No name in it is part of any other, so that one that turns up
 // in a release says where it is from.
 const (
-	longName   = "another-folder-whose-name-is-quite-a-bit-longer-than-that-of-the-first-one"
+	longName   = "another-directory-whose-name-is-quite-a-bit-longer-than-that-of-the-first-one"
 	otherUser  = "wandersmann"
 	otherGroup = "wanderers"
 	otherHost  = "farawayhost"
@@ -67,7 +67,7 @@ func NewWorlds(ctx context.Context, a WorldsArgs) (*Worlds, error) {
 	for _, v := range All() {
 		m.status[v] = Status{Name: v, Why: notAsked}
 	}
-	m.folders()
+	m.directories()
 	if err := m.identity(ctx); err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (m *maker) notMade(v Variation, why string) {
 }
 
 // directories sets the directories in which the worlds are.
-func (m *maker) folders() {
+func (m *maker) directories() {
 	root, long := m.args.Root, filepath.Join(m.args.Root, longName)
 	if m.asked(Path) {
 		m.second.marks[longName] = Path

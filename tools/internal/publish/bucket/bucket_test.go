@@ -31,12 +31,12 @@ var services = map[string]func(t *testing.T) (*buckettest.Server, Config){
 	},
 	"file": func(t *testing.T) (*buckettest.Server, Config) {
 		root := t.TempDir()
-		return folder(t, root), Config{Name: "directory", URL: "file://" + root + "/all/demo"}
+		return directory(t, root), Config{Name: "directory", URL: "file://" + root + "/all/demo"}
 	},
 }
 
 // directory is a directory as a server.
-func folder(t *testing.T, root string) *buckettest.Server {
+func directory(t *testing.T, root string) *buckettest.Server {
 	name := func(key string) string { return filepath.Join(root, filepath.FromSlash(key)) }
 	return &buckettest.Server{
 		Put: func(key, content string) {

@@ -116,7 +116,7 @@ func (c *Config) repositories(l *lock.Lock) ([]repository, error) {
 				return nil, fmt.Errorf("dependency %q: %w", dep.Name, err)
 			}
 		}
-		r.dir = folder(r.url)
+		r.dir = directory(r.url)
 		for _, name := range c.names(dep.Name, l.Version) {
 			t := c.newTag(name, dep.Git.Commit, l)
 			owner, taken := owners[r.item(t)]

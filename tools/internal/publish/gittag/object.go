@@ -49,7 +49,7 @@ func checkURL(s string) error {
 }
 
 // directory is where a file URL points to; empty for others.
-func folder(s string) string {
+func directory(s string) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "file" {
 		return ""

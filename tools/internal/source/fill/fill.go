@@ -37,7 +37,7 @@ const MissingHint = "run the same build once without --config=airgap, or unpack 
 // lock's entries, in its order.
 func (f *Filler) Lock(ctx context.Context, l *lock.Lock) error {
 	if f.Offline {
-		return f.check(l)
+		return f.check(ctx, l)
 	}
 	scratch, err := os.MkdirTemp("", "fill-*")
 	if err != nil {
@@ -64,14 +64,14 @@ func (f *Filler) Lock(ctx context.Context, l *lock.Lock) error {
 }
 
 // check returns an error for each file that the store lacks.
-func (f *Filler) check(l *lock.Lock) error {
+func (f *Filler) check(ctx context.Context, l *lock.Lock) error {
 	var errs []error
 	for i := range l.Dependencies {
 		errs = append(errs, f.Check(&l.Dependencies[i]))
 	}
 	for i := range l.Files {
 		file := &l.Files[i]
-		_, err := f.File(context.Background(), file)
+		_, err := f.File(ctx, file)
 		errs = append(errs, InEntry(file.Title(), err))
 	}
 	return errors.Join(errs...)

@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/mod/module"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
@@ -33,6 +36,16 @@ type Package struct {
 	GoFiles, SFiles, HFiles, SysoFiles, EmbedFiles []string
 	Imports                                        []string
 	ImportMap                                      map[string]string // import path in the files → that of the package, where they differ
+}
+
+// Program returns what the go command calls a package's program: the last part of its path
+// that is no major version. See https://go.dev/src/cmd/go/internal/load/pkg.go,
+// DefaultExecName.
+func (p *Package) Program() string {
+	if prefix, _, ok := module.SplitPathVersion(p.ImportPath); ok {
+		return path.Base(prefix)
+	}
+	return path.Base(p.ImportPath)
 }
 
 // PackageModule is the module that a package is of.

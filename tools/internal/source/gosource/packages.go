@@ -168,17 +168,13 @@ func (q *pkg) labels(platform string, files []string) []string {
 	return list
 }
 
-// programName returns the name of a program. In a module's own directory that is the
-// directory's, or in the source's what the go command makes of the package's path;
-// see https://go.dev/src/cmd/go/internal/load/pkg.go, DefaultExecName.
+// programName returns the name of a program: that of the directory, if it is a module's
+// own below the source's, else what the go command makes of the package's path.
 func programName(dir string, p *gomod.Package) string {
 	if p.ImportPath == p.Module.Path && dir != "." {
 		return path.Base(dir)
 	}
-	if prefix, _, ok := module.SplitPathVersion(p.ImportPath); ok {
-		return path.Base(prefix)
-	}
-	return path.Base(p.ImportPath)
+	return p.Program()
 }
 
 // link makes labels of the imports of one platform, and errors of those that are not found.
