@@ -17,6 +17,10 @@ func TestListIncompleteSums(t *testing.T) {
 		"example.com/beside@v1.0.0/go.mod":    "module example.com/beside\n",
 		"example.com/beside@v1.0.0/beside.go": "package beside\n",
 	})
+	// Who asks for the latest version of it, gets one.
+	if err := os.WriteFile(filepath.Join(w.proxy.Dir, "example.com", "beside", "@v", "list"), []byte("v1.0.0\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	const hack = "package hack\n\nimport _ \"example.com/beside\"\n"
 	whole, complete := w.fresh(t), w.top(t)
 	proxytest.Plant(t, complete, map[string]string{"hack/hack.go": hack})
