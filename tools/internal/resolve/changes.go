@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -103,7 +104,7 @@ func dependencyChange(what string, from, to *lock.Dependency) string {
 		return what + ": " + revision(to) + " is primary now"
 	case !from.Time.Equal(to.Time):
 		return change(what, from.Time.Format(time.RFC3339), to.Time.Format(time.RFC3339), "time of "+revision(to))
-	case !equalJSON(from.GoModules, to.GoModules):
+	case !slices.Equal(from.GoModules, to.GoModules):
 		return what + ": " + revision(to) + " needs other modules"
 	case !equalJSON(from, to):
 		return what + ": " + revision(to) + " is used in another way"

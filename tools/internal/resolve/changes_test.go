@@ -99,6 +99,16 @@ func TestChanges(t *testing.T) {
 			[]string{"toolchain: other sums of the same versions"},
 		},
 		{
+			"a source without modules that was listed again", func(l *lock.Lock) {
+				for i := range l.Dependencies {
+					if l.Dependencies[i].GoModules == nil {
+						l.Dependencies[i].GoModules = []lock.GoModule{}
+					}
+				}
+			},
+			nil,
+		},
+		{
 			"sums of the toolchain, and a comment", func(l *lock.Lock) {
 				l.Toolchain.RulesGo.Sum, l.Manifest = "h1:other", digest.FromBytes([]byte("new"))
 			},
