@@ -4,6 +4,9 @@
 //	tools/bazel run //release:init -- --name NAME --module PATH[@VERSION]
 //	tools/bazel run //release:init -- --name NAME --git URL [--branch NAME | --tag NAME]
 //
+// Both take --platforms LIST, such as linux-amd64,osx-arm64. Without it, the line has every
+// platform.
+//
 // It asks nothing, and says what it chose: the latest version of a module, the branch
 // main or master of a repository, and the programs. A program is left out if it is in a
 // directory that is named internal, test, testdata, example, examples or hack, or if the
@@ -27,11 +30,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
@@ -41,6 +46,7 @@ const command = "init"
 
 type options struct {
 	name, module, git, branch, tag string
+	platforms                      string
 	root, resolve, goCmd           string
 	store                          *store.Store
 	stdout, stderr                 io.Writer
@@ -54,6 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set.StringVar(&o.git, "git", "", "the `URL` of a git repository")
 	set.StringVar(&o.branch, "branch", "", "the repository's `branch`")
 	set.StringVar(&o.tag, "tag", "", "the repository's `tag`")
+	set.StringVar(&o.platforms, "platforms", strings.Join(manifest.Platforms(), ","), "the `platforms` to build for")
 	set.StringVar(&o.resolve, "resolve", "", "the resolve `command`, a runfile; set by the BUILD file")
 	set.StringVar(&o.goCmd, "go", "go", "the go `command`, a runfile; set by the BUILD file")
 	set.StringVar(&o.root, "root", os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "the workspace's root `directory`")

@@ -61,7 +61,7 @@ func (o *options) manifest(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	text := manifest.Format(&manifest.Manifest{
-		Version: version, Product: o.name, Platforms: manifest.Platforms(), Architectures: []string{"linux/amd64", "linux/arm64"}, Dependencies: []manifest.Dependency{d},
+		Version: version, Product: o.name, Platforms: strings.Split(o.platforms, ","), Architectures: []string{"linux/amd64", "linux/arm64"}, Dependencies: []manifest.Dependency{d},
 	})
 	_, err = manifest.Parse("manifest.yaml", text)
 	return text, err

@@ -3,12 +3,13 @@
 //
 //	go run ./tools/dev/programs [-platforms linux-amd64,…] [-keep DIR] [NAME…]
 //
-// For each program it makes a line in a copy of this checkout: tools/resolve pins the
-// module, Bazel builds the release, //release:rebuild builds the programs again with the
-// go command alone, and compares. It prints one row for each: the module, how many
-// platforms are identical, the seconds that each step took, and the first line of what
-// went wrong. Modules come from the user's module proxy. The exit status is 1 if a row
-// is not as it should be.
+// For each program it does what docs/tutorial.md tells a newcomer to do, in a copy of this
+// checkout: //release:init makes a line of the module, Bazel builds the release,
+// //release:rebuild builds every program of it again with the go command alone and
+// compares, and //release:publish publishes it to the stage, twice. It prints one row for
+// each: the module, how many programs are identical, the seconds that each step took, and
+// the first line of what went wrong. Modules come from the user's module proxy. The exit
+// status is 1 if a row is not as it should be.
 package main
 
 import (
@@ -25,14 +26,12 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
 const name = "programs"
 
 func main() { cli.Main(run) }
-
-// line is the name of the line that is made.
-const line = "programs"
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
@@ -45,7 +44,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return cli.UsageError(stderr, name, "%v", err)
 	}
-	if err := check(ctx, chosen, strings.Split(*platforms, ","), *keep, stdout); err != nil {
+	if err := check(ctx, chosen, *platforms, *keep, stdout); err != nil {
 		return cli.Fail(stderr, name, err)
 	}
 	return cli.OK
@@ -67,14 +66,15 @@ func choose(names []string) ([]program, error) {
 	return chosen, nil
 }
 
-func check(ctx context.Context, chosen []program, platforms []string, keep string, stdout io.Writer) (err error) {
+func check(ctx context.Context, chosen []program, platforms, keep string, stdout io.Writer) (err error) {
 	dir := keep
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "programs-*"); err != nil {
 			return err
 		}
 	}
-	w := &workspace{dir: filepath.Join(dir, "workspace"), base: filepath.Join(dir, "base"), cache: filepath.Join(dir, "gocache")}
+	w := &workspace{dir: filepath.Join(dir, "workspace"), base: filepath.Join(dir, "base"), cache: filepath.Join(dir, "gocache"),
+		state: filepath.Join(dir, "state"), outcomes: filepath.Join(dir, "outcomes.json")}
 	defer func() {
 		w.stop()
 		if keep == "" {
@@ -84,27 +84,23 @@ func check(ctx context.Context, chosen []program, platforms []string, keep strin
 	if err := w.copy(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "| program | module | identical | resolve | build | go install | |\n|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(stdout, "| program | module | identical | init | build | go install | stage | |\n|---|---|---|---|---|---|---|---|\n")
 	var different []error
 	for _, p := range chosen {
 		r := w.try(ctx, p, platforms)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		fmt.Fprintf(stdout, "| %s | %s@%s | %d of %d | %s | %s | %s | %s |\n", p.name, p.module, p.version, r.identical, len(platforms), r.seconds[0], r.seconds[1], r.seconds[2], r.problem)
-		as := r.identical == len(platforms) && r.problem == ""
-		if p.refused != "" {
-			as = strings.Contains(r.problem, p.refused)
-		}
-		if !as {
-			different = append(different, fmt.Errorf("program %s: %d of %d are identical: %s", p.name, r.identical, len(platforms), r.problem))
+		fmt.Fprintf(stdout, "| %s | %s@%s | %d of %d | %s | %s |\n", p.name, p.module, p.version, r.identical, r.programs, strings.Join(r.seconds[:], " | "), r.problem)
+		if r.problem != "" {
+			different = append(different, fmt.Errorf("program %s: %d of %d are identical: %s", p.name, r.identical, r.programs, r.problem))
 		}
 	}
 	return errors.Join(different...)
 }
 
 // workspace is a copy of the checkout, and the Bazel that builds in it.
-type workspace struct{ dir, base, cache string }
+type workspace struct{ dir, base, cache, state, outcomes string }
 
 // copy copies what is committed, or changed, in the checkout.
 func (w *workspace) copy(ctx context.Context) error {
@@ -141,32 +137,77 @@ func copyFile(from, to string) error {
 	return errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, data, info.Mode().Perm()))
 }
 
-// result is what became of a program.
+// result is what became of a program's module.
 type result struct {
-	identical int
-	seconds   [3]string // to resolve, to build, and to build again
-	problem   string
+	programs, identical int       // on all platforms
+	seconds             [4]string // to init, to build, to build again, and to publish
+	problem             string
 }
 
-func (w *workspace) try(ctx context.Context, p program, platforms []string) (r result) {
-	if err := w.write(p, platforms); err != nil {
+func (w *workspace) try(ctx context.Context, p program, platforms string) (r result) {
+	if err := os.Remove(w.outcomes); err != nil && !errors.Is(err, os.ErrNotExist) {
 		r.problem = err.Error()
 		return r
 	}
-	for i, args := range [][]string{{"run", "//tools/resolve"}, {"build", "//release:all"}, {"run", "//release:rebuild", "--", "--go-cache", w.cache}} {
+	publish := []string{"run", "//release:publish", "--", "--stage", "--state", w.state}
+	steps := [][]string{
+		{"run", "//release:init", "--", "--name", p.name, "--module", p.module + "@" + p.version, "--platforms", platforms},
+		{"build", "//release:all"},
+		{"run", "//release:rebuild", "--", "--go-cache", w.cache, "--json", w.outcomes},
+		publish, publish,
+	}
+	var all string
+	for i, args := range steps {
 		start := time.Now()
-		out, err := w.bazel(ctx, args...)
-		r.seconds[i] = fmt.Sprintf("%.0f s", time.Since(start).Seconds())
-		r.identical = strings.Count(out, ": identical, sha256:")
+		line := p.name
+		if i == 0 {
+			line = "toolbox" // the new one is not there yet
+		}
+		out, err := w.bazel(ctx, line, args...)
+		all += out
+		if i < len(r.seconds) {
+			r.seconds[i] = fmt.Sprintf("%.0f s", time.Since(start).Seconds())
+		}
 		if err != nil {
 			r.problem = reason(out)
-			return r
+			break
 		}
 	}
+	r.read(p, w.outcomes, all)
 	return r
 }
 
-func (w *workspace) bazel(ctx context.Context, args ...string) (string, error) {
+// outcome is what //release:rebuild says of a program on a platform.
+type outcome struct {
+	Program   string `json:"program"`
+	Identical bool   `json:"identical"`
+	Text      string `json:"text"`
+}
+
+// read reads what came out of the steps: the outcomes, and what was printed.
+func (r *result) read(p program, file, out string) {
+	var outcomes []outcome
+	if err := jsonfile.Read(file, &outcomes); err != nil && r.problem == "" {
+		r.problem = err.Error()
+	}
+	found := false
+	for _, o := range outcomes {
+		r.programs++
+		if o.Identical {
+			r.identical++
+		}
+		found = found || strings.HasPrefix(o.Program, p.name+" ")
+	}
+	switch {
+	case r.problem != "":
+	case !found:
+		r.problem = "the release has no program " + p.name
+	case !strings.Contains(out, " to stage: 0 changes"):
+		r.problem = "published again, the release has changes"
+	}
+}
+
+func (w *workspace) bazel(ctx context.Context, line string, args ...string) (string, error) {
 	args = append([]string{"--output_base=" + w.base, args[0], "--repo_env=RELEASE_LINE=" + line, "--color=no", "--curses=no"}, args[1:]...)
 	cmd := environ.Command(ctx, environ.User(), filepath.Join(w.dir, "tools", "bazel"), args...)
 	cmd.Dir = w.dir
@@ -179,7 +220,7 @@ func reason(out string) string {
 	var first string
 	for line := range strings.Lines(out) {
 		line = strings.TrimSpace(line)
-		for _, mark := range []string{"resolve: error: ", "rebuild: error: ", "fetch: error: ", "Error in fail: ", "compilepkg: "} {
+		for _, mark := range []string{"init: error: ", "resolve: error: ", "publish: error: ", "rebuild: error: ", "fetch: error: ", "Error in fail: ", "compilepkg: "} {
 			if _, after, ok := strings.Cut(line, mark); ok {
 				return strings.ReplaceAll(after, "|", "/")
 			}
@@ -194,6 +235,6 @@ func reason(out string) string {
 // stop ends the Bazel server, and makes what it fetched deletable.
 func (w *workspace) stop() {
 	ctx := context.Background()
-	_, _ = w.bazel(ctx, "shutdown")
+	_, _ = w.bazel(ctx, "toolbox", "shutdown")
 	_ = environ.Command(ctx, environ.Tool(), "chmod", "-R", "u+w", w.base).Run()
 }

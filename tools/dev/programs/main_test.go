@@ -19,12 +19,8 @@ func TestTable(t *testing.T) {
 		}
 		names[p.name] = true
 	}
-	for name, want := range map[string]string{
-		"yq": "@programs_src//:yq", "fzf": "@programs_src//:fzf", "shfmt": "@programs_src//cmd/shfmt:shfmt", "kustomize": "@programs_src//:kustomize",
-	} {
-		if p, err := choose([]string{name}); err != nil || p[0].label() != want {
-			t.Errorf("%s: got %v, %v, want %s", name, p, err, want)
-		}
+	if p, err := choose([]string{"yq"}); err != nil || len(p) != 1 || p[0].name != "yq" {
+		t.Errorf("got %v, %v, want yq", p, err)
 	}
 }
 
@@ -41,23 +37,26 @@ func TestReason(t *testing.T) {
 	}
 }
 
-// TestWrite: a line replaces the one before it, with its lock.
-func TestWrite(t *testing.T) {
-	w := &workspace{dir: t.TempDir()}
-	lock := filepath.Join(w.dir, "manifests", line, "lock.json")
-	for _, p := range table[:2] {
-		if err := w.write(p, []string{"linux-amd64", "win-amd64"}); err != nil {
+func TestRead(t *testing.T) {
+	const outcomes = `[{"program": "yq linux/amd64", "identical": true, "text": ""}, {"program": "yq windows/amd64", "identical": false, "text": ""}]`
+	const good = "published 1.0.0\n1.0.0 to stage: 0 changes, 2 B\n"
+	for _, tt := range []struct{ name, outcomes, out, want string }{
+		{"yq", outcomes, good, ""},
+		{"fzf", outcomes, good, "the release has no program fzf"},
+		{"yq", outcomes, strings.ReplaceAll(good, " 0 changes", " 1 change"), "published again, the release has changes"},
+		{"yq", "", good, "outcomes.json"},
+	} {
+		file := filepath.Join(t.TempDir(), "outcomes.json")
+		if err := os.WriteFile(file, []byte(tt.outcomes), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := os.Stat(lock); err == nil {
-			t.Error("the lock of the program before is there")
+		var r result
+		r.read(program{name: tt.name}, file, tt.out)
+		if !strings.Contains(r.problem, tt.want) || (r.problem == "") != (tt.want == "") {
+			t.Errorf("%+v: got %q", tt, r.problem)
 		}
-		manifest, err := os.ReadFile(filepath.Join(w.dir, "manifests", line, "manifest.yaml"))
-		if want := "platforms: [linux-amd64, win-amd64]\ndependencies:\n  src: {module: " + p.module + ", version: " + p.version + "}\n"; err != nil || !strings.HasSuffix(string(manifest), want) {
-			t.Errorf("got %v\n%s\nwant %s", err, manifest, want)
-		}
-		if err := os.WriteFile(lock, nil, 0o644); err != nil {
-			t.Fatal(err)
+		if tt.outcomes != "" && (r.identical != 1 || r.programs != 2) {
+			t.Errorf("%+v: got %d of %d, want 1 of 2", tt, r.identical, r.programs)
 		}
 	}
 }
