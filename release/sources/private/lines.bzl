@@ -1,5 +1,7 @@
 """The locks of all lines, as Starlark: which repositories there are, and which line is active."""
 
+load(":locked_toolchain.bzl", "read_toolchain", "stale")
+
 _SOURCES = """load("@release_builder//release/sources:repositories.bzl", "base_image", "release_file", "release_line", "source")
 
 def release_sources():
@@ -23,7 +25,7 @@ def _lines_impl(rctx):
         rctx.watch(file)
         destinations[directory.basename] = file.exists
 
-    here = _toolchain(rctx, root)
+    here = read_toolchain(rctx, root)
     content = _SOURCES
     declared = {}
     for product, line in sorted(_choose(locks, active).items()):
@@ -32,7 +34,7 @@ def _lines_impl(rctx):
             repr(product),
             repr(line),
             repr(json.encode(_summary(lock))),
-            repr(_stale(lock, here)),
+            repr(stale(lock, here)),
         )
         _declare(declared, product, "line " + line)
         for dependency in lock["dependencies"]:
@@ -48,47 +50,6 @@ def _lines_impl(rctx):
     rctx.file("sources.bzl", content, executable = False, legacy_utf8 = False)
     rctx.file("active.bzl", _active(locks, active, destinations.get(active, False)), executable = False, legacy_utf8 = False)
     rctx.file("BUILD.bazel", "" if active in locks else _NO_RELEASE.format(text = repr(_no_lock(locks, active))), executable = False, legacy_utf8 = False)
-
-def _toolchain(rctx, root):
-    """Returns what this workspace builds with: where it says so → name → version and content."""
-    files = {}
-    for name in ["go.mod", "go.sum", ".bazelversion", "release/sources/go_sdk.json"]:
-        file = root
-        for element in name.split("/"):
-            file = file.get_child(element)
-        files[name] = rctx.read(file, watch = "yes")
-    sdk = json.decode(files["release/sources/go_sdk.json"])
-    tools = [
-        ("Bazel", ".bazelversion", files[".bazelversion"].strip(), ""),
-        ("the Go SDK", "release/sources/go_sdk.json", sdk["version"], sdk["archives"]),
-    ]
-    for name, path in _MODULES.items():
-        lines = [line.split(" ") for line in files["go.sum"].splitlines()]
-        required = [line.strip().split(" ")[1] for line in files["go.mod"].splitlines() if line.strip().startswith(path + " ")]
-        for version in required:
-            sums = [fields[2] for fields in lines if fields[:2] == [path, version]]
-            tools.append((name, "go.mod", version, sums[0] if sums else ""))
-    return tools
-
-_MODULES = {
-    "gazelle": "github.com/bazelbuild/bazel-gazelle",
-    "rules_go": "github.com/bazelbuild/rules_go",
-}
-
-def _stale(lock, here):
-    """Returns how what a lock was resolved with differs from what is here; empty if it does not."""
-    toolchain = lock["toolchain"]
-    locked = {
-        "Bazel": (toolchain["bazel"], ""),
-        "gazelle": (toolchain["gazelle"]["version"], toolchain["gazelle"].get("sum", "")),
-        "rules_go": (toolchain["rules_go"]["version"], toolchain["rules_go"].get("sum", "")),
-        "the Go SDK": (toolchain["go"]["version"], toolchain["go"]["archives"]),
-    }
-    for name, file, version, content in here:
-        if locked[name] != (version, content):
-            old = locked[name][0]
-            return "its lock was resolved with {} {}, and {} has {}".format(name, old, file, version if version != old else "other content for it")
-    return ""
 
 def _sources(product, line, dependency, declared):
     """Returns the declarations of a dependency's repositories, one for itself and one for each variant."""
