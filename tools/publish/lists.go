@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 )
 
 // words is a list, with commas between or the flag several times.
@@ -43,8 +43,8 @@ func (a *aliases) Set(s string) error {
 		switch {
 		case name == "":
 			return fmt.Errorf("got %q, want NAME or NAME=RULE", word)
-		case has && !slices.Contains(manifest.AliasRules(), rule):
-			return fmt.Errorf("alias %q: got rule %q, want one of %s", name, rule, strings.Join(manifest.AliasRules(), ", "))
+		case has && !slices.Contains(profile.AliasRules(), rule):
+			return fmt.Errorf("alias %q: got rule %q, want one of %s", name, rule, strings.Join(profile.AliasRules(), ", "))
 		case has && a.rules == nil:
 			a.rules = map[string]string{}
 		}
@@ -58,7 +58,7 @@ func (a *aliases) Set(s string) error {
 
 // overrideRules puts the rules of flags in place of the profile's, which keeps those
 // of aliases that a destination has.
-func (o *options) overrideRules(p *manifest.Profile) error {
+func (o *options) overrideRules(p *profile.Profile) error {
 	said := map[string]string{}
 	for _, list := range []aliases{o.tags, o.gcsAliases, o.s3Aliases} {
 		for _, name := range slices.Sorted(maps.Keys(list.rules)) {

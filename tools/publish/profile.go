@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
 )
@@ -72,8 +72,8 @@ func (o *options) name() string {
 
 // profile returns the profile that is named, with what flags override. The line's
 // own destinations are in file, which is empty if it has none.
-func (o *options) profile(file, line string) (manifest.Profile, error) {
-	p := manifest.Profile{Name: o.name()}
+func (o *options) profile(file, line string) (profile.Profile, error) {
+	p := profile.Profile{Name: o.name()}
 	if o.stage || o.production || o.destinations != "" {
 		var err error
 		if p, err = o.read(file, line, p.Name); err != nil {
@@ -88,8 +88,8 @@ func (o *options) profile(file, line string) (manifest.Profile, error) {
 }
 
 // source returns the profile that a promotion to p comes from.
-func (o *options) source(file, line string, p manifest.Profile) (manifest.Profile, error) {
-	from := cmp.Or(p.From, manifest.Stage)
+func (o *options) source(file, line string, p profile.Profile) (profile.Profile, error) {
+	from := cmp.Or(p.From, profile.Stage)
 	if from == p.Name {
 		err := fmt.Errorf("promoting to profile %q: it takes what was built", p.Name)
 		return p, hint.With(err, "leave out --promote, or name the profile to promote to, as --production")
@@ -98,27 +98,27 @@ func (o *options) source(file, line string, p manifest.Profile) (manifest.Profil
 }
 
 // read returns a profile of the file that a flag names, or of the line's own.
-func (o *options) read(file, line, name string) (manifest.Profile, error) {
+func (o *options) read(file, line, name string) (profile.Profile, error) {
 	if o.destinations != "" {
 		file = absolute(o.destinations[:strings.LastIndexByte(o.destinations, ':')])
 	}
 	if file == "" {
 		err := fmt.Errorf("line %q has no destinations", line)
-		return manifest.Profile{}, hint.With(err, "write manifests/%s/destinations.yaml, or name the destinations with flags", line)
+		return profile.Profile{}, hint.With(err, "write manifests/%s/destinations.yaml, or name the destinations with flags", line)
 	}
-	p, err := manifest.ReadDestinations(file, name)
+	p, err := profile.Read(file, name)
 	if err != nil {
-		return manifest.Profile{}, err
+		return profile.Profile{}, err
 	}
 	return *p, nil
 }
 
 // override puts what flags say in place of what the profile says of the same service.
-func (o *options) override(p *manifest.Profile) error {
+func (o *options) override(p *profile.Profile) error {
 	o.overrideBucket(p, "gs://", o.gcs, "", o.gcsAliases.names)
 	o.overrideBucket(p, "s3://", o.s3, o.endpoint, o.s3Aliases.names)
 	if o.hub != "" {
-		p.Registries = []manifest.Registry{{Hub: o.hub}}
+		p.Registries = []profile.Registry{{Hub: o.hub}}
 	}
 	for i := range p.Registries {
 		if len(o.tags.names) > 0 {
@@ -126,12 +126,12 @@ func (o *options) override(p *manifest.Profile) error {
 		}
 	}
 	if o.helmBucket != "" {
-		p.Charts = slices.DeleteFunc(p.Charts, func(c manifest.Charts) bool { return c.Bucket != "" })
-		p.Charts = append(p.Charts, manifest.Charts{Bucket: bucketURL("gs://", o.helmBucket)})
+		p.Charts = slices.DeleteFunc(p.Charts, func(c profile.Charts) bool { return c.Bucket != "" })
+		p.Charts = append(p.Charts, profile.Charts{Bucket: bucketURL("gs://", o.helmBucket)})
 	}
 	if o.helmHub != "" {
-		p.Charts = slices.DeleteFunc(p.Charts, func(c manifest.Charts) bool { return c.Hub != "" })
-		p.Charts = append(p.Charts, manifest.Charts{Hub: o.helmHub})
+		p.Charts = slices.DeleteFunc(p.Charts, func(c profile.Charts) bool { return c.Hub != "" })
+		p.Charts = append(p.Charts, profile.Charts{Hub: o.helmHub})
 	}
 	if p.Tags != nil && o.tagger != "" {
 		p.Tags.Tagger = o.tagger
@@ -142,7 +142,7 @@ func (o *options) override(p *manifest.Profile) error {
 	return o.overrideRules(p)
 }
 
-func (o *options) overrideGitHub(p *manifest.Profile) error {
+func (o *options) overrideGitHub(p *profile.Profile) error {
 	if o.github == "" {
 		return nil
 	}
@@ -153,19 +153,19 @@ func (o *options) overrideGitHub(p *manifest.Profile) error {
 	if tagger == "" {
 		return errors.New("--github: nobody to tag as: say who with --tagger 'NAME <ADDRESS>'")
 	}
-	release := manifest.GitHub{Owner: o.github}
+	release := profile.GitHub{Owner: o.github}
 	if p.GitHub != nil {
 		release = *p.GitHub
 		release.Owner, release.Dir = o.github, ""
 	}
-	p.Tags, p.GitHub = &manifest.Tags{Owner: o.github, Tagger: tagger}, &release
+	p.Tags, p.GitHub = &profile.Tags{Owner: o.github, Tagger: tagger}, &release
 	return nil
 }
 
-func (o *options) overrideBucket(p *manifest.Profile, scheme, bucket, endpoint string, aliases []string) {
+func (o *options) overrideBucket(p *profile.Profile, scheme, bucket, endpoint string, aliases []string) {
 	if bucket != "" {
-		p.Buckets = slices.DeleteFunc(p.Buckets, func(b manifest.Bucket) bool { return strings.HasPrefix(b.URL, scheme) })
-		p.Buckets = append(p.Buckets, manifest.Bucket{URL: bucketURL(scheme, bucket)})
+		p.Buckets = slices.DeleteFunc(p.Buckets, func(b profile.Bucket) bool { return strings.HasPrefix(b.URL, scheme) })
+		p.Buckets = append(p.Buckets, profile.Bucket{URL: bucketURL(scheme, bucket)})
 	}
 	for i := range p.Buckets {
 		if b := &p.Buckets[i]; strings.HasPrefix(b.URL, scheme) {

@@ -21,7 +21,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
 	"github.com/jasonwzm/release-builder/tools/internal/web/transport"
@@ -31,7 +31,7 @@ import (
 type session struct {
 	options   *options
 	line      string
-	profile   manifest.Profile
+	profile   profile.Profile
 	directory string // of plan, receipt and ledger
 	publisher *publish.Publisher
 	board     *progress.Board

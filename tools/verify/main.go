@@ -38,7 +38,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
 	"github.com/jasonwzm/release-builder/tools/internal/web/transport"
@@ -147,8 +147,8 @@ func (o *options) find(ctx context.Context, env func(string) string, web *transp
 }
 
 // profile returns the profile that a flag names; the line's own file is a runfile.
-func (o *options) profile(file, line string) (*manifest.Profile, error) {
-	name := manifest.Production
+func (o *options) profile(file, line string) (*profile.Profile, error) {
+	name := profile.Production
 	switch i := strings.LastIndexByte(o.destinations, ':'); {
 	case i >= 0:
 		file, name = dirs.FromCaller(o.destinations[:i]), o.destinations[i+1:]
@@ -157,8 +157,8 @@ func (o *options) profile(file, line string) (*manifest.Profile, error) {
 	default:
 		file = runfile.Path(file)
 		if o.stage != "" {
-			name = manifest.Stage
+			name = profile.Stage
 		}
 	}
-	return manifest.ReadDestinations(file, name)
+	return profile.Read(file, name)
 }

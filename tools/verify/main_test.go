@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
@@ -20,9 +20,9 @@ func published(t *testing.T) (receipt, dir string) {
 	t.Helper()
 	dir = filepath.ToSlash(t.TempDir())
 	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{Files: map[string]string{"demo": "demo"}, Images: []string{"app"}}))
-	profile := manifest.Profile{
-		Name: "stage", Buckets: []manifest.Bucket{{URL: "file://" + dir + "/bucket", Aliases: []string{"latest"}}},
-		Registries: []manifest.Registry{{Hub: "file://" + dir + "/registry"}},
+	profile := profile.Profile{
+		Name: "stage", Buckets: []profile.Bucket{{URL: "file://" + dir + "/bucket", Aliases: []string{"latest"}}},
+		Registries: []profile.Registry{{Hub: "file://" + dir + "/registry"}},
 	}
 	all, err := destinations.Open(t.Context(), destinations.Args{Profile: profile, Tree: tree, Env: os.Getenv})
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/mod/semver"
 
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 )
 
 // A Rule says to which release an alias, such as latest, points.
@@ -17,12 +17,12 @@ type Rule string
 // The rules. Versions are compared as https://semver.org orders them.
 const (
 	// Stable is the highest version that is no pre-release.
-	Stable Rule = manifest.RuleStable
+	Stable Rule = profile.RuleStable
 	// Highest is the highest version, pre-releases included.
-	Highest Rule = manifest.RuleHighest
+	Highest Rule = profile.RuleHighest
 	// Newest is as Highest, but of the pre-releases of one version it is the one
 	// with the newest commit: of 1.31.0-alpha.<commit>, semver would compare hashes.
-	Newest Rule = manifest.RuleNewest
+	Newest Rule = profile.RuleNewest
 )
 
 // An Alias is a name that points to a release: an object of a bucket whose body is

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 )
 
 // find returns the named item of a plan.
@@ -38,7 +38,7 @@ func TestKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	receipt, err := NewReceipt("demo", p.Tree, manifest.Profile{}, last)
+	receipt, err := NewReceipt("demo", p.Tree, profile.Profile{}, last)
 	if err != nil || receipt.Destinations[1].Items[3].State != Kept || all[1].state()["latest"] != "1.3.0" {
 		t.Errorf("got %+v, %v, %q", receipt, err, all[1].state())
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 )
 
 // ReceiptSchema is the format of a Receipt as JSON.
@@ -27,12 +27,12 @@ type Receipt struct {
 	Checksums digest.Digest  `json:"checksums"`
 	Files     []release.File `json:"files"`
 	// Profile is how the destinations were reached, without secrets.
-	Profile      manifest.Profile `json:"profile"`
-	Destinations []Planned        `json:"destinations"`
+	Profile      profile.Profile `json:"profile"`
+	Destinations []Planned       `json:"destinations"`
 }
 
 // NewReceipt returns the receipt of a plan in which all is equal or kept.
-func NewReceipt(line string, tree *release.Tree, profile manifest.Profile, p *Plan) (*Receipt, error) {
+func NewReceipt(line string, tree *release.Tree, profile profile.Profile, p *Plan) (*Receipt, error) {
 	if n := p.Changes(); n > 0 || p.Conflicts() != nil {
 		return nil, fmt.Errorf("making a receipt: %d items are not published", n)
 	}
@@ -43,7 +43,7 @@ func NewReceipt(line string, tree *release.Tree, profile manifest.Profile, p *Pl
 	return newReceipt(line, tree, profile, all), nil
 }
 
-func newReceipt(line string, tree *release.Tree, profile manifest.Profile, all []Planned) *Receipt {
+func newReceipt(line string, tree *release.Tree, profile profile.Profile, all []Planned) *Receipt {
 	sums, _ := tree.Find(release.Checksums)
 	return &Receipt{
 		Schema: ReceiptSchema, Line: line, Version: tree.Version, Lock: tree.Digest, Checksums: sums.Digest, Files: tree.Files,

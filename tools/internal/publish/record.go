@@ -11,6 +11,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 )
 
 // A Recorder is a destination that keeps a receipt of each release that it has,
@@ -29,19 +30,19 @@ type Recorder interface {
 
 // Recorded returns the part of a profile that says where its destinations are. How
 // releases are named and described there changes without anything moving.
-func Recorded(p manifest.Profile) manifest.Profile {
-	where := manifest.Profile{Name: p.Name}
+func Recorded(p profile.Profile) profile.Profile {
+	where := profile.Profile{Name: p.Name}
 	for _, b := range p.Buckets {
-		where.Buckets = append(where.Buckets, manifest.Bucket{URL: b.URL, Endpoint: b.Endpoint})
+		where.Buckets = append(where.Buckets, profile.Bucket{URL: b.URL, Endpoint: b.Endpoint})
 	}
 	for _, r := range p.Registries {
-		where.Registries = append(where.Registries, manifest.Registry{Hub: r.Hub})
+		where.Registries = append(where.Registries, profile.Registry{Hub: r.Hub})
 	}
 	for _, c := range p.Charts {
-		where.Charts = append(where.Charts, manifest.Charts{Bucket: c.Bucket, Endpoint: c.Endpoint, Hub: c.Hub})
+		where.Charts = append(where.Charts, profile.Charts{Bucket: c.Bucket, Endpoint: c.Endpoint, Hub: c.Hub})
 	}
 	if p.Tags != nil {
-		where.Tags = &manifest.Tags{URL: p.Tags.URL, Owner: p.Tags.Owner}
+		where.Tags = &profile.Tags{URL: p.Tags.URL, Owner: p.Tags.Owner}
 	}
 	if p.GitHub != nil {
 		g := *p.GitHub

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 )
 
 // wanted is the content of the receipt that a publisher has its recorders keep.
@@ -38,10 +38,10 @@ func wanted(t *testing.T, p *Publisher) string {
 func TestPublishedReceipt(t *testing.T) {
 	_, all := places()
 	p := publisher(all)
-	p.Profile = manifest.Profile{
-		Name: "stage", Buckets: []manifest.Bucket{{URL: "gs://a/b", Aliases: []string{"latest"}}},
-		Registries: []manifest.Registry{{Hub: "h.example/x", Tags: []string{"latest"}}},
-		Tags:       &manifest.Tags{Owner: "o", Tagger: "A <a@b>"}, GitHub: &manifest.GitHub{Owner: "o", Title: "Demo"},
+	p.Profile = profile.Profile{
+		Name: "stage", Buckets: []profile.Bucket{{URL: "gs://a/b", Aliases: []string{"latest"}}},
+		Registries: []profile.Registry{{Hub: "h.example/x", Tags: []string{"latest"}}},
+		Tags:       &profile.Tags{Owner: "o", Tagger: "A <a@b>"}, GitHub: &profile.GitHub{Owner: "o", Title: "Demo"},
 	}
 	first, err := p.Plan(t.Context())
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 )
 
 // An Observer hears how a run goes on. It is called from several goroutines.
@@ -27,7 +27,7 @@ type Publisher struct {
 	Tree *release.Tree
 	// Line and Profile are those of the receipt that is published.
 	Line    string
-	Profile manifest.Profile
+	Profile profile.Profile
 	// Only are the kinds of destination if not all of the profile's are here; then
 	// no receipt is published, and one that is there stays.
 	Only []string

@@ -13,7 +13,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 )
 
 // places returns three destinations: two that have content and pointers, of which
@@ -31,7 +31,7 @@ func places() (*world, []*memory) {
 
 func publisher(all []*memory) *Publisher {
 	sum := digest.Digest("sha256:" + releaseDigest)
-	p := &Publisher{Line: "demo", Profile: manifest.Profile{Name: "stage"}, Tree: &release.Tree{
+	p := &Publisher{Line: "demo", Profile: profile.Profile{Name: "stage"}, Tree: &release.Tree{
 		Version: "1.2.0", Digest: sum, Files: []release.File{{Path: release.Checksums, Digest: sum}},
 	}}
 	for _, m := range all {
@@ -293,7 +293,7 @@ func TestLedgerAndReceipt(t *testing.T) {
 	if _, last = OpenLedger(name); last.Phase != "done" || last.Error != "" {
 		t.Errorf("got %+v", last)
 	}
-	receipt, err := NewReceipt("demo", p.Tree, manifest.Profile{Name: "stage"}, plan)
+	receipt, err := NewReceipt("demo", p.Tree, profile.Profile{Name: "stage"}, plan)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +310,7 @@ func TestLedgerAndReceipt(t *testing.T) {
 			t.Errorf("%s: got mode %v, %v, want 0600", f, info.Mode(), err)
 		}
 	}
-	if _, err := NewReceipt("demo", p.Tree, manifest.Profile{}, &Plan{Destinations: []Planned{{"a", []Item{{State: Absent, Phase: Upload}}}}}); err == nil {
+	if _, err := NewReceipt("demo", p.Tree, profile.Profile{}, &Plan{Destinations: []Planned{{"a", []Item{{State: Absent, Phase: Upload}}}}}); err == nil {
 		t.Error("a receipt of what is not published: got no error")
 	}
 }

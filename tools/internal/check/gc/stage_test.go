@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
@@ -39,10 +39,10 @@ func (w *world) publish(version string) *publish.Receipt {
 		Version: version, Files: map[string]string{"demo": "demo " + version}, Images: []string{"app"}, Charts: []string{"chart"},
 	}))
 	at := "file://" + filepath.ToSlash(w.path(stageDir))
-	profile := manifest.Profile{
-		Name: stageProfile, Buckets: []manifest.Bucket{{URL: at + "/bucket", Aliases: []string{"latest"}}},
-		Registries: []manifest.Registry{{Hub: at + "/registry", Tags: []string{version, "latest"}}}, Charts: []manifest.Charts{{Bucket: at + "/charts"}},
-		GitHub: &manifest.GitHub{Dir: w.path(stageDir + "/github")},
+	profile := profile.Profile{
+		Name: stageProfile, Buckets: []profile.Bucket{{URL: at + "/bucket", Aliases: []string{"latest"}}},
+		Registries: []profile.Registry{{Hub: at + "/registry", Tags: []string{version, "latest"}}}, Charts: []profile.Charts{{Bucket: at + "/charts"}},
+		GitHub: &profile.GitHub{Dir: w.path(stageDir + "/github")},
 	}
 	all, err := destinations.Open(w.t.Context(), destinations.Args{Profile: profile, Tree: tree, Env: os.Getenv})
 	if err != nil {

@@ -1,8 +1,10 @@
 package manifest
 
+import "github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
+
 // autos checks that what auto reads is another dependency, and that no chain
 // of them comes back to where it began.
-func (p *parser) autos(all []fields) {
+func (p *parser) autos(all []strictyaml.Fields) {
 	index, names := map[string]int{}, []string{}
 	for i, d := range p.m.Dependencies {
 		index[d.Name] = i
@@ -12,24 +14,24 @@ func (p *parser) autos(all []fields) {
 	for i, d := range p.m.Dependencies {
 		next[i] = -1
 		from, known := index[p.m.AutoFrom(&d)]
-		switch n := all[i].values["from"]; {
+		switch n := all[i].Values["from"]; {
 		case d.Auto == "" || d.Primary || d.LocalPath != "": // none, or refused
 		case known && from != i:
 			next[i] = from
 		case known && n == nil:
-			p.errorf(all[i].keys["auto"], "%sauto: %s reads this dependency itself, want from beside it", all[i].in, d.Auto)
+			p.Errorf(all[i].Keys["auto"], "%sauto: %s reads this dependency itself, want from beside it", all[i].In, d.Auto)
 		case known:
-			p.errorf(n, "%sfrom: got this dependency itself, want another", all[i].in)
+			p.Errorf(n, "%sfrom: got this dependency itself, want another", all[i].In)
 		case n != nil && d.From != "":
-			hint, _ := p.guess(d.From, names)
-			p.errorf(n, "%sfrom: got %s, want the name of another dependency%s", all[i].in, quote(d.From), hint)
+			hint, _ := p.Guess(d.From, names)
+			p.Errorf(n, "%sfrom: got %s, want the name of another dependency%s", all[i].In, strictyaml.Quote(d.From), hint)
 		}
 	}
 	p.circles(all, next)
 }
 
 // circles records every dependency that reads, by others, itself: once a circle.
-func (p *parser) circles(all []fields, next []int) {
+func (p *parser) circles(all []strictyaml.Fields, next []int) {
 	seen := make([]int, len(next)) // by which walk, counted from 1
 	for i := range next {
 		at := i
@@ -40,14 +42,14 @@ func (p *parser) circles(all []fields, next []int) {
 		if at < 0 || seen[at] != i+1 {
 			continue
 		}
-		chain := quote(p.m.Dependencies[at].Name)
+		chain := strictyaml.Quote(p.m.Dependencies[at].Name)
 		for to := next[at]; to != at && len(chain) < 300; to = next[to] {
-			chain += " reads " + quote(p.m.Dependencies[to].Name)
+			chain += " reads " + strictyaml.Quote(p.m.Dependencies[to].Name)
 		}
-		n := all[at].keys["from"]
+		n := all[at].Keys["from"]
 		if n == nil {
-			n = all[at].keys["auto"]
+			n = all[at].Keys["auto"]
 		}
-		p.errorf(n, "%sauto reads in a circle, want an end: %s reads it again", all[at].in, chain)
+		p.Errorf(n, "%sauto reads in a circle, want an end: %s reads it again", all[at].In, chain)
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/jasonwzm/release-builder/tools/internal/input/rules"
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
 const wantRoot = "a mapping with version and dependencies"
@@ -19,33 +22,33 @@ func topKeys() []string {
 
 // manifest fills p.m from the document's root.
 func (p *parser) manifest(root *yaml.Node) {
-	f := p.fields(root, "", "", wantRoot, topKeys())
+	f := p.Fields(root, "", "", wantRoot, topKeys())
 	if root.Kind != yaml.MappingNode {
 		return
 	}
 	m := &p.m
-	m.Version = p.text(&f, "version", versionRule)
-	if f.keys["version"] == nil {
-		p.errorf(root, "no version, want %s", versionRule.want)
+	m.Version = p.Text(&f, "version", rules.Version)
+	if f.Keys["version"] == nil {
+		p.Errorf(root, "no version, want %s", rules.Version.Want)
 	}
-	m.Product = p.text(&f, "product", nameRule)
-	m.Docker = p.text(&f, "docker", hubRule)
-	m.DockerOutput = p.choice(&f, "dockerOutput", []string{"tar", "context"})
-	m.ProxyOverride = p.text(&f, "proxyOverride", webRule)
+	m.Product = p.Text(&f, "product", rules.Name)
+	m.Docker = p.Text(&f, "docker", rules.Hub)
+	m.DockerOutput = p.Choice(&f, "dockerOutput", []string{"tar", "context"})
+	m.ProxyOverride = p.Text(&f, "proxyOverride", rules.Web)
 	if m.ProxyOverride != "" {
-		p.makes("file_"+ProxyFile, "key", f.keys["proxyOverride"])
+		p.makes("file_"+ProxyFile, "key", f.Keys["proxyOverride"])
 	}
-	m.SkipGenerateBillOfMaterials = p.boolean(&f, "skipGenerateBillOfMaterials")
-	p.text(&f, "directory", anyRule)
+	m.SkipGenerateBillOfMaterials = p.Boolean(&f, "skipGenerateBillOfMaterials")
+	p.Text(&f, "directory", rules.Any)
 	p.lists(&f)
-	m.Dashboards = p.dashboards(f.values["dashboards"])
-	p.images(f.values["images"])
-	p.files(f.values["files"])
+	m.Dashboards = p.dashboards(f.Values["dashboards"])
+	p.images(f.Values["images"])
+	p.files(f.Values["files"])
 	p.dependencies(&f)
 	p.collisions()
 	for _, u := range unused {
-		if n := f.keys[u.key]; n != nil {
-			m.Notes = append(m.Notes, fmt.Sprintf("%s:%d: %s is accepted but unused: %s", p.file, n.Line, u.key, u.instead))
+		if n := f.Keys[u.key]; n != nil {
+			m.Notes = append(m.Notes, fmt.Sprintf("%s:%d: %s is accepted but unused: %s", p.File(), n.Line, u.key, u.instead))
 		}
 	}
 }
@@ -60,16 +63,16 @@ var unused = []struct{ key, instead string }{
 }
 
 // lists reads the top level's lists and sets their defaults.
-func (p *parser) lists(f *fields) {
+func (p *parser) lists(f *strictyaml.Fields) {
 	const wantArchitecture = "a Go platform as linux/amd64 or linux/arm/v7"
 	word := func(want string, words []string) func(*yaml.Node, string) string {
-		return func(n *yaml.Node, what string) string { return p.word(n, what, want, words) }
+		return func(n *yaml.Node, what string) string { return p.Word(n, what, want, words) }
 	}
-	p.m.Outputs = p.list(f, "outputs", "[archive, docker]", word(oneOf(Outputs()), Outputs()))
-	p.m.Platforms = p.list(f, "platforms", "[linux-amd64, osx-arm64]", word(oneOf(Platforms()), Platforms()))
-	p.m.Architectures = p.list(f, "architectures", "[linux/amd64, linux/arm64]", word(wantArchitecture, architectures()))
-	p.notEmpty(f, "platforms")
-	p.notEmpty(f, "architectures")
+	p.m.Outputs = p.List(f, "outputs", "[archive, docker]", word(strictyaml.OneOf(Outputs()), Outputs()))
+	p.m.Platforms = p.List(f, "platforms", "[linux-amd64, osx-arm64]", word(strictyaml.OneOf(Platforms()), Platforms()))
+	p.m.Architectures = p.List(f, "architectures", "[linux/amd64, linux/arm64]", word(wantArchitecture, architectures()))
+	p.NotEmpty(f, "platforms")
+	p.NotEmpty(f, "architectures")
 	if p.m.Platforms == nil {
 		p.m.Platforms = Platforms()
 	}
@@ -84,9 +87,9 @@ func (p *parser) dashboards(n *yaml.Node) map[string]int {
 		return nil
 	}
 	var all map[string]int
-	for _, e := range p.entries(n, "dashboards: ", "a mapping of name: id") {
-		name := p.scalarKey(e.key, "dashboards: name")
-		id := p.number(e.value, "dashboard "+quote(e.key.Value))
+	for _, e := range p.Entries(n, "dashboards: ", "a mapping of name: id") {
+		name := p.scalarKey(e.Key, "dashboards: name")
+		id := p.Number(e.Value, "dashboard "+strictyaml.Quote(e.Key.Value))
 		if name == "" || id == 0 {
 			continue
 		}
@@ -100,8 +103,8 @@ func (p *parser) dashboards(n *yaml.Node) map[string]int {
 
 // scalarKey returns the name that a key is, or "".
 func (p *parser) scalarKey(key *yaml.Node, what string) string {
-	if bad := nameRule.check(key.Value); bad != "" {
-		p.errorf(key, "%s: got %s (%s), want %s", what, quote(key.Value), bad, nameRule.want)
+	if bad := rules.Name.Check(key.Value); bad != "" {
+		p.Errorf(key, "%s: got %s (%s), want %s", what, strictyaml.Quote(key.Value), bad, rules.Name.Want)
 		return ""
 	}
 	return key.Value

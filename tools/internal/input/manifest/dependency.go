@@ -7,6 +7,9 @@ import (
 
 	"golang.org/x/mod/module"
 	"gopkg.in/yaml.v3"
+
+	"github.com/jasonwzm/release-builder/tools/internal/input/rules"
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
 // What the mappings of dependencies want.
@@ -25,60 +28,56 @@ func dependencyKeys() []string {
 }
 
 // dependencies reads the mapping of that name and chooses the primary.
-func (p *parser) dependencies(f *fields) {
-	n := f.values["dependencies"]
+func (p *parser) dependencies(f *strictyaml.Fields) {
+	n := f.Values["dependencies"]
 	if n == nil {
-		if f.keys["dependencies"] == nil {
-			p.errorf(f.node, "no dependencies, want %s", wantDependencies)
+		if f.Keys["dependencies"] == nil {
+			p.Errorf(f.Node, "no dependencies, want %s", wantDependencies)
 		}
 		return
 	}
-	entries := p.entries(n, "dependencies: ", wantDependencies)
+	entries := p.Entries(n, "dependencies: ", wantDependencies)
 	if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
-		p.errorf(n, "dependencies: got an empty mapping, want %s", wantDependencies)
+		p.Errorf(n, "dependencies: got an empty mapping, want %s", wantDependencies)
 	}
-	var all []fields
+	var all []strictyaml.Fields
 	for _, e := range entries {
-		name := quote(e.key.Value)
-		p.scalarKey(e.key, "dependencies: name")
-		p.makes(repository(e.key.Value), "dependency", e.key)
-		d := p.fields(e.value, "dependency "+name+": ", " in dependency "+name, wantDependency, dependencyKeys())
+		name := strictyaml.Quote(e.Key.Value)
+		p.scalarKey(e.Key, "dependencies: name")
+		p.makes(repository(e.Key.Value), "dependency", e.Key)
+		d := p.Fields(e.Value, "dependency "+name+": ", " in dependency "+name, wantDependency, dependencyKeys())
 		all = append(all, d)
-		p.m.Dependencies = append(p.m.Dependencies, p.dependency(e.key, &d))
+		p.m.Dependencies = append(p.m.Dependencies, p.dependency(e.Key, &d))
 	}
 	p.primary(all)
 	p.autos(all)
 }
 
 // dependency returns the dependency that is called key and has the fields f.
-func (p *parser) dependency(key *yaml.Node, f *fields) Dependency {
+func (p *parser) dependency(key *yaml.Node, f *strictyaml.Fields) Dependency {
 	d := Dependency{
 		Name:             key.Value,
-		Primary:          p.boolean(f, "primary"),
-		Git:              p.text(f, "git", gitRule),
-		LocalPath:        p.text(f, "localpath", pathRule),
-		Module:           p.text(f, "module", moduleRule),
-		Branch:           p.text(f, "branch", refRule),
-		Tag:              p.text(f, "tag", refRule),
-		SHA:              strings.ToLower(p.text(f, "sha", shaRule)),
-		Version:          p.text(f, "version", moduleVersionRule),
-		GoVersionEnabled: p.boolean(f, "goversionenabled"),
-		Exclude: p.list(f, "exclude", `["docs/*.md"]`, func(n *yaml.Node, what string) string {
-			return p.scalar(n, what, excludeRule)
-		}),
-		From:   p.text(f, "from", nameRule),
-		GoTags: p.tags(key, f),
-		GoModules: p.list(f, "gomodules", "[., sub/tool]", func(n *yaml.Node, what string) string {
-			return p.scalar(n, what, folderRule)
-		}),
+		Primary:          p.Boolean(f, "primary"),
+		Git:              p.Text(f, "git", rules.Git),
+		LocalPath:        p.Text(f, "localpath", rules.Path),
+		Module:           p.Text(f, "module", rules.Module),
+		Branch:           p.Text(f, "branch", rules.Ref),
+		Tag:              p.Text(f, "tag", rules.Ref),
+		SHA:              strings.ToLower(p.Text(f, "sha", rules.SHA)),
+		Version:          p.Text(f, "version", rules.ModuleVersion),
+		GoVersionEnabled: p.Boolean(f, "goversionenabled"),
+		Exclude:          p.Words(f, "exclude", `["docs/*.md"]`, rules.Exclude),
+		From:             p.Text(f, "from", rules.Name),
+		GoTags:           p.tags(key, f),
+		GoModules:        p.Words(f, "gomodules", "[., sub/tool]", rules.Folder),
 	}
-	p.notEmpty(f, "gomodules")
+	p.NotEmpty(f, "gomodules")
 	auto := []string{string(AutoDeps), string(AutoModules), string(AutoProxyWorkspace)}
-	if f.keys["module"] != nil && f.keys["git"] == nil {
+	if f.Keys["module"] != nil && f.Keys["git"] == nil {
 		auto = []string{string(AutoModules)}
 	}
-	d.Auto = Auto(p.choice(f, "auto", auto))
-	if f.node.Kind == yaml.MappingNode {
+	d.Auto = Auto(p.Choice(f, "auto", auto))
+	if f.Node.Kind == yaml.MappingNode {
 		p.source(key, f)
 	}
 	if d.Module != "" && d.Version != "" {
@@ -88,14 +87,14 @@ func (p *parser) dependency(key *yaml.Node, f *fields) Dependency {
 }
 
 // source checks that f has one source, and what says its revision.
-func (p *parser) source(key *yaml.Node, f *fields) {
-	sources := f.present("git", "localpath", "module")
+func (p *parser) source(key *yaml.Node, f *strictyaml.Fields) {
+	sources := f.Present("git", "localpath", "module")
 	if len(sources) == 0 {
-		p.errorf(key, "%sno source, want one of git, localpath, module", f.in)
+		p.Errorf(key, "%sno source, want one of git, localpath, module", f.In)
 		return
 	}
 	if len(sources) > 1 {
-		p.errorf(f.keys[sources[1]], "%sgot %s, want one of git, localpath, module", f.in, strings.Join(sources, " and "))
+		p.Errorf(f.Keys[sources[1]], "%sgot %s, want one of git, localpath, module", f.In, strings.Join(sources, " and "))
 		return
 	}
 	var want []string
@@ -106,7 +105,7 @@ func (p *parser) source(key *yaml.Node, f *fields) {
 		want = []string{"version", "auto"}
 	}
 	var right []string
-	given := f.present("branch", "tag", "sha", "auto", "version")
+	given := f.Present("branch", "tag", "sha", "auto", "version")
 	for _, k := range given {
 		if slices.Contains(want, k) {
 			right = append(right, k)
@@ -114,24 +113,24 @@ func (p *parser) source(key *yaml.Node, f *fields) {
 		}
 		expected := "no revision"
 		if len(want) > 0 {
-			expected = oneOf(want)
+			expected = strictyaml.OneOf(want)
 		}
-		p.errorf(f.keys[k], "%sgot %s beside %s, want %s", f.in, k, sources[0], expected)
+		p.Errorf(f.Keys[k], "%sgot %s beside %s, want %s", f.In, k, sources[0], expected)
 	}
-	if f.keys["from"] != nil && f.keys["auto"] == nil {
-		p.errorf(f.keys["from"], "%sgot from without auto, want from beside auto", f.in)
+	if f.Keys["from"] != nil && f.Keys["auto"] == nil {
+		p.Errorf(f.Keys["from"], "%sgot from without auto, want from beside auto", f.In)
 	}
 	switch {
 	case len(right) == 2 && slices.Contains(right, "branch") && slices.Contains(right, "sha"):
 	case len(right) > 1:
-		p.errorf(f.keys[right[1]], "%sgot %s, want %s", f.in, strings.Join(right, " and "), oneOf(want))
+		p.Errorf(f.Keys[right[1]], "%sgot %s, want %s", f.In, strings.Join(right, " and "), strictyaml.OneOf(want))
 	case len(given) == 0 && len(want) > 0:
-		p.errorf(f.keys[sources[0]], "%sno revision beside %s, want %s", f.in, sources[0], oneOf(want))
+		p.Errorf(f.Keys[sources[0]], "%sno revision beside %s, want %s", f.In, sources[0], strictyaml.OneOf(want))
 	}
 }
 
 // majorVersion checks that a module's version suits its path.
-func (p *parser) majorVersion(f *fields, d *Dependency) {
+func (p *parser) majorVersion(f *strictyaml.Fields, d *Dependency) {
 	err := module.Check(d.Module, d.Version)
 	if err == nil {
 		return
@@ -140,11 +139,11 @@ func (p *parser) majorVersion(f *fields, d *Dependency) {
 	if errors.As(err, &invalid) {
 		err = invalid.Err
 	}
-	p.errorf(f.values["version"], "%sversion: got %s (%v), want a version of module %s", f.in, quote(d.Version), err, quote(d.Module))
+	p.Errorf(f.Values["version"], "%sversion: got %s (%v), want a version of module %s", f.In, strictyaml.Quote(d.Version), err, strictyaml.Quote(d.Module))
 }
 
 // primary marks the primary dependency. Its revision cannot come from another.
-func (p *parser) primary(all []fields) {
+func (p *parser) primary(all []strictyaml.Fields) {
 	chosen := -1
 	for i, d := range p.m.Dependencies {
 		switch {
@@ -152,44 +151,44 @@ func (p *parser) primary(all []fields) {
 		case chosen < 0:
 			chosen = i
 		default:
-			p.errorf(all[i].keys["primary"], "%sprimary: dependency %s is primary already, want one",
-				all[i].in, quote(p.m.Dependencies[chosen].Name))
+			p.Errorf(all[i].Keys["primary"], "%sprimary: dependency %s is primary already, want one",
+				all[i].In, strictyaml.Quote(p.m.Dependencies[chosen].Name))
 		}
 	}
 	if chosen < 0 && len(all) > 0 {
 		chosen = 0
 		p.m.Dependencies[0].Primary = true
 	}
-	if chosen < 0 || all[chosen].keys["auto"] == nil {
+	if chosen < 0 || all[chosen].Keys["auto"] == nil {
 		return
 	}
 	switch f := all[chosen]; {
-	case f.keys["git"] != nil:
-		p.errorf(f.keys["auto"], "%sgot auto for the primary, want branch, tag or sha", f.in)
-	case f.keys["module"] != nil:
-		p.errorf(f.keys["auto"], "%sgot auto for the primary, want version", f.in)
+	case f.Keys["git"] != nil:
+		p.Errorf(f.Keys["auto"], "%sgot auto for the primary, want branch, tag or sha", f.In)
+	case f.Keys["module"] != nil:
+		p.Errorf(f.Keys["auto"], "%sgot auto for the primary, want version", f.In)
 	}
 }
 
 // tags returns the build tags by variant at the key gotags, or nil if there are none.
-func (p *parser) tags(key *yaml.Node, f *fields) map[string][]string {
-	n := f.values["gotags"]
+func (p *parser) tags(key *yaml.Node, f *strictyaml.Fields) map[string][]string {
+	n := f.Values["gotags"]
 	if n == nil {
 		return nil
 	}
 	all := map[string][]string{}
-	for _, e := range p.filled(n, f.in+"gotags: ", wantTags) {
-		if bad := variantRule.check(e.key.Value); bad != "" {
-			p.errorf(e.key, "%sgotags: variant: got %s (%s), want %s", f.in, quote(e.key.Value), bad, variantRule.want)
+	for _, e := range p.Filled(n, f.In+"gotags: ", wantTags) {
+		if bad := rules.Variant.Check(e.Key.Value); bad != "" {
+			p.Errorf(e.Key, "%sgotags: variant: got %s (%s), want %s", f.In, strictyaml.Quote(e.Key.Value), bad, rules.Variant.Want)
 			continue
 		}
-		p.makes(repository(key.Value)+"_"+e.key.Value, "dependency "+quote(key.Value)+": variant", e.key)
-		what := f.in + "gotags: " + e.key.Value
-		if e.value.Kind == yaml.SequenceNode && len(e.value.Content) == 0 {
-			p.errorf(e.value, "%s: got an empty list, want at least one tag", what)
+		p.makes(repository(key.Value)+"_"+e.Key.Value, "dependency "+strictyaml.Quote(key.Value)+": variant", e.Key)
+		what := f.In + "gotags: " + e.Key.Value
+		if e.Value.Kind == yaml.SequenceNode && len(e.Value.Content) == 0 {
+			p.Errorf(e.Value, "%s: got an empty list, want at least one tag", what)
 		}
-		all[e.key.Value] = p.items(e.value, what, "[agent, grpcnotrace]", func(n *yaml.Node, what string) string {
-			return p.scalar(n, what, tagRule)
+		all[e.Key.Value] = p.Items(e.Value, what, "[agent, grpcnotrace]", func(n *yaml.Node, what string) string {
+			return p.Scalar(n, what, rules.Tag)
 		})
 	}
 	return all

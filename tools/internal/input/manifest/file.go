@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/jasonwzm/release-builder/tools/internal/input/rules"
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
 // What the mappings of images and files want.
@@ -17,68 +20,68 @@ const (
 
 // images reads the mapping of that name, if there is one.
 func (p *parser) images(n *yaml.Node) {
-	for _, e := range p.optional(n, "images: ", wantImages) {
-		p.scalarKey(e.key, "images: name")
-		p.makes("base_"+repository(e.key.Value), "image", e.key)
-		name := quote(e.key.Value)
-		f := p.fields(e.value, "image "+name+": ", " in image "+name, wantImage, []string{"base"})
-		if f.node.Kind == yaml.MappingNode && f.keys["base"] == nil {
-			p.errorf(e.key, "%sno base, want %s", f.in, baseRule.want)
+	for _, e := range p.Optional(n, "images: ", wantImages) {
+		p.scalarKey(e.Key, "images: name")
+		p.makes("base_"+repository(e.Key.Value), "image", e.Key)
+		name := strictyaml.Quote(e.Key.Value)
+		f := p.Fields(e.Value, "image "+name+": ", " in image "+name, wantImage, []string{"base"})
+		if f.Node.Kind == yaml.MappingNode && f.Keys["base"] == nil {
+			p.Errorf(e.Key, "%sno base, want %s", f.In, rules.Base.Want)
 		}
-		p.m.Images = append(p.m.Images, Image{Name: e.key.Value, Base: p.text(&f, "base", baseRule)})
+		p.m.Images = append(p.m.Images, Image{Name: e.Key.Value, Base: p.Text(&f, "base", rules.Base)})
 	}
 	slices.SortFunc(p.m.Images, func(a, b Image) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // files reads the mapping of that name, if there is one.
 func (p *parser) files(n *yaml.Node) {
-	for _, e := range p.optional(n, "files: ", wantFiles) {
-		p.scalarKey(e.key, "files: name")
-		p.makes("file_"+repository(e.key.Value), "file", e.key)
-		name := quote(e.key.Value)
-		f := p.fields(e.value, "file "+name+": ", " in file "+name, wantFile, []string{"sha256", "url", "urls"})
-		if f.node.Kind == yaml.MappingNode {
-			p.m.Files = append(p.m.Files, p.webFile(e.key, &f))
+	for _, e := range p.Optional(n, "files: ", wantFiles) {
+		p.scalarKey(e.Key, "files: name")
+		p.makes("file_"+repository(e.Key.Value), "file", e.Key)
+		name := strictyaml.Quote(e.Key.Value)
+		f := p.Fields(e.Value, "file "+name+": ", " in file "+name, wantFile, []string{"sha256", "url", "urls"})
+		if f.Node.Kind == yaml.MappingNode {
+			p.m.Files = append(p.m.Files, p.webFile(e.Key, &f))
 		}
 	}
 	slices.SortFunc(p.m.Files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // webFile returns the file that is called key and has the fields f.
-func (p *parser) webFile(key *yaml.Node, f *fields) File {
-	given := f.present("url", "urls")
+func (p *parser) webFile(key *yaml.Node, f *strictyaml.Fields) File {
+	given := f.Present("url", "urls")
 	switch {
 	case len(given) == 0:
-		p.errorf(key, "%sno source, want one of url, urls", f.in)
+		p.Errorf(key, "%sno source, want one of url, urls", f.In)
 	case len(given) == 2:
-		p.errorf(f.keys[given[1]], "%sgot %s, want one of url, urls", f.in, strings.Join(given, " and "))
-	case f.keys["url"] != nil:
-		return File{Name: key.Value, URL: p.text(f, "url", webRule), SHA256: p.text(f, "sha256", sha256Rule)}
+		p.Errorf(f.Keys[given[1]], "%sgot %s, want one of url, urls", f.In, strings.Join(given, " and "))
+	case f.Keys["url"] != nil:
+		return File{Name: key.Value, URL: p.Text(f, "url", rules.Web), SHA256: p.Text(f, "sha256", rules.SHA256)}
 	}
-	file := File{Name: key.Value, URLs: p.byPlatform(f, "urls", webRule)}
+	file := File{Name: key.Value, URLs: p.byPlatform(f, "urls", rules.Web)}
 	if len(given) == 1 {
-		file.SHA256s = p.byPlatform(f, "sha256", sha256Rule)
+		file.SHA256s = p.byPlatform(f, "sha256", rules.SHA256)
 	}
 	return file
 }
 
 // byPlatform returns the mapping of platform: text at a key, or nil if there is
 // none. The platforms of sha256 have to be those of urls.
-func (p *parser) byPlatform(f *fields, key string, r rule) map[string]string {
-	n := f.values[key]
+func (p *parser) byPlatform(f *strictyaml.Fields, key string, r strictyaml.Rule) map[string]string {
+	n := f.Values[key]
 	if n == nil {
 		return nil
 	}
-	want, all, what := "a mapping of platform: "+r.want, map[string]string{}, f.in+key
-	for _, e := range p.filled(n, what+": ", want) {
-		platform := p.word(e.key, what+": platform", oneOf(Platforms()), Platforms())
+	want, all, what := "a mapping of platform: "+r.Want, map[string]string{}, f.In+key
+	for _, e := range p.Filled(n, what+": ", want) {
+		platform := p.Word(e.Key, what+": platform", strictyaml.OneOf(Platforms()), Platforms())
 		if platform == "" {
 			continue
 		}
-		if urls := f.values["urls"]; key != "urls" && urls != nil && urls.Kind == yaml.MappingNode && !hasKey(urls, platform) {
-			p.errorf(e.key, "%s: got platform %s, want one of those of urls", what, quote(platform))
+		if urls := f.Values["urls"]; key != "urls" && urls != nil && urls.Kind == yaml.MappingNode && !hasKey(urls, platform) {
+			p.Errorf(e.Key, "%s: got platform %s, want one of those of urls", what, strictyaml.Quote(platform))
 		}
-		if text := p.scalar(e.value, what+": "+platform, r); text != "" {
+		if text := p.Scalar(e.Value, what+": "+platform, r); text != "" {
 			all[platform] = text
 		}
 	}
@@ -93,20 +96,4 @@ func hasKey(n *yaml.Node, key string) bool {
 		}
 	}
 	return false
-}
-
-// optional returns the entries of the mapping n, which may be nil.
-func (p *parser) optional(n *yaml.Node, what, want string) []entry {
-	if n == nil {
-		return nil
-	}
-	return p.entries(n, what, want)
-}
-
-// filled returns the entries of the mapping n, and records that it has none.
-func (p *parser) filled(n *yaml.Node, what, want string) []entry {
-	if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
-		p.errorf(n, "%sgot an empty mapping, want %s", what, want)
-	}
-	return p.entries(n, what, want)
 }

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
 // fill repeats s up to size bytes.
@@ -67,9 +69,9 @@ func checkErrors(t *testing.T, data []byte, err error) {
 		t.Fatalf("got %#v, want joined errors", err)
 	}
 	lines := bytes.Count(data, []byte("\n")) + 1
-	last := new(Error)
+	last := new(strictyaml.Error)
 	for _, err := range joined.Unwrap() {
-		var e *Error
+		var e *strictyaml.Error
 		switch {
 		case !errors.As(err, &e) || e.Msg == "" || strings.ContainsAny(e.Msg, "\n\r\x00\x1b") || !utf8.ValidString(e.Msg) || len(e.Msg) > 1000:
 			t.Fatalf("got %#v, want one line of text", err)

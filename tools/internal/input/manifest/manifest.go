@@ -1,10 +1,7 @@
 // Package manifest reads the file in which a person says what a release is:
 // manifests/<line>/manifest.yaml. `tools/resolve` turns it into a lock.
 //
-// The file is YAML, in a strict form: one document, block or flow style, and
-// neither anchors, aliases, merge keys, tags nor tabs. Every key is known and
-// stands once. Text is used as it is written, so `version: 1.10` is "1.10"
-// though YAML calls it a number. The keys:
+// The file is YAML, in the strict form of package strictyaml. The keys:
 //
 //	version        the release's version: a file name and a tag name (required)
 //	product        the directory release/<product> that says what is built
@@ -37,10 +34,12 @@ import (
 	"slices"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/input/rules"
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
 // MaxSize is the largest manifest, in bytes, that Parse accepts.
-const MaxSize = 1 << 20
+const MaxSize = strictyaml.MaxSize
 
 // Auto is where a dependency's revision comes from if the manifest does not
 // say it.
@@ -163,16 +162,26 @@ func Outputs() []string {
 	return []string{"docker", "helm", "debian", "rpm", "archive", "grafana"}
 }
 
+// ValidVersion reports whether a manifest can have s as its version.
+func ValidVersion(s string) bool { return rules.Version.Check(s) == "" }
+
+// parser collects a manifest and what its keys make.
+type parser struct {
+	*strictyaml.Parser
+	m       Manifest
+	origins []*origin
+}
+
 // Parse parses a manifest. The name stands in errors and notes. The error
-// joins one *Error for each thing that is wrong with the file, sorted by
+// joins one *strictyaml.Error for each thing that is wrong with the file, sorted by
 // position. A file that is no plain YAML document has only those errors; they
 // hide what is wrong with its content.
 func Parse(name string, data []byte) (*Manifest, error) {
-	p := &parser{file: name, want: "a mapping with version and dependencies"}
-	if root := p.load(data); root != nil {
+	p := &parser{Parser: strictyaml.New(name, wantRoot)}
+	if root := p.Load(data); root != nil {
 		p.manifest(root)
 	}
-	if err := p.err(); err != nil {
+	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	return &p.m, nil

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
 // origin is what a repository is made for.
@@ -15,7 +17,7 @@ type origin struct {
 	key        *yaml.Node
 }
 
-func (o *origin) String() string { return o.kind + " " + quote(o.key.Value) }
+func (o *origin) String() string { return o.kind + " " + strictyaml.Quote(o.key.Value) }
 
 // makes records that a key of the given kind makes a repository.
 func (p *parser) makes(repository, kind string, key *yaml.Node) {
@@ -35,9 +37,9 @@ func (p *parser) collisions() {
 		case other == nil:
 			first[o.repository] = o
 		case o.kind == other.kind && strings.EqualFold(o.key.Value, other.key.Value):
-			p.errorf(o.key, "%s differs only in case from %s on line %d, want another name", o, quote(other.key.Value), other.key.Line)
+			p.Errorf(o.key, "%s differs only in case from %s on line %d, want another name", o, strictyaml.Quote(other.key.Value), other.key.Line)
 		default:
-			p.errorf(o.key, "%s makes the same repository as %s on line %d, want another name", o, other, other.key.Line)
+			p.Errorf(o.key, "%s makes the same repository as %s on line %d, want another name", o, other, other.key.Line)
 		}
 	}
 }

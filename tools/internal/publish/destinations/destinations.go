@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/bucket"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/github"
@@ -27,7 +27,7 @@ func Kinds() []string { return []string{"registry", "charts", "bucket", "tags", 
 // Args says how to make destinations.
 type Args struct {
 	// Profile is what Expand returned.
-	Profile manifest.Profile
+	Profile profile.Profile
 	// Only are the kinds to make; empty for all.
 	Only []string
 	// Tree is nil if they are only to verify.
@@ -36,7 +36,7 @@ type Args struct {
 	// name or by the template that the profile has.
 	Back []string
 	// MountFrom are the registries that have the same images, of a promotion.
-	MountFrom []manifest.Registry
+	MountFrom []profile.Registry
 	// Notes are those of the GitHub release; empty for what the lock gives.
 	Notes string
 	// TokenFile has GitHub's token; empty for the environment's.
@@ -120,12 +120,12 @@ func (o *opener) add(kind, name string, open func(name string) (publish.Destinat
 	o.all = append(o.all, d)
 }
 
-func (o *opener) registry(ctx context.Context, name string, r manifest.Registry) (publish.Destination, error) {
+func (o *opener) registry(ctx context.Context, name string, r profile.Registry) (publish.Destination, error) {
 	o.warnDocker(r.Hub)
 	return registry.New(ctx, o.registryConfig(name, r), o.Tree)
 }
 
-func (o *opener) registryConfig(name string, r manifest.Registry) registry.Config {
+func (o *opener) registryConfig(name string, r profile.Registry) registry.Config {
 	c := registry.Config{
 		Name: name, Hub: r.Hub, Tags: o.aliases(r.Tags), Keychain: authn.DefaultKeychain, Transport: o.Transport,
 	}
@@ -138,23 +138,23 @@ func (o *opener) registryConfig(name string, r manifest.Registry) registry.Confi
 	return c
 }
 
-func (o *opener) charts(ctx context.Context, name string, c manifest.Charts) (publish.Destination, error) {
+func (o *opener) charts(ctx context.Context, name string, c profile.Charts) (publish.Destination, error) {
 	if c.Hub != "" {
 		o.warnDocker(c.Hub)
-		return registry.NewCharts(ctx, o.registryConfig(name, manifest.Registry{Hub: c.Hub, Tags: c.Tags}), o.Tree)
+		return registry.NewCharts(ctx, o.registryConfig(name, profile.Registry{Hub: c.Hub, Tags: c.Tags}), o.Tree)
 	}
 	o.warnBucket(c.Bucket)
 	return bucket.NewCharts(ctx, bucket.ChartsConfig{Name: name, URL: c.Bucket, Endpoint: c.Endpoint, Transport: o.Transport}, o.Tree)
 }
 
-func (o *opener) bucket(ctx context.Context, name string, b manifest.Bucket) (publish.Destination, error) {
+func (o *opener) bucket(ctx context.Context, name string, b profile.Bucket) (publish.Destination, error) {
 	o.warnBucket(b.URL)
 	return bucket.New(ctx, bucket.Config{
 		Name: name, URL: b.URL, Endpoint: b.Endpoint, Aliases: o.aliases(b.Aliases), Transport: o.Transport,
 	}, o.Tree)
 }
 
-func (o *opener) tags(ctx context.Context, name string, t *manifest.Tags) (publish.Destination, error) {
+func (o *opener) tags(ctx context.Context, name string, t *profile.Tags) (publish.Destination, error) {
 	who, address, _ := strings.Cut(strings.TrimSuffix(t.Tagger, ">"), " <")
 	prefixed := o.prefixed()
 	message := t.Message
@@ -195,10 +195,10 @@ func (o *opener) prefixed() []string {
 	return names
 }
 
-func (o *opener) github(ctx context.Context, name string, g *manifest.GitHub) (publish.Destination, error) {
+func (o *opener) github(ctx context.Context, name string, g *profile.GitHub) (publish.Destination, error) {
 	c := github.Config{
 		Name: name, Owner: g.Owner, Repo: g.Repo, Assets: g.Assets, Title: g.Title, Notes: o.Notes, Prerelease: g.Prerelease,
-		Latest: o.alias(manifest.Latest), BaseURL: o.Env("GITHUB_API_URL"), Transport: o.limits, Log: o.Log,
+		Latest: o.alias(profile.Latest), BaseURL: o.Env("GITHUB_API_URL"), Transport: o.limits, Log: o.Log,
 	}
 	if g.Dir != "" {
 		return github.NewDir(g.Dir, c, o.Tree)
@@ -212,7 +212,7 @@ func (o *opener) github(ctx context.Context, name string, g *manifest.GitHub) (p
 
 // WithRepo returns a profile whose GitHub release is in the repository of the
 // release's primary dependency if it names none.
-func WithRepo(p manifest.Profile, t *release.Tree) manifest.Profile {
+func WithRepo(p profile.Profile, t *release.Tree) profile.Profile {
 	if p.GitHub == nil || p.GitHub.Owner == "" || p.GitHub.Repo != "" {
 		return p
 	}

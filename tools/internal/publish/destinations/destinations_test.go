@@ -8,21 +8,21 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
 // full is a profile with some of each kind.
-func full() manifest.Profile {
-	return manifest.Profile{
+func full() profile.Profile {
+	return profile.Profile{
 		Name:       "stage",
 		Aliases:    map[string]string{"{major}.{minor}": "highest", "latest": "stable"},
-		Buckets:    []manifest.Bucket{{URL: "file://{state}/bucket", Aliases: []string{"{version}-alias", "{major}.{minor}"}}, {URL: "file://{state}/second"}},
-		Registries: []manifest.Registry{{Hub: "file://{state}/registry", Tags: []string{"{version}", "latest", "{major}.{minor}"}}},
-		Charts:     []manifest.Charts{{Bucket: "file://{state}/charts"}, {Hub: "file://{state}/charthub", Tags: []string{"v{major}", "{commit}"}}},
-		Tags:       &manifest.Tags{URL: "file://{state}/git/{name}.git", Tagger: "A <a@b.example>"},
-		GitHub:     &manifest.GitHub{Dir: "{state}/github", Title: "Demo {version}"},
+		Buckets:    []profile.Bucket{{URL: "file://{state}/bucket", Aliases: []string{"{version}-alias", "{major}.{minor}"}}, {URL: "file://{state}/second"}},
+		Registries: []profile.Registry{{Hub: "file://{state}/registry", Tags: []string{"{version}", "latest", "{major}.{minor}"}}},
+		Charts:     []profile.Charts{{Bucket: "file://{state}/charts"}, {Hub: "file://{state}/charthub", Tags: []string{"v{major}", "{commit}"}}},
+		Tags:       &profile.Tags{URL: "file://{state}/git/{name}.git", Tagger: "A <a@b.example>"},
+		GitHub:     &profile.GitHub{Dir: "{state}/github", Title: "Demo {version}"},
 	}
 }
 
@@ -49,7 +49,7 @@ func TestOpen(t *testing.T) {
 	if entries, err := os.ReadDir(state); err != nil || len(entries) > 0 {
 		t.Errorf("opening left %v, %v", entries, err)
 	}
-	_, err := Open(t.Context(), Args{Profile: manifest.Profile{Name: "x"}, Only: []string{"tags"}, Env: none})
+	_, err := Open(t.Context(), Args{Profile: profile.Profile{Name: "x"}, Only: []string{"tags"}, Env: none})
 	if want := `profile "x" has no destinations of tags`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -57,7 +57,7 @@ func TestOpen(t *testing.T) {
 
 // TestOpenErrors wants all that is wrong at once.
 func TestOpenErrors(t *testing.T) {
-	p := manifest.Profile{Buckets: []manifest.Bucket{{URL: "ftp://a"}, {URL: "file://relative"}}, GitHub: &manifest.GitHub{Owner: "me"}}
+	p := profile.Profile{Buckets: []profile.Bucket{{URL: "ftp://a"}, {URL: "file://relative"}}, GitHub: &profile.GitHub{Owner: "me"}}
 	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{}))
 	_, err := Open(t.Context(), Args{Profile: p, Tree: tree, Env: none})
 	for _, want := range []string{"bucket: ", "bucket-2: ", "github: no token for GitHub"} {

@@ -14,15 +14,15 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
 // Expand returns a profile with texts in place of {state} and {version}, and in the
-// names of aliases and tags of what else [manifest.Profile] says, for the release of a
+// names of aliases and tags of what else [profile.Profile] says, for the release of a
 // lock. The error joins one for each name that has no such text, that two templates
 // give, or that is another version's.
-func Expand(p manifest.Profile, state string, l *lock.Lock) (manifest.Profile, error) {
+func Expand(p profile.Profile, state string, l *lock.Lock) (profile.Profile, error) {
 	p = located(p, state, l.Version)
 	n := &namer{lock: l, templates: map[string]string{}}
 	for i := range p.Buckets {
@@ -47,7 +47,7 @@ func Expand(p manifest.Profile, state string, l *lock.Lock) (manifest.Profile, e
 
 // located returns a profile with texts in place of {state} and {version}, but in the
 // names of aliases and tags.
-func located(p manifest.Profile, state, version string) manifest.Profile {
+func located(p profile.Profile, state, version string) profile.Profile {
 	in := strings.NewReplacer("{state}", filepath.ToSlash(state), "{version}", version)
 	// A path becomes part of a URL.
 	inURL := strings.NewReplacer("{state}", (&url.URL{Path: filepath.ToSlash(state)}).EscapedPath(), "{version}", version)
@@ -160,7 +160,7 @@ func (o *opener) aliases(names []string) []publish.Alias {
 }
 
 func (o *opener) alias(name string) publish.Alias {
-	rule := publish.Rule(cmp.Or(o.Profile.Aliases[name], manifest.RuleStable))
+	rule := publish.Rule(cmp.Or(o.Profile.Aliases[name], profile.RuleStable))
 	return publish.Alias{Name: name, Rule: rule, Back: slices.Contains(o.moves, name)}
 }
 
@@ -197,7 +197,7 @@ func (a *Args) aliasNames() []string {
 		byKind["bucket"] = append(byKind["bucket"], b.Aliases...)
 	}
 	if a.Profile.GitHub != nil {
-		byKind["github"] = []string{manifest.Latest}
+		byKind["github"] = []string{profile.Latest}
 	}
 	var names []string
 	for _, kind := range a.kinds() {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
@@ -21,7 +21,7 @@ func lockOf(version string) *lock.Lock {
 	}}
 }
 
-func expanded(t *testing.T, state string, tree *release.Tree) manifest.Profile {
+func expanded(t *testing.T, state string, tree *release.Tree) profile.Profile {
 	t.Helper()
 	p, err := Expand(full(), state, tree.Lock)
 	if err != nil {
@@ -33,14 +33,14 @@ func expanded(t *testing.T, state string, tree *release.Tree) manifest.Profile {
 func TestExpand(t *testing.T) {
 	before := full()
 	got, err := Expand(before, "/a b/state", lockOf("1.2.0"))
-	want := manifest.Profile{
+	want := profile.Profile{
 		Name:       "stage",
 		Aliases:    map[string]string{"1.2": "highest", "latest": "stable"},
-		Buckets:    []manifest.Bucket{{URL: "file:///a%20b/state/bucket", Aliases: []string{"1.2.0-alias", "1.2"}}, {URL: "file:///a%20b/state/second"}},
-		Registries: []manifest.Registry{{Hub: "file:///a%20b/state/registry", Tags: []string{"1.2.0", "latest", "1.2"}}},
-		Charts:     []manifest.Charts{{Bucket: "file:///a%20b/state/charts"}, {Hub: "file:///a%20b/state/charthub", Tags: []string{"v1", strings.Repeat("b", 40)}}},
-		Tags:       &manifest.Tags{URL: "file:///a%20b/state/git/{name}.git", Tagger: "A <a@b.example>"},
-		GitHub:     &manifest.GitHub{Dir: "/a b/state/github", Title: "Demo 1.2.0"},
+		Buckets:    []profile.Bucket{{URL: "file:///a%20b/state/bucket", Aliases: []string{"1.2.0-alias", "1.2"}}, {URL: "file:///a%20b/state/second"}},
+		Registries: []profile.Registry{{Hub: "file:///a%20b/state/registry", Tags: []string{"1.2.0", "latest", "1.2"}}},
+		Charts:     []profile.Charts{{Bucket: "file:///a%20b/state/charts"}, {Hub: "file:///a%20b/state/charthub", Tags: []string{"v1", strings.Repeat("b", 40)}}},
+		Tags:       &profile.Tags{URL: "file:///a%20b/state/git/{name}.git", Tagger: "A <a@b.example>"},
+		GitHub:     &profile.GitHub{Dir: "/a b/state/github", Title: "Demo 1.2.0"},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
@@ -72,8 +72,8 @@ func TestExpandNames(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			// The same in each kind of destination is said once.
-			p, err := Expand(manifest.Profile{
-				Registries: []manifest.Registry{{Tags: tt.names}}, Buckets: []manifest.Bucket{{Aliases: tt.names}}, Charts: []manifest.Charts{{Tags: tt.names}},
+			p, err := Expand(profile.Profile{
+				Registries: []profile.Registry{{Tags: tt.names}}, Buckets: []profile.Bucket{{Aliases: tt.names}}, Charts: []profile.Charts{{Tags: tt.names}},
 			}, "", tt.lock)
 			got := strings.Join(p.Registries[0].Tags, " ")
 			if err != nil {
@@ -86,7 +86,7 @@ func TestExpandNames(t *testing.T) {
 			}
 		})
 	}
-	_, err := Expand(manifest.Profile{Buckets: []manifest.Bucket{{Aliases: []string{"1.2"}}}, Charts: []manifest.Charts{{Tags: []string{"{major}.{minor}"}}}}, "", lockOf("1.2.0"))
+	_, err := Expand(profile.Profile{Buckets: []profile.Bucket{{Aliases: []string{"1.2"}}}, Charts: []profile.Charts{{Tags: []string{"{major}.{minor}"}}}}, "", lockOf("1.2.0"))
 	if err == nil {
 		t.Error("two that are one, in two destinations: got no error")
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/bucket"
 )
@@ -25,7 +25,7 @@ import (
 type FindArgs struct {
 	// Profile is as destinations.yaml has it; State is the directory that {state} in
 	// it stands for.
-	Profile manifest.Profile
+	Profile profile.Profile
 	State   string
 	Line    string
 	Version string
@@ -69,12 +69,12 @@ func Find(ctx context.Context, a FindArgs) (*Published, error) {
 	return nil, a.unknown(ctx, where)
 }
 
-func (a *FindArgs) config(b manifest.Bucket) bucket.Config {
+func (a *FindArgs) config(b profile.Bucket) bucket.Config {
 	return bucket.Config{URL: b.URL, Endpoint: b.Endpoint, Transport: a.Transport}
 }
 
 // read checks a receipt that was found, and opens the release.
-func (a *FindArgs) read(ctx context.Context, data []byte, name string, where manifest.Profile) (*Published, error) {
+func (a *FindArgs) read(ctx context.Context, data []byte, name string, where profile.Profile) (*Published, error) {
 	sum := digest.FromBytes(data)
 	if a.Receipt != "" && sum != a.Receipt {
 		err := fmt.Errorf("sha256 of receipt %q: got %s, want %s", name, sum, a.Receipt)
@@ -145,7 +145,7 @@ func agree(r *publish.Receipt, tree *release.Tree, name string) error {
 }
 
 // within checks that the places of the named receipt are all of a profile.
-func within(r *publish.Receipt, name string, where manifest.Profile) error {
+func within(r *publish.Receipt, name string, where profile.Profile) error {
 	got := publish.Recorded(r.Profile)
 	if got.GitHub != nil && where.GitHub != nil && where.GitHub.Repo == "" {
 		g := *where.GitHub
@@ -156,17 +156,17 @@ func within(r *publish.Receipt, name string, where manifest.Profile) error {
 		errs = append(errs, fmt.Errorf("receipt %q: profile %q has no %s %q", name, where.Name, kind, place))
 	}
 	for _, b := range got.Buckets {
-		if !slices.ContainsFunc(where.Buckets, func(w manifest.Bucket) bool { return reflect.DeepEqual(w, b) }) {
+		if !slices.ContainsFunc(where.Buckets, func(w profile.Bucket) bool { return reflect.DeepEqual(w, b) }) {
 			no("bucket", b.URL)
 		}
 	}
 	for _, g := range got.Registries {
-		if !slices.ContainsFunc(where.Registries, func(w manifest.Registry) bool { return reflect.DeepEqual(w, g) }) {
+		if !slices.ContainsFunc(where.Registries, func(w profile.Registry) bool { return reflect.DeepEqual(w, g) }) {
 			no("registry", g.Hub)
 		}
 	}
 	for _, c := range got.Charts {
-		if !slices.ContainsFunc(where.Charts, func(w manifest.Charts) bool { return reflect.DeepEqual(w, c) }) {
+		if !slices.ContainsFunc(where.Charts, func(w profile.Charts) bool { return reflect.DeepEqual(w, c) }) {
 			no("place for charts", cmp.Or(c.Bucket, c.Hub))
 		}
 	}
@@ -183,7 +183,7 @@ func within(r *publish.Receipt, name string, where manifest.Profile) error {
 const shown = 10
 
 // unknown is the error of a version that no bucket has a receipt of.
-func (a *FindArgs) unknown(ctx context.Context, where manifest.Profile) error {
+func (a *FindArgs) unknown(ctx context.Context, where profile.Profile) error {
 	var versions []string
 	for _, b := range where.Buckets {
 		some, err := bucket.Versions(ctx, a.config(b))
@@ -207,7 +207,7 @@ func (a *FindArgs) unknown(ctx context.Context, where manifest.Profile) error {
 
 func (a *FindArgs) publishFirst() string {
 	hint := "publish it there first"
-	if a.Profile.Name == manifest.Stage {
+	if a.Profile.Name == profile.Stage {
 		hint = "publish it with --stage first"
 	}
 	for _, b := range a.Profile.Buckets {

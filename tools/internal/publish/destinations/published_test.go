@@ -12,7 +12,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
@@ -38,7 +38,7 @@ func newStaged(t *testing.T) *staged {
 }
 
 // publish publishes to a profile; the observer may be nil.
-func (s *staged) publish(ctx context.Context, profile manifest.Profile, o publish.Observer) error {
+func (s *staged) publish(ctx context.Context, profile profile.Profile, o publish.Observer) error {
 	s.Helper()
 	profile, err := Expand(profile, s.state, s.tree.Lock)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *staged) publish(ctx context.Context, profile manifest.Profile, o publis
 	return err
 }
 
-func (s *staged) find(profile manifest.Profile, version string, sum digest.Digest) (*Published, error) {
+func (s *staged) find(profile profile.Profile, version string, sum digest.Digest) (*Published, error) {
 	return Find(s.Context(), FindArgs{Profile: profile, State: s.state, Line: "demo", Version: version, Receipt: sum})
 }
 
@@ -126,8 +126,8 @@ func TestFindErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := s.read(receiptFile)
-	smaller := func(change func(p *manifest.Profile)) func() manifest.Profile {
-		return func() manifest.Profile {
+	smaller := func(change func(p *profile.Profile)) func() profile.Profile {
+		return func() profile.Profile {
 			p := full()
 			change(&p)
 			return p
@@ -137,20 +137,20 @@ func TestFindErrors(t *testing.T) {
 		name    string
 		receipt string // instead of the one that is there, in both buckets
 		second  string // in the second bucket only
-		profile func() manifest.Profile
+		profile func() profile.Profile
 		want    string
 	}{
 		{"the second bucket has none", good, "", full, "second/1.2.0.receipt.json\": got none, want sha256:"},
 		{"the second bucket has another", good, good + " ", full, "second/1.2.0.receipt.json\": got sha256:"},
 		{"a tag elsewhere", strings.Replace(good, "/git/demo.git tag", "/elsewhere/demo.git tag", 1), "=", full, "is in no repository that the release was built from"},
 		{"an item that is no tag among the tags", strings.Replace(good, "/git/demo.git tag 1.2.0", "/git/demo.git", 1), "=", full, "is in no repository that the release was built from"},
-		{"a profile that lost a bucket", good, "=", smaller(func(p *manifest.Profile) { p.Buckets = p.Buckets[:1] }), `profile "stage" has no bucket "file://`},
-		{"a profile that lost its charts", good, "=", smaller(func(p *manifest.Profile) { p.Charts = nil }), `profile "stage" has no place for charts`},
-		{"a profile with tags elsewhere", good, "=", smaller(func(p *manifest.Profile) { p.Tags = &manifest.Tags{Owner: "me", Tagger: "A <a@b>"} }), `profile "stage" has no tags in`},
-		{"a profile that lost GitHub", good, "=", smaller(func(p *manifest.Profile) { p.GitHub = nil }), `profile "stage" has no GitHub releases in`},
-		{"a profile that moved", good, "=", smaller(func(p *manifest.Profile) { p.Registries[0].Hub += "/new" }), `profile "stage" has no registry`},
-		{"a profile without buckets", good, "=", smaller(func(p *manifest.Profile) { p.Buckets = nil }), `profile "stage" has no bucket, and so no receipts`},
-		{"a profile with another alias and title is the same place", good, "=", smaller(func(p *manifest.Profile) { p.Buckets[0].Aliases, p.GitHub.Title, p.Tags.Tagger = nil, "x", "B <b@c>" }), ""},
+		{"a profile that lost a bucket", good, "=", smaller(func(p *profile.Profile) { p.Buckets = p.Buckets[:1] }), `profile "stage" has no bucket "file://`},
+		{"a profile that lost its charts", good, "=", smaller(func(p *profile.Profile) { p.Charts = nil }), `profile "stage" has no place for charts`},
+		{"a profile with tags elsewhere", good, "=", smaller(func(p *profile.Profile) { p.Tags = &profile.Tags{Owner: "me", Tagger: "A <a@b>"} }), `profile "stage" has no tags in`},
+		{"a profile that lost GitHub", good, "=", smaller(func(p *profile.Profile) { p.GitHub = nil }), `profile "stage" has no GitHub releases in`},
+		{"a profile that moved", good, "=", smaller(func(p *profile.Profile) { p.Registries[0].Hub += "/new" }), `profile "stage" has no registry`},
+		{"a profile without buckets", good, "=", smaller(func(p *profile.Profile) { p.Buckets = nil }), `profile "stage" has no bucket, and so no receipts`},
+		{"a profile with another alias and title is the same place", good, "=", smaller(func(p *profile.Profile) { p.Buckets[0].Aliases, p.GitHub.Title, p.Tags.Tagger = nil, "x", "B <b@c>" }), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s.write(receiptFile, tt.receipt)
@@ -273,15 +273,15 @@ func TestWithRepo(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name string
-		in   *manifest.GitHub
+		in   *profile.GitHub
 		want string
 	}{
 		{"none", nil, ""},
-		{"one that names its repository", &manifest.GitHub{Owner: "me", Repo: "mine"}, "mine"},
-		{"one that names none", &manifest.GitHub{Owner: "me"}, primary},
-		{"a directory", &manifest.GitHub{Dir: "x"}, ""},
+		{"one that names its repository", &profile.GitHub{Owner: "me", Repo: "mine"}, "mine"},
+		{"one that names none", &profile.GitHub{Owner: "me"}, primary},
+		{"a directory", &profile.GitHub{Dir: "x"}, ""},
 	} {
-		got := WithRepo(manifest.Profile{GitHub: tt.in}, tree).GitHub
+		got := WithRepo(profile.Profile{GitHub: tt.in}, tree).GitHub
 		if (got == nil) != (tt.in == nil) || got != nil && got.Repo != tt.want {
 			t.Errorf("%s: got %+v, want repository %q", tt.name, got, tt.want)
 		}

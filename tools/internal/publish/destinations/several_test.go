@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/githubtest"
@@ -24,7 +24,7 @@ type places struct {
 	dir      string
 	git      *gittest.Server
 	github   *githubtest.Server
-	profiles []manifest.Profile
+	profiles []profile.Profile
 }
 
 // startPlaces starts the services. A profile has one place for tags, and one for
@@ -42,18 +42,18 @@ func startPlaces(t *testing.T) *places {
 	}
 	aliases := []string{"latest", "{major}.{minor}"}
 	const tagger = "Release <release@example.com>"
-	p.profiles = []manifest.Profile{
+	p.profiles = []profile.Profile{
 		{
-			Name: "local", Buckets: []manifest.Bucket{{URL: "file://" + p.dir + "/bucket", Aliases: aliases}},
-			Registries: []manifest.Registry{{Hub: "file://" + p.dir + "/registry", Tags: append([]string{"{version}"}, aliases...)}},
-			Charts:     []manifest.Charts{{Bucket: "file://" + p.dir + "/charts"}, {Hub: "file://" + p.dir + "/charthub", Tags: aliases}},
-			Tags:       &manifest.Tags{URL: "file://" + p.dir + "/git/{name}.git", Tagger: tagger}, GitHub: &manifest.GitHub{Dir: p.dir + "/github"},
+			Name: "local", Buckets: []profile.Bucket{{URL: "file://" + p.dir + "/bucket", Aliases: aliases}},
+			Registries: []profile.Registry{{Hub: "file://" + p.dir + "/registry", Tags: append([]string{"{version}"}, aliases...)}},
+			Charts:     []profile.Charts{{Bucket: "file://" + p.dir + "/charts"}, {Hub: "file://" + p.dir + "/charthub", Tags: aliases}},
+			Tags:       &profile.Tags{URL: "file://" + p.dir + "/git/{name}.git", Tagger: tagger}, GitHub: &profile.GitHub{Dir: p.dir + "/github"},
 		},
 		{
-			Name: "services", Buckets: []manifest.Bucket{{URL: "gs://releases/demo", Aliases: aliases}, {URL: "s3://releases/demo", Endpoint: s3.URL, Aliases: aliases}},
-			Registries: []manifest.Registry{{Hub: registry.Host + "/demo", Tags: append([]string{"{version}"}, aliases...)}},
-			Charts:     []manifest.Charts{{Bucket: "gs://releases/charts"}, {Bucket: "s3://releases/charts", Endpoint: s3.URL}, {Hub: registry.Host + "/charts", Tags: aliases}},
-			Tags:       &manifest.Tags{Owner: "org", Tagger: tagger}, GitHub: &manifest.GitHub{Owner: "org", Repo: "demo"},
+			Name: "services", Buckets: []profile.Bucket{{URL: "gs://releases/demo", Aliases: aliases}, {URL: "s3://releases/demo", Endpoint: s3.URL, Aliases: aliases}},
+			Registries: []profile.Registry{{Hub: registry.Host + "/demo", Tags: append([]string{"{version}"}, aliases...)}},
+			Charts:     []profile.Charts{{Bucket: "gs://releases/charts"}, {Bucket: "s3://releases/charts", Endpoint: s3.URL}, {Hub: registry.Host + "/charts", Tags: aliases}},
+			Tags:       &profile.Tags{Owner: "org", Tagger: tagger}, GitHub: &profile.GitHub{Owner: "org", Repo: "demo"},
 		},
 	}
 	p.github.AddRepo("org", "demo")
@@ -81,12 +81,12 @@ func (p *places) release(version string, day int) *release.Tree {
 	return releasetest.Open(p.t, releasetest.Make(p.t, a))
 }
 
-func (p *places) args(profile manifest.Profile, tree *release.Tree) Args {
+func (p *places) args(profile profile.Profile, tree *release.Tree) Args {
 	return Args{Profile: profile, Tree: tree, Transport: transport.New(transport.Config{}), Env: os.Getenv}
 }
 
 // publish publishes a release to a profile, and returns how many changes that were.
-func (p *places) publish(profile manifest.Profile, tree *release.Tree) (int, *publish.Receipt) {
+func (p *places) publish(profile profile.Profile, tree *release.Tree) (int, *publish.Receipt) {
 	p.t.Helper()
 	profile, err := Expand(profile, p.dir, tree.Lock)
 	if err != nil {
@@ -181,7 +181,7 @@ func (p *places) checkAliases(r *publish.Receipt) {
 func (p *places) verify(receipts []*publish.Receipt, deep bool) {
 	p.t.Helper()
 	for _, r := range receipts {
-		if err := Verify(p.t.Context(), r, p.args(manifest.Profile{}, nil), deep); err != nil {
+		if err := Verify(p.t.Context(), r, p.args(profile.Profile{}, nil), deep); err != nil {
 			p.t.Errorf("verifying %s on %s, deep %v: %v", r.Version, r.Profile.Name, deep, err)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
@@ -170,7 +170,7 @@ func (r *runner) publish(next Release, plan *publish.Plan) {
 	if err != nil {
 		r.t.Fatalf("publishing %s: %v", next.Version, err)
 	}
-	if r.receipt, err = publish.NewReceipt("demo", r.publisher.Tree, manifest.Profile{}, last); err != nil {
+	if r.receipt, err = publish.NewReceipt("demo", r.publisher.Tree, profile.Profile{}, last); err != nil {
 		r.t.Fatal(err)
 	}
 }

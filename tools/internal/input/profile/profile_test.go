@@ -1,4 +1,4 @@
-package manifest
+package profile
 
 import (
 	"os"
@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-func TestParseDestinations(t *testing.T) {
-	got, err := ParseDestinations("d.yaml", []byte(`
+func TestParse(t *testing.T) {
+	got, err := Parse("d.yaml", []byte(`
 stage:
   buckets:
     - url: file://{state}/bucket
@@ -44,7 +44,7 @@ production:
 	}
 }
 
-func TestDestinationErrors(t *testing.T) {
+func TestErrors(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"empty", "", "d.yaml: file is empty, want a mapping of profile: destinations"},
 		{"list", "- a\n", "d.yaml:1:1: got a list, want a mapping of profile: destinations"},
@@ -78,7 +78,7 @@ func TestDestinationErrors(t *testing.T) {
 		{"state without scheme", "stage:\n  buckets:\n    - url: \"{state}/bucket\"\n", `(no file:// before {state}), want a URL as`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := ParseDestinations("d.yaml", []byte(tt.in))
+			_, err := Parse("d.yaml", []byte(tt.in))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
@@ -86,18 +86,18 @@ func TestDestinationErrors(t *testing.T) {
 	}
 }
 
-func TestReadDestinations(t *testing.T) {
+func TestRead(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "destinations.yaml")
 	if err := os.WriteFile(name, []byte("stage: {}\nproduction: {buckets: [{url: gs://a}]}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := ReadDestinations(name, "production"); err != nil || p.Buckets[0].URL != "gs://a" {
+	if p, err := Read(name, "production"); err != nil || p.Buckets[0].URL != "gs://a" {
 		t.Errorf("got %+v, %v", p, err)
 	}
-	if _, err := ReadDestinations(name, "prod"); err == nil || !strings.HasSuffix(err.Error(), `no profile "prod", want one of stage, production`) {
+	if _, err := Read(name, "prod"); err == nil || !strings.HasSuffix(err.Error(), `no profile "prod", want one of stage, production`) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := ReadDestinations(name+"x", "stage"); err == nil {
+	if _, err := Read(name+"x", "stage"); err == nil {
 		t.Error("a file that is not there: got no error")
 	}
 }
@@ -115,7 +115,7 @@ func TestFrom(t *testing.T) {
 		{"from another profile", "stage: {}\nqa: {from: stage}\nproduction: {from: qa}\n", map[string]string{"qa": "stage", "production": "qa"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			all, err := ParseDestinations("d.yaml", []byte(tt.in))
+			all, err := Parse("d.yaml", []byte(tt.in))
 			if err != nil {
 				t.Fatal(err)
 			}

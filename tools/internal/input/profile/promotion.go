@@ -1,9 +1,11 @@
-package manifest
+package profile
 
 import (
 	"slices"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
 const (
@@ -33,9 +35,9 @@ func (p *parser) promotions(all []Profile, said map[string]*yaml.Node) {
 			a.From = ""
 		case n == nil || a.From == "":
 		case find(a.From) == nil:
-			p.errorf(n, "profile %s: from: no profile %s, want another profile of this file, or build", quote(a.Name), quote(a.From))
+			p.Errorf(n, "profile %s: from: no profile %s, want another profile of this file, or build", strictyaml.Quote(a.Name), strictyaml.Quote(a.From))
 		case circular(a, find):
-			p.errorf(n, "profile %s: from: promotions go round in a circle, want one profile that takes what was built", quote(a.Name))
+			p.Errorf(n, "profile %s: from: promotions go round in a circle, want one profile that takes what was built", strictyaml.Quote(a.Name))
 		}
 	}
 }

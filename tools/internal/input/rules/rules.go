@@ -1,4 +1,7 @@
-package manifest
+// Package rules says what the texts in files that people write have to be. Each rule
+// refuses what would be no file name, URL, revision or reference later on, and
+// secrets: what people write is published with the release.
+package rules
 
 import (
 	"errors"
@@ -10,45 +13,41 @@ import (
 	"unicode"
 
 	"golang.org/x/mod/module"
+
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
-// rule is what a text must be.
-type rule struct {
-	want string
-	// check returns what is wrong with a text, or "".
-	check func(s string) string
-}
-
+// The rules of texts, by what the texts are.
 var (
-	anyRule     = rule{"text", func(string) string { return "" }}
-	versionRule = rule{`a tag name as 1.31.0: letters, digits, ".", "_", "-"`, checkVersion}
-	hubRule     = rule{"a registry prefix as docker.io/istio", checkHub}
-	nameRule    = rule{`a file name of letters, digits, ".", "_", "-"`, fileName}
-	webRule     = rule{"an http, https or file URL", checkWeb}
+	Any     = strictyaml.Rule{Want: "text", Check: func(string) string { return "" }}
+	Version = strictyaml.Rule{Want: `a tag name as 1.31.0: letters, digits, ".", "_", "-"`, Check: checkVersion}
+	Hub     = strictyaml.Rule{Want: "a registry prefix as docker.io/istio", Check: checkHub}
+	Name    = strictyaml.Rule{Want: `a file name of letters, digits, ".", "_", "-"`, Check: FileName}
+	Web     = strictyaml.Rule{Want: "an http, https or file URL", Check: checkWeb}
 
-	baseRule   = rule{"a registry reference as docker.io/library/alpine:3, oci-layout:PATH or docker-archive:PATH", checkBase}
-	sha256Rule = rule{"64 lower-case hexadecimal digits", checkSHA256}
+	Base   = strictyaml.Rule{Want: "a registry reference as docker.io/library/alpine:3, oci-layout:PATH or docker-archive:PATH", Check: checkBase}
+	SHA256 = strictyaml.Rule{Want: "64 lower-case hexadecimal digits", Check: checkSHA256}
 
-	gitRule           = rule{"an http, https, ssh or file URL, user@host:path or a path", checkGit}
-	refRule           = rule{"a name that git allows", checkRef}
-	shaRule           = rule{"7 to 40, or 64, hexadecimal digits", checkSHA}
-	pathRule          = rule{"the path of a directory", plainText}
-	moduleRule        = rule{"a Go module path as github.com/owner/name", checkModule}
-	moduleVersionRule = rule{"a canonical module version as v1.2.3", checkModuleVersion}
-	excludeRule       = rule{"a pattern of relative paths as docs/*.md", checkExclude}
-	folderRule        = rule{`a relative path of a directory as sub/tool, or "."`, checkFolder}
-	variantRule       = rule{`a name of a-z, 0-9, "_"`, checkVariant}
-	tagRule           = rule{`a Go build tag of letters, digits, "_", "."`, checkTag}
+	Git           = strictyaml.Rule{Want: "an http, https, ssh or file URL, user@host:path or a path", Check: checkGit}
+	Ref           = strictyaml.Rule{Want: "a name that git allows", Check: checkRef}
+	SHA           = strictyaml.Rule{Want: "7 to 40, or 64, hexadecimal digits", Check: checkSHA}
+	Path          = strictyaml.Rule{Want: "the path of a directory", Check: PlainText}
+	Module        = strictyaml.Rule{Want: "a Go module path as github.com/owner/name", Check: checkModule}
+	ModuleVersion = strictyaml.Rule{Want: "a canonical module version as v1.2.3", Check: checkModuleVersion}
+	Exclude       = strictyaml.Rule{Want: "a pattern of relative paths as docs/*.md", Check: checkExclude}
+	Folder        = strictyaml.Rule{Want: `a relative path of a directory as sub/tool, or "."`, Check: checkFolder}
+	Variant       = strictyaml.Rule{Want: `a name of a-z, 0-9, "_"`, Check: checkVariant}
+	Tag           = strictyaml.Rule{Want: `a Go build tag of letters, digits, "_", "."`, Check: checkTag}
 )
 
-// plainText returns what keeps s from being one printable line, or "".
-func plainText(s string) string {
+// PlainText returns what keeps s from being one printable line, or "".
+func PlainText(s string) string {
 	if s == "" {
 		return "empty"
 	}
 	for _, r := range s {
 		if !unicode.IsPrint(r) {
-			return "has " + quote(string(r))
+			return "has " + strictyaml.Quote(string(r))
 		}
 	}
 	switch {
@@ -62,19 +61,19 @@ func plainText(s string) string {
 	return ""
 }
 
-// fileName returns what keeps s from being a portable file name, or "".
-func fileName(s string) string {
-	if bad := plainText(s); bad != "" {
+// FileName returns what keeps s from being a portable file name, or "".
+func FileName(s string) string {
+	if bad := PlainText(s); bad != "" {
 		return bad
 	}
 	for _, r := range s {
 		if r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-", r) {
-			return "has " + quote(string(r))
+			return "has " + strictyaml.Quote(string(r))
 		}
 	}
 	switch {
 	case s[0] == '.' || s[0] == '_':
-		return quote(s[:1]) + " at the start"
+		return strictyaml.Quote(s[:1]) + " at the start"
 	case strings.HasSuffix(s, "."):
 		return `"." at the end`
 	case len(s) > 128:
@@ -87,13 +86,10 @@ func fileName(s string) string {
 	return ""
 }
 
-// ValidVersion reports whether a manifest can have s as its version.
-func ValidVersion(s string) bool { return checkVersion(s) == "" }
-
 // checkVersion wants a file name that is a git tag (git-check-ref-format) and
 // a registry tag (OCI distribution specification) too.
 func checkVersion(s string) string {
-	if bad := fileName(s); bad != "" {
+	if bad := FileName(s); bad != "" {
 		return bad
 	}
 	return checkRef(s)
@@ -101,15 +97,15 @@ func checkVersion(s string) string {
 
 // checkRef follows git-check-ref-format(1).
 func checkRef(s string) string {
-	if bad := plainText(s); bad != "" {
+	if bad := PlainText(s); bad != "" {
 		return bad
 	}
 	if i := strings.IndexAny(s, ` ~^:?*[\`); i >= 0 {
-		return "has " + quote(s[i:i+1])
+		return "has " + strictyaml.Quote(s[i:i+1])
 	}
 	for _, bad := range []string{"..", "@{", "//"} {
 		if strings.Contains(s, bad) {
-			return "has " + quote(bad)
+			return "has " + strictyaml.Quote(bad)
 		}
 	}
 	for part := range strings.SplitSeq(s, "/") {
@@ -136,7 +132,7 @@ func checkRef(s string) string {
 var hub = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 
 func checkHub(s string) string {
-	switch bad := plainText(s); {
+	switch bad := PlainText(s); {
 	case bad != "":
 		return bad
 	case strings.Contains(s, "://"):
@@ -150,22 +146,22 @@ func checkHub(s string) string {
 }
 
 func checkWeb(s string) string {
-	if bad := plainText(s); bad != "" {
+	if bad := PlainText(s); bad != "" {
 		return bad
 	}
-	return checkURL(s, "http", "https", "file")
+	return URL(s, "http", "https", "file")
 }
 
 var hostPath = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[^-].*$`)
 
 func checkGit(s string) string {
-	bad := plainText(s)
+	bad := PlainText(s)
 	head, _, _ := strings.Cut(s, "/")
 	switch {
 	case bad != "":
 		return bad
 	case strings.Contains(s, "://"):
-		return checkURL(s, "http", "https", "ssh", "file")
+		return URL(s, "http", "https", "ssh", "file")
 	case strings.Contains(head, ":") && !hostPath.MatchString(s):
 		return `":" before a "/"`
 	}
@@ -174,8 +170,9 @@ func checkGit(s string) string {
 
 var host = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$|^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$`)
 
-// checkURL also refuses a secret: a manifest is published with its release.
-func checkURL(s string, schemes ...string) string {
+// URL returns what keeps s from being a URL of one of the schemes, or "". It also
+// refuses a secret: a manifest is published with its release.
+func URL(s string, schemes ...string) string {
 	if len(s) > 2000 {
 		return "more than 2000 characters"
 	}
@@ -186,7 +183,7 @@ func checkURL(s string, schemes ...string) string {
 	_, password := u.User.Password()
 	switch {
 	case !slices.Contains(schemes, u.Scheme):
-		return "scheme " + quote(u.Scheme)
+		return "scheme " + strictyaml.Quote(u.Scheme)
 	case password || u.User != nil && u.Scheme != "ssh":
 		return "a user in the URL"
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
@@ -204,7 +201,7 @@ func checkURL(s string, schemes ...string) string {
 var hexadecimal = regexp.MustCompile(`^([0-9A-Fa-f]{7,40}|[0-9A-Fa-f]{64})$`)
 
 func checkSHA(s string) string {
-	switch bad := plainText(s); {
+	switch bad := PlainText(s); {
 	case bad != "":
 		return bad
 	case strings.Trim(s, "0123456789abcdefABCDEF") != "":
@@ -216,7 +213,7 @@ func checkSHA(s string) string {
 }
 
 func checkModule(s string) string {
-	if bad := plainText(s); bad != "" {
+	if bad := PlainText(s); bad != "" {
 		return bad
 	}
 	if err := module.CheckPath(s); err != nil {
@@ -230,7 +227,7 @@ func checkModule(s string) string {
 }
 
 func checkModuleVersion(s string) string {
-	switch bad := plainText(s); {
+	switch bad := PlainText(s); {
 	case bad != "":
 		return bad
 	case module.CanonicalVersion(s) != s:
@@ -240,7 +237,7 @@ func checkModuleVersion(s string) string {
 }
 
 func checkExclude(s string) string {
-	bad := plainText(s)
+	bad := PlainText(s)
 	_, err := path.Match(s, "")
 	switch {
 	case bad != "":
@@ -256,7 +253,7 @@ func checkExclude(s string) string {
 }
 
 func checkFolder(s string) string {
-	bad := plainText(s)
+	bad := PlainText(s)
 	switch {
 	case bad != "":
 		return bad
@@ -280,12 +277,12 @@ const (
 
 // word returns what keeps s from being a word of the given characters, or "".
 func word(s, characters string) string {
-	if bad := plainText(s); bad != "" {
+	if bad := PlainText(s); bad != "" {
 		return bad
 	}
 	for _, r := range s {
 		if !strings.ContainsRune(characters, r) {
-			return "has " + quote(string(r))
+			return "has " + strictyaml.Quote(string(r))
 		}
 	}
 	if len(s) > 64 {
@@ -315,12 +312,12 @@ var reference = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0
 	`(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
 
 func checkBase(s string) string {
-	if bad := plainText(s); bad != "" {
+	if bad := PlainText(s); bad != "" {
 		return bad
 	}
 	for _, kind := range []string{"oci-layout:", "docker-archive:"} {
 		if file, ok := strings.CutPrefix(s, kind); ok {
-			if bad := plainText(file); bad != "" {
+			if bad := PlainText(file); bad != "" {
 				return "the path: " + bad
 			}
 			return ""

@@ -1,4 +1,12 @@
-package manifest
+// Package strictyaml reads YAML in a strict form: one document, block or flow style,
+// and neither anchors, aliases, merge keys, tags nor tabs. Every key is known and stands
+// once. Text is used as it is written, so `version: 1.10` is "1.10" though YAML calls it
+// a number.
+//
+// A [Parser] goes on after an error, so that a person sees everything that is wrong with
+// a file at once, each with file, line, column, what was found, what was expected, and
+// the known word that was probably meant. [Parser.Load] bounds what a hostile file costs.
+package strictyaml
 
 import (
 	"bytes"
@@ -15,8 +23,11 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// MaxSize is the largest file, in bytes, that Load accepts.
+const MaxSize = 1 << 20
+
 // Bounds on what reaches the YAML parser, which takes memory and time per
-// node. A real manifest has some hundred entries, four levels deep.
+// node. A real file has some hundred entries, four levels deep.
 const (
 	maxEntries = 10_000
 	maxDepth   = 64
@@ -26,11 +37,11 @@ const (
 	maxSearchEntries = 2_000
 )
 
-// load returns the root of data's one document, or nil after recording why
+// Load returns the root of data's one document, or nil after recording why
 // there is none: data is not text, too large, no YAML, or uses what is refused.
-func (p *parser) load(data []byte) *yaml.Node {
+func (p *Parser) Load(data []byte) *yaml.Node {
 	if len(data) > MaxSize {
-		p.errorAt(0, 0, "file has %d bytes, want at most %d", len(data), MaxSize)
+		p.ErrorAt(0, 0, "file has %d bytes, want at most %d", len(data), MaxSize)
 		return nil
 	}
 	p.characters(data)
@@ -44,11 +55,11 @@ func (p *parser) load(data []byte) *yaml.Node {
 	root, second, err := decode(data)
 	switch {
 	case errors.Is(err, io.EOF), err == nil && root.Tag == "!!null" && root.Value == "":
-		p.errorAt(0, 0, "file is empty, want %s", p.want)
+		p.ErrorAt(0, 0, "file is empty, want %s", p.want)
 	case err != nil:
 		p.syntax(data, entries, err)
 	case second != nil:
-		p.errorf(second, "a second document starts here, want one")
+		p.Errorf(second, "a second document starts here, want one")
 	default:
 		p.plain(data, root)
 	}
@@ -59,9 +70,9 @@ func (p *parser) load(data []byte) *yaml.Node {
 }
 
 // characters records for each line the first character that has no place in a
-// manifest: a tab, a control or direction character, a byte order mark, a line
+// file: a tab, a control or direction character, a byte order mark, a line
 // break other than LF and CR LF, and what is not UTF-8.
-func (p *parser) characters(data []byte) {
+func (p *Parser) characters(data []byte) {
 	line, column, bad := 1, 0, false
 	for i := 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
@@ -73,16 +84,16 @@ func (p *parser) characters(data []byte) {
 			line, column, bad = line+1, 0, false
 		case bad || r >= ' ' && r <= '~' || r == '\r' && i < len(data) && data[i] == '\n':
 		case r == utf8.RuneError && size == 1:
-			p.errorAt(line, column, "byte 0x%02x is not UTF-8", data[at])
+			p.ErrorAt(line, column, "byte 0x%02x is not UTF-8", data[at])
 			bad = true
 		case r == '\t':
-			p.errorAt(line, column, "tab, want spaces")
+			p.ErrorAt(line, column, "tab, want spaces")
 			bad = true
 		case r == '\ufeff':
-			p.errorAt(line, column, "byte order mark, want plain UTF-8")
+			p.ErrorAt(line, column, "byte order mark, want plain UTF-8")
 			bad = true
 		case unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control):
-			p.errorAt(line, column, "control character %U, want text", r)
+			p.ErrorAt(line, column, "control character %U, want text", r)
 			bad = true
 		}
 		if len(p.errs) > maxErrors {
@@ -96,14 +107,14 @@ func (p *parser) characters(data []byte) {
 // records an error if there are too many or too many brackets are open. It
 // counts those in text as well. It leaves out comment lines: what looks like
 // one can be the end of a quoted text only if there is a quote before and in it.
-func (p *parser) bound(data []byte) (entries int) {
+func (p *Parser) bound(data []byte) (entries int) {
 	depth, quoted := 0, false
 	for number := 1; len(data) > 0; number++ {
 		var line []byte
 		line, data, _ = bytes.Cut(data, []byte("\n"))
 		line = bytes.TrimSuffix(line, []byte("\r"))
 		if len(line) > 0 && line[0] == '%' {
-			p.errorAt(number, 1, "YAML directive, want none")
+			p.ErrorAt(number, 1, "YAML directive, want none")
 			return entries
 		}
 		if comment(line) && !(quoted && bytes.ContainsAny(line, `"'`)) {
@@ -126,11 +137,11 @@ func (p *parser) bound(data []byte) (entries int) {
 				}
 			}
 			if depth > maxDepth {
-				p.errorAt(number, column(line, i), "brackets %d deep, want at most %d", depth, maxDepth)
+				p.ErrorAt(number, column(line, i), "brackets %d deep, want at most %d", depth, maxDepth)
 				return entries
 			}
 			if entries > maxEntries {
-				p.errorAt(number, column(line, i), "more than %d entries, want a smaller file", maxEntries)
+				p.ErrorAt(number, column(line, i), "more than %d entries, want a smaller file", maxEntries)
 				return entries
 			}
 		}
@@ -183,7 +194,7 @@ var (
 // syntax records what the YAML parser says. Its line is where the surrounding
 // mapping starts, or one less, or missing; so look for the line whose absence
 // makes another error of it, or none.
-func (p *parser) syntax(data []byte, entries int, err error) {
+func (p *Parser) syntax(data []byte, entries int, err error) {
 	reason := func(err error) string { return position.ReplaceAllString(err.Error(), "") }
 	msg := reason(err)
 	line := 1
@@ -198,30 +209,30 @@ func (p *parser) syntax(data []byte, entries int, err error) {
 		})
 	}
 	if m := unknownAlias.FindStringSubmatch(msg); m != nil {
-		p.errorAt(line, 0, "alias %s, want the value itself", quote("*"+m[1]))
+		p.ErrorAt(line, 0, "alias %s, want the value itself", Quote("*"+m[1]))
 		return
 	}
-	p.errorAt(line, 0, "invalid YAML: %s", strings.ToValidUTF8(msg, "?"))
+	p.ErrorAt(line, 0, "invalid YAML: %s", strings.ToValidUTF8(msg, "?"))
 }
 
 // plain records every anchor, alias, tag and merge key at root and below.
-func (p *parser) plain(data []byte, root *yaml.Node) {
+func (p *Parser) plain(data []byte, root *yaml.Node) {
 	c := &cursor{rest: data, line: 1, column: 1}
 	var walk func(n *yaml.Node)
 	walk = func(n *yaml.Node) {
 		switch tag := c.at(n.Line, n.Column) == '!'; {
 		case n.Kind == yaml.AliasNode:
-			p.errorf(n, "alias %s, want the value itself", quote("*"+n.Value))
+			p.Errorf(n, "alias %s, want the value itself", Quote("*"+n.Value))
 		case n.Anchor != "":
-			p.errorf(n, "anchor %s, want none", quote("&"+n.Anchor))
+			p.Errorf(n, "anchor %s, want none", Quote("&"+n.Anchor))
 		case n.Style&yaml.TaggedStyle != 0:
-			p.errorf(n, "tag %s, want none", quote(n.Tag))
+			p.Errorf(n, "tag %s, want none", Quote(n.Tag))
 		case tag: // the parser drops a lone "!"
-			p.errorf(n, `tag "!", want none`)
+			p.Errorf(n, `tag "!", want none`)
 		}
 		for i, child := range n.Content {
 			if n.Kind == yaml.MappingNode && i%2 == 0 && child.Tag == "!!merge" {
-				p.errorf(child, `merge key "<<", want the keys themselves`)
+				p.Errorf(child, `merge key "<<", want the keys themselves`)
 			}
 			walk(child)
 		}

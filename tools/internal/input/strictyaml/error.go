@@ -1,4 +1,4 @@
-package manifest
+package strictyaml
 
 import (
 	"cmp"
@@ -14,7 +14,7 @@ import (
 // maxErrors is how many errors of one file are shown.
 const maxErrors = 100
 
-// Error is one thing that is wrong with a manifest.
+// Error is one thing that is wrong with a file.
 type Error struct {
 	File string
 	// Line counts from 1; 0 means the whole file.
@@ -36,35 +36,39 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Msg)
 }
 
-// parser collects a manifest and everything that is wrong with it.
-type parser struct {
+// A Parser collects everything that is wrong with a file.
+type Parser struct {
 	file string
 	// want is what the document is, for messages.
 	want string
 	// endLine and endColumn are the position behind the last character; 0 before it is known.
 	endLine, endColumn int
-
-	m       Manifest
-	origins []*origin
-	errs    []*Error
+	errs               []*Error
 }
 
-// errorf records an error at n.
-func (p *parser) errorf(n *yaml.Node, format string, args ...any) {
-	p.errorAt(n.Line, n.Column, format, args...)
+// New returns a parser of the named file, which want describes, as "a mapping of
+// name: image".
+func New(file, want string) *Parser { return &Parser{file: file, want: want} }
+
+// File returns the file's name.
+func (p *Parser) File() string { return p.file }
+
+// Errorf records an error at n.
+func (p *Parser) Errorf(n *yaml.Node, format string, args ...any) {
+	p.ErrorAt(n.Line, n.Column, format, args...)
 }
 
-// errorAt records an error at a position. The YAML parser puts what is missing
+// ErrorAt records an error at a position. The YAML parser puts what is missing
 // at the end of a file that has no last line feed on the line after it.
-func (p *parser) errorAt(line, column int, format string, args ...any) {
+func (p *Parser) ErrorAt(line, column int, format string, args ...any) {
 	if p.endLine > 0 && line > p.endLine {
 		line, column = p.endLine, p.endColumn
 	}
 	p.errs = append(p.errs, &Error{p.file, line, column, fmt.Sprintf(format, args...)})
 }
 
-// err joins what was recorded, sorted by position.
-func (p *parser) err() error {
+// Err joins what was recorded, one *Error for each, sorted by position.
+func (p *Parser) Err() error {
 	slices.SortStableFunc(p.errs, func(a, b *Error) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
@@ -82,8 +86,8 @@ func (p *parser) err() error {
 // maxWord is the length in bytes of the longest word that may be a known one misspelt.
 const maxWord = 40
 
-// quote returns s as a Go string literal, cut to a length that fits on a line.
-func quote(s string) string {
+// Quote returns s as a Go string literal, cut to a length that fits on a line.
+func Quote(s string) string {
 	const limit = 60
 	n := 0
 	for i := range s {
@@ -94,9 +98,9 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// guess returns the known word that s most likely is, as `; did you mean
+// Guess returns the known word that s most likely is, as `; did you mean
 // "word"?`, and the word; or two empty strings.
-func (p *parser) guess(s string, known []string) (hint, word string) {
+func (p *Parser) Guess(s string, known []string) (hint, word string) {
 	if len(s) > maxWord || len(p.errs) > maxErrors {
 		return "", ""
 	}

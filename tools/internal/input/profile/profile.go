@@ -1,4 +1,6 @@
-package manifest
+// Package profile reads the file that says where a line's releases are published to:
+// manifests/<line>/destinations.yaml.
+package profile
 
 import (
 	"fmt"
@@ -8,6 +10,8 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/input/rules"
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
 // Profile is one set of places that a release is published to, as
@@ -111,41 +115,41 @@ type GitHub struct {
 
 const wantProfiles = "a mapping of profile: destinations"
 
-// ParseDestinations parses a destinations.yaml, which maps profiles' names to
-// profiles, in the same strict form of YAML as a manifest. Its errors are those of
-// Parse.
-func ParseDestinations(name string, data []byte) ([]Profile, error) {
-	p := &parser{file: name, want: wantProfiles}
-	root := p.load(data)
+type parser struct{ *strictyaml.Parser }
+
+// Parse parses a destinations.yaml, which maps profiles' names to profiles, in strict
+// YAML. The error joins one *strictyaml.Error for each thing that is wrong with it.
+func Parse(name string, data []byte) ([]Profile, error) {
+	p := &parser{strictyaml.New(name, wantProfiles)}
+	root := p.Load(data)
 	if root == nil {
-		return nil, p.err()
+		return nil, p.Err()
 	}
 	var all []Profile
 	from := map[string]*yaml.Node{}
-	for _, e := range p.entries(root, "", wantProfiles) {
-		if p.scalar(e.key, "profile", nameRule) == "" {
+	for _, e := range p.Entries(root, "", wantProfiles) {
+		if p.Scalar(e.Key, "profile", rules.Name) == "" {
 			continue
 		}
-		in := "profile " + quote(e.key.Value)
-		f := p.fields(e.value, in+": ", " in "+in, "a mapping of destinations", []string{"aliases", "buckets", "charts", "from", "github", "registries", "tags"})
-		all = append(all, p.profile(e.key.Value, &f))
-		from[e.key.Value] = f.values["from"]
+		in := "profile " + strictyaml.Quote(e.Key.Value)
+		f := p.Fields(e.Value, in+": ", " in "+in, "a mapping of destinations", []string{"aliases", "buckets", "charts", "from", "github", "registries", "tags"})
+		all = append(all, p.profile(e.Key.Value, &f))
+		from[e.Key.Value] = f.Values["from"]
 	}
 	p.promotions(all, from)
-	if err := p.err(); err != nil {
+	if err := p.Err(); err != nil {
 		return nil, err
 	}
 	return all, nil
 }
 
-// ReadDestinations parses the named file as ParseDestinations does, and returns
-// the profile of a name.
-func ReadDestinations(file, profile string) (*Profile, error) {
-	data, err := fileio.ReadLimited(file, MaxSize)
+// Read parses the named file as Parse does, and returns the profile of a name.
+func Read(file, profile string) (*Profile, error) {
+	data, err := fileio.ReadLimited(file, strictyaml.MaxSize)
 	if err != nil {
 		return nil, fmt.Errorf("reading destinations: %w", err)
 	}
-	all, err := ParseDestinations(file, data)
+	all, err := Parse(file, data)
 	if err != nil {
 		return nil, err
 	}

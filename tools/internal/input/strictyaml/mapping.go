@@ -1,0 +1,60 @@
+package strictyaml
+
+import (
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Optional returns the entries of the mapping n, which may be nil.
+func (p *Parser) Optional(n *yaml.Node, what, want string) []Entry {
+	if n == nil {
+		return nil
+	}
+	return p.Entries(n, what, want)
+}
+
+// Filled returns the entries of the mapping n, and records that it has none.
+func (p *Parser) Filled(n *yaml.Node, what, want string) []Entry {
+	if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
+		p.Errorf(n, "%sgot an empty mapping, want %s", what, want)
+	}
+	return p.Entries(n, what, want)
+}
+
+// Each calls add for each mapping in the list at a key.
+func (p *Parser) Each(f *Fields, key string, known []string, add func(n *yaml.Node, f *Fields)) {
+	n := f.Values[key]
+	if n == nil {
+		return
+	}
+	if n.Kind != yaml.SequenceNode {
+		p.Errorf(n, "%s%s: got %s, want a list of mappings", f.In, key, Kind(n))
+		return
+	}
+	for _, c := range n.Content {
+		item := p.Fields(c, f.In+key+": ", " in "+key+" of "+strings.TrimSuffix(f.In, ": "), "a mapping with "+strings.Join(known, ", "), known)
+		if c.Kind == yaml.MappingNode {
+			add(c, &item)
+		}
+	}
+}
+
+// Required records that a key is missing.
+func (p *Parser) Required(n *yaml.Node, f *Fields, key string) {
+	if n.Kind == yaml.MappingNode && f.Keys[key] == nil {
+		p.Errorf(n, "%sno %s", f.In, key)
+	}
+}
+
+// Alone records two keys of which one can stand.
+func (p *Parser) Alone(f *Fields, keys ...string) {
+	if have := f.Present(keys...); len(have) > 1 {
+		p.Errorf(f.Keys[have[1]], "%sgot %s, want one of them", f.In, strings.Join(have, " and "))
+	}
+}
+
+// Words returns the texts of the list at a key, each of which follows the rule.
+func (p *Parser) Words(f *Fields, key, want string, r Rule) []string {
+	return p.List(f, key, want, func(n *yaml.Node, what string) string { return p.Scalar(n, what, r) })
+}
