@@ -14,6 +14,8 @@ package publish
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 )
 
 // A Phase is when an item is written.
@@ -123,3 +125,11 @@ type Destination interface {
 
 // ErrChanged says that a destination has changed since it was planned.
 var ErrChanged = errors.New("it has changed since the plan")
+
+// JoinSorted joins errors in an order of their own, so that the same state gives the
+// same text.
+func JoinSorted(errs []error) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}

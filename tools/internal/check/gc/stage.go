@@ -19,6 +19,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/bucket"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/chartrepo"
 )
 
 // Releases are what is to be removed from the embedded stage of a line.
@@ -253,12 +254,12 @@ func (r *removed) edits(name string, do func(ctx context.Context, root *os.Root)
 // chart has the charts of a version go, and their entries in the index.
 func (r *removed) chart(ctx context.Context, dir string, now time.Time) error {
 	name := path.Join(dir, "index.yaml")
-	prune := func(root *os.Root) (*bucket.Pruned, error) {
+	prune := func(root *os.Root) (*chartrepo.Pruned, error) {
 		data, err := root.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
-		return bucket.PruneIndex(data, r.version, now)
+		return chartrepo.PruneIndex(data, r.version, now)
 	}
 	p, err := prune(r.l.root)
 	if err != nil {

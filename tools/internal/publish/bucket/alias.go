@@ -31,7 +31,7 @@ func (b *bucket) alias(ctx context.Context, alias publish.Alias) (publish.Item, 
 	found := publish.Candidate{Version: strings.TrimSpace(body)}
 	i.Found = shown(body)
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, ErrTooLarge):
 		i.Found = fmt.Sprintf("more than %d bytes", aliasLimit)
 		o, err = b.store.stat(ctx, key) // the version of the whole
 	case err == nil && found.Version == "": // an empty object too
@@ -71,7 +71,7 @@ func shown(body string) string {
 func (b *bucket) commitTime(ctx context.Context, version string) (time.Time, error) {
 	key := b.prefix + version + "/" + release.LockFile
 	data, _, err := readPointer(ctx, b.store, key, jsonfile.MaxSize)
-	if err != nil && !errors.Is(err, errTooLarge) {
+	if err != nil && !errors.Is(err, ErrTooLarge) {
 		return time.Time{}, err
 	}
 	l, err := lock.Parse(b.store.name(key), data)
@@ -86,7 +86,7 @@ func (b *bucket) move(ctx context.Context, i publish.Item, report publish.Report
 	if i.Kind != aliasKind || i.Digest != b.tree.Version {
 		return fmt.Errorf("alias %q: want one that names %q", i.Name, b.tree.Version)
 	}
-	key, err := b.key(i.Name)
+	key, err := b.Key(i.Name)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (b *bucket) move(ctx context.Context, i publish.Item, report publish.Report
 	if errors.Is(err, errTaken) {
 		data, _, again := readPointer(ctx, b.store, key, aliasLimit)
 		switch found := string(data); {
-		case again != nil && !errors.Is(again, errTooLarge):
+		case again != nil && !errors.Is(again, ErrTooLarge):
 			err = again
 		case again == nil && found == i.Digest:
 			err = nil
@@ -119,14 +119,14 @@ func (b *bucket) verifyAlias(ctx context.Context, i publish.Item) error {
 			return nil
 		}
 	}
-	key, err := b.key(i.Name)
+	key, err := b.Key(i.Name)
 	if err != nil {
 		return err
 	}
 	data, o, err := readPointer(ctx, b.store, key, aliasLimit)
 	got := string(data)
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, ErrTooLarge):
 		return fmt.Errorf("alias %q: got more than %d bytes, want %q", i.Name, aliasLimit, want)
 	case err != nil:
 		return err

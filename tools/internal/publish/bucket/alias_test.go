@@ -28,7 +28,8 @@ func TestAliasCases(t *testing.T) {
 	for _, kind := range []string{"gs", "s3", "file"} {
 		t.Run(kind, func(t *testing.T) {
 			aliastest.Run(t, func(t *testing.T) aliastest.Place {
-				s, c := services[kind](t)
+				place := buckettest.Open(t, kind)
+				s, c := place.Server, configOf(place)
 				return aliasPlace(t, s, c)
 			})
 		})
@@ -47,7 +48,7 @@ func aliasPlace(t *testing.T, s *buckettest.Server, c Config) aliastest.Place {
 			return open(t, c, tree)
 		},
 		Points: func() string {
-			if got := get(s, latestKey); got != unknown {
+			if got := s.Content(latestKey); got != unknown {
 				return got
 			}
 			return ""
@@ -87,12 +88,12 @@ func TestAliasBody(t *testing.T) {
 				c.Aliases = []publish.Alias{{Name: "latest", Rule: publish.Stable, Back: tt.back}}
 				s.Put(latestKey, tt.body)
 				d := open(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{})))
-				items := plan(t, d)
+				items := buckettest.Plan(t, d)
 				if i := items[len(items)-1]; i.Kind != aliasKind || i.State != tt.state || i.Found != tt.found {
 					t.Errorf("got %+v, want %s at %s", i, tt.state, tt.found)
 				}
-				check(t, d.Apply(t.Context(), publish.Reveal, missing(items, publish.Reveal), nil))
-				if got := get(s, latestKey); got != tt.want {
+				check(t, d.Apply(t.Context(), publish.Reveal, buckettest.Missing(items, publish.Reveal), nil))
+				if got := s.Content(latestKey); got != tt.want {
 					t.Errorf("after that: got %q, want %q", got, tt.want)
 				}
 			})
@@ -120,7 +121,7 @@ func TestCommitTime(t *testing.T) {
 				if tt.lock != "" {
 					s.Put("all/demo/1.2.0-alpha.ff/lock.json", tt.lock)
 				}
-				items := plan(t, open(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{Version: "1.2.0-alpha.0a"}))))
+				items := buckettest.Plan(t, open(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{Version: "1.2.0-alpha.0a"}))))
 				if i := items[len(items)-1]; i.State != tt.want || i.Reason != tt.reason {
 					t.Errorf("got %s, %q, want %s, %q", i.State, i.Reason, tt.want, tt.reason)
 				}
@@ -155,7 +156,7 @@ func TestVerifyAlias(t *testing.T) {
 						c.Aliases = nil
 					}
 					var err error
-					receipts[version], err = run(t.Context(), open(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{Version: version}))))
+					receipts[version], err = buckettest.Run(t.Context(), open(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{Version: version}))))
 					check(t, err)
 				}
 				if tt.body == "" {
@@ -194,7 +195,7 @@ func TestVerifyKept(t *testing.T) {
 				if tt.body != "" {
 					s.Put(latestKey, tt.body)
 				}
-				items, err := run(t.Context(), open(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{Version: tt.version}))))
+				items, err := buckettest.Run(t.Context(), open(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{Version: tt.version}))))
 				check(t, err)
 				if i := items[len(items)-1]; i.State != publish.Kept {
 					t.Fatalf("got %+v, want it kept", i)

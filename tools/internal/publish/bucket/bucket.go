@@ -6,8 +6,8 @@
 // PREFIX/ALIAS whose body is a version and nothing else: one with a line feed after it
 // names the version, and is written again. Of a version that is there, lock.json says
 // the commit time, by which a rule may compare. PREFIX/V.receipt.json is the release's
-// receipt ([ReadReceipt]). [NewCharts] adds the release's charts to a
-// Helm repository in a bucket; [NewSource] reads a release that was published.
+// receipt ([ReadReceipt]). [NewSource] reads a release that was published. What else is
+// kept in a bucket, as a Helm repository, is made of a [Place].
 //
 // Each object carries the SHA-256 of its content as metadata "sha256", so that a
 // listing (Google) or one request (S3) tells whether it is the one that is wanted.
@@ -58,7 +58,7 @@ type Config struct {
 // New makes the destination of a release: its objects, then the aliases. The tree
 // may be nil if only Verify is called.
 func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error) {
-	p, err := newPlace(ctx, c, tree)
+	p, err := Open(ctx, c, tree)
 	if err != nil {
 		return nil, err
 	}
@@ -68,11 +68,11 @@ func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination
 			return nil, fmt.Errorf("alias %q: want a path beside the versions and their receipts", a.Name)
 		}
 	}
-	return &bucket{place: p, aliases: c.Aliases}, nil
+	return &bucket{Place: p, aliases: c.Aliases}, nil
 }
 
-// A place is a prefix of a store, and the release that belongs there.
-type place struct {
+// A Place is a prefix of a store, and the release that belongs there.
+type Place struct {
 	name   string
 	store  store
 	prefix string // empty or with a slash at the end
@@ -80,12 +80,14 @@ type place struct {
 	tree   *release.Tree // nil if there is only something to verify
 }
 
-func newPlace(ctx context.Context, c Config, tree *release.Tree) (*place, error) {
+// Open returns the place of a configuration. The tree may be nil if nothing is to be
+// published.
+func Open(ctx context.Context, c Config, tree *release.Tree) (*Place, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return nil, urlError(c.URL)
 	}
-	p := &place{name: c.Name, jobs: c.Jobs, tree: tree}
+	p := &Place{name: c.Name, jobs: c.Jobs, tree: tree}
 	if p.jobs <= 0 {
 		p.jobs = defaultJobs
 	}
@@ -130,10 +132,18 @@ func urlError(raw string) error {
 	return hint.With(fmt.Errorf("reading bucket URL %q: want gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or file:///FOLDER", raw), "correct destinations.yaml")
 }
 
-func (p *place) Name() string { return p.name }
+// Name is that of [publish.Destination].
+func (p *Place) Name() string { return p.name }
 
-// key returns the key of the object that an item's name names.
-func (p *place) key(name string) (string, error) {
+// Object returns the key, the name for people, and the URL of the object at a path
+// below the prefix.
+func (p *Place) Object(path string) (key, name, url string) {
+	key = p.prefix + path
+	return key, p.store.name(key), p.store.url(key)
+}
+
+// Key returns the key of the object that an item's name names.
+func (p *Place) Key(name string) (string, error) {
 	key, ok := strings.CutPrefix(name, p.store.name(""))
 	if !ok {
 		return "", fmt.Errorf("object %q: want one in %s", name, p.store.name(""))

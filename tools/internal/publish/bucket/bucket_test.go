@@ -1,14 +1,9 @@
 package bucket
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,57 +14,11 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
-// services starts each kind of store, with a prefix in it.
-var services = map[string]func(t *testing.T) (*buckettest.Server, Config){
-	"gs": func(t *testing.T) (*buckettest.Server, Config) {
-		s := buckettest.GCS(t)
-		return s, Config{Name: "gcs", URL: "gs://" + buckettest.Bucket + "/all/demo", Endpoint: s.URL}
-	},
-	"s3": func(t *testing.T) (*buckettest.Server, Config) {
-		s := buckettest.S3(t)
-		return s, Config{Name: "s3", URL: "s3://" + buckettest.Bucket + "/all/demo", Endpoint: s.URL}
-	},
-	"file": func(t *testing.T) (*buckettest.Server, Config) {
-		root := t.TempDir()
-		return directory(t, root), Config{Name: "directory", URL: "file://" + root + "/all/demo"}
-	},
-}
-
-// directory is a directory as a server.
-func directory(t *testing.T, root string) *buckettest.Server {
-	name := func(key string) string { return filepath.Join(root, filepath.FromSlash(key)) }
-	return &buckettest.Server{
-		Put: func(key, content string) {
-			check(t, os.MkdirAll(filepath.Dir(name(key)), 0o755))
-			check(t, os.WriteFile(name(key), []byte(content), 0o644))
-		},
-		Get: func(key string) (buckettest.Object, bool) {
-			data, err := os.ReadFile(name(key))
-			return buckettest.Object{Content: string(data)}, err == nil
-		},
-		Delete: func(key string) { check(t, os.Remove(name(key))) },
-		Keys: func() []string {
-			var keys []string
-			check(t, filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-				if err == nil && !d.IsDir() && d.Name() != fileLock {
-					rel, _ := filepath.Rel(root, p)
-					keys = append(keys, filepath.ToSlash(rel))
-				}
-				return err
-			}))
-			return keys
-		},
-	}
-}
+func configOf(p buckettest.Place) Config { return Config{Name: p.Name, URL: p.URL, Endpoint: p.Endpoint} }
 
 // each runs a test on each kind of store.
 func each(t *testing.T, f func(t *testing.T, s *buckettest.Server, c Config)) {
-	for _, name := range []string{"gs", "s3", "file"} {
-		t.Run(name, func(t *testing.T) {
-			s, c := services[name](t)
-			f(t, s, c)
-		})
-	}
+	buckettest.Each(t, func(t *testing.T, p buckettest.Place) { f(t, p.Server, configOf(p)) })
 }
 
 var demo = releasetest.Args{
@@ -93,58 +42,13 @@ func open(t testing.TB, c Config, tree *release.Tree) publish.Destination {
 	return d
 }
 
-func plan(t testing.TB, d publish.Destination) []publish.Item {
-	t.Helper()
-	items, err := d.Plan(t.Context())
-	check(t, err)
-	return items
-}
-
-// missing are the items of a phase that are to be written.
-func missing(items []publish.Item, phase publish.Phase) []publish.Item {
-	var some []publish.Item
-	for _, i := range items {
-		if i.Phase == phase && (i.State == publish.Absent || i.State == publish.Behind) {
-			some = append(some, i)
-		}
-	}
-	return some
-}
-
-// run publishes as the engine does, and returns what is there afterwards.
-func run(ctx context.Context, d publish.Destination) ([]publish.Item, error) {
-	items, err := d.Plan(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, i := range items {
-		if i.State == publish.Conflict {
-			return items, fmt.Errorf("conflict: %+v", i)
-		}
-	}
-	for _, phase := range []publish.Phase{publish.Upload, publish.Reveal} {
-		if err := d.Apply(ctx, phase, missing(items, phase), nil); err != nil {
-			return nil, err
-		}
-	}
-	return d.Plan(ctx)
-}
-
-func states(items []publish.Item) map[publish.State]int {
-	n := map[publish.State]int{}
-	for _, i := range items {
-		n[i.State]++
-	}
-	return n
-}
-
 func TestPublish(t *testing.T) {
 	each(t, func(t *testing.T, s *buckettest.Server, c Config) {
 		c.Aliases = stable("latest", "channels/stable")
 		tree := releasetest.Open(t, releasetest.Make(t, demo))
 		d := open(t, c, tree)
-		items := plan(t, d)
-		if n := states(items); len(n) != 1 || n[publish.Absent] != len(tree.Files)+2 {
+		items := buckettest.Plan(t, d)
+		if n := buckettest.States(items); len(n) != 1 || n[publish.Absent] != len(tree.Files)+2 {
 			t.Errorf("empty: got %v, want %d absent", n, len(tree.Files)+2)
 		}
 		if w := s.Writes(); len(w) > 0 {
@@ -158,7 +62,7 @@ func TestPublish(t *testing.T) {
 		done := map[string]bool{}
 		report := make(chan publish.Progress, 1000)
 		for _, phase := range []publish.Phase{publish.Upload, publish.Reveal} {
-			check(t, d.Apply(t.Context(), phase, missing(items, phase), func(p publish.Progress) { report <- p }))
+			check(t, d.Apply(t.Context(), phase, buckettest.Missing(items, phase), func(p publish.Progress) { report <- p }))
 		}
 		close(report)
 		for p := range report {
@@ -175,7 +79,7 @@ func TestPublish(t *testing.T) {
 			t.Errorf("progress: got %d bytes and %d items, want %d and %d", sent, len(done), want, len(items))
 		}
 		s.Reset()
-		items = plan(t, d)
+		items = buckettest.Plan(t, d)
 		for _, i := range items {
 			if i.State != publish.Equal || i.Version == "" || i.URL == "" || i.Found != "" || i.Guard != "" {
 				t.Errorf("published: got %+v", i)
@@ -257,7 +161,7 @@ func TestConflict(t *testing.T) {
 				d := open(t, c, releasetest.Open(t, releasetest.Make(t, demo)))
 				s.Put(tt.key, tt.content)
 				var got []publish.Item
-				for _, i := range plan(t, d) {
+				for _, i := range buckettest.Plan(t, d) {
 					if i.State == publish.Conflict {
 						got = append(got, i)
 					}
@@ -280,8 +184,8 @@ func TestEqual(t *testing.T) {
 			check(t, err)
 			s.Put("all/demo/1.2.0/"+f.Path, string(data))
 		}
-		items := plan(t, open(t, c, tree))
-		if n := states(items); n[publish.Equal] != len(tree.Files) || len(n) != 1 {
+		items := buckettest.Plan(t, open(t, c, tree))
+		if n := buckettest.States(items); n[publish.Equal] != len(tree.Files) || len(n) != 1 {
 			t.Errorf("got %v, want %d equal", n, len(tree.Files))
 		}
 		for _, deep := range []bool{false, true} {
@@ -314,7 +218,7 @@ func TestChanged(t *testing.T) {
 					s.Put(alias, tt.before)
 				}
 				d := open(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{Files: map[string]string{"empty.txt": "hello"}})))
-				items := plan(t, d)
+				items := buckettest.Plan(t, d)
 				if tt.content == "" {
 					s.Delete(tt.key)
 				} else {
@@ -324,7 +228,7 @@ func TestChanged(t *testing.T) {
 				if tt.key == alias {
 					phase = publish.Reveal
 				}
-				if err := d.Apply(t.Context(), phase, missing(items, phase), nil); !errors.Is(err, tt.want) {
+				if err := d.Apply(t.Context(), phase, buckettest.Missing(items, phase), nil); !errors.Is(err, tt.want) {
 					t.Errorf("got %v, want %v", err, tt.want)
 				}
 				if o, _ := s.Get(tt.key); o.Content != tt.content {

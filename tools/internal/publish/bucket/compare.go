@@ -9,7 +9,6 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
@@ -21,9 +20,20 @@ import (
 // store for more than its listing says.
 const smallSize = 8 << 20
 
+// PlanFile returns the item of a release's file at a key.
+func (p *Place) PlanFile(ctx context.Context, kind, key string, f release.File) (publish.Item, error) {
+	o, err := p.store.stat(ctx, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p.item(ctx, kind, key, f, nil)
+	} else if err != nil {
+		return publish.Item{}, err
+	}
+	return p.item(ctx, kind, key, f, &o)
+}
+
 // item returns the item of a release's file at a key, with what is there: nil if
 // nothing is.
-func (p *place) item(ctx context.Context, kind, key string, f release.File, o *object) (publish.Item, error) {
+func (p *Place) item(ctx context.Context, kind, key string, f release.File, o *object) (publish.Item, error) {
 	i := publish.Item{
 		Phase: publish.Upload, Kind: kind, Name: p.store.name(key), Path: f.Path, Digest: string(f.Digest), Size: f.Size,
 		State: publish.Absent, URL: p.store.url(key),
@@ -45,7 +55,7 @@ func (p *place) item(ctx context.Context, kind, key string, f release.File, o *o
 
 // compare returns what is there instead of the file, or nothing if it is the file,
 // and all that was learned of the object. It asks for no more than it needs.
-func (p *place) compare(ctx context.Context, o object, f release.File) (object, string, error) {
+func (p *Place) compare(ctx context.Context, o object, f release.File) (object, string, error) {
 	if o.size != f.Size {
 		return o, describe(o), nil
 	}
@@ -92,7 +102,7 @@ func describe(o object) string {
 }
 
 // sameSums compares the sums that a store computed with those of the release's file.
-func (p *place) sameSums(ctx context.Context, o object, f release.File) (bool, error) {
+func (p *Place) sameSums(ctx context.Context, o object, f release.File) (bool, error) {
 	r, err := p.tree.Open(ctx, f.Path)
 	if err != nil {
 		return false, err
@@ -106,11 +116,11 @@ func (p *place) sameSums(ctx context.Context, o object, f release.File) (bool, e
 }
 
 // create writes the object of an item that was absent.
-func (p *place) create(ctx context.Context, i publish.Item, report publish.Report) error {
+func (p *Place) create(ctx context.Context, i publish.Item, report publish.Report) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	key, err := p.key(i.Name)
+	key, err := p.Key(i.Name)
 	if err != nil {
 		return err
 	}
@@ -140,7 +150,7 @@ func (p *place) create(ctx context.Context, i publish.Item, report publish.Repor
 }
 
 // settle says whether what came since the plan is what was to be created.
-func (p *place) settle(ctx context.Context, key string, f release.File, taken error) error {
+func (p *Place) settle(ctx context.Context, key string, f release.File, taken error) error {
 	o, err := p.store.stat(ctx, key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return taken
@@ -155,11 +165,16 @@ func (p *place) settle(ctx context.Context, key string, f release.File, taken er
 	return err
 }
 
+// VerifyObject checks that an object is what an item says, as [publish.Destination] has it.
+func (p *Place) VerifyObject(ctx context.Context, i publish.Item, deep bool) error {
+	return p.verify(ctx, i, nil, deep)
+}
+
 // verify checks that an object is what an item says. Without o it asks for it.
 // The content is read if deep, or if the store's own word does not do: its version
 // is another one than that which was recorded.
-func (p *place) verify(ctx context.Context, i publish.Item, o *object, deep bool) error {
-	key, err := p.key(i.Name)
+func (p *Place) verify(ctx context.Context, i publish.Item, o *object, deep bool) error {
+	key, err := p.Key(i.Name)
 	if err != nil {
 		return err
 	}
@@ -199,18 +214,6 @@ func unexpected(objects []object, wanted func(key string) bool) []object {
 		}
 	}
 	return more
-}
-
-// joinSorted joins errors so that the same state gives the same text.
-func joinSorted(errs []error) error {
-	var kept []error
-	for _, err := range errs {
-		if err != nil {
-			kept = append(kept, err)
-		}
-	}
-	slices.SortFunc(kept, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(kept...)
 }
 
 // below returns the prefix that an item's key has without its path; false if the

@@ -14,14 +14,10 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
-
-// maker makes a destination of a kind.
-type maker func(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error)
 
 func newObjects(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error) {
 	c.Aliases = stable("latest")
@@ -42,94 +38,25 @@ func small(d publish.Destination, chunk int64) {
 	}
 }
 
-func newCharts(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error) {
-	return NewCharts(ctx, ChartsConfig{Name: c.Name, URL: c.URL, Endpoint: c.Endpoint, Transport: c.Transport, Jobs: c.Jobs}, tree)
-}
-
 // TestFaults has each request in turn fail, in each way, once and for good, and then
 // runs again.
 func TestFaults(t *testing.T) {
 	for name, large := range map[string]int{"gs": chunkUnit + 10, "s3": 2010} {
 		args := releasetest.Args{Files: map[string]string{"large": strings.Repeat("x", large)}, Charts: []string{"web"}}
 		tree := releasetest.Open(t, releasetest.Make(t, args))
-		for kind, newOne := range map[string]maker{"objects": newObjects, "charts": newCharts} {
-			t.Run(name+" "+kind, func(t *testing.T) { faults(t, name, newOne, tree) })
+		begin := func() buckettest.Place {
+			p := buckettest.Open(t, name)
+			p.Put("all/demo/latest", "1.1.0")
+			return p
 		}
+		t.Run(name, func(t *testing.T) {
+			buckettest.EachFault(t, begin, func(ctx context.Context, p buckettest.Place, web http.RoundTripper) (publish.Destination, error) {
+				c := configOf(p)
+				c.Jobs, c.Transport = 1, web
+				return newObjects(ctx, c, tree)
+			})
+		})
 	}
-}
-
-// A faulty run is one in which a request fails, and with crash all that come later.
-type faulty struct {
-	at     int
-	fault  buckettest.Fault
-	crash  bool
-	c      Config
-	newOne maker
-	tree   *release.Tree
-}
-
-func faults(t *testing.T, name string, newOne maker, tree *release.Tree) {
-	begin := func() Config {
-		s, c := services[name](t)
-		c.Jobs = 1
-		s.Put("all/demo/latest", "1.1.0")
-		s.Put("all/demo/index.yaml", otherIndex)
-		return c
-	}
-	c, count := begin(), &buckettest.Faults{}
-	c.Transport = count
-	d, err := newOne(t.Context(), c, tree)
-	check(t, err)
-	_, err = run(t.Context(), d)
-	check(t, err)
-	var cases []faulty
-	for at := 1; at <= count.Requests(); at++ {
-		faults := []buckettest.Fault{buckettest.Lost, buckettest.Broken, buckettest.Cut}
-		if at%2 == 0 {
-			faults[2] = buckettest.Short
-		}
-		for _, fault := range faults {
-			cases = append(cases, faulty{at, fault, false, begin(), newOne, tree})
-		}
-		cases = append(cases, faulty{at, buckettest.Lost, true, begin(), newOne, tree})
-	}
-	errs := parallel.Do(len(cases), 64, func(n int) error {
-		tt := cases[n]
-		if err := tt.run(t.Context()); err != nil {
-			return fmt.Errorf("request %d, %s, crash %v: %w", tt.at, tt.fault, tt.crash, err)
-		}
-		return nil
-	})
-	if err := errors.Join(errs...); err != nil {
-		t.Error(err)
-	}
-	t.Logf("%d requests, %d cases", count.Requests(), len(cases))
-}
-
-func (tt faulty) run(ctx context.Context) error {
-	crashing, cancel := context.WithCancel(ctx)
-	defer cancel()
-	f := &buckettest.Faults{At: tt.at, Fault: tt.fault}
-	if tt.crash {
-		f.Then = cancel
-	}
-	c := tt.c
-	c.Transport = f
-	if d, err := tt.newOne(crashing, c, tt.tree); err == nil {
-		_, err = run(crashing, d)
-		if !tt.crash && err != nil && tt.fault != buckettest.Short {
-			return fmt.Errorf("one fault: %w", err)
-		}
-	}
-	d, err := tt.newOne(ctx, tt.c, tt.tree)
-	if err != nil {
-		return err
-	}
-	items, err := run(ctx, d)
-	if n := states(items); err != nil || n[publish.Equal] != len(items) {
-		return fmt.Errorf("again: got %v, %w", n, err)
-	}
-	return d.Verify(ctx, items, true)
 }
 
 // TestAltered alters the release after it was planned. Nothing of it becomes visible.
@@ -140,9 +67,9 @@ func TestAltered(t *testing.T) {
 				dir := releasetest.Make(t, releasetest.Args{Files: map[string]string{"x": strings.Repeat("x", size)}})
 				d := open(t, c, releasetest.Open(t, dir))
 				small(d, chunkUnit)
-				items := plan(t, d)
+				items := buckettest.Plan(t, d)
 				check(t, os.WriteFile(filepath.Join(dir, "x"), []byte(strings.Repeat("x", size-1)+"y"), 0o644))
-				err := d.Apply(t.Context(), publish.Upload, missing(items, publish.Upload), nil)
+				err := d.Apply(t.Context(), publish.Upload, buckettest.Missing(items, publish.Upload), nil)
 				if err == nil || !strings.Contains(err.Error(), `sha256 of "x": got sha256:`) {
 					t.Errorf("got %v, want the sha256", err)
 				}
@@ -161,11 +88,12 @@ func TestDamaged(t *testing.T) {
 	for _, name := range []string{"gs", "s3"} {
 		for _, size := range []int{10, 5000, 2*chunkUnit + 100} {
 			t.Run(fmt.Sprint(name, size), func(t *testing.T) {
-				s, c := services[name](t)
+				place := buckettest.Open(t, name)
+				s, c := place.Server, configOf(place)
 				c.Transport = damaging{}
 				d := open(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{Files: map[string]string{"x": strings.Repeat("X", size)}})))
 				small(d, chunkUnit)
-				if err := d.Apply(t.Context(), publish.Upload, missing(plan(t, d), publish.Upload), nil); err == nil {
+				if err := d.Apply(t.Context(), publish.Upload, buckettest.Missing(buckettest.Plan(t, d), publish.Upload), nil); err == nil {
 					t.Error("got no error")
 				}
 				if _, ok := s.Get("all/demo/1.2.0/x"); ok {
@@ -207,7 +135,7 @@ func TestLarge(t *testing.T) {
 		if s, ok := d.(*bucket).store.(*s3Store); ok {
 			s.single, s.chunk = chunkUnit, chunkSize/3
 		}
-		items, err := run(t.Context(), d)
+		items, err := buckettest.Run(t.Context(), d)
 		check(t, err)
 		for _, i := range items {
 			if i.State != publish.Equal {
@@ -223,7 +151,8 @@ func TestRace(t *testing.T) {
 	for _, name := range []string{"gs", "s3"} {
 		for _, key := range []string{"all/demo/1.2.0/x", "all/demo/1.2.0/large", "all/demo/latest"} {
 			t.Run(name+" "+key, func(t *testing.T) {
-				s, c := services[name](t)
+				place := buckettest.Open(t, name)
+				s, c := place.Server, configOf(place)
 				c.Jobs = 1
 				args := releasetest.Args{Files: map[string]string{"x": "x", "large": strings.Repeat("large", 1000)}}
 				d, err := newObjects(t.Context(), c, releasetest.Open(t, releasetest.Make(t, args)))
@@ -233,10 +162,10 @@ func TestRace(t *testing.T) {
 						s.Put(key, "theirs")
 					}
 				})
-				if _, err := run(t.Context(), d); !errors.Is(err, publish.ErrChanged) {
+				if _, err := buckettest.Run(t.Context(), d); !errors.Is(err, publish.ErrChanged) {
 					t.Errorf("got %v, want %v", err, publish.ErrChanged)
 				}
-				if got := get(s, key); got != "theirs" {
+				if got := s.Content(key); got != "theirs" {
 					t.Errorf("got %.100q, want theirs", got)
 				}
 			})
@@ -247,19 +176,20 @@ func TestRace(t *testing.T) {
 // TestLax publishes to a service that ignores conditions. What somebody else did
 // between plan and apply is still found.
 func TestLax(t *testing.T) {
-	s, c := services["s3"](t)
+	place := buckettest.Open(t, "s3")
+	s, c := place.Server, configOf(place)
 	c.Aliases = stable("latest")
 	s.Lax(true)
 	s.Put("all/demo/latest", "1.0.0")
 	tree := releasetest.Open(t, releasetest.Make(t, demo))
 	d := open(t, c, tree)
-	items := plan(t, d)
+	items := buckettest.Plan(t, d)
 	s.Put("all/demo/latest", "1.1.0")
-	if err := d.Apply(t.Context(), publish.Reveal, missing(items, publish.Reveal), nil); !errors.Is(err, publish.ErrChanged) || get(s, "all/demo/latest") != "1.1.0" {
-		t.Errorf("got %v and %q, want %v and no change", err, get(s, "all/demo/latest"), publish.ErrChanged)
+	if err := d.Apply(t.Context(), publish.Reveal, buckettest.Missing(items, publish.Reveal), nil); !errors.Is(err, publish.ErrChanged) || s.Content("all/demo/latest") != "1.1.0" {
+		t.Errorf("got %v and %q, want %v and no change", err, s.Content("all/demo/latest"), publish.ErrChanged)
 	}
-	items, err := run(t.Context(), d)
-	if n := states(items); err != nil || n[publish.Equal] != len(tree.Files)+1 {
+	items, err := buckettest.Run(t.Context(), d)
+	if n := buckettest.States(items); err != nil || n[publish.Equal] != len(tree.Files)+1 {
 		t.Errorf("got %v, %v", n, err)
 	}
 }
@@ -268,9 +198,10 @@ func TestLax(t *testing.T) {
 func TestGivesUp(t *testing.T) {
 	for _, name := range []string{"gs", "s3"} {
 		t.Run(name, func(t *testing.T) {
-			_, c := services[name](t)
+			place := buckettest.Open(t, name)
+			c := configOf(place)
 			d := open(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{})))
-			items := missing(plan(t, d), publish.Upload)
+			items := buckettest.Missing(buckettest.Plan(t, d), publish.Upload)
 			c.Transport = unavailable{}
 			d = open(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{})))
 			start := time.Now()

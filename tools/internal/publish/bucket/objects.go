@@ -17,7 +17,7 @@ import (
 
 // bucket is a release's objects and its aliases.
 type bucket struct {
-	*place
+	*Place
 	aliases []publish.Alias
 }
 
@@ -98,11 +98,11 @@ func (b *bucket) Apply(ctx context.Context, phase publish.Phase, items []publish
 		}
 		return nil
 	}
-	return b.upload(ctx, items, report)
+	return b.Upload(ctx, items, report)
 }
 
-// upload creates objects, several at a time, and then SHA256SUMS.
-func (p *place) upload(ctx context.Context, items []publish.Item, report publish.Report) error {
+// Upload creates the objects of items that PlanFile returned, several at a time, and then SHA256SUMS.
+func (p *Place) Upload(ctx context.Context, items []publish.Item, report publish.Report) error {
 	var first, last []publish.Item
 	for _, i := range items {
 		if i.Path == release.Checksums {
@@ -138,7 +138,7 @@ func (b *bucket) Verify(ctx context.Context, items []publish.Item, deep bool) er
 	}
 	listed := map[string]bool{}
 	for _, i := range items {
-		key, err := b.key(i.Name)
+		key, err := b.Key(i.Name)
 		if err != nil {
 			return err
 		}
@@ -178,5 +178,5 @@ func (b *bucket) Verify(ctx context.Context, items []publish.Item, deep bool) er
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return joinSorted(errs)
+	return publish.JoinSorted(errs)
 }

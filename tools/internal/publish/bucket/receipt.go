@@ -35,7 +35,7 @@ func (b *bucket) PlanReceipt(ctx context.Context, r *publish.Receipt) (publish.I
 	}
 	found, o, err := readPointer(ctx, b.store, key, jsonfile.MaxSize)
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, ErrTooLarge):
 		i.State, i.Found = publish.Conflict, fmt.Sprintf("more than %d bytes, which are no receipt", jsonfile.MaxSize)
 		return i, nil
 	case err != nil || o.version == "":
@@ -56,7 +56,7 @@ func (b *bucket) Record(ctx context.Context, i publish.Item, r *publish.Receipt,
 	if err != nil {
 		return err
 	}
-	key, err := b.key(i.Name)
+	key, err := b.Key(i.Name)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (b *bucket) Record(ctx context.Context, i publish.Item, r *publish.Receipt,
 // ReadReceipt returns the content of the receipt that a bucket keeps of a version,
 // nothing if it has none, and what people call it.
 func ReadReceipt(ctx context.Context, c Config, version string) (data []byte, name string, err error) {
-	p, err := newPlace(ctx, c, nil)
+	p, err := Open(ctx, c, nil)
 	if err != nil {
 		return nil, "", err
 	}
@@ -90,7 +90,7 @@ func ReadReceipt(ctx context.Context, c Config, version string) (data []byte, na
 
 // Versions returns the versions of which a bucket has a receipt, sorted by text.
 func Versions(ctx context.Context, c Config) ([]string, error) {
-	p, err := newPlace(ctx, c, nil)
+	p, err := Open(ctx, c, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -31,15 +31,15 @@ func TestNothingToDo(t *testing.T) {
 		c.Aliases = stable("latest", "stable")
 		d := open(t, c, tree)
 		start := time.Now()
-		_, err := run(t.Context(), d)
+		_, err := buckettest.Run(t.Context(), d)
 		check(t, err)
 		first := time.Since(start)
 		s.Reset()
 		start = time.Now()
-		items := plan(t, d)
-		check(t, d.Apply(t.Context(), publish.Upload, missing(items, publish.Upload), nil))
+		items := buckettest.Plan(t, d)
+		check(t, d.Apply(t.Context(), publish.Upload, buckettest.Missing(items, publish.Upload), nil))
 		took := time.Since(start)
-		if n := states(items); n[publish.Equal] != len(items) || len(s.Writes()) > 0 || len(s.Reads()) > 3 {
+		if n := buckettest.States(items); n[publish.Equal] != len(items) || len(s.Writes()) > 0 || len(s.Reads()) > 3 {
 			t.Errorf("got %v, %d writes, %d reads, want 1 listing and 2 aliases", n, len(s.Writes()), len(s.Reads()))
 		}
 		if took > 5*time.Second {
@@ -74,7 +74,7 @@ func TestMemory(t *testing.T) {
 			}
 			c.Jobs = jobs
 			d := open(t, c, tree)
-			p := d.(*bucket).place
+			p := d.(*bucket).Place
 			if s, ok := p.store.(*s3Store); ok {
 				s.single = chunkSize
 			}

@@ -13,7 +13,7 @@ import (
 
 // source is a release that was published.
 type source struct {
-	place   *place
+	place   *Place
 	prefix  string
 	objects map[string]object // by path
 }
@@ -25,7 +25,7 @@ func NewSource(ctx context.Context, c Config, version string) (release.Source, e
 	if !fs.ValidPath(version) || version == "." {
 		return nil, fmt.Errorf("version %q: want a path below %s", version, c.URL)
 	}
-	p, err := newPlace(ctx, c, nil)
+	p, err := Open(ctx, c, nil)
 	if err != nil {
 		return nil, err
 	}

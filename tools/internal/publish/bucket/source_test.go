@@ -21,7 +21,7 @@ import (
 func TestSource(t *testing.T) {
 	each(t, func(t *testing.T, s *buckettest.Server, c Config) {
 		want := releasetest.Open(t, releasetest.Make(t, demo))
-		_, err := run(t.Context(), open(t, c, want))
+		_, err := buckettest.Run(t.Context(), open(t, c, want))
 		check(t, err)
 		source, err := NewSource(t.Context(), c, "1.2.0")
 		check(t, err)
@@ -55,9 +55,10 @@ func TestSource(t *testing.T) {
 func TestBrokenStream(t *testing.T) {
 	for _, name := range []string{"gs", "s3"} {
 		t.Run(name, func(t *testing.T) {
-			_, c := services[name](t)
+			place := buckettest.Open(t, name)
+			c := configOf(place)
 			args := releasetest.Args{Files: map[string]string{"large": strings.Repeat("0123456789", 100_000)}}
-			_, err := run(t.Context(), open(t, c, releasetest.Open(t, releasetest.Make(t, args))))
+			_, err := buckettest.Run(t.Context(), open(t, c, releasetest.Open(t, releasetest.Make(t, args))))
 			check(t, err)
 			for at := 2; at < 8; at++ { // the first is the listing
 				c.Transport = &buckettest.Faults{At: at, Fault: buckettest.Short}
@@ -77,10 +78,11 @@ func TestBrokenStream(t *testing.T) {
 func TestPromotion(t *testing.T) {
 	for _, name := range []string{"gs", "s3"} {
 		t.Run(name, func(t *testing.T) {
-			s, c := services[name](t)
+			place := buckettest.Open(t, name)
+			s, c := place.Server, configOf(place)
 			staging := c
 			staging.URL = strings.Replace(c.URL, buckettest.Bucket, buckettest.Other, 1)
-			_, err := run(t.Context(), open(t, staging, releasetest.Open(t, releasetest.Make(t, demo))))
+			_, err := buckettest.Run(t.Context(), open(t, staging, releasetest.Open(t, releasetest.Make(t, demo))))
 			check(t, err)
 			source, err := NewSource(t.Context(), staging, "1.2.0")
 			check(t, err)
@@ -88,9 +90,9 @@ func TestPromotion(t *testing.T) {
 			check(t, err)
 			c.Aliases = stable("latest")
 			s.Reset()
-			items, err := run(t.Context(), open(t, c, tree))
+			items, err := buckettest.Run(t.Context(), open(t, c, tree))
 			check(t, err)
-			if n := states(items); n[publish.Equal] != len(tree.Files)+1 {
+			if n := buckettest.States(items); n[publish.Equal] != len(tree.Files)+1 {
 				t.Errorf("got %v", n)
 			}
 			copied := 0
@@ -107,23 +109,24 @@ func TestPromotion(t *testing.T) {
 				attributes(t, s)
 			}
 			// To another service, and of an object that lost its metadata, it streams.
-			other, to := services[name](t)
+			other := buckettest.Open(t, name)
+			to := configOf(other)
 			to.Aliases = nil
-			_, err = run(t.Context(), open(t, to, tree))
+			_, err = buckettest.Run(t.Context(), open(t, to, tree))
 			check(t, err)
-			if got := get(other, "all/demo/1.2.0/manifest.yaml"); !strings.HasPrefix(got, "version: 1.2.0\n") {
+			if got := other.Content("all/demo/1.2.0/manifest.yaml"); !strings.HasPrefix(got, "version: 1.2.0\n") {
 				t.Errorf("another service: got %q", got)
 			}
 			// Somebody else is faster.
 			again := c
 			again.URL += "/again"
 			d := open(t, again, tree)
-			todo := missing(plan(t, d), publish.Upload)
+			todo := buckettest.Missing(buckettest.Plan(t, d), publish.Upload)
 			s.Put("all/demo/again/1.2.0/manifest.yaml", "theirs")
 			if err := d.Apply(t.Context(), publish.Upload, todo, nil); !errors.Is(err, publish.ErrChanged) {
 				t.Errorf("got %v, want %v", err, publish.ErrChanged)
 			}
-			if got := get(s, "all/demo/again/1.2.0/manifest.yaml"); got != "theirs" {
+			if got := s.Content("all/demo/again/1.2.0/manifest.yaml"); got != "theirs" {
 				t.Errorf("got %q, want theirs", got)
 			}
 		})
@@ -158,10 +161,11 @@ func TestTokens(t *testing.T) {
 }
 
 func TestEmulator(t *testing.T) {
-	s, c := services["gs"](t)
+	place := buckettest.Open(t, "gs")
+	s, c := place.Server, configOf(place)
 	t.Setenv("STORAGE_EMULATOR_HOST", strings.TrimPrefix(c.Endpoint, "http://"))
 	c.Endpoint = ""
-	_, err := run(t.Context(), open(t, c, releasetest.Open(t, releasetest.Make(t, demo))))
+	_, err := buckettest.Run(t.Context(), open(t, c, releasetest.Open(t, releasetest.Make(t, demo))))
 	check(t, err)
 	if len(s.Keys()) == 0 {
 		t.Error("got no objects")
@@ -171,12 +175,13 @@ func TestEmulator(t *testing.T) {
 // TestFolder has what is particular to directories: links that lead out, what a crash
 // left behind, and a directory in the place of a file.
 func TestFolder(t *testing.T) {
-	s, c := services["file"](t)
+	place := buckettest.Open(t, "file")
+	s, c := place.Server, configOf(place)
 	c.Aliases = stable("latest")
 	dir := strings.TrimPrefix(c.URL, "file://")
 	d := open(t, c, releasetest.Open(t, releasetest.Make(t, demo)))
 	s.Put("all/demo/1.2.0/.empty.0123456789abcdef.publishing", "part")
-	items, err := run(t.Context(), d)
+	items, err := buckettest.Run(t.Context(), d)
 	check(t, err)
 	for _, k := range s.Keys() {
 		if strings.HasSuffix(k, ".publishing") {
@@ -199,12 +204,12 @@ func TestFolder(t *testing.T) {
 		t.Errorf("an alias that is a link: got %+v and no error", items)
 	}
 	check(t, os.Remove(dir+"/latest"))
-	if n := states(plan(t, d)); n[publish.Conflict] != 1 {
+	if n := buckettest.States(buckettest.Plan(t, d)); n[publish.Conflict] != 1 {
 		t.Errorf("an object that is a link: got %v", n)
 	}
 	elsewhere := t.TempDir()
 	check(t, errors.Join(os.RemoveAll(dir+"/1.2.0"), os.Symlink(elsewhere, dir+"/1.2.0")))
-	if _, err := run(t.Context(), d); err == nil {
+	if _, err := buckettest.Run(t.Context(), d); err == nil {
 		t.Error("a directory that is a link: got no error")
 	}
 	if entries, _ := os.ReadDir(elsewhere); len(entries) > 0 {

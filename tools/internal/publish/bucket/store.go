@@ -188,7 +188,7 @@ func readPointer(ctx context.Context, s store, key string, limit int64) ([]byte,
 		r.Close()
 		if err == nil && int64(len(data)) > limit {
 			err = fmt.Errorf("size of %q: got more than %d bytes", s.name(key), limit)
-			return nil, o, errors.Join(errTooLarge, err)
+			return nil, o, errors.Join(ErrTooLarge, err)
 		}
 		if err == nil && o.version == "" {
 			o.version = string(digest.FromBytes(data))
@@ -202,5 +202,5 @@ func readPointer(ctx context.Context, s store, key string, limit int64) ([]byte,
 	}
 }
 
-// errTooLarge says that a pointer is more than anybody reads.
-var errTooLarge = errors.New("the object is too large")
+// ErrTooLarge says that a pointer is more than anybody reads.
+var ErrTooLarge = errors.New("the object is too large")

@@ -26,10 +26,10 @@ func TestVerify(t *testing.T) {
 	}
 	each(t, func(t *testing.T, s *buckettest.Server, c Config) {
 		c.Aliases = stable("latest", "stable")
-		items, err := run(t.Context(), open(t, c, releasetest.Open(t, releasetest.Make(t, demo))))
+		items, err := buckettest.Run(t.Context(), open(t, c, releasetest.Open(t, releasetest.Make(t, demo))))
 		check(t, err)
 		d := open(t, c, nil)
-		s.Put(at+"lock.json", get(s, at+"lock.json")) // another version, the same content
+		s.Put(at+"lock.json", s.Content(at+"lock.json")) // another version, the same content
 		check(t, d.Verify(t.Context(), items, false))
 		for _, f := range alter {
 			f(s)
@@ -48,18 +48,14 @@ func TestVerify(t *testing.T) {
 	})
 }
 
-func get(s *buckettest.Server, key string) string {
-	o, _ := s.Get(key)
-	return o.Content
-}
-
 // TestCancel cancels while the service does not answer.
 func TestCancel(t *testing.T) {
 	for _, name := range []string{"gs", "s3"} {
 		t.Run(name, func(t *testing.T) {
-			s, c := services[name](t)
+			place := buckettest.Open(t, name)
+			s, c := place.Server, configOf(place)
 			d := open(t, c, releasetest.Open(t, releasetest.Make(t, demo)))
-			items := plan(t, d)
+			items := buckettest.Plan(t, d)
 			release := make(chan struct{})
 			started := make(chan struct{}, 100)
 			s.Before(func(*http.Request) { started <- struct{}{}; <-release })
@@ -67,7 +63,7 @@ func TestCancel(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() { <-started; cancel() }()
 			start := time.Now()
-			err := d.Apply(ctx, publish.Upload, missing(items, publish.Upload), nil)
+			err := d.Apply(ctx, publish.Upload, buckettest.Missing(items, publish.Upload), nil)
 			if took := time.Since(start); !errors.Is(err, context.Canceled) || took > 2*time.Second {
 				t.Errorf("got %v after %v, want %v within 2s", err, took, context.Canceled)
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/bucket"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/chartrepo"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/github"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/gittag"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/registry"
@@ -144,7 +145,7 @@ func (o *opener) charts(ctx context.Context, name string, c profile.Charts) (pub
 		return registry.NewCharts(ctx, o.registryConfig(name, profile.Registry{Hub: c.Hub, Tags: c.Tags}), o.Tree)
 	}
 	o.warnBucket(c.Bucket)
-	return bucket.NewCharts(ctx, bucket.ChartsConfig{Name: name, URL: c.Bucket, Endpoint: c.Endpoint, Transport: o.Transport}, o.Tree)
+	return chartrepo.New(ctx, bucket.Config{Name: name, URL: c.Bucket, Endpoint: c.Endpoint, Transport: o.Transport}, o.Tree)
 }
 
 func (o *opener) bucket(ctx context.Context, name string, b profile.Bucket) (publish.Destination, error) {

@@ -239,7 +239,7 @@ func (d *directory) Verify(ctx context.Context, items []publish.Item, _ bool) er
 			errs = append(errs, fmt.Errorf("%s %q: %w", item.Kind, item.Name, err))
 		}
 	}
-	return errors.Join(ctx.Err(), joinSorted(errs))
+	return errors.Join(ctx.Err(), publish.JoinSorted(errs))
 }
 
 func (d *directory) verify(item publish.Item) error {

@@ -116,7 +116,7 @@ func (c *TagsConfig) wanted(tree *release.Tree) ([]wantedTag, error) {
 			errs = append(errs, fmt.Errorf("%s: dependencies pin commits %s and %s of one repository", a, a.commit, b.commit))
 		}
 	}
-	return all, joinSorted(errs)
+	return all, publish.JoinSorted(errs)
 }
 
 // Name is that of publish.Destination.
@@ -158,7 +158,7 @@ func (t *tags) Plan(ctx context.Context) ([]publish.Item, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return items, joinSorted(errs)
+	return items, publish.JoinSorted(errs)
 }
 
 // planTag returns the items of a tag: its object, and the ref.
@@ -291,7 +291,7 @@ func (t *tags) reveal(ctx context.Context, w wantedTag) (string, error) {
 // Verify is that of publish.Destination. What is deep in a tag is its commit's name,
 // which is read in any case.
 func (t *tags) Verify(ctx context.Context, items []publish.Item, _ bool) error {
-	return joinSorted(parallel.Do(len(items), t.cfg.Jobs, func(i int) error {
+	return publish.JoinSorted(parallel.Do(len(items), t.cfg.Jobs, func(i int) error {
 		item := items[i]
 		w, err := t.named(item)
 		if err == nil {

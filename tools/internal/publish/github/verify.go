@@ -39,14 +39,7 @@ func (d *destination) Verify(ctx context.Context, items []publish.Item, deep boo
 	for tag, items := range byTag {
 		errs = append(errs, d.verifyTag(ctx, tag, items, deep))
 	}
-	return joinSorted(errs)
-}
-
-// joinSorted joins errors in an order of their own.
-func joinSorted(errs []error) error {
-	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(errs...)
+	return publish.JoinSorted(errs)
 }
 
 // tagOf returns the tag in an item's name.
@@ -90,7 +83,7 @@ func (d *destination) verifyTag(ctx context.Context, tag string, items []publish
 		}
 		return err
 	})
-	return joinSorted(errs)
+	return publish.JoinSorted(errs)
 }
 
 // lookUp returns the published release of a tag, else its draft, else nil.

@@ -1,4 +1,4 @@
-package bucket
+package chartrepo
 
 import (
 	"fmt"

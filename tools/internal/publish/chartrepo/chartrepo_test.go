@@ -1,9 +1,10 @@
-package bucket
+package chartrepo
 
 import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/bucket"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
@@ -47,23 +49,59 @@ entries:
 generated: "2020-01-02T03:04:05Z"
 `
 
-func openCharts(t testing.TB, c Config, tree *release.Tree) publish.Destination {
+func openCharts(t testing.TB, c bucket.Config, tree *release.Tree) publish.Destination {
 	t.Helper()
-	d, err := newCharts(t.Context(), c, tree)
+	d, err := New(t.Context(), c, tree)
 	check(t, err)
 	return d
 }
 
+func configOf(p buckettest.Place) bucket.Config {
+	return bucket.Config{Name: p.Name, URL: p.URL, Endpoint: p.Endpoint}
+}
+
+// each runs a test on each kind of store.
+func each(t *testing.T, f func(t *testing.T, s *buckettest.Server, c bucket.Config)) {
+	buckettest.Each(t, func(t *testing.T, p buckettest.Place) { f(t, p.Server, configOf(p)) })
+}
+
+func check(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// TestFaults has each request in turn fail, in each way, once and for good, and then
+// runs again.
+func TestFaults(t *testing.T) {
+	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{Charts: []string{"web"}}))
+	for _, kind := range []string{"gs", "s3"} {
+		begin := func() buckettest.Place {
+			p := buckettest.Open(t, kind)
+			p.Put("all/demo/index.yaml", otherIndex)
+			return p
+		}
+		t.Run(kind, func(t *testing.T) {
+			buckettest.EachFault(t, begin, func(ctx context.Context, p buckettest.Place, web http.RoundTripper) (publish.Destination, error) {
+				c := configOf(p)
+				c.Jobs, c.Transport = 1, web
+				return New(ctx, c, tree)
+			})
+		})
+	}
+}
+
 func TestCharts(t *testing.T) {
-	each(t, func(t *testing.T, s *buckettest.Server, c Config) {
+	each(t, func(t *testing.T, s *buckettest.Server, c bucket.Config) {
 		s.Put("all/demo/index.yaml", otherIndex)
 		tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{Charts: []string{"web", "api", "zed"}}))
 		d := openCharts(t, c, tree)
-		items := plan(t, d)
-		if n := states(items); n[publish.Absent] != 6 || len(items) != 6 || len(s.Writes()) > 0 {
+		items := buckettest.Plan(t, d)
+		if n := buckettest.States(items); n[publish.Absent] != 6 || len(items) != 6 || len(s.Writes()) > 0 {
 			t.Errorf("empty: got %v and %d writes", n, len(s.Writes()))
 		}
-		items, err := run(t.Context(), d)
+		items, err := buckettest.Run(t.Context(), d)
 		check(t, err)
 		for _, i := range items {
 			if i.State != publish.Equal || i.Version == "" || i.URL == "" {
@@ -71,12 +109,12 @@ func TestCharts(t *testing.T) {
 			}
 		}
 		s.Reset()
-		items, err = run(t.Context(), d)
+		items, err = buckettest.Run(t.Context(), d)
 		check(t, err)
 		if w := s.Writes(); len(w) > 0 {
 			t.Errorf("again: got %q", w)
 		}
-		got := get(s, "all/demo/index.yaml")
+		got := s.Content("all/demo/index.yaml")
 		if want := wantIndex(tree); got != want {
 			t.Errorf("index: got\n%s\nwant\n%s", got, want)
 		}
@@ -85,7 +123,7 @@ func TestCharts(t *testing.T) {
 		}
 		s.Put("all/demo/index.yaml", strings.Replace(got, hexOf(tree, "zed"), hexOf(tree, "web"), 1))
 		s.Delete("all/demo/api-1.2.0.tgz")
-		s.Put("all/demo/web-1.2.0.tgz", strings.ToUpper(get(s, "all/demo/web-1.2.0.tgz")))
+		s.Put("all/demo/web-1.2.0.tgz", strings.ToUpper(s.Content("all/demo/web-1.2.0.tgz")))
 		for _, deep := range []bool{false, true} {
 			err := openCharts(t, c, nil).Verify(t.Context(), items, deep)
 			for _, want := range []string{
@@ -160,36 +198,38 @@ func TestChartConflict(t *testing.T) {
 		{"list", "apiVersion: v1\nentries: {web: 1}\n", "", `no chart index: entries of "web": want a sequence`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s, c := services["file"](t)
+			place := buckettest.Open(t, "file")
+			s, c := place.Server, configOf(place)
 			s.Put("all/demo/index.yaml", tt.index)
 			if tt.archive != "" {
 				s.Put("all/demo/web-1.2.0.tgz", tt.archive)
 			}
-			items := plan(t, openCharts(t, c, tree))
+			items := buckettest.Plan(t, openCharts(t, c, tree))
 			i := slices.IndexFunc(items, func(i publish.Item) bool { return i.State == publish.Conflict })
-			if i < 0 || !strings.HasPrefix(items[i].Found, tt.found) || states(items)[publish.Conflict] != 1 {
+			if i < 0 || !strings.HasPrefix(items[i].Found, tt.found) || buckettest.States(items)[publish.Conflict] != 1 {
 				t.Errorf("got %+v, want %q", items, tt.found)
 			}
 		})
 	}
-	s, c := services["file"](t)
+	place := buckettest.Open(t, "file")
+	s, c := place.Server, configOf(place)
 	s.Put("all/demo/index.yaml", strings.Replace(same, "DIGEST", hexOf(tree, "web"), 1))
-	if n := states(plan(t, openCharts(t, c, tree))); n[publish.Equal] != 1 || n[publish.Absent] != 1 {
+	if n := buckettest.States(buckettest.Plan(t, openCharts(t, c, tree))); n[publish.Equal] != 1 || n[publish.Absent] != 1 {
 		t.Errorf("equal entry: got %v", n)
 	}
 }
 
 // TestChartChanged has an entry of the same version come between plan and apply.
 func TestChartChanged(t *testing.T) {
-	each(t, func(t *testing.T, s *buckettest.Server, c Config) {
+	each(t, func(t *testing.T, s *buckettest.Server, c bucket.Config) {
 		d := openCharts(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{Charts: []string{"web"}})))
-		items := plan(t, d)
+		items := buckettest.Plan(t, d)
 		theirs := strings.Replace(otherIndex, "version: 1.10.0", "version: 1.2.0", 1)
 		s.Put("all/demo/index.yaml", theirs)
-		if err := d.Apply(t.Context(), publish.Reveal, missing(items, publish.Reveal), nil); !errors.Is(err, publish.ErrChanged) {
+		if err := d.Apply(t.Context(), publish.Reveal, buckettest.Missing(items, publish.Reveal), nil); !errors.Is(err, publish.ErrChanged) {
 			t.Errorf("got %v, want %v", err, publish.ErrChanged)
 		}
-		if get(s, "all/demo/index.yaml") != theirs {
+		if s.Content("all/demo/index.yaml") != theirs {
 			t.Error("the index has changed")
 		}
 	})
@@ -198,7 +238,7 @@ func TestChartChanged(t *testing.T) {
 // TestChartPublishers has several publish other charts at the same time.
 func TestChartPublishers(t *testing.T) {
 	const publishers = 6
-	each(t, func(t *testing.T, s *buckettest.Server, c Config) {
+	each(t, func(t *testing.T, s *buckettest.Server, c bucket.Config) {
 		var all []publish.Destination
 		for n := range publishers {
 			tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{Charts: []string{"web", fmt.Sprint("c", n)}, Version: fmt.Sprintf("1.%d.0", n)}))
@@ -207,13 +247,13 @@ func TestChartPublishers(t *testing.T) {
 		if c.Endpoint != "" {
 			s.Before(func(*http.Request) { time.Sleep(5 * time.Millisecond) }) // what was read is old
 		}
-		for _, err := range parallel.Do(publishers, publishers, func(n int) error { _, err := run(t.Context(), all[n]); return err }) {
+		for _, err := range parallel.Do(publishers, publishers, func(n int) error { _, err := buckettest.Run(t.Context(), all[n]); return err }) {
 			check(t, err)
 		}
 		var x struct {
 			Entries map[string][]struct{ Version string }
 		}
-		check(t, yaml.Unmarshal([]byte(get(s, "all/demo/index.yaml")), &x))
+		check(t, yaml.Unmarshal([]byte(s.Content("all/demo/index.yaml")), &x))
 		var versions []string
 		for _, e := range x.Entries["web"] {
 			versions = append(versions, e.Version)

@@ -1,53 +1,58 @@
-package bucket
+// Package chartrepo publishes a release's charts to a Helm repository in a bucket:
+// PREFIX/FILE.tgz, and their index PREFIX/index.yaml.
+package chartrepo
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/http"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/bucket"
 )
-
-// ChartsConfig says where charts are published to: PREFIX/FILE.tgz, and their index
-// PREFIX/index.yaml. The fields are as those of [Config].
-type ChartsConfig struct {
-	Name, URL, Endpoint string
-	Jobs                int
-	Transport           http.RoundTripper
-}
 
 const (
 	chartKind = "chart"
 	indexKind = "chart index"
 	indexFile = "index.yaml"
-	// maxRaces is how often the index is merged anew because somebody else wrote it.
-	maxRaces = 10
+	// defaultJobs is how many charts are read or compared at a time.
+	defaultJobs = 8
 )
 
 // charts is a Helm repository.
-type charts struct{ *place }
+type charts struct {
+	*bucket.Place
+	tree *release.Tree // nil if there is only something to verify
+	jobs int
+	// key, index and url are those of the index.
+	key, index, url string
+}
 
-// NewCharts makes the destination of a release's Helm charts. An item of kind chart
-// is an archive; one of kind chart index is an entry of the index, for a chart's
-// name and version, and its digest is that of the archive. Entries that others add
-// meanwhile are no conflict: the index is merged again. The tree may be nil if only
-// Verify is called.
-func NewCharts(ctx context.Context, c ChartsConfig, tree *release.Tree) (publish.Destination, error) {
-	p, err := newPlace(ctx, Config{Name: c.Name, URL: c.URL, Endpoint: c.Endpoint, Jobs: c.Jobs, Transport: c.Transport}, tree)
+// New makes the destination of a release's Helm charts. An item of kind chart is an
+// archive; one of kind chart index is an entry of the index, for a chart's name and
+// version, and its digest is that of the archive. Entries that others add meanwhile are
+// no conflict: the index is merged again. The configuration has no aliases. The tree may
+// be nil if only Verify is called.
+func New(ctx context.Context, c bucket.Config, tree *release.Tree) (publish.Destination, error) {
+	p, err := bucket.Open(ctx, c, tree)
 	if err != nil {
 		return nil, err
 	}
-	return &charts{p}, nil
+	r := &charts{Place: p, tree: tree, jobs: c.Jobs}
+	if r.jobs <= 0 {
+		r.jobs = defaultJobs
+	}
+	r.key, r.index, r.url = p.Object(indexFile)
+	return r, nil
 }
 
-// read returns the release's charts, sorted by path.
-func (c *charts) read(ctx context.Context) ([]chart, error) {
+// readCharts returns the release's charts, sorted by path.
+func (c *charts) readCharts(ctx context.Context) ([]chart, error) {
 	if c.tree == nil {
 		return nil, errors.New("publishing charts: there is no release")
 	}
@@ -74,7 +79,7 @@ func (c *charts) read(ctx context.Context) ([]chart, error) {
 
 // Plan is that of [publish.Destination].
 func (c *charts) Plan(ctx context.Context) ([]publish.Item, error) {
-	all, err := c.read(ctx)
+	all, err := c.readCharts(ctx)
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
@@ -85,16 +90,8 @@ func (c *charts) Plan(ctx context.Context) ([]publish.Item, error) {
 			entries, err = c.planIndex(ctx, all)
 			return err
 		}
-		key := c.prefix + path.Base(all[i].file.Path)
-		var found *object
-		o, err := c.store.stat(ctx, key)
-		switch {
-		case err == nil:
-			found = &o
-		case !errors.Is(err, fs.ErrNotExist):
-			return err
-		}
-		items[i], err = c.item(ctx, chartKind, key, all[i].file, found)
+		key, _, _ := c.Object(path.Base(all[i].file.Path))
+		items[i], err = c.PlanFile(ctx, chartKind, key, all[i].file)
 		return err
 	})
 	if err != nil {
@@ -105,22 +102,22 @@ func (c *charts) Plan(ctx context.Context) ([]publish.Item, error) {
 
 func (c *charts) planIndex(ctx context.Context, all []chart) ([]publish.Item, error) {
 	var x *index
-	data, o, err := readPointer(ctx, c.store, c.prefix+indexFile, maxIndex)
+	data, stored, err := c.Read(ctx, c.key, maxIndex)
 	if err == nil {
 		x, err = parseIndex(data)
-	} else if !errors.Is(err, errTooLarge) {
+	} else if !errors.Is(err, bucket.ErrTooLarge) {
 		return nil, err
 	}
 	var items []publish.Item
 	for _, ch := range all {
 		i := publish.Item{
 			Phase: publish.Reveal, Kind: indexKind, Name: c.entry(ch), Path: ch.file.Path, Digest: string(ch.file.Digest),
-			State: publish.Absent, URL: c.store.url(c.prefix + indexFile),
+			State: publish.Absent, URL: c.url,
 		}
 		if err != nil {
 			i.State, i.Found = publish.Conflict, strings.ReplaceAll(fmt.Sprintf("no chart index: %v", err), "\n", " ")
 		} else if found, ok := x.digest(ch.name, ch.version, ch.file.Digest.Hex()); ok && found == ch.file.Digest.Hex() {
-			i.State, i.Version = publish.Equal, o.version
+			i.State, i.Version = publish.Equal, stored
 		} else if ok {
 			i.State, i.Found = publish.Conflict, "digest "+found
 		}
@@ -129,9 +126,12 @@ func (c *charts) planIndex(ctx context.Context, all []chart) ([]publish.Item, er
 	return items, nil
 }
 
+// entryName is what entry returns: the index, the chart's name and its version.
+var entryName = regexp.MustCompile(`^(.+) entry (\S+) (\S+)$`)
+
 // entry returns the name of a chart's entry in the index.
 func (c *charts) entry(ch chart) string {
-	return c.store.name(c.prefix+indexFile) + " entry " + ch.name + " " + ch.version
+	return c.index + " entry " + ch.name + " " + ch.version
 }
 
 // Apply is that of [publish.Destination]. All entries are one write of the index.
@@ -143,9 +143,9 @@ func (c *charts) Apply(ctx context.Context, phase publish.Phase, items []publish
 		return errors.New("publishing charts: there is no release")
 	}
 	if phase == publish.Upload || len(items) == 0 {
-		return c.upload(ctx, items, report)
+		return c.Upload(ctx, items, report)
 	}
-	all, err := c.read(ctx)
+	all, err := c.readCharts(ctx)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,8 @@ func (c *charts) Apply(ctx context.Context, phase publish.Phase, items []publish
 		}
 		add = append(add, ch)
 	}
-	if err := c.merge(ctx, add); err != nil {
+	err = c.Update(ctx, c.key, maxIndex, func(data []byte) ([]byte, error) { return c.merged(data, add) })
+	if err != nil {
 		return err
 	}
 	for n := range items {
@@ -170,37 +171,11 @@ func (c *charts) Apply(ctx context.Context, phase publish.Phase, items []publish
 	return nil
 }
 
-// merge adds entries to the index as it is now, and again if somebody else was
-// faster.
-func (c *charts) merge(ctx context.Context, add []chart) error {
-	key := c.prefix + indexFile
-	for n := 1; ; n++ {
-		data, o, err := readPointer(ctx, c.store, key, maxIndex)
-		if err != nil {
-			return err
-		}
-		merged, err := c.merged(data, add)
-		if err != nil || merged == nil {
-			return err
-		}
-		if err = c.store.put(ctx, pointer(key, o.version, merged, contentType(key))); !errors.Is(err, errTaken) {
-			return err
-		}
-		if n == maxRaces {
-			return fmt.Errorf("merging chart index %q %d times: others keep writing it: %w", c.store.name(key), n, publish.ErrChanged)
-		}
-		if err := wait(ctx, n/2); err != nil {
-			return err
-		}
-	}
-}
-
 // merged returns the index with the entries, or nothing if it has them.
 func (c *charts) merged(data []byte, add []chart) ([]byte, error) {
-	name := c.store.name(c.prefix + indexFile)
 	x, err := parseIndex(data)
 	if err != nil {
-		return nil, fmt.Errorf("reading chart index %q: %w; %w", name, err, publish.ErrChanged)
+		return nil, fmt.Errorf("reading chart index %q: %w; %w", c.index, err, publish.ErrChanged)
 	}
 	changed := false
 	for _, ch := range add {
@@ -219,7 +194,7 @@ func (c *charts) merged(data []byte, add []chart) ([]byte, error) {
 	}
 	out, err := x.marshal(c.tree.Lock.Time)
 	if err != nil {
-		err = fmt.Errorf("writing chart index %q: %w", name, err)
+		err = fmt.Errorf("writing chart index %q: %w", c.index, err)
 	}
 	return out, err
 }
@@ -234,14 +209,17 @@ func (c *charts) Verify(ctx context.Context, items []publish.Item, deep bool) er
 			archives = append(archives, i)
 			continue
 		}
-		name, entry, ok := cutLast(i.Name, " entry ")
-		key, err := c.key(name)
-		chartName, version, both := strings.Cut(entry, " ")
-		if !ok || !both || err != nil {
+		m := entryName.FindStringSubmatch(i.Name)
+		if m == nil {
 			return fmt.Errorf("chart index entry %q: want INDEX entry NAME VERSION", i.Name)
 		}
+		name, chartName, version := m[1], m[2], m[3]
+		key, err := c.Key(name)
+		if err != nil {
+			return fmt.Errorf("chart index entry %q: %w", i.Name, err)
+		}
 		if indexes[key] == nil {
-			data, _, err := readPointer(ctx, c.store, key, maxIndex)
+			data, _, err := c.Read(ctx, key, maxIndex)
 			if err == nil {
 				indexes[key], err = parseIndex(data)
 			}
@@ -260,10 +238,10 @@ func (c *charts) Verify(ctx context.Context, items []publish.Item, deep bool) er
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return c.verify(ctx, archives[n], nil, deep)
+		return c.VerifyObject(ctx, archives[n], deep)
 	})...)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return joinSorted(errs)
+	return publish.JoinSorted(errs)
 }
