@@ -1,21 +1,19 @@
 package compare
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // finding is a difference before it is known what it may come from.
 type finding struct {
-	member string
-	format format
-	what   string
+	member, what string
 	// old and new are the values; of content, what is around the first difference.
 	old, new string
-	// at is where they first differ, in bytes.
-	at int
 	// key is what names the value: the JSON path, or the line up to it.
 	key string
 	// shownOld and shownNew are for people; old and new, if both are empty.
@@ -26,9 +24,15 @@ type finding struct {
 	sorted [2]string
 }
 
+// showText shows of the values what is around their first difference.
+func (f *finding) showText() {
+	at := commonPrefix(f.old, f.new)
+	f.shownOld, f.shownNew = around(f.old, at), around(f.new, at)
+}
+
 // note adds a finding with its likely cause.
 func (e *explainer) note(f finding) {
-	d := Difference{Member: f.member, What: f.what, Old: f.shownOld, New: f.shownNew, Cause: causeOf(f, e.cpus)}
+	d := Difference{Member: f.member, What: f.what, Old: f.shownOld, New: f.shownNew, Cause: causeOf(f)}
 	if d.Old == "" && d.New == "" {
 		d.Old, d.New = printable(f.old), printable(f.new)
 	}
@@ -60,21 +64,92 @@ const (
 	causeHost       = "the name of the host that builds"
 	causeUser       = "the user who builds"
 	causeCPUs       = "the number of CPUs, or --jobs"
-	causeCPUsHere   = "maybe the number of CPUs: this machine has as many"
 	causeLineEnds   = "line endings"
 	causeWriter     = "another writer, or another version of it"
 )
 
-// rule is one heuristic. The first that matches names the cause.
+// rule is one heuristic. It matches where all that it has does.
 type rule struct {
-	name  string
-	match func(f finding) bool
+	what  *regexp.Regexp       // What of the difference
+	key   string               // words, of which the name of the value has one
+	token *regexp.Regexp       // the first difference is in such a token on both sides
+	also  func(f finding) bool // given the tokens, if there are
 	cause string
 }
 
-func causeOf(f finding, cpus []int) string {
-	f = f.windowed()
-	for _, r := range rules(cpus) {
+// The expressions are constants in effect: compiled once, never changed.
+var (
+	reNameEnd = regexp.MustCompile(`[\w./)-]$`)
+	rePath    = regexp.MustCompile(`(?:^|[^\w./)-])((?:[A-Za-z]:\\|/)(?:[\w.@+~%-]+[/\\])+[\w.@+~%-]*)`)
+	reDigest  = regexp.MustCompile(`(?:sha(?:1|256|512)[:-]|h1:)[0-9A-Za-z+/]{27,}=?|\b(?:[0-9a-f]{64}|[0-9a-f]{40})  \S`)
+	reUUID    = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`)
+	reZone    = regexp.MustCompile(`\b(?:UTC|GMT|[ECMP][SD]T|CES?T|EES?T|WES?T|JST|IST|MSK|BST)\b|[+-][01]\d:?[0-5]\d\b`)
+	reTime    = regexp.MustCompile(`\b(?:0001|(?:19|20)\d\d)-[01]\d-[0-3]\d(?:[T ][0-2]\d:[0-5]\d(?::[0-6]\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?` + // 2006-01-02T15:04:05Z
+		`|\b[0-2]\d:[0-5]\d:[0-6]\d\b|\b1[0-9]{9}(?:\d{3}|\d{6}|\d{9})?\b|\b(?:19|20)\d{6}(?:[-T]?\d{4,6}Z?)?\b` + // 15:04:05, seconds, 20060102
+		`|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? .{0,12}\d\d:\d\d(?::\d\d)?(?: [A-Z]{2,4})?(?: \d{4})?`)
+	reNumber     = regexp.MustCompile(`\b\d{1,4}\b`)
+	reHex        = regexp.MustCompile(`(?:\b|x)(?:[0-9a-f]{8,}|[0-9A-F]{8,})\b`)
+	reRandom     = regexp.MustCompile(`[0-9A-Za-z_+/=-]{12,}`)
+	reLongNumber = regexp.MustCompile(`\b\d{5,}\b`)
+	reStamp      = regexp.MustCompile(`^([amc]time|gzip mtime|header TimeDateStamp)$`)
+)
+
+// rules is the table of heuristics. The first that matches names the cause: what a
+// field is comes before what its value looks like, and what looks like one thing
+// only before what may be several.
+var rules = []rule{
+	{what: reStamp, also: sameInstant, cause: causeZone},
+	{what: reStamp, cause: causeTime},
+	{what: is("order"), also: collated, cause: causeCollation},
+	{what: is("order"), cause: causeOrder},
+	{what: is("owner"), cause: causeOwner},
+	{what: is("mode"), also: groupOrOther, cause: causeUmask},
+	{what: is("mode"), cause: causeMode},
+	{what: is("compressed"), cause: causeCompressor},
+	{what: is("gzip level|method"), cause: causeLevel},
+	{what: is("gzip OS"), cause: causeSystem},
+	{what: is("gzip name"), token: rePath, cause: causePath},
+	{what: is("gzip name"), cause: causeGzipName},
+	{what: is("spaces|header (format|version|flags)|gzip flags|external attributes"), cause: causeWriter},
+	{what: is("header UUID"), cause: causeBuildID},
+	{also: func(f finding) bool { return strings.HasSuffix(strings.ReplaceAll(f.member, "-", ""), "buildid") }, cause: causeBuildID},
+	{what: is("setting -trimpath"), cause: causeTrimpath},
+	{what: is("setting vcs.*"), cause: causeVCS},
+	{what: is("Go version"), cause: causeGo},
+	{what: is("added|removed|format|type|size")},
+
+	{also: func(f finding) bool { return strings.TrimRight(f.old, "\r") == strings.TrimRight(f.new, "\r") }, cause: causeLineEnds},
+	{also: func(f finding) bool { return f.leaked && isProgram(f) }, cause: causeTrimpath},
+	{also: func(f finding) bool { return f.leaked }, cause: causePath},
+	{token: rePath, also: isProgram, cause: causeTrimpath},
+	{token: rePath, cause: causePath},
+	{token: reDigest, cause: causeDigest},
+	{token: reUUID, cause: causeRandom},
+	{token: reZone, cause: causeZone},
+	{key: "tz timezone", cause: causeZone},
+	{token: reTime, also: sameInstant, cause: causeZone},
+	{token: reTime, cause: causeTime},
+	{key: "lang language locale lc_all lc_ctype lc_collate lc_numeric lc_time", cause: causeLocale},
+	{key: "cpu cpus numcpu ncpu nproc gomaxprocs jobs cores workers threads parallel parallelism", token: reNumber, cause: causeCPUs},
+	{key: "host hostname nodename machine buildhost builder", cause: causeHost},
+	{key: "user username uname login logname uid gid owner author builtby", cause: causeUser},
+	{key: "umask", cause: causeUmask},
+	{token: reHex, also: mixed, cause: causeRandom},
+	{token: reRandom, also: func(f finding) bool {
+		return mixed(f) && f.old != strings.ToLower(f.old) && f.old != strings.ToUpper(f.old)
+	}, cause: causeRandom},
+	{token: reLongNumber, cause: causeRandom},
+}
+
+func is(names string) *regexp.Regexp { return regexp.MustCompile("^(" + names + ")$") }
+
+func causeOf(f finding) string {
+	// No more of the values than is around where they differ.
+	at := commonPrefix(f.old, f.new)
+	start := max(0, at-windowSize)
+	f.old, f.new = f.old[start:min(len(f.old), at+windowSize)], f.new[start:min(len(f.new), at+windowSize)]
+	f.key = f.key[max(0, len(f.key)-windowSize):]
+	for _, r := range rules {
 		if r.match(f) {
 			return r.cause
 		}
@@ -82,117 +157,76 @@ func causeOf(f finding, cpus []int) string {
 	return ""
 }
 
-// windowed returns f with no more of its values than is around where they differ.
-func (f finding) windowed() finding {
-	at := commonPrefix(f.old, f.new)
-	start := max(0, at-windowSize)
-	f.old, f.new = f.old[start:min(len(f.old), at+windowSize)], f.new[start:min(len(f.new), at+windowSize)]
-	f.at = at - start
-	f.key = f.key[max(0, len(f.key)-windowSize):]
-	return f
-}
-
-// rules is the table of heuristics: what a field is comes before what its value
-// looks like, and what looks like one thing only before what may be several.
-func rules(cpus []int) []rule {
-	return slices.Concat(fieldRules(), valueRules(cpus))
-}
-
-func fieldRules() []rule {
-	what := func(names ...string) func(finding) bool {
-		return func(f finding) bool { return slices.Contains(names, f.what) }
+func (r rule) match(f finding) bool {
+	if r.what != nil && !r.what.MatchString(f.what) || r.key != "" && !named(f.key, strings.Fields(r.key)) {
+		return false
 	}
-	return []rule{
-		{"zone", func(f finding) bool { return isStamp(f.what) && sameInstant(f) }, causeZone},
-		{"mtime", func(f finding) bool { return isStamp(f.what) }, causeTime},
-		{"collation", func(f finding) bool { return f.what == "order" && collated(f.sorted) }, causeCollation},
-		{"order", what("order"), causeOrder},
-		{"spaces", what("spaces"), causeWriter},
-		{"owner", what("owner"), causeOwner},
-		{"umask", func(f finding) bool { return f.what == "mode" && groupOrOther(f.old, f.new) }, causeUmask},
-		{"mode", what("mode"), causeMode},
-		{"compressed", what("compressed"), causeCompressor},
-		{"level", what("gzip level", "method"), causeLevel},
-		{"system", what("gzip OS"), causeSystem},
-		{"gzip name", func(f finding) bool { return f.what == "gzip name" && !bothCover(f, findPath) }, causeGzipName},
-		{"writer", what("header format", "header version", "header flags", "gzip flags", "external attributes", "timestamps"), causeWriter},
-		{"build ID", func(f finding) bool { return hasSuffix(f.member, "build-id", "buildid") || f.what == "header UUID" }, causeBuildID},
-		{"trimpath setting", what("setting -trimpath"), causeTrimpath},
-		{"vcs", func(f finding) bool { return strings.HasPrefix(f.what, "setting vcs") }, causeVCS},
-		{"Go version", what("Go version"), causeGo},
-		{"added or removed", what("added", "removed", "format", "type", "size"), ""},
+	if r.token != nil {
+		at := commonPrefix(f.old, f.new)
+		f.old, f.new = tokenAt(r.token, f.old, at), tokenAt(r.token, f.new, at)
+		if f.old == "" || f.new == "" || f.old == f.new {
+			return false
+		}
 	}
+	return r.also == nil || r.also(f)
 }
 
-func isStamp(what string) bool {
-	return slices.Contains([]string{"mtime", "atime", "ctime", "gzip mtime", "header TimeDateStamp"}, what)
+// tokenAt returns the token of s that has the byte at, or ends there.
+func tokenAt(re *regexp.Regexp, s string, at int) string {
+	for _, m := range re.FindAllStringSubmatchIndex(s, 200) {
+		if m = m[len(m)-2:]; m[0] <= at && at <= m[1] {
+			return s[m[0]:m[1]]
+		}
+	}
+	return ""
 }
 
-func hasSuffix(s string, suffixes ...string) bool {
-	return slices.ContainsFunc(suffixes, func(x string) bool { return strings.HasSuffix(s, x) })
+// named reports whether one of the words is among the last three of a value's name,
+// or a part of one of them.
+func named(key string, words []string) bool {
+	parts := strings.FieldsFunc(strings.ToLower(key), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_'
+	})
+	for _, p := range parts[max(0, len(parts)-3):] {
+		if slices.ContainsFunc(append(strings.Split(p, "_"), p, strings.ReplaceAll(p, "_", "")), func(s string) bool { return slices.Contains(words, s) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // sameInstant reports whether two times differ as time zones do: by quarters of an
-// hour, at most 14 of them to the hour's side.
+// hour, at most 26 hours.
 func sameInstant(f finding) bool {
 	a, errA := time.Parse(time.RFC3339Nano, f.old)
 	b, errB := time.Parse(time.RFC3339Nano, f.new)
-	if errA != nil || errB != nil {
-		return false
-	}
 	d := b.Sub(a).Abs()
-	if d == 0 {
-		return true
-	}
-	return d <= 26*time.Hour && d%(15*time.Minute) == 0
+	return errA == nil && errB == nil && d <= 26*time.Hour && d%(15*time.Minute) == 0
 }
 
 // collated reports whether one side is sorted by bytes and the other as locales sort.
-func collated(sorted [2]string) bool {
-	return sorted[0] != sorted[1] && sorted[0] != "" && sorted[1] != ""
+func collated(f finding) bool {
+	return f.sorted[0] != f.sorted[1] && f.sorted[0] != "" && f.sorted[1] != ""
 }
 
 // groupOrOther reports whether two modes differ in bits of group and others only.
-func groupOrOther(old, new string) bool {
-	a, errA := strconv.ParseUint(old, 8, 32)
-	b, errB := strconv.ParseUint(new, 8, 32)
+func groupOrOther(f finding) bool {
+	a, errA := strconv.ParseUint(f.old, 8, 32)
+	b, errB := strconv.ParseUint(f.new, 8, 32)
 	return errA == nil && errB == nil && (a^b)&^0o077 == 0
 }
 
 func isProgram(f finding) bool {
-	return f.format == formatELF || f.format == formatMachO || f.format == formatPE || strings.Contains(f.member, " section ") || f.format == "Go"
+	return strings.Contains(f.member, " section ") || strings.HasSuffix(f.member, "Go build info")
 }
 
-func valueRules(cpus []int) []rule {
-	key := func(words ...string) func(finding) bool {
-		return func(f finding) bool { return named(f, words) }
+// mixed reports whether both tokens have digits and letters, as what is random has,
+// and words and numbers have not.
+func mixed(f finding) bool {
+	for _, s := range []string{f.old, f.new} {
+		if !strings.ContainsAny(s, "0123456789") || !strings.ContainsFunc(s, unicode.IsLetter) {
+			return false
+		}
 	}
-	return []rule{
-		{"line endings", func(f finding) bool {
-			return f.old != f.new && strings.TrimRight(f.old, "\r") == strings.TrimRight(f.new, "\r")
-		}, causeLineEnds},
-		{"path in a program", func(f finding) bool { return isProgram(f) && (f.leaked || bothCover(f, findPath)) }, causeTrimpath},
-		{"path", func(f finding) bool { return f.leaked || bothCover(f, findPath) }, causePath},
-		{"digest", func(f finding) bool { return bothCover(f, findDigest) }, causeDigest},
-		{"UUID", func(f finding) bool { return bothCover(f, findUUID) }, causeRandom},
-		{"zone's name", func(f finding) bool { return bothCover(f, findZone) || key("tz", "timezone")(f) }, causeZone},
-		{"month in a language", func(f finding) bool { return bothCover(f, findWord) && languages(f) }, causeLocale},
-		{"instant", func(f finding) bool { return bothCover(f, findTime) && sameInstant(tokens(f, findTime)) }, causeZone},
-		{"time", func(f finding) bool { return bothCover(f, findTime) }, causeTime},
-		{"locale's variable", key("lang", "language", "locale", "lc_all", "lc_ctype", "lc_collate", "lc_numeric", "lc_time"), causeLocale},
-		{"CPUs by name", func(f finding) bool {
-			return bothCover(f, findNumber) && key("cpu", "cpus", "numcpu", "ncpu", "nproc", "gomaxprocs", "jobs", "cores", "workers", "threads", "parallel", "parallelism", "concurrency", "procs", "shards")(f)
-		}, causeCPUs},
-		{"host by name", key("host", "hostname", "nodename", "machine", "buildhost", "builder"), causeHost},
-		{"user by name", key("user", "username", "uname", "login", "logname", "uid", "gid", "owner", "author", "builtby"), causeUser},
-		{"umask by name", key("umask"), causeUmask},
-		{"user at host", userAtHost, causeUser},
-		{"host of a user", hostOfUser, causeHost},
-		{"decimal comma", decimalComma, causeLocale},
-		{"CPUs by value", func(f finding) bool { return cpuCounts(f, cpus) }, causeCPUsHere},
-		{"hexadecimal", func(f finding) bool { return bothCover(f, findHex) }, causeRandom},
-		{"random text", func(f finding) bool { return bothCover(f, findRandom) }, causeRandom},
-		{"long number", func(f finding) bool { return bothCover(f, findLongNumber) }, causeRandom},
-		{"random bytes", randomBytes, causeRandom},
-	}
+	return true
 }

@@ -5,16 +5,12 @@ import "testing"
 // TestCauses has an example of each rule, and of what looks like one and is none.
 func TestCauses(t *testing.T) {
 	line := func(old, new string) finding {
-		at := commonPrefix(old, new)
-		return finding{format: formatText, what: "line 1", old: old, new: new, at: at, key: old[:at]}
+		return finding{what: "line 1", old: old, new: new, key: old[:commonPrefix(old, new)]}
 	}
 	path := func(path, old, new string) finding {
-		return finding{format: "JSON", what: "JSON path " + path, key: path, old: old, new: new, at: commonPrefix(old, new)}
+		return finding{what: "JSON path " + path, key: path, old: old, new: new}
 	}
-	data := func(old, new string) finding {
-		return finding{format: formatBinary, what: "content", old: old, new: new, at: commonPrefix(old, new)}
-	}
-	field := func(what, old, new string) finding { return finding{format: formatTar, what: what, old: old, new: new} }
+	field := func(what, old, new string) finding { return finding{what: what, old: old, new: new} }
 	for _, tt := range []struct {
 		name string
 		f    finding
@@ -35,14 +31,14 @@ func TestCauses(t *testing.T) {
 		{"gzip name", field("gzip name", "a.tar", "b.tar"), causeGzipName},
 		{"gzip name with path", field("gzip name", "/home/a/x.tar", "/tmp/b/x.tar"), causePath},
 		{"tar format", field("header format", "USTAR", "PAX"), causeWriter},
-		{"vcs.time", finding{format: "Go", what: "setting vcs.time", old: "2024-01-01T00:00:00Z", new: "2024-01-05T00:00:07Z"}, causeVCS},
-		{"-trimpath", finding{format: "Go", what: "setting -trimpath", old: "true"}, causeTrimpath},
-		{"Go", finding{format: "Go", what: "Go version", old: "go1.26.7", new: "go1.26.8"}, causeGo},
-		{"build ID", finding{format: formatBinary, member: "x → ELF section .note.go.buildid", what: "content", old: "a", new: "b"}, causeBuildID},
+		{"vcs.time", finding{what: "setting vcs.time", old: "2024-01-01T00:00:00Z", new: "2024-01-05T00:00:07Z"}, causeVCS},
+		{"-trimpath", finding{what: "setting -trimpath", old: "true"}, causeTrimpath},
+		{"Go", finding{what: "Go version", old: "go1.26.7", new: "go1.26.8"}, causeGo},
+		{"build ID", finding{member: "x → ELF section .note.go.buildid", what: "content", old: "a", new: "b"}, causeBuildID},
 
 		{"path", line("prefix=/home/me/src", "prefix=/tmp/build-1/src"), causePath},
 		{"Windows path", line(`at C:\build\one\x.go`, `at C:\build\two\x.go`), causePath},
-		{"path in a program", finding{format: formatBinary, member: "x → ELF section .rodata", what: "content", old: "\x00/home/me/src/a.go", new: "\x00/tmp/you/src/a.go"}, causeTrimpath},
+		{"path in a program", finding{member: "x → ELF section .rodata", what: "content", old: "\x00/home/me/src/a.go", new: "\x00/tmp/you/src/a.go"}, causeTrimpath},
 		{"URL", line("see https://example.com/a/b/one", "see https://example.com/a/b/two"), ""},
 		{"import path", line("example.com/a/b/one", "example.com/a/b/two"), ""},
 		{"one directory", line("/one", "/two"), ""},
@@ -62,33 +58,23 @@ func TestCauses(t *testing.T) {
 		{"sha256sum", line("6f1e2d3c4b5a69788796a5b4c3d2e1f06f1e2d3c4b5a69788796a5b4c3d2e1f0  x", "0a9b8c7d6e5f40312213f4e5d6c7b8a90a9b8c7d6e5f40312213f4e5d6c7b8a9  x"), causeDigest},
 		{"random number", line("nonce 846372819", "nonce 12837465"), causeRandom},
 		{"random text", line("tmp.aX9fK2mQp7Zt", "tmp.Qw3rT8yLk1Vb"), causeRandom},
-		{"random bytes", data("\x00\x01\x02\xa7\x13\x5e\xc9\x80\x3d\xf2\x66\x00\x00", "\x00\x01\x02\x58\x91\xb4\x07\x6a\xd1\x1c\x8b\x00\x00"), causeRandom},
-		{"two bytes", data("\x00\x01\x02\x00\x00", "\x00\x01\x03\x00\x00"), ""},
 		{"version", line("version 1.2.3", "version 1.2.4"), ""},
 		{"first of a version", line("3.2.1", "5.2.1"), ""},
 
-		{"decimal comma", line("size 1.5 MiB", "size 1,5 MiB"), causeLocale},
-		{"month", line("on 5 March", "on 5 März"), causeLocale},
-		{"day", line("Montag", "Monday"), causeLocale},
-		{"other month", line("on 5 March", "on 5 April"), ""},
 		{"LANG", line("LANG=C", "LANG=de_DE.UTF-8"), causeLocale},
 
 		{"CPUs", path(".num_cpu", "2", "16"), causeCPUs},
 		{"jobs", line("jobs: 4", "jobs: 1"), causeCPUs},
-		{"CPUs by value", line("split in 3 parts", "split in 5 parts"), causeCPUsHere},
-		{"another number", line("split in 4 parts", "split in 6 parts"), ""},
 
 		{"host", line("host: alpha", "host: beta"), causeHost},
 		{"hostname", path(".buildHost", "6f1e2d3c4b5a", "0a9b8c7d6e5f"), causeHost},
 		{"user", path(".user", "root", "me"), causeUser},
-		{"user at host", line("by root@alpha", "by me@alpha"), causeUser},
-		{"host of a user", line("by root@alpha", "by root@beta"), causeHost},
 		{"umask's value", line("umask 0022", "umask 0077"), causeUmask},
 		{"line ending", line("a\r", "a"), causeLineEnds},
 		{"words", line("one thing", "another thing"), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := causeOf(tt.f, []int{3}); got != tt.want {
+			if got := causeOf(tt.f); got != tt.want {
 				t.Errorf("%q → %q: got cause %q, want %q", tt.f.old, tt.f.new, got, tt.want)
 			}
 		})

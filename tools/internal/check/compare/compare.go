@@ -3,17 +3,23 @@
 // likely causes it.
 //
 // Equal releases cost no more than hashing both. Only files that differ are looked
-// into, one after another and within bounds: what is held in memory, how much is
-// decompressed, how deep and how many the entries are. What is beyond a bound, or
-// is not what its first bytes say, is compared byte by byte.
+// into, one after another and within bounds: how much is decompressed, how deep and
+// how many the entries are. What is decompressed is kept in temporary files. What is
+// beyond a bound, or is not what its first bytes say, is compared byte by byte.
+//
+// Archives, images and programs all become lists of entries, which one function
+// compares. The package is worth its lines because a release that cannot be
+// reproduced is of no use to anybody who is not told why.
 package compare
 
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"runtime"
 	"slices"
 
@@ -171,9 +177,6 @@ func hashBoth(ctx context.Context, old, new release.Source) (olds, news map[stri
 	return olds, news, hashAll(ctx, sides)
 }
 
-// hashBuffer is how much is read at once, in bytes.
-const hashBuffer = 256 << 10
-
 // hashAll hashes every file of all sides on all cores, the large ones first, so
 // that no core is left alone with one at the end.
 func hashAll(ctx context.Context, sides []side) error {
@@ -191,17 +194,10 @@ func hashAll(ctx context.Context, sides []side) error {
 	slices.SortFunc(tasks, func(a, b task) int {
 		return cmp.Or(cmp.Compare(b.side.sizes[b.path], a.side.sizes[a.path]), cmp.Compare(a.path, b.path), cmp.Compare(b.side.name, a.side.name))
 	})
-	workers := runtime.GOMAXPROCS(0)
-	buffers := make(chan []byte, workers)
-	for range workers {
-		buffers <- make([]byte, hashBuffer)
-	}
-	err := parallel.DoAll(ctx, len(tasks), workers, func(ctx context.Context, i int) error {
-		buf := <-buffers
-		defer func() { buffers <- buf }()
+	err := parallel.DoAll(ctx, len(tasks), runtime.GOMAXPROCS(0), func(ctx context.Context, i int) error {
 		t := &tasks[i]
 		var err error
-		if t.sum, err = hashFile(ctx, t.side.source, t.path, buf); err != nil {
+		if t.sum, err = hashFile(ctx, t.side.source, t.path); err != nil {
 			return fmt.Errorf("hashing %q of the %s release: %w", t.path, t.side.name, err)
 		}
 		return nil
@@ -212,31 +208,39 @@ func hashAll(ctx context.Context, sides []side) error {
 	return err
 }
 
-func hashFile(ctx context.Context, s release.Source, path string, buf []byte) (Side, error) {
+func hashFile(ctx context.Context, s release.Source, path string) (Side, error) {
 	r, err := s.Open(ctx, path)
 	if err != nil {
 		return Side{}, err
 	}
 	defer r.Close()
-	d, n, err := sum(ctx, r, buf)
-	return Side{d, n}, err
+	h := sha256.New()
+	n, err := copyAll(ctx, h, r, make([]byte, copyBuffer), math.MaxInt64)
+	return Side{digest.FromSum(h.Sum(nil)), n}, err
 }
 
-// sum hashes what r has. It returns ctx's error soon after ctx is cancelled.
-func sum(ctx context.Context, r io.Reader, buf []byte) (digest.Digest, int64, error) {
-	h := newHash()
-	var size int64
-	for {
+// copyBuffer is how much is read at once, in bytes.
+const copyBuffer = 256 << 10
+
+// copyAll copies what r has. It ends soon after ctx is cancelled, and with an error
+// that wraps errBound after limit bytes.
+func copyAll(ctx context.Context, w io.Writer, r io.Reader, buf []byte, limit int64) (int64, error) {
+	for size := int64(0); ; {
 		n, err := r.Read(buf)
-		h.Write(buf[:n])
 		size += int64(n)
+		if size > limit {
+			return size, fmt.Errorf("%w: more than %d bytes", errBound, limit)
+		}
+		if _, err := w.Write(buf[:n]); err != nil {
+			return size, err
+		}
 		switch {
 		case err == io.EOF:
-			return digest.FromSum(h.Sum(nil)), size, nil
+			return size, nil
 		case err != nil:
-			return "", size, err
+			return size, err
 		case ctx.Err() != nil:
-			return "", size, ctx.Err()
+			return size, ctx.Err()
 		}
 	}
 }

@@ -1,14 +1,11 @@
 package compare
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
-	"runtime"
+	"os"
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
@@ -16,36 +13,30 @@ import (
 
 // The bounds on looking into one file.
 const (
-	maxHeld     = 64 << 20  // bytes of one member that are held to look inside
-	maxHeldAll  = 256 << 20 // bytes of all members that are held at one time
-	maxRead     = 32 << 30  // bytes that are read or decompressed
-	maxDepth    = 6         // archives in archives
-	maxEntries  = 100_000   // of one archive
-	maxNames    = 64 << 20  // bytes of an archive's names and headers
-	maxReopened = 16        // times that an archive is read again, where the order differs
+	maxHeld    = 64 << 20 // bytes of one member that are held to look for what leaked
+	maxText    = 8 << 20  // bytes of a text that is compared by line, or as JSON
+	maxSpooled = 8 << 30  // bytes that are decompressed at one time
+	maxRead    = 32 << 30 // bytes that are decompressed
+	maxDepth   = 6        // archives in archives
+	maxEntries = 100_000  // of one archive
+	maxNames   = 64 << 20 // bytes of an archive's names and headers
 )
 
 const arrow = " → "
 
-func newHash() hash.Hash { return sha256.New() }
-
-// content is something to look into: a file, or a member that was opened.
+// content is something to look into.
 type content struct {
-	size int64 // -1 where it is not known before the end
-	open func(ctx context.Context) (io.ReadCloser, error)
-	at   io.ReaderAt // nil where it can be read from its start only
+	at   io.ReaderAt
+	size int64
 }
 
-// held returns data as content.
-func held(data []byte) content {
-	r := bytes.NewReader(data)
-	return atContent(r, int64(len(data)))
-}
+func (c content) reader() *io.SectionReader { return io.NewSectionReader(c.at, 0, c.size) }
 
-func atContent(at io.ReaderAt, size int64) content {
-	return content{size: size, at: at, open: func(context.Context) (io.ReadCloser, error) {
-		return io.NopCloser(io.NewSectionReader(at, 0, size)), nil
-	}}
+// bytes returns all of c, which fits into memory.
+func (c content) bytes() ([]byte, error) {
+	data := make([]byte, c.size)
+	_, err := io.ReadFull(c.reader(), data)
+	return data, err
 }
 
 // pair is the old and the new content of one member.
@@ -55,40 +46,78 @@ type pair struct {
 	depth    int
 }
 
-// in returns a member of p that is one level deeper.
-func (p pair) in(member string, old, new content) pair {
-	return pair{join(p.member, member), old, new, p.depth + 1}
-}
-
 func join(member, child string) string {
-	if member == "" {
-		return child
+	if member == "" || child == "" {
+		return member + child
 	}
 	return member + arrow + child
 }
 
+// both reads the two sides of a pair.
+func both[T any](p pair, what format, read func(content) (T, error)) (old, new T, err error) {
+	if old, err = read(p.old); err != nil {
+		return old, new, fmt.Errorf("reading the old %s: %w", what, err)
+	}
+	if new, err = read(p.new); err != nil {
+		err = fmt.Errorf("reading the new %s: %w", what, err)
+	}
+	return old, new, err
+}
+
 // explainer looks into one file of a release. It is not for concurrent use.
 type explainer struct {
-	out  collector
-	cpus []int // how many CPUs a build here would have seen
-	held int64 // bytes in memory now
-	read int64 // bytes so far
+	out     collector
+	seen    map[[2][32]byte]string // contents that were compared, and where
+	closers []func()               // of what is open
+	spooled int64                  // bytes of it that are decompressed
+	read    int64                  // bytes decompressed so far
+	buffer  []byte                 // of copy
 }
 
 // errBound is what looking inside ends with where it would take too much.
 var errBound = errors.New("too much to look inside")
 
-// charge notes that n bytes were read.
-func (e *explainer) charge(n int64) error {
-	if e.read += n; e.read > maxRead {
-		return fmt.Errorf("%w: more than %d bytes of content", errBound, int64(maxRead))
+// copy copies within e's bounds.
+func (e *explainer) copy(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {
+	if e.buffer == nil {
+		e.buffer = make([]byte, copyBuffer)
 	}
-	return nil
+	n, err := copyAll(ctx, w, r, e.buffer, maxRead-e.read)
+	e.read += n
+	return n, err
+}
+
+// spool makes what can be read once only readable at any place, until e.release.
+func (e *explainer) spool(ctx context.Context, r io.Reader) (content, error) {
+	f, err := os.CreateTemp("", "compare-*")
+	if err != nil {
+		return content{}, err
+	}
+	left := maxSpooled - e.spooled
+	n, err := e.copy(ctx, f, io.LimitReader(r, left))
+	if err == nil && n == left {
+		err = fmt.Errorf("%w: %d bytes are decompressed already", errBound, int64(maxSpooled))
+	}
+	e.spooled += n
+	e.closers = append(e.closers, func() {
+		e.spooled -= n
+		f.Close()
+		os.Remove(f.Name())
+	})
+	return content{f, n}, err
+}
+
+// release closes what was opened, but for the first.
+func (e *explainer) release(keep int) {
+	for _, f := range e.closers[keep:] {
+		f()
+	}
+	e.closers = e.closers[:keep]
 }
 
 // explainAll fills in the differences of a report.
-func explainAll(ctx context.Context, r *Report, old, new release.Source) error {
-	if err := explainImages(ctx, r, old, new); err != nil {
+func explainAll(ctx context.Context, r *Report, oldSource, newSource release.Source) error {
+	if err := explainImages(ctx, r, oldSource, newSource); err != nil {
 		return err
 	}
 	for i := range r.Files {
@@ -96,8 +125,8 @@ func explainAll(ctx context.Context, r *Report, old, new release.Source) error {
 		if f.State != Different || len(f.Differences) > 0 {
 			continue
 		}
-		e := newExplainer()
-		if err := e.file(ctx, f, old, new); err != nil {
+		e := new(explainer)
+		if err := e.file(ctx, f, oldSource, newSource); err != nil {
 			return err
 		}
 		f.Differences = e.out.differences()
@@ -106,21 +135,14 @@ func explainAll(ctx context.Context, r *Report, old, new release.Source) error {
 	return nil
 }
 
-func newExplainer() *explainer {
-	return &explainer{cpus: []int{runtime.NumCPU(), runtime.GOMAXPROCS(0)}}
-}
-
 // followChecksums says that SHA256SUMS differs because what it lists does.
 func followChecksums(r *Report) {
+	others := false
+	for _, f := range r.Files {
+		others = others || f.Path != release.Checksums && f.State != Equal
+	}
 	for i := range r.Files {
-		f := &r.Files[i]
-		if f.Path != release.Checksums || f.State != Different {
-			continue
-		}
-		for j := range r.Files {
-			if j == i || r.Files[j].State == Equal {
-				continue
-			}
+		if f := &r.Files[i]; f.Path == release.Checksums && f.State == Different && others {
 			for k := range f.Differences {
 				f.Differences[k].Cause = "it lists the files that differ"
 			}
@@ -131,32 +153,31 @@ func followChecksums(r *Report) {
 // file explains one file that differs. Only an error of ctx, or of opening the
 // file, ends the comparison.
 func (e *explainer) file(ctx context.Context, f *FileResult, old, new release.Source) error {
-	a, closeA, err := fileContent(ctx, old, f.Path, f.Old.Size)
+	defer e.release(0)
+	a, err := e.open(ctx, old, f.Path, f.Old.Size)
 	if err != nil {
 		return err
 	}
-	defer closeA()
-	b, closeB, err := fileContent(ctx, new, f.Path, f.New.Size)
+	b, err := e.open(ctx, new, f.Path, f.New.Size)
 	if err != nil {
 		return err
 	}
-	defer closeB()
 	return e.explain(ctx, pair{"", a, b, 0})
 }
 
-// fileContent opens a file of a release. A file of this machine is read in place;
-// any other is read again from its start.
-func fileContent(ctx context.Context, s release.Source, path string, size int64) (content, func(), error) {
+// open opens a file of a release until e.release. A file of this machine is read in
+// place; any other is copied.
+func (e *explainer) open(ctx context.Context, s release.Source, path string, size int64) (content, error) {
 	r, err := s.Open(ctx, path)
 	if err != nil {
-		return content{}, nil, fmt.Errorf("opening %q: %w", path, err)
+		return content{}, fmt.Errorf("opening %q: %w", path, err)
 	}
 	if at, ok := r.(io.ReaderAt); ok {
-		return atContent(at, size), func() { r.Close() }, nil
+		e.closers = append(e.closers, func() { r.Close() })
+		return content{at, size}, nil
 	}
-	r.Close()
-	open := func(ctx context.Context) (io.ReadCloser, error) { return s.Open(ctx, path) }
-	return content{size: size, open: open}, func() {}, nil
+	defer r.Close()
+	return e.spool(ctx, r)
 }
 
 // explain reports how the two contents of p differ, which it takes for granted.
@@ -187,93 +208,31 @@ func (e *explainer) explain(ctx context.Context, p pair) error {
 // inside looks into p by what its first bytes are. It reports nothing, or too
 // little, where it returns an error.
 func (e *explainer) inside(ctx context.Context, p pair) error {
-	olds, news, err := sniffBoth(ctx, p)
+	old, new, err := both(p, "content", sniff)
 	if err != nil {
 		return err
 	}
-	if olds != news && (olds != formatText || news != formatBinary) && (olds != formatBinary || news != formatText) {
-		e.out.add(Difference{Member: p.member, What: "format", Old: string(olds), New: string(news)})
+	if old != new && (old != formatText || new != formatBinary) && (old != formatBinary || new != formatText) {
+		e.out.add(Difference{Member: p.member, What: "format", Old: string(old), New: string(new)})
 		return nil
 	}
-	if olds != news || p.depth > maxDepth {
+	if old != new || p.depth > maxDepth {
 		return nil
 	}
-	switch olds {
+	defer e.release(len(e.closers))
+	switch old {
 	case formatGzip:
 		return e.gzip(ctx, p)
-	case formatZstd:
-		return e.zstd(ctx, p)
 	case formatTar:
 		return e.tar(ctx, p)
-	}
-	p, release, err := e.hold(ctx, p)
-	defer release()
-	if err != nil || p.old.at == nil || p.new.at == nil {
-		return err
-	}
-	switch olds {
 	case formatZip:
 		return e.zip(ctx, p)
 	case formatELF, formatMachO, formatPE:
-		return e.program(ctx, p, olds)
+		return e.program(ctx, p, old)
 	case formatText:
-		return e.text(ctx, p)
+		return e.text(p)
 	}
 	return nil
-}
-
-// hold makes p readable at any place: what is not, and is small enough, is read
-// into memory until release is called.
-func (e *explainer) hold(ctx context.Context, p pair) (_ pair, release func(), err error) {
-	var taken int64
-	release = func() { e.held -= taken }
-	for _, c := range []*content{&p.old, &p.new} {
-		if c.at != nil {
-			continue
-		}
-		if c.size > maxHeld || e.held+max(c.size, 0) > maxHeldAll {
-			return p, release, nil
-		}
-		data, err := readUpTo(ctx, *c, min(maxHeld, maxHeldAll-e.held))
-		if err != nil || data == nil {
-			release()
-			return p, func() {}, err
-		}
-		taken += int64(len(data))
-		e.held += int64(len(data))
-		if err := e.charge(int64(len(data))); err != nil {
-			release()
-			return p, func() {}, err
-		}
-		*c = held(data)
-	}
-	return p, release, nil
-}
-
-// readUpTo returns all of c, or nil if that is more than limit bytes.
-func readUpTo(ctx context.Context, c content, limit int64) ([]byte, error) {
-	r, err := c.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	buf := bytes.NewBuffer(make([]byte, 0, min(max(c.size, 0), limit)+bytes.MinRead))
-	for {
-		const step = 4 << 20
-		n, err := io.CopyN(buf, r, step)
-		switch {
-		case err != nil && err != io.EOF:
-			return nil, err
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case int64(buf.Len()) > limit:
-			return nil, nil
-		}
-		if n < step {
-			break
-		}
-	}
-	return buf.Bytes(), nil
 }
 
 // collector keeps the first differences and counts the others.
@@ -305,14 +264,6 @@ func (c *collector) add(d Difference) {
 	c.kinds[key]++
 	d.Member, d.What = limited(d.Member, 1000), limited(d.What, 200)
 	c.kept = append(c.kept, d)
-}
-
-// last returns what was added last, if it was kept.
-func (c *collector) last() Difference {
-	if len(c.kept) == 0 {
-		return Difference{}
-	}
-	return c.kept[len(c.kept)-1]
 }
 
 func (c *collector) differences() []Difference {

@@ -75,7 +75,7 @@ func TestHostile(t *testing.T) {
 	hostile(t, "x", strings.Repeat("\n", 16<<20)+"a", strings.Repeat("\n", 16<<20)+"b")
 	hostile(t, "x", strings.Repeat("/a/b", 8<<20), strings.Repeat("/a/b", 8<<20)+"\x00")
 	hostile(t, "x", strings.Repeat("1", 8<<20)+"\x00a", strings.Repeat("1", 8<<20)+"\x00b")
-	for _, p := range []string{"\xfe\xed\xfa\xcf", "\xcf\xfa\xed\xfe", "MZ", "\x7fELF", "\x28\xb5\x2f\xfd", "\x1f\x8b\x08", "PK\x03\x04"} {
+	for _, p := range []string{"\xfe\xed\xfa\xcf", "\xcf\xfa\xed\xfe", "MZ", "\x7fELF", "\x1f\x8b\x08", "PK\x03\x04"} {
 		hostile(t, "x", p+strings.Repeat("\xff", 2000), p+strings.Repeat("\xff", 1999)+"\xfe")
 		hostile(t, "x", p, p+"\x00")
 	}

@@ -11,33 +11,20 @@ import (
 	"strings"
 )
 
-type jsonArgs struct {
-	member   string
-	old, new []byte
-	// adjust, if not nil, is given both documents before they are compared.
-	adjust func(old, new any)
-}
-
 // maxJSONDepth is how deep values are compared one by one.
 const maxJSONDepth = 64
 
 // json notes each value that differs. It returns false if that is none, or if one
 // of the two is no JSON document.
-func (e *explainer) json(a jsonArgs) bool {
-	old, err := decodeJSON(a.old)
-	if err != nil {
+func (e *explainer) json(member string, old, new []byte) bool {
+	a, errA := decodeJSON(old)
+	b, errB := decodeJSON(new)
+	if errA != nil || errB != nil {
 		return false
-	}
-	new, err := decodeJSON(a.new)
-	if err != nil {
-		return false
-	}
-	if a.adjust != nil {
-		a.adjust(old, new)
 	}
 	before := e.out.count
-	w := &jsonWalk{e, a.member}
-	w.value("", old, new, 0)
+	w := &jsonWalk{e, member}
+	w.value("", a, b, 0)
 	return e.out.count > before
 }
 
@@ -48,15 +35,14 @@ func (e *explainer) jsonForm(member string, old, new []byte) bool {
 	if json.Compact(&a, old) != nil || json.Compact(&b, new) != nil {
 		return false
 	}
-	f := finding{member: member, format: "JSON", what: "spaces", old: string(old), new: string(new)}
+	f := finding{member: member, what: "spaces", old: string(old), new: string(new)}
 	if a.String() != b.String() {
 		if a.Len() != b.Len() {
 			return false
 		}
 		f.what, f.old, f.new = "order", a.String(), b.String()
 	}
-	f.at = commonPrefix(f.old, f.new)
-	f.shownOld, f.shownNew = around(f.old, f.at), around(f.new, f.at)
+	f.showText()
 	e.note(f)
 	return true
 }
@@ -105,9 +91,8 @@ func (w *jsonWalk) note(path, old, new string) {
 	if path == "" {
 		path = "."
 	}
-	f := finding{member: w.member, format: "JSON", what: "JSON path " + printable(path), key: path, old: old, new: new}
-	f.at = commonPrefix(old, new)
-	f.shownOld, f.shownNew = around(old, f.at), around(new, f.at)
+	f := finding{member: w.member, what: "JSON path " + printable(path), key: path, old: old, new: new}
+	f.showText()
 	w.e.note(f)
 }
 
@@ -154,7 +139,7 @@ func (w *jsonWalk) array(path string, old, new []any, depth int) {
 			i++
 		}
 		w.e.note(finding{
-			member: w.member, format: "JSON", what: "order", key: path, sorted: [2]string{orderOfNames(x), orderOfNames(y)},
+			member: w.member, what: "order", key: path, sorted: [2]string{orderOf(x), orderOf(y)},
 			old: printable(fmt.Sprintf("%s[%d] is %s", path, i, x[i])), new: printable(fmt.Sprintf("%s[%d] is %s", path, i, y[i])),
 		})
 		return

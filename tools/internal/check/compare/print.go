@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -80,18 +79,7 @@ func bytesAt(window []byte, at int) string {
 	if end-start >= 6 && end > at {
 		return strconv.Quote(string(window[start:end]))
 	}
-	return spaced(hex.EncodeToString(rest))
-}
-
-func spaced(digits string) string {
-	var b strings.Builder
-	for i := 0; i+2 <= len(digits); i += 2 {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(digits[i : i+2])
-	}
-	return b.String()
+	return fmt.Sprintf("% x", rest)
 }
 
 // commonPrefix is how many bytes a and b share from the start.

@@ -2,7 +2,6 @@ package compare
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"unicode/utf8"
 )
@@ -12,7 +11,6 @@ type format string
 
 const (
 	formatGzip   format = "gzip"
-	formatZstd   format = "zstd"
 	formatTar    format = "tar"
 	formatZip    format = "zip"
 	formatELF    format = "ELF"
@@ -26,26 +24,12 @@ const (
 // sniffSize is enough for the magic number of a tar, which is at byte 257.
 const sniffSize = 512
 
-func sniffBoth(ctx context.Context, p pair) (old, new format, err error) {
-	if old, err = sniff(ctx, p.old); err != nil {
-		return "", "", err
-	}
-	new, err = sniff(ctx, p.new)
-	return old, new, err
-}
-
-func sniff(ctx context.Context, c content) (format, error) {
-	r, err := c.open(ctx)
-	if err != nil {
+func sniff(c content) (format, error) {
+	head := make([]byte, min(sniffSize, c.size))
+	if _, err := io.ReadFull(c.reader(), head); err != nil {
 		return "", err
 	}
-	defer r.Close()
-	head := make([]byte, sniffSize)
-	n, err := io.ReadFull(r, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return "", err
-	}
-	return formatOf(head[:n]), nil
+	return formatOf(head), nil
 }
 
 func formatOf(head []byte) format {
@@ -53,7 +37,7 @@ func formatOf(head []byte) format {
 		magic  string
 		format format
 	}{
-		{"\x1f\x8b\x08", formatGzip}, {"\x28\xb5\x2f\xfd", formatZstd}, {"PK\x03\x04", formatZip}, {"PK\x05\x06", formatZip},
+		{"\x1f\x8b\x08", formatGzip}, {"PK\x03\x04", formatZip}, {"PK\x05\x06", formatZip},
 		{"\x7fELF", formatELF}, {"\xfe\xed\xfa\xce", formatMachO}, {"\xfe\xed\xfa\xcf", formatMachO},
 		{"\xce\xfa\xed\xfe", formatMachO}, {"\xcf\xfa\xed\xfe", formatMachO}, {"MZ", formatPE},
 	} {

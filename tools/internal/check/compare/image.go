@@ -1,0 +1,284 @@
+package compare
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+)
+
+// The bounds on one image layout.
+const (
+	maxDocuments  = 2000 // indexes and manifests
+	maxIndexDepth = 4    // indexes in indexes
+)
+
+// descriptor points to a blob
+// (https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md).
+type descriptor struct {
+	Digest   digest.Digest `json:"digest"`
+	Platform *struct {
+		OS           string `json:"os"`
+		Architecture string `json:"architecture"`
+		Variant      string `json:"variant"`
+	} `json:"platform"`
+	Annotations map[string]string `json:"annotations"`
+}
+
+// document is an index or a manifest, whichever it has the fields of.
+type document struct {
+	Manifests []descriptor `json:"manifests"`
+	Config    *descriptor  `json:"config"`
+	Layers    []descriptor `json:"layers"`
+}
+
+// layout is one side of an image of a release: images/NAME, an OCI layout
+// (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md).
+type layout struct {
+	e      *explainer
+	dir    string
+	source release.Source
+	files  map[string]*Side
+
+	entries   []entry
+	documents int
+	raw       []content         // documents as they are, by the index of their entry
+	roles     map[string]string // what each blob is, by path
+}
+
+// explainImages explains the images that differ, each at its index.json, and has
+// the results of their blobs refer to that.
+func explainImages(ctx context.Context, r *Report, oldSource, newSource release.Source) error {
+	olds, news, changed := map[string]*Side{}, map[string]*Side{}, map[string]bool{}
+	for _, f := range r.Files {
+		olds[f.Path], news[f.Path] = f.Old, f.New
+		if dir, ok := imageOf(f.Path); ok && f.State != Equal {
+			changed[dir] = true
+		}
+	}
+	for i := range r.Files {
+		f := &r.Files[i]
+		dir, ok := imageOf(f.Path)
+		if !ok || f.Path != dir+"/index.json" || !changed[dir] {
+			continue
+		}
+		e := new(explainer)
+		a := &layout{e: e, dir: dir, source: oldSource, files: olds, roles: map[string]string{}}
+		b := &layout{e: e, dir: dir, source: newSource, files: news, roles: map[string]string{}}
+		err := e.image(ctx, a, b)
+		e.release(0)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			e.out.add(Difference{What: "format", New: printable(err.Error())})
+		}
+		if f.State == Different {
+			f.Differences = e.out.differences()
+		}
+		for j := range r.Files {
+			g := &r.Files[j]
+			role := cmp.Or(a.roles[g.Path], b.roles[g.Path])
+			if role != "" && (g.State == Missing || g.State == Extra) {
+				g.Differences = []Difference{{What: role, Cause: "explained at " + f.Path}}
+			}
+		}
+	}
+	return nil
+}
+
+// imageOf returns the directory of the image that a path is in.
+func imageOf(p string) (string, bool) {
+	parts := strings.SplitN(p, "/", 3)
+	if len(parts) < 3 || parts[0] != "images" {
+		return "", false
+	}
+	return parts[0] + "/" + parts[1], true
+}
+
+// image compares two layouts as lists of documents, configs and layers.
+func (e *explainer) image(ctx context.Context, old, new *layout) error {
+	if err := old.index(ctx, "", path.Join(old.dir, "index.json"), 0); err != nil {
+		return fmt.Errorf("reading the old image: %w", err)
+	}
+	if err := new.index(ctx, "", path.Join(new.dir, "index.json"), 0); err != nil {
+		return fmt.Errorf("reading the new image: %w", err)
+	}
+	if err := e.entries(ctx, pair{}, old.entries, new.entries); err != nil || e.out.count > 0 {
+		return err
+	}
+	// What is hidden below differs by itself, or documents that say the same differ.
+	w := &walk{old: old.entries, new: new.entries}
+	w.match()
+	for _, x := range w.pairs {
+		a, b := old.raw[x[0]], new.raw[x[1]]
+		if a.at == nil || b.at == nil {
+			continue
+		}
+		if x, errX := a.bytes(); errX == nil {
+			if y, errY := b.bytes(); errY == nil && bytes.Equal(x, y) {
+				continue
+			}
+		}
+		if err := e.explain(ctx, pair{member: w.member(old.entries[x[0]]), old: a, new: b}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// index adds an index or a manifest that is at a path, and what it points to.
+func (l *layout) index(ctx context.Context, member, name string, depth int) error {
+	if l.documents++; l.documents > maxDocuments || depth > maxIndexDepth {
+		return fmt.Errorf("%w: more than %d indexes and manifests, or %d levels of them", errBound, maxDocuments, maxIndexDepth)
+	}
+	raw, doc, err := l.read(ctx, name)
+	if err != nil {
+		return err
+	}
+	var d document
+	if err := json.Unmarshal(raw, &d); err != nil {
+		return fmt.Errorf("reading %q: %w", name, err)
+	}
+	what := "manifest"
+	if len(d.Manifests) > 0 || d.Config == nil {
+		what = "index"
+	}
+	hide(doc, "manifests", "config", "layers")
+	l.document(join(member, what), raw, doc)
+	for i, key := range keys(d.Manifests) {
+		at := l.path(d.Manifests[i].Digest)
+		l.role(at, join(join(member, key), "manifest"))
+		if err := l.index(ctx, join(member, key), at, depth+1); err != nil {
+			return err
+		}
+	}
+	for i, layer := range d.Layers {
+		if err := l.layer(join(member, fmt.Sprintf("layer %d", i+1)), layer.Digest); err != nil {
+			return err
+		}
+	}
+	if d.Config == nil {
+		return nil
+	}
+	at := l.path(d.Config.Digest)
+	l.role(at, join(member, "config"))
+	if raw, doc, err = l.read(ctx, at); err != nil {
+		return err
+	}
+	if config, ok := doc.(map[string]any); ok {
+		if rootfs, ok := config["rootfs"].(map[string]any); ok {
+			delete(rootfs, "diff_ids")
+		}
+	}
+	l.document(join(member, "config"), raw, doc)
+	return nil
+}
+
+// hide takes digest and size from descriptors: they follow from what they point to.
+func hide(doc any, fields ...string) {
+	m, _ := doc.(map[string]any)
+	for _, f := range fields {
+		list, ok := m[f].([]any)
+		if !ok {
+			list = []any{m[f]}
+		}
+		for _, d := range list {
+			if d, ok := d.(map[string]any); ok {
+				delete(d, "digest")
+				delete(d, "size")
+			}
+		}
+	}
+}
+
+// keys names the manifests of an index by platform, or else by their reference.
+// One that stands alone without either has no name.
+func keys(manifests []descriptor) []string {
+	names, seen := make([]string, len(manifests)), map[string]int{}
+	for i, m := range manifests {
+		switch p := m.Platform; {
+		case p != nil:
+			names[i] = path.Join(p.OS, p.Architecture, p.Variant)
+		case m.Annotations["org.opencontainers.image.ref.name"] != "" && len(manifests) > 1:
+			names[i] = m.Annotations["org.opencontainers.image.ref.name"]
+		case len(manifests) > 1:
+			names[i] = "manifest"
+		}
+		names[i] = printable(names[i])
+		if seen[names[i]]++; seen[names[i]] > 1 {
+			names[i] = fmt.Sprintf("%s %d", names[i], seen[names[i]])
+		}
+	}
+	return names
+}
+
+func (l *layout) path(d digest.Digest) string {
+	algorithm, sum, _ := strings.Cut(string(d), ":")
+	return path.Join(l.dir, "blobs", path.Base(algorithm), path.Base(sum))
+}
+
+func (l *layout) role(at, what string) {
+	if l.roles[at] == "" {
+		l.roles[at] = what
+	}
+}
+
+// open opens a blob. Its size is what was read of it, not what a descriptor says.
+func (l *layout) open(ctx context.Context, name string) (content, error) {
+	f := l.files[name]
+	if f == nil {
+		return content{}, fmt.Errorf("the layout has no %q", limited(name, 200))
+	}
+	return l.e.open(ctx, l.source, name, f.Size)
+}
+
+// read reads a JSON document.
+func (l *layout) read(ctx context.Context, name string) (raw []byte, doc any, err error) {
+	c, err := l.open(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.size > maxText {
+		return nil, nil, fmt.Errorf("%w: %q has more than %d bytes", errBound, name, maxText)
+	}
+	if raw, err = c.bytes(); err == nil {
+		doc, err = decodeJSON(raw)
+	}
+	if err != nil {
+		err = fmt.Errorf("reading %q: %w", name, err)
+	}
+	return raw, doc, err
+}
+
+// document adds a document, of which raw is what is in the layout.
+func (l *layout) document(member string, raw []byte, doc any) {
+	data := []byte(compact(doc))
+	c := content{bytes.NewReader(data), int64(len(data))}
+	l.entries = append(l.entries, entry{
+		name: member, size: c.size, sum: sha256.Sum256(data), open: func(context.Context) (content, error) { return c, nil },
+	})
+	l.raw = append(l.raw, content{bytes.NewReader(raw), int64(len(raw))})
+}
+
+func (l *layout) layer(member string, d digest.Digest) error {
+	at := l.path(d)
+	l.role(at, member)
+	f := l.files[at]
+	if f == nil {
+		return fmt.Errorf("the layout has no %q", limited(at, 200))
+	}
+	l.entries = append(l.entries, entry{
+		name: member, size: f.Size, sum: sha256.Sum256([]byte(f.Digest)),
+		open: func(ctx context.Context) (content, error) { return l.open(ctx, at) },
+	})
+	l.raw = append(l.raw, content{})
+	return nil
+}
