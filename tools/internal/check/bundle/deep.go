@@ -58,7 +58,7 @@ func (x *Index) offsets() ([]int64, error) {
 	at := int64(0)
 	var list []int64
 	place := func(name string, size int64) error {
-		h, err := fileHeader(name, size)
+		h, err := headerBytes(name, size)
 		list = append(list, at+int64(len(h)))
 		at += int64(len(h)) + size + padding(size)
 		return err

@@ -3,7 +3,6 @@ package bundle
 import (
 	"archive/tar"
 	"bytes"
-	"io"
 	"time"
 )
 
@@ -17,26 +16,18 @@ var epoch = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
 var zeros [trailer]byte
 
-// fileHeader returns the header of an entry of a bundle, pax records included:
-// there is one way only to write it.
-func fileHeader(name string, size int64) ([]byte, error) {
-	return header(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644})
+// fileHeader is the header of an entry of a bundle.
+func fileHeader(name string, size int64) *tar.Header {
+	return &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644, ModTime: epoch}
 }
 
-// header returns h as a tar has it, with the one owner and time.
-func header(h *tar.Header) ([]byte, error) {
-	h.ModTime = epoch
+// headerBytes returns fileHeader as a tar has it, pax records included: there is one
+// way only to write it.
+func headerBytes(name string, size int64) ([]byte, error) {
 	var b bytes.Buffer
-	if err := tar.NewWriter(&b).WriteHeader(h); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
+	err := tar.NewWriter(&b).WriteHeader(fileHeader(name, size))
+	return b.Bytes(), err
 }
 
 // padding is how many zeros follow size bytes of content.
 func padding(size int64) int64 { return -size & (blockSize - 1) }
-
-func writePadding(w io.Writer, size int64) error {
-	_, err := w.Write(zeros[:padding(size)])
-	return err
-}

@@ -23,8 +23,8 @@ type source struct {
 	data []byte
 	// want is the digest that the store's name, or a lock, says; it may be empty.
 	want digest.Digest
-	// root is the tar of a root, and sumFile the source that is to have its digest.
-	root    *rootTar
+	// root is the directory of a root, to be packed as a tar, and sumFile the source that is to have its digest.
+	root    string
 	sumFile *source
 }
 

@@ -1,8 +1,9 @@
 package bundle
 
 import (
-	"bytes"
+	"archive/tar"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -60,12 +61,13 @@ func Pack(ctx context.Context, a Args) (*Result, error) {
 	}
 	var size int64
 	err = fileio.Replace(a.Out, fileio.Options{Mode: 0o644, Sync: true}, func(f *os.File) error {
-		w := &writer{index: index, tee: newTee(ctx, f)}
-		err := w.write(sources)
-		w.tee.sync.close()
-		if err == nil {
-			size, err = f.Seek(0, io.SeekEnd)
+		if err := index.hash(ctx, sources); err != nil {
+			return err
 		}
+		if err := write(ctx, f, index, sources); err != nil {
+			return err
+		}
+		size, err = f.Seek(0, io.SeekEnd)
 		return err
 	})
 	if err != nil {
@@ -144,15 +146,11 @@ func addRoot(sources []*source, dir string) ([]*source, error) {
 	if err != nil {
 		return nil, hint.With(fmt.Errorf("reading root: %w", err), "delete %s to have tools/bazel bring it again", dir)
 	}
-	tar, err := openRoot(dir)
-	if err != nil {
-		return nil, err
-	}
 	use := []needs.Use{{Kind: KindRoot, Name: name}}
 	sum := &source{Entry: Entry{Path: "root/" + name + ".tar.sha256", For: use}, data: sumFile(noDigest, name)}
 	for _, src := range []*source{
 		{Entry: Entry{Path: "root/" + name + ".packages.json", Size: int64(len(list)), For: use}, data: list},
-		{Entry: Entry{Path: "root/" + name + ".tar", Size: tar.size, For: use}, root: tar, sumFile: sum},
+		{Entry: Entry{Path: "root/" + name + ".tar", For: use}, root: dir, sumFile: sum},
 		sum,
 	} {
 		src.Size = max(src.Size, int64(len(src.data)))
@@ -165,90 +163,105 @@ func sumFile(d digest.Digest, name string) []byte {
 	return fmt.Appendf(nil, "%s  %s.tar\n", d.Hex(), name)
 }
 
-// writer writes a bundle's entries and notes their digests.
-type writer struct {
-	index *Index
-	tee   *tee
-}
-
-// write writes everything, and at last the index, whose size is known from the start.
-func (w *writer) write(sources []*source) error {
-	draft, err := w.index.seal()
-	if err != nil {
-		return err
-	}
-	head, err := fileHeader(IndexName, int64(len(draft)))
-	if err != nil {
-		return err
-	}
-	room := bytes.Join([][]byte{head, draft, zeros[:padding(int64(len(draft)))]}, nil)
-	if err := w.tee.raw(room); err != nil {
-		return err
-	}
-	for i, src := range sources {
-		e := &w.index.Entries[i]
-		if e.Digest, err = w.entry(src); err != nil {
-			return fmt.Errorf("%s: %w", e, err)
+// hash sets the digests of the entries, and compares them with what pins them.
+func (x *Index) hash(ctx context.Context, sources []*source) error {
+	err := parallel.DoAll(ctx, len(sources), runtime.GOMAXPROCS(0), func(ctx context.Context, i int) error {
+		src, h, size := sources[i], sha256.New(), counter(0)
+		err := src.copyTo(ctx, io.MultiWriter(h, &size))
+		got := digest.FromSum(h.Sum(nil))
+		if err == nil && src.want != "" && got != src.want {
+			err = hint.With(fmt.Errorf("sha256: got %s, want %s", got, src.want), "the file was altered since it was stored: delete it, and have a build fetch it again")
 		}
-	}
-	if err := w.tee.raw(zeros[:trailer]); err != nil {
-		return err
-	}
-	if err := w.index.check(); err != nil {
-		return err
-	}
-	final, err := w.index.seal()
-	if err == nil && len(final) != len(draft) {
-		err = fmt.Errorf("size of %s: got %d bytes, want %d", IndexName, len(final), len(draft))
-	}
-	if err == nil {
-		_, err = w.tee.f.WriteAt(final, int64(len(head)))
+		if err != nil {
+			return fmt.Errorf("%s: %w", &x.Entries[i], err)
+		}
+		src.Size = int64(size) // which was not known of a root's tar
+		x.Entries[i].Digest, x.Entries[i].Size = got, src.Size
+		return nil
+	})
+	for i, src := range sources {
+		if err == nil && src.sumFile != nil { // of the root's tar, whose digest is known by now
+			src.sumFile.data = sumFile(x.Entries[i].Digest, strings.TrimSuffix(strings.TrimPrefix(src.Path, "root/"), ".tar"))
+			x.Entries[slices.Index(sources, src.sumFile)].Digest = digest.FromBytes(src.sumFile.data)
+		}
 	}
 	return err
 }
 
-func (w *writer) entry(src *source) (digest.Digest, error) {
-	head, err := fileHeader(src.Path, src.Size)
-	if err == nil {
-		err = w.tee.raw(head)
+// write writes the index and everything in it. What was altered since it was hashed
+// has another size, or verify finds it.
+func write(ctx context.Context, out io.Writer, x *Index, sources []*source) error {
+	if err := x.check(); err != nil {
+		return err
 	}
-	if err == nil {
-		err = src.copyTo(w.tee)
+	data, err := x.seal()
+	if err != nil {
+		return err
 	}
-	got, size, sumErr := w.tee.sum()
-	if err := errors.Join(err, sumErr); err != nil {
-		return "", err
+	w := tar.NewWriter(out)
+	if err := w.WriteHeader(fileHeader(IndexName, int64(len(data)))); err != nil {
+		return err
 	}
-	if src.want != "" && got != src.want {
-		err := fmt.Errorf("sha256: got %s, want %s", got, src.want)
-		return "", hint.With(err, "the file was altered since it was stored: delete it, and have a build fetch it again")
+	if _, err := w.Write(data); err != nil {
+		return err
 	}
-	if size != src.Size {
-		return "", fmt.Errorf("size: got %d bytes, want %d: it changed meanwhile", size, src.Size)
+	for i, src := range sources {
+		err := w.WriteHeader(fileHeader(src.Path, src.Size))
+		if err == nil {
+			err = src.copyTo(ctx, w)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", &x.Entries[i], err)
+		}
 	}
-	if src.sumFile != nil {
-		name := strings.TrimSuffix(strings.TrimPrefix(src.Path, "root/"), ".tar")
-		src.sumFile.data = sumFile(got, name)
-	}
-	return got, w.tee.raw(zeros[:padding(size)])
+	return w.Close()
 }
 
-// copyTo writes the content.
-func (src *source) copyTo(w *tee) error {
-	if src.root != nil {
-		return src.root.write(w)
+// copyTo writes the content. Another size than was found before is an error.
+func (src *source) copyTo(ctx context.Context, w io.Writer) error {
+	w = withContext{ctx, w}
+	if src.root != "" {
+		return writeRoot(w, src.root)
 	}
 	if src.data != nil {
 		_, err := w.Write(src.data)
 		return err
 	}
-	f, err := os.Open(src.file)
+	return copyFile(w, src.file, src.Size)
+}
+
+func copyFile(w io.Writer, name string, size int64) error {
+	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	_, err = w.ReadFrom(io.LimitReader(f, src.Size+1))
+	n, err := io.CopyBuffer(w, struct{ io.Reader }{f}, make([]byte, 256<<10))
+	if err == nil && n != size {
+		err = fmt.Errorf("size: got %d bytes, want %d: it changed meanwhile", n, size)
+	}
 	return err
+}
+
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+// withContext ends writing when its context ends.
+type withContext struct {
+	ctx context.Context
+	io.Writer
+}
+
+// Write implements io.Writer.
+func (w withContext) Write(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.Writer.Write(p)
 }
 
 // checkModules compares the modules among the sources with their h1 sums, as many at

@@ -77,7 +77,7 @@ func readIndex(r *bufio.Reader) (*Index, error) {
 	if h.Size < 0 || h.Size > jsonfile.MaxSize {
 		return nil, fmt.Errorf("size of %s: got %d bytes, want at most %d", IndexName, h.Size, jsonfile.MaxSize)
 	}
-	if want, err := fileHeader(IndexName, h.Size); err != nil || !bytes.Equal(head, want) {
+	if want, err := headerBytes(IndexName, h.Size); err != nil || !bytes.Equal(head, want) {
 		return nil, fmt.Errorf("header of %s: it is not as it was written", IndexName)
 	}
 	if _, err := r.Discard(len(head)); err != nil {
@@ -170,7 +170,7 @@ func (v *verifier) found(format string, args ...any) {
 func (v *verifier) entry() error {
 	if v.next < len(v.index.Entries) {
 		e := &v.index.Entries[v.next]
-		want, err := fileHeader(e.Path, e.Size)
+		want, err := headerBytes(e.Path, e.Size)
 		if err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func (v *verifier) entry() error {
 		return v.skip(int64(len(head)) + h.Size + padding(h.Size))
 	}
 	e := &v.index.Entries[i]
-	switch want, err := fileHeader(e.Path, e.Size); {
+	switch want, err := headerBytes(e.Path, e.Size); {
 	case err != nil:
 		return err
 	case h.Size != e.Size:
@@ -215,7 +215,7 @@ func (v *verifier) unreadable() error {
 		return errEnd
 	}
 	e := &v.index.Entries[v.next]
-	want, err := fileHeader(e.Path, e.Size)
+	want, err := headerBytes(e.Path, e.Size)
 	if err != nil {
 		return err
 	}

@@ -162,7 +162,7 @@ func smallBundle(t testing.TB) (data []byte, begin int) {
 		data []byte
 	}{{IndexName, index}, {"root/a", []byte("a")}} {
 		begin = b.Len()
-		h, err := fileHeader(e.name, int64(len(e.data)))
+		h, err := headerBytes(e.name, int64(len(e.data)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func TestVerifyOrder(t *testing.T) {
 	}
 	n := len(all)
 	extra := func(name string) []byte {
-		h, err := fileHeader(name, 3)
+		h, err := headerBytes(name, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -334,12 +334,12 @@ func TestHostileIndex(t *testing.T) {
 
 // TestLargeIndex has a bundle.json that says it is larger than any is.
 func TestLargeIndex(t *testing.T) {
-	h, err := fileHeader(IndexName, jsonfile.MaxSize+1)
+	h, err := headerBytes(IndexName, jsonfile.MaxSize+1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantError(t, verifyBytes(t, h), "size of bundle.json: got ")
-	other, err := fileHeader("other", 0)
+	other, err := headerBytes("other", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
