@@ -97,6 +97,8 @@ var hostileFiles = map[string]string{
 	"a blank/.keep": "", "attributes": "* text eol=crlf ident export-subst filter=other export-ignore\n",
 	"gitconfig": gitSettings, "home/.gitconfig": gitSettings, "xdg/git/config": gitSettings, "xdg/git/attributes": "* text eol=crlf filter=other\n",
 	"home/.config/git/attributes": "* text eol=crlf filter=other\n", "home/.config/go/env": "GOARCH=mips\nGOFLAGS=-mod=vendor\n",
+	// Else a go command that may download has a process write there that outlives it.
+	"home/.config/go/telemetry/mode": "off", "xdg/go/telemetry/mode": "off",
 	"go.work":      "go 1.99\n\nuse ./nonexistent\n",
 	"goenv":        "GOARCH=arm64\nGOOS=plan9\nGOFLAGS=-race\nGO111MODULE=off\nGOTOOLCHAIN=go1.99.0\nGOWORK=/nonexistent\nCC=false\n",
 	"goenv.broken": "GOROOT=/nonexistent\nGOEXPERIMENT=nope\nGOFIPS140=nope\nGOPATH=relative\nGOAMD64=v9\nGOCACHE=off\nnonsense\n",

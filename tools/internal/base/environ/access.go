@@ -24,7 +24,7 @@ var asked = []string{"GOAUTH", "GOINSECURE", "GONOPROXY", "GONOSUMDB", "GOPRIVAT
 // A setting of another purpose does not matter, be it one that the go command refuses.
 func GoDownloads(ctx context.Context, command string) (map[string]string, error) {
 	// A variable that is empty has the file decide, so these are not.
-	env := list(pass(ofAll|ofNetwork|ofGoAsked), neutral, []string{
+	env := list(pass(ofAll|ofGoAsked), neutral, goEnvFile(), []string{
 		"CGO_ENABLED=0", "GO111MODULE=on", "GOEXPERIMENT=none", "GOFIPS140=off", "GOFLAGS=-modcacherw", "GOPATH=" + os.TempDir(),
 		"GOTOOLCHAIN=local", "GOWORK=off",
 	}, goroot(command))
@@ -43,6 +43,17 @@ func GoDownloads(ctx context.Context, command string) (map[string]string, error)
 		settings[name] = value
 	}
 	return settings, nil
+}
+
+// goEnvFile says where the file is that go env -w writes. A go command that found it by
+// itself, below HOME, would write telemetry there too, and start a process for it that
+// outlives the command.
+func goEnvFile() []string {
+	dir, err := os.UserConfigDir()
+	if err != nil || os.Getenv("GOENV") != "" {
+		return nil
+	}
+	return []string{"GOENV=" + filepath.Join(dir, "go", "env")}
 }
 
 // List returns settings as NAME=VALUE, sorted.

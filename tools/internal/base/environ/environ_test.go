@@ -1,6 +1,7 @@
 package environ
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -101,17 +102,21 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// goHome has the file that go env -w writes be this one, and returns the go command of
-// the tests.
-func goHome(t *testing.T, file string) (command string) {
+// goHome has the file that go env -w writes be this one, and returns it, and the go
+// command of the tests.
+func goHome(t *testing.T, file string) (command, name string) {
 	t.Helper()
 	command = proxytest.GoCommand(t)
-	name := filepath.Join(t.TempDir(), "env")
-	if err := os.WriteFile(name, []byte(file), 0o644); err != nil {
+	only(t, "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir())
+	dir, err := os.UserConfigDir()
+	if err != nil {
 		t.Fatal(err)
 	}
-	only(t, "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(), "GOENV="+name)
-	return command
+	name = filepath.Join(dir, "go", "env")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(file), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	return command, name
 }
 
 func TestGoDownloads(t *testing.T) {
@@ -128,7 +133,7 @@ func TestGoDownloads(t *testing.T) {
 		{"access", "", []string{"HTTPS_PROXY=http://p", "GIT_SSH=/ssh", "NETRC=/n"}, map[string]string{"HTTPS_PROXY": "http://p", "GIT_SSH": "/ssh", "NETRC": "/n", "GIT_CONFIG_GLOBAL": os.DevNull}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			command := goHome(t, tt.file)
+			command, file := goHome(t, tt.file)
 			for _, s := range append(tt.settings, "GOARCH=mips", "GOFLAGS=-nope", "GOENVY=1") {
 				name, value, _ := strings.Cut(s, "=")
 				t.Setenv(name, value)
@@ -147,11 +152,25 @@ func TestGoDownloads(t *testing.T) {
 					t.Errorf("%s: got %q, want none", name, value)
 				}
 			}
+			if dir, err := os.ReadDir(filepath.Dir(file)); err != nil || len(dir) != 1 {
+				t.Errorf("got %v, %v beside the file of go env -w, want no telemetry", dir, err)
+			}
 			if list := List(got); !slices.IsSorted(list) || len(list) != len(got) {
 				t.Errorf("got list %q of %d settings", list, len(got))
 			}
 		})
 	}
+	t.Run("another file", func(t *testing.T) {
+		command, file := goHome(t, "GOPROXY=https://moved.example\n")
+		moved := filepath.Join(t.TempDir(), "env")
+		if err := errors.Join(os.Rename(file, moved), os.WriteFile(file, []byte(broken), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("GOENV", moved)
+		if got, err := GoDownloads(t.Context(), command); err != nil || got["GOPROXY"] != "https://moved.example" {
+			t.Errorf("got GOPROXY %q, %v, want that of the file that GOENV names", got["GOPROXY"], err)
+		}
+	})
 	if _, err := GoDownloads(t.Context(), "/nonexistent/go"); err == nil || !strings.Contains(err.Error(), "asking the go command") {
 		t.Errorf("without a go command: got %v", err)
 	}

@@ -139,11 +139,13 @@ func shareCache(outer, cache string) error {
 	return err
 }
 
-// home makes a machine's own directories and says where they are.
+// home makes a machine's own directories and says where they are. The go command writes
+// no telemetry there: a process that outlives it would, while the directory is removed.
 func (w *world) home(setenv func(name, value string), work, name string) {
 	setenv("HOME", filepath.Join(work, "machines", name))
 	setenv("XDG_STATE_HOME", filepath.Join(work, "machines", name, "state"))
-	if err := os.MkdirAll(filepath.Join(work, "machines", name), 0o755); err != nil {
+	telemetry := filepath.Join(work, "machines", name, ".config", "go", "telemetry")
+	if err := errors.Join(os.MkdirAll(telemetry, 0o755), os.WriteFile(filepath.Join(telemetry, "mode"), []byte("off"), 0o644)); err != nil {
 		w.t.Fatal(err)
 	}
 }
