@@ -65,12 +65,8 @@ func TestInterrupted(t *testing.T) {
 		t.Setenv("TMPDIR", scratch)
 		before := list(t, folder)
 		var stdout, stderr strings.Builder
-		start := time.Now()
 		if code := run(ctx, flags, &stdout, &stderr); code != cli.Failure {
 			t.Errorf("%s: exit status: got %d, want %d", what, code, cli.Failure)
-		}
-		if took := time.Since(start); took > 30*time.Second {
-			t.Errorf("%s: took %v", what, took)
 		}
 		if !strings.Contains(stderr.String(), "context canceled\n") || stdout.Len() > 0 {
 			t.Errorf("%s: got %q on standard output and %q on standard error, want only that the context is cancelled", what, stdout.String(), stderr.String())

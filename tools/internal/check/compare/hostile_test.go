@@ -20,11 +20,11 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/check/compare"
 )
 
-// hostile compares two files of that name, and wants it to end soon, in little
-// memory, with some difference.
+// hostile compares two files of that name, and wants it to end, in little memory, with
+// some difference.
 func hostile(t *testing.T, name, old, new string) []compare.Difference {
 	t.Helper()
-	start, done := time.Now(), make(chan struct{})
+	done := make(chan struct{})
 	peak := make(chan uint64)
 	go func() {
 		most, m := uint64(0), memStats()
@@ -43,9 +43,6 @@ func hostile(t *testing.T, name, old, new string) []compare.Difference {
 	close(done)
 	if most := <-peak; most > 900<<20 {
 		t.Errorf("got %d MiB of memory, want less", most>>20)
-	}
-	if took := time.Since(start); took > time.Minute {
-		t.Errorf("took %v", took)
 	}
 	d := r.Files[0].Differences
 	if len(d) == 0 || len(d) > 100 {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
@@ -48,7 +47,7 @@ func TestVerify(t *testing.T) {
 	})
 }
 
-// TestCancel cancels while the service does not answer.
+// TestCancel cancels while the service does not answer, and will not until this has ended.
 func TestCancel(t *testing.T) {
 	for _, name := range []string{"gs", "s3"} {
 		t.Run(name, func(t *testing.T) {
@@ -62,10 +61,8 @@ func TestCancel(t *testing.T) {
 			defer close(release)
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() { <-started; cancel() }()
-			start := time.Now()
-			err := d.Apply(ctx, publish.Upload, buckettest.Missing(items, publish.Upload), nil)
-			if took := time.Since(start); !errors.Is(err, context.Canceled) || took > 2*time.Second {
-				t.Errorf("got %v after %v, want %v within 2s", err, took, context.Canceled)
+			if err := d.Apply(ctx, publish.Upload, buckettest.Missing(items, publish.Upload), nil); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want %v", err, context.Canceled)
 			}
 		})
 	}

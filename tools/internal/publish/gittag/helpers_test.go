@@ -2,7 +2,6 @@ package gittag_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -184,10 +183,4 @@ func overSSH(w *world, variant string, r *gittest.Repo) {
 	w.Setenv("GIT_SSH", script(w.T, filepath.Join(w.TempDir(), "ssh"), `for command; do :; done; exec sh -c "$command"`+"\n"))
 	w.Setenv("GIT_SSH_VARIANT", variant)
 	w.config.URL = "ssh://git@git.example" + filepath.Dir(r.Dir) + "/{name}"
-}
-
-func after(t *testing.T, d time.Duration) context.Context {
-	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(d, cancel)
-	return ctx
 }

@@ -2,7 +2,6 @@ package gitsource
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -138,22 +137,6 @@ func drop(contentType, start string) http.HandlerFunc {
 
 // hang answers nothing until the client has gone.
 func hang(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-
-// within fails the test if f takes longer.
-func within(t testing.TB, limit time.Duration, f func()) {
-	t.Helper()
-	start := time.Now()
-	f()
-	if took := time.Since(start); took > limit {
-		t.Errorf("took %v, want at most %v", took, limit)
-	}
-}
-
-func canceled(t testing.TB, after time.Duration) context.Context {
-	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(after, cancel)
-	return ctx
-}
 
 // random returns bytes that do not compress, always the same.
 func random(n int) string {

