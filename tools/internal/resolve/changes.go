@@ -3,37 +3,25 @@ package resolve
 import (
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
-// Changes says what differs between two locks, one line a dependency, sorted,
-// then one line a setting. The old lock may be nil.
+// Changes says what differs between two locks, one line for each dependency, image, file,
+// setting and tool. The old lock may be nil.
 func Changes(old, new *lock.Lock) []string {
 	if old == nil {
 		old = &lock.Lock{}
 	}
-	names := map[string]bool{}
-	for _, l := range []*lock.Lock{old, new} {
-		for _, d := range l.Dependencies {
-			names[d.Name] = true
-		}
-	}
 	var lines []string
-	for name := range names {
-		from, _ := old.Find(name)
-		to, _ := new.Find(name)
-		if text := dependencyChange("dependency "+name, from, to); text != "" {
+	for _, c := range lockdiff.Between(old, new) {
+		if text := changeLine(c); text != "" {
 			lines = append(lines, text)
 		}
 	}
-	sort.Strings(lines)
-	lines = append(lines, pinChanges(imagePins(old), imagePins(new))...)
-	lines = append(lines, pinChanges(filePins(old), filePins(new))...)
-	lines = append(lines, settingChanges(old, new)...)
 	switch {
 	case len(lines) > 0 || equalJSON(old, new):
 		return lines
@@ -45,57 +33,47 @@ func Changes(old, new *lock.Lock) []string {
 	return []string{"lock: its form changed, not what it pins"}
 }
 
-// imagePins and filePins say what is pinned: what it is called → digest and origin.
-func imagePins(l *lock.Lock) map[string]string {
-	pins := map[string]string{}
-	for _, i := range l.Images {
-		pins["base of image "+i.Name] = i.Base + "@" + i.Digest.Short()
-		for _, p := range i.Platforms {
-			pins["base of image "+i.Name+" for "+p.Platform] = p.Digest.Short()
-		}
+// changeLine says what became of an entry; it is empty if nothing did.
+func changeLine(c lockdiff.Change) string {
+	what := c.Name
+	switch c.Kind {
+	case lockdiff.Dependency:
+		return dependencyLine("dependency "+c.Name, c)
+	case lockdiff.Image:
+		what = "base of image " + c.Name
+	case lockdiff.File:
+		what = "file " + c.Name
 	}
-	return pins
+	if c.Platform != "" {
+		what += " for " + c.Platform
+	}
+	if c.State == lockdiff.Same {
+		return ""
+	}
+	return change(what, pinned(c.From), pinned(c.To), "")
 }
 
-func filePins(l *lock.Lock) map[string]string {
-	pins := map[string]string{}
-	for _, f := range l.Files {
-		name := "file " + f.Name
-		if f.Platform != "" {
-			name += " for " + f.Platform
-		}
-		pins[name] = f.URL + " " + f.Digest.Short()
-	}
-	return pins
+func pinned(p lockdiff.Pin) string {
+	return strings.TrimSpace(p.Origin + " " + lockdiff.Short(p.Revision))
 }
 
-// pinChanges says what differs, one line a pin, sorted.
-func pinChanges(old, new map[string]string) []string {
-	var lines []string
-	for name, from := range old {
-		if to := new[name]; to != from {
-			lines = append(lines, change(name, from, to, ""))
-		}
-	}
-	for name, to := range new {
-		if _, ok := old[name]; !ok {
-			lines = append(lines, change(name, "", to, ""))
-		}
-	}
-	sort.Strings(lines)
-	return lines
-}
-
-func dependencyChange(what string, from, to *lock.Dependency) string {
+func dependencyLine(what string, c lockdiff.Change) string {
 	switch {
-	case from == nil:
-		return change(what, "", revision(to), to.Why)
-	case to == nil:
-		return change(what, revision(from), "", "")
-	case revision(from) != revision(to):
-		return change(what, revision(from), revision(to), to.Why)
-	case from.Digest != to.Digest:
-		return change(what, revision(from)+" "+from.Digest, revision(to)+" "+to.Digest, to.Why)
+	case c.State == lockdiff.Same:
+		return useLine(what, c.Old, c.New)
+	case c.Old == nil:
+		return change(what, "", revision(c.New), c.New.Why)
+	case c.New == nil:
+		return change(what, revision(c.Old), "", "")
+	case revision(c.Old) == revision(c.New):
+		return change(what, revision(c.Old)+" "+c.Old.Digest, revision(c.New)+" "+c.New.Digest, c.New.Why)
+	}
+	return change(what, revision(c.Old), revision(c.New), c.New.Why)
+}
+
+// useLine says what else differs where both locks pin the same.
+func useLine(what string, from, to *lock.Dependency) string {
+	switch {
 	case from.Why != to.Why:
 		return change(what, from.Why, to.Why, revision(to))
 	case from.Primary && !to.Primary:
@@ -110,27 +88,6 @@ func dependencyChange(what string, from, to *lock.Dependency) string {
 		return what + ": " + revision(to) + " is used in another way"
 	}
 	return ""
-}
-
-func settingChanges(old, new *lock.Lock) []string {
-	var lines []string
-	for _, s := range []struct{ what, from, to string }{
-		{"version", old.Version, new.Version},
-		{"product", old.Product, new.Product},
-		{"docker", old.Docker, new.Docker},
-		{"platforms", strings.Join(old.Platforms, " "), strings.Join(new.Platforms, " ")},
-		{"architectures", strings.Join(old.Architectures, " "), strings.Join(new.Architectures, " ")},
-		{"outputs", strings.Join(old.Outputs, " "), strings.Join(new.Outputs, " ")},
-		{"bazel", old.Toolchain.Bazel, new.Toolchain.Bazel},
-		{"go", old.Toolchain.Go.Version, new.Toolchain.Go.Version},
-		{"rules_go", old.Toolchain.RulesGo.Version, new.Toolchain.RulesGo.Version},
-		{"gazelle", old.Toolchain.Gazelle.Version, new.Toolchain.Gazelle.Version},
-	} {
-		if s.from != s.to {
-			lines = append(lines, change(s.what, s.from, s.to, ""))
-		}
-	}
-	return lines
 }
 
 func change(what, from, to, why string) string {

@@ -80,7 +80,7 @@ func TestChanges(t *testing.T) {
 			},
 			[]string{
 				"version: 1.0.0 → 1.0.1", "product: p → q", "docker: added docker.io/x", "platforms: linux-amd64 win-amd64 → win-amd64 linux-amd64",
-				"architectures: linux/amd64 → linux/amd64 linux/arm64", "outputs: removed archive", "bazel: 7.7.1 → 8.0.0", "go: 1.26.8 → 1.27.0",
+				"architectures: linux/amd64 → linux/amd64 linux/arm64", "outputs: removed archive", "Bazel: 7.7.1 → 8.0.0", "Go: 1.26.8 → 1.27.0",
 				"rules_go: v0.65.0 → v0.66.0", "gazelle: v0.53.0 → v0.54.0",
 			},
 		},
@@ -129,7 +129,7 @@ func TestChangesFromNothing(t *testing.T) {
 	want := []string{
 		"dependency a: added example.com/a@v1.0.0 (version in manifest)", "dependency f: added ../f (content of localpath)",
 		"version: added 1.0.0", "product: added p", "platforms: added linux-amd64 win-amd64", "architectures: added linux/amd64",
-		"outputs: added archive", "bazel: added 7.7.1", "go: added 1.26.8", "rules_go: added v0.65.0", "gazelle: added v0.53.0",
+		"outputs: added archive", "Bazel: added 7.7.1", "Go: added 1.26.8", "rules_go: added v0.65.0", "gazelle: added v0.53.0",
 	}
 	if got := Changes(nil, locked()); !slices.Equal(got, want) {
 		t.Errorf("got\n%q\nwant\n%q", got, want)

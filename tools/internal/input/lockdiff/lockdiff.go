@@ -1,0 +1,219 @@
+// Package lockdiff says what changed between two locks. What resolve prints, what diff
+// shows and what the notes of a release list are made from it.
+package lockdiff
+
+import (
+	"cmp"
+	"maps"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+)
+
+// A Kind is what an entry of a lock is.
+type Kind string
+
+// The kinds, in the order in which [Between] has them. A module is part of a dependency.
+const (
+	Dependency Kind = "dependency"
+	Image      Kind = "image" // what an image is based on
+	File       Kind = "file"
+	Setting    Kind = "setting" // the version, the product, and what they are built for
+	Tool       Kind = "tool"
+	Module     Kind = "module"
+)
+
+// A State is how two sides relate: what became of the old one in the new one.
+type State string
+
+// The states.
+const (
+	Same    State = "same"
+	Added   State = "added"   // only the new side has it
+	Removed State = "removed" // only the old side has it
+	Changed State = "changed" // another revision of it, or other content
+	Moved   State = "moved"   // it comes from another origin
+)
+
+// A Change is an entry of either lock, and what became of it.
+type Change struct {
+	Kind Kind
+	Name string
+	// Platform is that of a file or of an image's base; empty for all platforms.
+	Platform string
+	State    State
+	// From and To are what each lock pins; zero where it has no such entry.
+	From, To Pin
+	// Compare is the page of the host that compares two commits; empty if none is known.
+	Compare string
+	// Old and New are a dependency's entries; nil where a lock has none.
+	Old, New *lock.Dependency
+	// Modules are the changes of the Go modules whose content is read to build a dependency,
+	// sorted by path.
+	Modules []Change
+}
+
+// A Pin is what a lock has of an entry.
+type Pin struct {
+	Origin   string // a URL, a module path, a directory or an image's reference; empty for settings and tools
+	Revision string // a commit, a version, a value or, where the origin has none, a digest
+	Digest   string // of a dependency's content
+	Size     int64  // of the content, in bytes
+}
+
+// Between returns every entry of two locks: dependencies, images and files by name, then
+// settings and tools. The old lock may be nil.
+func Between(old, new *lock.Lock) []Change {
+	if old == nil {
+		old = &lock.Lock{}
+	}
+	all := pairs(Dependency, dependencies(old), dependencies(new))
+	for i := range all {
+		c := &all[i]
+		c.Old, _ = old.Find(c.Name)
+		c.New, _ = new.Find(c.Name)
+		c.Modules = slices.DeleteFunc(pairs(Module, modules(c.Old), modules(c.New)), func(m Change) bool { return m.State == Same })
+		if c.State == Changed && c.New.Git != nil && c.From.Revision != c.To.Revision {
+			c.Compare = compare(c.To.Origin, c.From.Revision, c.To.Revision)
+		}
+	}
+	all = append(all, pairs(Image, images(old), images(new))...)
+	all = append(all, pairs(File, files(old), files(new))...)
+	return append(all, settings(old, new)...)
+}
+
+// Short is a revision for people: 12 digits of a commit or of a digest.
+func Short(revision string) string {
+	if lock.IsCommit(revision) {
+		return revision[:12]
+	}
+	if d, err := digest.Parse(revision); err == nil {
+		return "sha256:" + d.Short()
+	}
+	return revision
+}
+
+// key is what an entry is known by in both locks.
+type key struct{ name, platform string }
+
+// pairs returns what either side has, sorted.
+func pairs(kind Kind, old, new map[key]Pin) []Change {
+	keys := maps.Clone(old)
+	maps.Copy(keys, new)
+	var all []Change
+	for _, k := range slices.SortedFunc(maps.Keys(keys), func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.platform, b.platform))
+	}) {
+		all = append(all, Change{Kind: kind, Name: k.name, Platform: k.platform, State: state(old[k], new[k]), From: old[k], To: new[k]})
+	}
+	return all
+}
+
+func state(from, to Pin) State {
+	switch {
+	case from == to:
+		return Same
+	case from == Pin{}:
+		return Added
+	case to == Pin{}:
+		return Removed
+	case from.Origin != to.Origin:
+		return Moved
+	case from.Revision != to.Revision || from.Digest != to.Digest:
+		return Changed
+	}
+	return Same
+}
+
+func dependencies(l *lock.Lock) map[key]Pin {
+	pins := map[key]Pin{}
+	for i := range l.Dependencies {
+		d := &l.Dependencies[i]
+		p := Pin{d.Origin(), cmp.Or(d.Revision(), d.Digest), d.Digest, d.Size}
+		if d.Local != nil && d.Local.Dirty {
+			p.Revision = d.Digest
+		}
+		pins[key{name: d.Name}] = p
+	}
+	return pins
+}
+
+// modules returns the versions of the modules whose content a build reads. A graph has a
+// module once for each go.mod of it that is read; the content is read of one.
+func modules(d *lock.Dependency) map[key]Pin {
+	pins := map[key]Pin{}
+	if d == nil {
+		return pins
+	}
+	for _, m := range d.GoModules {
+		if k := (key{name: m.Path}); m.Sum != "" {
+			pins[k] = Pin{Revision: strings.TrimPrefix(pins[k].Revision+", "+m.Version, ", ")}
+		}
+	}
+	return pins
+}
+
+func images(l *lock.Lock) map[key]Pin {
+	pins := map[key]Pin{}
+	for _, i := range l.Images {
+		pins[key{name: i.Name}] = Pin{Origin: i.Base, Revision: string(i.Digest)}
+		for _, p := range i.Platforms {
+			pins[key{i.Name, p.Platform}] = Pin{Revision: string(p.Digest), Size: p.Size}
+		}
+	}
+	return pins
+}
+
+func files(l *lock.Lock) map[key]Pin {
+	pins := map[key]Pin{}
+	for _, f := range l.Files {
+		pins[key{f.Name, f.Platform}] = Pin{Origin: f.URL, Revision: string(f.Digest), Size: f.Size}
+	}
+	return pins
+}
+
+// settings returns the settings and tools that either lock has, in an order of their own.
+func settings(old, new *lock.Lock) []Change {
+	var all []Change
+	for _, s := range []struct {
+		kind  Kind
+		name  string
+		value func(*lock.Lock) string
+	}{
+		{Setting, "version", func(l *lock.Lock) string { return l.Version }},
+		{Setting, "product", func(l *lock.Lock) string { return l.Product }},
+		{Setting, "docker", func(l *lock.Lock) string { return l.Docker }},
+		{Setting, "platforms", func(l *lock.Lock) string { return strings.Join(l.Platforms, " ") }},
+		{Setting, "architectures", func(l *lock.Lock) string { return strings.Join(l.Architectures, " ") }},
+		{Setting, "outputs", func(l *lock.Lock) string { return strings.Join(l.Outputs, " ") }},
+		{Tool, "Bazel", func(l *lock.Lock) string { return l.Toolchain.Bazel }},
+		{Tool, "Go", func(l *lock.Lock) string { return l.Toolchain.Go.Version }},
+		{Tool, "rules_go", func(l *lock.Lock) string { return l.Toolchain.RulesGo.Version }},
+		{Tool, "gazelle", func(l *lock.Lock) string { return l.Toolchain.Gazelle.Version }},
+	} {
+		c := Change{Kind: s.kind, Name: s.name, From: Pin{Revision: s.value(old)}, To: Pin{Revision: s.value(new)}}
+		if c.State = state(c.From, c.To); c.From != c.To || c.To != (Pin{}) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// compare returns the page of a host that compares two commits. What a host runs is known
+// of a few, and guessed of none.
+func compare(origin, old, new string) string {
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme != "https" || u.Port() != "" {
+		return ""
+	}
+	verb, ok := map[string]string{"github.com": "compare", "codeberg.org": "compare", "gitlab.com": "-/compare"}[u.Hostname()]
+	repository := strings.TrimSuffix(path.Clean("/"+u.Path), ".git")
+	if !ok || strings.Count(repository, "/") < 2 {
+		return ""
+	}
+	return (&url.URL{Scheme: "https", Host: u.Hostname(), Path: path.Join(repository, verb, old+"..."+new)}).String()
+}
