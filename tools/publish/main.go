@@ -19,7 +19,7 @@
 // draft. Whatever ends a run half-way, the same command goes on from there; what is
 // there already is not sent again.
 //
-// The receipt follows from the release and the profile: a second run finds it equal.
+// The receipt follows from the release, the profile and the notes: a second run finds it equal.
 // One that a smaller profile left is replaced; one of another build of the version is
 // a conflict. With --only no receipt is written, and one that is there stays.
 //
@@ -41,6 +41,12 @@
 // the key from of the promoted one names. Where a file has the profiles stage and
 // production, production has from: stage, unless it says from: build. A profile with
 // from takes promotions only.
+//
+// The notes of a GitHub release list the sources that it was built from, with links to
+// their commits. --since PATH names the release before, by its lock.json or its directory:
+// then they also list what changed since, with links that compare the commits. The notes are part
+// of what is planned and published: every run to one profile needs the same --since.
+// --notes FILE has notes of your own.
 //
 // A stage whose URLs have {state} is a directory of one machine, and so are its receipts.
 //
@@ -95,8 +101,8 @@ func main() {
 type options struct {
 	stage, production, plan, json, yes bool
 
-	destinations, release, promote, state, notes string
-	only, back                                   words
+	destinations, release, promote, state, notes, since string
+	only, back                                          words
 
 	hub, gcs, s3, endpoint, helmBucket, helmHub, github, token, tagger string
 	tags, gcsAliases, s3Aliases                                        aliases
@@ -117,6 +123,7 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.Var(&o.back, "allow-downgrade", "`aliases` that move to this release, whatever their rules say")
 	set.StringVar(&o.state, "state", "", "the `directory` for plans and receipts")
 	set.StringVar(&o.notes, "notes", "", "the `file` with GitHub's release notes; made from the lock if not given")
+	set.StringVar(&o.since, "since", "", "the release before, whose changes GitHub's release notes list: the `path` of its lock.json or of its directory")
 
 	set.StringVar(&o.hub, "dockerhub", "", "the images' registry: `HOST/PATH`")
 	set.Var(&o.tags, "dockertags", "the images' `tags`, each NAME or NAME=RULE; the version if not given")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"os"
@@ -30,7 +31,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"release": makeRelease, "mode": mode, "status": status,
+			"release": makeRelease, "mode": mode, "status": status, "notes": notes,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
@@ -43,18 +44,30 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// makeRelease makes a release: "release FOLDER VERSION [dirty|other]".
+// makeRelease makes a release: "release FOLDER VERSION [dirty|other|NAME=URL@COMMIT…]".
 func makeRelease(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
-		ts.Fatalf("usage: release directory version [dirty|other]")
+		ts.Fatalf("usage: release directory version [dirty|other|name=url@commit…]")
 	}
-	variant := append(args[2:], "")[0]
+	variant, git := append(args[2:], "")[0], map[string]string{}
+	for _, arg := range args[2:] {
+		if name, at, ok := strings.Cut(arg, "="); ok {
+			git[name], variant = at, ""
+		}
+	}
 	dir := releasetest.Make(ts.Value(tbKey{}).(testing.TB), releasetest.Args{
 		Version: args[1], Files: map[string]string{"demo-" + args[1] + ".tar.gz": "demo " + strings.TrimPrefix(variant, "dirty")},
-		Images: []string{"app"}, Charts: []string{"web"}, Dirty: variant == "dirty",
+		Images: []string{"app"}, Charts: []string{"web"}, Git: git, Dirty: variant == "dirty",
 	})
 	ts.Check(os.RemoveAll(ts.MkAbs(args[0])))
 	ts.Check(os.Rename(dir, ts.MkAbs(args[0])))
+}
+
+// notes writes the notes of a GitHub release in a directory to a file: "notes RELEASE FILE".
+func notes(ts *testscript.TestScript, _ bool, args []string) {
+	var release struct{ Body string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &release))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(release.Body), 0o600))
 }
 
 type tbKey struct{}

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
@@ -40,6 +40,8 @@ func (o *options) check() string {
 		return fmt.Sprintf("--destinations: got %q, want FILE:PROFILE", o.destinations)
 	case o.promote != "" && o.release != "":
 		return "got --promote and --release, want one of them: a promotion takes the release from where it was published"
+	case o.notes != "" && o.since != "":
+		return "got --notes and --since, want one of them: --since is for notes that are made from the lock"
 	case len(o.tags.names) > 0 && o.hub == "" && len(named) == 0:
 		return "--dockertags without --dockerhub"
 	case len(o.gcsAliases.names) > 0 && o.gcs == "" && len(named) == 0:
@@ -100,7 +102,7 @@ func (o *options) source(file, line string, p profile.Profile) (profile.Profile,
 // read returns a profile of the file that a flag names, or of the line's own.
 func (o *options) read(file, line, name string) (profile.Profile, error) {
 	if o.destinations != "" {
-		file = absolute(o.destinations[:strings.LastIndexByte(o.destinations, ':')])
+		file = dirs.FromCaller(o.destinations[:strings.LastIndexByte(o.destinations, ':')])
 	}
 	if file == "" {
 		err := fmt.Errorf("line %q has no destinations", line)
@@ -185,13 +187,4 @@ func bucketURL(scheme, bucket string) string {
 		return bucket
 	}
 	return scheme + bucket
-}
-
-// absolute returns a path that the user gave: `bazel run` changes the working
-// directory, and says what it was.
-func absolute(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(workingDirectory(), name)
 }

@@ -305,7 +305,12 @@ func TestServiceConflicts(t *testing.T) {
 func TestVerify(t *testing.T) {
 	s := startServices(t, nil)
 	s.run(cli.OK, s.profile("stage")...)
-	s.run(cli.OK, s.profile("production")...)
+	// The notes say what changed since a release before; the receipt is of these notes.
+	before := releasetest.Make(t, releasetest.Args{Version: "1.1.0", Git: map[string]string{"demo": s.git.URL("org/demo") + "@" + strings.Repeat("12", 20)}})
+	s.run(cli.OK, s.profile("production", "--since", before)...)
+	if got, want := s.github.Releases("org", "demo")[0].Notes, "`121212121212`…`"+s.commits["demo"][:12]+"`"; !strings.Contains(got, want) {
+		t.Errorf("notes: got\n%s\nwant %s in it", got, want)
+	}
 	verify := func(profile string, deep bool) error {
 		r, err := publish.ReadReceipt(s.receipt(profile))
 		if err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
@@ -84,11 +85,14 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 		args.MountFrom = stage.Profile.Registries
 	}
 	if o.notes != "" {
-		notes, err := fileio.ReadLimited(absolute(o.notes), 1<<20)
+		notes, err := fileio.ReadLimited(dirs.FromCaller(o.notes), 1<<20)
 		if err != nil {
 			return nil, fmt.Errorf("reading notes: %w", err)
 		}
 		args.Notes = string(notes)
+	}
+	if args.Since, err = o.before(tree.Lock); err != nil {
+		return nil, err
 	}
 	all, err := destinations.Open(ctx, args)
 	if err != nil {
@@ -105,7 +109,7 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 func (o *options) built(ctx context.Context, env func(string) string) (*release.Tree, error) {
 	dir := runfile.Path(env("RELEASE_DIR"))
 	if o.release != "" {
-		dir = absolute(o.release)
+		dir = dirs.FromCaller(o.release)
 	} else if dir == "" {
 		return nil, errors.New("no release: run it as tools/bazel run //release:publish, or pass --release DIRECTORY")
 	}
@@ -114,6 +118,27 @@ func (o *options) built(ctx context.Context, env func(string) string) (*release.
 		return nil, err
 	}
 	return tree, tree.Check(ctx)
+}
+
+// before returns the lock of the release that --since names, or nil if it names none.
+func (o *options) before(l *lock.Lock) (*lock.Lock, error) {
+	if o.since == "" {
+		return nil, nil
+	}
+	name := dirs.FromCaller(o.since)
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		name = filepath.Join(name, release.LockFile)
+	}
+	old, err := lock.Read(name)
+	switch {
+	case err != nil:
+		err = hint.With(err, "--since takes the lock.json of the release before, or the directory of that release")
+	case old.Product != l.Product:
+		err = fmt.Errorf("--since: lock %q is of product %q, want one of %q", name, old.Product, l.Product)
+	case old.Version == l.Version:
+		err = fmt.Errorf("--since: lock %q is of version %s, which is the one to publish, want the one before", name, old.Version)
+	}
+	return old, err
 }
 
 // promotion is what a promotion needs beside the flags: the line's destinations.yaml,
@@ -240,17 +265,6 @@ func (s *session) confirmed(plan *publish.Plan) bool {
 	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
 	answer := strings.ToLower(strings.TrimSpace(line))
 	return err == nil && (answer == "y" || answer == "yes")
-}
-
-func workingDirectory() string {
-	if dir := os.Getenv("BUILD_WORKING_DIRECTORY"); dir != "" {
-		return dir
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return "."
-	}
-	return dir
 }
 
 func writeJSON(w io.Writer, v any) error {

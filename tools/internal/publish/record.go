@@ -52,8 +52,8 @@ func Recorded(p profile.Profile) profile.Profile {
 	return where
 }
 
-// receipt returns the receipt that recorders keep. It follows from the release and
-// the profile alone, so that each run of the same release makes the same one: it
+// receipt returns the receipt that recorders keep. It follows from the release, the
+// profile and the notes alone, so that each run of the same release makes the same one: it
 // has the content and the pointers that never move, and nothing of what a
 // destination happens to have.
 func (p *Publisher) receipt(plan *Plan) *Receipt {

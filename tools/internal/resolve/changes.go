@@ -3,7 +3,6 @@ package resolve
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
@@ -35,26 +34,13 @@ func Changes(old, new *lock.Lock) []string {
 
 // changeLine says what became of an entry; it is empty if nothing did.
 func changeLine(c lockdiff.Change) string {
-	what := c.Name
-	switch c.Kind {
-	case lockdiff.Dependency:
-		return dependencyLine("dependency "+c.Name, c)
-	case lockdiff.Image:
-		what = "base of image " + c.Name
-	case lockdiff.File:
-		what = "file " + c.Name
-	}
-	if c.Platform != "" {
-		what += " for " + c.Platform
-	}
-	if c.State == lockdiff.Same {
+	switch {
+	case c.Kind == lockdiff.Dependency:
+		return dependencyLine(c.Title(), c)
+	case c.State == lockdiff.Same:
 		return ""
 	}
-	return change(what, pinned(c.From), pinned(c.To), "")
-}
-
-func pinned(p lockdiff.Pin) string {
-	return strings.TrimSpace(p.Origin + " " + lockdiff.Short(p.Revision))
+	return change(c.Title(), c.From.String(), c.To.String(), "")
 }
 
 func dependencyLine(what string, c lockdiff.Change) string {

@@ -41,29 +41,52 @@ const (
 
 // A Change is an entry of either lock, and what became of it.
 type Change struct {
-	Kind Kind
-	Name string
+	Kind Kind   `json:"kind"`
+	Name string `json:"name"`
 	// Platform is that of a file or of an image's base; empty for all platforms.
-	Platform string
-	State    State
+	Platform string `json:"platform,omitempty"`
+	State    State  `json:"state"`
 	// From and To are what each lock pins; zero where it has no such entry.
-	From, To Pin
+	From Pin `json:"from,omitzero"`
+	To   Pin `json:"to,omitzero"`
 	// Compare is the page of the host that compares two commits; empty if none is known.
-	Compare string
-	// Old and New are a dependency's entries; nil where a lock has none.
-	Old, New *lock.Dependency
+	Compare string `json:"compare,omitempty"`
 	// Modules are the changes of the Go modules whose content is read to build a dependency,
 	// sorted by path.
-	Modules []Change
+	Modules []Change `json:"modules,omitempty"`
+	// Old and New are a dependency's entries; nil where a lock has none.
+	Old *lock.Dependency `json:"-"`
+	New *lock.Dependency `json:"-"`
+}
+
+// Title is how people name the entry.
+func (c *Change) Title() string {
+	title := c.Name
+	switch c.Kind {
+	case Image:
+		title = "base of image " + c.Name
+	case Dependency, File, Module:
+		title = string(c.Kind) + " " + c.Name
+	}
+	if c.Platform != "" {
+		title += " for " + c.Platform
+	}
+	return title
 }
 
 // A Pin is what a lock has of an entry.
 type Pin struct {
-	Origin   string // a URL, a module path, a directory or an image's reference; empty for settings and tools
-	Revision string // a commit, a version, a value or, where the origin has none, a digest
-	Digest   string // of a dependency's content
-	Size     int64  // of the content, in bytes
+	// Origin is a URL, a module path, a directory or an image's reference; empty for
+	// settings and tools.
+	Origin string `json:"origin,omitempty"`
+	// Revision is a commit, a version, a value or, where the origin has none, a digest.
+	Revision string `json:"revision"`
+	Digest   string `json:"digest,omitempty"` // of a dependency's content
+	Size     int64  `json:"size,omitempty"`   // of the content, in bytes
 }
+
+// String is the pin for people: its origin, if it has one, and its revision in short.
+func (p Pin) String() string { return strings.TrimSpace(p.Origin + " " + Short(p.Revision)) }
 
 // Between returns every entry of two locks: dependencies, images and files by name, then
 // settings and tools. The old lock may be nil.

@@ -14,7 +14,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
-func configOf(p buckettest.Place) Config { return Config{Name: p.Name, URL: p.URL, Endpoint: p.Endpoint} }
+func configOf(p buckettest.Place) Config {
+	return Config{Name: p.Name, URL: p.URL, Endpoint: p.Endpoint}
+}
 
 // each runs a test on each kind of store.
 func each(t *testing.T, f func(t *testing.T, s *buckettest.Server, c Config)) {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/bucket"
@@ -40,6 +41,8 @@ type Args struct {
 	MountFrom []profile.Registry
 	// Notes are those of the GitHub release; empty for what the lock gives.
 	Notes string
+	// Since is the lock of the release that those notes name changes since; nil for none.
+	Since *lock.Lock
 	// TokenFile has GitHub's token; empty for the environment's.
 	TokenFile string
 	// Transport takes all requests.
@@ -198,7 +201,7 @@ func (o *opener) prefixed() []string {
 
 func (o *opener) github(ctx context.Context, name string, g *profile.GitHub) (publish.Destination, error) {
 	c := github.Config{
-		Name: name, Owner: g.Owner, Repo: g.Repo, Assets: g.Assets, Title: g.Title, Notes: o.Notes, Prerelease: g.Prerelease,
+		Name: name, Owner: g.Owner, Repo: g.Repo, Assets: g.Assets, Title: g.Title, Notes: o.Notes, Since: o.Since, Prerelease: g.Prerelease,
 		Latest: o.alias(profile.Latest), BaseURL: o.Env("GITHUB_API_URL"), Transport: o.limits, Log: o.Log,
 	}
 	if g.Dir != "" {

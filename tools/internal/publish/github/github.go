@@ -52,6 +52,8 @@ type Config struct {
 	Commit string
 	Title  string // default: the tag
 	Notes  string // Markdown; default: those of GenerateNotes
+	// Since is the lock of the release that the notes name changes since; nil for none.
+	Since *lock.Lock
 	// Prerelease marks the release as not ready for production. One that the rule of
 	// Latest never takes is marked in any case: of the others, GitHub makes the first
 	// one the latest, whatever it is told.
@@ -132,7 +134,7 @@ func (c *Config) complete(tree *release.Tree) ([]assetFile, error) {
 	c.Title = cmp.Or(c.Title, c.Tag)
 	c.Commit = cmp.Or(c.Commit, pinned(tree.Lock, c.Owner, c.Repo))
 	if c.Notes == "" {
-		c.Notes = GenerateNotes(nil, tree.Lock)
+		c.Notes = GenerateNotes(c.Since, tree.Lock)
 	}
 	c.Latest.Name, c.Latest.Rule = "latest", cmp.Or(c.Latest.Rule, publish.Stable)
 	rule := publish.Alias{Rule: c.Latest.Rule}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
 // GenerateNotes returns release notes as GitHub Flavored Markdown
@@ -20,54 +21,50 @@ func GenerateNotes(old, new *lock.Lock) string {
 		fmt.Fprintf(&b, "%s %s was built from:\n\n| Source | Revision | Since %s |\n| --- | --- | --- |\n",
 			text(new.Product), text(new.Version), text(old.Version))
 	}
-	for i := range new.Dependencies {
-		d := &new.Dependencies[i]
-		fmt.Fprintf(&b, "| %s | %s |", sourceLink(d), revisionLink(d))
-		if old != nil {
-			before, _ := old.Find(d.Name)
-			fmt.Fprintf(&b, " %s |", change(before, d))
+	var removed, others strings.Builder
+	for _, c := range lockdiff.Between(old, new) {
+		switch {
+		case c.Kind == lockdiff.Dependency && c.State == lockdiff.Removed:
+			fmt.Fprintf(&removed, "| %s | | removed, was %s |\n", sourceLink(c.Old), revisionLink(c.Old))
+		case c.Kind == lockdiff.Dependency && old == nil:
+			fmt.Fprintf(&b, "| %s | %s |\n", sourceLink(c.New), revisionLink(c.New))
+		case c.Kind == lockdiff.Dependency:
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", sourceLink(c.New), revisionLink(c.New), sinceCell(c))
+		case c.State != lockdiff.Same && c.Kind != lockdiff.Setting && (c.Kind != lockdiff.Image || c.Platform == ""):
+			fmt.Fprintf(&others, "| %s | %s | %s |\n", text(c.Title()), pinCell(c.From), pinCell(c.To))
 		}
-		b.WriteString("\n")
 	}
-	if old != nil {
-		for i := range old.Dependencies {
-			if d := &old.Dependencies[i]; !has(new, d.Name) {
-				fmt.Fprintf(&b, "| %s | | removed, was %s |\n", sourceLink(d), revisionLink(d))
-			}
-		}
+	b.WriteString(removed.String())
+	if old != nil && others.Len() > 0 {
+		fmt.Fprintf(&b, "\nAlso changed since %s:\n\n| Input | Before | Now |\n| --- | --- | --- |\n%s", text(old.Version), &others)
 	}
 	return b.String()
 }
 
-func has(l *lock.Lock, name string) bool {
-	_, ok := l.Find(name)
-	return ok
-}
-
-// change says what became of a dependency; before is nil if it is a new one.
-func change(before, d *lock.Dependency) string {
+// sinceCell says what became of a dependency that the release has.
+func sinceCell(c lockdiff.Change) string {
+	between := code(lockdiff.Short(c.From.Revision)) + "…" + code(lockdiff.Short(c.To.Revision))
 	switch {
-	case before == nil:
+	case c.State == lockdiff.Added:
 		return "new"
-	case before.Origin() != d.Origin():
-		return "was " + revisionLink(before) + " of " + sourceLink(before)
-	case before.Revision() == d.Revision():
+	case c.State == lockdiff.Same:
 		return "unchanged"
-	}
-	between := code(short(before)) + "…" + code(short(d))
-	if web := webOf(d); web != "" {
-		return fmt.Sprintf("[%s](%s/compare/%s...%s)", between, web, before.Git.Commit, d.Git.Commit)
+	case c.State == lockdiff.Moved:
+		return "was " + revisionLink(c.Old) + " of " + sourceLink(c.Old)
+	case c.From.Revision == c.To.Revision:
+		return "other content"
+	case c.Compare != "":
+		return "[" + between + "](" + c.Compare + ")"
 	}
 	return between
 }
 
-// short is a revision for people: 12 digits of a commit.
-func short(d *lock.Dependency) string {
-	r := d.Revision()
-	if d.Module == nil {
-		r = r[:min(12, len(r))]
+// pinCell is what a lock pins; empty where it pins nothing.
+func pinCell(p lockdiff.Pin) string {
+	if p.Origin = withoutUser(p.Origin); p.String() == "" {
+		return ""
 	}
-	return r
+	return code(p.String())
 }
 
 // webOf returns the URL of a git dependency's pages, or "" if it is not known to
@@ -104,9 +101,9 @@ func revisionLink(d *lock.Dependency) string {
 	case d.Revision() == "":
 		return ""
 	case web != "":
-		return fmt.Sprintf("[%s](%s/commit/%s)", code(short(d)), web, d.Git.Commit)
+		return fmt.Sprintf("[%s](%s/commit/%s)", code(lockdiff.Short(d.Revision())), web, d.Git.Commit)
 	}
-	return code(short(d))
+	return code(lockdiff.Short(d.Revision()))
 }
 
 // withoutUser takes what may be a password off a URL.

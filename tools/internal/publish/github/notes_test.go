@@ -3,6 +3,7 @@ package github
 import (
 	"testing"
 
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
@@ -50,5 +51,25 @@ func TestGenerateNotes(t *testing.T) {
 		"| [gone](https://github.com/istio/gone) | | removed, was [`c0c0c0c0c0c0`](https://github.com/istio/gone/commit/c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0) |\n"
 	if got := GenerateNotes(old, new); got != second {
 		t.Errorf("got\n%s\nwant\n%s", got, second)
+	}
+	old.Toolchain = lock.Toolchain{Bazel: "7.7.1", Go: lock.GoSDK{Version: "1.26.7"}}
+	new.Toolchain = lock.Toolchain{Bazel: "7.7.1", Go: lock.GoSDK{Version: "1.26.8"}}
+	base := func(content string) []lock.Image {
+		d := digest.FromBytes([]byte(content))
+		return []lock.Image{{Name: "app", Base: "docker.io/library/debian:12", Digest: d, Platforms: []lock.ImagePlatform{{Platform: "linux/amd64", Digest: d}}}}
+	}
+	old.Images, new.Images = base("1"), base("2")
+	new.Files = []lock.File{{Name: "helm", Platform: "linux-amd64", URL: "https://me:secret@example.com/helm", Digest: digest.FromBytes(nil)}}
+	const third = `
+Also changed since 1.1.0:
+
+| Input | Before | Now |
+| --- | --- | --- |
+| base of image app | ` + "`docker.io/library/debian:12 sha256:6b86b273ff34` | `docker.io/library/debian:12 sha256:d4735e3a265e`" + ` |
+| file helm for linux-amd64 |  | ` + "`https://example.com/helm sha256:e3b0c44298fc`" + ` |
+| Go | ` + "`1.26.7` | `1.26.8`" + ` |
+`
+	if got := GenerateNotes(old, new); got != second+third {
+		t.Errorf("got\n%s\nwant\n%s", got, second+third)
 	}
 }
