@@ -151,7 +151,7 @@ func newStore(t testing.TB) *store.Store {
 // args returns arguments for a base that wait for nothing.
 func args(t testing.TB, base string, platforms ...string) Args {
 	t.Helper()
-	return Args{Name: "app", Base: base, Platforms: platforms, Store: newStore(t), Idle: 500 * time.Millisecond, Pause: time.Millisecond}
+	return Args{Name: "app", Base: base, Platforms: platforms, Store: newStore(t), Idle: time.Minute, Pause: time.Millisecond}
 }
 
 // blobs returns the names of the blobs that a layout has.

@@ -231,6 +231,9 @@ func TestLies(t *testing.T) {
 				})
 			})
 			a := args(t, r.push(t, "base:1", img), "linux/amd64")
+			if strings.HasPrefix(tc.name, "hanging") {
+				a.Idle = 500 * time.Millisecond
+			}
 			lying = true
 			_, err := Pin(t.Context(), a)
 			wantError(t, err, `^(?s)image "app": base ".*/base:1": .*`+strings.TrimPrefix(tc.err, "^"))

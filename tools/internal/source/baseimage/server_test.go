@@ -1,25 +1,21 @@
 package baseimage
 
 import (
-	"context"
-	"fmt"
-	"net"
-	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"testing"
-	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/registrytest"
 )
 
 // TestDockerRegistry pins from Docker's own registry, which is stricter than the
 // one in this process.
 func TestDockerRegistry(t *testing.T) {
-	command := readers.Find(t, "docker-registry")
-	r := &testRegistry{host: startServer(t, command)}
+	server := registrytest.Docker(t, registrytest.Args{})
+	if server == nil {
+		return
+	}
+	r := &testRegistry{host: server.Host}
 	for name, what := range map[string]any{
 		"oci": testIndex(t, false, "linux/amd64", "linux/arm64"), "docker": testIndex(t, true, "linux/amd64", "linux/arm64"),
 	} {
@@ -41,43 +37,4 @@ func TestDockerRegistry(t *testing.T) {
 	_, err := Pin(t.Context(), args(t, r.host+"/team/oci:none", "linux/amd64"))
 	wantError(t, err, `got status 404 Not Found, want 200; registry says "MANIFEST_UNKNOWN": `)
 	wantHint(t, err, "check the tag")
-}
-
-// startServer starts Docker's registry and returns its host and port.
-func startServer(t *testing.T, command string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	config := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: %s\nhttp:\n  addr: %s\n", filepath.Join(dir, "data"), host)
-	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, command, "serve", config)
-	cmd.Env = []string{"HOME=" + dir}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		cmd.Wait() //nolint:errcheck // it was killed
-	})
-	for range 100 {
-		resp, err := http.Get("http://" + host + "/v2/")
-		if err == nil {
-			resp.Body.Close()
-			return host
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatalf("docker-registry does not answer at %s", host)
-	return ""
 }

@@ -85,7 +85,7 @@ func Docker(tb *testing.T, a Args) *Server {
 	return s
 }
 
-// wait waits until the server answers.
+// wait waits until the server answers, on a machine that may have much to do.
 func (s *Server) wait(tb testing.TB) {
 	tb.Helper()
 	scheme := "http"
@@ -93,7 +93,7 @@ func (s *Server) wait(tb testing.TB) {
 		scheme = "https"
 	}
 	client := http.Client{Transport: s.Transport}
-	for range 200 {
+	for range 2400 {
 		if resp, err := client.Get(scheme + "://" + s.Host + "/v2/"); err == nil {
 			resp.Body.Close()
 			return
