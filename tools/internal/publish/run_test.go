@@ -255,6 +255,7 @@ func TestPointerMovedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestCancelled cancels at the first upload: no receipt is written, no pointer moves.
 func TestCancelled(t *testing.T) {
 	w, all := places()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -265,6 +266,11 @@ func TestCancelled(t *testing.T) {
 	}
 	if _, err := publishAll(ctx, publisher(all)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	for _, l := range w.log {
+		if what := strings.Fields(l)[1]; what == "record" || what == "reveal" {
+			t.Errorf("got %q after it was cancelled", l)
+		}
 	}
 }
 

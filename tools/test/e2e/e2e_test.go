@@ -28,24 +28,21 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden listings in testdata")
 
-// dir is the release's directory.
-var dir string
-
-func TestMain(m *testing.M) {
-	flag.Parse()
-	dir = os.Getenv("RELEASE_DIR")
-	if dir == "" {
-		fmt.Println("e2e: no release to check: RELEASE_DIR is not set; tools/bazel test //tools/test/e2e:e2e_test builds one and checks it")
-		os.Exit(0)
+// dir returns the release's directory. Without a release there is nothing to check.
+func dir(t testing.TB) string {
+	t.Helper()
+	name := os.Getenv("RELEASE_DIR")
+	if name == "" {
+		t.Skip("RELEASE_DIR names no release: tools/bazel test //tools/test/e2e:e2e_test builds one and checks it")
 	}
-	if path, err := runfiles.Rlocation(dir); err == nil {
-		dir = path
+	if path, err := runfiles.Rlocation(name); err == nil {
+		return path
 	}
-	os.Exit(m.Run())
+	return name
 }
 
 func TestChecksums(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(dir, "SHA256SUMS"))
+	data, err := os.ReadFile(filepath.Join(dir(t), "SHA256SUMS"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,12 +53,12 @@ func TestChecksums(t *testing.T) {
 			t.Fatalf("SHA256SUMS has line %q", line)
 		}
 		listed = append(listed, name)
-		if got := sha256Of(t, filepath.Join(dir, name)); got != sum {
+		if got := sha256Of(t, filepath.Join(dir(t), name)); got != sum {
 			t.Errorf("%s: got %s, want %s", name, got, sum)
 		}
 	}
 	var present []string
-	walk(t, dir, func(name string) {
+	walk(t, dir(t), func(name string) {
 		if name != "SHA256SUMS" {
 			present = append(present, name)
 		}
@@ -74,18 +71,18 @@ func TestChecksums(t *testing.T) {
 
 func TestChecksumFiles(t *testing.T) {
 	for _, name := range archives(t) {
-		data, err := os.ReadFile(filepath.Join(dir, name+".sha256"))
+		data, err := os.ReadFile(filepath.Join(dir(t), name+".sha256"))
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		if got, want := string(data), sha256Of(t, filepath.Join(dir, name))+"  "+name+"\n"; got != want {
+		if got, want := string(data), sha256Of(t, filepath.Join(dir(t), name))+"  "+name+"\n"; got != want {
 			t.Errorf("%s.sha256: got %q, want %q", name, got, want)
 		}
 	}
 	if tool, ok := readers.Look(t, "sha256sum"); ok {
 		cmd := exec.Command(tool, "--check", "--strict", "--quiet", "SHA256SUMS")
-		cmd.Dir = dir
+		cmd.Dir = dir(t)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("sha256sum --check SHA256SUMS: %v\n%s", err, out)
 		}
@@ -97,7 +94,7 @@ func TestChecksumFiles(t *testing.T) {
 func TestListings(t *testing.T) {
 	var b strings.Builder
 	for _, name := range archives(t) {
-		lines, err := archive.ListFile(filepath.Join(dir, name))
+		lines, err := archive.ListFile(filepath.Join(dir(t), name))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -113,7 +110,7 @@ func TestListings(t *testing.T) {
 
 func TestFiles(t *testing.T) {
 	var names []string
-	walk(t, dir, func(name string) {
+	walk(t, dir(t), func(name string) {
 		if !strings.Contains(name, "/blobs/") {
 			names = append(names, name)
 		}
@@ -123,11 +120,11 @@ func TestFiles(t *testing.T) {
 }
 
 func TestManifestAndLock(t *testing.T) {
-	m, err := manifest.Read(filepath.Join(dir, "manifest.yaml"))
+	m, err := manifest.Read(filepath.Join(dir(t), "manifest.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := lock.Read(filepath.Join(dir, "lock.json"))
+	l, err := lock.Read(filepath.Join(dir(t), "lock.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +143,7 @@ func TestManifestAndLock(t *testing.T) {
 // archives returns the names of the release's archives.
 func archives(t *testing.T) []string {
 	t.Helper()
-	entries, err := os.ReadDir(dir)
+	entries, err := os.ReadDir(dir(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +154,7 @@ func archives(t *testing.T) []string {
 		}
 	}
 	if len(names) == 0 {
-		t.Fatalf("no archive in %s", dir)
+		t.Fatalf("no archive in %s", dir(t))
 	}
 	return names
 }

@@ -86,7 +86,7 @@ func craneIndex(t *testing.T) v1.ImageIndex {
 // or refuse blobs that are symbolic links, as all files are that Bazel hands over.
 func copyLayout(t *testing.T) string {
 	t.Helper()
-	source, copied := filepath.Join(dir, "images", "crane"), filepath.Join(t.TempDir(), "crane")
+	source, copied := filepath.Join(dir(t), "images", "crane"), filepath.Join(t.TempDir(), "crane")
 	walk(t, source, func(name string) {
 		data, err := os.ReadFile(filepath.Join(source, name))
 		if err != nil {

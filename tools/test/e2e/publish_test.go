@@ -18,8 +18,7 @@ import (
 // to the line's own stage, and again; there is no network and no account.
 func TestStage(t *testing.T) {
 	if os.Getenv("PUBLISH") == "" {
-		t.Log("PUBLISH does not name the command: what it would check is unchecked")
-		return
+		t.Skip("PUBLISH does not name the command")
 	}
 	command, err := runfiles.Rlocation(os.Getenv("PUBLISH"))
 	if err != nil {
@@ -28,7 +27,7 @@ func TestStage(t *testing.T) {
 	state := t.TempDir()
 	publish := func() string {
 		var stdout, stderr bytes.Buffer
-		cmd := exec.Command(command, "--stage", "--release", dir, "--state", state)
+		cmd := exec.Command(command, "--stage", "--release", dir(t), "--state", state)
 		cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "RELEASE_LINE=toolbox", "RELEASE_DESTINATIONS="+os.Getenv("DESTINATIONS"))
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		if err := cmd.Run(); err != nil {
@@ -42,8 +41,8 @@ func TestStage(t *testing.T) {
 	}
 	stage := filepath.Join(state, "toolbox", "stage")
 	bucket := filepath.Join(stage, "bucket", "1.0.0")
-	walk(t, dir, func(name string) {
-		if got, want := sha256Of(t, filepath.Join(bucket, name)), sha256Of(t, filepath.Join(dir, name)); got != want {
+	walk(t, dir(t), func(name string) {
+		if got, want := sha256Of(t, filepath.Join(bucket, name)), sha256Of(t, filepath.Join(dir(t), name)); got != want {
 			t.Errorf("%s: got sha256 %s, want %s", name, got, want)
 		}
 	})

@@ -27,7 +27,7 @@ func hostPlatform() string {
 func unpack(t *testing.T, name string) string {
 	t.Helper()
 	to := t.TempDir()
-	file := filepath.Join(dir, name)
+	file := filepath.Join(dir(t), name)
 	args := []string{"tar", "-xzf", file, "-C", to}
 	if strings.HasSuffix(name, ".zip") {
 		return unzip(t, file, to)
@@ -169,7 +169,7 @@ func checkBuildInfo(t *testing.T, l *lock.Lock, name string) {
 
 func readLock(t *testing.T) *lock.Lock {
 	t.Helper()
-	l, err := lock.Read(filepath.Join(dir, "lock.json"))
+	l, err := lock.Read(filepath.Join(dir(t), "lock.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

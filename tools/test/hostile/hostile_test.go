@@ -32,7 +32,6 @@ import (
 )
 
 const (
-	minCases  = 150
 	maxMemory = 256 << 20       // bytes
 	maxTime   = 5 * time.Second // of feed, by the CPU
 	maxWait   = time.Minute     // of feed, by the clock, on a machine with more to do
@@ -116,9 +115,6 @@ func (w *worst) print() {
 
 func TestHostile(t *testing.T) {
 	names, all := hazards()
-	if len(names) < minCases {
-		t.Errorf("got %d cases, want at least %d", len(names), minCases)
-	}
 	w := &worst{started: time.Now()}
 	t.Cleanup(w.print)
 	shared := newWorld(t)

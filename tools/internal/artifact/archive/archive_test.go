@@ -319,8 +319,7 @@ func TestSourceChanges(t *testing.T) {
 	// A file of Linux's whose size is 0 until it is read.
 	const growing = "/proc/self/status"
 	if info, err := os.Stat(growing); err != nil || info.Size() != 0 {
-		t.Logf("not checked with a real file: this system has no %s", growing)
-		return
+		t.Skipf("not checked with a real file: this system has no %s", growing)
 	}
 	for _, f := range []Format{TarGzip, Zip} {
 		err := f.Write(io.Discard, []Entry{{Path: "a", Source: growing}}, options)

@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
@@ -71,61 +69,6 @@ func TestEachByteClass(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestWholeBundle flips a byte of each entry of a real bundle, one at a time, anywhere
-// in its header, its content or its padding: the entry is named, and no other one.
-func TestWholeBundle(t *testing.T) {
-	name := os.Getenv("RELEASE_BUNDLE")
-	if name == "" {
-		t.Skip("not checked: RELEASE_BUNDLE names no bundle; TestEachByteClass checks a small one")
-	}
-	x, err := Verify(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	offsets, err := x.offsets()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var refused atomic.Int64
-	t.Run("flips", func(t *testing.T) {
-		for i := range x.Entries {
-			t.Run(x.Entries[i].Path, func(t *testing.T) {
-				t.Parallel()
-				e := &x.Entries[i]
-				begin := offsets[i] - blockSize
-				at := begin + rand.Int64N(blockSize+e.Size+padding(e.Size))
-				f, err := os.Open(name)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer f.Close()
-				_, err = verify(t.Context(), &flipped{r: f, at: at})
-				wantError(t, err, e.String())
-				if err != nil && strings.Count(err.Error(), "\n") == 0 {
-					refused.Add(1)
-					t.Logf("byte %d: %v", at-begin, err)
-				}
-			})
-		}
-	})
-	t.Logf("%d of %d entries were refused and named, one byte flipped in each", refused.Load(), len(x.Entries))
-}
-
-// flipped has one byte of r other than it is.
-type flipped struct {
-	r  io.Reader
-	at int64
-}
-
-func (f *flipped) Read(p []byte) (int, error) {
-	n, err := f.r.Read(p)
-	if 0 <= f.at && f.at < int64(n) {
-		p[f.at] ^= 1
-	}
-	f.at -= int64(n)
-	return n, err
 }
 
 // TestEachByteOfTheRest flips every byte of bundle.json and its header, and of the end.

@@ -65,7 +65,7 @@ func TestWorlds(t *testing.T) {
 		Home: w.Second.Home + " " + w.Second.Temp + " ", TZ: " Pacific/Kiritimati ", Lang: " tr_TR.UTF-8 ", Clock: "yes none none none\n",
 	} {
 		if !w.Made(what) && what != Clock {
-			t.Logf("variation %s is not made here", what)
+			t.Run(string(what), func(t *testing.T) { t.Skip("the variation is not made on this machine") })
 			continue
 		}
 		if !strings.Contains(second, want) {

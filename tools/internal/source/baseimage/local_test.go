@@ -301,8 +301,7 @@ func TestArchiveSparse(t *testing.T) {
 	for _, format := range []string{"posix", "gnu"} {
 		name := filepath.Join(dir, format)
 		if out, err := exec.Command(command, "--sparse", "--format="+format, "-C", dir, "-cf", name, "layer.tar").CombinedOutput(); err != nil {
-			t.Logf("tar has no sparse files here: %v, %s", err, out)
-			return
+			t.Skipf("tar has no sparse files here: %v, %s", err, out)
 		}
 		_, err := Pin(t.Context(), args(t, "docker-archive:"+name, "linux/amd64"))
 		wantError(t, err, `entry "layer.tar" is sparse, want a plain file`)

@@ -1,7 +1,6 @@
 package lines_test
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -9,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 // TestNames packs files whose names are not ASCII, and has other programs read the
@@ -36,10 +37,7 @@ func TestNames(t *testing.T) {
 	} {
 		t.Run(tt.reader[0], func(t *testing.T) {
 			dir := t.TempDir()
-			cmd := exec.CommandContext(t.Context(), tt.reader[0], append(tt.reader[1:], filepath.Join(out, tt.name))...)
-			if errors.Is(cmd.Err, exec.ErrNotFound) {
-				t.Skipf("this machine has no %s", tt.reader[0])
-			}
+			cmd := exec.CommandContext(t.Context(), readers.Find(t, tt.reader[0]), append(tt.reader[1:], filepath.Join(out, tt.name))...)
 			cmd.Dir, cmd.Env = dir, append(os.Environ(), "LC_ALL=C.UTF-8")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
