@@ -9,13 +9,15 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/klauspost/compress/flate"
 )
 
 // WriteZip writes entries to w as a zip (PKWARE APPNOTE 6.3.10), with order,
 // parent directories, checks and determinism as WriteTar has them.
 //
-// Files are deflated (method 8) with NewGzipWriter's compressor; links and
-// directories are stored. The CRC-32 and the sizes of a file follow its data
+// Files are deflated (method 8): large ones with NewGzipWriter's compressor, on all
+// CPUs, and those of one block on one. Links and directories are stored. The CRC-32 and the sizes of a file follow its data
 // (flag bit 3), so that w need not seek; Zip64 records appear where a number does
 // not fit into 32 bits. Names outside ASCII carry the UTF-8 flag (bit 11). The
 // external attributes hold the Unix mode. The time stands in UTC in the MS-DOS
@@ -38,9 +40,8 @@ func WriteZip(w io.Writer, entries []Entry, opts Options) error {
 	if err := checkPortable(items); err != nil {
 		return err
 	}
-	ahead, stop := deflateAhead(items)
-	defer stop()
-	z := &zipWriter{zw: zip.NewWriter(w), mtime: mtime, ahead: ahead, buf: make([]byte, copyBufferSize)}
+	z := &zipWriter{zw: zip.NewWriter(w), mtime: mtime, buf: make([]byte, copyBufferSize)}
+	z.small, _ = flate.NewWriter(nil, gzipLevel) // errs on a bad level only
 	z.zw.RegisterCompressor(zip.Deflate, z.compressor)
 	defer z.large.stop()
 	for _, it := range items {
@@ -71,9 +72,9 @@ func zipTime(opts Options) (time.Time, error) {
 type zipWriter struct {
 	zw    *zip.Writer
 	mtime time.Time
-	ahead <-chan chan deflated // small files, in order
-	next  *deflated            // the small file that is being written, or nil
-	large gzipWriter           // for all other files, one after the other
+	small *flate.Writer // for files that one CPU compresses
+	large gzipWriter    // for all other files
+	it    item          // which is being written
 	buf   []byte
 }
 
@@ -89,33 +90,23 @@ func (z *zipWriter) write(it item) error {
 		h.SetMode(it.mode)
 		h.Method = zip.Deflate
 	}
-	z.next = nil
-	if it.isSmall() {
-		d := <-<-z.ahead
-		if d.err != nil {
-			return d.err
-		}
-		z.next = &d
-	}
+	z.it = it
 	w, err := z.zw.CreateHeader(h)
 	if err != nil {
 		return err
 	}
-	switch {
-	case it.kind == kindLink:
+	if it.kind == kindLink {
 		_, err = io.WriteString(w, it.target)
-	case z.next != nil:
-		_, err = w.Write(z.next.content)
-	default:
-		err = it.copyTo(w, z.buf)
+		return err
 	}
-	return err
+	return it.copyTo(w, z.buf)
 }
 
 // compressor is the zip.Compressor of the file that is being written.
 func (z *zipWriter) compressor(w io.Writer) (io.WriteCloser, error) {
-	if z.next != nil {
-		return &deflatedWriter{w, z.next.stream}, nil
+	if z.it.size <= gzipBlockSize {
+		z.small.Reset(w)
+		return z.small, nil
 	}
 	z.large.reset(newRawDeflate(w))
 	return &z.large, nil
