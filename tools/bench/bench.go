@@ -89,19 +89,18 @@ func (s Sample) Median() float64 {
 
 // The units of samples.
 const (
-	seconds  = "s"
-	bytes    = "B"
-	distinct = "distinct"
+	seconds = "s"
+	bytes   = "B"
 )
 
-// A Row is one comparison with a peer, or one check against a limit.
+// A Row is one comparison with a peer.
 type Row struct {
 	Benchmark string  `json:"benchmark"`
 	What      string  `json:"what"`
 	Unit      string  `json:"unit"`
 	Ours      Sample  `json:"ours"`
-	Peer      Sample  `json:"peer,omitempty"`
-	Ratio     float64 `json:"ratio,omitempty"`
+	Peer      Sample  `json:"peer"`
+	Ratio     float64 `json:"ratio"`
 	Goal      string  `json:"goal"`
 	Pass      bool    `json:"pass"`
 }
@@ -118,12 +117,6 @@ func Smaller(what string, ours, peer, part float64) Row {
 	ratio := ours / peer
 	return Row{What: what, Unit: bytes, Ours: Sample{ours}, Peer: Sample{peer}, Ratio: ratio,
 		Goal: fmt.Sprintf("at most %gx the size", part), Pass: ratio <= part}
-}
-
-// AtMost is the row that wants the largest of our values not above the limit.
-func AtMost(what, unit string, ours Sample, limit float64) Row {
-	return Row{What: what, Unit: unit, Ours: ours,
-		Goal: "at most " + format(limit, unit), Pass: len(ours) > 0 && slices.Max(ours) <= limit}
 }
 
 // AtMostTimes is the row that wants us to take at most that many times the peer's time.
@@ -171,10 +164,7 @@ func (r Report) print(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "BENCHMARK\tWHAT\tOURS\tPEER\tRATIO\tGOAL\tRESULT")
 	for _, row := range r.Rows {
-		ratio := "-"
-		if row.Ratio > 0 {
-			ratio = fmt.Sprintf("%.4gx", row.Ratio)
-		}
+		ratio := fmt.Sprintf("%.4gx", row.Ratio)
 		verdict := "FAIL"
 		if row.Pass {
 			verdict = "PASS"
@@ -197,11 +187,8 @@ func (s Sample) text(unit string) string {
 }
 
 func format(v float64, unit string) string {
-	switch unit {
-	case seconds:
-		return fmt.Sprintf("%.2f s", v)
-	case bytes:
+	if unit == bytes {
 		return fmt.Sprintf("%.1f MiB", v/(1<<20))
 	}
-	return fmt.Sprintf("%g %s", v, unit)
+	return fmt.Sprintf("%.2f s", v)
 }

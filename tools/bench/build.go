@@ -71,7 +71,7 @@ func (b *buildBench) bazel(ctx context.Context, verb string, flags ...string) er
 		cmd := environ.Command(ctx, environ.User(), filepath.Join(b.root, "tools", "bazel"), append([]string{"--output_base=" + b.base}, args...)...)
 		cmd.Dir = b.root
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("running bazel %q: %w\n%s", args, err, tail(out))
+			return fmt.Errorf("running bazel %q: %w\n%s", args, err, tail(string(out)))
 		}
 	}
 	return nil
@@ -140,7 +140,7 @@ func (b *buildBench) install(ctx context.Context, settings []string, flags ...st
 			cmd := environ.Command(ctx, environ.Go(append(own, settings...)...), b.goCommand(), args...)
 			cmd.Dir = b.dir
 			if out, err := cmd.CombinedOutput(); err != nil {
-				return fmt.Errorf("running go %q: %w\n%s", args, err, tail(out))
+				return fmt.Errorf("running go %q: %w\n%s", args, err, tail(string(out)))
 			}
 		}
 	}
@@ -154,10 +154,4 @@ func checkout(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("finding the checkout: %w", err)
 	}
 	return filepath.Dir(strings.TrimSpace(string(out))), nil
-}
-
-// tail returns the last lines of what a command printed.
-func tail(out []byte) string {
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	return strings.Join(lines[max(0, len(lines)-20):], "\n")
 }

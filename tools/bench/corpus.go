@@ -21,57 +21,49 @@ type corpusFile struct {
 	Size int64
 }
 
-// corpusArgs say what makeCorpus makes.
-type corpusArgs struct {
-	Dir    string // where to; must not exist
-	GOROOT string // where from
-	Bytes  int64  // about how many, in sum
-}
-
 // makeCorpus copies Go's programs, tools and sources, which every machine with Go
-// has, until the size is reached: whole copies of all of it, then a part. A copy
-// begins some 200 MB after the one before, which is far beyond the 32 KiB window
-// of DEFLATE, so that repetition helps no contender. (One with a larger window,
+// has, to dir, until about size bytes are reached: whole copies of all of it, then a
+// part. A copy begins some 200 MB after the one before, which is far beyond the 32 KiB
+// window of DEFLATE, so that repetition helps no contender. (One with a larger window,
 // such as zstd or xz, would need another corpus.)
-func makeCorpus(ctx context.Context, args corpusArgs) ([]corpusFile, error) {
-	var files []corpusFile
-	var total int64
-	for n := 1; total < args.Bytes; n++ {
+func makeCorpus(ctx context.Context, dir string, size int64) (files []corpusFile, total int64, err error) {
+	goroot, err := runIn(ctx, "", "go", "env", "GOROOT")
+	if err != nil {
+		return nil, 0, err
+	}
+	for n := 1; total < size; n++ {
 		before := total
-		copyName := "copy" + strconv.Itoa(n)
 		for _, sub := range []string{"bin", "pkg/tool", "src"} {
-			root := filepath.Join(args.GOROOT, filepath.FromSlash(sub))
-			err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+			err := filepath.WalkDir(filepath.Join(goroot, filepath.FromSlash(sub)), func(name string, d fs.DirEntry, err error) error {
 				if err := errors.Join(err, ctx.Err()); err != nil || !d.Type().IsRegular() {
 					return err
 				}
-				if total >= args.Bytes {
+				if total >= size {
 					return filepath.SkipAll
 				}
-				rel, err := filepath.Rel(args.GOROOT, name)
+				rel, err := filepath.Rel(goroot, name)
 				if err != nil {
 					return err
 				}
-				f := corpusFile{Path: copyName + "/" + filepath.ToSlash(rel), Mode: 0o644}
+				f := corpusFile{Path: "copy" + strconv.Itoa(n) + "/" + filepath.ToSlash(rel), Mode: 0o644}
 				if sub != "src" {
 					f.Mode = 0o755
 				}
-				if f.Size, err = copyFile(filepath.Join(args.Dir, filepath.FromSlash(f.Path)), name, f.Mode); err != nil {
+				if f.Size, err = copyFile(filepath.Join(dir, filepath.FromSlash(f.Path)), name, f.Mode); err != nil {
 					return err
 				}
-				total += f.Size
-				files = append(files, f)
+				total, files = total+f.Size, append(files, f)
 				return nil
 			})
 			if err != nil {
-				return nil, fmt.Errorf("copying %q: %w", root, err)
+				return nil, 0, fmt.Errorf("copying %s of %q: %w", sub, goroot, err)
 			}
 		}
 		if total == before {
-			return nil, fmt.Errorf("copying %q: found no files", args.GOROOT)
+			return nil, 0, fmt.Errorf("copying %q: found no files", goroot)
 		}
 	}
-	return files, nil
+	return files, total, nil
 }
 
 func copyFile(to, from string, mode fs.FileMode) (n int64, err error) {
@@ -91,21 +83,27 @@ func copyFile(to, from string, mode fs.FileMode) (n int64, err error) {
 	return n, errors.Join(err, dst.Close())
 }
 
-// goroot returns where the go command's own files are.
-func goroot(ctx context.Context) (string, error) {
-	out, err := environ.Command(ctx, environ.User(), "go", "env", "GOROOT").Output()
-	if err != nil {
-		return "", fmt.Errorf("running go env GOROOT: %w", err)
-	}
-	return strings.TrimSpace(string(out)), nil
-}
-
 // goBuild builds a command of this module as dir/name.
 func goBuild(ctx context.Context, dir, pkg string) (string, error) {
 	out := filepath.Join(dir, filepath.Base(pkg)+".exe")
-	cmd := environ.Command(ctx, environ.User(), "go", "build", "-trimpath", "-o", out, pkg)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building %q: %w\n%s", pkg, err, text)
+	_, err := runIn(ctx, "", "go", "build", "-trimpath", "-o", out, pkg)
+	return out, err
+}
+
+// runIn runs a command in a directory and returns what it prints.
+func runIn(ctx context.Context, dir string, command ...string) (string, error) {
+	cmd := environ.Command(ctx, environ.User(), command[0], command[1:]...)
+	cmd.Dir = dir
+	var stdout, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("running %q: %w\n%s", command, err, tail(stdout.String()+stderr.String()))
 	}
-	return out, nil
+	return strings.TrimSpace(stdout.String()), nil
+}
+
+// tail returns the last lines of what a command printed.
+func tail(out string) string {
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	return strings.Join(lines[max(0, len(lines)-20):], "\n")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -127,7 +128,7 @@ func (b *fetchBench) run(ctx context.Context, settings []string, dir, command st
 	cmd := environ.Command(ctx, environ.User(settings...), command, args...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("running %q: %w\n%s", filepath.Base(cmd.Path), err, tail(out))
+		return fmt.Errorf("running %q: %w\n%s", filepath.Base(cmd.Path), err, tail(string(out)))
 	}
 	return nil
 }
@@ -158,4 +159,15 @@ func zipBytes(dir string) (sum int64, err error) {
 		return err
 	})
 	return sum, err
+}
+
+// listen serves on loopback until stop is called.
+func listen(h http.Handler) (url string, stop func(), err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	server := &http.Server{Handler: h}
+	go server.Serve(listener) // ends with an error, always: that it was closed
+	return "http://" + listener.Addr().String(), func() { server.Close() }, nil
 }

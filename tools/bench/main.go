@@ -19,12 +19,9 @@
 //	pack/zip     tools/build/pack against archive/zip
 //	build        the toolbox line's programs, cold, against go install
 //	fetch        the toolbox line's modules, cold, against go mod download
-//	sourcetar    the canonical tar of a git tree of 10,000 files, against git archive
-//	bundle       a store of 300 MiB to a bundle, against tar -cf and sha256sum
-//	check        resolve --check of a line that is locked, against its requests alone
+//	sourcetar    the canonical tar of a git tree of some 10,000 files, against git archive
+//	bundle       a store and a root of 600 MiB to a bundle, against tar -cf and sha256sum
 //	push         images that share bases to an empty registry, against remote.MultiWrite
-//	noop         publish of 500 artifacts that are published already
-//	memory       what publishing 10 GiB takes
 //	compare      comparing two equal releases of 300 MiB, against hashing both
 //
 // A benchmark makes its inputs from what each machine with Go has, in a temporary
@@ -57,13 +54,10 @@ func benchmarks() []Benchmark {
 		packBenchmark("zip", packCorpusBytes),
 		buildBenchmark(),
 		fetchBenchmark(),
-		sourceTarBenchmark(sourceTarFiles),
+		sourceTarBenchmark(sourceTarBytes),
 		bundleBenchmark(bundleBytes),
-		checkBenchmark(checkFiles),
 		pushBenchmark(pushImages, pushLayerSize, pushRoundTrip),
-		noopBenchmark(publishFiles, publishImages),
-		memoryBenchmark(publishLarge, publishLargeSize),
-		compareBenchmark(compareFiles, compareFileSize),
+		compareBenchmark(compareBytes),
 	}
 }
 

@@ -6,20 +6,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
 // The pack benchmark's corpus and goals.
 const (
 	packCorpusBytes = 500_000_000
-	packSpeedGoal   = 2.5       // times as fast as the peer, on 2 CPUs
-	packZipGoal     = 2.0       // the same for a zip: level 6 searches less in files that fit into its window
-	packSizeGoal    = 1.03      // of the standard library's size at level 6
-	packMemoryGoal  = 256 << 20 // bytes of resident memory
+	packSpeedGoal   = 2.5  // times as fast as the peer, on 2 CPUs
+	packZipGoal     = 2.0  // the same for a zip: level 6 searches less in files that fit into its window
+	packSizeGoal    = 1.03 // of the standard library's size at level 6
 	packCommand     = "github.com/jasonwzm/release-builder/tools/build/pack"
 )
 
@@ -32,8 +29,6 @@ type packBench struct {
 	entries string // file
 	command string // the pack command
 	files   []corpusFile
-
-	peaks Sample // bytes of resident memory of each run of the command
 }
 
 // packBenchmark returns the benchmark for tar.gz or zip.
@@ -51,16 +46,14 @@ func packBenchmark(format string, corpusBytes int64) Benchmark {
 }
 
 func newPackBench(ctx context.Context, e *Env, format string, corpusBytes int64) (*packBench, error) {
-	root, err := goroot(ctx)
-	if err != nil {
-		return nil, err
-	}
 	b := &packBench{format: format, dir: e.Dir, corpus: filepath.Join(e.Dir, "corpus"), entries: filepath.Join(e.Dir, "entries.json")}
 	e.Logf("building the pack command and the corpus")
+	var total int64
+	var err error
 	if b.command, err = goBuild(ctx, e.Dir, packCommand); err != nil {
 		return nil, err
 	}
-	if b.files, err = makeCorpus(ctx, corpusArgs{Dir: b.corpus, GOROOT: root, Bytes: corpusBytes}); err != nil {
+	if b.files, total, err = makeCorpus(ctx, b.corpus, corpusBytes); err != nil {
 		return nil, err
 	}
 	type entry struct {
@@ -69,10 +62,8 @@ func newPackBench(ctx context.Context, e *Env, format string, corpusBytes int64)
 		Mode   string `json:"mode"`
 	}
 	var entries []entry
-	var total int64
 	for _, f := range b.files {
 		entries = append(entries, entry{f.Path, filepath.Join(b.corpus, filepath.FromSlash(f.Path)), fmt.Sprintf("%04o", f.Mode)})
-		total += f.Size
 	}
 	last, _, _ := strings.Cut(b.files[len(b.files)-1].Path, "/")
 	e.Notef("corpus: %d files, %.0f MB: bin, pkg/tool and src of Go, repeated up to %s (the last one in part)",
@@ -81,7 +72,7 @@ func newPackBench(ctx context.Context, e *Env, format string, corpusBytes int64)
 }
 
 func (b *packBench) run(ctx context.Context, e *Env) ([]Row, error) {
-	ours := Contender{"pack " + b.format, func(ctx context.Context) error { return b.pack(ctx, "ours", 0) }}
+	ours := Contender{"pack " + b.format, b.pack}
 	std := Contender{"standard library " + b.format, b.standard}
 	contenders := []Contender{ours, std}
 	if b.format == "tar.gz" {
@@ -111,72 +102,20 @@ func (b *packBench) run(ctx context.Context, e *Env) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows = append(rows, Smaller("size, against the standard library, level 6", oursSize, stdSize, packSizeGoal))
-	procs := []int{1, 2, 8, 64}
-	outputs, err := b.outputs(ctx, e, procs)
-	if err != nil {
-		return nil, err
-	}
-	rows = append(rows, AtMost(fmt.Sprintf("outputs with GOMAXPROCS %v", procs), distinct, Sample{outputs}, 1))
-	if len(b.peaks) == 0 {
-		e.Notef("not measured: resident memory, which this system does not report")
-		return rows, nil
-	}
-	return append(rows, AtMost("resident memory, peak, all runs", bytes, b.peaks, packMemoryGoal)), nil
+	return append(rows, Smaller("size, against the standard library, level 6", oursSize, stdSize, packSizeGoal)), nil
 }
 
-// pack runs the command. With procs 0 it takes the GOMAXPROCS that it finds.
-func (b *packBench) pack(ctx context.Context, out string, procs int) error {
-	env := environ.Tool()
-	if procs > 0 {
-		env = append(env, "GOMAXPROCS="+strconv.Itoa(procs))
-	}
-	cmd := environ.Command(ctx, env, b.command, "-format", b.format, "-entries", b.entries, "-mtime", "1700000000",
-		"-out", b.file(out), "-sha256", b.file(out)+".sha256")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w\n%s", err, text)
-	}
-	if peak, ok := peakMemory(cmd.ProcessState); ok {
-		b.peaks = append(b.peaks, float64(peak))
-	}
-	return nil
-}
-
-// outputs returns how many different checksums the command gives for the numbers
-// of CPUs, and in the race before.
-func (b *packBench) outputs(ctx context.Context, e *Env, procs []int) (float64, error) {
-	seen := map[string]bool{}
-	read := func(out string) error {
-		line, err := os.ReadFile(b.file(out) + ".sha256")
-		sum, _, _ := strings.Cut(string(line), " ")
-		seen[sum] = true
-		return err
-	}
-	if err := read("ours"); err != nil {
-		return 0, err
-	}
-	for _, n := range procs {
-		e.Logf("GOMAXPROCS=%d", n)
-		if err := b.pack(ctx, "procs", n); err != nil {
-			return 0, err
-		}
-		if err := read("procs"); err != nil {
-			return 0, err
-		}
-	}
-	return float64(len(seen)), nil
+// pack runs the command.
+func (b *packBench) pack(ctx context.Context) error {
+	out := b.file("ours")
+	_, err := runIn(ctx, "", b.command, "-format", b.format, "-entries", b.entries, "-mtime", "1700000000", "-out", out, "-sha256", out+".sha256")
+	return err
 }
 
 // tar does it with the programs that everybody has.
 func (b *packBench) tar(ctx context.Context) error {
-	out := b.file("tar")
-	for _, args := range [][]string{{"tar", "-C", b.corpus, "-czf", out, "."}, {"sha256sum", out}} {
-		cmd := environ.Command(ctx, environ.Tool(), args[0], args[1:]...)
-		if text, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w\n%s", args[0], err, text)
-		}
-	}
-	return nil
+	_, err := runIn(ctx, b.dir, "sh", "-c", "tar -C corpus -czf tar.tar.gz . && sha256sum tar.tar.gz")
+	return err
 }
 
 func (b *packBench) file(name string) string { return filepath.Join(b.dir, name+"."+b.format) }

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"io"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -30,14 +28,13 @@ func TestRun(t *testing.T) {
 		b    Benchmark
 		rows int
 	}{
-		{packBenchmark("tar.gz", 3_000_000), 3},
-		{packBenchmark("zip", 3_000_000), 3},
+		{packBenchmark("tar.gz", 3_000_000), 2},
+		{packBenchmark("zip", 3_000_000), 2},
 		{fetch, 1},
-		{sourceTarBenchmark(30), 1},
+		{sourceTarBenchmark(100_000), 1},
 		{bundleBenchmark(1 << 20), 1},
-		{checkBenchmark(5), 1},
-		{pushBenchmark(2, 1000, 0), 4},
-		{compareBenchmark(3, 100_000), 1},
+		{pushBenchmark(2, 1000, 0), 1},
+		{compareBenchmark(300_000), 1},
 	} {
 		t.Run(tt.b.Name, func(t *testing.T) {
 			report, err := runAll(t.Context(), []Benchmark{tt.b}, 2, io.Discard)
@@ -48,11 +45,8 @@ func TestRun(t *testing.T) {
 				if row.Benchmark != tt.b.Name || row.Goal == "" || len(row.Ours) == 0 {
 					t.Errorf("row: got %+v", row)
 				}
-				if tt.b.Name != "check" && slices.Min(row.Ours) <= 0 { // a difference may be negative
+				if slices.Min(row.Ours) <= 0 {
 					t.Errorf("%s: got %v, want more than 0", row.What, row.Ours)
-				}
-				if row.Unit == distinct && !row.Pass {
-					t.Errorf("%s: got %v, want 1", row.What, row.Ours)
 				}
 			}
 			if len(report.Rows) < tt.rows {
@@ -93,40 +87,5 @@ func TestContents(t *testing.T) {
 	}}
 	if got, want := contents(l), []string{"a@v1", "a@v2", "b@v1"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-func TestBeyond(t *testing.T) {
-	if got, want := beyond(Sample{3, 5, 1}, Sample{1, 1, 2}), (Sample{2, 4, -1}); !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-}
-
-// TestMakeRepo: a repository has the files that it was given, and is packed.
-func TestMakeRepo(t *testing.T) {
-	if missing := missingPrograms("git"); missing != "" {
-		t.Fatalf("this machine has no %s", missing)
-	}
-	dir := filepath.Join(t.TempDir(), "repo")
-	files := tree{files: 50, seed: 7}
-	err := makeRepo(t.Context(), dir, func(w *bufio.Writer) {
-		files.write(w)
-		writeFile(w, "more", []byte("x\n"))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	files.each(func(name string, content []byte) {
-		size, err := runIn(t.Context(), dir, nil, "git", "cat-file", "-s", "main:"+name)
-		if err != nil || size != strconv.Itoa(len(content)) {
-			t.Errorf("%s: got %s bytes, %v, want %d", name, size, err, len(content))
-		}
-	})
-	count, err := runIn(t.Context(), dir, nil, "git", "count-objects")
-	if err != nil || !strings.HasPrefix(count, "0 objects") {
-		t.Errorf("loose objects: got %q, %v, want none", count, err)
-	}
-	if _, err := runIn(t.Context(), dir, nil, "git", "cat-file", "-e", "main:none"); err == nil || !strings.Contains(err.Error(), "cat-file") {
-		t.Errorf("a file that is not there: got %v, want an error that names the command", err)
 	}
 }
