@@ -4,6 +4,8 @@ go 1.26.0
 
 toolchain go1.26.8
 
+tool github.com/bazelbuild/bazel-gazelle/cmd/gazelle
+
 require (
 	cloud.google.com/go/storage v1.70.0
 	cuelabs.dev/go/oci/ociregistry v0.0.0-20251212221603-3adeb8663819

@@ -24,8 +24,14 @@ func importsFile(root string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	own := modfile.ModulePath(data)
-	found := map[string]bool{}
+	mod, err := modfile.Parse("go.mod", data, nil)
+	if err != nil {
+		return nil, err
+	}
+	own, found := mod.Module.Mod.Path, map[string]bool{}
+	for _, tool := range mod.Tool {
+		found[tool.Path] = true
+	}
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err

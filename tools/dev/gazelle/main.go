@@ -1,6 +1,7 @@
 // Gazelle keeps the generated files of this repository fresh:
 //
-//	tools/imports.go   every package of another module that a Go file here imports
+//	tools/imports.go   every package of another module that a Go file here imports, and
+//	                   the tools of go.mod
 //	BUILD.bazel        the Go rules, by the gazelle command that go.mod pins
 //
 // Usage:

@@ -63,7 +63,7 @@ func imports(packages ...string) string {
 
 // repository is a small one, of which wantImports lists the imports.
 var repository = map[string]string{
-	"go.mod":                     "module example.com/own\n",
+	"go.mod":                     "module example.com/own\n\ngo 1.26\n\ntool example.com/command\n",
 	"a.go":                       imports("fmt", "example.com/own/sub", "example.com/own", "example.com/b", "C"),
 	"sub/a.go":                   imports("example.com/a/deep", "example.com/b", "net/http"),
 	"sub/a_test.go":              imports("example.com/test-only", "example.com/own_not/x"),
@@ -88,6 +88,7 @@ package tools
 import (
 	_ "example.com/a/deep"
 	_ "example.com/b"
+	_ "example.com/command"
 	_ "example.com/other"
 	_ "example.com/own_not/x"
 	_ "example.com/really"
