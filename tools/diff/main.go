@@ -2,7 +2,7 @@
 //
 //	tools/bazel run //release:diff -- OLD                   from OLD to the release that Bazel builds
 //	tools/bazel run //tools/diff -- OLD NEW                 text
-//	tools/bazel run //tools/diff -- --json OLD NEW          JSON, schema release-builder/diff/v1
+//	tools/bazel run //tools/diff -- --json OLD NEW          JSON, schema release-builder/diff/v2
 //	tools/bazel run //tools/diff -- --html FILE OLD NEW     text, and a page that needs nothing else
 //
 // OLD and NEW are directories of releases, such as a copy of bazel-bin/release/all,
@@ -24,18 +24,15 @@ import (
 	"bytes"
 	"context"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 
-	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
-	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/check/changes"
 )
 
 func main() { cli.Main(run) }
@@ -54,9 +51,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(sides) != 2 {
 		return cli.UsageError(stderr, "diff", "got %d arguments, want OLD and NEW, or OLD alone with tools/bazel run //release:diff", len(sides))
 	}
-	d, err := between(ctx, dirs.FromCaller(sides[0]), dirs.FromCaller(sides[1]))
+	d, err := changes.Between(ctx, dirs.FromCaller(sides[0]), dirs.FromCaller(sides[1]))
 	if err == nil && *html != "" {
-		err = writeHTML(dirs.FromCaller(*html), d)
+		var page bytes.Buffer
+		if err = d.WriteHTML(&page); err == nil {
+			err = fileio.WriteFile(dirs.FromCaller(*html), page.Bytes(), 0o644)
+		}
 	}
 	if err != nil {
 		return cli.Fail(stderr, "diff", err)
@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if *asJSON {
 		out, err = jsonfile.Marshal(d)
 	} else {
-		out = d.text()
+		out = d.Text()
 	}
 	if err == nil {
 		_, err = stdout.Write(out)
@@ -74,51 +74,4 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return cli.Fail(stderr, "diff", err)
 	}
 	return cli.OK
-}
-
-func between(ctx context.Context, old, new string) (*Diff, error) {
-	a, err := open(ctx, old)
-	if err != nil {
-		return nil, fmt.Errorf("reading the old release %q: %w", old, err)
-	}
-	b, err := open(ctx, new)
-	if err != nil {
-		return nil, fmt.Errorf("reading the new release %q: %w", new, err)
-	}
-	return diff(ctx, a, b)
-}
-
-// side is one of the two: a lock, and the release if it is given.
-type side struct {
-	lock   *lock.Lock
-	digest digest.Digest
-	tree   *release.Tree // nil for a lock alone
-}
-
-func open(ctx context.Context, name string) (*side, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		t, err := release.Open(ctx, release.Dir(name))
-		if err != nil {
-			return nil, err
-		}
-		return &side{t.Lock, t.Digest, t}, nil
-	}
-	data, err := fileio.ReadLimited(name, jsonfile.MaxSize)
-	if err != nil {
-		return nil, err
-	}
-	l, err := lock.Parse(name, data)
-	return &side{lock: l, digest: digest.FromBytes(data)}, err
-}
-
-func writeHTML(name string, d *Diff) error {
-	var b bytes.Buffer
-	if err := d.html(&b); err != nil {
-		return err
-	}
-	return fileio.WriteFile(name, b.Bytes(), 0o644)
 }

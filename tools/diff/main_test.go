@@ -3,147 +3,20 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
-	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/testing/browsertest"
+	"github.com/jasonwzm/release-builder/tools/internal/check/changes"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func dependency(name, url, commit string, modules ...string) lock.Dependency {
-	d := lock.Dependency{
-		Name: name, Git: &lock.Git{URL: url, Commit: strings.Repeat(commit, 20)}, Size: 1000,
-		Digest: string(digest.FromBytes([]byte(commit))), Time: releasetest.Time, Why: "sha in manifest", GoRoots: []string{"."},
-	}
-	for _, m := range modules {
-		path, version, _ := strings.Cut(m, "@")
-		version, sum, _ := strings.Cut(version, "#")
-		d.GoModules = append(d.GoModules, lock.GoModule{Path: path, Version: version, Sum: sum, GoModSum: "h1:y"})
-	}
-	return d
-}
-
-// writeLock writes a lock after f altered it.
-func writeLock(t *testing.T, version string, f func(l *lock.Lock)) string {
-	t.Helper()
-	l := &lock.Lock{
-		Schema: lock.Schema, Manifest: digest.FromBytes(nil), Version: version, Product: "demo",
-		Platforms: []string{"linux-amd64"}, Architectures: []string{"linux/amd64"}, Time: releasetest.Time,
-		Dependencies: []lock.Dependency{
-			dependency("api", "https://github.com/acme/api.git", "a0", "golang.org/x/mod@v0.1.0#h1:a", "golang.org/x/net@v0.2.0#h1:b", "golang.org/x/sys@v0.3.0"),
-			dependency("client", "https://git.example.com/acme/client", "b0"),
-			dependency("gone", "https://gitlab.com/acme/group/gone", "c0", "golang.org/x/mod@v0.1.0#h1:a"),
-			{Name: "tool", Module: &lock.Module{Path: "example.com/tool", Version: "v1.0.0"}, Digest: "h1:x", Time: releasetest.Time, Why: "version in manifest"},
-			{Name: "web", Local: &lock.Local{Path: "../web"}, Digest: string(digest.FromBytes([]byte("w"))), Time: releasetest.Time, Why: "localpath"},
-		},
-		Images:    []lock.Image{{Name: "app", Base: "docker.io/library/debian:12", Digest: digest.FromBytes([]byte("1")), Platforms: []lock.ImagePlatform{{Platform: "linux/amd64", Digest: digest.FromBytes([]byte("2"))}}}},
-		Toolchain: lock.Toolchain{Bazel: "7.7.1", Go: lock.GoSDK{Version: "1.26.7"}},
-	}
-	l.Dependencies[0].Primary = true
-	f(l)
-	l.Seal()
-	name := filepath.Join(t.TempDir(), "lock.json")
-	if err := jsonfile.Write(name, l); err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
-// changed alters a lock in each way that the text names.
-func changed(l *lock.Lock) {
-	l.Dependencies[0] = dependency("api", "https://github.com/acme/api.git", "a1", "golang.org/x/mod@v0.2.0#h1:c", "golang.org/x/sys@v0.3.0#h1:d")
-	l.Dependencies[0].Primary = true
-	l.Dependencies[1] = dependency("client", "https://git.example.com/acme/client", "b1")
-	l.Dependencies[2] = dependency("new", "git@example.com:acme/new.git", "d0")
-	l.Dependencies[3].Module = &lock.Module{Path: "example.com/tool", Version: "v1.1.0"}
-	l.Dependencies[4].Digest = string(digest.FromBytes([]byte("w2")))
-	l.Images[0].Digest = digest.FromBytes([]byte("3"))
-	l.Files = []lock.File{{Name: "helm", Platform: "linux-amd64", URL: "https://example.com/helm", Digest: digest.FromBytes(nil), Size: 5, Why: "url in manifest"}}
-	l.Toolchain.Go.Version = "1.26.8"
-}
-
-func TestLocks(t *testing.T) {
-	old, new := writeLock(t, "1.0.0", func(*lock.Lock) {}), writeLock(t, "1.1.0", changed)
-	golden(t, "locks.txt", command(t, old, new))
-	golden(t, "locks-same.txt", command(t, old, old))
-}
-
-func TestReleases(t *testing.T) {
-	old := releasetest.Make(t, releasetest.Args{
-		Version: "1.2.0", Images: []string{"app", "old"}, Charts: []string{"web"},
-		Files: map[string]string{"demo-1.2.0.tar.gz": "demo", "same-1.2.0.txt": "same", "gone.txt": "gone", "licenses": "a\n"},
-		Git:   map[string]string{"api": "https://github.com/acme/api@" + strings.Repeat("a0", 20)},
-	})
-	new := releasetest.Make(t, releasetest.Args{
-		Version: "1.3.0", Images: []string{"app", "new"}, Bases: 2, Charts: []string{"web"},
-		Files: map[string]string{"demo-1.3.0.tar.gz": "demo, longer", "same-1.3.0.txt": "same", "more\x1b[2J.txt": "more", "licenses": "b\n"},
-		Git:   map[string]string{"api": "https://github.com/acme/api@" + strings.Repeat("a1", 20)},
-	})
-	golden(t, "releases.txt", command(t, old, new))
-	golden(t, "releases-same.txt", command(t, old, old))
-
-	var d Diff
-	if err := json.Unmarshal([]byte(command(t, "--json", old, new)), &d); err != nil || d.Schema != Schema || len(d.Images) != 3 || len(d.Files) == 0 {
-		t.Errorf("JSON: got %+v, %v", d, err)
-	}
-	page := filepath.Join(t.TempDir(), "diff.html")
-	command(t, "--html", page, old, new)
-	data, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"demo 1.2.0 → demo 1.3.0", "https://github.com/acme/api/compare/", "demo-1.3.0.tar.gz", "linux/arm64"} {
-		if !strings.Contains(string(data), want) {
-			t.Errorf("the page has no %q", want)
-		}
-	}
-	for _, not := range []string{"<script", "<link", "src="} {
-		if strings.Contains(string(data), not) {
-			t.Errorf("the page has %q", not)
-		}
-	}
-	t.Run("browser", func(t *testing.T) {
-		if got := browsertest.Show(t, data); !strings.Contains(got, "<title>demo 1.2.0 → demo 1.3.0</title>") {
-			t.Errorf("got\n%s", got)
-		}
-	})
-}
-
-func TestLink(t *testing.T) {
-	for _, tt := range []struct{ origin, want string }{
-		{"https://github.com/a/b", "https://github.com/a/b/compare/x...y"},
-		{"https://github.com/a/b.git", "https://github.com/a/b/compare/x...y"},
-		{"https://user:secret@github.com/a/b.git?token=secret#s", "https://github.com/a/b/compare/x...y"},
-		{"https://gitlab.com/a/b/c.git", "https://gitlab.com/a/b/c/-/compare/x...y"},
-		{"https://codeberg.org/a/b/", "https://codeberg.org/a/b/compare/x...y"},
-		{"http://github.com/a/b", ""},
-		{"https://github.com:8443/a/b", ""},
-		{"https://github.com", ""},
-		{"https://github.example.com/a/b", ""},
-		{"https://github.com.example.com/a/b", ""},
-		{"git@github.com:a/b.git", ""},
-		{"ssh://git@github.com/a/b", ""},
-		{"../b", ""},
-		{"https://%zz", ""},
-	} {
-		if got := link(tt.origin, "x", "y"); got != tt.want {
-			t.Errorf("%q: got %q, want %q", tt.origin, got, tt.want)
-		}
-	}
-}
-
 func TestExitStatus(t *testing.T) {
-	good := writeLock(t, "1.0.0", func(*lock.Lock) {})
+	good := filepath.Join(releasetest.Make(t, releasetest.Args{}), release.LockFile)
 	broken := filepath.Join(t.TempDir(), "lock.json")
 	if err := os.WriteFile(broken, []byte("{}"), 0o644); err != nil {
 		t.Fatal(err)
@@ -171,24 +44,23 @@ func TestExitStatus(t *testing.T) {
 
 // TestBuilt has what Bazel built for NEW where OLD stands alone.
 func TestBuilt(t *testing.T) {
-	old, built := writeLock(t, "1.0.0", func(*lock.Lock) {}), writeLock(t, "1.0.1", func(*lock.Lock) {})
+	old, built := releasetest.Make(t, releasetest.Args{Version: "1.0.0"}), releasetest.Make(t, releasetest.Args{Version: "1.0.1"})
 	t.Setenv("RELEASE_DIR", built)
 	if got, want := command(t, old), command(t, old, built); got != want || !strings.Contains(got, "1.0.1") {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
-// TestHostileImage has layouts that are no images, or none that end.
-func TestHostileImage(t *testing.T) {
-	loop := `{"manifests":[{"digest":"sha256:` + strings.Repeat("a", 64) + `"}]}`
-	for _, index := range []string{"{", "null", `{"manifests":[{"digest":"../x"}]}`, loop, `{"manifests":[{}]}`} {
-		dir := releasetest.Make(t, releasetest.Args{Files: map[string]string{
-			"images/app/index.json": index, "images/app/blobs/sha256/" + strings.Repeat("a", 64): loop,
-		}})
-		var stderr bytes.Buffer
-		if got := run(t.Context(), []string{dir, dir}, io.Discard, &stderr); got != cli.Failure && index != "null" {
-			t.Errorf("%s: got exit status %d, want %d", index, got, cli.Failure)
-		}
+// TestForms prints JSON, and writes a page.
+func TestForms(t *testing.T) {
+	old, new := releasetest.Make(t, releasetest.Args{Version: "1.0.0"}), releasetest.Make(t, releasetest.Args{Version: "1.0.1"})
+	page := filepath.Join(t.TempDir(), "diff.html")
+	var d changes.Diff
+	if err := json.Unmarshal([]byte(command(t, "--json", "--html", page, old, new)), &d); err != nil || d.Schema != changes.Schema || len(d.Files) == 0 {
+		t.Errorf("JSON: got %+v, %v", d, err)
+	}
+	if data, err := os.ReadFile(page); err != nil || !strings.Contains(string(data), "demo 1.0.0 → demo 1.0.1") {
+		t.Errorf("page: got %q, %v", data, err)
 	}
 }
 
@@ -199,21 +71,4 @@ func command(t *testing.T, args ...string) string {
 		t.Fatalf("diff %q: got exit status %d, want 0: %s", args, got, &stderr)
 	}
 	return stdout.String()
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	name = filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("got\n%s\nwant %s; if it is right, run go test ./tools/diff -update\n%s", got, name, want)
-	}
 }

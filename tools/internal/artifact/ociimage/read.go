@@ -255,6 +255,21 @@ func (b *layoutBlob) MediaType() (types.MediaType, error) { return b.desc.MediaT
 func (b *layoutBlob) Descriptor() (*v1.Descriptor, error) { return b.desc.DeepCopy(), nil }
 func (b *layoutBlob) Compressed() (io.ReadCloser, error)  { return b.dir.open(b.desc) }
 
+// Each calls visit for each image below idx, in order. The number of manifests and the
+// depth are limited.
+func Each(idx v1.ImageIndex, visit func(v1.Descriptor, *v1.Manifest)) error {
+	return walk(idx, func(n node) error {
+		if n.image == nil {
+			return nil
+		}
+		m, err := n.image.Manifest()
+		if err == nil {
+			visit(n.desc, m)
+		}
+		return err
+	})
+}
+
 // A node is a manifest that walk finds.
 type node struct {
 	depth int // 0 directly below the index that walk was given

@@ -63,6 +63,9 @@ func Printable(s string) string {
 	return b.String()
 }
 
+// Line is Printable for what has to stay on one line.
+func Line(s string) string { return strings.ReplaceAll(Printable(s), "\n", `\n`) }
+
 // Words is a flag that may be given several times, but not empty.
 type Words []string
 

@@ -3,29 +3,16 @@ package compare
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"unicode/utf8"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
 // maxValue is how long a printed value is at most, in bytes or so.
 const maxValue = 160
 
 // printable escapes what could move the cursor of a terminal, and shortens.
-func printable(s string) string {
-	s = limited(s, maxValue)
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)):
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case strconv.IsGraphic(r):
-			b.WriteRune(r)
-		default:
-			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-		}
-	}
-	return b.String()
-}
+func printable(s string) string { return cli.Line(limited(s, maxValue)) }
 
 // limited returns s, or its start and its end, in about n bytes.
 func limited(s string, n int) string {

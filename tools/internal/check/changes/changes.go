@@ -1,0 +1,115 @@
+// Package changes says what changed between two releases: the sources that they were built
+// from, the files that they have, the layers of their images. What the files hold is not
+// looked at.
+package changes
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
+)
+
+// Schema is the format of the JSON.
+const Schema = "release-builder/diff/v2"
+
+// Diff is what changed between two releases. Its lists are sorted by name, and
+// have what is the same only where that is said.
+type Diff struct {
+	Schema string  `json:"schema"`
+	Old    Release `json:"old"`
+	New    Release `json:"new"`
+	// Sources are the dependencies that changed, or whose modules did.
+	Sources []lockdiff.Change `json:"sources"`
+	// Inputs are base images, files from the web, settings, and what builds.
+	Inputs []lockdiff.Change `json:"inputs"`
+	// Files and Images are there if both sides are directories.
+	Files  []File  `json:"files,omitempty"`
+	Images []Image `json:"images,omitempty"`
+}
+
+// Release is one of the two.
+type Release struct {
+	Version string        `json:"version"`
+	Product string        `json:"product"`
+	Time    time.Time     `json:"time"`
+	Lock    digest.Digest `json:"lock"`
+	Files   int           `json:"files,omitempty"`
+	Size    int64         `json:"size,omitempty"` // of all files, in bytes
+}
+
+// Between compares two releases, each the directory of a release or a lock.json alone.
+func Between(ctx context.Context, old, new string) (*Diff, error) {
+	a, err := open(ctx, old)
+	if err != nil {
+		return nil, fmt.Errorf("reading the old release %q: %w", old, err)
+	}
+	b, err := open(ctx, new)
+	if err != nil {
+		return nil, fmt.Errorf("reading the new release %q: %w", new, err)
+	}
+	d := &Diff{Schema: Schema, Old: a.release(), New: b.release(), Sources: []lockdiff.Change{}, Inputs: []lockdiff.Change{}}
+	for _, c := range lockdiff.Between(a.lock, b.lock) {
+		switch {
+		case c.Kind == lockdiff.Dependency && (c.State != lockdiff.Same || len(c.Modules) > 0):
+			d.Sources = append(d.Sources, c)
+		case c.State == lockdiff.Same || c.Kind == lockdiff.Dependency:
+		case c.Name == "version" || c.Name == "product", c.Kind == lockdiff.Image && c.Platform != "":
+			// The title says the ones, and the digest of the whole base stands for the others.
+		default:
+			d.Inputs = append(d.Inputs, c)
+		}
+	}
+	if a.tree == nil || b.tree == nil {
+		return d, nil
+	}
+	d.Files = files(a.tree, b.tree)
+	d.Images, err = images(a, b)
+	return d, err
+}
+
+// side is one of the two: a lock, and the release if it is given.
+type side struct {
+	name   string
+	lock   *lock.Lock
+	digest digest.Digest
+	tree   *release.Tree // nil for a lock alone
+}
+
+func open(ctx context.Context, name string) (*side, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		t, err := release.Open(ctx, release.Dir(name))
+		if err != nil {
+			return nil, err
+		}
+		return &side{name, t.Lock, t.Digest, t}, nil
+	}
+	data, err := fileio.ReadLimited(name, jsonfile.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	l, err := lock.Parse(name, data)
+	return &side{name: name, lock: l, digest: digest.FromBytes(data)}, err
+}
+
+func (s *side) release() Release {
+	r := Release{Version: s.lock.Version, Product: s.lock.Product, Time: s.lock.Time, Lock: s.digest}
+	if s.tree != nil {
+		r.Files = len(s.tree.Files)
+		for _, f := range s.tree.Files {
+			r.Size += f.Size
+		}
+	}
+	return r
+}

@@ -1,0 +1,160 @@
+package changes
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/check/page"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
+)
+
+// Text is the diff for people.
+func (d *Diff) Text() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s → %s\n", d.Old.title(), d.New.title())
+	if d.Old.Size > 0 && d.New.Size > 0 {
+		fmt.Fprintf(&b, "size: %s → %s (%s), %d → %d files\n", progress.Size(d.Old.Size), progress.Size(d.New.Size), delta(d.Old.Size, d.New.Size), d.Old.Files, d.New.Files)
+	}
+	section(&b, "sources", len(d.Sources))
+	for _, s := range d.Sources {
+		fmt.Fprintf(&b, "  %s\n", sourceLine(&s))
+		if s.Compare != "" {
+			fmt.Fprintf(&b, "      %s\n", cli.Line(s.Compare))
+		}
+		for _, m := range s.Modules {
+			fmt.Fprintf(&b, "      module %s\n", inputLine(&m, m.Name))
+		}
+	}
+	section(&b, "inputs", len(d.Inputs))
+	for _, c := range d.Inputs {
+		fmt.Fprintf(&b, "  %s\n", inputLine(&c, c.Title()))
+	}
+	if d.Old.Size == 0 || d.New.Size == 0 {
+		return b.Bytes()
+	}
+	section(&b, "files", len(d.Files))
+	for _, f := range d.Files {
+		fmt.Fprintf(&b, "  %s\n", f.line())
+	}
+	section(&b, "images", len(d.Images))
+	for _, i := range d.Images {
+		fmt.Fprintf(&b, "  %s %s\n", sign(i.State), cli.Line(i.Name))
+		for _, p := range i.Platforms {
+			fmt.Fprintf(&b, "      %s\n", p.line())
+		}
+	}
+	return b.Bytes()
+}
+
+func section(b *bytes.Buffer, name string, n int) {
+	if n == 0 {
+		name += ": none changed"
+	} else {
+		name += ":"
+	}
+	fmt.Fprintf(b, "%s\n", name)
+}
+
+func (r Release) title() string { return cli.Line(r.Product + " " + r.Version) }
+
+// sign is how a state is shown: as in a patch.
+func sign(s lockdiff.State) string {
+	return map[lockdiff.State]string{lockdiff.Added: "+", lockdiff.Removed: "-", lockdiff.Moved: "~", lockdiff.Changed: "~", lockdiff.Same: "="}[s]
+}
+
+// inputLine and sourceLine leave no more of digests and commits than people need to know
+// them by.
+func inputLine(c *lockdiff.Change, name string) string {
+	values := strings.Trim(c.From.String()+" → "+c.To.String(), "→ ")
+	return sign(c.State) + " " + cli.Line(name+" "+values)
+}
+
+func sourceLine(c *lockdiff.Change) string {
+	old, new, origin := lockdiff.Short(c.From.Revision), lockdiff.Short(c.To.Revision), c.To.Origin
+	what := new
+	switch {
+	case c.State == lockdiff.Moved:
+		return sign(c.State) + " " + cli.Line(c.Name+" "+c.From.String()+" → "+c.To.String())
+	case c.State == lockdiff.Removed:
+		what, origin = old, c.From.Origin
+	case c.State == lockdiff.Changed && c.From.Revision == c.To.Revision:
+		what += " with other content"
+	case c.State == lockdiff.Changed:
+		what = old + ".." + new
+	}
+	return sign(c.State) + " " + cli.Line(c.Name+" "+what+" ("+origin+")")
+}
+
+func (f File) line() string {
+	name := f.Path
+	if f.OldPath != "" {
+		name = f.OldPath + " → " + f.Path
+	}
+	switch f.State {
+	case lockdiff.Added:
+		return "+ " + cli.Line(name) + " " + progress.Size(f.NewSize)
+	case lockdiff.Removed:
+		return "- " + cli.Line(name) + " " + progress.Size(f.OldSize)
+	}
+	return fmt.Sprintf("%s %s %s → %s (%s)", sign(f.State), cli.Line(name), progress.Size(f.OldSize), progress.Size(f.NewSize), delta(f.OldSize, f.NewSize))
+}
+
+func (p Platform) line() string {
+	parts := []string{count(p.Shared, "shared"), count(p.Added, "new"), count(p.Removed, "gone")}
+	return sign(p.State) + " " + cli.Line(p.Platform) + ": layers: " + strings.Join(parts, ", ")
+}
+
+func count(layers []Layer, what string) string {
+	var sum int64
+	for _, l := range layers {
+		sum += l.Size
+	}
+	if len(layers) == 0 {
+		return "0 " + what
+	}
+	return fmt.Sprintf("%d %s (%s)", len(layers), what, progress.Size(sum))
+}
+
+// delta is a difference of sizes, with its sign.
+func delta(old, new int64) string {
+	if new < old {
+		return "-" + progress.Size(old-new)
+	}
+	return "+" + progress.Size(new-old)
+}
+
+// WriteHTML writes the diff as one page.
+func (d *Diff) WriteHTML(w io.Writer) error {
+	p := page.Page{
+		Title: d.Old.Product + " " + d.Old.Version + " → " + d.New.Product + " " + d.New.Version,
+		Body:  body, Funcs: template.FuncMap{"size": progress.Size, "delta": delta}, Data: d,
+	}
+	return p.Write(w)
+}
+
+const body = `{{if and .Old.Size .New.Size}}<p>{{size .Old.Size}} → {{size .New.Size}} ({{delta .Old.Size .New.Size}}), {{.Old.Files}} → {{.New.Files}} files</p>{{end}}
+<p>Locks <code>{{.Old.Lock}}</code> → <code>{{.New.Lock}}</code></p>
+<h2>Sources</h2>
+{{if .Sources}}<table><thead><tr><th>Source</th><th>State</th><th>Old</th><th>New</th><th>Origin</th></tr></thead><tbody>
+{{range .Sources}}<tr><td><code>{{.Name}}</code></td><td class="{{.State}}">{{.State}}</td><td><code>{{.From.Revision}}</code></td><td><code>{{.To.Revision}}</code></td><td>{{if eq .State "moved"}}<code>{{.From.Origin}}</code> → {{end}}<code>{{or .To.Origin .From.Origin}}</code>{{if .Compare}} <a href="{{.Compare}}">compare</a>{{end}}</td></tr>
+{{range .Modules}}<tr><td>module <code>{{.Name}}</code></td><td class="{{.State}}">{{.State}}</td><td><code>{{.From.Revision}}</code></td><td><code>{{.To.Revision}}</code></td><td></td></tr>
+{{end}}{{end}}</tbody></table>{{else}}<p>None changed.</p>{{end}}
+<h2>Inputs</h2>
+{{if .Inputs}}<table><thead><tr><th>Input</th><th>State</th><th>Old</th><th>New</th></tr></thead><tbody>
+{{range .Inputs}}<tr><td>{{.Title}}</td><td class="{{.State}}">{{.State}}</td><td><code>{{.From.Origin}} {{.From.Revision}}</code></td><td><code>{{.To.Origin}} {{.To.Revision}}</code></td></tr>
+{{end}}</tbody></table>{{else}}<p>None changed.</p>{{end}}
+{{if and .Old.Size .New.Size}}<h2>Files</h2>
+{{if .Files}}<table><thead><tr><th>File</th><th>State</th><th>Old</th><th>New</th><th>Change</th></tr></thead><tbody>
+{{range .Files}}<tr><td>{{if .OldPath}}<code>{{.OldPath}}</code> → {{end}}<code>{{.Path}}</code></td><td class="{{.State}}">{{.State}}</td><td>{{size .OldSize}}</td><td>{{size .NewSize}}</td><td>{{delta .OldSize .NewSize}}</td></tr>
+{{end}}</tbody></table>{{else}}<p>None changed.</p>{{end}}
+<h2>Images</h2>
+{{range .Images}}<h3><code>{{.Name}}</code> <span class="{{.State}}">{{.State}}</span></h3>
+<table><thead><tr><th>Platform</th><th>State</th><th>Layers that both have</th><th>New</th><th>Gone</th></tr></thead><tbody>
+{{range .Platforms}}<tr><td>{{.Platform}}</td><td class="{{.State}}">{{.State}}</td><td>{{template "layers" .Shared}}</td><td>{{template "layers" .Added}}</td><td>{{template "layers" .Removed}}</td></tr>
+{{end}}</tbody></table>{{end}}{{end}}
+{{define "layers"}}{{range .}}<code>{{.Digest.Short}}</code> {{size .Size}}<br>{{end}}{{end}}`
