@@ -77,7 +77,7 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/web/transport"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 // Changes is the exit status of a plan that has some.
@@ -190,5 +190,5 @@ func failed(ctx context.Context, stderr io.Writer, err error) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return cli.Failure
 	}
-	return cli.Fail(stderr, "publish", transport.Redact(err))
+	return cli.Fail(stderr, "publish", web.Redact(err))
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/registrytest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
-	"github.com/jasonwzm/release-builder/tools/internal/web/transport"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 // Secrets that nothing may show.
@@ -316,7 +316,7 @@ func TestVerify(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return destinations.Verify(t.Context(), r, destinations.Args{Transport: transport.New(transport.Config{}), Env: os.Getenv}, deep)
+		return destinations.Verify(t.Context(), r, destinations.Args{Transport: web.New(web.Config{}), Env: os.Getenv}, deep)
 	}
 	for _, profile := range []string{"stage", "production"} {
 		for _, deep := range []bool{false, true} {

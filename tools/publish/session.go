@@ -25,7 +25,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
-	"github.com/jasonwzm/release-builder/tools/internal/web/transport"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 // session is one run: the release and the destinations, wired together.
@@ -57,11 +57,11 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 	if s.profile, err = o.profile(file, s.line); err != nil {
 		return nil, err
 	}
-	web := transport.New(transport.Config{Log: s.board.Linef})
+	transport := web.New(web.Config{Retry: web.Retry{Log: s.board.Linef}})
 	var tree *release.Tree
 	var stage *publish.Receipt
 	if o.promote != "" {
-		tree, stage, err = s.promoted(ctx, promotion{file, state, web})
+		tree, stage, err = s.promoted(ctx, promotion{file, state, transport})
 	} else {
 		tree, err = o.built(ctx, env)
 	}
@@ -78,7 +78,7 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 		return nil, err
 	}
 	args := destinations.Args{
-		Profile: s.profile, Only: o.only, Tree: tree, Back: o.back, Transport: web, Env: env,
+		Profile: s.profile, Only: o.only, Tree: tree, Back: o.back, Transport: transport, Env: env,
 		TokenFile: o.token, Log: s.board.Linef,
 	}
 	if stage != nil {
@@ -145,7 +145,7 @@ func (o *options) before(l *lock.Lock) (*lock.Lock, error) {
 // the directory with what the machine remembers, and the way to the services.
 type promotion struct {
 	file, state string
-	web         *transport.Transport
+	transport   *web.Transport
 }
 
 // promoted opens the release where it was published, after a look whether all that
@@ -160,12 +160,12 @@ func (s *session) promoted(ctx context.Context, p promotion) (*release.Tree, *pu
 		return nil, nil, err
 	}
 	found, err := destinations.Find(ctx, destinations.FindArgs{
-		Profile: from, State: destinations.StateDir(p.state, s.line, from.Name), Line: s.line, Version: version, Receipt: sum, Transport: p.web,
+		Profile: from, State: destinations.StateDir(p.state, s.line, from.Name), Line: s.line, Version: version, Receipt: sum, Transport: p.transport,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	args := destinations.Args{Transport: p.web, TokenFile: s.options.token, Env: os.Getenv}
+	args := destinations.Args{Transport: p.transport, TokenFile: s.options.token, Env: os.Getenv}
 	if err := destinations.Verify(ctx, found.Receipt, args, false); err != nil {
 		return nil, nil, hint.With(err, "profile %q has not what was published there: publish to it again, and test that", from.Name)
 	}

@@ -41,7 +41,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
-	"github.com/jasonwzm/release-builder/tools/internal/web/transport"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 func main() { cli.Main(run) }
@@ -104,14 +104,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	board := progress.New("verify", stderr)
 	defer board.Close()
-	web := transport.New(transport.Config{Log: board.Linef})
-	r, err := o.find(ctx, os.Getenv, web)
+	transport := web.New(web.Config{Retry: web.Retry{Log: board.Linef}})
+	r, err := o.find(ctx, os.Getenv, transport)
 	if err != nil {
-		return cli.Fail(stderr, "verify", transport.Redact(err))
+		return cli.Fail(stderr, "verify", web.Redact(err))
 	}
-	err = destinations.Verify(ctx, r, destinations.Args{Transport: web, TokenFile: o.token, Env: os.Getenv, Log: board.Linef}, o.deep)
+	err = destinations.Verify(ctx, r, destinations.Args{Transport: transport, TokenFile: o.token, Env: os.Getenv, Log: board.Linef}, o.deep)
 	if err != nil {
-		return cli.Fail(stderr, "verify", transport.Redact(err))
+		return cli.Fail(stderr, "verify", web.Redact(err))
 	}
 	for _, d := range r.Destinations {
 		fmt.Fprintf(stdout, "%s: %d items of %s are as they were published\n", d.Name, len(d.Items), r.Version)
@@ -120,7 +120,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // find returns the receipt: one of this machine, or one that a profile's bucket keeps.
-func (o *options) find(ctx context.Context, env func(string) string, web *transport.Transport) (*publish.Receipt, error) {
+func (o *options) find(ctx context.Context, env func(string) string, transport *web.Transport) (*publish.Receipt, error) {
 	if o.receipt != "" {
 		return publish.ReadReceipt(dirs.FromCaller(o.receipt))
 	}
@@ -138,7 +138,7 @@ func (o *options) find(ctx context.Context, env func(string) string, web *transp
 		return nil, err
 	}
 	found, err := destinations.Find(ctx, destinations.FindArgs{
-		Profile: *profile, State: destinations.StateDir(state, line, profile.Name), Line: line, Version: version, Receipt: sum, Transport: web,
+		Profile: *profile, State: destinations.StateDir(state, line, profile.Name), Line: line, Version: version, Receipt: sum, Transport: transport,
 	})
 	if err != nil {
 		return nil, err

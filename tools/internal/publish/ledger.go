@@ -8,7 +8,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
-	"github.com/jasonwzm/release-builder/tools/internal/web/transport"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 // LedgerSchema is the format of a ledger.
@@ -61,7 +61,7 @@ func (l *Ledger) enter(phase Phase) error {
 func (l *Ledger) end() error { return l.update(true, func(s *LedgerState) { s.Phase = "done" }) }
 
 func (l *Ledger) fail(err error) error {
-	return l.update(true, func(s *LedgerState) { s.Error = transport.Redact(err).Error() })
+	return l.update(true, func(s *LedgerState) { s.Error = web.Redact(err).Error() })
 }
 
 // done counts an item. Pointers are few, and worth a write each; that it fails is

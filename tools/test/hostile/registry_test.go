@@ -117,7 +117,7 @@ func registries() []hazard {
 	add("redirect without an end", `got more than 10 redirects`, func(_ *prep, f *fakeRegistry) {
 		f.manifest = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }
 	})
-	add("redirect to a file", `scheme is "file", want https`, func(p *prep, f *fakeRegistry) { f.layer = redirect("file://" + p.outside + "/x") })
+	add("redirect to a file", `redirect to "file:…": want http or https`, func(p *prep, f *fakeRegistry) { f.layer = redirect("file://" + p.outside + "/x") })
 	add("redirect to plain http", `scheme is "http", want https`, func(_ *prep, f *fakeRegistry) { f.layer = redirect("http://192.0.2.1/x") })
 	add("redirect with a secret in it", `got status 403 Forbidden, want 200`, func(p *prep, f *fakeRegistry) {
 		f.layer = func(w http.ResponseWriter, r *http.Request) {
@@ -165,8 +165,8 @@ func registries() []hazard {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	})
-	add("silence", `registry sent nothing for 3s`, func(_ *prep, f *fakeRegistry) { f.manifest = hang })
-	add("silence in a layer", `registry sent nothing for 3s`, func(_ *prep, f *fakeRegistry) {
+	add("silence", `the server was silent for 3 s`, func(_ *prep, f *fakeRegistry) { f.manifest = hang })
+	add("silence in a layer", `the server was silent for 3 s`, func(_ *prep, f *fakeRegistry) {
 		f.layer = func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, "x")
 			_ = http.NewResponseController(w).Flush()

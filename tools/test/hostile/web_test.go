@@ -81,7 +81,7 @@ func webServers() []hazard {
 		_, _ = io.WriteString(w, time.Now().Format(time.RFC3339Nano)+strings.Repeat("x", 20))
 	})
 	location("redirect to a file", `redirect to "file://{outside}/x": want http or https`, "file://{outside}/x")
-	location("redirect to itself", `more than 10 redirects`, "{url}")
+	location("redirect to itself", `got more than 10 redirects`, "{url}")
 	location("redirect with a user", `redirect to "http://{host}/": a user in the URL, want none`, "http://me:hunter2@{host}/")
 	location("redirect to a command", `redirect to "ext:`, "ext::sh -c x")
 	url("command", `downloading "ext::`, "ext::touch {base}/x")

@@ -15,7 +15,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/registrytest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
-	"github.com/jasonwzm/release-builder/tools/internal/web/transport"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 // places are one of each kind of destination.
@@ -82,7 +82,7 @@ func (p *places) release(version string, day int) *release.Tree {
 }
 
 func (p *places) args(profile profile.Profile, tree *release.Tree) Args {
-	return Args{Profile: profile, Tree: tree, Transport: transport.New(transport.Config{}), Env: os.Getenv}
+	return Args{Profile: profile, Tree: tree, Transport: web.New(web.Config{}), Env: os.Getenv}
 }
 
 // publish publishes a release to a profile, and returns how many changes that were.

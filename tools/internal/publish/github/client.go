@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,6 +16,7 @@ import (
 	gh "github.com/google/go-github/v32/github"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 const (
@@ -24,7 +24,6 @@ const (
 	userAgent      = "release-builder"
 	apiVersion     = "2022-11-28" // https://docs.github.com/en/rest/about-the-rest-api/api-versions
 	attempts       = 4
-	maxRedirects   = 10
 	perPage        = 100 // the most that GitHub gives
 	maxPages       = 1000
 	maxMessage     = 300 // bytes of a server's words in an error
@@ -43,7 +42,7 @@ type client struct {
 	auth  *authorized
 	base  *url.URL
 	web   string        // where people look: https://github.com
-	pause time.Duration // before the second attempt, then twice as long
+	pause time.Duration // that of [web.Retry]
 }
 
 func newClient(a clientArgs) (*client, error) {
@@ -51,7 +50,7 @@ func newClient(a clientArgs) (*client, error) {
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" || base.User != nil || base.RawQuery != "" {
 		return nil, errors.New("base URL of GitHub's API: want https://HOST/ or https://HOST/api/v3/")
 	}
-	if base.Scheme == "http" && a.Token != "" && !loopback(base.Hostname()) {
+	if base.Scheme == "http" && a.Token != "" && !web.IsLoopback(base.Hostname()) {
 		return nil, fmt.Errorf("base URL %q of GitHub's API: got http, want https: anybody could read the token", base)
 	}
 	base.Path = strings.TrimSuffix(base.Path, "/") + "/"
@@ -61,17 +60,12 @@ func newClient(a clientArgs) (*client, error) {
 	}
 	auth := &authorized{base: transport, token: a.Token, origins: map[string]bool{origin(base): true}}
 	c := &client{
-		http: &http.Client{Transport: auth, CheckRedirect: checkRedirect}, auth: auth,
+		http: web.Client(auth), auth: auth,
 		base: base, web: webURL(base), pause: time.Second,
 	}
 	c.api = gh.NewClient(c.http)
 	c.api.BaseURL, c.api.UserAgent = base, userAgent
 	return c, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func origin(u *url.URL) string { return u.Scheme + "://" + strings.ToLower(u.Host) }
@@ -81,7 +75,7 @@ func origin(u *url.URL) string { return u.Scheme + "://" + strings.ToLower(u.Hos
 func webURL(base *url.URL) string {
 	u := *base
 	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/api/v3")
-	if !loopback(u.Hostname()) {
+	if !web.IsLoopback(u.Hostname()) {
 		u.Host = strings.TrimPrefix(u.Host, "api.")
 	}
 	return u.String()
@@ -111,19 +105,6 @@ func (a *authorized) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	return a.base.RoundTrip(req)
-}
-
-func checkRedirect(req *http.Request, via []*http.Request) error {
-	switch {
-	case len(via) > maxRedirects:
-		return fmt.Errorf("more than %d redirects", maxRedirects)
-	case via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https":
-		return fmt.Errorf("redirect from https to %s, want https", req.URL.Scheme)
-	case req.Method != via[0].Method:
-		return fmt.Errorf("redirect of %s makes it %s", via[0].Method, req.Method)
-	}
-	req.Header.Del("Referer")
-	return nil
 }
 
 // trustUploads reads a release's upload_url, and lets the token go there if it is
@@ -273,17 +254,8 @@ func temporary(err error) bool {
 // repeat calls f again while what it returns is temporary. It is for what the
 // transport does not repeat: f looks at what the attempt before has done.
 func (c *client) repeat(ctx context.Context, f func() error) error {
-	pause := c.pause
-	for n := 1; ; n++ {
-		err := f()
-		if err == nil || n == attempts || !temporary(err) {
-			return err
-		}
-		if err := sleep(ctx, pause/2+rand.N(pause)); err != nil {
-			return err
-		}
-		pause *= 2
-	}
+	may := func(err error) (time.Duration, bool) { return 0, temporary(err) }
+	return web.Retry{Attempts: attempts, Pause: c.pause, May: may}.Do(ctx, func(int) error { return f() })
 }
 
 // about says what was being done with a repository, and what its user can do.

@@ -2,7 +2,6 @@ package github
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/web/retryafter"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 // What GitHub allows, and how it is met
@@ -43,7 +42,7 @@ const (
 // which go-github would refuse requests instead of letting them wait.
 func Limits(base http.RoundTripper, log func(format string, args ...any)) http.RoundTripper {
 	if base == nil {
-		base = http.DefaultTransport
+		base = web.NewTransport()
 	}
 	if log == nil {
 		log = func(string, ...any) {}
@@ -62,7 +61,8 @@ type limits struct {
 	writes    []time.Time   // of the last hour, oldest first
 }
 
-// RoundTrip is that of http.RoundTripper.
+// RoundTrip is that of http.RoundTripper. It is no [web.Retry]: a limit holds all
+// requests of a token, those that were not sent yet too, and for up to 90 minutes.
 func (l *limits) RoundTrip(req *http.Request) (*http.Response, error) {
 	for attempt := 1; ; attempt++ {
 		if err := l.wait(req); err != nil {
@@ -105,7 +105,7 @@ func (l *limits) wait(req *http.Request) error {
 			return req.Context().Err()
 		}
 		l.log("waiting %s for %s", seconds(d), why)
-		if err := sleep(req.Context(), d); err != nil {
+		if err := web.Sleep(req.Context(), d); err != nil {
 			return err
 		}
 	}
@@ -141,12 +141,12 @@ func (l *limits) reserve(now time.Time, write bool) (time.Duration, string) {
 func (l *limits) learn(resp *http.Response) (bool, error) {
 	now := time.Now()
 	refused := resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusTooManyRequests
-	after, said := retryafter.Parse(resp.Header.Get("Retry-After"), serverTime(resp, now))
+	after, said := web.RetryAfter(resp.Header)
 	switch {
 	case refused && said:
 		return l.hold(now, after, "GitHub's secondary rate limit")
 	case resp.Header.Get("X-RateLimit-Remaining") == "0" && resp.Header.Get("X-RateLimit-Reset") != "":
-		limited, err := l.hold(now, untilReset(resp, now), "GitHub's rate limit")
+		limited, err := l.hold(now, untilReset(resp), "GitHub's rate limit")
 		if !refused {
 			return false, nil // it was the last one that was allowed
 		}
@@ -202,37 +202,18 @@ func (l *limits) succeed(now time.Time, resp *http.Response) {
 
 // untilReset is how long the primary limit lasts, a second more: the header is
 // rounded.
-func untilReset(resp *http.Response, now time.Time) time.Duration {
+func untilReset(resp *http.Response) time.Duration {
 	n, err := strconv.ParseInt(resp.Header.Get("X-RateLimit-Reset"), 10, 64)
 	if err != nil {
 		return leastSecondary
 	}
-	return max(0, time.Unix(n, 0).Sub(serverTime(resp, now))) + time.Second
-}
-
-// serverTime is the server's clock where it shows it, as ours may be wrong.
-func serverTime(resp *http.Response, now time.Time) time.Time {
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		return date
-	}
-	return now
+	return max(0, time.Unix(n, 0).Sub(web.ServerTime(resp.Header))) + time.Second
 }
 
 // rest is an answer whose beginning was read.
 type rest struct {
 	io.Reader
 	io.Closer
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // seconds writes a duration as people read it, rounded up.

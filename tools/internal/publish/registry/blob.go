@@ -4,20 +4,15 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"syscall"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 	"github.com/jasonwzm/release-builder/tools/internal/web/registryclient"
 )
-
-const maxAttempts = 4
 
 func (s *remoteSession) hasBlob(ctx context.Context, repo string, d digest.Digest) (bool, error) {
 	resp, err := s.getBlob(ctx, http.MethodHead, repo, d)
@@ -55,45 +50,21 @@ func (s *remoteSession) getBlob(ctx context.Context, method, repo string, d dige
 // pushBlob mounts the blob or sends it. What fails in a way that may pass is tried
 // again, with a new upload and the content from its start.
 func (s *remoteSession) pushBlob(ctx context.Context, p blobPush) error {
-	for attempt := 1; ; attempt++ {
-		sent, err := s.tryPush(ctx, p)
-		if err == nil {
-			return nil
+	var sent int64
+	err := s.retry.Do(ctx, func(attempt int) (err error) {
+		if attempt > 1 {
+			// Only the answer may have been lost.
+			if there, err := s.hasBlob(ctx, p.name, p.blob.digest); err == nil && there {
+				p.sent(p.blob.size - sent)
+				return nil
+			}
+			p.sent(-sent)
+			p.from = ""
 		}
-		after, again := mayPass(err)
-		if !again || attempt == maxAttempts || ctx.Err() != nil {
-			return s.wrap(err, "writing blob", p.name, string(p.blob.digest))
-		}
-		if err := sleep(ctx, max(s.pause<<attempt, after)); err != nil {
-			return err
-		}
-		// Only the answer may have been lost.
-		if there, err := s.hasBlob(ctx, p.name, p.blob.digest); err == nil && there {
-			p.sent(p.blob.size - sent)
-			return nil
-		}
-		p.sent(-sent)
-		p.from = ""
-	}
-}
-
-// mayPass reports whether what failed may go well next time, and how long the
-// registry asks to wait.
-func mayPass(err error) (time.Duration, bool) {
-	if e, ok := errors.AsType[*registryclient.StatusError](err); ok {
-		switch _, code := registryclient.StatusOf(err); {
-		case code == transport.BlobUploadUnknownErrorCode, code == transport.BlobUploadInvalidErrorCode:
-			return e.After, true // the upload was lost
-		case e.Status == http.StatusTooManyRequests, e.Status == http.StatusRequestTimeout:
-			return e.After, true
-		}
-		return e.After, e.Status >= 500 && e.Status != http.StatusNotImplemented
-	}
-	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
-		return 0, true // of the release's source, or the registry
-	}
-	_, ok := errors.AsType[connError](err)
-	return 0, ok
+		sent, err = s.tryPush(ctx, p)
+		return err
+	})
+	return s.wrap(err, "writing blob", p.name, string(p.blob.digest))
 }
 
 // tryPush mounts or sends the blob once, and returns how many bytes it sent.
@@ -175,7 +146,7 @@ func (s *remoteSession) start(ctx context.Context, p blobPush, query url.Values)
 		return nil, errors.New("got an upload without a Location that can be read, want one")
 	}
 	location.User = nil
-	return location, registryclient.CheckTarget(resp.Request.URL, location)
+	return location, web.CheckTarget(resp.Request.URL, location)
 }
 
 // send sends the blob in one request.

@@ -36,6 +36,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
+	"github.com/jasonwzm/release-builder/tools/internal/web/registryclient"
 )
 
 const defaultJobs = 32
@@ -61,8 +63,7 @@ type Config struct {
 	// Keychain knows the credentials; nil knows none.
 	Keychain authn.Keychain
 
-	// Transport carries the requests; nil is http.DefaultTransport with as many
-	// idle connections as jobs. Plain HTTP is spoken on loopback only, and what is
+	// Transport carries the requests; nil is one of [web.NewTransport]. Plain HTTP is spoken on loopback only, and what is
 	// on loopback may be without TLS.
 	Transport http.RoundTripper
 
@@ -117,10 +118,14 @@ type destination struct {
 	release publish.Candidate
 	tree    *release.Tree
 	hub     hub
-	mount   string   // the path of MountFrom in the registry; empty is none
-	path    string   // the path of the hub in the registry
-	entries []*entry // sorted by name
-	pause   time.Duration
+	mount   string        // the path of MountFrom in the registry; empty is none
+	path    string        // the path of the hub in the registry
+	entries []*entry      // sorted by name
+	pause   time.Duration // the first
+}
+
+func (d *destination) retry() web.Retry {
+	return web.Retry{Attempts: 4, Pause: d.pause, May: registryclient.MayPass}
 }
 
 // New returns the destination of the release's images. The tree may be nil if
@@ -150,7 +155,7 @@ func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination
 func newDestination(c Config, tree *release.Tree) (*destination, error) {
 	c.Jobs = cmp.Or(c.Jobs, defaultJobs)
 	c.Hub = strings.TrimSuffix(c.Hub, "/")
-	d := &destination{config: c, tree: tree, pause: 200 * time.Millisecond}
+	d := &destination{config: c, tree: tree, pause: 400 * time.Millisecond}
 	if tree != nil {
 		d.release = publish.Candidate{Version: tree.Version, Time: tree.Lock.Time}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"path"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -22,6 +20,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 	"github.com/jasonwzm/release-builder/tools/internal/web/registryclient"
 )
 
@@ -65,12 +64,7 @@ func newRemoteHub(d *destination) (*remoteHub, error) {
 		return nil, err
 	}
 	if h.transport == nil {
-		h.transport = http.DefaultTransport
-		if t, ok := h.transport.(*http.Transport); ok {
-			t = t.Clone()
-			t.MaxIdleConnsPerHost, t.MaxIdleConns = d.config.Jobs, 0
-			h.transport = t
-		}
+		h.transport = web.NewTransport()
 	}
 	return h, nil
 }
@@ -82,7 +76,7 @@ func (h *remoteHub) url(name, ref string) string {
 // endpoint returns the URL of an endpoint of a repository.
 func (h *remoteHub) endpoint(name string, elements ...string) *url.URL {
 	scheme, host := "https", h.registry.RegistryStr()
-	if registryclient.IsLoopback((&url.URL{Host: host}).Hostname()) {
+	if web.IsLoopback((&url.URL{Host: host}).Hostname()) {
 		scheme = "http" // the login changes it where the registry has TLS
 	}
 	return &url.URL{Scheme: scheme, Host: host, Path: path.Join("/v2", h.path, name, path.Join(elements...))}
@@ -107,7 +101,7 @@ func (h *remoteHub) open(ctx context.Context, names []string, write bool) (sessi
 	if s != nil {
 		return s, nil
 	}
-	s = &remoteSession{hub: h, pause: h.d.pause}
+	s = &remoteSession{hub: h, retry: h.d.retry()}
 	var err error
 	s.client, err = registryclient.Login(ctx, registryclient.Args{
 		Registry: h.registry, Keychain: h.keychain, Transport: h.transport, Scopes: scopes,
@@ -139,16 +133,11 @@ func (h *remoteHub) withHint(err error) error {
 type remoteSession struct {
 	hub    *remoteHub
 	client *http.Client
-	pause  time.Duration
+	retry  web.Retry
 	// shared is set once the registry has shown that it mounts nothing, but that
 	// all its repositories share a store.
 	shared atomic.Bool
 }
-
-// A connError is a request without an answer.
-type connError struct{ error }
-
-func (e connError) Unwrap() error { return e.error }
 
 // do sends a request and returns an answer that has one of the statuses. Its body
 // is for the caller to close by finish.
@@ -159,7 +148,7 @@ func (s *remoteSession) do(req *http.Request, want ...int) (*http.Response, erro
 	case err != nil && req.Context().Err() != nil:
 		return nil, context.Cause(req.Context())
 	case err != nil:
-		return nil, connError{registryclient.WithoutURL(err)}
+		return nil, registryclient.WithoutURL(err)
 	case slices.Contains(want, resp.StatusCode):
 		return resp, nil
 	}
@@ -283,14 +272,4 @@ func checkDigest(resp *http.Response, want digest.Digest) error {
 		return fmt.Errorf("Docker-Content-Digest: got %.100q, want %s", said, want)
 	}
 	return nil
-}
-
-// sleep waits for about d.
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d/2 + rand.N(d/2+1)):
-		return nil
-	}
 }

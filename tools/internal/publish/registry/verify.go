@@ -50,7 +50,7 @@ func (d *destination) Verify(ctx context.Context, items []publish.Item, deep boo
 		t, want := targets[i], digest.Digest(items[i].Digest)
 		var err error
 		if deep && t.ref == items[i].Digest {
-			err = errors.Join(verifyBelow(ctx, s, t.name, want, 0)...)
+			err = errors.Join(d.verifyBelow(ctx, s, t.name, want, 0)...)
 		} else {
 			err = verifyTag(ctx, s, t.name, t.ref, items[i])
 		}
@@ -66,7 +66,7 @@ func (d *destination) Verify(ctx context.Context, items []publish.Item, deep boo
 }
 
 // verifyBelow reads an index or a manifest and all that it refers to.
-func verifyBelow(ctx context.Context, s session, name string, want digest.Digest, depth int) []error {
+func (d *destination) verifyBelow(ctx context.Context, s session, name string, want digest.Digest, depth int) []error {
 	raw, mediaType, err := s.manifest(ctx, name, string(want))
 	if err == nil && raw == nil {
 		err = fmt.Errorf("got nothing there, want %s", want)
@@ -88,14 +88,14 @@ func verifyBelow(ctx context.Context, s session, name string, want digest.Digest
 			continue
 		}
 		seen[desc.Digest] = true
-		d, err := digest.Parse(desc.Digest.String())
+		below, err := digest.Parse(desc.Digest.String())
 		switch {
 		case err != nil:
 			errs = append(errs, err)
 		case n.mediaType.IsIndex():
-			errs = append(errs, verifyBelow(ctx, s, name, d, depth+1)...)
+			errs = append(errs, d.verifyBelow(ctx, s, name, below, depth+1)...)
 		default:
-			if err := verifyBlob(ctx, s, name, d); err != nil {
+			if err := d.verifyBlob(ctx, s, name, below); err != nil {
 				errs = append(errs, err)
 			}
 		}
@@ -104,14 +104,8 @@ func verifyBelow(ctx context.Context, s session, name string, want digest.Digest
 }
 
 // verifyBlob reads a blob. A connection that breaks is made again, some times.
-func verifyBlob(ctx context.Context, s session, name string, want digest.Digest) (err error) {
-	for range maxAttempts {
-		err = readBlob(ctx, s, name, want)
-		if _, again := mayPass(err); err == nil || !again || ctx.Err() != nil {
-			return err
-		}
-	}
-	return err
+func (d *destination) verifyBlob(ctx context.Context, s session, name string, want digest.Digest) error {
+	return d.retry().Do(ctx, func(int) error { return readBlob(ctx, s, name, want) })
 }
 
 func readBlob(ctx context.Context, s session, name string, want digest.Digest) error {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 	"github.com/jasonwzm/release-builder/tools/internal/web/registryclient"
 )
 
@@ -27,8 +28,7 @@ type registrySource struct {
 	ref      name.Reference
 	keychain authn.Keychain
 	base     http.RoundTripper
-	idle     time.Duration
-	pause    time.Duration
+	retry    web.Retry
 
 	mu     sync.Mutex
 	client *http.Client // nil until the registry has said how to log in
@@ -42,12 +42,22 @@ func newRegistrySource(a Args) (*registrySource, error) {
 	}
 	base := a.Transport
 	if base == nil {
-		base = newTransport()
+		base = web.NewTransport()
 	}
 	return &registrySource{
-		ref: ref, keychain: a.Keychain, base: base,
-		idle: cmp.Or(a.Idle, 30*time.Second), pause: cmp.Or(a.Pause, time.Second),
+		ref: ref, keychain: a.Keychain,
+		base:  web.New(web.Config{Base: base, Idle: cmp.Or(a.Idle, 30*time.Second), Retry: web.Retry{Attempts: 1}}),
+		retry: web.Retry{Attempts: 4, Pause: cmp.Or(a.Pause, time.Second), May: mayPass},
 	}, nil
+}
+
+// mayPass is that of registries, but for 408: it is about a request's body, and what
+// reads has none.
+func mayPass(err error) (time.Duration, bool) {
+	if status, _ := registryclient.StatusOf(err); status == http.StatusRequestTimeout {
+		return 0, false
+	}
+	return registryclient.MayPass(err)
 }
 
 func (s *registrySource) close() error { return nil }
@@ -95,45 +105,17 @@ func (s *registrySource) fetch(ctx context.Context, desc v1.Descriptor, k kind, 
 // get requests PATH/ID of the repository and has use read the answer. It tries
 // again what may pass.
 func (s *registrySource) get(ctx context.Context, path, id string, use func(*http.Response, io.Reader) error) error {
-	pause := s.pause
-	for attempt := 1; ; attempt++ {
-		err := s.try(ctx, path, id, use)
-		if err == nil {
-			return nil
-		}
-		after, again := retryAfter(err)
-		if !again || attempt == maxAttempts || ctx.Err() != nil {
-			return s.withHint(err)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(max(pause, after)):
-		}
-		pause *= 3
-	}
-}
-
-func (s *registrySource) try(parent context.Context, path, id string, use func(*http.Response, io.Reader) error) error {
-	ctx, cancel := context.WithCancelCause(parent)
-	defer cancel(nil)
-	silence := fmt.Errorf("registry sent nothing for %s", s.idle)
-	timer := time.AfterFunc(s.idle, func() { cancel(silence) })
-	defer timer.Stop()
-
 	repo := s.ref.Context()
 	u := url.URL{Scheme: repo.Scheme(), Host: repo.RegistryStr(), Path: "/v2/" + repo.RepositoryStr() + "/" + path + "/" + id}
-	err := s.request(ctx, u, use, timer)
-	if err != nil && context.Cause(ctx) == silence {
-		err = silence
-	}
-	if err != nil {
-		return fmt.Errorf("requesting %s/%s of %s: %w", path, id, repo.Name(), registryclient.WithoutURL(err))
-	}
-	return nil
+	return s.withHint(s.retry.Do(ctx, func(int) error {
+		if err := s.request(ctx, u, use); err != nil {
+			return fmt.Errorf("requesting %s/%s of %s: %w", path, id, repo.Name(), registryclient.WithoutURL(err))
+		}
+		return nil
+	}))
 }
 
-func (s *registrySource) request(ctx context.Context, u url.URL, use func(*http.Response, io.Reader) error, timer *time.Timer) error {
+func (s *registrySource) request(ctx context.Context, u url.URL, use func(*http.Response, io.Reader) error) error {
 	client, err := s.login(ctx)
 	if err != nil {
 		return err
@@ -152,14 +134,13 @@ func (s *registrySource) request(ctx context.Context, u url.URL, use func(*http.
 		return err
 	}
 	defer resp.Body.Close()
-	body := &idleReader{resp.Body, timer, s.idle}
 	if resp.StatusCode != http.StatusOK {
-		return registryclient.NewStatusError(resp, body)
+		return registryclient.NewStatusError(resp, resp.Body)
 	}
 	if e := resp.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return fmt.Errorf("Content-Encoding is %q, want none: the digest is of the content as it is", e)
 	}
-	return use(resp, body)
+	return use(resp, resp.Body)
 }
 
 // login returns a client that has the credentials which the registry asks for.

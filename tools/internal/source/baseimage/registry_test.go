@@ -175,9 +175,9 @@ func TestLies(t *testing.T) {
 		{"endless layer", layer, chunked(endless{}), `size: got more than \d+ bytes, want \d+`},
 		{"endless config", "blobs/" + m.Config.Digest.String(), chunked(endless{}), `blob sha256:[0-9a-f]+: .*size: got more than`},
 		{"other config", "blobs/" + m.Config.Digest.String(), answer(strings.Repeat("x", int(m.Config.Size))), `digest: got sha256:`},
-		{"hanging layer", layer, hang, `registry sent nothing for 500ms`},
-		{"hanging manifest", "manifests/1", hang, `registry sent nothing for 500ms`},
-		{"hanging before its first word", "", func(_ http.ResponseWriter, req *http.Request) { hang(httptest.NewRecorder(), req) }, `registry sent nothing for 500ms`},
+		{"hanging layer", layer, hang, `the server was silent for 500 ms`},
+		{"hanging manifest", "manifests/1", hang, `the server was silent for 500 ms`},
+		{"hanging before its first word", "", func(_ http.ResponseWriter, req *http.Request) { hang(httptest.NewRecorder(), req) }, `the server was silent for 500 ms`},
 		{"compressed in transit", layer, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			io.WriteString(w, strings.Repeat("x", layerSize))

@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
@@ -23,6 +22,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 	"github.com/jasonwzm/release-builder/tools/internal/web/download"
 )
 
@@ -46,7 +46,7 @@ func (g *Go) fillDirectly(ctx context.Context, modules []lock.GoModule) ([]lock.
 	if u, err := url.Parse(base); err != nil || u.Scheme != "http" && u.Scheme != "https" {
 		return modules, nil
 	}
-	p := &proxy{base: strings.TrimSuffix(base, "/"), store: g.Store, transport: newTransport()}
+	p := &proxy{base: strings.TrimSuffix(base, "/"), store: g.Store, transport: web.NewTransport()}
 	defer p.transport.CloseIdleConnections()
 	errs := parallel.Do(len(modules), atOnce, func(i int) error {
 		if module.MatchPrefixPatterns(user["GONOPROXY"], modules[i].Path) {
@@ -70,13 +70,6 @@ type proxy struct {
 	base      string // URL
 	store     *store.Store
 	transport *http.Transport
-}
-
-func newTransport() *http.Transport {
-	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
-		MaxIdleConnsPerHost: atOnce, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: time.Minute,
-	}
 }
 
 // bring brings the files of one module into the store. Its content comes last,

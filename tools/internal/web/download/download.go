@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 // The defaults of Args.
@@ -38,14 +39,12 @@ type Args struct {
 	Timeout time.Duration
 	// Attempts is how many requests the download may take; 0 means DefaultAttempts.
 	Attempts int
-	// Backoff is the longest wait before the second attempt; it doubles with
-	// each further one. 0 means DefaultBackoff. A server's Retry-After goes before it.
+	// Backoff is the Pause of a [web.Retry]; 0 means DefaultBackoff.
 	Backoff time.Duration
 	// Progress is told, as bytes come, how many there are and how many there will
 	// be, -1 if that is not known. It may be nil.
 	Progress func(done, total int64)
-	// Transport makes the requests; nil means one that follows the environment
-	// (HTTPS_PROXY, NO_PROXY).
+	// Transport makes the requests; nil means one of [web.NewTransport].
 	Transport http.RoundTripper
 }
 
@@ -66,7 +65,7 @@ func Get(ctx context.Context, a Args) (io.ReadCloser, error) {
 		return openFile(u, &a)
 	case "http", "https":
 	default:
-		return nil, fmt.Errorf("downloading %q: scheme: got %q, want http, https or file", shown(u), u.Scheme)
+		return nil, fmt.Errorf("downloading %q: scheme: got %q, want http, https or file", web.Shown(u), u.Scheme)
 	}
 	s := newStream(ctx, u, &a)
 	if err := s.connect(); err != nil {
@@ -94,13 +93,6 @@ func (a *Args) setDefaults() {
 	}
 }
 
-// shown returns u without what can be a secret: user and query.
-func shown(u *url.URL) string {
-	public := *u
-	public.User, public.RawQuery, public.ForceQuery, public.Fragment, public.RawFragment = nil, "", false, "", ""
-	return public.String()
-}
-
 // tooLarge is the error of a file that has size bytes, or more.
 func tooLarge(size, limit int64) error {
 	return fmt.Errorf("size: got %d bytes or more, want at most %d", size, limit)
@@ -109,24 +101,24 @@ func tooLarge(size, limit int64) error {
 // openFile opens a file of this machine.
 func openFile(u *url.URL, a *Args) (io.ReadCloser, error) {
 	if u.Host != "" && u.Host != "localhost" || u.Path == "" {
-		return nil, fmt.Errorf("downloading %q: want an absolute path of this machine", shown(u))
+		return nil, fmt.Errorf("downloading %q: want an absolute path of this machine", web.Shown(u))
 	}
 	name := filepath.FromSlash(u.Path)
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil, hint.With(fmt.Errorf("downloading %q: %w", shown(u), err), "check the URL; it is a file of this machine")
+		return nil, hint.With(fmt.Errorf("downloading %q: %w", web.Shown(u), err), "check the URL; it is a file of this machine")
 	}
 	switch {
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("downloading %q: got %s, want a regular file", shown(u), info.Mode().Type())
+		return nil, fmt.Errorf("downloading %q: got %s, want a regular file", web.Shown(u), info.Mode().Type())
 	case info.Size() > a.MaxSize:
-		return nil, fmt.Errorf("downloading %q: %w", shown(u), tooLarge(info.Size(), a.MaxSize))
+		return nil, fmt.Errorf("downloading %q: %w", web.Shown(u), tooLarge(info.Size(), a.MaxSize))
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("downloading %q: %w", shown(u), err)
+		return nil, fmt.Errorf("downloading %q: %w", web.Shown(u), err)
 	}
-	return &localFile{f, shown(u), 0, info.Size(), a.Progress}, nil
+	return &localFile{f, web.Shown(u), 0, info.Size(), a.Progress}, nil
 }
 
 // localFile is a file that has to have, to its end, the size that it had when

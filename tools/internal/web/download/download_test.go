@@ -160,7 +160,7 @@ func TestRefused(t *testing.T) {
 		{"Retry-After", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(429)
-		}, []string{"status: got 429 Too Many Requests", "hint: the server asks to wait for 1h0m0s"}},
+		}, []string{"status: got 429 Too Many Requests", "the server asks us to wait 1h0m0s", "hint: run this again after 2"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := serve(t, tt.handler)

@@ -28,7 +28,7 @@ func TestRedirects(t *testing.T) {
 		t.Errorf("10 redirects: got %d bytes, %v after %d requests", len(got), err, s.requests.Load())
 	}
 	_, err := get(t, quick(s.URL+"/11"))
-	checkError(t, err, fmt.Sprintf("downloading %q: more than 10 redirects", s.URL+"/11"))
+	checkError(t, err, fmt.Sprintf("downloading %q: got more than 10 redirects", s.URL+"/11"))
 	for _, tt := range []struct{ to, want string }{
 		{"ftp://h/x", `redirect to "ftp://h/x": want http or https`},
 		{"file:///etc/passwd", `redirect to "file:///etc/passwd": want http or https`},

@@ -97,7 +97,7 @@ func TestSilent(t *testing.T) {
 			a.Timeout, a.Attempts = 200*time.Millisecond, 2
 			start := time.Now()
 			_, err := get(t, a)
-			checkError(t, err, "the server was silent, or slower than 1000 bytes a second, for 200ms (attempts: 2)")
+			checkError(t, err, "the server was silent, or slower than 1000 bytes a second, for 200 ms (attempts: 2)")
 			if took := time.Since(start); took > 10*time.Second || took < 2*a.Timeout || s.requests.Load() != 2 {
 				t.Errorf("got %d requests in %v, want 2 in about %v", s.requests.Load(), took, 2*a.Timeout)
 			}

@@ -7,13 +7,15 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
+
+// minRate is the least that a server has to bring, in bytes a second.
+const minRate = 1000
 
 // stream is a download in progress. It outlives its connections.
 type stream struct {
@@ -21,10 +23,9 @@ type stream struct {
 	args   *Args
 	url    *url.URL
 	client *http.Client
+	own    *http.Transport // for this download alone; nil if the caller has one
 
 	body     io.ReadCloser // of the current answer; nil if there is none
-	cancel   context.CancelCauseFunc
-	watch    *watchdog
 	attempts int
 
 	done, total int64  // total is -1 if it is not known
@@ -35,11 +36,12 @@ type stream struct {
 
 func newStream(ctx context.Context, u *url.URL, a *Args) *stream {
 	s := &stream{ctx: ctx, args: a, url: u, total: -1, sum: sha256.New()}
-	transport := a.Transport
-	if transport == nil {
-		transport = newTransport(a.Timeout)
+	base := a.Transport
+	if base == nil {
+		s.own = web.NewTransport()
+		base = s.own
 	}
-	s.client = &http.Client{Transport: transport, CheckRedirect: checkRedirect}
+	s.client = web.Client(web.New(web.Config{Base: base, Idle: a.Timeout, MinRate: minRate, Retry: web.Retry{Attempts: 1}}))
 	return s
 }
 
@@ -51,7 +53,7 @@ func (s *stream) Read(p []byte) (int, error) {
 			limit = s.total
 		}
 		// One byte more than there may be shows that there are more.
-		n, err := s.watch.read(s.body, p[:min(int64(len(p)), limit+1-s.done)])
+		n, err := s.body.Read(p[:min(int64(len(p)), limit+1-s.done)])
 		if n > 0 {
 			s.done += int64(n)
 			s.sum.Write(p[:n])
@@ -80,11 +82,9 @@ func (s *stream) Read(p []byte) (int, error) {
 // reconnect goes on after the connection broke, or says why not.
 func (s *stream) reconnect(err error) {
 	s.drop()
-	if err := s.pause(&temporary{err: err}); err != nil {
-		s.err = err
-		return
+	if s.err = s.pause(err); s.err == nil {
+		s.err = s.connect()
 	}
-	s.err = s.connect()
 }
 
 // connect makes requests until one is answered with the file from s.done on.
@@ -103,39 +103,26 @@ func (s *stream) connect() error {
 
 // pause waits for the next attempt. It returns an error if there is none.
 func (s *stream) pause(err error) error {
+	final := web.Retry{Attempts: s.args.Attempts, Pause: s.args.Backoff, May: mayPass}.Wait(s.ctx, s.attempts, err)
+	if final == nil {
+		return nil
+	}
 	if s.ctx.Err() != nil {
 		return s.failure(s.ctx.Err())
 	}
-	var t *temporary
-	if !errors.As(err, &t) {
-		return s.failure(err)
+	if _, again := mayPass(err); again && s.attempts >= s.args.Attempts {
+		final = fmt.Errorf("%w (attempts: %d)", err, s.attempts)
+		return hint.With(s.failure(final), "the server may be overloaded or unreachable: try again later")
 	}
-	if s.attempts >= s.args.Attempts {
-		err := fmt.Errorf("%w (attempts: %d)", err, s.attempts)
-		return hint.With(s.failure(err), "the server may be overloaded or unreachable: try again later")
-	}
-	wait := s.args.Backoff << min(s.attempts-1, 10)
-	wait = wait/2 + rand.N(wait/2+1)
-	if t.after > maxRetryAfter {
-		return hint.With(s.failure(err), "the server asks to wait for %v: try again after that", t.after)
-	}
-	timer := time.NewTimer(max(wait, t.after))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-s.ctx.Done():
-		return s.failure(s.ctx.Err())
-	}
+	return s.failure(final)
 }
 
-func (s *stream) failure(err error) error { return fmt.Errorf("downloading %q: %w", shown(s.url), err) }
+func (s *stream) failure(err error) error {
+	return fmt.Errorf("downloading %q: %w", web.Shown(s.url), err)
+}
 
 // drop ends the current connection.
 func (s *stream) drop() {
-	if s.cancel != nil {
-		s.cancel(nil)
-	}
 	if s.body != nil {
 		s.body.Close()
 		s.body = nil
@@ -145,20 +132,11 @@ func (s *stream) drop() {
 // Close implements io.Closer.
 func (s *stream) Close() error {
 	s.drop()
-	if s.args.Transport == nil {
-		s.client.CloseIdleConnections()
+	if s.own != nil {
+		s.own.CloseIdleConnections()
 	}
 	if s.err == nil {
 		s.err = s.failure(errors.New("reading after it was closed"))
 	}
 	return nil
 }
-
-// temporary wraps what another attempt may not meet again.
-type temporary struct {
-	err   error
-	after time.Duration // how long the server wants to be left alone
-}
-
-func (t *temporary) Error() string { return t.err.Error() }
-func (t *temporary) Unwrap() error { return t.err }

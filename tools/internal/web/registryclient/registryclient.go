@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -21,14 +20,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
-	"github.com/jasonwzm/release-builder/tools/internal/web/retryafter"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
-const (
-	maxErrorSize  = 16 << 10 // bytes of a registry's error that are read
-	maxRedirects  = 10
-	maxRetryAfter = 30 * time.Second
-)
+const maxErrorSize = 16 << 10 // bytes of a registry's error that are read
 
 // Args say how to log in to a registry.
 type Args struct {
@@ -42,7 +37,7 @@ type Args struct {
 
 // Login asks the registry how to log in, does so, and returns a client that has
 // the credentials. They go to the registry's host only; connections are those of
-// [Guard], redirects those of [CheckRedirect].
+// [Guard], redirects those of [web.CheckRedirect].
 func Login(ctx context.Context, a Args) (*http.Client, error) {
 	auth := authn.Anonymous
 	if a.Resource == nil {
@@ -58,7 +53,7 @@ func Login(ctx context.Context, a Args) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &http.Client{Transport: t, CheckRedirect: CheckRedirect}, nil
+	return web.Client(t), nil
 }
 
 // Guard returns a transport that refuses plain HTTP but to this machine, whoever
@@ -68,7 +63,7 @@ func Guard(inner http.RoundTripper) http.RoundTripper { return guard{inner} }
 type guard struct{ inner http.RoundTripper }
 
 func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme != "https" && !IsLoopback(req.URL.Hostname()) {
+	if req.URL.Scheme != "https" && !web.IsLoopback(req.URL.Hostname()) {
 		if req.Body != nil {
 			req.Body.Close()
 		}
@@ -77,48 +72,18 @@ func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	return g.inner.RoundTrip(req)
 }
 
-// IsLoopback reports whether a host, without a port, is this machine.
-func IsLoopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
-}
-
-// CheckRedirect is an [http.Client]'s. It lets a registry send its client to where
-// the blobs are, but not into the network that the client is in. Credentials stay
-// behind: [Login] adds them for the registry's host only.
-func CheckRedirect(req *http.Request, via []*http.Request) error {
-	if len(via) >= maxRedirects {
-		return fmt.Errorf("got more than %d redirects", maxRedirects)
-	}
-	return CheckTarget(via[0].URL, req.URL)
-}
-
-// CheckTarget returns an error if what is at from names a URL in the network that
-// the client is in.
-func CheckTarget(from, to *url.URL) error {
-	a, b := from.Hostname(), to.Hostname()
-	if a == b || IsLoopback(a) {
-		return nil
-	}
-	addr, err := netip.ParseAddr(b)
-	if IsLoopback(b) || err == nil && (addr.IsPrivate() || addr.IsLinkLocalUnicast() || addr.IsUnspecified()) {
-		return fmt.Errorf("got a redirect from %s to %s, want none to a private address", a, b)
-	}
-	return nil
-}
-
 // A StatusError is an answer of a registry with a status that was not wanted.
 type StatusError struct {
 	Status int
 	Want   []int // what was wanted; empty is 200
 	Errors []transport.Diagnostic
-	After  time.Duration // from Retry-After, at most 30 s
+	After  time.Duration // that the registry asks to wait, by Retry-After
 }
 
 // NewStatusError reads what the registry says in the body of an answer.
 func NewStatusError(resp *http.Response, body io.Reader, want ...int) *StatusError {
-	after, _ := retryafter.Parse(resp.Header.Get("Retry-After"), time.Now())
-	e := &StatusError{Status: resp.StatusCode, Want: want, After: min(after, maxRetryAfter)}
+	after, _ := web.RetryAfter(resp.Header)
+	e := &StatusError{Status: resp.StatusCode, Want: want, After: after}
 	// What cannot be read says no less than nothing.
 	if raw, err := io.ReadAll(io.LimitReader(body, maxErrorSize)); err == nil {
 		var said transport.Error
@@ -160,9 +125,23 @@ func StatusOf(err error) (int, transport.ErrorCode) {
 	return status, diagnostics[0].Code
 }
 
+// MayPass is the [web.Retry.May] of what a registry is asked.
+func MayPass(err error) (after time.Duration, again bool) {
+	status, code := StatusOf(err)
+	if e, ok := errors.AsType[*StatusError](err); ok {
+		after = e.After
+	}
+	lost := code == transport.BlobUploadUnknownErrorCode || code == transport.BlobUploadInvalidErrorCode
+	return after, lost || web.TransientStatus(status) || status == 0 && web.Transient(err)
+}
+
 // WithoutURL takes the URL out of err: after a redirect it can hold a signature.
 // What a registry said when it was logged in to is put in the words of StatusError.
+// That it was silent is of more interest than that it has no TLS, which was tried before.
 func WithoutURL(err error) error {
+	if e, ok := errors.AsType[*web.SilentError](err); ok {
+		return e
+	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
 	}

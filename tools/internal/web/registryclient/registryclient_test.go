@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestCheckRedirect(t *testing.T) {
+func TestGuard(t *testing.T) {
 	request := func(s string) *http.Request {
 		u, err := url.Parse(s)
 		if err != nil {
@@ -16,18 +16,6 @@ func TestCheckRedirect(t *testing.T) {
 		}
 		return &http.Request{URL: u}
 	}
-	for _, tc := range []struct{ from, to, err string }{
-		{"https://registry.example", "https://storage.example", ``},
-		{"https://registry.example", "https://169.254.169.254/latest", `want none to a private address`},
-		{"https://registry.example", "https://10.1.2.3", `private address`},
-		{"https://registry.example", "http://localhost", `private address`},
-		{"https://registry.example", "http://[::1]", `private address`},
-		{"https://10.1.2.3", "https://10.1.2.3/there", ``},
-		{"http://127.0.0.1:5000", "http://127.0.0.1:5001", ``},
-	} {
-		wantError(t, CheckRedirect(request(tc.to), []*http.Request{request(tc.from)}), tc.err)
-	}
-	wantError(t, CheckRedirect(request("https://a"), make([]*http.Request, 10)), `got more than 10 redirects`)
 	_, err := Guard(refuser{}).RoundTrip(request("http://registry.example"))
 	wantError(t, err, `^connecting to registry.example: scheme is "http", want https$`)
 	_, err = Guard(refuser{}).RoundTrip(request("http://127.0.0.1"))

@@ -1,11 +1,11 @@
-package retryafter
+package web
 
 import (
 	"testing"
 	"time"
 )
 
-func TestParse(t *testing.T) {
+func TestParseRetryAfter(t *testing.T) {
 	now := time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
 	for _, tt := range []struct {
 		value string
@@ -27,17 +27,17 @@ func TestParse(t *testing.T) {
 		{"1.5", 0, false},
 		{"soon", 0, false},
 	} {
-		if got, ok := Parse(tt.value, now); got != tt.want || ok != tt.ok {
+		if got, ok := parseRetryAfter(tt.value, now); got != tt.want || ok != tt.ok {
 			t.Errorf("%q: got %v, %t, want %v, %t", tt.value, got, ok, tt.want, tt.ok)
 		}
 	}
 }
 
-func FuzzParse(f *testing.F) {
+func FuzzParseRetryAfter(f *testing.F) {
 	f.Add("120")
 	f.Add("Thu, 29 Feb 2024 12:01:30 GMT")
 	f.Fuzz(func(t *testing.T, value string) {
-		if got, ok := Parse(value, time.Unix(0, 0)); got < 0 || got > longest || !ok && got != 0 {
+		if got, ok := parseRetryAfter(value, time.Unix(0, 0)); got < 0 || got > longest || !ok && got != 0 {
 			t.Errorf("got %v, %t", got, ok)
 		}
 	})

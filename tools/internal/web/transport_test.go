@@ -1,4 +1,4 @@
-package transport
+package web
 
 import (
 	"context"
@@ -43,7 +43,7 @@ func TestCertificates(t *testing.T) {
 		"localhost": true, "LOCALHOST": true, "127.0.0.1": true, "127.9.9.9": true, "::1": true,
 		"localhost.example": false, "10.0.0.1": false, "127.0.0.1.example": false, "0.0.0.0": false, "": false,
 	} {
-		if got := isLoopback(host); got != want {
+		if got := IsLoopback(host); got != want {
 			t.Errorf("%q is loopback: got %v, want %v", host, got, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package transport
+package web
 
 import (
 	"cmp"
@@ -6,19 +6,32 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
+// A SilentError is why a watchdog ended an attempt.
+type SilentError struct {
+	limit   time.Duration
+	minRate int
+}
+
+func (e *SilentError) Error() string {
+	if e.minRate > 0 {
+		return fmt.Sprintf("the server was silent, or slower than %d bytes a second, for %s", e.minRate, round(e.limit))
+	}
+	return "the server was silent for " + round(e.limit)
+}
+
 // attempt sends a request once. Reading the answer's body is a part of it: when
 // the body is closed or at its end, the attempt is over.
 func (t *Transport) attempt(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
-	w := &watchdog{idle: t.config.Idle}
-	// An error of ours wins over what net/http makes of a cancelled context.
-	w.timer = time.AfterFunc(w.idle, func() { cancel(w.error(req.URL.Host)) })
+	w := newWatchdog(t.idle, t.minRate, cancel)
+	w.wait()
 	sent := req.Clone(ctx)
 	if req.Body != nil && req.Body != http.NoBody {
 		sent.Body = &sending{req.Body, w}
@@ -34,7 +47,7 @@ func (t *Transport) attempt(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := t.base.RoundTrip(sent)
 	w.answered.Store(true)
-	w.pause()
+	w.pause(0)
 	why := func() error { // why the attempt was ended, if we did
 		if req.Context().Err() != nil {
 			return nil
@@ -42,7 +55,7 @@ func (t *Transport) attempt(req *http.Request) (*http.Response, error) {
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		err = cmp.Or(why(), err)
+		err = cmp.Or(why(), err) // ours wins over what net/http makes of a cancelled context
 		cancel(nil)
 		return nil, err
 	}
@@ -57,19 +70,48 @@ func (t *Transport) attempt(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// A watchdog ends an attempt that waits for the network for so long.
+// A watchdog ends an attempt if a limit of waiting for the network does not bring
+// the least number of bytes. Time that nobody waits for the network does not count.
 type watchdog struct {
-	idle  time.Duration
+	limit time.Duration
+	least int
 	timer *time.Timer
 	// answered says that the end of the request's body is of no interest any more.
 	answered atomic.Bool
+
+	mu    sync.Mutex
+	since time.Time // when the waiting began; zero if nobody waits
+	left  time.Duration
+	got   int // bytes since left was limit
 }
 
-func (w *watchdog) touch() { w.timer.Reset(w.idle) }
-func (w *watchdog) pause() { w.timer.Stop() }
+func newWatchdog(limit time.Duration, minRate int, end context.CancelCauseFunc) *watchdog {
+	err := hint.With(&SilentError{limit, minRate}, "look at the network, and run this again")
+	w := &watchdog{limit: limit, left: limit, least: int(float64(minRate) * limit.Seconds())}
+	w.timer = time.AfterFunc(limit, func() { end(err) })
+	return w
+}
 
-func (w *watchdog) error(host string) error {
-	return hint.With(fmt.Errorf("%s: %w for %s", host, errIdle, round(w.idle)), "look at the network, and run this again")
+// wait has the time run.
+func (w *watchdog) wait() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.since = time.Now()
+	w.timer.Reset(w.left)
+}
+
+// pause has the time stand still. The waiting brought n bytes.
+func (w *watchdog) pause(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer.Stop()
+	if !w.since.IsZero() {
+		w.left -= time.Since(w.since)
+		w.since = time.Time{}
+	}
+	if w.got += n; w.got >= w.least {
+		w.left, w.got = w.limit, 0
+	}
 }
 
 // sending is a request's body. While it is being read we wait for whoever makes
@@ -83,10 +125,11 @@ func (b *sending) Read(p []byte) (int, error) {
 	if b.dog.answered.Load() {
 		return b.ReadCloser.Read(p)
 	}
-	b.dog.pause()
+	b.dog.pause(0)
 	n, err := b.ReadCloser.Read(p)
 	if !b.dog.answered.Load() {
-		b.dog.touch()
+		b.dog.pause(n)
+		b.dog.wait()
 	}
 	return n, err
 }
@@ -101,9 +144,9 @@ type receiving struct {
 }
 
 func (b *receiving) Read(p []byte) (int, error) {
-	b.dog.touch()
+	b.dog.wait()
 	n, err := b.ReadCloser.Read(p)
-	b.dog.pause()
+	b.dog.pause(n)
 	if err != nil && err != io.EOF {
 		err = cmp.Or(b.why(), err)
 	}
@@ -114,7 +157,7 @@ func (b *receiving) Read(p []byte) (int, error) {
 }
 
 func (b *receiving) Close() error {
-	b.dog.pause()
+	b.dog.pause(0)
 	err := b.ReadCloser.Close()
 	b.end()
 	return err

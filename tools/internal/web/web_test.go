@@ -1,4 +1,4 @@
-package transport_test
+package web_test
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 	"crypto/x509"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/web/transport"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 // fake answers attempts in turn: an int is a status, an error that; after the last, 200.
@@ -97,39 +97,36 @@ func TestRetry(t *testing.T) {
 		name    string
 		method  string
 		body    string
-		once    bool // the body cannot be had again
-		marked  bool
+		once    bool   // the body cannot be had again
 		after   string // Retry-After
 		answers []any
 		sent    int
 		status  int // 0 for an error
 	}{
-		{"fine", "GET", "", false, false, "", nil, 1, 200},
-		{"GET", "GET", "", false, false, "", []any{503, 500, 502, 504}, 5, 200},
-		{"GET too often", "GET", "", false, false, "", []any{503, 503, 503, 503, 503, 503}, 5, 503},
-		{"408, 425, 429", "GET", "", false, false, "", []any{408, 425, 429}, 4, 200},
-		{"404", "GET", "", false, false, "", []any{404}, 1, 404},
-		{"501", "GET", "", false, false, "", []any{501}, 1, 501},
-		{"412", "PUT", "x", false, false, "", []any{412}, 1, 412},
-		{"HEAD", "HEAD", "", false, false, "", []any{500}, 2, 200},
-		{"PUT", "PUT", "x", false, false, "", []any{reset, 500}, 3, 200},
-		{"PUT once", "PUT", "x", true, false, "", []any{500}, 1, 500},
-		{"PUT once, reset", "PUT", "x", true, false, "", []any{reset}, 1, 0},
-		{"DELETE", "DELETE", "", false, false, "", []any{io.ErrUnexpectedEOF}, 2, 200},
-		{"POST", "POST", "x", false, false, "", []any{500}, 1, 500},
-		{"POST 503", "POST", "x", false, false, "", []any{503}, 1, 503},
-		{"POST 503 with Retry-After", "POST", "x", false, false, "1", []any{503}, 2, 200},
-		{"POST once, 503 with Retry-After", "POST", "x", true, false, "1", []any{503}, 1, 503},
-		{"POST 429", "POST", "x", false, false, "", []any{429}, 2, 200},
-		{"POST reset", "POST", "x", false, false, "", []any{reset}, 1, 0},
-		{"POST marked", "POST", "x", false, true, "", []any{reset, 500}, 3, 200},
-		{"POST marked once", "POST", "x", true, true, "", []any{500}, 1, 500},
-		{"PATCH", "PATCH", "x", false, false, "", []any{500}, 1, 500},
-		{"EOF", "GET", "", false, false, "", []any{io.EOF, refused, slowDNS}, 4, 200},
-		{"errors too often", "GET", "", false, false, "", []any{reset, reset, reset, reset, reset}, 5, 0},
-		{"no such host", "GET", "", false, false, "", []any{noHost}, 1, 0},
-		{"certificate", "GET", "", false, false, "", []any{x509.UnknownAuthorityError{}}, 1, 0},
-		{"some error", "GET", "", false, false, "", []any{errors.New("no")}, 1, 0},
+		{"fine", "GET", "", false, "", nil, 1, 200},
+		{"GET", "GET", "", false, "", []any{503, 500, 502, 504}, 5, 200},
+		{"GET too often", "GET", "", false, "", []any{503, 503, 503, 503, 503, 503}, 5, 503},
+		{"408, 425, 429", "GET", "", false, "", []any{408, 425, 429}, 4, 200},
+		{"404", "GET", "", false, "", []any{404}, 1, 404},
+		{"501", "GET", "", false, "", []any{501}, 1, 501},
+		{"412", "PUT", "x", false, "", []any{412}, 1, 412},
+		{"HEAD", "HEAD", "", false, "", []any{500}, 2, 200},
+		{"PUT", "PUT", "x", false, "", []any{reset, 500}, 3, 200},
+		{"PUT once", "PUT", "x", true, "", []any{500}, 1, 500},
+		{"PUT once, reset", "PUT", "x", true, "", []any{reset}, 1, 0},
+		{"DELETE", "DELETE", "", false, "", []any{io.ErrUnexpectedEOF}, 2, 200},
+		{"POST", "POST", "x", false, "", []any{500}, 1, 500},
+		{"POST 503", "POST", "x", false, "", []any{503}, 1, 503},
+		{"POST 503 with Retry-After", "POST", "x", false, "1", []any{503}, 2, 200},
+		{"POST once, 503 with Retry-After", "POST", "x", true, "1", []any{503}, 1, 503},
+		{"POST 429", "POST", "x", false, "", []any{429}, 2, 200},
+		{"POST reset", "POST", "x", false, "", []any{reset}, 1, 0},
+		{"PATCH", "PATCH", "x", false, "", []any{500}, 1, 500},
+		{"EOF", "GET", "", false, "", []any{io.EOF, refused, slowDNS}, 4, 200},
+		{"errors too often", "GET", "", false, "", []any{reset, reset, reset, reset, reset}, 5, 0},
+		{"no such host", "GET", "", false, "", []any{noHost}, 1, 0},
+		{"certificate", "GET", "", false, "", []any{x509.UnknownAuthorityError{}}, 1, 0},
+		{"some error", "GET", "", false, "", []any{errors.New("no")}, 1, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -137,13 +134,9 @@ func TestRetry(t *testing.T) {
 				if tt.after != "" {
 					f.header.Set("Retry-After", tt.after)
 				}
-				ctx := t.Context()
-				if tt.marked {
-					ctx = transport.Repeatable(ctx)
-				}
 				var log []string
-				tr := transport.New(transport.Config{Base: f, Log: func(format string, args ...any) { log = append(log, fmt.Sprintf(format, args...)) }})
-				resp, err := tr.RoundTrip(request(ctx, tt.method, tt.body, tt.once))
+				tr := web.New(web.Config{Base: f, Retry: web.Retry{Log: func(format string, args ...any) { log = append(log, fmt.Sprintf(format, args...)) }}})
+				resp, err := tr.RoundTrip(request(t.Context(), tt.method, tt.body, tt.once))
 				switch {
 				case (err == nil) != (tt.status != 0) || err == nil && resp.StatusCode != tt.status:
 					t.Errorf("got %+v, %v, want status %d", resp, err, tt.status)
@@ -194,7 +187,7 @@ func TestPauses(t *testing.T) {
 				start := time.Now()
 				f := &fake{answers: []any{503}, header: http.Header{"Retry-After": {tt.after(start)}}}
 				var log string
-				tr := transport.New(transport.Config{Base: f, Log: func(format string, args ...any) { log = fmt.Sprintf(format, args...) }})
+				tr := web.New(web.Config{Base: f, Retry: web.Retry{Log: func(format string, args ...any) { log = fmt.Sprintf(format, args...) }}})
 				resp, err := tr.RoundTrip(request(t.Context(), "GET", "", false))
 				took := time.Since(start)
 				if tt.err != "" {
@@ -216,7 +209,7 @@ func TestPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // doubling, at most 30 s
 		start := time.Now()
 		f := &fake{answers: slices.Repeat([]any{500}, 99)}
-		resp, err := transport.New(transport.Config{Base: f, Attempts: 100}).RoundTrip(request(t.Context(), "GET", "", false))
+		resp, err := web.New(web.Config{Base: f, Retry: web.Retry{Attempts: 100}}).RoundTrip(request(t.Context(), "GET", "", false))
 		if took := time.Since(start); err != nil || resp.StatusCode != 200 || took > 99*30*time.Second || took < 99*5*time.Second {
 			t.Errorf("got %v after %v", err, took)
 		}
@@ -227,7 +220,7 @@ func TestPauses(t *testing.T) {
 		time.AfterFunc(time.Second, cancel)
 		f := &fake{answers: []any{503}, header: http.Header{"Retry-After": {"60"}}}
 		start := time.Now()
-		_, err := transport.New(transport.Config{Base: f}).RoundTrip(request(ctx, "GET", "", false))
+		_, err := web.New(web.Config{Base: f}).RoundTrip(request(ctx, "GET", "", false))
 		if took := time.Since(start); !errors.Is(err, context.Canceled) || took != time.Second {
 			t.Errorf("got %v after %v", err, took)
 		}
@@ -237,21 +230,21 @@ func TestPauses(t *testing.T) {
 // TestSecrets: what an error may not have.
 func TestSecrets(t *testing.T) {
 	leak := errors.New(`dialing https://user:hunter2@api.example/path?X-Signature=s3cr3t: X-Signature=s3cr3t and hunter2 are wrong`)
-	tr := transport.New(transport.Config{Wrap: func(http.RoundTripper) http.RoundTripper { return &fake{answers: []any{leak}} }})
+	tr := web.New(web.Config{Base: &fake{answers: []any{leak}}})
 	_, err := tr.RoundTrip(request(t.Context(), "GET", "", false))
 	if !errors.Is(err, leak) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "s3cr3t") || !strings.Contains(err.Error(), "https://api.example/path") {
 		t.Errorf("got %v", err)
 	}
-	_, err = tr.Client().Do(request(t.Context(), "GET", "", false))
+	_, err = web.Client(tr).Do(request(t.Context(), "GET", "", false))
 	if err != nil {
 		t.Fatal("the second attempt is fine")
 	}
 	wrapped := fmt.Errorf("a: %w", &url.Error{Op: "Get", URL: "https://u@api.example/a?t=s3cr3t#x", Err: io.EOF})
-	if got := transport.Redact(wrapped); got.Error() != `a: Get "https://api.example/a": EOF` || !errors.Is(got, io.EOF) {
+	if got := web.Redact(wrapped); got.Error() != `a: Get "https://api.example/a": EOF` || !errors.Is(got, io.EOF) {
 		t.Errorf("got %v", got)
 	}
 	plain := errors.New("is this it?")
-	if transport.Redact(nil) != nil || transport.Redact(plain) != plain {
+	if web.Redact(nil) != nil || web.Redact(plain) != plain {
 		t.Error("an error without a URL has changed")
 	}
 }
@@ -261,7 +254,7 @@ func TestBodyAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		req := request(t.Context(), "PUT", "x", false)
 		req.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("gone") }
-		_, err := transport.New(transport.Config{Base: &fake{answers: []any{500}}}).RoundTrip(req)
+		_, err := web.New(web.Config{Base: &fake{answers: []any{500}}}).RoundTrip(req)
 		if err == nil || !strings.Contains(err.Error(), "reading the request's body again: gone") {
 			t.Errorf("got %v", err)
 		}

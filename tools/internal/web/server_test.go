@@ -1,4 +1,4 @@
-package transport_test
+package web_test
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jasonwzm/release-builder/tools/internal/web/transport"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 func serve(t *testing.T, f http.HandlerFunc) *httptest.Server {
@@ -43,8 +43,10 @@ func send(t *testing.T, c *http.Client, method, url string, body io.Reader) (str
 // idle is long for a busy machine, and short for whoever waits for this test.
 const idle = 600 * time.Millisecond
 
+func quick(attempts int) web.Retry { return web.Retry{Attempts: attempts, Pause: time.Millisecond} }
+
 func client(attempts int, idle time.Duration) *http.Client {
-	return transport.New(transport.Config{Attempts: attempts, Pause: time.Millisecond, Idle: idle}).Client()
+	return web.Client(web.New(web.Config{Retry: quick(attempts), Idle: idle}))
 }
 
 // TestIdle: a real server that is silent, or slow but not silent.
@@ -111,7 +113,7 @@ func TestIdle(t *testing.T) {
 			}
 			continue
 		}
-		if err == nil || !strings.Contains(err.Error(), "nothing was sent and nothing came for 600 ms") || !strings.Contains(hints(err), "run this again") || time.Since(start) > 10*idle {
+		if err == nil || !strings.Contains(err.Error(), "the server was silent for 600 ms") || !strings.Contains(hints(err), "run this again") || time.Since(start) > 10*idle {
 			t.Errorf("%s: got %q, %v after %v, want that it was idle", tt.path, got, err, time.Since(start))
 		}
 	}
@@ -168,7 +170,7 @@ func TestResets(t *testing.T) {
 	if _, err := client(5, time.Minute).Do(req); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: got %v", err)
 	}
-	if got, err := send(t, client(1, time.Minute), "GET", "http://127.0.0.1:1/?sig=s3cr3t", nil); err == nil || strings.Contains(transport.Redact(err).Error(), "s3cr3t") {
+	if got, err := send(t, client(1, time.Minute), "GET", "http://127.0.0.1:1/?sig=s3cr3t", nil); err == nil || strings.Contains(web.Redact(err).Error(), "s3cr3t") {
 		t.Errorf("refused: got %q, %v", got, err)
 	}
 }
@@ -180,13 +182,11 @@ func TestTLS(t *testing.T) {
 	s.Config.ErrorLog = nil
 	s.StartTLS()
 	defer s.Close()
-	tr := transport.New(transport.Config{Base: new(http.Transport), Pause: time.Millisecond, Wrap: func(next http.RoundTripper) http.RoundTripper {
-		return roundTripper(func(r *http.Request) (*http.Response, error) {
-			n.Add(1)
-			return next.RoundTrip(r)
-		})
-	}})
-	if _, err := send(t, tr.Client(), "GET", s.URL, nil); err == nil || n.Load() != 1 || !strings.Contains(hints(err), "the TLS certificate does not match the host") {
+	tr := web.New(web.Config{Retry: quick(5), Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+		n.Add(1)
+		return web.NewTransport().RoundTrip(r)
+	})})
+	if _, err := send(t, web.Client(tr), "GET", s.URL, nil); err == nil || n.Load() != 1 || !strings.Contains(hints(err), "the TLS certificate does not match the host") {
 		t.Errorf("got %v after %d attempts", err, n.Load())
 	}
 }
@@ -219,7 +219,7 @@ func TestRedirects(t *testing.T) {
 	defer secure.Close()
 	private := []string{"Authorization", "Cookie", "Referer", "X-Session-Token"}
 	get := func(url string) (string, error) {
-		c := transport.New(transport.Config{Base: secure.Client().Transport, Attempts: 1}).Client()
+		c := web.Client(web.New(web.Config{Base: secure.Client().Transport, Retry: quick(1)}))
 		req, _ := http.NewRequestWithContext(t.Context(), "GET", url, nil)
 		req.Header.Set("Accept", "text/plain")
 		for _, name := range private {
@@ -247,7 +247,7 @@ func TestRedirects(t *testing.T) {
 	if got, err := get(s.URL + "/loop"); err == nil || !strings.Contains(err.Error(), "more than 10 redirects") {
 		t.Errorf("loop: got %q, %v", got, err)
 	}
-	if got, err := get(secure.URL); err == nil || !strings.Contains(err.Error(), "redirect from https to http") {
+	if got, err := get(secure.URL); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("redirect from https to %q: want https", other.URL)) {
 		t.Errorf("https to http: got %q, %v", got, err)
 	}
 }

@@ -1,4 +1,4 @@
-package transport
+package web
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
-// certificate tells whether an error is about who the server is.
+// certificate reports whether an error is about who the server is.
 func certificate(err error) bool {
 	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
@@ -25,18 +25,26 @@ func certificate(err error) bool {
 	return verification || authority || name || invalid
 }
 
+func silent(err error) bool {
+	_, ok := errors.AsType[*SilentError](err)
+	return ok
+}
+
 func unknownHost(err error) bool {
 	dns, ok := errors.AsType[*net.DNSError](err)
 	return ok && dns.IsNotFound
 }
 
-// transient tells whether another attempt may meet no such error.
-func transient(err error) bool {
+// Transient reports whether another attempt may not meet an error of a connection.
+func Transient(err error) bool {
 	if certificate(err) || unknownHost(err) || errors.Is(err, context.Canceled) {
 		return false
 	}
+	if silent(err) {
+		return true
+	}
 	for _, e := range []error{
-		errIdle, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, context.DeadlineExceeded,
+		io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, context.DeadlineExceeded,
 		syscall.ECONNRESET, syscall.ECONNREFUSED, syscall.ECONNABORTED, syscall.EPIPE, syscall.ETIMEDOUT,
 	} {
 		if errors.Is(err, e) {
@@ -55,7 +63,16 @@ func transient(err error) bool {
 	return false
 }
 
-// isNetwork tells whether an error is of a connection, or of looking up a name.
+// TransientStatus reports whether another attempt may not meet a status.
+func TransientStatus(code int) bool {
+	switch code {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	}
+	return code >= 500 && code != http.StatusNotImplemented && code != http.StatusHTTPVersionNotSupported
+}
+
+// isNetwork reports whether an error is of a connection, or of looking up a name.
 func isNetwork(err error) bool {
 	_, op := errors.AsType[*net.OpError](err)
 	dns, name := errors.AsType[*net.DNSError](err)
@@ -66,8 +83,8 @@ func isNetwork(err error) bool {
 func reason(err error) string {
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
-	case errors.Is(err, errIdle):
-		return "nothing for too long"
+	case silent(err):
+		return "nothing, or too little, for too long"
 	case errors.Is(err, context.DeadlineExceeded), isNet && timeout.Timeout():
 		return "a timeout"
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -113,6 +130,13 @@ func secrets(u *url.URL) (all []string) {
 		}
 	}
 	return all
+}
+
+// Shown returns a URL without what can be a secret: user, query and fragment.
+func Shown(u *url.URL) string {
+	public := *u
+	public.User, public.RawQuery, public.ForceQuery, public.Fragment, public.RawFragment = nil, "", false, "", ""
+	return public.String()
 }
 
 // Redact returns an error whose text has neither user nor query of any URL in it,
