@@ -27,6 +27,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 // defaultJobs is how many objects are compared or sent at a time. Each of them
@@ -51,7 +52,7 @@ type Config struct {
 	// Jobs is how many objects are sent at a time; 0 means 8. One takes up to 8
 	// MiB of memory.
 	Jobs int
-	// Transport is where all requests go; nil means http.DefaultTransport.
+	// Transport is where all requests go; nil means one of [web.NewTransport].
 	Transport http.RoundTripper
 }
 
@@ -92,7 +93,7 @@ func Open(ctx context.Context, c Config, tree *release.Tree) (*Place, error) {
 		p.jobs = defaultJobs
 	}
 	if c.Transport == nil {
-		c.Transport = http.DefaultTransport
+		c.Transport = web.NewTransport()
 	}
 	if u.Scheme == "file" {
 		if (u.Host != "" && u.Host != "localhost") || !filepath.IsAbs(filepath.FromSlash(u.Path)) {

@@ -25,6 +25,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 const (
@@ -65,7 +66,7 @@ func newGCS(ctx context.Context, a storeArgs) (*gcsStore, error) {
 			return nil, err
 		}
 	}
-	opts = append(opts, option.WithHTTPClient(&http.Client{Transport: asStored{transport}, CheckRedirect: stay}))
+	opts = append(opts, option.WithHTTPClient(&http.Client{Transport: asStored{transport}, CheckRedirect: web.NoRedirect}))
 	client, err := storage.NewClient(ctx, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", root, err)
@@ -73,13 +74,10 @@ func newGCS(ctx context.Context, a storeArgs) (*gcsStore, error) {
 	return &gcsStore{bucket: client.Bucket(a.bucket), client: client, root: root + "/" + a.bucket + "/", named: "gs://" + a.bucket + "/", chunk: chunkSize}, nil
 }
 
-// stay keeps requests at the service that they were sent to.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
 // authenticate adds the token of the application default credentials to requests
 // to the host.
 func authenticate(ctx context.Context, base http.RoundTripper, host string) (http.RoundTripper, error) {
-	ctx = context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Transport: base, CheckRedirect: stay})
+	ctx = context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Transport: base, CheckRedirect: web.NoRedirect})
 	creds, err := google.FindDefaultCredentials(ctx, storage.ScopeReadWrite)
 	if err != nil {
 		return nil, hint.With(fmt.Errorf("finding Google credentials: %w", err),
@@ -144,6 +142,8 @@ func (s *gcsStore) object(key string) *storage.ObjectHandle {
 	return s.bucket.Object(key).Retryer(gcsRetry()...)
 }
 
+// gcsRetry leaves the retries to the library, which knows what it may send again and
+// goes on with an upload where it was. It has the attempts and pauses of ours.
 func gcsRetry() []storage.RetryOption {
 	failed := 0
 	return []storage.RetryOption{

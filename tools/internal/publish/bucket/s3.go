@@ -24,6 +24,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 // s3Store is a bucket of Amazon S3 or of a service with its API
@@ -41,7 +42,7 @@ type s3Store struct {
 }
 
 func newS3(ctx context.Context, a storeArgs) (*s3Store, error) {
-	c, err := amazonConfig(ctx, &http.Client{Transport: a.transport, CheckRedirect: stay})
+	c, err := amazonConfig(ctx, &http.Client{Transport: a.transport, CheckRedirect: web.NoRedirect})
 	if err != nil {
 		return nil, fmt.Errorf("reading Amazon's configuration: %w", err)
 	}
@@ -77,6 +78,7 @@ func newS3(ctx context.Context, a storeArgs) (*s3Store, error) {
 // from a service are fetched by it, and all else goes through the client.
 func amazonConfig(ctx context.Context, client *http.Client) (aws.Config, error) {
 	options := []func(*config.LoadOptions) error{
+		// The library has its own loop, which signs each attempt anew.
 		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, 5*time.Second })
 		}),

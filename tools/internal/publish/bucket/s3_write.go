@@ -49,22 +49,22 @@ func (s *s3Store) put(ctx context.Context, w write) error {
 		Metadata: map[string]string{sumKey: w.digest.Hex()}, ChecksumSHA256: base64Sum(w.digest),
 	}
 	in.IfMatch, in.IfNoneMatch = conditions(w.guard)
-	for n := 1; ; n++ {
-		out, err := s.client.PutObject(ctx, in, signed(w.digest.Hex()))
-		// Somebody else writes at this moment; only then is it clear who was first.
-		if statusOf(err) == http.StatusConflict && n < attempts && wait(ctx, n) == nil {
-			if _, err = body.Seek(0, io.SeekStart); err == nil {
-				continue
-			}
+	var out *s3.PutObjectOutput
+	// Somebody else may write at this moment; only then is it clear who was first.
+	err := retries(func(err error) bool { return statusOf(err) == http.StatusConflict }).Do(ctx, func(int) error {
+		_, err := body.Seek(0, io.SeekStart)
+		if err == nil {
+			out, err = s.client.PutObject(ctx, in, signed(w.digest.Hex()))
 		}
-		if statusOf(err) == http.StatusNotFound && w.guard != "" {
-			return fmt.Errorf("writing object %q: %w", s.name(w.key), errTaken)
-		}
-		if err != nil {
-			return s.failed("writing", w.key, errors.Join(err, body.err))
-		}
-		return s.readBack(ctx, w, out.ETag)
+		return err
+	})
+	if statusOf(err) == http.StatusNotFound && w.guard != "" {
+		return fmt.Errorf("writing object %q: %w", s.name(w.key), errTaken)
 	}
+	if err != nil {
+		return s.failed("writing", w.key, errors.Join(err, body.err))
+	}
+	return s.readBack(ctx, w, out.ETag)
 }
 
 // readBack finds out whether a service without conditions let somebody else write

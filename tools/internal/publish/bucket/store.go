@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 // A store holds objects by key. It is safe for concurrent use.
@@ -92,17 +92,9 @@ const (
 	pause    = 100 * time.Millisecond
 )
 
-// wait waits before attempt n, which counts from 1, and a random while more.
-func wait(ctx context.Context, n int) error {
-	d := pause << min(max(n-1, 0), 6)
-	t := time.NewTimer(d/2 + rand.N(d))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
+// retries is for what may pass.
+func retries(may func(err error) bool) web.Retry {
+	return web.Retry{Attempts: attempts, Pause: pause, May: func(err error) (time.Duration, bool) { return 0, may(err) }}
 }
 
 // openWhole reads an object from its start, and where the connection breaks goes
@@ -112,7 +104,8 @@ func openWhole(ctx context.Context, s store, key, version string) (io.ReadCloser
 	if err != nil {
 		return nil, err
 	}
-	w := &whole{r: r, wait: func(n int) error { return wait(ctx, n) }}
+	w := &whole{r: r}
+	w.wait = func(n int, err error) error { return retries(func(error) bool { return true }).Wait(ctx, n, err) }
 	w.reopen = func(offset int64) (io.ReadCloser, error) {
 		r, _, err := s.open(ctx, key, o.version, offset)
 		return r, err
@@ -125,7 +118,7 @@ type whole struct {
 	offset int64
 	failed int // attempts since something was read
 	reopen func(offset int64) (io.ReadCloser, error)
-	wait   func(n int) error
+	wait   func(n int, err error) error
 }
 
 func (w *whole) Read(p []byte) (int, error) {
@@ -143,7 +136,7 @@ func (w *whole) Read(p []byte) (int, error) {
 		}
 		for {
 			w.failed++
-			if w.failed >= attempts || w.wait(w.failed) != nil {
+			if err := w.wait(w.failed, err); err != nil {
 				return 0, err
 			}
 			r, again := w.reopen(w.offset)
@@ -174,32 +167,35 @@ func hash(ctx context.Context, s store, key, version string) (digest.Digest, int
 // readPointer reads an object of at most limit bytes. One that is not there has
 // no version.
 func readPointer(ctx context.Context, s store, key string, limit int64) ([]byte, object, error) {
-	var err error
-	for n := 1; ; n++ {
+	var data []byte
+	var o object
+	var broken error // of the last attempt that could open it
+	err := retries(func(err error) bool { return err == broken }).Do(ctx, func(int) (err error) {
 		var r io.ReadCloser
-		var o object
-		if r, o, err = s.open(ctx, key, "", 0); errors.Is(err, fs.ErrNotExist) {
-			return nil, object{key: key}, nil
-		} else if err != nil {
-			return nil, o, err
+		if r, o, err = s.open(ctx, key, "", 0); err != nil {
+			return err
 		}
-		var data []byte
-		data, err = io.ReadAll(io.LimitReader(r, limit+1))
-		r.Close()
-		if err == nil && int64(len(data)) > limit {
+		defer r.Close()
+		if data, err = io.ReadAll(io.LimitReader(r, limit+1)); err != nil {
+			broken = fmt.Errorf("reading %q: %w", s.name(key), err)
+			return broken
+		}
+		if int64(len(data)) > limit {
 			err = fmt.Errorf("size of %q: got more than %d bytes", s.name(key), limit)
-			return nil, o, errors.Join(ErrTooLarge, err)
+			return errors.Join(ErrTooLarge, err)
 		}
-		if err == nil && o.version == "" {
-			o.version = string(digest.FromBytes(data))
-		}
-		if err == nil {
-			return data, o, nil
-		}
-		if n == attempts || wait(ctx, n) != nil {
-			return nil, o, fmt.Errorf("reading %q: %w", s.name(key), err)
-		}
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, object{key: key}, nil
 	}
+	if err != nil {
+		return nil, o, err
+	}
+	if o.version == "" {
+		o.version = string(digest.FromBytes(data))
+	}
+	return data, o, nil
 }
 
 // ErrTooLarge says that a pointer is more than anybody reads.

@@ -22,6 +22,8 @@ func (p *Place) Read(ctx context.Context, key string, limit int64) (data []byte,
 // and makes it again of what they wrote if they were faster. A change to nothing
 // writes nothing.
 func (p *Place) Update(ctx context.Context, key string, limit int64, change func([]byte) ([]byte, error)) error {
+	again := retries(func(err error) bool { return errors.Is(err, errTaken) })
+	again.Attempts = maxRaces
 	for n := 1; ; n++ {
 		data, version, err := p.Read(ctx, key, limit)
 		if err != nil {
@@ -37,7 +39,7 @@ func (p *Place) Update(ctx context.Context, key string, limit int64, change func
 		if n == maxRaces {
 			return fmt.Errorf("writing %q %d times: others keep writing it: %w", p.store.name(key), n, publish.ErrChanged)
 		}
-		if err := wait(ctx, n/2); err != nil {
+		if err := again.Wait(ctx, max(1, n/2), err); err != nil {
 			return err
 		}
 	}
