@@ -18,6 +18,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/registry"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 const (
@@ -65,7 +66,7 @@ func (b *pushBench) run(ctx context.Context, roundTrip time.Duration, push func(
 		handler.ServeHTTP(w, req)
 	}))
 	defer server.Close()
-	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	transport := web.NewTransport()
 	defer transport.CloseIdleConnections()
 	return push(ctx, strings.TrimPrefix(server.URL, "http://"), transport)
 }

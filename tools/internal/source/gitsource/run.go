@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
 const (
@@ -24,7 +23,6 @@ const (
 	defaultAttempts = 3
 	defaultBackoff  = time.Second
 	defaultMaxFetch = 4 << 30
-	maxPause        = time.Minute
 	maxOutput       = 64 << 20 // of one command, in bytes
 	maxStderr       = 64 << 10 // the end of it is kept
 	// maxAlloc is the largest piece of memory that git may ask for. What it does not
@@ -149,7 +147,9 @@ func (c *Client) exchange(ctx context.Context, g git, explain func(err error, st
 	return stdout.Bytes(), nil
 }
 
-// watch ends a run that makes no progress, or that fills the disk.
+// watch ends a run that makes no progress, or that fills the disk. The watchdog of
+// package web is not for it: git makes its connections itself, and what it brings
+// shows in what it prints and in the files that it writes.
 func watch(ctx context.Context, cancel context.CancelCauseFunc, timeout time.Duration, maxSize int64, dir string, said func() (out, progress int64)) {
 	tick := time.NewTicker(max(10*time.Millisecond, min(timeout/10, 500*time.Millisecond)))
 	defer tick.Stop()
@@ -201,23 +201,12 @@ func folderSize(dir string) (size int64) {
 
 // retry tries f again where that may help, after a pause that grows and varies.
 func (c *Client) retry(ctx context.Context, f func() error) error {
-	pause := cmp.Or(c.Backoff, defaultBackoff)
-	for attempt := 1; ; attempt++ {
-		err := f()
-		if err == nil || !temporary(err) || attempt >= cmp.Or(c.Attempts, defaultAttempts) {
-			return err
-		}
-		wait := pause/2 + rand.N(pause)
-		if c.Log != nil {
-			c.Log(fmt.Sprintf("%v; trying again in %v", err, wait.Round(time.Millisecond)))
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
-		case <-time.After(wait):
-		}
-		pause = min(2*pause, maxPause)
+	r := web.Retry{Attempts: cmp.Or(c.Attempts, defaultAttempts), Pause: cmp.Or(c.Backoff, defaultBackoff)}
+	r.May = func(err error) (time.Duration, bool) { return 0, temporary(err) }
+	if c.Log != nil {
+		r.Log = func(format string, args ...any) { c.Log(fmt.Sprintf(format, args...)) }
 	}
+	return r.Do(ctx, func(int) error { return f() })
 }
 
 // limited keeps what is written, up to a size.
