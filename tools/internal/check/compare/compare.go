@@ -26,10 +26,11 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
 // Schema is the format of a report.
-const Schema = "release-builder/compare/v1"
+const Schema = "release-builder/compare/v2"
 
 // A Report says of every file whether it is the same in both releases.
 type Report struct {
@@ -39,26 +40,15 @@ type Report struct {
 
 // Equal reports whether both releases have the same files with the same bytes.
 func (r *Report) Equal() bool {
-	return !slices.ContainsFunc(r.Files, func(f FileResult) bool { return f.State != Equal })
+	return !slices.ContainsFunc(r.Files, func(f FileResult) bool { return f.State != lockdiff.Same })
 }
-
-// State is how a file of one release relates to the other's.
-type State string
-
-// The states.
-const (
-	Equal     State = "equal"
-	Different State = "different"
-	Missing   State = "missing" // only in the old release
-	Extra     State = "extra"   // only in the new release
-)
 
 // FileResult is what the comparison says of one path.
 type FileResult struct {
-	Path  string `json:"path"`
-	State State  `json:"state"`
-	Old   *Side  `json:"old,omitempty"`
-	New   *Side  `json:"new,omitempty"`
+	Path  string         `json:"path"`
+	State lockdiff.State `json:"state"`
+	Old   *Side          `json:"old,omitempty"`
+	New   *Side          `json:"new,omitempty"`
 	// Differences are at most 100; the last one says how many more there are.
 	Differences []Difference `json:"differences,omitempty"`
 }
@@ -145,13 +135,13 @@ func merge(olds, news map[string]Side) *Report {
 		}
 		switch {
 		case f.New == nil:
-			f.State = Missing
+			f.State = lockdiff.Removed
 		case f.Old == nil:
-			f.State = Extra
+			f.State = lockdiff.Added
 		case f.Old.Digest == f.New.Digest:
-			f.State = Equal
+			f.State = lockdiff.Same
 		default:
-			f.State = Different
+			f.State = lockdiff.Changed
 		}
 		r.Files = append(r.Files, f)
 	}

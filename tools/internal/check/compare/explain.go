@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
 // The bounds on looking into one file.
@@ -122,7 +123,7 @@ func explainAll(ctx context.Context, r *Report, oldSource, newSource release.Sou
 	}
 	for i := range r.Files {
 		f := &r.Files[i]
-		if f.State != Different || len(f.Differences) > 0 {
+		if f.State != lockdiff.Changed || len(f.Differences) > 0 {
 			continue
 		}
 		e := new(explainer)
@@ -139,10 +140,10 @@ func explainAll(ctx context.Context, r *Report, oldSource, newSource release.Sou
 func followChecksums(r *Report) {
 	others := false
 	for _, f := range r.Files {
-		others = others || f.Path != release.Checksums && f.State != Equal
+		others = others || f.Path != release.Checksums && f.State != lockdiff.Same
 	}
 	for i := range r.Files {
-		if f := &r.Files[i]; f.Path == release.Checksums && f.State == Different && others {
+		if f := &r.Files[i]; f.Path == release.Checksums && f.State == lockdiff.Changed && others {
 			for k := range f.Differences {
 				f.Differences[k].Cause = "it lists the files that differ"
 			}

@@ -22,6 +22,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/check/compare"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
 // TestFormats has one difference that only the format's own fields show.
@@ -184,10 +185,10 @@ func TestImage(t *testing.T) {
 	r := trees(t, old, new)
 	golden(t, "image-config.txt", listed(r))
 	for _, f := range r.Files {
-		if f.State != compare.Equal && len(f.Differences) == 0 {
+		if f.State != lockdiff.Same && len(f.Differences) == 0 {
 			t.Errorf("%s: %s, and nothing says why", f.Path, f.State)
 		}
-		if strings.Contains(f.Path, "/blobs/") && f.State != compare.Equal && f.Differences[0].Cause != "explained at images/app/index.json" {
+		if strings.Contains(f.Path, "/blobs/") && f.State != lockdiff.Same && f.Differences[0].Cause != "explained at images/app/index.json" {
 			t.Errorf("%s: got %+v, want that it refers to the index", f.Path, f.Differences)
 		}
 	}
@@ -244,7 +245,7 @@ func TestReport(t *testing.T) {
 	for _, f := range r.Files {
 		states += string(f.State) + " "
 	}
-	if want := "different equal missing extra different "; states != want {
+	if want := "changed same removed added changed "; states != want {
 		t.Errorf("states: got %s, want %s", states, want)
 	}
 	if want := digest.FromBytes([]byte("x\n")); r.Files[0].Old.Digest != want || r.Files[0].Old.Size != 2 || r.Files[2].New != nil || r.Files[3].Old != nil {
@@ -266,7 +267,7 @@ func TestReport(t *testing.T) {
 	check(t, err)
 	var back compare.Report
 	check(t, json.Unmarshal(data, &back))
-	if back.Files[0].State != compare.Different || back.Files[0].Differences[0].What != "line 1" {
+	if back.Files[0].State != lockdiff.Changed || back.Files[0].Differences[0].What != "line 1" {
 		t.Errorf("JSON: got %s", data)
 	}
 }
@@ -284,11 +285,11 @@ func TestDigests(t *testing.T) {
 	for _, f := range r.Files {
 		got += fmt.Sprintf("%s %s %d\n", f.Path, f.State, len(f.Differences))
 	}
-	if want := "a equal 0\nb different 0\nc missing 0\nd extra 0\n"; got != want {
+	if want := "a same 0\nb changed 0\nc removed 0\nd added 0\n"; got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 	want = append(want, release.File{Path: release.Checksums, Digest: digest.FromBytes([]byte("sums"))})
-	if r, err = compare.Digests(t.Context(), want, release.Dir(dir)); err != nil || r.Files[0].Path != release.Checksums || r.Files[0].State != compare.Equal {
+	if r, err = compare.Digests(t.Context(), want, release.Dir(dir)); err != nil || r.Files[0].Path != release.Checksums || r.Files[0].State != lockdiff.Same {
 		t.Errorf("with %s: got %+v, %v", release.Checksums, r, err)
 	}
 	if _, err := compare.Digests(t.Context(), append(want, want[0]), release.Dir(dir)); err == nil {

@@ -35,7 +35,7 @@ const body = `{{range .Notes}}<p>{{.}}</p>
 <table>
 <thead><tr><th>Result</th><th>File</th><th>Old</th><th>New</th></tr></thead>
 <tbody>
-{{range .Files}}<tr><td class="{{if eq .State "equal"}}pass{{else}}fail{{end}}">{{if eq .State "equal"}}PASS{{else}}FAIL{{end}}</td><td><code>{{path .Path}}</code>{{if ne .State "equal"}} {{summary .}}{{end}}
+{{range .Files}}<tr><td class="{{if eq .State "same"}}pass{{else}}fail{{end}}">{{if eq .State "same"}}PASS{{else}}FAIL{{end}}</td><td><code>{{path .Path}}</code>{{if ne .State "same"}} {{summary .}}{{end}}
 {{- if .Differences}}<details open><summary>{{len .Differences}} listed</summary><table>
 <thead><tr><th>Where</th><th>What</th><th>Old</th><th>New</th><th>Likely cause</th></tr></thead><tbody>
 {{range .Differences}}<tr><td><code>{{.Member}}</code></td><td>{{.What}}</td><td><code>{{.Old}}</code></td><td><code>{{.New}}</code></td><td class="cause">{{.Cause}}</td></tr>

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
@@ -59,7 +60,7 @@ func explainImages(ctx context.Context, r *Report, oldSource, newSource release.
 	olds, news, changed := map[string]*Side{}, map[string]*Side{}, map[string]bool{}
 	for _, f := range r.Files {
 		olds[f.Path], news[f.Path] = f.Old, f.New
-		if dir, ok := imageOf(f.Path); ok && f.State != Equal {
+		if dir, ok := imageOf(f.Path); ok && f.State != lockdiff.Same {
 			changed[dir] = true
 		}
 	}
@@ -80,13 +81,13 @@ func explainImages(ctx context.Context, r *Report, oldSource, newSource release.
 		if err != nil {
 			e.out.add(Difference{What: "format", New: printable(err.Error())})
 		}
-		if f.State == Different {
+		if f.State == lockdiff.Changed {
 			f.Differences = e.out.differences()
 		}
 		for j := range r.Files {
 			g := &r.Files[j]
 			role := cmp.Or(a.roles[g.Path], b.roles[g.Path])
-			if role != "" && (g.State == Missing || g.State == Extra) {
+			if role != "" && (g.State == lockdiff.Removed || g.State == lockdiff.Added) {
 				g.Differences = []Difference{{What: role, Cause: "explained at " + f.Path}}
 			}
 		}

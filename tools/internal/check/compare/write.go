@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
 // WriteText writes PASS or FAIL for each file, with the differences below it, and
@@ -12,7 +14,7 @@ import (
 func (r *Report) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	for _, f := range r.Files {
-		if f.State == Equal {
+		if f.State == lockdiff.Same {
 			fmt.Fprintf(b, "PASS  %s\n", printablePath(f.Path))
 			continue
 		}
@@ -31,13 +33,13 @@ func (r *Report) WriteText(w io.Writer) error {
 // summary says how the file differs as a whole.
 func (f *FileResult) summary() string {
 	switch f.State {
-	case Missing:
-		return "missing: only in the old release"
-	case Extra:
-		return "extra: only in the new release"
-	case Different:
+	case lockdiff.Removed:
+		return "removed: only in the old release"
+	case lockdiff.Added:
+		return "added: only in the new release"
+	case lockdiff.Changed:
 		if f.Old != nil && f.New != nil && f.Old.Size != f.New.Size && f.Old.Size > 0 {
-			return fmt.Sprintf("different: %d and %d bytes", f.Old.Size, f.New.Size)
+			return fmt.Sprintf("changed: %d and %d bytes", f.Old.Size, f.New.Size)
 		}
 	}
 	return string(f.State)
@@ -64,12 +66,12 @@ func orNone(s string) string {
 
 // count says how many files are in which state.
 func (r *Report) count() string {
-	states := map[State]int{}
+	states := map[lockdiff.State]int{}
 	for _, f := range r.Files {
 		states[f.State]++
 	}
-	parts := []string{plural(states[Equal], "file") + " equal"}
-	for _, s := range []State{Different, Missing, Extra} {
+	parts := []string{plural(states[lockdiff.Same], "file") + " the same"}
+	for _, s := range []lockdiff.State{lockdiff.Changed, lockdiff.Removed, lockdiff.Added} {
 		if states[s] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", states[s], s))
 		}

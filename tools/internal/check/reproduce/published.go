@@ -20,6 +20,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/check/compare"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/web/download"
 )
@@ -213,7 +214,7 @@ func (p *Published) Compare(ctx context.Context, built, temp string) (*compare.R
 	var notes []string
 	for i := range report.Files {
 		f := &report.Files[i]
-		if f.State != compare.Different {
+		if f.State != lockdiff.Changed {
 			continue
 		}
 		if err := p.fetch(ctx, f, filepath.Join(olds, filepath.FromSlash(f.Path))); err != nil {
@@ -239,7 +240,7 @@ func (p *Published) Compare(ctx context.Context, built, temp string) (*compare.R
 	}
 	for i := range report.Files {
 		for _, d := range deep.Files {
-			if d.Path == report.Files[i].Path && d.State == compare.Different {
+			if d.Path == report.Files[i].Path && d.State == lockdiff.Changed {
 				report.Files[i] = d
 			}
 		}

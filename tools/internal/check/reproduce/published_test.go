@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jasonwzm/release-builder/tools/internal/check/compare"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
@@ -67,7 +67,7 @@ func TestPublishedURL(t *testing.T) {
 		t.Errorf("got %q different after asking for %q, want a.txt", got, *asked)
 	}
 	for _, f := range report.Files {
-		if f.State == compare.Different && len(f.Differences) == 0 {
+		if f.State == lockdiff.Changed && len(f.Differences) == 0 {
 			t.Errorf("%s: got no difference inside", f.Path)
 		}
 	}

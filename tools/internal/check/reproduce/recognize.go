@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/check/compare"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
 // recognize names the variation where a difference shows a name that one of the
@@ -61,19 +62,19 @@ func known(text string, w *World) string {
 
 // differing returns the paths that are not equal, sorted.
 func differing(r *compare.Report) []string {
-	return paths(r, func(s compare.State) bool { return s != compare.Equal })
+	return paths(r, func(s lockdiff.State) bool { return s != lockdiff.Same })
 }
 
 // lasting returns those of them that tell whether another build differs too. What
 // only the second build has may be named by a digest, and each build has its own.
 func lasting(r *compare.Report) []string {
-	if p := paths(r, func(s compare.State) bool { return s != compare.Equal && s != compare.Extra }); len(p) > 0 {
+	if p := paths(r, func(s lockdiff.State) bool { return s != lockdiff.Same && s != lockdiff.Added }); len(p) > 0 {
 		return p
 	}
 	return differing(r)
 }
 
-func paths(r *compare.Report, want func(compare.State) bool) []string {
+func paths(r *compare.Report, want func(lockdiff.State) bool) []string {
 	var paths []string
 	for _, f := range r.Files {
 		if want(f.State) {
