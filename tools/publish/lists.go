@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
 )
 
 // words is a list, with commas between or the flag several times.
@@ -69,12 +70,13 @@ func (o *options) overrideRules(p *profile.Profile) error {
 			said[name] = rule
 		}
 	}
+	schema := destinations.All().Schema()
 	rules := maps.Clone(p.Aliases)
 	if rules == nil {
 		rules = map[string]string{}
 	}
 	maps.Copy(rules, said)
-	maps.DeleteFunc(rules, func(name, _ string) bool { return !p.HasAlias(name) })
+	maps.DeleteFunc(rules, func(name, _ string) bool { return !schema.HasAlias(p, name) })
 	if p.Aliases = rules; len(rules) == 0 {
 		p.Aliases = nil
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
 )
 
-func kinds() []string { return destinations.Kinds() }
+func kinds() []string { return destinations.All().Names() }
 
 // check returns what is wrong with the flags, or "".
 func (o *options) check() string {
@@ -108,7 +108,7 @@ func (o *options) read(file, line, name string) (profile.Profile, error) {
 		err := fmt.Errorf("line %q has no destinations", line)
 		return profile.Profile{}, hint.With(err, "write manifests/%s/destinations.yaml, or name the destinations with flags", line)
 	}
-	p, err := profile.Read(file, name)
+	p, err := destinations.All().Schema().Read(file, name)
 	if err != nil {
 		return profile.Profile{}, err
 	}
@@ -119,24 +119,26 @@ func (o *options) read(file, line, name string) (profile.Profile, error) {
 func (o *options) override(p *profile.Profile) error {
 	o.overrideBucket(p, "gs://", o.gcs, "", o.gcsAliases.names)
 	o.overrideBucket(p, "s3://", o.s3, o.endpoint, o.s3Aliases.names)
+	all := func(profile.Place) bool { return true }
 	if o.hub != "" {
-		p.Registries = []profile.Registry{{Hub: o.hub}}
-	}
-	for i := range p.Registries {
-		if len(o.tags.names) > 0 {
-			p.Registries[i].Tags = o.tags.names
-		}
+		p.Drop("registries", all)
+		p.Places = append(p.Places, profile.Place{Key: "registries"}.WithText("hub", o.hub))
 	}
 	if o.helmBucket != "" {
-		p.Charts = slices.DeleteFunc(p.Charts, func(c profile.Charts) bool { return c.Bucket != "" })
-		p.Charts = append(p.Charts, profile.Charts{Bucket: bucketURL("gs://", o.helmBucket)})
+		p.Drop("charts", func(c profile.Place) bool { return c.Text("bucket") != "" })
+		p.Places = append(p.Places, profile.Place{Key: "charts"}.WithText("bucket", bucketURL("gs://", o.helmBucket)))
 	}
 	if o.helmHub != "" {
-		p.Charts = slices.DeleteFunc(p.Charts, func(c profile.Charts) bool { return c.Hub != "" })
-		p.Charts = append(p.Charts, profile.Charts{Hub: o.helmHub})
+		p.Drop("charts", func(c profile.Place) bool { return c.Text("hub") != "" })
+		p.Places = append(p.Places, profile.Place{Key: "charts"}.WithText("hub", o.helmHub))
 	}
-	if p.Tags != nil && o.tagger != "" {
-		p.Tags.Tagger = o.tagger
+	for i, place := range p.Places {
+		switch {
+		case place.Key == "registries" && len(o.tags.names) > 0:
+			p.Places[i] = place.WithList("tags", o.tags.names)
+		case place.Key == "tags" && o.tagger != "":
+			p.Places[i] = place.WithText("tagger", o.tagger)
+		}
 	}
 	if err := o.overrideGitHub(p); err != nil {
 		return err
@@ -148,36 +150,40 @@ func (o *options) overrideGitHub(p *profile.Profile) error {
 	if o.github == "" {
 		return nil
 	}
+	tags, release := profile.Place{Key: "tags", Single: true}, profile.Place{Key: "github", Single: true}
 	tagger := o.tagger
-	if p.Tags != nil {
-		tagger = p.Tags.Tagger
+	for _, t := range p.Of(tags.Key) {
+		tagger = t.Text("tagger")
 	}
 	if tagger == "" {
 		return errors.New("--github: nobody to tag as: say who with --tagger 'NAME <ADDRESS>'")
 	}
-	release := profile.GitHub{Owner: o.github}
-	if p.GitHub != nil {
-		release = *p.GitHub
-		release.Owner, release.Dir = o.github, ""
+	for _, g := range p.Of(release.Key) {
+		release = g.WithText("dir", "")
 	}
-	p.Tags, p.GitHub = &profile.Tags{Owner: o.github, Tagger: tagger}, &release
+	p.Drop(tags.Key, func(profile.Place) bool { return true })
+	p.Drop(release.Key, func(profile.Place) bool { return true })
+	p.Places = append(p.Places, tags.WithText("owner", o.github).WithText("tagger", tagger), release.WithText("owner", o.github))
 	return nil
 }
 
 func (o *options) overrideBucket(p *profile.Profile, scheme, bucket, endpoint string, aliases []string) {
+	matches := func(b profile.Place) bool { return b.Key == "buckets" && strings.HasPrefix(b.Text("url"), scheme) }
 	if bucket != "" {
-		p.Buckets = slices.DeleteFunc(p.Buckets, func(b profile.Bucket) bool { return strings.HasPrefix(b.URL, scheme) })
-		p.Buckets = append(p.Buckets, profile.Bucket{URL: bucketURL(scheme, bucket)})
+		p.Drop("buckets", matches)
+		p.Places = append(p.Places, profile.Place{Key: "buckets"}.WithText("url", bucketURL(scheme, bucket)))
 	}
-	for i := range p.Buckets {
-		if b := &p.Buckets[i]; strings.HasPrefix(b.URL, scheme) {
-			if len(aliases) > 0 {
-				b.Aliases = aliases
-			}
-			if endpoint != "" {
-				b.Endpoint = endpoint
-			}
+	for i, b := range p.Places {
+		if !matches(b) {
+			continue
 		}
+		if len(aliases) > 0 {
+			b = b.WithList("aliases", aliases)
+		}
+		if endpoint != "" {
+			b = b.WithText("endpoint", endpoint)
+		}
+		p.Places[i] = b
 	}
 }
 

@@ -68,11 +68,11 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 	if err != nil {
 		return nil, err
 	}
+	kinds := destinations.All()
 	dir := destinations.StateDir(state, s.line, s.profile.Name)
-	if s.profile, err = destinations.Expand(s.profile, dir, tree.Lock); err != nil {
+	if s.profile, err = kinds.Expand(s.profile, dir, tree.Lock); err != nil {
 		return nil, err
 	}
-	s.profile = destinations.WithRepo(s.profile, tree)
 	s.directory = filepath.Join(dir, "runs", tree.Version)
 	if err := os.MkdirAll(s.directory, 0o700); err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 		TokenFile: o.token, Log: s.board.Linef,
 	}
 	if stage != nil {
-		args.MountFrom = stage.Profile.Registries
+		args.Promoted = stage.Profile
 	}
 	if o.notes != "" {
 		notes, err := fileio.ReadLimited(dirs.FromCaller(o.notes), 1<<20)
@@ -99,7 +99,7 @@ func (o *options) session(ctx context.Context, env func(string) string, stderr i
 		return nil, err
 	}
 	s.publisher = &publish.Publisher{
-		Tree: tree, Line: s.line, Profile: s.profile, Only: o.only, Destinations: all, Observer: newObserver(s.board),
+		Tree: tree, Line: s.line, Profile: kinds.Recorded(s.profile), Only: o.only, Destinations: all, Observer: newObserver(s.board),
 	}
 	s.publisher.Ledger, s.last = publish.OpenLedger(s.file("ledger"))
 	return s, nil

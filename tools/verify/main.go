@@ -160,5 +160,5 @@ func (o *options) profile(file, line string) (*profile.Profile, error) {
 			name = profile.Stage
 		}
 	}
-	return profile.Read(file, name)
+	return destinations.All().Schema().Read(file, name)
 }

@@ -20,15 +20,15 @@ func published(t *testing.T) (receipt, dir string) {
 	t.Helper()
 	dir = filepath.ToSlash(t.TempDir())
 	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{Files: map[string]string{"demo": "demo"}, Images: []string{"app"}}))
-	profile := profile.Profile{
-		Name: "stage", Buckets: []profile.Bucket{{URL: "file://" + dir + "/bucket", Aliases: []string{"latest"}}},
-		Registries: []profile.Registry{{Hub: "file://" + dir + "/registry"}},
-	}
+	profile := profile.Profile{Name: "stage", Places: []profile.Place{
+		profile.Place{Key: "buckets"}.WithText("url", "file://"+dir+"/bucket").WithList("aliases", []string{"latest"}),
+		profile.Place{Key: "registries"}.WithText("hub", "file://"+dir+"/registry"),
+	}}
 	all, err := destinations.Open(t.Context(), destinations.Args{Profile: profile, Tree: tree, Env: os.Getenv})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &publish.Publisher{Tree: tree, Line: "demo", Profile: profile, Destinations: all}
+	p := &publish.Publisher{Tree: tree, Line: "demo", Profile: destinations.All().Recorded(profile), Destinations: all}
 	plan, err := p.Plan(t.Context())
 	if err == nil {
 		plan, err = p.Apply(t.Context(), plan)

@@ -11,7 +11,6 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
-	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 )
 
 // A Recorder is a destination that keeps a receipt of each release that it has,
@@ -26,30 +25,6 @@ type Recorder interface {
 	// Record writes the receipt, whose item PlanReceipt returned and which is absent
 	// or behind. It holds to what Apply holds to.
 	Record(ctx context.Context, i Item, r *Receipt, report Report) error
-}
-
-// Recorded returns the part of a profile that says where its destinations are. How
-// releases are named and described there changes without anything moving.
-func Recorded(p profile.Profile) profile.Profile {
-	where := profile.Profile{Name: p.Name}
-	for _, b := range p.Buckets {
-		where.Buckets = append(where.Buckets, profile.Bucket{URL: b.URL, Endpoint: b.Endpoint})
-	}
-	for _, r := range p.Registries {
-		where.Registries = append(where.Registries, profile.Registry{Hub: r.Hub})
-	}
-	for _, c := range p.Charts {
-		where.Charts = append(where.Charts, profile.Charts{Bucket: c.Bucket, Endpoint: c.Endpoint, Hub: c.Hub})
-	}
-	if p.Tags != nil {
-		where.Tags = &profile.Tags{URL: p.Tags.URL, Owner: p.Tags.Owner}
-	}
-	if p.GitHub != nil {
-		g := *p.GitHub
-		g.Assets, g.Title, g.Prerelease = nil, "", false
-		where.GitHub = &g
-	}
-	return where
 }
 
 // receipt returns the receipt that recorders keep. It follows from the release, the
@@ -69,7 +44,7 @@ func (p *Publisher) receipt(plan *Plan) *Receipt {
 			all = append(all, Planned{d.Name, items})
 		}
 	}
-	return newReceipt(p.Line, p.Tree, Recorded(p.Profile), all)
+	return newReceipt(p.Line, p.Tree, p.Profile, all)
 }
 
 // moves reports whether an item is a pointer that goes on to other releases.

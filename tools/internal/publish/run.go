@@ -25,7 +25,8 @@ type Observer interface {
 // A Publisher publishes one release.
 type Publisher struct {
 	Tree *release.Tree
-	// Line and Profile are those of the receipt that is published.
+	// Line and Profile are those of the receipt that is published, which says of the
+	// destinations no more than where they are.
 	Line    string
 	Profile profile.Profile
 	// Only are the kinds of destination if not all of the profile's are here; then

@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
 // The bounds on one image layout.

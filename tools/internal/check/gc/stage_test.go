@@ -39,16 +39,17 @@ func (w *world) publish(version string) *publish.Receipt {
 		Version: version, Files: map[string]string{"demo": "demo " + version}, Images: []string{"app"}, Charts: []string{"chart"},
 	}))
 	at := "file://" + filepath.ToSlash(w.path(stageDir))
-	profile := profile.Profile{
-		Name: stageProfile, Buckets: []profile.Bucket{{URL: at + "/bucket", Aliases: []string{"latest"}}},
-		Registries: []profile.Registry{{Hub: at + "/registry", Tags: []string{version, "latest"}}}, Charts: []profile.Charts{{Bucket: at + "/charts"}},
-		GitHub: &profile.GitHub{Dir: w.path(stageDir + "/github")},
-	}
+	profile := profile.Profile{Name: stageProfile, Places: []profile.Place{
+		profile.Place{Key: "buckets"}.WithText("url", at+"/bucket").WithList("aliases", []string{"latest"}),
+		profile.Place{Key: "registries"}.WithText("hub", at+"/registry").WithList("tags", []string{version, "latest"}),
+		profile.Place{Key: "charts"}.WithText("bucket", at+"/charts"),
+		profile.Place{Key: "github", Single: true}.WithText("dir", w.path(stageDir+"/github")),
+	}}
 	all, err := destinations.Open(w.t.Context(), destinations.Args{Profile: profile, Tree: tree, Env: os.Getenv})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	p := &publish.Publisher{Tree: tree, Line: "demo", Profile: profile, Destinations: all}
+	p := &publish.Publisher{Tree: tree, Line: "demo", Profile: destinations.All().Recorded(profile), Destinations: all}
 	plan, err := p.Plan(w.t.Context())
 	if err == nil {
 		plan, err = p.Apply(w.t.Context(), plan)

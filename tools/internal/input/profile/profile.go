@@ -1,40 +1,49 @@
 // Package profile reads the file that says where a line's releases are published to:
-// manifests/<line>/destinations.yaml.
+// manifests/<line>/destinations.yaml. Which kinds of place a profile can have, and what
+// can be said of each, is the caller's: [Kind].
 package profile
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
-
-	"gopkg.in/yaml.v3"
-
-	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
-	"github.com/jasonwzm/release-builder/tools/internal/input/rules"
-	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
-// Profile is one set of places that a release is published to, as
-// manifests/<line>/destinations.yaml has it under the profile's name. It holds no
-// secrets. In texts, {state} stands for a directory of the user's own that keeps what
-// a machine remembers of the line, {version} for the release's version, and in
-// Tags.URL {name} for a dependency's. In the names of aliases and tags {version},
-// {major}, {minor} and {patch} stand for the version and its numbers, and {commit}
-// for the whole commit of the primary dependency.
+// Profile is one set of places that a release is published to, as destinations.yaml
+// has it under the profile's name. It holds no secrets. In texts, {state} stands for a
+// directory of the user's own that keeps what a machine remembers of the line,
+// {version} for the release's version, and in the URL of tags {name} for a
+// dependency's. In the names of aliases and tags {version}, {major}, {minor} and
+// {patch} stand for the version and its numbers, and {commit} for the whole commit of
+// the primary dependency.
 type Profile struct {
-	Name string `json:"name"`
+	Name string
 	// From is the profile that promotions come from, the only way to publish to this
 	// one; empty if it takes what was built.
-	From string `json:"from,omitempty"`
+	From string
 	// Aliases are rules by the name of an alias, which is one of AliasRules. A name
 	// that a destination lists and Aliases does not follows RuleStable. The rule of
 	// latest is GitHub's too.
-	Aliases    map[string]string `json:"aliases,omitempty"`
-	Buckets    []Bucket          `json:"buckets,omitempty"`
-	Registries []Registry        `json:"registries,omitempty"`
-	Charts     []Charts          `json:"charts,omitempty"`
-	Tags       *Tags             `json:"tags,omitempty"`
-	GitHub     *GitHub           `json:"github,omitempty"`
+	Aliases map[string]string
+	// Places are the destinations, in the order of their kinds.
+	Places []Place
+}
+
+// A Place is one destination of a profile.
+type Place struct {
+	// Key is that of its kind, such as "buckets".
+	Key string
+	// Single says that a profile has at most one place of the kind.
+	Single bool
+	// Values are what is said of it, in the order of the kind's fields.
+	Values []Value
+}
+
+// A Value is what stands at a key: a string, a []string or true.
+type Value struct {
+	Key   string
+	Value any
 }
 
 // The rules of aliases; package publish says what they mean.
@@ -44,122 +53,168 @@ const (
 	RuleNewest  = "newest"
 )
 
-// Latest is the alias that GitHub has by itself.
-const Latest = "latest"
-
 // AliasRules are all rules.
 func AliasRules() []string { return []string{RuleStable, RuleHighest, RuleNewest} }
 
-// HasAlias reports whether a destination has an alias.
-func (p *Profile) HasAlias(name string) bool {
-	return slices.ContainsFunc(p.Buckets, func(b Bucket) bool { return slices.Contains(b.Aliases, name) }) ||
-		slices.ContainsFunc(p.Registries, func(r Registry) bool { return slices.Contains(r.Tags, name) }) ||
-		slices.ContainsFunc(p.Charts, func(c Charts) bool { return slices.Contains(c.Tags, name) }) ||
-		p.GitHub != nil && name == Latest
+// Of returns the places of a kind, by its key.
+func (p *Profile) Of(key string) []Place {
+	return slices.DeleteFunc(slices.Clone(p.Places), func(place Place) bool { return place.Key != key })
 }
 
-// Bucket gets all files of a release.
-type Bucket struct {
-	// URL is gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or file:///FOLDER.
-	URL string `json:"url"`
-	// Endpoint is the http or https URL of a service that speaks S3; empty for AWS.
-	Endpoint string `json:"endpoint,omitempty"`
-	// Aliases are objects whose body is the version, as latest.
-	Aliases []string `json:"aliases,omitempty"`
+// Drop removes the places of a kind that drop reports true for.
+func (p *Profile) Drop(key string, drop func(Place) bool) {
+	p.Places = slices.DeleteFunc(slices.Clone(p.Places), func(place Place) bool { return place.Key == key && drop(place) })
 }
 
-// Registry gets the images.
-type Registry struct {
-	// Hub is HOST/PATH, or file:///FOLDER for OCI layouts.
-	Hub string `json:"hub"`
-	// Tags are what each image is tagged with; empty for the version alone. The
-	// version never moves; the others are aliases.
-	Tags []string `json:"tags,omitempty"`
-}
+// WithText returns a place with a text at a key instead of what is there.
+func (p Place) WithText(key, text string) Place { return p.with(key, text, text != "") }
 
-// Charts gets the Helm charts. Exactly one of Bucket and Hub is set.
-type Charts struct {
-	// Bucket is a URL as that of Bucket: charts and an index.yaml.
-	Bucket   string `json:"bucket,omitempty"`
-	Endpoint string `json:"endpoint,omitempty"`
-	// Hub is that of Registry: charts as OCI artifacts.
-	Hub string `json:"hub,omitempty"`
-	// Tags are aliases in Hub, beside the chart's own version, which never moves. In
-	// their names stands the release's version; what is compared are the charts' own.
-	Tags []string `json:"tags,omitempty"`
-}
+// WithList is WithText for a list of texts.
+func (p Place) WithList(key string, list []string) Place { return p.with(key, list, len(list) > 0) }
 
-// Tags says how the commits that the release was built from are tagged.
-type Tags struct {
-	// URL is what git pushes to; empty for each dependency's own repository.
-	URL string `json:"url,omitempty"`
-	// Owner makes it GitHub's API that sets the tags, in repositories of this owner.
-	Owner string `json:"owner,omitempty"`
-	// Tagger is NAME <ADDRESS>.
-	Tagger  string `json:"tagger,omitempty"`
-	Message string `json:"message,omitempty"`
-}
-
-// GitHub gets a release. Dir or Owner is set.
-type GitHub struct {
-	Owner string `json:"owner,omitempty"`
-	// Repo is empty for the name of the primary dependency.
-	Repo string `json:"repo,omitempty"`
-	// Dir is a directory that stands for the repository: it has a JSON file for each release.
-	Dir string `json:"dir,omitempty"`
-	// Assets are patterns of release paths (path.Match); empty for the files at the top.
-	Assets     []string `json:"assets,omitempty"`
-	Title      string   `json:"title,omitempty"`
-	Prerelease bool     `json:"prerelease,omitempty"`
-}
-
-const wantProfiles = "a mapping of profile: destinations"
-
-type parser struct{ *strictyaml.Parser }
-
-// Parse parses a destinations.yaml, which maps profiles' names to profiles, in strict
-// YAML. The error joins one *strictyaml.Error for each thing that is wrong with it.
-func Parse(name string, data []byte) ([]Profile, error) {
-	p := &parser{strictyaml.New(name, wantProfiles)}
-	root := p.Load(data)
-	if root == nil {
-		return nil, p.Err()
+func (p Place) with(key string, value any, some bool) Place {
+	p.Values = slices.DeleteFunc(slices.Clone(p.Values), func(v Value) bool { return v.Key == key })
+	if some {
+		p.Values = append(p.Values, Value{key, value})
 	}
-	var all []Profile
-	from := map[string]*yaml.Node{}
-	for _, e := range p.Entries(root, "", wantProfiles) {
-		if p.Scalar(e.Key, "profile", rules.Name) == "" {
-			continue
+	return p
+}
+
+// Text returns the text at a key; empty if there is none.
+func (p Place) Text(key string) string { return get[string](p, key) }
+
+// List returns the texts at a key; nil if there are none.
+func (p Place) List(key string) []string { return get[[]string](p, key) }
+
+// Flag reports whether true stands at a key.
+func (p Place) Flag(key string) bool { return get[bool](p, key) }
+
+func get[T any](p Place, key string) T {
+	var none T
+	for _, v := range p.Values {
+		if value, ok := v.Value.(T); ok && v.Key == key {
+			return value
 		}
-		in := "profile " + strictyaml.Quote(e.Key.Value)
-		f := p.Fields(e.Value, in+": ", " in "+in, "a mapping of destinations", []string{"aliases", "buckets", "charts", "from", "github", "registries", "tags"})
-		all = append(all, p.profile(e.Key.Value, &f))
-		from[e.Key.Value] = f.Values["from"]
 	}
-	p.promotions(all, from)
-	if err := p.Err(); err != nil {
-		return nil, err
-	}
-	return all, nil
+	return none
 }
 
-// Read parses the named file as Parse does, and returns the profile of a name.
-func Read(file, profile string) (*Profile, error) {
-	data, err := fileio.ReadLimited(file, strictyaml.MaxSize)
-	if err != nil {
-		return nil, fmt.Errorf("reading destinations: %w", err)
+// MarshalJSON writes a profile as a receipt has it: the places of a kind are a list at
+// its key, and a single one is an object.
+func (p Profile) MarshalJSON() ([]byte, error) {
+	o := object{{"name", p.Name}}
+	if p.From != "" {
+		o = append(o, Value{"from", p.From})
 	}
-	all, err := Parse(file, data)
-	if err != nil {
-		return nil, err
+	if len(p.Aliases) > 0 {
+		o = append(o, Value{"aliases", p.Aliases})
 	}
-	i := slices.IndexFunc(all, func(p Profile) bool { return p.Name == profile })
-	if i < 0 {
-		var names []string
-		for _, p := range all {
-			names = append(names, p.Name)
+	for i := 0; i < len(p.Places); {
+		place := p.Places[i]
+		all := []object{object(place.Values)}
+		for i++; i < len(p.Places) && p.Places[i].Key == place.Key; i++ {
+			all = append(all, object(p.Places[i].Values))
 		}
-		return nil, fmt.Errorf("%s: no profile %q, want one of %s", file, profile, strings.Join(names, ", "))
+		if place.Single {
+			o = append(o, Value{place.Key, all[0]})
+		} else {
+			o = append(o, Value{place.Key, all})
+		}
 	}
-	return &all[i], nil
+	return o.MarshalJSON()
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. It takes the places of any kind: what
+// opens them refuses those that it does not know.
+func (p *Profile) UnmarshalJSON(data []byte) error {
+	*p = Profile{}
+	return members(data, func(key string, data []byte) error {
+		switch {
+		case key == "name":
+			return json.Unmarshal(data, &p.Name)
+		case key == "from":
+			return json.Unmarshal(data, &p.From)
+		case key == "aliases":
+			return json.Unmarshal(data, &p.Aliases)
+		case data[0] == '{':
+			return p.read(key, true, data)
+		}
+		var all []json.RawMessage
+		if err := json.Unmarshal(data, &all); err != nil {
+			return err
+		}
+		for _, data := range all {
+			if err := p.read(key, false, data); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// read adds a place of a kind.
+func (p *Profile) read(key string, single bool, data []byte) error {
+	place := Place{Key: key, Single: single}
+	err := members(data, func(key string, data []byte) error {
+		var list []string
+		var other any
+		if json.Unmarshal(data, &list) == nil && list != nil {
+			place.Values = append(place.Values, Value{key, list})
+			return nil
+		}
+		if err := json.Unmarshal(data, &other); err != nil {
+			return err
+		}
+		place.Values = append(place.Values, Value{key, other})
+		return nil
+	})
+	p.Places = append(p.Places, place)
+	return err
+}
+
+// An object is a JSON object whose keys have an order.
+type object []Value
+
+// MarshalJSON implements json.Marshaler.
+func (o object) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	for i, v := range o {
+		b.WriteByte("{,"[min(i, 1)])
+		if err := e.Encode(v.Key); err != nil {
+			return nil, err
+		}
+		b.WriteByte(':')
+		if err := e.Encode(v.Value); err != nil {
+			return nil, err
+		}
+	}
+	if len(o) == 0 {
+		b.WriteByte('{')
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// members calls f for each member of a JSON object, in their order.
+func members(data []byte, f func(key string, data []byte) error) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return fmt.Errorf("got %.40q, want an object", data)
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return err
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return err
+		}
+		if err := f(key.(string), value); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	return nil
 }

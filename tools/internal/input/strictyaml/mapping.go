@@ -22,8 +22,8 @@ func (p *Parser) Filled(n *yaml.Node, what, want string) []Entry {
 	return p.Entries(n, what, want)
 }
 
-// Each calls add for each mapping in the list at a key.
-func (p *Parser) Each(f *Fields, key string, known []string, add func(n *yaml.Node, f *Fields)) {
+// Each calls add for each mapping in the list at a key, whose known keys known returns.
+func (p *Parser) Each(f *Fields, key string, known func(n *yaml.Node) []string, add func(n *yaml.Node, f *Fields)) {
 	n := f.Values[key]
 	if n == nil {
 		return
@@ -33,7 +33,8 @@ func (p *Parser) Each(f *Fields, key string, known []string, add func(n *yaml.No
 		return
 	}
 	for _, c := range n.Content {
-		item := p.Fields(c, f.In+key+": ", " in "+key+" of "+strings.TrimSuffix(f.In, ": "), "a mapping with "+strings.Join(known, ", "), known)
+		keys := known(c)
+		item := p.Fields(c, f.In+key+": ", " in "+key+" of "+strings.TrimSuffix(f.In, ": "), "a mapping with "+strings.Join(keys, ", "), keys)
 		if c.Kind == yaml.MappingNode {
 			add(c, &item)
 		}

@@ -13,16 +13,35 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
+// place returns a place with values at keys.
+func place(key string, values ...any) profile.Place {
+	p := profile.Place{Key: key, Single: key == "tags" || key == "github"}
+	for i := 0; i < len(values); i += 2 {
+		switch value := values[i+1].(type) {
+		case string:
+			p = p.WithText(values[i].(string), value)
+		case []string:
+			p = p.WithList(values[i].(string), value)
+		case bool:
+			p.Values = append(p.Values, profile.Value{Key: values[i].(string), Value: value})
+		}
+	}
+	return p
+}
+
 // full is a profile with some of each kind.
 func full() profile.Profile {
 	return profile.Profile{
-		Name:       "stage",
-		Aliases:    map[string]string{"{major}.{minor}": "highest", "latest": "stable"},
-		Buckets:    []profile.Bucket{{URL: "file://{state}/bucket", Aliases: []string{"{version}-alias", "{major}.{minor}"}}, {URL: "file://{state}/second"}},
-		Registries: []profile.Registry{{Hub: "file://{state}/registry", Tags: []string{"{version}", "latest", "{major}.{minor}"}}},
-		Charts:     []profile.Charts{{Bucket: "file://{state}/charts"}, {Hub: "file://{state}/charthub", Tags: []string{"v{major}", "{commit}"}}},
-		Tags:       &profile.Tags{URL: "file://{state}/git/{name}.git", Tagger: "A <a@b.example>"},
-		GitHub:     &profile.GitHub{Dir: "{state}/github", Title: "Demo {version}"},
+		Name: "stage", Aliases: map[string]string{"{major}.{minor}": "highest", "latest": "stable"},
+		Places: []profile.Place{
+			place("buckets", "url", "file://{state}/bucket", "aliases", []string{"{version}-alias", "{major}.{minor}"}),
+			place("buckets", "url", "file://{state}/second"),
+			place("registries", "hub", "file://{state}/registry", "tags", []string{"{version}", "latest", "{major}.{minor}"}),
+			place("charts", "bucket", "file://{state}/charts"),
+			place("charts", "hub", "file://{state}/charthub", "tags", []string{"v{major}", "{commit}"}),
+			place("tags", "url", "file://{state}/git/{name}.git", "tagger", "A <a@b.example>"),
+			place("github", "dir", "{state}/github", "title", "Demo {version}"),
+		},
 	}
 }
 
@@ -57,7 +76,7 @@ func TestOpen(t *testing.T) {
 
 // TestOpenErrors wants all that is wrong at once.
 func TestOpenErrors(t *testing.T) {
-	p := profile.Profile{Buckets: []profile.Bucket{{URL: "ftp://a"}, {URL: "file://relative"}}, GitHub: &profile.GitHub{Owner: "me"}}
+	p := profile.Profile{Places: []profile.Place{place("buckets", "url", "ftp://a"), place("buckets", "url", "file://relative"), place("github", "owner", "me")}}
 	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{}))
 	_, err := Open(t.Context(), Args{Profile: p, Tree: tree, Env: none})
 	for _, want := range []string{"bucket: ", "bucket-2: ", "github: no token for GitHub"} {
@@ -91,7 +110,7 @@ func TestToken(t *testing.T) {
 			write(tt.file)
 			a.TokenFile = file
 		}
-		got, err := (&opener{Args: a}).token()
+		got, err := a.token()
 		if got != tt.want || (err == nil) != (tt.error == "") || err != nil && !strings.Contains(err.Error(), tt.error) {
 			t.Errorf("%+v: got %q, %v", tt, got, err)
 		}
@@ -115,15 +134,16 @@ func TestWarnings(t *testing.T) {
 		}
 	}
 	var said []string
-	o := &opener{Args: Args{
+	a := &Args{
 		Env: func(name string) string { return map[string]string{"HOME": home}[name] },
 		Log: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) },
-	}}
-	o.warnDocker("registry.example/x")
-	o.warnDocker("file:///x")
-	o.warnBucket("gs://x")
-	o.warnBucket("s3://x")
-	o.warnBucket("file:///x")
+	}
+	warn := func(kind Kind, p profile.Place) { a.warnReadable(kind.Credentials(a, p)) }
+	warn(registries(), place("registries", "hub", "registry.example/x"))
+	warn(registries(), place("registries", "hub", "file:///x"))
+	warn(buckets(), place("buckets", "url", "gs://x"))
+	warn(charts(), place("charts", "bucket", "s3://x"))
+	warn(buckets(), place("buckets", "url", "file:///x"))
 	var want []string
 	for _, name := range names {
 		file := filepath.Join(home, name)
@@ -138,8 +158,8 @@ func TestWarnings(t *testing.T) {
 		}
 	}
 	said = nil
-	o.warnDocker("registry.example/x")
-	o.warnBucket("gs://x")
+	warn(charts(), place("charts", "hub", "registry.example/x"))
+	warn(buckets(), place("buckets", "url", "gs://x"))
 	if len(said) > 0 {
 		t.Errorf("private files: got %q", said)
 	}

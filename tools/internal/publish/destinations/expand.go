@@ -20,19 +20,13 @@ import (
 
 // Expand returns a profile with texts in place of {state} and {version}, and in the
 // names of aliases and tags of what else [profile.Profile] says, for the release of a
-// lock. The error joins one for each name that has no such text, that two templates
-// give, or that is another version's.
-func Expand(p profile.Profile, state string, l *lock.Lock) (profile.Profile, error) {
-	p = located(p, state, l.Version)
+// lock, and with the defaults of what the profile does not say. The error joins one for
+// each name that has no such text, that two templates give, or that is another version's.
+func (k Kinds) Expand(p profile.Profile, state string, l *lock.Lock) (profile.Profile, error) {
 	n := &namer{lock: l, templates: map[string]string{}}
-	for i := range p.Buckets {
-		p.Buckets[i].Aliases = n.all(p.Buckets[i].Aliases)
-	}
-	for i := range p.Registries {
-		p.Registries[i].Tags = n.all(p.Registries[i].Tags)
-	}
-	for i := range p.Charts {
-		p.Charts[i].Tags = n.all(p.Charts[i].Tags)
+	p = k.replaced(p, state, l.Version, n.name)
+	for i, place := range p.Places {
+		p.Places[i] = k.completed(place, l)
 	}
 	rules := p.Aliases
 	p.Aliases = nil
@@ -45,33 +39,55 @@ func Expand(p profile.Profile, state string, l *lock.Lock) (profile.Profile, err
 	return p, errors.Join(n.errs...)
 }
 
-// located returns a profile with texts in place of {state} and {version}, but in the
-// names of aliases and tags.
-func located(p profile.Profile, state, version string) profile.Profile {
+// replaced returns a profile, its places in the order of their kinds, with texts in
+// place of {state} and {version}, and with names in place of those of aliases and tags.
+func (k Kinds) replaced(p profile.Profile, state, version string, name func(template string) string) profile.Profile {
 	in := strings.NewReplacer("{state}", filepath.ToSlash(state), "{version}", version)
 	// A path becomes part of a URL.
 	inURL := strings.NewReplacer("{state}", (&url.URL{Path: filepath.ToSlash(state)}).EscapedPath(), "{version}", version)
-	p.Buckets, p.Registries, p.Charts = slices.Clone(p.Buckets), slices.Clone(p.Registries), slices.Clone(p.Charts)
-	for i := range p.Buckets {
-		p.Buckets[i].URL = inURL.Replace(p.Buckets[i].URL)
+	schema := k.Schema()
+	p.Places = slices.Clone(p.Places)
+	schema.Sort(&p)
+	for i, place := range p.Places {
+		kind := schema.Find(place.Key)
+		values := slices.Clone(place.Values)
+		for j, v := range values {
+			switch kind.Field(v.Key).Holds {
+			case profile.Text:
+				values[j].Value = in.Replace(v.Value.(string))
+			case profile.URL:
+				values[j].Value = inURL.Replace(v.Value.(string))
+			case profile.Texts:
+				values[j].Value = each(v.Value.([]string), in.Replace)
+			case profile.Names:
+				values[j].Value = each(v.Value.([]string), name)
+			}
+		}
+		p.Places[i].Values = values
 	}
-	for i := range p.Registries {
-		p.Registries[i].Hub = inURL.Replace(p.Registries[i].Hub)
+	return p
+}
+
+func each(all []string, f func(string) string) []string {
+	all = slices.Clone(all)
+	for i, s := range all {
+		all[i] = f(s)
 	}
-	for i := range p.Charts {
-		c := &p.Charts[i]
-		c.Bucket, c.Hub = inURL.Replace(c.Bucket), inURL.Replace(c.Hub)
+	return all
+}
+
+// completed returns a place with the defaults of what is not said of it.
+func (k Kinds) completed(p profile.Place, l *lock.Lock) profile.Place {
+	var values []profile.Value
+	for _, f := range k.Schema().Find(p.Key).Fields {
+		i := slices.IndexFunc(p.Values, func(v profile.Value) bool { return v.Key == f.Key })
+		if i >= 0 {
+			values = append(values, p.Values[i])
+		} else if f.Default != nil && f.Default(p, l) != "" {
+			values = append(values, profile.Value{Key: f.Key, Value: f.Default(p, l)})
+		}
 	}
-	if p.Tags != nil {
-		t := *p.Tags
-		t.URL, t.Message = inURL.Replace(t.URL), in.Replace(t.Message)
-		p.Tags = &t
-	}
-	if p.GitHub != nil {
-		g := *p.GitHub
-		g.Dir, g.Title = in.Replace(g.Dir), in.Replace(g.Title)
-		p.GitHub = &g
-	}
+	p.Values = values
 	return p
 }
 
@@ -80,14 +96,6 @@ type namer struct {
 	lock      *lock.Lock
 	templates map[string]string // by the names that they give
 	errs      []error
-}
-
-func (n *namer) all(templates []string) []string {
-	names := slices.Clone(templates)
-	for i, t := range names {
-		names[i] = n.name(t)
-	}
-	return names
 }
 
 func (n *namer) name(template string) string {
@@ -151,7 +159,7 @@ func primary(l *lock.Lock) lock.Dependency {
 }
 
 // aliases returns the aliases of the given names, with their rules.
-func (o *opener) aliases(names []string) []publish.Alias {
+func (o *Opener) aliases(names []string) []publish.Alias {
 	var all []publish.Alias
 	for _, name := range names {
 		all = append(all, o.alias(name))
@@ -159,7 +167,7 @@ func (o *opener) aliases(names []string) []publish.Alias {
 	return all
 }
 
-func (o *opener) alias(name string) publish.Alias {
+func (o *Opener) alias(name string) publish.Alias {
 	rule := publish.Rule(cmp.Or(o.Profile.Aliases[name], profile.RuleStable))
 	return publish.Alias{Name: name, Rule: rule, Back: slices.Contains(o.moves, name)}
 }
@@ -176,7 +184,7 @@ func (a *Args) back() ([]string, error) {
 		name, err := expandName(template, a.Tree.Lock)
 		if err == nil && !slices.Contains(have, name) {
 			err = fmt.Errorf("moving alias %q back: no destination of %s has it, want one of %s",
-				name, strings.Join(a.kinds(), ", "), cmp.Or(strings.Join(have, ", "), "none"))
+				name, strings.Join(a.kinds().Names(), ", "), cmp.Or(strings.Join(have, ", "), "none"))
 		}
 		names, errs = append(names, name), append(errs, err)
 	}
@@ -186,22 +194,11 @@ func (a *Args) back() ([]string, error) {
 // aliasNames returns the names of the aliases that the destinations have, sorted. A
 // tag that is the version is none.
 func (a *Args) aliasNames() []string {
-	byKind := map[string][]string{}
-	for _, r := range a.Profile.Registries {
-		byKind["registry"] = append(byKind["registry"], r.Tags...)
-	}
-	for _, c := range a.Profile.Charts {
-		byKind["charts"] = append(byKind["charts"], c.Tags...)
-	}
-	for _, b := range a.Profile.Buckets {
-		byKind["bucket"] = append(byKind["bucket"], b.Aliases...)
-	}
-	if a.Profile.GitHub != nil {
-		byKind["github"] = []string{profile.Latest}
-	}
 	var names []string
 	for _, kind := range a.kinds() {
-		names = append(names, byKind[kind]...)
+		for _, place := range a.Profile.Of(kind.Key) {
+			names = append(names, kind.AliasNames(place)...)
+		}
 	}
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == a.Tree.Version })

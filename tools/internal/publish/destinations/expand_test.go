@@ -1,12 +1,14 @@
 package destinations
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
@@ -23,7 +25,7 @@ func lockOf(version string) *lock.Lock {
 
 func expanded(t *testing.T, state string, tree *release.Tree) profile.Profile {
 	t.Helper()
-	p, err := Expand(full(), state, tree.Lock)
+	p, err := All().Expand(full(), state, tree.Lock)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,18 +34,64 @@ func expanded(t *testing.T, state string, tree *release.Tree) profile.Profile {
 
 func TestExpand(t *testing.T) {
 	before := full()
-	got, err := Expand(before, "/a b/state", lockOf("1.2.0"))
-	want := profile.Profile{
-		Name:       "stage",
-		Aliases:    map[string]string{"1.2": "highest", "latest": "stable"},
-		Buckets:    []profile.Bucket{{URL: "file:///a%20b/state/bucket", Aliases: []string{"1.2.0-alias", "1.2"}}, {URL: "file:///a%20b/state/second"}},
-		Registries: []profile.Registry{{Hub: "file:///a%20b/state/registry", Tags: []string{"1.2.0", "latest", "1.2"}}},
-		Charts:     []profile.Charts{{Bucket: "file:///a%20b/state/charts"}, {Hub: "file:///a%20b/state/charthub", Tags: []string{"v1", strings.Repeat("b", 40)}}},
-		Tags:       &profile.Tags{URL: "file:///a%20b/state/git/{name}.git", Tagger: "A <a@b.example>"},
-		GitHub:     &profile.GitHub{Dir: "/a b/state/github", Title: "Demo 1.2.0"},
+	got, err := All().Expand(before, "/a b/state", lockOf("1.2.0"))
+	want := `{
+  "name": "stage",
+  "aliases": {
+    "1.2": "highest",
+    "latest": "stable"
+  },
+  "buckets": [
+    {
+      "url": "file:///a%20b/state/bucket",
+      "aliases": [
+        "1.2.0-alias",
+        "1.2"
+      ]
+    },
+    {
+      "url": "file:///a%20b/state/second"
+    }
+  ],
+  "registries": [
+    {
+      "hub": "file:///a%20b/state/registry",
+      "tags": [
+        "1.2.0",
+        "latest",
+        "1.2"
+      ]
+    }
+  ],
+  "charts": [
+    {
+      "bucket": "file:///a%20b/state/charts"
+    },
+    {
+      "hub": "file:///a%20b/state/charthub",
+      "tags": [
+        "v1",
+        "` + strings.Repeat("b", 40) + `"
+      ]
+    }
+  ],
+  "tags": {
+    "url": "file:///a%20b/state/git/{name}.git",
+    "tagger": "A <a@b.example>"
+  },
+  "github": {
+    "dir": "/a b/state/github",
+    "title": "Demo 1.2.0"
+  }
+}
+`
+	text, jsonErr := jsonfile.Marshal(got)
+	if err := errors.Join(err, jsonErr); err != nil || string(text) != want {
+		t.Errorf("got %s, %v, want %s", text, err, want)
 	}
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	var read profile.Profile
+	if err := jsonfile.Unmarshal(text, &read); err != nil || !reflect.DeepEqual(read, got) {
+		t.Errorf("read back: got %+v, %v, want %+v", read, err, got)
 	}
 	if !reflect.DeepEqual(before, full()) {
 		t.Errorf("it changed what it was given, to %+v", before)
@@ -72,13 +120,14 @@ func TestExpandNames(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			// The same in each kind of destination is said once.
-			p, err := Expand(profile.Profile{
-				Registries: []profile.Registry{{Tags: tt.names}}, Buckets: []profile.Bucket{{Aliases: tt.names}}, Charts: []profile.Charts{{Tags: tt.names}},
-			}, "", tt.lock)
-			got := strings.Join(p.Registries[0].Tags, " ")
+			p, err := All().Expand(profile.Profile{Places: []profile.Place{
+				place("registries", "tags", tt.names), place("buckets", "aliases", tt.names), place("charts", "tags", tt.names),
+			}}, "", tt.lock)
+			buckets, registries, charts := p.Places[0].List("aliases"), p.Places[1].List("tags"), p.Places[2].List("tags")
+			got := strings.Join(registries, " ")
 			if err != nil {
 				got = err.Error()
-			} else if !slices.Equal(p.Buckets[0].Aliases, p.Registries[0].Tags) || !slices.Equal(p.Charts[0].Tags, p.Registries[0].Tags) {
+			} else if !slices.Equal(buckets, registries) || !slices.Equal(charts, registries) {
 				t.Errorf("got %+v, want the same of all", p)
 			}
 			if got != tt.want {
@@ -86,7 +135,7 @@ func TestExpandNames(t *testing.T) {
 			}
 		})
 	}
-	_, err := Expand(profile.Profile{Buckets: []profile.Bucket{{Aliases: []string{"1.2"}}}, Charts: []profile.Charts{{Tags: []string{"{major}.{minor}"}}}}, "", lockOf("1.2.0"))
+	_, err := All().Expand(profile.Profile{Places: []profile.Place{place("buckets", "aliases", []string{"1.2"}), place("charts", "tags", []string{"{major}.{minor}"})}}, "", lockOf("1.2.0"))
 	if err == nil {
 		t.Error("two that are one, in two destinations: got no error")
 	}
@@ -112,7 +161,7 @@ func TestAliases(t *testing.T) {
 		{"back, the version", []string{"{version}"}, []string{"registry"}, nil, `moving alias "1.2.0" back: no destination of registry has it, want one of 1.2, latest`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := Args{Profile: expanded(t, t.TempDir(), tree), Tree: tree, Only: tt.only, Back: tt.back, Env: none}
+			a := Args{Kinds: All(), Profile: expanded(t, t.TempDir(), tree), Tree: tree, Only: tt.only, Back: tt.back, Env: none}
 			_, err := Open(t.Context(), a)
 			switch {
 			case tt.err == "" && err != nil, tt.err != "" && (err == nil || err.Error() != tt.err):
@@ -124,7 +173,7 @@ func TestAliases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o := &opener{Args: a, moves: moves}
+			o := &Opener{Args: a, moves: moves}
 			if got := o.aliases([]string{"latest", "1.2", "dev"}); !slices.Equal(got, tt.want) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}

@@ -52,12 +52,13 @@ func StateDir(dir, line, profile string) string { return filepath.Join(dir, line
 // receipt and the release agree, and the receipt names no place that the profile does
 // not: whoever can write to the bucket can write a receipt.
 func Find(ctx context.Context, a FindArgs) (*Published, error) {
-	if len(a.Profile.Buckets) == 0 {
+	if len(a.Profile.Of("buckets")) == 0 {
 		err := fmt.Errorf("profile %q has no bucket, and so no receipts", a.Profile.Name)
 		return nil, hint.With(err, "give it a bucket in destinations.yaml, and publish to it")
 	}
-	where := located(publish.Recorded(a.Profile), a.State, a.Version)
-	for _, b := range where.Buckets {
+	kinds := All()
+	where := kinds.replaced(kinds.Recorded(a.Profile), a.State, a.Version, nil)
+	for _, b := range where.Of("buckets") {
 		data, name, err := bucket.ReadReceipt(ctx, a.config(b), a.Version)
 		if err != nil {
 			return nil, err
@@ -69,8 +70,8 @@ func Find(ctx context.Context, a FindArgs) (*Published, error) {
 	return nil, a.unknown(ctx, where)
 }
 
-func (a *FindArgs) config(b profile.Bucket) bucket.Config {
-	return bucket.Config{URL: b.URL, Endpoint: b.Endpoint, Transport: a.Transport}
+func (a *FindArgs) config(b profile.Place) bucket.Config {
+	return bucket.Config{URL: b.Text("url"), Endpoint: b.Text("endpoint"), Transport: a.Transport}
 }
 
 // read checks a receipt that was found, and opens the release.
@@ -90,7 +91,7 @@ func (a *FindArgs) read(ctx context.Context, data []byte, name string, where pro
 	if err := within(r, name, where); err != nil {
 		return nil, hint.With(err, "publish the release to profile %q again, with the destinations.yaml of now", a.Profile.Name)
 	}
-	for _, b := range r.Profile.Buckets {
+	for _, b := range r.Profile.Of("buckets") {
 		other, otherName, err := bucket.ReadReceipt(ctx, a.config(b), a.Version)
 		if err != nil {
 			return nil, err
@@ -117,6 +118,7 @@ func (a *FindArgs) read(ctx context.Context, data []byte, name string, where pro
 
 // agree checks that a receipt is of a release, and tags its sources only.
 func agree(r *publish.Receipt, tree *release.Tree, name string) error {
+	tags := r.Profile.Of("tags")
 	sums, _ := tree.Find(release.Checksums)
 	switch {
 	case sums.Digest != r.Checksums:
@@ -125,13 +127,13 @@ func agree(r *publish.Receipt, tree *release.Tree, name string) error {
 		return fmt.Errorf("sha256 of %s: got %s of version %q, want %s of %q in receipt %q", release.LockFile, tree.Digest, tree.Version, r.Lock, r.Version, name)
 	case !slices.EqualFunc(tree.Files, r.Files, func(a, b release.File) bool { return a.Path == b.Path && a.Digest == b.Digest }):
 		return fmt.Errorf("receipt %q: it lists other files than %s, which it names", name, release.Checksums)
-	case r.Profile.Tags == nil || r.Profile.Tags.Owner != "":
+	case len(tags) == 0 || tags[0].Text("owner") != "":
 		return nil
 	}
 	known := map[string]bool{}
 	for _, d := range tree.Lock.Dependencies {
 		if d.Git != nil {
-			known[strings.NewReplacer("{url}", d.Git.URL, "{name}", d.Name).Replace(cmp.Or(r.Profile.Tags.URL, "{url}"))] = true
+			known[strings.NewReplacer("{url}", d.Git.URL, "{name}", d.Name).Replace(cmp.Or(tags[0].Text("url"), "{url}"))] = true
 		}
 	}
 	for _, d := range r.Destinations {
@@ -146,37 +148,34 @@ func agree(r *publish.Receipt, tree *release.Tree, name string) error {
 
 // within checks that the places of the named receipt are all of a profile.
 func within(r *publish.Receipt, name string, where profile.Profile) error {
-	got := publish.Recorded(r.Profile)
-	if got.GitHub != nil && where.GitHub != nil && where.GitHub.Repo == "" {
-		g := *where.GitHub
-		g.Repo, where.GitHub = got.GitHub.Repo, &g
-	}
+	kinds := All()
+	schema := kinds.Schema()
 	var errs []error
-	no := func(kind, place string) {
-		errs = append(errs, fmt.Errorf("receipt %q: profile %q has no %s %q", name, where.Name, kind, place))
-	}
-	for _, b := range got.Buckets {
-		if !slices.ContainsFunc(where.Buckets, func(w profile.Bucket) bool { return reflect.DeepEqual(w, b) }) {
-			no("bucket", b.URL)
+	for _, got := range kinds.Recorded(r.Profile).Places {
+		kind := schema.Find(got.Key)
+		if kind != nil && slices.ContainsFunc(where.Places, func(p profile.Place) bool { return at(kind, p, got) }) {
+			continue
 		}
-	}
-	for _, g := range got.Registries {
-		if !slices.ContainsFunc(where.Registries, func(w profile.Registry) bool { return reflect.DeepEqual(w, g) }) {
-			no("registry", g.Hub)
+		noun, place := got.Key, any("")
+		if i := slices.IndexFunc(kinds, func(k Kind) bool { return k.Key == got.Key }); i >= 0 {
+			noun = kinds[i].Noun
 		}
-	}
-	for _, c := range got.Charts {
-		if !slices.ContainsFunc(where.Charts, func(w profile.Charts) bool { return reflect.DeepEqual(w, c) }) {
-			no("place for charts", cmp.Or(c.Bucket, c.Hub))
+		if len(got.Values) > 0 {
+			place = got.Values[0].Value
 		}
-	}
-	if got.Tags != nil && !reflect.DeepEqual(got.Tags, where.Tags) {
-		no("tags in", cmp.Or(got.Tags.Owner, got.Tags.URL))
-	}
-	if got.GitHub != nil && !reflect.DeepEqual(got.GitHub, where.GitHub) {
-		no("GitHub releases in", cmp.Or(got.GitHub.Owner, got.GitHub.Dir))
+		errs = append(errs, fmt.Errorf("receipt %q: profile %q has no %s %q", name, where.Name, noun, place))
 	}
 	return errors.Join(errs...)
+}
+
+// at reports whether a place that a receipt names is one of a profile, which may leave
+// out what follows from the release.
+func at(kind *profile.Kind, p, got profile.Place) bool {
+	got.Values = slices.DeleteFunc(slices.Clone(got.Values), func(v profile.Value) bool {
+		f := kind.Field(v.Key)
+		return f != nil && f.Default != nil && p.Text(v.Key) == ""
+	})
+	return reflect.DeepEqual(p, got)
 }
 
 // shown is how many versions an error names.
@@ -185,7 +184,7 @@ const shown = 10
 // unknown is the error of a version that no bucket has a receipt of.
 func (a *FindArgs) unknown(ctx context.Context, where profile.Profile) error {
 	var versions []string
-	for _, b := range where.Buckets {
+	for _, b := range where.Of("buckets") {
 		some, err := bucket.Versions(ctx, a.config(b))
 		if err != nil {
 			return err
@@ -210,8 +209,8 @@ func (a *FindArgs) publishFirst() string {
 	if a.Profile.Name == profile.Stage {
 		hint = "publish it with --stage first"
 	}
-	for _, b := range a.Profile.Buckets {
-		if strings.Contains(b.URL, "{state}") {
+	for _, b := range a.Profile.Of("buckets") {
+		if strings.Contains(b.Text("url"), "{state}") {
 			return hint + ", on this machine: no other one has the directory that {state} stands for"
 		}
 	}

@@ -40,7 +40,7 @@ func newStaged(t *testing.T) *staged {
 // publish publishes to a profile; the observer may be nil.
 func (s *staged) publish(ctx context.Context, profile profile.Profile, o publish.Observer) error {
 	s.Helper()
-	profile, err := Expand(profile, s.state, s.tree.Lock)
+	profile, err := All().Expand(profile, s.state, s.tree.Lock)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (s *staged) publish(ctx context.Context, profile profile.Profile, o publish
 	if err != nil {
 		return err
 	}
-	p := &publish.Publisher{Tree: s.tree, Line: "demo", Profile: profile, Destinations: all, Observer: o}
+	p := &publish.Publisher{Tree: s.tree, Line: "demo", Profile: All().Recorded(profile), Destinations: all, Observer: o}
 	plan, err := p.Plan(ctx)
 	if err == nil {
 		_, err = p.Apply(ctx, plan)
@@ -119,6 +119,20 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// drop removes the places of a kind whose URL has a part.
+func drop(p *profile.Profile, key, part string) {
+	p.Drop(key, func(place profile.Place) bool { return strings.Contains(place.Text("url"), part) })
+}
+
+// change has a text at a key of the places of a kind.
+func change(p *profile.Profile, kind, key, text string) {
+	for i, place := range p.Places {
+		if place.Key == kind {
+			p.Places[i] = place.WithText(key, text)
+		}
+	}
+}
+
 // TestFindErrors alters what is on a stage, or the stage's profile.
 func TestFindErrors(t *testing.T) {
 	s := newStaged(t)
@@ -144,13 +158,20 @@ func TestFindErrors(t *testing.T) {
 		{"the second bucket has another", good, good + " ", full, "second/1.2.0.receipt.json\": got sha256:"},
 		{"a tag elsewhere", strings.Replace(good, "/git/demo.git tag", "/elsewhere/demo.git tag", 1), "=", full, "is in no repository that the release was built from"},
 		{"an item that is no tag among the tags", strings.Replace(good, "/git/demo.git tag 1.2.0", "/git/demo.git", 1), "=", full, "is in no repository that the release was built from"},
-		{"a profile that lost a bucket", good, "=", smaller(func(p *profile.Profile) { p.Buckets = p.Buckets[:1] }), `profile "stage" has no bucket "file://`},
-		{"a profile that lost its charts", good, "=", smaller(func(p *profile.Profile) { p.Charts = nil }), `profile "stage" has no place for charts`},
-		{"a profile with tags elsewhere", good, "=", smaller(func(p *profile.Profile) { p.Tags = &profile.Tags{Owner: "me", Tagger: "A <a@b>"} }), `profile "stage" has no tags in`},
-		{"a profile that lost GitHub", good, "=", smaller(func(p *profile.Profile) { p.GitHub = nil }), `profile "stage" has no GitHub releases in`},
-		{"a profile that moved", good, "=", smaller(func(p *profile.Profile) { p.Registries[0].Hub += "/new" }), `profile "stage" has no registry`},
-		{"a profile without buckets", good, "=", smaller(func(p *profile.Profile) { p.Buckets = nil }), `profile "stage" has no bucket, and so no receipts`},
-		{"a profile with another alias and title is the same place", good, "=", smaller(func(p *profile.Profile) { p.Buckets[0].Aliases, p.GitHub.Title, p.Tags.Tagger = nil, "x", "B <b@c>" }), ""},
+		{"a profile that lost a bucket", good, "=", smaller(func(p *profile.Profile) { drop(p, "buckets", "second") }), `profile "stage" has no bucket "file://`},
+		{"a profile that lost its charts", good, "=", smaller(func(p *profile.Profile) { drop(p, "charts", "") }), `profile "stage" has no place for charts`},
+		{"a profile with tags elsewhere", good, "=", smaller(func(p *profile.Profile) {
+			drop(p, "tags", "")
+			p.Places = append(p.Places, place("tags", "owner", "me", "tagger", "A <a@b>"))
+		}), `profile "stage" has no tags in`},
+		{"a profile that lost GitHub", good, "=", smaller(func(p *profile.Profile) { drop(p, "github", "") }), `profile "stage" has no GitHub releases in`},
+		{"a profile that moved", good, "=", smaller(func(p *profile.Profile) { change(p, "registries", "hub", "file://{state}/registry/new") }), `profile "stage" has no registry`},
+		{"a profile without buckets", good, "=", smaller(func(p *profile.Profile) { drop(p, "buckets", "") }), `profile "stage" has no bucket, and so no receipts`},
+		{"a profile with another alias and title is the same place", good, "=", smaller(func(p *profile.Profile) {
+			change(p, "buckets", "aliases", "")
+			change(p, "github", "title", "x")
+			change(p, "tags", "tagger", "B <b@c>")
+		}), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s.write(receiptFile, tt.receipt)
@@ -247,7 +268,9 @@ func TestEndBetweenPhases(t *testing.T) {
 func TestGrown(t *testing.T) {
 	s := newStaged(t)
 	small := full()
-	small.Charts, small.Tags, small.GitHub = nil, nil, nil
+	drop(&small, "charts", "")
+	drop(&small, "tags", "")
+	drop(&small, "github", "")
 	if err := s.publish(t.Context(), small, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -263,30 +286,20 @@ func TestGrown(t *testing.T) {
 	}
 }
 
-func TestWithRepo(t *testing.T) {
-	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{}))
-	primary := ""
-	for _, d := range tree.Lock.Dependencies {
-		if d.Primary {
-			primary = d.Name
-		}
-	}
+// TestRepo has the repository follow from the release where the profile names none.
+func TestRepo(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		in   *profile.GitHub
+		in   profile.Place
 		want string
 	}{
-		{"none", nil, ""},
-		{"one that names its repository", &profile.GitHub{Owner: "me", Repo: "mine"}, "mine"},
-		{"one that names none", &profile.GitHub{Owner: "me"}, primary},
-		{"a directory", &profile.GitHub{Dir: "x"}, ""},
+		{"one that names its repository", place("github", "owner", "me", "repo", "mine"), "mine"},
+		{"one that names none", place("github", "owner", "me"), "b"},
+		{"a directory", place("github", "dir", "x"), ""},
 	} {
-		got := WithRepo(profile.Profile{GitHub: tt.in}, tree).GitHub
-		if (got == nil) != (tt.in == nil) || got != nil && got.Repo != tt.want {
-			t.Errorf("%s: got %+v, want repository %q", tt.name, got, tt.want)
+		got, err := All().Expand(profile.Profile{Places: []profile.Place{tt.in}}, "", lockOf("1.2.0"))
+		if err != nil || got.Places[0].Text("repo") != tt.want {
+			t.Errorf("%s: got %+v, %v, want repository %q", tt.name, got, err, tt.want)
 		}
-	}
-	if primary == "" {
-		t.Error("the release has no primary dependency: this shows nothing")
 	}
 }

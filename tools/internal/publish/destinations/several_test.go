@@ -42,19 +42,22 @@ func startPlaces(t *testing.T) *places {
 	}
 	aliases := []string{"latest", "{major}.{minor}"}
 	const tagger = "Release <release@example.com>"
+	versions := append([]string{"{version}"}, aliases...)
 	p.profiles = []profile.Profile{
-		{
-			Name: "local", Buckets: []profile.Bucket{{URL: "file://" + p.dir + "/bucket", Aliases: aliases}},
-			Registries: []profile.Registry{{Hub: "file://" + p.dir + "/registry", Tags: append([]string{"{version}"}, aliases...)}},
-			Charts:     []profile.Charts{{Bucket: "file://" + p.dir + "/charts"}, {Hub: "file://" + p.dir + "/charthub", Tags: aliases}},
-			Tags:       &profile.Tags{URL: "file://" + p.dir + "/git/{name}.git", Tagger: tagger}, GitHub: &profile.GitHub{Dir: p.dir + "/github"},
-		},
-		{
-			Name: "services", Buckets: []profile.Bucket{{URL: "gs://releases/demo", Aliases: aliases}, {URL: "s3://releases/demo", Endpoint: s3.URL, Aliases: aliases}},
-			Registries: []profile.Registry{{Hub: registry.Host + "/demo", Tags: append([]string{"{version}"}, aliases...)}},
-			Charts:     []profile.Charts{{Bucket: "gs://releases/charts"}, {Bucket: "s3://releases/charts", Endpoint: s3.URL}, {Hub: registry.Host + "/charts", Tags: aliases}},
-			Tags:       &profile.Tags{Owner: "org", Tagger: tagger}, GitHub: &profile.GitHub{Owner: "org", Repo: "demo"},
-		},
+		{Name: "local", Places: []profile.Place{
+			place("buckets", "url", "file://"+p.dir+"/bucket", "aliases", aliases),
+			place("registries", "hub", "file://"+p.dir+"/registry", "tags", versions),
+			place("charts", "bucket", "file://"+p.dir+"/charts"), place("charts", "hub", "file://"+p.dir+"/charthub", "tags", aliases),
+			place("tags", "url", "file://"+p.dir+"/git/{name}.git", "tagger", tagger), place("github", "dir", p.dir+"/github"),
+		}},
+		{Name: "services", Places: []profile.Place{
+			place("buckets", "url", "gs://releases/demo", "aliases", aliases),
+			place("buckets", "url", "s3://releases/demo", "endpoint", s3.URL, "aliases", aliases),
+			place("registries", "hub", registry.Host+"/demo", "tags", versions),
+			place("charts", "bucket", "gs://releases/charts"), place("charts", "bucket", "s3://releases/charts", "endpoint", s3.URL),
+			place("charts", "hub", registry.Host+"/charts", "tags", aliases),
+			place("tags", "owner", "org", "tagger", tagger), place("github", "owner", "org", "repo", "demo"),
+		}},
 	}
 	p.github.AddRepo("org", "demo")
 	p.github.AddRepo("org", "api-go")
@@ -88,7 +91,7 @@ func (p *places) args(profile profile.Profile, tree *release.Tree) Args {
 // publish publishes a release to a profile, and returns how many changes that were.
 func (p *places) publish(profile profile.Profile, tree *release.Tree) (int, *publish.Receipt) {
 	p.t.Helper()
-	profile, err := Expand(profile, p.dir, tree.Lock)
+	profile, err := All().Expand(profile, p.dir, tree.Lock)
 	if err != nil {
 		p.t.Fatal(err)
 	}

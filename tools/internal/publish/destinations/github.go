@@ -1,0 +1,112 @@
+package destinations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/rules"
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/github"
+)
+
+const (
+	// latest is the alias that GitHub has by itself.
+	latest = "latest"
+	// fileKey is what dir was before.
+	fileKey = "file"
+)
+
+// githubReleases are releases on GitHub, or in a directory that stands for it.
+func githubReleases() Kind {
+	return Kind{
+		Name: "github", Noun: "GitHub releases in", Reveals: 5,
+		Kind: profile.Kind{
+			Key: "github", Single: true, Aliases: []string{latest},
+			Fields: []profile.Field{
+				{Key: "owner", Rule: ownerRule, Where: true},
+				{Key: "repo", Rule: ownerRule, Where: true, Default: func(p profile.Place, l *lock.Lock) string {
+					if p.Text("owner") == "" {
+						return ""
+					}
+					return primary(l).Name
+				}},
+				// A directory that stands for the repository: it has a JSON file for each release.
+				{Key: "dir", Rule: rules.Path, Where: true},
+				{Key: fileKey, Holds: profile.Gone},
+				// Patterns of release paths (path.Match); none for the files at the top.
+				{Key: "assets", Holds: profile.Texts, Example: `["*.tar.gz"]`, Rule: strictyaml.Rule{
+					Want: "a pattern of release paths as *.tar.gz", Check: rules.Exclude.Check,
+				}},
+				{Key: "title", Rule: lineRule},
+				{Key: "prerelease", Holds: profile.Flag},
+			},
+			Check: checkGitHub,
+		},
+		Credentials: tokenFile,
+		Open: func(ctx context.Context, o *Opener, p profile.Place) (publish.Destination, error) {
+			c := github.Config{
+				Name: o.Name, Owner: p.Text("owner"), Repo: p.Text("repo"), Assets: p.List("assets"), Title: p.Text("title"), Notes: o.Notes, Since: o.Since,
+				Prerelease: p.Flag("prerelease"), Latest: o.alias(latest), BaseURL: o.Env("GITHUB_API_URL"), Transport: o.limits, Log: o.Log,
+			}
+			if dir := p.Text("dir"); dir != "" {
+				return github.NewDir(dir, c, o.Tree)
+			}
+			var err error
+			if c.Token, err = o.token(); err != nil {
+				return nil, err
+			}
+			return github.New(ctx, c, o.Tree)
+		},
+	}
+}
+
+func checkGitHub(p *strictyaml.Parser, n *yaml.Node, f *strictyaml.Fields) {
+	if file := p.Text(f, fileKey, rules.Path); f.Keys[fileKey] != nil {
+		p.Errorf(f.Keys[fileKey], "%sgot key %q, which held one release, want dir, which holds any number: write dir: %q", f.In, fileKey, strings.TrimSuffix(file, ".json"))
+	} else if len(f.Present("dir", "owner")) == 0 {
+		p.Errorf(n, "%sno owner and no dir, want one", f.In)
+	}
+	p.Alone(f, "dir", "owner")
+}
+
+// tokenFile is the file with GitHub's token, for a place at GitHub.
+func tokenFile(a *Args, p profile.Place) string {
+	if p.Text("owner") == "" {
+		return ""
+	}
+	return a.TokenFile
+}
+
+// token returns GitHub's token. A release without one is an error before
+// anything is asked.
+func (a *Args) token() (string, error) {
+	if a.TokenFile != "" {
+		data, err := fileio.ReadLimited(a.TokenFile, 64<<10)
+		if err != nil {
+			return "", fmt.Errorf("reading GitHub's token: %w", err)
+		}
+		token := strings.TrimSpace(string(data))
+		if token == "" || strings.ContainsAny(token, " \t\r\n") {
+			return "", fmt.Errorf("reading GitHub's token from %q: want one word", a.TokenFile)
+		}
+		return token, nil
+	}
+	for _, name := range []string{"GITHUB_TOKEN", "GH_TOKEN"} {
+		if token := strings.TrimSpace(a.Env(name)); token != "" {
+			return token, nil
+		}
+	}
+	if a.Tree == nil {
+		return "", nil // what is public can be verified without
+	}
+	return "", hint.With(errors.New("no token for GitHub"), "say --githubtoken FILE, or set GITHUB_TOKEN or GH_TOKEN; it needs to write contents")
+}
