@@ -13,8 +13,6 @@ import (
 	"sync"
 	"time"
 
-	gh "github.com/google/go-github/v32/github"
-
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
@@ -37,7 +35,7 @@ type clientArgs struct {
 
 // A client speaks with one GitHub.
 type client struct {
-	api   *gh.Client
+	api   api
 	http  *http.Client
 	auth  *authorized
 	base  *url.URL
@@ -63,8 +61,7 @@ func newClient(a clientArgs) (*client, error) {
 		http: web.Client(auth), auth: auth,
 		base: base, web: webURL(base), pause: time.Second,
 	}
-	c.api = gh.NewClient(c.http)
-	c.api.BaseURL, c.api.UserAgent = base, userAgent
+	c.api = newAPI(c.http, base)
 	return c, nil
 }
 
@@ -125,31 +122,21 @@ func (c *client) trustUploads(template string) (*url.URL, error) {
 	return u, nil
 }
 
-// call makes one request of the API. In and out may be nil.
-func (c *client) call(ctx context.Context, method, path string, in, out any) (*gh.Response, error) {
-	req, err := c.api.NewRequest(method, path, in)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := c.api.Do(ctx, req, out)
-	return resp, c.clean(err)
-}
-
 // pages calls GET for each page of a list, until f returns an error.
 func (c *client) pages(ctx context.Context, path string, size int, f func(decode func(any) error) error) error {
 	for page, n := 1, 0; page != 0; n++ {
 		if n == maxPages {
 			return fmt.Errorf("list has more than %d pages", maxPages)
 		}
-		var resp *gh.Response
+		var next int
 		err := f(func(out any) (err error) {
-			resp, err = c.call(ctx, http.MethodGet, fmt.Sprintf("%s?per_page=%d&page=%d", path, size, page), nil, out)
+			next, err = c.call(ctx, http.MethodGet, fmt.Sprintf("%s?per_page=%d&page=%d", path, size, page), nil, out)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		page = resp.NextPage
+		page = next
 	}
 	return nil
 }
@@ -183,37 +170,6 @@ func (e *statusError) Error() string {
 		s += ": " + e.message
 	}
 	return s
-}
-
-// clean takes off what no error may show: URLs, which are signed after a redirect,
-// and the token, should a server send it back.
-func (c *client) clean(err error) error {
-	if err == nil {
-		return nil
-	}
-	var answer *gh.ErrorResponse
-	var rate *gh.RateLimitError
-	var abuse *gh.AbuseRateLimitError
-	var wrapped *url.Error
-	switch {
-	case errors.As(err, &answer):
-		var words []string
-		for _, e := range answer.Errors {
-			words = append(words, strings.Join(strings.Fields(e.Resource+" "+e.Field+" "+e.Code+" "+e.Message), " "))
-		}
-		message := answer.Message
-		if len(words) > 0 {
-			message += " (" + strings.Join(words, "; ") + ")"
-		}
-		return c.status(answer.Response, message)
-	case errors.As(err, &rate):
-		return c.status(rate.Response, rate.Message)
-	case errors.As(err, &abuse):
-		return c.status(abuse.Response, abuse.Message)
-	case errors.As(err, &wrapped):
-		return &requestError{wrapped.Err}
-	}
-	return err
 }
 
 func (c *client) status(resp *http.Response, message string) error {

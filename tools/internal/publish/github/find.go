@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	gh "github.com/google/go-github/v32/github"
-
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
@@ -156,6 +154,32 @@ func (d *destination) compare(ctx context.Context, a asset, want release.File) (
 	return publish.Equal, "", nil
 }
 
+// A gitObject is an object of git, a gitRef what points to one, and a gitTag a tag's
+// own object (https://docs.github.com/en/rest/git).
+type (
+	gitObject struct {
+		SHA  string `json:"sha"`
+		Type string `json:"type"`
+	}
+	gitRef struct {
+		Ref    string    `json:"ref"`
+		Object gitObject `json:"object"`
+	}
+	gitTag struct {
+		SHA    string    `json:"sha"`
+		Object gitObject `json:"object"`
+	}
+)
+
+// gitPath returns the path of what git has of a repository.
+func gitPath(owner, repo, kind string, name ...string) string {
+	path := "repos/" + owner + "/" + repo + "/git/" + kind
+	for _, part := range name {
+		path += "/" + url.PathEscape(part)
+	}
+	return path
+}
+
 // tagged is a tag: zero if it is not there.
 type tagged struct {
 	object, commit string // the tag's own object is the commit if it is lightweight
@@ -175,30 +199,31 @@ const maxPeel = 5
 
 // tag reads a tag and follows it to its commit.
 func (c *client) tag(ctx context.Context, owner, repo, name string) (tagged, error) {
-	ref, _, err := c.api.Git.GetRef(ctx, owner, repo, "tags/"+name)
-	if err = c.clean(err); hasStatus(err, http.StatusNotFound) {
+	var ref gitRef
+	_, err := c.call(ctx, http.MethodGet, gitPath(owner, repo, "ref/tags", strings.Split(name, "/")...), nil, &ref)
+	if hasStatus(err, http.StatusNotFound) {
 		return tagged{}, nil
 	}
 	if err != nil {
 		return tagged{}, about(err, owner+"/"+repo, "reading tag %q", name)
 	}
-	if got, want := ref.GetRef(), "refs/tags/"+name; got != want {
+	if got, want := ref.Ref, "refs/tags/"+name; got != want {
 		return tagged{}, about(fmt.Errorf("got ref %q, want %q", got, want), owner+"/"+repo, "reading tag %q", name)
 	}
-	t := tagged{object: ref.GetObject().GetSHA(), annotated: ref.GetObject().GetType() == "tag"}
-	t.commit, err = c.peel(ctx, owner, repo, ref.GetObject())
+	t := tagged{object: ref.Object.SHA, annotated: ref.Object.Type == "tag"}
+	t.commit, err = c.peel(ctx, owner, repo, ref.Object)
 	return t, about(err, owner+"/"+repo, "reading tag %q", name)
 }
 
 // peel returns the commit that an object is, or is a tag of.
-func (c *client) peel(ctx context.Context, owner, repo string, o *gh.GitObject) (string, error) {
+func (c *client) peel(ctx context.Context, owner, repo string, o gitObject) (string, error) {
 	for range maxPeel {
-		if o.GetType() != "tag" {
-			return o.GetSHA(), nil // of a tree or blob it is no commit's
+		if o.Type != "tag" {
+			return o.SHA, nil // of a tree or blob it is no commit's
 		}
-		t, _, err := c.api.Git.GetTag(ctx, owner, repo, o.GetSHA())
-		if err != nil {
-			return "", c.clean(err)
+		var t gitTag
+		if _, err := c.call(ctx, http.MethodGet, gitPath(owner, repo, "tags", o.SHA), nil, &t); err != nil {
+			return "", err
 		}
 		o = t.Object
 	}
@@ -207,8 +232,7 @@ func (c *client) peel(ctx context.Context, owner, repo string, o *gh.GitObject) 
 
 // checkCommit returns an error if a repository does not have a commit.
 func (c *client) checkCommit(ctx context.Context, owner, repo, commit string) error {
-	_, _, err := c.api.Git.GetCommit(ctx, owner, repo, commit)
-	err = c.clean(err)
+	_, err := c.call(ctx, http.MethodGet, gitPath(owner, repo, "commits", commit), nil, &gitObject{})
 	if hasStatus(err, http.StatusNotFound) || hasStatus(err, http.StatusUnprocessableEntity) {
 		return hint.With(fmt.Errorf("repository %s/%s has no commit %s", owner, repo, commit),
 			"push the commit to %s/%s before the release is published", owner, repo)

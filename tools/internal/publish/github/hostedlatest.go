@@ -141,7 +141,7 @@ func (d *destination) lock(ctx context.Context, id int64) (*lock.Lock, error) {
 	}
 	var data []byte
 	err = d.c.repeat(ctx, func() error {
-		body, err := d.open(ctx, a)
+		body, err := d.c.content(ctx, d.path("releases/assets/%d", a.ID))
 		if err != nil {
 			return err
 		}

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	gh "github.com/google/go-github/v32/github"
-
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
@@ -189,8 +187,9 @@ func (t *tags) planObject(ctx context.Context, w wantedTag, item *publish.Item) 
 	if object == "" {
 		return t.c.checkCommit(ctx, w.owner, w.repo, w.commit)
 	}
-	there, _, err := t.c.api.Git.GetTag(ctx, w.owner, w.repo, object)
-	if err = t.c.clean(err); err == nil && there.GetObject().GetSHA() == w.commit {
+	var there gitTag
+	_, err := t.c.call(ctx, http.MethodGet, gitPath(w.owner, w.repo, "tags", object), nil, &there)
+	if err == nil && there.Object.SHA == w.commit {
 		t.complete(item, w, object)
 	}
 	return about(err, w.owner+"/"+w.repo, "reading the object of tag %q", w.name)
@@ -242,20 +241,22 @@ func (t *tags) Apply(ctx context.Context, phase publish.Phase, items []publish.I
 // create makes the tag's object. It has one name, however often it is made: all
 // that is in it is the release's.
 func (t *tags) create(ctx context.Context, w wantedTag) (string, error) {
-	made, _, err := t.c.api.Git.CreateTag(ctx, w.owner, w.repo, &gh.Tag{
-		Tag: &w.name, Message: &t.cfg.Message, Object: &gh.GitObject{SHA: &w.commit, Type: gh.String("commit")},
-		Tagger: &gh.CommitAuthor{Name: &t.cfg.TaggerName, Email: &t.cfg.TaggerEmail, Date: &t.time},
-	})
+	in := map[string]any{
+		"tag": w.name, "message": t.cfg.Message, "object": w.commit, "type": "commit",
+		"tagger": map[string]any{"name": t.cfg.TaggerName, "email": t.cfg.TaggerEmail, "date": t.time},
+	}
+	var made gitTag
+	_, err := t.c.call(ctx, http.MethodPost, gitPath(w.owner, w.repo, "tags"), in, &made)
 	switch {
 	case err != nil:
-		return "", t.c.clean(err)
-	case made.GetSHA() == "" || made.GetObject().GetSHA() != w.commit:
-		return "", fmt.Errorf("tag object: got one of commit %q, want %s", made.GetObject().GetSHA(), w.commit)
+		return "", err
+	case made.SHA == "" || made.Object.SHA != w.commit:
+		return "", fmt.Errorf("tag object: got one of commit %q, want %s", made.Object.SHA, w.commit)
 	}
 	t.mu.Lock()
-	t.objects[w] = made.GetSHA()
+	t.objects[w] = made.SHA
 	t.mu.Unlock()
-	return made.GetSHA(), nil
+	return made.SHA, nil
 }
 
 // reveal makes the ref, which GitHub refuses if there is one.
@@ -269,11 +270,11 @@ func (t *tags) reveal(ctx context.Context, w wantedTag) (string, error) {
 			return "", err
 		}
 	}
-	ref := "refs/tags/" + w.name
-	made, _, err := t.c.api.Git.CreateRef(ctx, w.owner, w.repo, &gh.Reference{Ref: &ref, Object: &gh.GitObject{SHA: &object}})
-	err = t.c.clean(err)
-	if err == nil && made.GetObject().GetSHA() != object {
-		return "", fmt.Errorf("ref: got object %q, want %s", made.GetObject().GetSHA(), object)
+	var made gitRef
+	in := map[string]string{"ref": "refs/tags/" + w.name, "sha": object}
+	_, err := t.c.call(ctx, http.MethodPost, gitPath(w.owner, w.repo, "refs"), in, &made)
+	if err == nil && made.Object.SHA != object {
+		return "", fmt.Errorf("ref: got object %q, want %s", made.Object.SHA, object)
 	}
 	if err == nil || !temporary(err) && !hasStatus(err, http.StatusUnprocessableEntity) {
 		return object, err
@@ -312,7 +313,7 @@ func (t *tags) verify(ctx context.Context, item publish.Item, w wantedTag) error
 		return nil // its name is known by its tag only
 	}
 	if item.Kind == kindObject {
-		commit, err := t.c.peel(ctx, w.owner, w.repo, &gh.GitObject{SHA: &item.Version, Type: gh.String("tag")})
+		commit, err := t.c.peel(ctx, w.owner, w.repo, gitObject{SHA: item.Version, Type: "tag"})
 		switch {
 		case hasStatus(err, http.StatusNotFound):
 			return fmt.Errorf("got none, want %s", item.Version)

@@ -216,8 +216,7 @@ func (u *uploader) removeUnfinished(ctx context.Context, id int64) error {
 	var a asset
 	_, err := u.d.c.call(ctx, http.MethodGet, u.d.path("releases/assets/%d", id), nil, &a)
 	if err == nil && !a.finished() {
-		_, err = u.d.c.api.Repositories.DeleteReleaseAsset(ctx, u.d.cfg.Owner, u.d.cfg.Repo, id)
-		err = u.d.c.clean(err)
+		_, err = u.d.c.call(ctx, http.MethodDelete, u.d.path("releases/assets/%d", id), nil, nil)
 	}
 	if hasStatus(err, http.StatusNotFound) {
 		return nil
@@ -236,17 +235,16 @@ func (u *uploader) send(ctx context.Context, item publish.Item, want release.Fil
 	name := path.Base(item.Name)
 	to := *u.url
 	to.RawQuery = url.Values{"name": {name}}.Encode()
-	req, err := u.d.c.api.NewUploadRequest(to.String(), body, want.Size, mediaType(name))
+	req, err := u.d.c.newUpload(to.String(), body, want.Size, mediaType(name))
 	if err != nil {
 		body.Close()
 		return a, err
 	}
 	req.GetBody = s.next
-	_, err = u.d.c.api.Do(ctx, req, &a)
+	_, err = u.d.c.do(ctx, req, &a)
 	if reading := s.end(err == nil); reading != nil && ctx.Err() == nil {
 		return a, hint.With(reading, "build the release again: tools/bazel build //release:all")
 	}
-	err = u.d.c.clean(err)
 	switch {
 	case hasStatus(err, http.StatusUnprocessableEntity):
 		return a, &requestError{err} // a lost answer, or somebody else: the list tells

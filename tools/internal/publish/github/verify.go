@@ -13,8 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	gh "github.com/google/go-github/v32/github"
-
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
@@ -190,7 +188,7 @@ func (d *destination) sum(ctx context.Context, a asset, deep bool) (digest.Diges
 
 // download reads an asset and hashes it.
 func (d *destination) download(ctx context.Context, a asset) (digest.Digest, error) {
-	body, err := d.open(ctx, a)
+	body, err := d.c.content(ctx, d.path("releases/assets/%d", a.ID))
 	if err != nil {
 		return "", err
 	}
@@ -200,23 +198,4 @@ func (d *destination) download(ctx context.Context, a asset) (digest.Digest, err
 		err = fmt.Errorf("got more than the %d bytes listed", a.Size)
 	}
 	return sum, err
-}
-
-// open returns the content of an asset. It does not use go-github for the answer:
-// its Do takes a body that broke off for a whole one.
-func (d *destination) open(ctx context.Context, a asset) (io.ReadCloser, error) {
-	req, err := d.c.api.NewRequest(http.MethodGet, d.path("releases/assets/%d", a.ID), nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept", "application/octet-stream")
-	resp, err := d.c.http.Do(req.WithContext(ctx))
-	if err != nil {
-		return nil, d.c.clean(err)
-	}
-	if err := gh.CheckResponse(resp); err != nil {
-		resp.Body.Close()
-		return nil, d.c.clean(err)
-	}
-	return resp.Body, nil
 }
