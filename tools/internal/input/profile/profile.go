@@ -6,6 +6,7 @@ package profile
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -138,6 +139,8 @@ func (p *Profile) UnmarshalJSON(data []byte) error {
 			return json.Unmarshal(data, &p.Aliases)
 		case data[0] == '{':
 			return p.read(key, true, data)
+		case data[0] != '[':
+			return fmt.Errorf("got %.40q, want a list of objects", data)
 		}
 		var all []json.RawMessage
 		if err := json.Unmarshal(data, &all); err != nil {
@@ -212,7 +215,11 @@ func members(data []byte, f func(key string, data []byte) error) error {
 		if err := d.Decode(&value); err != nil {
 			return err
 		}
-		if err := f(key.(string), value); err != nil {
+		err = f(key.(string), value)
+		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+			err = fmt.Errorf("got %s, want %s", wrong.Value, wrong.Type) // its offset is that in a part
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
