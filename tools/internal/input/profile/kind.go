@@ -116,8 +116,16 @@ func (k Kinds) HasAlias(p *Profile, name string) bool {
 	})
 }
 
-// Sort puts the places of a profile in the order of their kinds.
+// Sort puts the places of a profile in the order of their kinds, and what is said of
+// each in that of the kind's fields.
 func (k Kinds) Sort(p *Profile) {
-	index := func(p Place) int { return slices.IndexFunc(k, func(kind Kind) bool { return kind.Key == p.Key }) }
-	slices.SortStableFunc(p.Places, func(a, b Place) int { return index(a) - index(b) })
+	slices.SortStableFunc(p.Places, func(a, b Place) int {
+		return slices.IndexFunc(k, func(kind Kind) bool { return kind.Key == a.Key }) - slices.IndexFunc(k, func(kind Kind) bool { return kind.Key == b.Key })
+	})
+	for _, place := range p.Places {
+		index := func(v Value) int {
+			return slices.IndexFunc(k.Find(place.Key).Fields, func(f Field) bool { return f.Key == v.Key })
+		}
+		slices.SortStableFunc(place.Values, func(a, b Value) int { return index(a) - index(b) })
+	}
 }

@@ -100,24 +100,17 @@ func (p *parser) places(k *Kind, f *strictyaml.Fields, add func(n *yaml.Node, f 
 // place returns the place of a kind whose mapping n has the fields f.
 func (p *parser) place(k *Kind, n *yaml.Node, f *strictyaml.Fields) Place {
 	place := Place{Key: k.Key, Single: k.Single}
-	add := func(field Field, value any, said bool) {
-		if said {
-			place.Values = append(place.Values, Value{field.Key, value})
-		}
-	}
 	for _, field := range k.Fields {
 		if field.Required {
 			p.Required(n, f, field.Key)
 		}
 		switch field.Holds {
 		case Text, URL:
-			s := p.Text(f, field.Key, field.Rule)
-			add(field, s, s != "")
+			place = place.WithText(field.Key, p.Text(f, field.Key, field.Rule))
 		case Texts, Names:
-			list := p.Words(f, field.Key, field.Example, field.Rule)
-			add(field, list, len(list) > 0)
+			place = place.WithList(field.Key, p.Words(f, field.Key, field.Example, field.Rule))
 		case Flag:
-			add(field, true, p.Boolean(f, field.Key))
+			place = place.WithFlag(field.Key, p.Boolean(f, field.Key))
 		}
 	}
 	if k.Check != nil {

@@ -73,6 +73,9 @@ func (p Place) WithText(key, text string) Place { return p.with(key, text, text 
 // WithList is WithText for a list of texts.
 func (p Place) WithList(key string, list []string) Place { return p.with(key, list, len(list) > 0) }
 
+// WithFlag is WithText for true or false.
+func (p Place) WithFlag(key string, flag bool) Place { return p.with(key, flag, flag) }
+
 func (p Place) with(key string, value any, some bool) Place {
 	p.Values = slices.DeleteFunc(slices.Clone(p.Values), func(v Value) bool { return v.Key == key })
 	if some {

@@ -25,9 +25,15 @@ import (
 func (k Kinds) Expand(p profile.Profile, state string, l *lock.Lock) (profile.Profile, error) {
 	n := &namer{lock: l, templates: map[string]string{}}
 	p = k.replaced(p, state, l.Version, n.name)
+	schema := k.Schema()
 	for i, place := range p.Places {
-		p.Places[i] = k.completed(place, l)
+		for _, f := range schema.Find(place.Key).Fields {
+			if f.Default != nil && place.Text(f.Key) == "" {
+				p.Places[i] = p.Places[i].WithText(f.Key, f.Default(place, l))
+			}
+		}
 	}
+	schema.Sort(&p)
 	rules := p.Aliases
 	p.Aliases = nil
 	for _, template := range slices.Sorted(maps.Keys(rules)) {
@@ -39,31 +45,28 @@ func (k Kinds) Expand(p profile.Profile, state string, l *lock.Lock) (profile.Pr
 	return p, errors.Join(n.errs...)
 }
 
-// replaced returns a profile, its places in the order of their kinds, with texts in
-// place of {state} and {version}, and with names in place of those of aliases and tags.
+// replaced returns a profile with texts in place of {state} and {version}, and with
+// names in place of those of aliases and tags.
 func (k Kinds) replaced(p profile.Profile, state, version string, name func(template string) string) profile.Profile {
 	in := strings.NewReplacer("{state}", filepath.ToSlash(state), "{version}", version)
 	// A path becomes part of a URL.
 	inURL := strings.NewReplacer("{state}", (&url.URL{Path: filepath.ToSlash(state)}).EscapedPath(), "{version}", version)
 	schema := k.Schema()
 	p.Places = slices.Clone(p.Places)
-	schema.Sort(&p)
 	for i, place := range p.Places {
-		kind := schema.Find(place.Key)
-		values := slices.Clone(place.Values)
-		for j, v := range values {
-			switch kind.Field(v.Key).Holds {
+		for _, f := range schema.Find(place.Key).Fields {
+			switch f.Holds {
 			case profile.Text:
-				values[j].Value = in.Replace(v.Value.(string))
+				place = place.WithText(f.Key, in.Replace(place.Text(f.Key)))
 			case profile.URL:
-				values[j].Value = inURL.Replace(v.Value.(string))
+				place = place.WithText(f.Key, inURL.Replace(place.Text(f.Key)))
 			case profile.Texts:
-				values[j].Value = each(v.Value.([]string), in.Replace)
+				place = place.WithList(f.Key, each(place.List(f.Key), in.Replace))
 			case profile.Names:
-				values[j].Value = each(v.Value.([]string), name)
+				place = place.WithList(f.Key, each(place.List(f.Key), name))
 			}
 		}
-		p.Places[i].Values = values
+		p.Places[i] = place
 	}
 	return p
 }
@@ -74,21 +77,6 @@ func each(all []string, f func(string) string) []string {
 		all[i] = f(s)
 	}
 	return all
-}
-
-// completed returns a place with the defaults of what is not said of it.
-func (k Kinds) completed(p profile.Place, l *lock.Lock) profile.Place {
-	var values []profile.Value
-	for _, f := range k.Schema().Find(p.Key).Fields {
-		i := slices.IndexFunc(p.Values, func(v profile.Value) bool { return v.Key == f.Key })
-		if i >= 0 {
-			values = append(values, p.Values[i])
-		} else if f.Default != nil && f.Default(p, l) != "" {
-			values = append(values, profile.Value{Key: f.Key, Value: f.Default(p, l)})
-		}
-	}
-	p.Values = values
-	return p
 }
 
 // A namer expands the names of aliases and tags.
