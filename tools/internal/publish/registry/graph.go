@@ -1,8 +1,9 @@
 package registry
 
 import (
-	"container/heap"
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -15,7 +16,9 @@ type task struct {
 	order    int
 }
 
-// A graph is tasks that wait for each other.
+// A graph is tasks that wait for each other. It is worth its lines: a blob that several
+// repositories need is sent once and mounted by the others, and no manifest waits for
+// what it does not name, which keeps a first push at the fewest requests there are.
 type graph struct{ tasks []*task }
 
 // add adds a task that waits for others; a nil one is nothing to wait for.
@@ -39,7 +42,7 @@ func (g *graph) do(ctx context.Context, limit int) error {
 	var (
 		mu     sync.Mutex
 		wake   = sync.NewCond(&mu)
-		ready  queue
+		ready  []*task
 		left   = len(g.tasks)
 		failed error
 	)
@@ -48,7 +51,6 @@ func (g *graph) do(ctx context.Context, limit int) error {
 			ready = append(ready, t)
 		}
 	}
-	heap.Init(&ready)
 	work := func() {
 		mu.Lock()
 		defer mu.Unlock()
@@ -59,7 +61,8 @@ func (g *graph) do(ctx context.Context, limit int) error {
 			if left == 0 || failed != nil {
 				return
 			}
-			t := heap.Pop(&ready).(*task)
+			t := slices.MinFunc(ready, func(a, b *task) int { return cmp.Or(a.priority-b.priority, a.order-b.order) })
+			ready = slices.DeleteFunc(ready, func(x *task) bool { return x == t })
 			mu.Unlock()
 			err := ctx.Err()
 			if err == nil {
@@ -75,7 +78,7 @@ func (g *graph) do(ctx context.Context, limit int) error {
 			}
 			for _, n := range t.next {
 				if n.waits--; n.waits == 0 {
-					heap.Push(&ready, n)
+					ready = append(ready, n)
 				}
 			}
 			wake.Broadcast()
@@ -87,22 +90,4 @@ func (g *graph) do(ctx context.Context, limit int) error {
 	}
 	group.Wait()
 	return failed
-}
-
-// queue is a heap of tasks.
-type queue []*task
-
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	if q[i].priority != q[j].priority {
-		return q[i].priority < q[j].priority
-	}
-	return q[i].order < q[j].order
-}
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)   { *q = append(*q, x.(*task)) }
-func (q *queue) Pop() any {
-	last := (*q)[len(*q)-1]
-	*q = (*q)[:len(*q)-1]
-	return last
 }
