@@ -56,6 +56,7 @@ import (
 	_ "golang.org/x/mod/zip"
 	_ "golang.org/x/oauth2"
 	_ "golang.org/x/oauth2/google"
+	_ "golang.org/x/sys/unix"
 	_ "golang.org/x/term"
 	_ "google.golang.org/api/googleapi"
 	_ "google.golang.org/api/iterator"

@@ -11,7 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 )
@@ -19,12 +20,6 @@ import (
 // EnterVerb is the first argument with which a program that uses this package is
 // run again by itself; the others are Enter's.
 const EnterVerb = "enter-world"
-
-const (
-	capSysAdmin          = 21 // capabilities(7)
-	prCapAmbient         = 47 // prctl(2)
-	prCapAmbientClearAll = 4
-)
 
 // wrap has a command begin as this very program, which enters the view and becomes
 // the command.
@@ -54,7 +49,7 @@ func (v view) setNamespaces(cmd *exec.Cmd) {
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: uid, HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: gid, HostID: os.Getgid(), Size: 1}},
 		// It takes this, in its own namespaces only, to mount and to set the name.
-		AmbientCaps: []uintptr{capSysAdmin},
+		AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN},
 	}
 }
 
@@ -105,38 +100,29 @@ func (v view) enterNamespaces() error {
 			return fmt.Errorf("setting the host's name: %w", err)
 		}
 	}
-	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prCapAmbient, prCapAmbientClearAll, 0, 0, 0, 0); errno != 0 {
-		return fmt.Errorf("dropping capabilities: %w", errno)
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return fmt.Errorf("dropping capabilities: %w", err)
 	}
 	return nil
 }
 
-// cpuSet is a set of CPUs as sched_setaffinity(2) has it.
-type cpuSet [1024 / 64]uint64
-
 func setCPUs(cpus []int) error {
-	var s cpuSet
+	var s unix.CPUSet
 	for _, c := range cpus {
-		if c < 0 || c >= len(s)*64 {
-			return fmt.Errorf("CPU %d: want 0 to %d", c, len(s)*64-1)
-		}
-		s[c/64] |= 1 << (c % 64)
+		s.Set(c)
 	}
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY, 0, unsafe.Sizeof(s), uintptr(unsafe.Pointer(&s))); errno != 0 {
-		return errno
-	}
-	return nil
+	return unix.SchedSetaffinity(0, &s)
 }
 
 // allowedCPUs returns the CPUs that this process may use.
 func allowedCPUs() ([]int, error) {
-	var s cpuSet
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_GETAFFINITY, 0, unsafe.Sizeof(s), uintptr(unsafe.Pointer(&s))); errno != 0 {
-		return nil, errno
+	var s unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &s); err != nil {
+		return nil, err
 	}
 	var cpus []int
 	for c := range len(s) * 64 {
-		if s[c/64]&(1<<(c%64)) != 0 {
+		if s.IsSet(c) {
 			cpus = append(cpus, c)
 		}
 	}
