@@ -1,7 +1,6 @@
-// Pack writes one release archive, and lists archives.
+// Pack writes one release archive.
 //
 //	pack -format tar.gz|zip -entries FILE.json -mtime SECONDS -out FILE [-prefix DIR/] [-sha256 FILE]
-//	pack list FILE
 //
 // The archive's bytes depend on the entries and the flags alone. The clock, time
 // zone, locale, umask, user, directory, number of CPUs, order of the entries and
@@ -46,20 +45,11 @@
 // Files are written under temporary names and renamed. After an error nothing
 // remains of what this call wrote.
 //
-// # Listing
-//
-// pack list prints one line for each entry of a tar, tar.gz or zip: mode, owner,
-// size in bytes, time in UTC, name, target of a link, start of the content's
-// SHA-256. It checks the archive's checksums as it goes.
-//
-//	-rwxr-xr-x 0:0 5083136 2023-11-14T22:13:20Z toolbox-1.0.0/bin/age sha256:bd15e9d0ef2c
-//
 // The exit status is 0 if all went well, 1 after an error, 2 if the command line
 // is wrong.
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -79,10 +69,7 @@ const name = "pack"
 
 func main() { cli.Main(run) }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if len(args) > 0 && args[0] == "list" {
-		return runList(args[1:], stdout, stderr)
-	}
+func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	format := fs.String("format", "", "format of the archive: `tar.gz|zip`")
 	entries := fs.String("entries", "", "JSON `FILE` with the entries")
@@ -136,26 +123,4 @@ func pack(ctx context.Context, sumName string, args archive.WriteFileArgs) error
 		return errors.Join(err, os.Remove(args.Name))
 	}
 	return nil
-}
-
-func runList(args []string, stdout, stderr io.Writer) int {
-	fs := flag.NewFlagSet(name+" list", flag.ContinueOnError)
-	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
-		return status
-	}
-	if fs.NArg() != 1 {
-		return cli.UsageError(stderr, name, "list: got %d files, want one", fs.NArg())
-	}
-	lines, err := archive.ListFile(fs.Arg(0))
-	if err != nil {
-		return cli.Fail(stderr, name, err)
-	}
-	w := bufio.NewWriter(stdout)
-	for _, line := range lines {
-		fmt.Fprintln(w, line)
-	}
-	if err := w.Flush(); err != nil {
-		return cli.Fail(stderr, name, fmt.Errorf("printing list: %w", err))
-	}
-	return cli.OK
 }

@@ -20,9 +20,9 @@ import (
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
-	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/archivetest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
@@ -94,7 +94,7 @@ func TestChecksumFiles(t *testing.T) {
 func TestListings(t *testing.T) {
 	var b strings.Builder
 	for _, name := range archives(t) {
-		lines, err := archive.ListFile(filepath.Join(dir(t), name))
+		lines, err := archivetest.ListFile(filepath.Join(dir(t), name))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

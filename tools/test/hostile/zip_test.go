@@ -18,8 +18,8 @@ import (
 
 	"golang.org/x/mod/module"
 
-	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/archivetest"
 )
 
 const zipPrefix = "example.com/m@v1.0.0/"
@@ -37,7 +37,7 @@ func hashZip(c *cell) error {
 }
 
 func listZip(c *cell) error {
-	_, err := archive.ListFile(c.in("zip"))
+	_, err := archivetest.ListFile(c.in("zip"))
 	return err
 }
 
@@ -201,7 +201,7 @@ func rawZips(raw func(name, want string, feed func(*cell) error, write func(w io
 			return err
 		}},
 		{name: "up, listed", report: `../x sha256:`, feed: func(c *cell) error {
-			lines, err := archive.ListFile(c.in("zip"))
+			lines, err := archivetest.ListFile(c.in("zip"))
 			c.say("%s", lines)
 			return err
 		}, prepare: func(p *prep) {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/archivetest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -84,7 +85,7 @@ func TestGolden(t *testing.T) {
 	for _, f := range []Format{TarGzip, Zip} {
 		t.Run(string(f), func(t *testing.T) {
 			data := build(t, f, sample(t), options)
-			lines, err := List(bytes.NewReader(data), int64(len(data)))
+			lines, err := archivetest.List(bytes.NewReader(data), int64(len(data)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/archivetest"
 )
 
 // TestWriteLayer compares the descriptor with what the standard library and
@@ -51,7 +52,7 @@ func TestWriteLayer(t *testing.T) {
 	if err := validate.Layer(layer); err != nil {
 		t.Error(err)
 	}
-	lines, err := archive.List(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	lines, err := archivetest.List(bytes.NewReader(b.Bytes()), int64(b.Len()))
 	if err != nil {
 		t.Fatal(err)
 	}

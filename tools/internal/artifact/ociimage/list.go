@@ -36,7 +36,7 @@ import (
 //
 // Manifests below an index are indented by two more spaces. An artifact's
 // manifest has "blob" for "layer". The layers follow the manifests, each once,
-// with their entries as archive.List shows them. Sizes are in bytes, times RFC
+// with their entries as archivetest.List shows them. Sizes are in bytes, times RFC
 // 3339 in UTC. A word with a space, a quote or a character that does not print is
 // quoted as Go does it. All that is read is verified; the limits are those of
 // Unpack.
@@ -171,7 +171,7 @@ func (l *lister) layer(ctx context.Context, layer listedLayer) error {
 	return readLayer(ctx, layer, layer.diffID, &l.streamLeft, l.entry)
 }
 
-// entry lists one entry as archive.List does.
+// entry lists one entry as archivetest.List does.
 func (l *lister) entry(_ string, h *tar.Header, r io.Reader) error {
 	kind, ok := map[byte]string{tar.TypeReg: "-", tar.TypeDir: "d", tar.TypeSymlink: "l", tar.TypeLink: "h"}[h.Typeflag]
 	if !ok {

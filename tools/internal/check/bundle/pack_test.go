@@ -11,12 +11,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
 	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/archivetest"
 )
 
 // TestPack checks what is in a bundle, and that it unpacks to a store.
@@ -46,7 +46,7 @@ root/bazel-7.7.1-0123456789abcdef.tar.sha256 [root bazel-7.7.1-0123456789abcdef]
 	if got != want {
 		t.Errorf("entries: got\n%swant\n%s", got, want)
 	}
-	lines, err := archive.ListFile(name) // an independent reader
+	lines, err := archivetest.ListFile(name) // an independent reader
 	if err != nil || len(lines) != len(r.Index.Entries)+1 {
 		t.Fatalf("listing: got %d entries, %v, want %d", len(lines), err, len(r.Index.Entries)+1)
 	}

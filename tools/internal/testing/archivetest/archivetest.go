@@ -1,4 +1,6 @@
-package archive
+// Package archivetest lists archives with the standard library alone: what tests compare
+// an archive with.
+package archivetest
 
 import (
 	"archive/tar"
@@ -21,10 +23,10 @@ import (
 
 // List limits what it reads of an archive, which may come from anywhere.
 const (
-	MaxListEntries = 200_000  // entries
-	MaxListBytes   = 1 << 36  // bytes of content, uncompressed
-	maxListText    = 64 << 20 // bytes of names and link targets
-	maxZipLink     = 1 << 16  // bytes of a link target in a zip
+	maxEntries = 200_000  // entries
+	maxBytes   = 1 << 36  // bytes of content, uncompressed
+	maxText    = 64 << 20 // bytes of names and link targets
+	maxZipLink = 1 << 16  // bytes of a link target in a zip
 )
 
 // List returns one line for each entry of a tar, a gzipped tar or a zip, told
@@ -40,11 +42,11 @@ const (
 // SHA-256. Names with unprintable characters are quoted as Go quotes them.
 //
 // It reads all content and so checks all checksums, with the standard library
-// alone, as an oracle for this package's writers. An archive that is damaged, that
+// alone. An archive that is damaged, that
 // has anything but zeros after a tar's end, or that exceeds the limits is an
 // error. Memory is bounded by the names, not by the content.
 func List(r io.ReaderAt, size int64) ([]string, error) {
-	return list(r, size, limits{MaxListEntries, MaxListBytes, maxListText})
+	return list(r, size, limits{maxEntries, maxBytes, maxText})
 }
 
 // ListFile returns the List of the named file.
