@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
 )
 
 // lookAtDisk decides about Bazel's disk cache, as Bazel's own garbage collector does: what was
@@ -17,7 +19,7 @@ func lookAtDisk(ctx context.Context, a *Args, l *looker) error {
 		}
 	})
 	if a.DiskSize >= 0 {
-		l.shrink(a.DiskSize, fmt.Sprintf("to keep to %s: was used longest ago", Size(a.DiskSize)))
+		l.shrink(a.DiskSize, fmt.Sprintf("to keep to %s: was used longest ago", progress.Size(a.DiskSize)))
 	}
 	return err
 }

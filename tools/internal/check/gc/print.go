@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
 )
 
 // WriteText prints a plan for people, a line for each thing: what each place holds,
@@ -13,15 +14,15 @@ import (
 func (p *Plan) WriteText(w io.Writer, verb string) error {
 	out := &printer{w: w}
 	for _, s := range p.Sections {
-		out.linef("%s: %s in %s", s.Name, Size(s.Size), s.Dir)
+		out.linef("%s: %s in %s", s.Name, progress.Size(s.Size), s.Dir)
 		for _, g := range s.Stays {
-			out.linef("  keeps %s, %s: %s", Size(g.Size), count(g.Entries, "entry", "entries"), g.Why)
+			out.linef("  keeps %s, %s: %s", progress.Size(g.Size), count(g.Entries, "entry", "entries"), g.Why)
 		}
 		for _, it := range s.Goes {
-			out.linef("  %s %s, %s: %s", verb, it.Path, Size(it.Size), it.Why)
+			out.linef("  %s %s, %s: %s", verb, it.Path, progress.Size(it.Size), it.Why)
 		}
 		if g := s.GoesGroup; g != nil {
-			out.linef("  %s %s, %s: %s", verb, Size(g.Size), count(g.Entries, "entry", "entries"), g.Why)
+			out.linef("  %s %s, %s: %s", verb, progress.Size(g.Size), count(g.Entries, "entry", "entries"), g.Why)
 		}
 		for _, n := range s.Notes {
 			out.linef("  note: %s", n)
@@ -49,17 +50,4 @@ func count(n int, one, several string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, several)
-}
-
-// Size writes a number of bytes for people.
-func Size(n int64) string {
-	switch {
-	case n < 1<<10:
-		return fmt.Sprintf("%d B", n)
-	case n < 1<<20:
-		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
-	case n < 1<<30:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-	}
-	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 }

@@ -180,7 +180,7 @@ func TestBring(t *testing.T) {
 		wantError(t, Bring(t.Context(), b, img), "")
 		wantError(t, Check(b.Store, img), "")
 	}
-	if list, err := Blobs(b.Store, img); err != nil || len(list) != len(want) {
+	if _, list, err := Contents(b.Store, img); err != nil || len(list) != len(want) {
 		t.Errorf("Blobs: got %q, %v, want %d", list, err, len(want))
 	}
 }

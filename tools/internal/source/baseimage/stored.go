@@ -29,15 +29,9 @@ func Check(s *store.Store, img *lock.Image) error {
 	return err
 }
 
-// Blobs returns the digests of all blobs that the lock entry needs, sorted. One
-// that the store lacks is an error, as for Check.
-func Blobs(s *store.Store, img *lock.Image) ([]digest.Digest, error) {
-	_, list, err := Contents(s, img)
-	return list, err
-}
-
-// Contents returns what Blobs does, and the descriptor of the index, or of the
-// single image, that they belong to.
+// Contents returns the digests of all blobs that the lock entry needs, sorted, and the
+// descriptor of the index, or of the single image, that they belong to. A blob that the
+// store lacks is an error, as for Check.
 func Contents(s *store.Store, img *lock.Image) (store.OCIDescriptor, []digest.Digest, error) {
 	all, err := contents(s, img)
 	if err != nil {
