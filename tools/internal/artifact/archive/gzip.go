@@ -123,7 +123,8 @@ func (s *stickyWriter) failure() error {
 // rawDeflate passes on what is between the header and the trailer of a gzip
 // member: the DEFLATE stream (RFC 1951) that a zip wants. It is made for
 // members as NewGzipWriter writes them, whose header has the fixed part only
-// (RFC 1952, section 2.3).
+// (RFC 1952, section 2.3). pgzip has no other way to its blocks, and these decide the
+// bytes of every zip.
 type rawDeflate struct {
 	w      io.Writer
 	header int    // bytes of the header still to come

@@ -1,7 +1,8 @@
 //go:build unix && !aix && !solaris
 
 // Package filelock keeps processes of one machine from writing the same files at the
-// same moment.
+// same moment. Fetch imports it, so it needs the standard library alone; and it can try,
+// and lock a directory, which the lock packages of others cannot.
 package filelock
 
 import (

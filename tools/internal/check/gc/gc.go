@@ -5,7 +5,9 @@
 //	Remove    removes what a plan says goes
 //
 // Whatever is not understood stays, and a note says so. Nothing that a symbolic link
-// leads to is looked at or removed, and nothing outside the places in Args.
+// leads to is looked at or removed, and nothing outside the places in Args. It is worth
+// its lines because only the locks know what a store and a stage have to keep: without
+// it, both grow until somebody deletes them whole.
 package gc
 
 import (

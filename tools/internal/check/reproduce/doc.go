@@ -8,5 +8,7 @@
 //	Bisect    finds by more builds which variation makes a file differ
 //	Published what somebody else published, and what it says it was built from
 //
-// A variation that cannot be made on a machine is reported as not made.
+// A variation that cannot be made on a machine is reported as not made. The package is
+// worth its lines because two builds in one world say nothing: what leaks into a release
+// is found only where the two worlds differ in it.
 package reproduce
