@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
@@ -85,10 +86,10 @@ func TestPlace(t *testing.T) {
 	if errA != nil || errB != nil || !os.SameFile(a, b) {
 		t.Errorf("got %v, %v, want a hard link", errA, errB)
 	}
-	if err := copyFile(from, to); !errors.Is(err, fs.ErrExist) {
+	if err := fileio.Copy(from, to); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("copying onto a file: got %v, want %v", err, fs.ErrExist)
 	}
-	if err := copyFile(from, to+"2"); err != nil {
+	if err := fileio.Copy(from, to+"2"); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(to + "2")

@@ -1,4 +1,4 @@
-// Package fileio reads files within a limit, replaces files whole, and ends reading and
+// Package fileio reads files within a limit, copies them, replaces them whole, and ends reading and
 // writing with a context.
 package fileio
 
@@ -32,6 +32,21 @@ func ReadLimited(name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("reading %q: file has more than %d bytes", name, limit)
 	}
 	return b.Bytes(), nil
+}
+
+// Copy copies a file to another, which must not be there.
+func Copy(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
 // WriteFile replaces the named file by data. A crash leaves the old file or the new one.

@@ -219,7 +219,7 @@ func write(ctx context.Context, out io.Writer, x *Index, sources []*source) erro
 
 // copyTo writes the content. Another size than was found before is an error.
 func (src *source) copyTo(ctx context.Context, w io.Writer) error {
-	w = withContext{ctx, w}
+	w = fileio.Writer(ctx, w)
 	if src.root != "" {
 		return writeRoot(w, src.root)
 	}
@@ -248,20 +248,6 @@ type counter int64
 func (c *counter) Write(p []byte) (int, error) {
 	*c += counter(len(p))
 	return len(p), nil
-}
-
-// withContext ends writing when its context ends.
-type withContext struct {
-	ctx context.Context
-	io.Writer
-}
-
-// Write implements io.Writer.
-func (w withContext) Write(p []byte) (int, error) {
-	if err := w.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return w.Writer.Write(p)
 }
 
 // checkModules compares the modules among the sources with their h1 sums, as many at

@@ -116,15 +116,13 @@ func (e *explainer) readTar(ctx context.Context, c content) ([]entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		sum := sha256.New()
 		x := entry{name: limited(h.Name, 4000), attrs: tarAttrs(h)}
-		if x.size, err = e.copy(ctx, sum, t); err != nil {
+		if x.size, x.sum, err = e.hash(ctx, t); err != nil {
 			return nil, err
 		}
 		if end, err := r.Seek(0, io.SeekCurrent); err != nil || end != start+x.size {
 			return nil, fmt.Errorf("%q is a sparse file", x.name)
 		}
-		sum.Sum(x.sum[:0])
 		x.open = func(context.Context) (content, error) {
 			return content{io.NewSectionReader(c.at, start, x.size), x.size}, nil
 		}
@@ -232,7 +230,7 @@ func (e *explainer) readZip(ctx context.Context, c content) (_ []entry, comment 
 
 func (e *explainer) hash(ctx context.Context, r io.Reader) (size int64, sum [32]byte, err error) {
 	h := sha256.New()
-	size, err = e.copy(ctx, h, r)
+	size, err = e.copy(ctx, h, r, maxRead)
 	h.Sum(sum[:0])
 	return size, sum, err
 }

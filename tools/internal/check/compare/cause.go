@@ -79,12 +79,11 @@ type rule struct {
 
 // The expressions are constants in effect: compiled once, never changed.
 var (
-	reNameEnd = regexp.MustCompile(`[\w./)-]$`)
-	rePath    = regexp.MustCompile(`(?:^|[^\w./)-])((?:[A-Za-z]:\\|/)(?:[\w.@+~%-]+[/\\])+[\w.@+~%-]*)`)
-	reDigest  = regexp.MustCompile(`(?:sha(?:1|256|512)[:-]|h1:)[0-9A-Za-z+/]{27,}=?|\b(?:[0-9a-f]{64}|[0-9a-f]{40})  \S`)
-	reUUID    = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`)
-	reZone    = regexp.MustCompile(`\b(?:UTC|GMT|[ECMP][SD]T|CES?T|EES?T|WES?T|JST|IST|MSK|BST)\b|[+-][01]\d:?[0-5]\d\b`)
-	reTime    = regexp.MustCompile(`\b(?:0001|(?:19|20)\d\d)-[01]\d-[0-3]\d(?:[T ][0-2]\d:[0-5]\d(?::[0-6]\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?` + // 2006-01-02T15:04:05Z
+	rePath   = regexp.MustCompile(`(?:^|[^\w./)-])((?:[A-Za-z]:\\|/)(?:[\w.@+~%-]+[/\\])+[\w.@+~%-]*)`)
+	reDigest = regexp.MustCompile(`(?:sha(?:1|256|512)[:-]|h1:)[0-9A-Za-z+/]{27,}=?|\b(?:[0-9a-f]{64}|[0-9a-f]{40})  \S`)
+	reUUID   = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`)
+	reZone   = regexp.MustCompile(`\b(?:UTC|GMT|[ECMP][SD]T|CES?T|EES?T|WES?T|JST|IST|MSK|BST)\b|[+-][01]\d:?[0-5]\d\b`)
+	reTime   = regexp.MustCompile(`\b(?:0001|(?:19|20)\d\d)-[01]\d-[0-3]\d(?:[T ][0-2]\d:[0-5]\d(?::[0-6]\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?` + // 2006-01-02T15:04:05Z
 		`|\b[0-2]\d:[0-5]\d:[0-6]\d\b|\b1[0-9]{9}(?:\d{3}|\d{6}|\d{9})?\b|\b(?:19|20)\d{6}(?:[-T]?\d{4,6}Z?)?\b` + // 15:04:05, seconds, 20060102
 		`|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? .{0,12}\d\d:\d\d(?::\d\d)?(?: [A-Z]{2,4})?(?: \d{4})?`)
 	reNumber     = regexp.MustCompile(`\b\d{1,4}\b`)

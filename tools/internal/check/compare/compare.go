@@ -25,6 +25,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
@@ -215,22 +216,9 @@ const copyBuffer = 256 << 10
 // copyAll copies what r has. It ends soon after ctx is cancelled, and with an error
 // that wraps errBound after limit bytes.
 func copyAll(ctx context.Context, w io.Writer, r io.Reader, buf []byte, limit int64) (int64, error) {
-	for size := int64(0); ; {
-		n, err := r.Read(buf)
-		size += int64(n)
-		if size > limit {
-			return size, fmt.Errorf("%w: more than %d bytes", errBound, limit)
-		}
-		if _, err := w.Write(buf[:n]); err != nil {
-			return size, err
-		}
-		switch {
-		case err == io.EOF:
-			return size, nil
-		case err != nil:
-			return size, err
-		case ctx.Err() != nil:
-			return size, ctx.Err()
-		}
+	n, err := io.CopyBuffer(struct{ io.Writer }{w}, io.LimitReader(fileio.Reader(ctx, r), limit), buf)
+	if err == nil && n == limit {
+		err = fmt.Errorf("%w: %d bytes or more", errBound, limit)
 	}
+	return n, err
 }

@@ -78,12 +78,12 @@ type explainer struct {
 // errBound is what looking inside ends with where it would take too much.
 var errBound = errors.New("too much to look inside")
 
-// copy copies within e's bounds.
-func (e *explainer) copy(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {
+// copy copies fewer bytes than limit, within e's bounds.
+func (e *explainer) copy(ctx context.Context, w io.Writer, r io.Reader, limit int64) (int64, error) {
 	if e.buffer == nil {
 		e.buffer = make([]byte, copyBuffer)
 	}
-	n, err := copyAll(ctx, w, r, e.buffer, maxRead-e.read)
+	n, err := copyAll(ctx, w, r, e.buffer, min(limit, maxRead-e.read))
 	e.read += n
 	return n, err
 }
@@ -94,11 +94,7 @@ func (e *explainer) spool(ctx context.Context, r io.Reader) (content, error) {
 	if err != nil {
 		return content{}, err
 	}
-	left := maxSpooled - e.spooled
-	n, err := e.copy(ctx, f, io.LimitReader(r, left))
-	if err == nil && n == left {
-		err = fmt.Errorf("%w: %d bytes are decompressed already", errBound, int64(maxSpooled))
-	}
+	n, err := e.copy(ctx, f, r, maxSpooled-e.spooled)
 	e.spooled += n
 	e.closers = append(e.closers, func() {
 		e.spooled -= n

@@ -91,9 +91,13 @@ func (f *finding) leak(old, new []byte) {
 					break
 				}
 				start := pos + i - l.before
+				if l.path && start > 0 && endsInName(data[start-1]) {
+					pos = start + 1
+					continue
+				}
 				token := l.re.Find(data[start:min(len(data), start+longest)])
 				pos = max(start+len(token), pos+i+1)
-				if len(token) >= shortest && !(l.path && endsInName(data[:start])) {
+				if len(token) >= shortest {
 					found = append(found, string(token))
 				}
 			}
@@ -111,8 +115,10 @@ func (f *finding) leak(old, new []byte) {
 	}
 }
 
-// endsInName reports whether a slash after s would be within a name or a URL.
-func endsInName(s []byte) bool { return reNameEnd.Match(s[max(0, len(s)-1):]) }
+// endsInName reports whether a slash after c would be within a name or a URL.
+func endsInName(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '.' || c == '/' || c == '-' || c == ')'
+}
 
 // first returns the first of a that is not in b, both sorted.
 func first(a, b []string) string {

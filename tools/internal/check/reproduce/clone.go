@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
 // Clone makes the world's Dir a clone of the workspace: its HEAD, and over it what
@@ -142,7 +143,7 @@ func copyRelease(from, to string) error {
 		case info.IsDir():
 			err = copyRelease(source, target)
 		case info.Mode().IsRegular():
-			err = copyFile(source, target)
+			err = fileio.Copy(source, target)
 		default:
 			err = fmt.Errorf("copying %q: got %s, want a file", source, info.Mode()&fs.ModeType)
 		}
@@ -151,18 +152,4 @@ func copyRelease(from, to string) error {
 		}
 	}
 	return nil
-}
-
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = out.ReadFrom(in)
-	return errors.Join(err, out.Close())
 }

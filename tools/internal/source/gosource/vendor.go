@@ -3,12 +3,13 @@ package gosource
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
 // Vendor copies what the packages of other modules consist of, and their licences, into
@@ -109,7 +110,7 @@ func copyLicenseFiles(from, to string) error {
 }
 
 // copyFile copies a regular file to where none may be yet. What is there is a copy of it.
-func copyFile(from, to string) (err error) {
+func copyFile(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
@@ -120,18 +121,8 @@ func copyFile(from, to string) (err error) {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%q is no regular file", filepath.Base(from))
 	}
-	in, err := os.Open(from)
-	if err != nil {
+	if err := fileio.Copy(from, to); !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
+	return nil
 }
