@@ -77,6 +77,8 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/session"
 	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
@@ -101,11 +103,11 @@ func main() {
 type options struct {
 	stage, production, plan, json, yes bool
 
-	destinations, release, promote, state, notes, since string
-	only, back                                          words
+	destinations string
+	session.Args
 
-	hub, gcs, s3, endpoint, helmBucket, helmHub, github, token, tagger string
-	tags, gcsAliases, s3Aliases                                        aliases
+	hub, gcs, s3, endpoint, helmBucket, helmHub, github, tagger string
+	tags, gcsAliases, s3Aliases                                 aliases
 }
 
 func (o *options) flags(stderr io.Writer) *flag.FlagSet {
@@ -115,15 +117,15 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.BoolVar(&o.production, "production", false, "publish to the line's profile production")
 	set.StringVar(&o.destinations, "destinations", "", "publish to a profile of another file: `FILE:PROFILE`")
 	set.BoolVar(&o.plan, "plan", false, "change nothing: show what exists, what would be created, what conflicts")
-	set.Var(&o.only, "only", "the `kinds` of destination, of "+strings.Join(kinds(), ","))
-	set.StringVar(&o.release, "release", "", "the release's `directory`; what Bazel built if not given")
-	set.StringVar(&o.promote, "promote", "", "publish what is on the stage: `VERSION`, or VERSION@sha256:DIGEST of its receipt")
+	set.Var((*words)(&o.Only), "only", "the `kinds` of destination, of "+strings.Join(kinds(), ","))
+	set.StringVar(&o.Release, "release", "", "the release's `directory`; what Bazel built if not given")
+	set.StringVar(&o.Promote, "promote", "", "publish what is on the stage: `VERSION`, or VERSION@sha256:DIGEST of its receipt")
 	set.BoolVar(&o.json, "json", false, "print the plan or the receipt as JSON")
 	set.BoolVar(&o.yes, "yes", false, "do not ask before production")
-	set.Var(&o.back, "allow-downgrade", "`aliases` that move to this release, whatever their rules say")
-	set.StringVar(&o.state, "state", "", "the `directory` for plans and receipts")
-	set.StringVar(&o.notes, "notes", "", "the `file` with GitHub's release notes; made from the lock if not given")
-	set.StringVar(&o.since, "since", "", "the release before, whose changes GitHub's release notes list: the `path` of its lock.json or of its directory")
+	set.Var((*words)(&o.Back), "allow-downgrade", "`aliases` that move to this release, whatever their rules say")
+	set.StringVar(&o.State, "state", "", "the `directory` for plans and receipts")
+	set.StringVar(&o.Notes, "notes", "", "the `file` with GitHub's release notes; made from the lock if not given")
+	set.StringVar(&o.Since, "since", "", "the release before, whose changes GitHub's release notes list: the `path` of its lock.json or of its directory")
 
 	set.StringVar(&o.hub, "dockerhub", "", "the images' registry: `HOST/PATH`")
 	set.Var(&o.tags, "dockertags", "the images' `tags`, each NAME or NAME=RULE; the version if not given")
@@ -135,7 +137,7 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.StringVar(&o.helmBucket, "helmbucket", "", "the charts' Google Cloud Storage bucket, with an index.yaml: `BUCKET/PREFIX`")
 	set.StringVar(&o.helmHub, "helmhub", "", "the charts' registry: `HOST/PATH`")
 	set.StringVar(&o.github, "github", "", "the GitHub `organization` of the tags and the release")
-	set.StringVar(&o.token, "githubtoken", "", "the `file` with GitHub's token; GITHUB_TOKEN or GH_TOKEN if not given")
+	set.StringVar(&o.TokenFile, "githubtoken", "", "the `file` with GitHub's token; GITHUB_TOKEN or GH_TOKEN if not given")
 	set.StringVar(&o.tagger, "tagger", "", "who tags: `NAME <ADDRESS>`")
 	return set
 }
@@ -172,14 +174,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func (o *options) run(ctx context.Context, stdout, stderr io.Writer) int {
-	s, err := o.session(ctx, os.Getenv, stderr)
+	board := progress.New("publish", stderr)
+	defer board.Close()
+	o.Transport, o.Env, o.Log, o.Observer = web.New(web.Config{Retry: web.Retry{Log: board.Linef}}), os.Getenv, board.Linef, newObserver(board)
+	status, err := o.publish(ctx, board, stdout, stderr)
+	board.Close()
 	if err != nil {
-		return failed(ctx, stderr, err)
-	}
-	defer s.close()
-	status, err := s.publish(ctx, stdout)
-	if err != nil {
-		s.close()
 		return failed(ctx, stderr, err)
 	}
 	return status

@@ -25,12 +25,12 @@ func (o *options) check() string {
 		}
 	}
 	slices.Sort(named)
-	for _, kind := range o.only {
+	for _, kind := range o.Only {
 		if !slices.Contains(kinds(), kind) {
 			return fmt.Sprintf("--only: got %q, want some of %s", kind, strings.Join(kinds(), ","))
 		}
 	}
-	if _, _, err := publish.ParseName(o.promote); o.promote != "" && err != nil {
+	if _, _, err := publish.ParseName(o.Promote); o.Promote != "" && err != nil {
 		return fmt.Sprintf("--promote: %v", err)
 	}
 	switch {
@@ -38,9 +38,9 @@ func (o *options) check() string {
 		return fmt.Sprintf("got %s, want one of them", strings.Join(named, " and "))
 	case o.destinations != "" && !strings.Contains(o.destinations, ":"):
 		return fmt.Sprintf("--destinations: got %q, want FILE:PROFILE", o.destinations)
-	case o.promote != "" && o.release != "":
+	case o.Promote != "" && o.Release != "":
 		return "got --promote and --release, want one of them: a promotion takes the release from where it was published"
-	case o.notes != "" && o.since != "":
+	case o.Notes != "" && o.Since != "":
 		return "got --notes and --since, want one of them: --since is for notes that are made from the lock"
 	case len(o.tags.names) > 0 && o.hub == "" && len(named) == 0:
 		return "--dockertags without --dockerhub"
@@ -82,7 +82,7 @@ func (o *options) profile(file, line string) (profile.Profile, error) {
 			return p, err
 		}
 	}
-	if p.From != "" && o.promote == "" {
+	if p.From != "" && o.Promote == "" {
 		err := fmt.Errorf("profile %q takes promotions from profile %q only: got no --promote", p.Name, p.From)
 		return p, hint.With(err, "publish to profile %q, then pass --promote VERSION; or let %q take what was built: from: build in its profile", p.From, p.Name)
 	}

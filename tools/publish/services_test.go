@@ -316,7 +316,11 @@ func TestVerify(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return destinations.Verify(t.Context(), r, destinations.Args{Transport: web.New(web.Config{}), Env: os.Getenv}, deep)
+		all, err := destinations.Open(t.Context(), destinations.Args{Profile: r.Profile, Transport: web.New(web.Config{}), Env: os.Getenv})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Verify(t.Context(), all, deep)
 	}
 	for _, profile := range []string{"stage", "production"} {
 		for _, deep := range []bool{false, true} {

@@ -109,7 +109,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return cli.Fail(stderr, "verify", web.Redact(err))
 	}
-	err = destinations.Verify(ctx, r, destinations.Args{Transport: transport, TokenFile: o.token, Env: os.Getenv, Log: board.Linef}, o.deep)
+	all, err := destinations.Open(ctx, destinations.Args{Profile: r.Profile, Transport: transport, TokenFile: o.token, Env: os.Getenv, Log: board.Linef})
+	if err == nil {
+		err = r.Verify(ctx, all, o.deep)
+	}
 	if err != nil {
 		return cli.Fail(stderr, "verify", web.Redact(err))
 	}

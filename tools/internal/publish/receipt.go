@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 )
 
@@ -49,6 +51,24 @@ func newReceipt(line string, tree *release.Tree, profile profile.Profile, all []
 		Schema: ReceiptSchema, Line: line, Version: tree.Version, Lock: tree.Digest, Checksums: sums.Digest, Files: tree.Files,
 		Profile: profile, Destinations: all,
 	}
+}
+
+// Verify checks that destinations have what the receipt says; see [Destination].
+func (r *Receipt) Verify(ctx context.Context, all []Destination, deep bool) error {
+	byName := map[string]Destination{}
+	for _, d := range all {
+		byName[d.Name()] = d
+	}
+	return errors.Join(parallel.Do(len(r.Destinations), max(1, len(r.Destinations)), func(i int) error {
+		d := byName[r.Destinations[i].Name]
+		if d == nil {
+			return fmt.Errorf("the receipt's profile has no destination %q", r.Destinations[i].Name)
+		}
+		if err := d.Verify(ctx, r.Destinations[i].Items, deep); err != nil {
+			return fmt.Errorf("%s: %w", d.Name(), err)
+		}
+		return nil
+	})...)
 }
 
 // Marshal returns the receipt as JSON. The same receipt gives the same bytes.

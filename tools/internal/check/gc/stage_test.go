@@ -86,7 +86,11 @@ func (w *world) tags() string {
 
 // verify asks the stage whether it has a release.
 func (w *world) verify(r *publish.Receipt) error {
-	return destinations.Verify(w.t.Context(), r, destinations.Args{Env: os.Getenv}, true)
+	all, err := destinations.Open(w.t.Context(), destinations.Args{Profile: r.Profile, Env: os.Getenv})
+	if err != nil {
+		return err
+	}
+	return r.Verify(w.t.Context(), all, true)
 }
 
 // of removes releases of line demo.

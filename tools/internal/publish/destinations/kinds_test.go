@@ -147,12 +147,12 @@ func TestNewKind(t *testing.T) {
 	}
 	receipt, err := publish.ParseReceipt(name, data)
 	if err == nil {
-		err = Verify(t.Context(), receipt, Args{Kinds: kinds, Env: none}, true)
+		err = verify(t, receipt, Args{Kinds: kinds, Env: none}, true)
 	}
 	if err != nil {
 		t.Error(err)
 	}
-	err = Verify(t.Context(), receipt, Args{Env: none}, true)
+	err = verify(t, receipt, Args{Env: none}, true)
 	if want := `profile "stage": there is no kind of destination "mirrors"`; err == nil || err.Error() != want {
 		t.Errorf("without the kind: got %v, want %s", err, want)
 	}

@@ -216,3 +216,12 @@ func (a *FindArgs) publishFirst() string {
 	}
 	return hint
 }
+
+// Source returns the release that a receipt says is in a bucket.
+func Source(ctx context.Context, r *publish.Receipt, web http.RoundTripper) (release.Source, error) {
+	for _, b := range r.Profile.Of("buckets") {
+		return bucket.NewSource(ctx, bucket.Config{URL: b.Text("url"), Endpoint: b.Text("endpoint"), Transport: web}, r.Version)
+	}
+	err := errors.New("the receipt has no bucket: there is nowhere to take the release's files from")
+	return nil, hint.With(err, "give the stage a bucket, publish to it, and promote that receipt")
+}

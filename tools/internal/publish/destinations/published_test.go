@@ -105,7 +105,7 @@ func TestFind(t *testing.T) {
 			t.Errorf("got destinations %q, want %q", names, want)
 		}
 		for _, deep := range []bool{false, true} {
-			if err := Verify(t.Context(), got.Receipt, Args{Env: os.Getenv}, deep); err != nil {
+			if err := verify(t, got.Receipt, Args{Env: os.Getenv}, deep); err != nil {
 				t.Errorf("verifying, deep %v: %v", deep, err)
 			}
 		}
@@ -246,7 +246,7 @@ func TestEndBetweenPhases(t *testing.T) {
 			}
 			found, err := s.find(full(), "1.2.0", "")
 			if err == nil {
-				err = Verify(t.Context(), found.Receipt, Args{Env: os.Getenv}, false)
+				err = verify(t, found.Receipt, Args{Env: os.Getenv}, false)
 			}
 			if err == nil {
 				t.Error("it can be promoted")
@@ -255,7 +255,7 @@ func TestEndBetweenPhases(t *testing.T) {
 				t.Fatal(err)
 			}
 			if found, err = s.find(full(), "1.2.0", ""); err == nil {
-				err = Verify(t.Context(), found.Receipt, Args{Env: os.Getenv}, true)
+				err = verify(t, found.Receipt, Args{Env: os.Getenv}, true)
 			}
 			if err != nil {
 				t.Errorf("again: %v", err)

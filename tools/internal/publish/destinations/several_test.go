@@ -184,8 +184,19 @@ func (p *places) checkAliases(r *publish.Receipt) {
 func (p *places) verify(receipts []*publish.Receipt, deep bool) {
 	p.t.Helper()
 	for _, r := range receipts {
-		if err := Verify(p.t.Context(), r, p.args(profile.Profile{}, nil), deep); err != nil {
+		if err := verify(p.t, r, p.args(profile.Profile{}, nil), deep); err != nil {
 			p.t.Errorf("verifying %s on %s, deep %v: %v", r.Version, r.Profile.Name, deep, err)
 		}
 	}
+}
+
+// verify opens the destinations of a receipt and verifies it.
+func verify(t *testing.T, r *publish.Receipt, a Args, deep bool) error {
+	t.Helper()
+	a.Profile = r.Profile
+	all, err := Open(t.Context(), a)
+	if err != nil {
+		return err
+	}
+	return r.Verify(t.Context(), all, deep)
 }

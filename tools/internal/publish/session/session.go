@@ -1,0 +1,189 @@
+// Package session is a run that publishes one release to the destinations of one profile. It
+// opens both, and keeps the plan, the receipt and the ledger in a directory of this machine.
+package session
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
+)
+
+// Args says what is published, and where.
+type Args struct {
+	// Line is the name of the line, and Profile is as destinations.yaml has it.
+	Line    string
+	Profile profile.Profile
+	// Release is the directory of the release; empty with Promote.
+	Release string
+	// Promote is VERSION or VERSION@sha256:DIGEST of a release that is on the profile From;
+	// empty for the one in Release.
+	Promote string
+	From    profile.Profile
+	// State is the directory for what a machine remembers.
+	State string
+	// Notes is the file with GitHub's release notes; empty for notes made from the lock.
+	Notes string
+	// Since is the release before, whose changes those notes list: its lock.json, or the
+	// directory that has one. It is empty for none.
+	Since string
+	// Only, Back, TokenFile, Transport, Env and Log are those of destinations.Args.
+	Only, Back []string
+	TokenFile  string
+	Transport  http.RoundTripper
+	Env        func(string) string
+	Log        func(format string, args ...any)
+	Observer   publish.Observer
+}
+
+// Session is one run.
+type Session struct {
+	args      Args
+	directory string // of plan, receipt and ledger
+	publisher *publish.Publisher
+	last      publish.LedgerState
+}
+
+// Open opens the release and the destinations. It reads all of a release that is in a
+// directory, and of one that is promoted all that its receipt says is on the stage.
+func Open(ctx context.Context, a Args) (*Session, error) {
+	to := destinations.Args{Only: a.Only, Back: a.Back, Transport: a.Transport, Env: a.Env, TokenFile: a.TokenFile, Log: a.Log}
+	tree, err := a.release(ctx, &to)
+	if err != nil {
+		return nil, err
+	}
+	dir := destinations.StateDir(a.State, a.Line, a.Profile.Name)
+	kinds := destinations.All()
+	if a.Profile, err = kinds.Expand(a.Profile, dir, tree.Lock); err != nil {
+		return nil, err
+	}
+	s := &Session{args: a, directory: filepath.Join(dir, "runs", tree.Version)}
+	if err := os.MkdirAll(s.directory, 0o700); err != nil {
+		return nil, err
+	}
+	if a.Notes != "" {
+		notes, err := fileio.ReadLimited(a.Notes, 1<<20)
+		if err != nil {
+			return nil, fmt.Errorf("reading notes: %w", err)
+		}
+		to.Notes = string(notes)
+	}
+	if to.Since, err = a.before(tree.Lock); err != nil {
+		return nil, err
+	}
+	to.Profile, to.Tree = a.Profile, tree
+	all, err := destinations.Open(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	s.publisher = &publish.Publisher{
+		Tree: tree, Line: a.Line, Profile: kinds.Recorded(a.Profile), Only: a.Only, Destinations: all, Observer: a.Observer,
+	}
+	s.publisher.Ledger, s.last = publish.OpenLedger(s.File("ledger"))
+	return s, nil
+}
+
+// release opens the release in a directory, or where it was published. What is copied from
+// there is set in to.
+func (a *Args) release(ctx context.Context, to *destinations.Args) (*release.Tree, error) {
+	if a.Promote == "" {
+		tree, err := release.Open(ctx, release.Dir(a.Release))
+		if err != nil {
+			return nil, err
+		}
+		return tree, tree.Check(ctx)
+	}
+	version, sum, err := publish.ParseName(a.Promote)
+	if err != nil {
+		return nil, err
+	}
+	found, err := destinations.Find(ctx, destinations.FindArgs{
+		Profile: a.From, State: destinations.StateDir(a.State, a.Line, a.From.Name), Line: a.Line, Version: version, Receipt: sum, Transport: a.Transport,
+	})
+	if err != nil {
+		return nil, err
+	}
+	stage, err := destinations.Open(ctx, destinations.Args{Profile: found.Receipt.Profile, Transport: a.Transport, TokenFile: a.TokenFile, Env: a.Env})
+	if err == nil {
+		err = found.Receipt.Verify(ctx, stage, false)
+	}
+	if err != nil {
+		return nil, hint.With(err, "profile %q has not what was published there: publish to it again, and test that", a.From.Name)
+	}
+	to.Promoted = found.Receipt.Profile
+	return found.Tree, found.Tree.CheckClean()
+}
+
+// before returns the lock of the release that Since names, or nil if it names none.
+func (a *Args) before(l *lock.Lock) (*lock.Lock, error) {
+	if a.Since == "" {
+		return nil, nil
+	}
+	name := a.Since
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		name = filepath.Join(name, release.LockFile)
+	}
+	old, err := lock.Read(name)
+	switch {
+	case err != nil:
+		err = hint.With(err, "--since takes the lock.json of the release before, or the directory of that release")
+	case old.Product != l.Product:
+		err = fmt.Errorf("--since: lock %q is of product %q, want one of %q", name, old.Product, l.Product)
+	case old.Version == l.Version:
+		err = fmt.Errorf("--since: lock %q is of version %s, which is the one to publish, want the one before", name, old.Version)
+	}
+	return old, err
+}
+
+// File returns where a document of the run goes. A run of some kinds of destination
+// has its own, so that the receipt of all is not replaced by one of a part.
+func (s *Session) File(name string) string {
+	if len(s.args.Only) > 0 {
+		name += "-" + strings.Join(slices.Compact(slices.Sorted(slices.Values(s.args.Only))), "-")
+	}
+	return filepath.Join(s.directory, name+".json")
+}
+
+// Plan compares the destinations with the release and writes the plan to its file. It
+// logs what an earlier run left.
+func (s *Session) Plan(ctx context.Context) (*publish.Plan, error) {
+	plan, err := s.publisher.Plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.last.Lock == plan.Lock && s.last.Phase != "" && s.last.Phase != "done" {
+		written := 0
+		for _, n := range s.last.Written {
+			written += n
+		}
+		s.args.Log("an earlier run ended in phase %s, after %d items and %d pointers; going on", s.last.Phase, written, len(s.last.Revealed))
+	}
+	return plan, plan.Write(s.File("plan"))
+}
+
+// Apply brings about what a plan without conflicts says, and writes the receipt to its file.
+// The plan that it returns is what is there then.
+func (s *Session) Apply(ctx context.Context, plan *publish.Plan) (*publish.Plan, *publish.Receipt, error) {
+	var err error
+	if plan.Changes() > 0 {
+		if plan, err = s.publisher.Apply(ctx, plan); err != nil {
+			return nil, nil, err
+		}
+	}
+	receipt, err := publish.NewReceipt(s.args.Line, s.publisher.Tree, s.args.Profile, plan)
+	if err != nil {
+		return nil, nil, err
+	}
+	return plan, receipt, receipt.Write(s.File("receipt"))
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/session"
+)
+
+// session opens what the flags name.
+func (o *options) session(ctx context.Context) (*session.Session, error) {
+	var err error
+	if o.State, err = dirs.State(o.State, o.Env); err != nil {
+		return nil, err
+	}
+	o.Line = destinations.Line(o.Env)
+	file := runfile.Path(o.Env("RELEASE_DESTINATIONS"))
+	if o.Profile, err = o.profile(file, o.Line); err != nil {
+		return nil, err
+	}
+	for _, name := range []*string{&o.Release, &o.Notes, &o.Since} {
+		if *name != "" {
+			*name = dirs.FromCaller(*name)
+		}
+	}
+	switch {
+	case o.Promote != "":
+		if o.From, err = o.source(file, o.Line, o.Profile); err != nil {
+			return nil, err
+		}
+	case o.Release == "":
+		if o.Release = runfile.Path(o.Env("RELEASE_DIR")); o.Release == "" {
+			return nil, errors.New("no release: run it as tools/bazel run //release:publish, or pass --release DIRECTORY")
+		}
+	}
+	return session.Open(ctx, o.Args)
+}
+
+// publish plans and, unless only that was asked for, applies.
+func (o *options) publish(ctx context.Context, board *progress.Board, stdout, stderr io.Writer) (int, error) {
+	s, err := o.session(ctx)
+	if err != nil {
+		return cli.Failure, err
+	}
+	plan, err := s.Plan(ctx)
+	if err != nil {
+		return cli.Failure, err
+	}
+	switch {
+	case !o.json:
+		showPlan(stdout, o.Profile.Name, plan)
+	case o.plan:
+		err = writeJSON(stdout, plan)
+	}
+	if o.plan && !o.json {
+		fmt.Fprintf(stdout, "plan: %s\n", s.File("plan"))
+	}
+	if err = errors.Join(err, plan.Conflicts()); err != nil {
+		return cli.Failure, err
+	}
+	switch n := plan.Changes(); {
+	case o.plan && n > 0:
+		return Changes, nil
+	case o.plan:
+		return cli.OK, nil
+	case n > 0 && !o.confirmed(n, stderr):
+		return cli.Failure, errors.New("not confirmed: nothing was changed")
+	}
+	plan, receipt, err := s.Apply(ctx, plan)
+	if err != nil {
+		return cli.Failure, err
+	}
+	board.Close()
+	if o.json {
+		return cli.OK, writeJSON(stdout, receipt)
+	}
+	showPublished(stdout, plan, s.File("receipt"))
+	return cli.OK, nil
+}
+
+// confirmed asks on a terminal before production.
+func (o *options) confirmed(changes int, stderr io.Writer) bool {
+	terminal := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+	if !o.production || o.yes || !terminal(os.Stdin) || !terminal(os.Stderr) {
+		return true
+	}
+	fmt.Fprintf(stderr, "publish: make these %d changes in production? [y/N] ", changes)
+	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	answer := strings.ToLower(strings.TrimSpace(line))
+	return err == nil && (answer == "y" || answer == "yes")
+}
+
+func writeJSON(w io.Writer, v any) error {
+	data, err := jsonfile.Marshal(v)
+	if err == nil {
+		_, err = w.Write(data)
+	}
+	return err
+}
