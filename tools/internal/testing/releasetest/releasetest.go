@@ -86,6 +86,23 @@ func Make(tb testing.TB, a Args) string {
 	return dir
 }
 
+// Small writes a release of one file beside its lock, for examples: they have no
+// testing.TB.
+func Small(dir string) error {
+	data, err := jsonfile.Marshal(newLock(Args{Version: "1.2.0", Time: Time}))
+	if err != nil {
+		return err
+	}
+	var sums strings.Builder
+	for _, f := range []struct{ name, content string }{{"hello.txt", "hello"}, {release.LockFile, string(data)}} {
+		fmt.Fprintf(&sums, "%s  %s\n", digest.FromBytes([]byte(f.content)).Hex(), f.name)
+		if err := os.WriteFile(filepath.Join(dir, f.name), []byte(f.content), 0o644); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(dir, release.Checksums), []byte(sums.String()), 0o644)
+}
+
 // Open opens the release in a directory.
 func Open(tb testing.TB, dir string) *release.Tree {
 	tb.Helper()
