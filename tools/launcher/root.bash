@@ -177,7 +177,7 @@ try_root() { # ROOT
 # write_packages writes root.packages.json: which packages the root has, with the digests of their archives as the
 # index had them, a line a package. root.packages, which it is made from, is deleted.
 write_packages() { # ROOT
-  local line name= build= arch= sum= rows=()
+  local line name='' build='' arch='' sum='' rows=()
   while IFS= read -r line; do
     case $line in
     Package:\ *) name=${line#*: } ;;
@@ -186,7 +186,7 @@ write_packages() { # ROOT
     SHA256:\ *) sum=${line#*: } ;;
     '')
       [[ -z $name ]] || rows+=("{\"name\": \"$name\", \"version\": \"$build\", \"architecture\": \"$arch\", \"sha256\": \"$sum\"}")
-      name= build= arch= sum=
+      name='' build='' arch='' sum=''
       ;;
     esac
   done < <(cat -- "$1/root.packages" && echo)
