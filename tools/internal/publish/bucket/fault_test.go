@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
@@ -194,7 +193,7 @@ func TestLax(t *testing.T) {
 	}
 }
 
-// TestGivesUp publishes to a service that is out of order.
+// TestGivesUp publishes to a service that stays out of order.
 func TestGivesUp(t *testing.T) {
 	for _, name := range []string{"gs", "s3"} {
 		t.Run(name, func(t *testing.T) {
@@ -204,12 +203,11 @@ func TestGivesUp(t *testing.T) {
 			items := buckettest.Missing(buckettest.Plan(t, d), publish.Upload)
 			c.Transport = unavailable{}
 			d = open(t, c, releasetest.Open(t, releasetest.Make(t, releasetest.Args{})))
-			start := time.Now()
-			if err := d.Apply(t.Context(), publish.Upload, items[:1], nil); err == nil || time.Since(start) > 10*time.Second {
-				t.Errorf("got %v after %v", err, time.Since(start))
+			if err := d.Apply(t.Context(), publish.Upload, items[:1], nil); err == nil {
+				t.Error("got no error")
 			}
-			if _, err := d.Plan(t.Context()); err == nil || time.Since(start) > 10*time.Second {
-				t.Errorf("planning: got %v after %v", err, time.Since(start))
+			if _, err := d.Plan(t.Context()); err == nil {
+				t.Error("planning: got no error")
 			}
 		})
 	}
