@@ -61,19 +61,12 @@ type WriteFileResult struct {
 // held before; an error or the end of ctx leaves no temporary file. The file is
 // not synced to disk: after a crash of the machine, write it again.
 func WriteFile(ctx context.Context, args WriteFileArgs) (WriteFileResult, error) {
-	hash, count := sha256.New(), &countingWriter{}
+	hash, count := sha256.New(), new(fileio.Counter)
 	err := fileio.Replace(args.Name, fileio.Options{Mode: 0o644}, func(f *os.File) error {
 		return args.Format.Write(fileio.Writer(ctx, io.MultiWriter(f, hash, count)), args.Entries, args.Options)
 	})
 	if err != nil {
 		return WriteFileResult{}, err
 	}
-	return WriteFileResult{Digest: digest.FromSum(hash.Sum(nil)), Size: count.n}, nil
-}
-
-type countingWriter struct{ n int64 }
-
-func (c *countingWriter) Write(p []byte) (int, error) {
-	c.n += int64(len(p))
-	return len(p), nil
+	return WriteFileResult{Digest: digest.FromSum(hash.Sum(nil)), Size: int64(*count)}, nil
 }

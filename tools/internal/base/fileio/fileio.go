@@ -1,5 +1,5 @@
-// Package fileio reads files within a limit, copies them, replaces them whole, and ends reading and
-// writing with a context.
+// Package fileio reads files within a limit, copies them, replaces them whole, ends reading
+// and writing with a context, and counts what is written.
 package fileio
 
 import (
@@ -47,6 +47,19 @@ func Copy(from, to string) error {
 	}
 	_, err = io.Copy(out, in)
 	return errors.Join(err, out.Close())
+}
+
+// OpenRegular opens a file that is no directory, device or pipe: to open a pipe waits for
+// its writer.
+func OpenRegular(name string) (*os.File, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("found %s, want a regular file", info.Mode().Type())}
+	}
+	return os.Open(name)
 }
 
 // WriteFile replaces the named file by data. A crash leaves the old file or the new one.
@@ -139,4 +152,12 @@ func (c writer) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return c.w.Write(p)
+}
+
+// A Counter is the number of bytes that were written to it.
+type Counter int64
+
+func (c *Counter) Write(p []byte) (int, error) {
+	*c += Counter(len(p))
+	return len(p), nil
 }

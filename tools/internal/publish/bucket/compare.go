@@ -13,6 +13,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
@@ -109,7 +110,7 @@ func (p *Place) sameSums(ctx context.Context, o object, f release.File) (bool, e
 	}
 	defer r.Close()
 	m, c := md5.New(), crc32.New(castagnoli)
-	if _, err := io.Copy(io.MultiWriter(m, c), &interruptible{ctx, r}); err != nil {
+	if _, err := io.Copy(io.MultiWriter(m, c), fileio.Reader(ctx, r)); err != nil {
 		return false, err
 	}
 	return bytes.Equal(m.Sum(nil), o.md5) && (o.crc32c == nil || bytes.Equal(c.Sum(nil), o.crc32c)), nil

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/filelock"
 )
 
@@ -90,7 +91,7 @@ func (s *fileStore) stat(ctx context.Context, key string) (object, error) {
 		return o, err
 	}
 	defer f.Close()
-	o.sha256, o.size, err = digest.FromReader(&interruptible{ctx, f})
+	o.sha256, o.size, err = digest.FromReader(fileio.Reader(ctx, f))
 	o.version, o.checked = string(o.sha256), true
 	return o, err
 }
@@ -183,7 +184,7 @@ func (s *fileStore) fill(ctx context.Context, root *os.Root, temp string, w writ
 		return err
 	}
 	sum := sha256.New()
-	_, err = io.Copy(io.MultiWriter(f, sum), &counter{&interruptible{ctx, r}, w.sent})
+	_, err = io.Copy(io.MultiWriter(f, sum), &counter{fileio.Reader(ctx, r), w.sent})
 	if got := digest.FromSum(sum.Sum(nil)); err == nil && got != w.digest {
 		err = fmt.Errorf("sha256: got %s, want %s", got, w.digest)
 	}

@@ -14,6 +14,7 @@ import (
 	"cloud.google.com/go/storage"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
 // chunkUnit is what the size of a chunk of a resumable upload is a multiple of.
@@ -73,11 +74,11 @@ func (s *gcsStore) prepare(ctx context.Context, w write) (io.ReadCloser, uint32,
 	if w.size < s.chunk {
 		var b bytes.Buffer
 		b.Grow(int(w.size) + bytes.MinRead)
-		_, err := b.ReadFrom(&interruptible{ctx, r})
+		_, err := b.ReadFrom(fileio.Reader(ctx, r))
 		return io.NopCloser(&b), crc32.Checksum(b.Bytes(), castagnoli), err
 	}
 	sum := crc32.New(castagnoli)
-	if _, err := io.Copy(sum, &interruptible{ctx, r}); err != nil {
+	if _, err := io.Copy(sum, fileio.Reader(ctx, r)); err != nil {
 		return nil, 0, err
 	}
 	again, err := w.open(ctx)
@@ -96,19 +97,6 @@ func (c *counter) Read(p []byte) (int, error) {
 		c.sent(int64(n))
 	}
 	return n, err
-}
-
-// interruptible ends reading with its context. It lives as long as one call.
-type interruptible struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r *interruptible) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(p)
 }
 
 // copy rewrites an object of this service, if it says that it has the content.
