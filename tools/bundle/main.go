@@ -93,7 +93,7 @@ func verify(ctx context.Context, _ *options, args []string, stdout, stderr io.Wr
 	if err != nil {
 		return cli.Fail(stderr, command, err)
 	}
-	fmt.Fprintf(stdout, "%s: %d entries, %.1f MiB, as packed; %s\n", name, len(x.Entries), float64(x.Total())/(1<<20), x.Digest)
+	fmt.Fprintf(stdout, "%s: %d entries, %s, as packed; %s\n", name, len(x.Entries), cli.Size(x.Total()), x.Digest)
 	return cli.OK
 }
 

@@ -75,7 +75,6 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
-	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/check/gc"
 )
 
@@ -155,10 +154,10 @@ func (o *options) collect(ctx context.Context, stdout io.Writer) error {
 		return errors.Join(err, jsonErr, writeErr)
 	}
 	if o.dryRun {
-		fmt.Fprintf(stdout, "total %s: would remove %s, and leave %s\n", progress.Size(plan.Size), progress.Size(plan.Goes), progress.Size(plan.Size-plan.Goes))
+		fmt.Fprintf(stdout, "total %s: would remove %s, and leave %s\n", cli.Size(plan.Size), cli.Size(plan.Goes), cli.Size(plan.Size-plan.Goes))
 		return err
 	}
-	fmt.Fprintf(stdout, "total %s: removed %s, left %s\n", progress.Size(plan.Size), progress.Size(plan.Freed), progress.Size(plan.Size-plan.Freed))
+	fmt.Fprintf(stdout, "total %s: removed %s, left %s\n", cli.Size(plan.Size), cli.Size(plan.Freed), cli.Size(plan.Size-plan.Freed))
 	return err
 }
 

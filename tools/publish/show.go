@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
@@ -75,7 +76,7 @@ func showContent(w io.Writer, items []publish.Item) {
 		totals[g] = total{totals[g].n + 1, totals[g].size + i.Size}
 	}
 	for _, g := range order {
-		mark, what := "+", "to create, "+progress.Size(totals[g].size)
+		mark, what := "+", "to create, "+cli.Size(totals[g].size)
 		if g.state == publish.Equal {
 			mark, what = "=", "there"
 		}
@@ -88,9 +89,9 @@ func changes(n int, size int64) string {
 	case 0:
 		return "0 changes"
 	case 1:
-		return "1 change, " + progress.Size(size)
+		return "1 change, " + cli.Size(size)
 	}
-	return fmt.Sprintf("%d changes, %s", n, progress.Size(size))
+	return fmt.Sprintf("%d changes, %s", n, cli.Size(size))
 }
 
 // showPublished prints where to look.

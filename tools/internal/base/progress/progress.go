@@ -12,6 +12,8 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
 // Interval is how often a task that goes on says so where there is no terminal.
@@ -95,7 +97,7 @@ func (t *Task) Update(bytes, total int64) {
 		t.bar.SetCurrent(bytes)
 	case now.Sub(t.said) >= Interval:
 		t.said = now
-		t.board.Linef("%s: %s%s", t.name, Size(bytes), t.rest(bytes, total))
+		t.board.Linef("%s: %s%s", t.name, cli.Size(bytes), t.rest(bytes, total))
 	}
 }
 
@@ -114,7 +116,7 @@ func (t *Task) rest(bytes, total int64) string {
 		return " so far"
 	}
 	left := time.Duration(float64(elapsed) * float64(total-bytes) / float64(bytes))
-	return fmt.Sprintf(" of %s, %s/s, %s left", Size(total), Size(int64(float64(bytes)/elapsed.Seconds())), left.Round(time.Second))
+	return fmt.Sprintf(" of %s, %s/s, %s left", cli.Size(total), cli.Size(int64(float64(bytes)/elapsed.Seconds())), left.Round(time.Second))
 }
 
 // Done says that the task is over, if it has moved anything.
@@ -126,20 +128,7 @@ func (t *Task) Done() {
 		t.bar = nil
 	}
 	if t.bytes > 0 {
-		t.board.Linef("%s: %s in %.1f s", t.name, Size(t.bytes), time.Since(t.start).Seconds())
+		t.board.Linef("%s: %s in %.1f s", t.name, cli.Size(t.bytes), time.Since(t.start).Seconds())
 	}
 	t.bytes, t.start = 0, time.Time{}
-}
-
-// Size writes a number of bytes for people.
-func Size(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	v, prefix := float64(n)/unit, 0
-	for v >= unit && prefix < 3 {
-		v, prefix = v/unit, prefix+1
-	}
-	return fmt.Sprintf("%.1f %ciB", v, "KMGT"[prefix])
 }

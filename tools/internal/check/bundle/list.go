@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
 )
 
@@ -75,9 +76,9 @@ func (x *Index) WriteText(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "WHAT\tENTRIES\tSIZE")
 	for _, g := range x.Groups() {
-		fmt.Fprintf(tw, "%s\t%d\t%s\n", g.Name, g.Entries, mebibytes(g.Size))
+		fmt.Fprintf(tw, "%s\t%d\t%s\n", g.Name, g.Entries, cli.Size(g.Size))
 	}
-	fmt.Fprintf(tw, "total\t%d\t%s\n", len(x.Entries), mebibytes(x.Total()))
+	fmt.Fprintf(tw, "total\t%d\t%s\n", len(x.Entries), cli.Size(x.Total()))
 	return tw.Flush()
 }
 
@@ -91,5 +92,3 @@ func (s *Since) String() string {
 	}
 	return text
 }
-
-func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

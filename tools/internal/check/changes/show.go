@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/check/page"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
@@ -18,7 +17,7 @@ func (d *Diff) Text() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s → %s\n", d.Old.title(), d.New.title())
 	if d.Old.Size > 0 && d.New.Size > 0 {
-		fmt.Fprintf(&b, "size: %s → %s (%s), %d → %d files\n", progress.Size(d.Old.Size), progress.Size(d.New.Size), delta(d.Old.Size, d.New.Size), d.Old.Files, d.New.Files)
+		fmt.Fprintf(&b, "size: %s → %s (%s), %d → %d files\n", cli.Size(d.Old.Size), cli.Size(d.New.Size), delta(d.Old.Size, d.New.Size), d.Old.Files, d.New.Files)
 	}
 	section(&b, "sources", len(d.Sources))
 	for _, s := range d.Sources {
@@ -97,11 +96,11 @@ func (f File) line() string {
 	}
 	switch f.State {
 	case lockdiff.Added:
-		return "+ " + cli.Line(name) + " " + progress.Size(f.NewSize)
+		return "+ " + cli.Line(name) + " " + cli.Size(f.NewSize)
 	case lockdiff.Removed:
-		return "- " + cli.Line(name) + " " + progress.Size(f.OldSize)
+		return "- " + cli.Line(name) + " " + cli.Size(f.OldSize)
 	}
-	return fmt.Sprintf("%s %s %s → %s (%s)", sign(f.State), cli.Line(name), progress.Size(f.OldSize), progress.Size(f.NewSize), delta(f.OldSize, f.NewSize))
+	return fmt.Sprintf("%s %s %s → %s (%s)", sign(f.State), cli.Line(name), cli.Size(f.OldSize), cli.Size(f.NewSize), delta(f.OldSize, f.NewSize))
 }
 
 func (p Platform) line() string {
@@ -117,22 +116,22 @@ func count(layers []Layer, what string) string {
 	if len(layers) == 0 {
 		return "0 " + what
 	}
-	return fmt.Sprintf("%d %s (%s)", len(layers), what, progress.Size(sum))
+	return fmt.Sprintf("%d %s (%s)", len(layers), what, cli.Size(sum))
 }
 
 // delta is a difference of sizes, with its sign.
 func delta(old, new int64) string {
 	if new < old {
-		return "-" + progress.Size(old-new)
+		return "-" + cli.Size(old-new)
 	}
-	return "+" + progress.Size(new-old)
+	return "+" + cli.Size(new-old)
 }
 
 // WriteHTML writes the diff as one page.
 func (d *Diff) WriteHTML(w io.Writer) error {
 	p := page.Page{
 		Title: d.Old.Product + " " + d.Old.Version + " → " + d.New.Product + " " + d.New.Version,
-		Body:  body, Funcs: template.FuncMap{"size": progress.Size, "delta": delta}, Data: d,
+		Body:  body, Funcs: template.FuncMap{"size": cli.Size, "delta": delta}, Data: d,
 	}
 	return p.Write(w)
 }

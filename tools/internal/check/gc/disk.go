@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
 // lookAtDisk decides about Bazel's disk cache, as Bazel's own garbage collector does: what was
@@ -19,7 +19,7 @@ func lookAtDisk(ctx context.Context, a *Args, l *looker) error {
 		}
 	})
 	if a.DiskSize >= 0 {
-		l.shrink(a.DiskSize, fmt.Sprintf("to keep to %s: was used longest ago", progress.Size(a.DiskSize)))
+		l.shrink(a.DiskSize, fmt.Sprintf("to keep to %s: was used longest ago", cli.Size(a.DiskSize)))
 	}
 	return err
 }

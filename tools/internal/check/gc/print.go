@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
 // WriteText prints a plan for people, a line for each thing: what each place holds,
@@ -14,15 +14,15 @@ import (
 func (p *Plan) WriteText(w io.Writer, verb string) error {
 	out := &printer{w: w}
 	for _, s := range p.Sections {
-		out.linef("%s: %s in %s", s.Name, progress.Size(s.Size), s.Dir)
+		out.linef("%s: %s in %s", s.Name, cli.Size(s.Size), s.Dir)
 		for _, g := range s.Stays {
-			out.linef("  keeps %s, %s: %s", progress.Size(g.Size), count(g.Entries, "entry", "entries"), g.Why)
+			out.linef("  keeps %s, %s: %s", cli.Size(g.Size), count(g.Entries, "entry", "entries"), g.Why)
 		}
 		for _, it := range s.Goes {
-			out.linef("  %s %s, %s: %s", verb, it.Path, progress.Size(it.Size), it.Why)
+			out.linef("  %s %s, %s: %s", verb, it.Path, cli.Size(it.Size), it.Why)
 		}
 		if g := s.GoesGroup; g != nil {
-			out.linef("  %s %s, %s: %s", verb, progress.Size(g.Size), count(g.Entries, "entry", "entries"), g.Why)
+			out.linef("  %s %s, %s: %s", verb, cli.Size(g.Size), count(g.Entries, "entry", "entries"), g.Why)
 		}
 		for _, n := range s.Notes {
 			out.linef("  note: %s", n)
