@@ -22,7 +22,6 @@ import (
 	_ "github.com/bazelbuild/rules_go/go/runfiles"
 	_ "github.com/fsouza/fake-gcs-server/fakestorage"
 	_ "github.com/google/go-containerregistry/pkg/authn"
-	_ "github.com/google/go-containerregistry/pkg/compression"
 	_ "github.com/google/go-containerregistry/pkg/name"
 	_ "github.com/google/go-containerregistry/pkg/registry"
 	_ "github.com/google/go-containerregistry/pkg/v1"

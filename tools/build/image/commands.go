@@ -1,17 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
@@ -20,7 +19,7 @@ import (
 // A command is one of image's commands.
 type command struct {
 	flags []flagSpec // all required
-	run   func(ctx context.Context, value func(flag string) string, stdout io.Writer) error
+	run   func(ctx context.Context, value func(flag string) string) error
 }
 
 type flagSpec struct {
@@ -33,7 +32,7 @@ func commands() map[string]command {
 		"layer": {
 			flags: []flagSpec{
 				{"entries", "JSON `file` with the layer's entries", nil},
-				{"mtime", "modification time of all entries, in `seconds` since 1970", checkWith(parseSeconds)},
+				{"mtime", "modification time of all entries, in `seconds` since 1970", checkSeconds},
 				{"out", "layer `file` to write", nil},
 				{"descriptor", "JSON `file` to write, which describes the layer", nil},
 			},
@@ -53,26 +52,12 @@ func commands() map[string]command {
 			},
 			run: caBundle,
 		},
-		"rootfs": {
-			flags: []flagSpec{
-				{"layout", "`directory` of the layout", nil},
-				{"platform", "`platform` of the image, such as linux/amd64", checkWith(ociimage.ParsePlatform)},
-				{"out", "`directory` to unpack into", nil},
-			},
-			run: rootfs,
-		},
-		"inspect": {
-			flags: []flagSpec{{"layout", "`directory` of the layout", nil}},
-			run:   inspect,
-		},
 	}
 }
 
-func checkWith[T any](parse func(string) (T, error)) func(string) error {
-	return func(s string) error {
-		_, err := parse(s)
-		return err
-	}
+func checkSeconds(s string) error {
+	_, err := parseSeconds(s)
+	return err
 }
 
 func parseSeconds(s string) (time.Time, error) {
@@ -83,7 +68,7 @@ func parseSeconds(s string) (time.Time, error) {
 	return time.Unix(n, 0).UTC(), nil
 }
 
-func layer(ctx context.Context, value func(string) string, _ io.Writer) error {
+func layer(ctx context.Context, value func(string) string) error {
 	modTime, err := parseSeconds(value("mtime"))
 	if err != nil {
 		return err
@@ -106,7 +91,7 @@ func layer(ctx context.Context, value func(string) string, _ io.Writer) error {
 	return nil
 }
 
-func index(ctx context.Context, value func(string) string, _ io.Writer) error {
+func index(ctx context.Context, value func(string) string) error {
 	spec, err := ociimage.ReadSpec(value("spec"))
 	if err != nil {
 		return err
@@ -115,10 +100,10 @@ func index(ctx context.Context, value func(string) string, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return ociimage.WriteLayout(ctx, ociimage.WriteLayoutArgs{Dir: value("out"), Index: idx, Ref: spec.Ref})
+	return layout.Write(ctx, layout.WriteArgs{Dir: value("out"), Index: idx, Ref: spec.Ref})
 }
 
-func caBundle(_ context.Context, value func(string) string, _ io.Writer) error {
+func caBundle(_ context.Context, value func(string) string) error {
 	der, err := fileio.ReadLimited(value("der"), ociimage.MaxCABundleSize)
 	if err != nil {
 		return err
@@ -128,32 +113,4 @@ func caBundle(_ context.Context, value func(string) string, _ io.Writer) error {
 		return fmt.Errorf("%q: %w", value("der"), err)
 	}
 	return fileio.WriteFile(value("out"), b.Bytes(), 0o644)
-}
-
-func rootfs(ctx context.Context, value func(string) string, _ io.Writer) error {
-	platform, err := ociimage.ParsePlatform(value("platform"))
-	if err != nil {
-		return err
-	}
-	idx, err := ociimage.Open(value("layout"))
-	if err != nil {
-		return err
-	}
-	img, err := ociimage.Find(idx, platform)
-	if err != nil {
-		return fmt.Errorf("layout %q: %w", value("layout"), err)
-	}
-	return ociimage.Unpack(ctx, ociimage.UnpackArgs{Image: img, Dir: value("out")})
-}
-
-func inspect(ctx context.Context, value func(string) string, stdout io.Writer) error {
-	idx, err := ociimage.Open(value("layout"))
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriter(stdout)
-	if err := ociimage.List(ctx, w, idx); err != nil {
-		return errors.Join(fmt.Errorf("layout %q: %w", value("layout"), err), w.Flush())
-	}
-	return w.Flush()
 }

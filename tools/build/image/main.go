@@ -1,11 +1,9 @@
-// Command image builds container images for Bazel actions, and unpacks and lists
-// them. It follows the OCI image specification, version 1.1.
+// Command image builds container images for Bazel actions. It follows the OCI image
+// specification, version 1.1.
 //
 //	image layer --entries ENTRIES.json --mtime SECONDS --out LAYER.tar.gz --descriptor LAYER.json
 //	image index --spec SPEC.json --out DIR
 //	image ca-bundle --der BUNDLE.der --out CA-CERTIFICATES.crt
-//	image rootfs --layout DIR --platform OS/ARCHITECTURE[/VARIANT] --out DIR
-//	image inspect --layout DIR
 //
 // The same input gives the same bytes: neither the order of entries and platforms
 // nor the clock, the time zone, the umask, the user, the current directory or the
@@ -85,18 +83,6 @@
 // behind the other, as the PEM file that TLS libraries read, sorted by their
 // SHA-256, each below a comment with its subject.
 //
-// # image rootfs
-//
-// Unpacks the image for a platform: all layers with their whiteouts. The layout
-// is not trusted; nothing outside DIR is touched. Owners, times, extended
-// attributes and the setuid, setgid and sticky bits are not applied. DIR must be
-// empty or not be there, and is empty after an error.
-//
-// # image inspect
-//
-// Lists all manifests, configs, layers and layer entries of a layout, one a line,
-// after comparing every digest.
-//
 // Exit status: 0 done, 1 an error, 2 the command line is wrong.
 package main
 
@@ -118,8 +104,6 @@ const usage = `usage:
   image layer --entries ENTRIES.json --mtime SECONDS --out LAYER.tar.gz --descriptor LAYER.json
   image index --spec SPEC.json --out DIR
   image ca-bundle --der BUNDLE.der --out CA-CERTIFICATES.crt
-  image rootfs --layout DIR --platform OS/ARCHITECTURE[/VARIANT] --out DIR
-  image inspect --layout DIR
 `
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -157,7 +141,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			}
 		}
 	}
-	if err := c.run(ctx, func(name string) string { return *values[name] }, stdout); err != nil {
+	if err := c.run(ctx, func(name string) string { return *values[name] }); err != nil {
 		return cli.Fail(stderr, name, err)
 	}
 	return cli.OK

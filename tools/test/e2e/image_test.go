@@ -1,7 +1,9 @@
 package e2e_test
 
 import (
+	"archive/tar"
 	"archive/zip"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,10 +12,10 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
-	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/imagetest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
@@ -58,29 +60,7 @@ func TestImageLayout(t *testing.T) {
 }
 
 // craneIndex returns the one image index of the layout.
-func craneIndex(t *testing.T) v1.ImageIndex {
-	t.Helper()
-	path, err := layout.FromPath(copyLayout(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := path.ImageIndex()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := root.IndexManifest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(m.Manifests) != 1 {
-		t.Fatalf("index.json has %d manifests, want 1", len(m.Manifests))
-	}
-	index, err := root.ImageIndex(m.Manifests[0].Digest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return index
-}
+func craneIndex(t *testing.T) v1.ImageIndex { return imagetest.Open(t, copyLayout(t)) }
 
 // copyLayout returns a copy of crane's layout: readers want to write beside it,
 // or refuse blobs that are symbolic links, as all files are that Bazel hands over.
@@ -106,18 +86,8 @@ func copyLayout(t *testing.T) string {
 // TestCraneFromImage runs the program from the image's root file system.
 func TestCraneFromImage(t *testing.T) {
 	l := readLock(t)
-	platform, err := ociimage.ParsePlatform(strings.Replace(hostPlatform(), "-", "/", 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := ociimage.Find(craneIndex(t), platform)
-	if err != nil {
-		t.Fatal(err)
-	}
-	to := filepath.Join(t.TempDir(), "rootfs")
-	if err := ociimage.Unpack(t.Context(), ociimage.UnpackArgs{Image: img, Dir: to}); err != nil {
-		t.Fatal(err)
-	}
+	to := t.TempDir()
+	untar(t, mutate.Extract(imagetest.Find(t, craneIndex(t), strings.Replace(hostPlatform(), "-", "/", 1))), to)
 	got := string(run(t, nil, filepath.Join(to, "usr", "local", "bin", "crane"), "version"))
 	if want := version(t, l, "crane"); !strings.HasPrefix(got, want) {
 		t.Errorf("crane version: got %q, want %q", got, want)
@@ -144,6 +114,29 @@ func TestOtherReaders(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(bundle, "rootfs", "usr", "local", "bin", "crane")); err != nil {
 				t.Error(err)
 			}
+		}
+	}
+}
+
+// untar unpacks the files of a tar that this release made; it is not for other people's.
+func untar(t *testing.T, r io.ReadCloser, to string) {
+	t.Helper()
+	defer r.Close()
+	for tr := tar.NewReader(r); ; {
+		h, err := tr.Next()
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		data, err := io.ReadAll(tr)
+		name := filepath.Join(to, h.Name)
+		if err := errors.Join(err, os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, data, h.FileInfo().Mode())); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -56,7 +56,7 @@ type hazard struct {
 // kinds are the tables.
 func kinds() map[string][]hazard {
 	return map[string][]hazard{
-		"tar": tars(), "document": documents(), "git": trees(), "pack": packs(), "gitserver": gitServers(), "image": slices.Concat(layers(), layouts(), dockerArchives(), registries()), "web": webServers(), "zip": zips(), "module": modules(),
+		"tar": tars(), "document": documents(), "git": trees(), "pack": packs(), "gitserver": gitServers(), "image": slices.Concat(bases(), layouts(), dockerArchives(), registries()), "web": webServers(), "zip": zips(), "module": modules(),
 	}
 }
 

@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
@@ -57,53 +58,51 @@ func openBase(spec BaseSpec) (*baseImage, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, desc := layoutDir(spec.Layout), v1.Descriptor{Digest: v1Hash(want)}
-	info, err := os.Stat(blobPath(spec.Layout, desc.Digest))
-	if err != nil {
-		return nil, fmt.Errorf("reading manifest: %w", err)
-	}
-	desc.Size = info.Size()
-	raw, err := dir.bytes(desc, maxManifestSize)
+	dir := layout.Path(spec.Layout)
+	raw, err := dir.Read(want, layout.MaxManifestSize)
 	if err != nil {
 		return nil, err
 	}
-	img := &layoutImage{dir: dir, desc: desc, raw: raw}
-	if err := json.Unmarshal(raw, &img.manifest); err != nil {
+	m, err := layout.Parse(raw)
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("parsing manifest %s: %w", want, err)
+	case m.MediaType != "" && !m.MediaType.IsImage():
+		return nil, fmt.Errorf("manifest %s: mediaType is %q, want an image manifest", want, m.MediaType)
+	case m.Config == nil:
+		return nil, fmt.Errorf("manifest %s: it has no config", want)
+	case !m.Config.MediaType.IsConfig():
+		return nil, fmt.Errorf("manifest %s: mediaType of config is %q, want an image config", want, m.Config.MediaType)
 	}
-	if mt := img.manifest.MediaType; mt != "" && !mt.IsImage() {
-		return nil, fmt.Errorf("manifest %s: mediaType is %q, want an image manifest", want, mt)
-	}
-	if mt := img.manifest.Config.MediaType; !mt.IsConfig() {
-		return nil, fmt.Errorf("manifest %s: mediaType of config is %q, want an image config", want, mt)
-	}
-	rawConfig, err := img.RawConfigFile()
+	rawConfig, err := dir.ReadDescriptor(*m.Config, layout.MaxConfigSize)
 	if err != nil {
 		return nil, err
 	}
 	base := &baseImage{digest: want, config: new(v1.ConfigFile)}
 	if err := json.Unmarshal(rawConfig, base.config); err != nil {
-		return nil, fmt.Errorf("parsing config %s: %w", img.manifest.Config.Digest, err)
+		return nil, fmt.Errorf("parsing config %s: %w", m.Config.Digest, err)
 	}
-	return base, base.setLayers(img)
+	return base, base.setLayers(dir, m)
 }
 
-func (b *baseImage) setLayers(img *layoutImage) error {
+func (b *baseImage) setLayers(dir layout.Path, m *layout.Document) error {
 	diffIDs := b.config.RootFS.DiffIDs
-	if got, want := len(diffIDs), len(img.manifest.Layers); got != want {
-		return fmt.Errorf("config %s: got %d diff_ids, want %d: one for each layer", img.manifest.Config.Digest, got, want)
+	if got, want := len(diffIDs), len(m.Layers); got != want {
+		return fmt.Errorf("config %s: got %d diff_ids, want %d: one for each layer", m.Config.Digest, got, want)
 	}
 	seen := map[v1.Hash]v1.Hash{}
-	for i, desc := range img.manifest.Layers {
+	for i, desc := range m.Layers {
 		mediaType, err := LayerMediaType(desc.MediaType)
 		if err != nil {
 			return fmt.Errorf("layer %s: %w", desc.Digest, err)
 		}
 		if other, ok := seen[desc.Digest]; ok && other != diffIDs[i] {
-			return fmt.Errorf("config %s: layer %s has two diff_ids: %s and %s", img.manifest.Config.Digest, desc.Digest, other, diffIDs[i])
+			return fmt.Errorf("config %s: layer %s has two diff_ids: %s and %s", m.Config.Digest, desc.Digest, other, diffIDs[i])
 		}
 		seen[desc.Digest] = diffIDs[i]
-		layer, err := partial.CompressedToLayer(baseLayer{&layoutBlob{img.dir, desc}, mediaType, diffIDs[i]})
+		// The descriptor says what OCI has words for: not where else the layer might be.
+		desc = v1.Descriptor{MediaType: mediaType, Size: desc.Size, Digest: desc.Digest}
+		layer, err := partial.CompressedToLayer(baseLayer{dir, desc, diffIDs[i]})
 		if err != nil {
 			return err
 		}
@@ -114,20 +113,19 @@ func (b *baseImage) setLayers(img *layoutImage) error {
 
 // A baseLayer is a layer of a base image: its bytes under an OCI media type.
 type baseLayer struct {
-	*layoutBlob
-	mediaType types.MediaType
-	diffID    v1.Hash
+	dir    layout.Path
+	desc   v1.Descriptor
+	diffID v1.Hash
 }
 
 var _ partial.WithDiffID = baseLayer{}
 
-func (l baseLayer) MediaType() (types.MediaType, error) { return l.mediaType, nil }
+func (l baseLayer) Digest() (v1.Hash, error)            { return l.desc.Digest, nil }
 func (l baseLayer) DiffID() (v1.Hash, error)            { return l.diffID, nil }
-
-// Descriptor says of the layer what OCI has words for: not where else it might be.
-func (l baseLayer) Descriptor() (*v1.Descriptor, error) {
-	return &v1.Descriptor{MediaType: l.mediaType, Size: l.desc.Size, Digest: l.desc.Digest}, nil
-}
+func (l baseLayer) Size() (int64, error)                { return l.desc.Size, nil }
+func (l baseLayer) MediaType() (types.MediaType, error) { return l.desc.MediaType, nil }
+func (l baseLayer) Descriptor() (*v1.Descriptor, error) { return l.desc.DeepCopy(), nil }
+func (l baseLayer) Compressed() (io.ReadCloser, error)  { return l.dir.Open(l.desc) }
 
 // check reports where the base is not for the platform. A config that leaves the
 // variant out leaves it open: many for arm do.

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +21,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
+	ours "github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/imagetest"
 )
 
 var baseTime = v1.Time{Time: time.Date(2020, 2, 2, 0, 0, 0, 0, time.UTC)}
@@ -58,7 +59,7 @@ func (b testBase) write(t *testing.T) *BaseSpec {
 		t.Fatal(err)
 	}
 	put := func(data []byte, mt types.MediaType) v1.Descriptor {
-		h := v1Hash(digest.FromBytes(data))
+		h := ours.Hash(digest.FromBytes(data))
 		if err := path.WriteBlob(h, readCloser(data)); err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +69,7 @@ func (b testBase) write(t *testing.T) *BaseSpec {
 		mediaType types.MediaType
 		data      []byte
 	}{{types.DockerLayer, gzipped(t, tars[0])}, {types.DockerUncompressedLayer, tars[1]}, {DockerLayerZStd, zstandard(t, tars[2])}} {
-		cf.RootFS.DiffIDs = append(cf.RootFS.DiffIDs, v1Hash(digest.FromBytes(tars[i])))
+		cf.RootFS.DiffIDs = append(cf.RootFS.DiffIDs, ours.Hash(digest.FromBytes(tars[i])))
 		m.Layers = append(m.Layers, put(l.data, l.mediaType))
 	}
 	if b.config != nil {
@@ -130,11 +131,7 @@ func TestBase(t *testing.T) {
 	spec := baseSpec(t, base, ConfigSpec{
 		Entrypoint: []string{"/bin/app"}, Env: []string{"HOME=/app", "NEW=1"}, Labels: map[string]string{"b": "own"}, Ports: []string{"443"},
 	})
-	idx := openLayout(t, buildLayout(t, spec))
-	img, err := Find(idx, v1.Platform{OS: "linux", Architecture: "arm64"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := imagetest.Find(t, imagetest.Open(t, buildLayout(t, spec)), "linux/arm64")
 	// The whole of validate knows gzip only: TestBaseReadByOthers.
 	if err := validate.Image(img, validate.Fast); err != nil {
 		t.Error(err)
@@ -165,13 +162,14 @@ func TestBase(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkConfig(t, cf)
-	dir := filepath.Join(t.TempDir(), "rootfs")
-	if err := Unpack(t.Context(), UnpackArgs{Image: img, Dir: dir}); err != nil {
-		t.Fatal(err)
+	want := []string{
+		"drwxr-xr-x 0:0 0 2026-01-31T12:00:00Z bin",
+		"-rwxr-xr-x 0:0 3 2026-01-31T12:00:00Z bin/app sha256:" + digest.FromBytes([]byte("app")).Short(),
+		"-rwxr-xr-x 0:0 5 2026-01-31T12:00:00Z bin/sh sha256:" + digest.FromBytes([]byte("shell")).Short(),
+		"drwxr-xr-x 0:0 0 2026-01-31T12:00:00Z etc",
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*", "*"))
-	if want := []string{filepath.Join(dir, "bin/app"), filepath.Join(dir, "bin/sh")}; err != nil || !slices.Equal(files, want) {
-		t.Errorf("got files %q, %v, want %q", files, err, want)
+	if got := imagetest.Files(t, img); !slices.Equal(got, want) {
+		t.Errorf("got files %q\nwant %q", got, want)
 	}
 }
 
@@ -199,7 +197,7 @@ func checkConfig(t *testing.T, cf *v1.ConfigFile) {
 
 func readManifest(t *testing.T, base *BaseSpec) v1.Manifest {
 	t.Helper()
-	data, err := os.ReadFile(blobPath(base.Layout, v1Hash(base.Digest)))
+	data, err := os.ReadFile(ours.Path(base.Layout).Blob(base.Digest))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,10 +216,7 @@ func TestBaseHistory(t *testing.T) {
 		want    int
 	}{{"none", nil, 4}, {"empty layers only", []v1.History{{EmptyLayer: true}}, 5}, {"one of three", []v1.History{{CreatedBy: "ADD"}}, 4}} {
 		base := testBase{config: func(cf *v1.ConfigFile) { cf.History = tc.history }}.write(t)
-		img, err := Find(openLayout(t, buildLayout(t, baseSpec(t, base, ConfigSpec{}))), v1.Platform{OS: "linux", Architecture: "arm64"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		img := imagetest.Find(t, imagetest.Open(t, buildLayout(t, baseSpec(t, base, ConfigSpec{}))), "linux/arm64")
 		cf, err := img.ConfigFile()
 		if err != nil {
 			t.Fatal(err)
@@ -243,10 +238,7 @@ func TestBaseSameLayerTwice(t *testing.T) {
 		config:   func(cf *v1.ConfigFile) { cf.RootFS.DiffIDs = append(cf.RootFS.DiffIDs, cf.RootFS.DiffIDs[1]) },
 		manifest: func(m *v1.Manifest) { m.Layers = append(m.Layers, m.Layers[1]) },
 	}.write(t)
-	img, err := Find(openLayout(t, buildLayout(t, baseSpec(t, twice, ConfigSpec{}))), v1.Platform{OS: "linux", Architecture: "arm64"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := imagetest.Find(t, imagetest.Open(t, buildLayout(t, baseSpec(t, twice, ConfigSpec{}))), "linux/arm64")
 	if err := validate.Image(img, validate.Fast); err != nil {
 		t.Error(err)
 	}
@@ -266,14 +258,14 @@ func TestBaseRefused(t *testing.T) {
 		{"no platform", config(func(cf *v1.ConfigFile) { cf.OS = "" }), `os is missing`},
 		{"trigger", config(func(cf *v1.ConfigFile) { cf.Config.OnBuild = []string{"RUN x"} }), `config has 1 ONBUILD instructions`},
 		{"diff_ids", config(func(cf *v1.ConfigFile) { cf.RootFS.DiffIDs = cf.RootFS.DiffIDs[1:] }), `got 2 diff_ids, want 3: one for each layer`},
-		{"another diff_id", config(func(cf *v1.ConfigFile) { cf.RootFS.DiffIDs[0] = v1Hash(digest.FromBytes(nil)) }), `diffID: got sha256:[0-9a-f]+, want sha256:e3b0`},
+		{"another diff_id", config(func(cf *v1.ConfigFile) { cf.RootFS.DiffIDs[0] = ours.Hash(digest.FromBytes(nil)) }), `diffID: got sha256:[0-9a-f]+, want sha256:e3b0`},
 		{"history", config(func(cf *v1.ConfigFile) { cf.History = make([]v1.History, 4) }), `config has history of 4 layers, want 3`},
 		{"foreign layer", manifest(func(m *v1.Manifest) { m.Layers[0].MediaType = types.DockerForeignLayer }), `such a layer may not be distributed`},
 		{"unknown layer", manifest(func(m *v1.Manifest) { m.Layers[0].MediaType = "text/plain" }), `mediaType is "text/plain", want a tar layer`},
 		{"artifact", manifest(func(m *v1.Manifest) { m.Config.MediaType = types.OCIEmptyJSON }), `mediaType of config is "application/vnd.oci.empty.v1\+json", want an image config`},
 		{"index", manifest(func(m *v1.Manifest) { m.MediaType = types.OCIImageIndex }), `want an image manifest`},
 		{"config digest", manifest(func(m *v1.Manifest) { m.Config.Digest = m.Layers[0].Digest }), `size: got \d+ bytes, want \d+`},
-		{"layer missing", manifest(func(m *v1.Manifest) { m.Layers[0].Digest = v1Hash(digest.FromBytes(nil)) }), `no such file`},
+		{"layer missing", manifest(func(m *v1.Manifest) { m.Layers[0].Digest = ours.Hash(digest.FromBytes(nil)) }), `no such file`},
 		{"one layer with two diff_ids", manifest(func(m *v1.Manifest) { m.Layers[1] = m.Layers[0] }), `has two diff_ids`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -320,25 +312,6 @@ func TestInherit(t *testing.T) {
 			t.Errorf("%s: got %+v\nwant %+v", tc.name, got, tc.want)
 		}
 	}
-}
-
-// TestDiffIDOf has layers that decompress to more than they may.
-func TestDiffIDOf(t *testing.T) {
-	data := bytes.Repeat([]byte("0123456789abcdef"), 100_000)
-	for name, layer := range map[string][]byte{"plain": data, "gzip": gzipped(t, data), "zstd": zstandard(t, data)} {
-		got, err := diffIDOf(bytes.NewReader(layer), int64(len(data)))
-		if want := v1Hash(digest.FromBytes(data)); err != nil || got != want {
-			t.Errorf("%s: got %s, %v, want %s", name, got, err, want)
-		}
-		_, err = diffIDOf(bytes.NewReader(layer), int64(len(data)-1))
-		wantError(t, err, "more bytes than the limit")
-	}
-	// A frame whose header asks for a window of 512 MiB, and then one byte.
-	wide := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, 19 << 3, 9, 0, 0, 'x'}
-	_, err := diffIDOf(bytes.NewReader(wide), 1<<20)
-	wantError(t, err, "window size exceeded")
-	_, err = diffIDOf(strings.NewReader("\x1f\x8b\x08"), 1<<20)
-	wantError(t, err, "EOF")
 }
 
 // TestBaseReadByOthers has go-containerregistry check all of what is built on a

@@ -120,3 +120,17 @@ func TestWriteCABundleErrors(t *testing.T) {
 		})
 	}
 }
+
+// FuzzCABundle parses any bytes as certificates.
+func FuzzCABundle(f *testing.F) {
+	der := slices.Concat(makeCert(f, 1, pkix.Name{CommonName: "A"}, true), makeCert(f, 2, pkix.Name{CommonName: "B"}, true))
+	f.Add(der)
+	f.Add(der[:len(der)-1])
+	f.Add([]byte{0x30, 0x80, 0, 0})
+	f.Fuzz(func(t *testing.T, der []byte) {
+		var b bytes.Buffer
+		if err := WriteCABundle(&b, der); err == nil && b.Len() == 0 {
+			t.Error("got no error and no certificates")
+		}
+	})
+}

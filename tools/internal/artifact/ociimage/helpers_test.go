@@ -12,13 +12,8 @@ import (
 	"testing"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/static"
-	"github.com/google/go-containerregistry/pkg/v1/types"
-
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
@@ -100,28 +95,7 @@ func build(t *testing.T, spec Spec, dir string) error {
 	if err != nil {
 		return err
 	}
-	return WriteLayout(t.Context(), WriteLayoutArgs{Dir: dir, Index: idx, Ref: spec.Ref})
-}
-
-// openLayout opens a layout and returns the index that its index.json points to.
-func openLayout(t *testing.T, dir string) v1.ImageIndex {
-	t.Helper()
-	top, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	im, err := top.IndexManifest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(im.Manifests) != 1 {
-		t.Fatalf("index.json has %d manifests, want 1", len(im.Manifests))
-	}
-	idx, err := top.ImageIndex(im.Manifests[0].Digest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return idx
+	return layout.Write(t.Context(), layout.WriteArgs{Dir: dir, Index: idx, Ref: spec.Ref})
 }
 
 // A tarEntry is one entry of a tar made for a test.
@@ -158,24 +132,6 @@ func makeTar(t testing.TB, entries ...tarEntry) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
-}
-
-// makeImage returns an image whose layers are the tars.
-func makeImage(t testing.TB, tars ...[]byte) v1.Image {
-	t.Helper()
-	var layers []v1.Layer
-	for _, b := range tars {
-		layers = append(layers, static.NewLayer(b, types.OCIUncompressedLayer))
-	}
-	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	img, err := mutate.ConfigFile(img, &v1.ConfigFile{OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if img, err = mutate.AppendLayers(img, layers...); err != nil {
-		t.Fatal(err)
-	}
-	return img
 }
 
 // wantError checks err against a regular expression; empty means no error.

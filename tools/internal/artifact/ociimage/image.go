@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
@@ -72,7 +73,7 @@ func (p *platformImage) Descriptor() (*v1.Descriptor, error) {
 	return &v1.Descriptor{
 		MediaType: mediaType,
 		Size:      int64(len(raw)),
-		Digest:    v1Hash(digest.FromBytes(raw)),
+		Digest:    layout.Hash(digest.FromBytes(raw)),
 		Platform:  &platform,
 	}, nil
 }
@@ -168,7 +169,7 @@ func (s layerSet) get(spec LayerSpec) (v1.Layer, error) {
 		s[desc.Digest] = first
 		return first.Layer, nil
 	}
-	if want, err := first.DiffID(); err != nil || want != v1Hash(desc.DiffID) {
+	if want, err := first.DiffID(); err != nil || want != layout.Hash(desc.DiffID) {
 		return nil, fmt.Errorf("comparing layers %q and %q: digest is %s for both, but diffID is %s and %s", first.name, spec.Tar, desc.Digest, want, desc.DiffID)
 	}
 	if first.name == spec.Tar {
@@ -179,7 +180,7 @@ func (s layerSet) get(spec LayerSpec) (v1.Layer, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if err := checkLayer(f, fmt.Sprintf("layer %q", spec.Tar), layer); err != nil {
+	if err := layout.CheckLayer(f, fmt.Sprintf("layer %q", spec.Tar), layer); err != nil {
 		return nil, err
 	}
 	return first.Layer, nil

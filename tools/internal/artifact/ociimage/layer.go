@@ -2,7 +2,6 @@ package ociimage
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
@@ -65,7 +65,7 @@ func WriteLayer(w io.Writer, entries []archive.Entry, modTime time.Time) (LayerD
 			return LayerDescriptor{}, fmt.Errorf("checking entry %q: %w", e.Path, err)
 		}
 	}
-	compressed, uncompressed, size := sha256.New(), sha256.New(), &counter{}
+	compressed, uncompressed, size := sha256.New(), sha256.New(), new(fileio.Counter)
 	gz := archive.NewGzipWriter(io.MultiWriter(w, compressed, size))
 	err := archive.WriteTar(io.MultiWriter(gz, uncompressed), entries, archive.Options{ModTime: modTime})
 	if closeErr := gz.Close(); err == nil {
@@ -77,15 +77,12 @@ func WriteLayer(w io.Writer, entries []archive.Entry, modTime time.Time) (LayerD
 	return LayerDescriptor{
 		MediaType: types.OCILayer,
 		Digest:    digest.FromSum(compressed.Sum(nil)),
-		Size:      size.n,
+		Size:      int64(*size),
 		DiffID:    digest.FromSum(uncompressed.Sum(nil)),
 	}, nil
 }
 
-const (
-	whiteoutPrefix = ".wh."
-	opaqueWhiteout = ".wh..wh..opq"
-)
+const whiteoutPrefix = ".wh."
 
 func refuseWhiteouts(e archive.Entry) error {
 	for part := range strings.SplitSeq(e.Path, "/") {
@@ -102,13 +99,6 @@ func refuseWhiteouts(e archive.Entry) error {
 		}
 		return err
 	})
-}
-
-type counter struct{ n int64 }
-
-func (c *counter) Write(p []byte) (int, error) {
-	c.n += int64(len(p))
-	return len(p), nil
 }
 
 // A fileLayer is a layer file with its descriptor.
@@ -136,40 +126,3 @@ func (l fileLayer) MediaType() (types.MediaType, error) { return l.desc.MediaTyp
 // Compressed returns the file itself: the system can then copy it without the
 // bytes passing through this process, or share its blocks.
 func (l fileLayer) Compressed() (io.ReadCloser, error) { return os.Open(l.name) }
-
-// checkLayer reads a compressed layer to its end and compares its size, digest
-// and DiffID with what the layer says of itself. Its errors begin with name.
-func checkLayer(r io.Reader, name string, layer v1.Layer) error {
-	wantDigest, err1 := layer.Digest()
-	wantSize, err2 := layer.Size()
-	wantDiffID, err3 := layer.DiffID()
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	compressed, size := sha256.New(), &counter{}
-	tee := io.TeeReader(r, io.MultiWriter(compressed, size))
-	diffID, readErr := diffIDOf(tee, DefaultMaxBytes)
-	// Whatever decompression made of it, the digest decides first.
-	if _, err := io.Copy(io.Discard, tee); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	got := v1Hash(digest.FromSum(compressed.Sum(nil)))
-	switch {
-	case size.n != wantSize:
-		return fmt.Errorf("%s: size: got %d bytes, want %d", name, size.n, wantSize)
-	case got != wantDigest:
-		return fmt.Errorf("%s: digest: got %s, want %s", name, got, wantDigest)
-	case readErr != nil:
-		return fmt.Errorf("%s: decompressing: %w", name, readErr)
-	case diffID != wantDiffID:
-		return fmt.Errorf("%s: diffID: got %s, want %s", name, diffID, wantDiffID)
-	}
-	return nil
-}
-
-func v1Hash(d digest.Digest) v1.Hash { return v1.Hash{Algorithm: "sha256", Hex: d.Hex()} }
-
-// blobPath returns where in a layout the content with the digest is.
-func blobPath(dir string, h v1.Hash) string {
-	return filepath.Join(dir, "blobs", h.Algorithm, h.Hex)
-}

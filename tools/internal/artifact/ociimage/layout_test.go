@@ -14,43 +14,28 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
+	ours "github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/imagetest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
-func specPlatform(t *testing.T, s Spec) v1.Platform {
-	t.Helper()
-	p, err := s.Platforms[0].platform()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-// TestLayout reads what WriteLayout writes with this package and with
-// go-containerregistry, and validates it.
+// TestLayout has go-containerregistry read and validate what is written.
 func TestLayout(t *testing.T) {
 	dir := buildLayout(t, testSpec(t, t.TempDir()))
 	theirs, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ours, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for who, idx := range map[string]v1.ImageIndex{"layout.ImageIndexFromPath": theirs, "Open": ours} {
-		if err := validate.Index(idx); err != nil {
-			t.Errorf("%s: %v", who, err)
-		}
+	if err := validate.Index(theirs); err != nil {
+		t.Error(err)
 	}
 	im, err := theirs.IndexManifest()
 	if err != nil {
@@ -89,11 +74,7 @@ func TestLayout(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	idx := openLayout(t, buildLayout(t, testSpec(t, t.TempDir())))
-	img, err := Find(idx, v1.Platform{OS: "linux", Architecture: "arm64"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	img := imagetest.Find(t, imagetest.Open(t, buildLayout(t, testSpec(t, t.TempDir()))), "linux/arm64")
 	cf, err := img.ConfigFile()
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +146,7 @@ func TestConfig(t *testing.T) {
 func TestRegistry(t *testing.T) {
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer server.Close()
-	idx := openLayout(t, buildLayout(t, testSpec(t, t.TempDir())))
+	idx := imagetest.Open(t, buildLayout(t, testSpec(t, t.TempDir())))
 	ref, err := name.NewTag(strings.TrimPrefix(server.URL, "http://") + "/example/app:v1.2.3")
 	if err != nil {
 		t.Fatal(err)
@@ -189,10 +170,10 @@ func TestRegistry(t *testing.T) {
 	}
 	// Back into a layout: the same blobs.
 	again := filepath.Join(t.TempDir(), "again")
-	if err := WriteLayout(t.Context(), WriteLayoutArgs{Dir: again, Index: pulled, Ref: "v1.2.3"}); err != nil {
+	if err := ours.Write(t.Context(), ours.WriteArgs{Dir: again, Index: pulled, Ref: "v1.2.3"}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := openLayout(t, again).Digest(); err != nil || got != want {
+	if got, err := imagetest.Open(t, again).Digest(); err != nil || got != want {
 		t.Errorf("layout of what was pulled: got digest %s, %v, want %s", got, err, want)
 	}
 }
@@ -343,12 +324,12 @@ func TestSameLayerTwice(t *testing.T) {
 		archive.Entry{Path: "etc/passwd", Content: []byte("root:x:0:0::/:/sbin/nologin\n")},
 		archive.Entry{Path: "tmp/"},
 		archive.Entry{Path: "bin", Symlink: "usr/bin"})
-	want, err := openLayout(t, buildLayout(t, spec)).Digest()
+	want, err := imagetest.Open(t, buildLayout(t, spec)).Digest()
 	if err != nil {
 		t.Fatal(err)
 	}
 	spec.Platforms[1].Layers[0] = copied
-	if got, err := openLayout(t, buildLayout(t, spec)).Digest(); err != nil || got != want {
+	if got, err := imagetest.Open(t, buildLayout(t, spec)).Digest(); err != nil || got != want {
 		t.Errorf("got digest %s, %v, want %s", got, err, want)
 	}
 	// A second file that claims the digest of the first.
@@ -361,11 +342,7 @@ func TestSameLayerTwice(t *testing.T) {
 	// The same layer twice in one image is allowed.
 	twice := testSpec(t, src)
 	twice.Platforms[0].Layers = append(twice.Platforms[0].Layers, twice.Platforms[0].Layers[0])
-	idx, err := Open(buildLayout(t, twice))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := validate.Index(idx); err != nil {
+	if err := validate.Index(imagetest.Open(t, buildLayout(t, twice))); err != nil {
 		t.Error(err)
 	}
 }
@@ -391,7 +368,7 @@ func TestWriteLayoutDir(t *testing.T) {
 		t.Fatal(err)
 	}
 	empty := t.TempDir()
-	if err := WriteLayout(ctx, WriteLayoutArgs{Dir: empty, Index: idx}); !errors.Is(err, context.Canceled) {
+	if err := ours.Write(ctx, ours.WriteArgs{Dir: empty, Index: idx}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	if list, err := os.ReadDir(empty); err != nil || len(list) > 0 {

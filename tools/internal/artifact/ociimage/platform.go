@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -75,76 +74,4 @@ func ParsePlatform(s string) (v1.Platform, error) {
 
 func comparePlatforms(a, b v1.Platform) int {
 	return cmp.Or(cmp.Compare(a.OS, b.OS), cmp.Compare(a.Architecture, b.Architecture), cmp.Compare(a.Variant, b.Variant))
-}
-
-// Find returns the one image for the platform in idx, or in an index below it. It
-// compares normalized platforms. Two different images for the platform are an
-// error, as is none; the error names the platforms that there are.
-func Find(idx v1.ImageIndex, want v1.Platform) (v1.Image, error) {
-	want, err := NormalizePlatform(want)
-	if err != nil {
-		return nil, err
-	}
-	found := map[v1.Hash]v1.Image{}
-	var have []string
-	err = walk(idx, func(n node) error {
-		if n.image == nil || !n.desc.MediaType.IsImage() {
-			return nil
-		}
-		p, err := imagePlatform(n.desc, n.image)
-		if err != nil {
-			return err
-		}
-		have = append(have, p.String())
-		if comparePlatforms(p, want) == 0 {
-			found[n.desc.Digest] = n.image
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(found) == 1 {
-		for _, img := range found {
-			return img, nil
-		}
-	}
-	slices.Sort(have)
-	have = slices.Compact(have)
-	if len(found) == 0 {
-		return nil, fmt.Errorf("finding platform %q: no image for it; there is %s", want.String(), cmp.Or(strings.Join(have, ", "), "none"))
-	}
-	var digests []string
-	for d := range found {
-		digests = append(digests, d.String())
-	}
-	slices.Sort(digests)
-	return nil, fmt.Errorf("finding platform %q: %d images for it, want 1: %s", want.String(), len(found), strings.Join(digests, ", "))
-}
-
-// imagePlatform returns the platform of an image: the descriptor's or else the
-// config's. One that has no normal form, such as the unknown/unknown of an
-// attestation, is returned as it is.
-func imagePlatform(desc v1.Descriptor, img v1.Image) (v1.Platform, error) {
-	p := desc.Platform
-	if p == nil {
-		m, err := img.Manifest()
-		if err != nil {
-			return v1.Platform{}, err
-		}
-		if m.Config.MediaType.IsConfig() {
-			cf, err := img.ConfigFile()
-			if err != nil {
-				return v1.Platform{}, fmt.Errorf("reading config of image %s: %w", desc.Digest, err)
-			}
-			p = cf.Platform()
-		}
-	}
-	if p == nil {
-		p = &v1.Platform{OS: "unknown", Architecture: "unknown"}
-	}
-	if normal, err := NormalizePlatform(*p); err == nil {
-		return normal, nil
-	}
-	return *p, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
@@ -96,8 +97,6 @@ func unjoin(err error) []error {
 // annotations.md.
 var refName = regexp.MustCompile(`^[A-Za-z0-9]+(([-._:@+]|--)[A-Za-z0-9]+)*(/[A-Za-z0-9]+(([-._:@+]|--)[A-Za-z0-9]+)*)*$`)
 
-const refAnnotation = "org.opencontainers.image.ref.name"
-
 // check returns all that is wrong with s, joined, in the order of the document.
 func (s Spec) check() error {
 	var errs []error
@@ -111,7 +110,7 @@ func (s Spec) check() error {
 		switch key {
 		case "":
 			errs = append(errs, errors.New("annotations: a key is empty"))
-		case refAnnotation:
+		case layout.RefName:
 			errs = append(errs, fmt.Errorf("annotations: %s belongs to the layout: set ref", key))
 		}
 	}

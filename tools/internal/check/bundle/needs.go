@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
@@ -78,16 +79,10 @@ func layoutOf(set *needs.Set) ([]*source, error) {
 	if len(set.Roots) == 0 {
 		return nil, nil
 	}
-	index, err := jsonfile.Marshal(map[string]any{
-		"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": set.Roots,
-	})
-	if err != nil {
-		return nil, err
-	}
-	marker, err := jsonfile.Marshal(map[string]string{"imageLayoutVersion": "1.0.0"})
+	index, err := jsonfile.Marshal(layout.NewIndex(set.Roots...))
 	var list []*source
-	for name, data := range map[string][]byte{"oci/index.json": index, "oci/oci-layout": marker} {
-		list = append(list, &source{Entry: Entry{Path: name, Size: int64(len(data)), For: slices.Clone(set.RootsFor)}, data: data})
+	for name, data := range map[string][]byte{layout.IndexFile: index, layout.MarkerFile: []byte(layout.Marker)} {
+		list = append(list, &source{Entry: Entry{Path: "oci/" + name, Size: int64(len(data)), For: slices.Clone(set.RootsFor)}, data: data})
 	}
 	return list, err
 }

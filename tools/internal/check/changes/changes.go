@@ -61,7 +61,7 @@ func Between(ctx context.Context, old, new string) (*Diff, error) {
 		case c.Kind == lockdiff.Dependency && (c.State != lockdiff.Same || len(c.Modules) > 0):
 			d.Sources = append(d.Sources, c)
 		case c.State == lockdiff.Same || c.Kind == lockdiff.Dependency:
-		case c.Name == "version" || c.Name == "product", c.Kind == lockdiff.Image && c.Platform != "":
+		case c.Kind == lockdiff.Setting && (c.Name == "version" || c.Name == "product"), c.Kind == lockdiff.Image && c.Platform != "":
 			// The title says the ones, and the digest of the whole base stands for the others.
 		default:
 			d.Inputs = append(d.Inputs, c)
@@ -71,13 +71,12 @@ func Between(ctx context.Context, old, new string) (*Diff, error) {
 		return d, nil
 	}
 	d.Files = files(a.tree, b.tree)
-	d.Images, err = images(a, b)
+	d.Images, err = images(ctx, a.tree, b.tree)
 	return d, err
 }
 
 // side is one of the two: a lock, and the release if it is given.
 type side struct {
-	name   string
 	lock   *lock.Lock
 	digest digest.Digest
 	tree   *release.Tree // nil for a lock alone
@@ -93,14 +92,14 @@ func open(ctx context.Context, name string) (*side, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &side{name, t.Lock, t.Digest, t}, nil
+		return &side{t.Lock, t.Digest, t}, nil
 	}
 	data, err := fileio.ReadLimited(name, jsonfile.MaxSize)
 	if err != nil {
 		return nil, err
 	}
 	l, err := lock.Parse(name, data)
-	return &side{name: name, lock: l, digest: digest.FromBytes(data)}, err
+	return &side{lock: l, digest: digest.FromBytes(data)}, err
 }
 
 func (s *side) release() Release {

@@ -1,14 +1,15 @@
 package changes
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"maps"
-	"path/filepath"
+	"path"
 	"slices"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
-	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
@@ -38,16 +39,16 @@ type Layer struct {
 }
 
 // images compares the images by name, platform by platform.
-func images(old, new *side) ([]Image, error) {
-	names := slices.Concat(old.tree.Images(), new.tree.Images())
+func images(ctx context.Context, old, new *release.Tree) ([]Image, error) {
+	names := slices.Concat(old.Images(), new.Images())
 	slices.Sort(names)
 	var list []Image
 	for _, name := range slices.Compact(names) {
-		a, err := old.platforms(name)
+		a, err := platforms(ctx, old, name)
 		if err != nil {
 			return nil, fmt.Errorf("reading image %q of the old release: %w", name, err)
 		}
-		b, err := new.platforms(name)
+		b, err := platforms(ctx, new, name)
 		if err != nil {
 			return nil, fmt.Errorf("reading image %q of the new release: %w", name, err)
 		}
@@ -100,33 +101,68 @@ func image(name string, old, new map[string]built) Image {
 
 // built is an image for one platform.
 type built struct {
-	digest v1.Hash
+	digest digest.Digest
 	layers []Layer
 }
 
+// maxDepth is how deep indexes may be in indexes.
+const maxDepth = 4
+
 // platforms returns the image's manifests; none if the release does not have it.
-func (s *side) platforms(name string) (map[string]built, error) {
+func platforms(ctx context.Context, t *release.Tree, name string) (map[string]built, error) {
 	all := map[string]built{}
-	if !slices.Contains(s.tree.Images(), name) {
+	if !slices.Contains(t.Images(), name) {
 		return all, nil
 	}
-	index, err := ociimage.Open(filepath.Join(s.name, "images", name))
-	if err != nil {
-		return nil, err
+	r := layoutReader{t, path.Join("images", name), all}
+	return all, r.read(ctx, path.Join(r.dir, layout.IndexFile), visit{})
+}
+
+type layoutReader struct {
+	tree *release.Tree
+	dir  string
+	all  map[string]built
+}
+
+// visit is the way to a document.
+type visit struct {
+	platform string
+	digest   digest.Digest
+	depth    int
+}
+
+func (r *layoutReader) read(ctx context.Context, name string, v visit) error {
+	if v.depth > maxDepth || len(r.all) > 1000 {
+		return fmt.Errorf("%q: got more than %d indexes in indexes, or 1000 manifests", name, maxDepth)
 	}
-	return all, ociimage.Each(index, func(d v1.Descriptor, m *v1.Manifest) {
-		platform := "any"
-		if d.Platform != nil {
-			platform = d.Platform.String()
+	data, err := r.tree.ReadFile(ctx, name)
+	if err != nil {
+		return err
+	}
+	d, err := layout.Parse(data)
+	if err != nil {
+		return fmt.Errorf("reading %q: %w", name, err)
+	}
+	if len(d.Manifests) == 0 && v.digest != "" {
+		key := cmp.Or(v.platform, "any")
+		for n := 2; r.all[key].digest != ""; n++ {
+			key = fmt.Sprintf("%s %d", cmp.Or(v.platform, "any"), n)
 		}
-		key := platform
-		for n := 2; all[key].layers != nil; n++ {
-			key = fmt.Sprintf("%s %d", platform, n)
+		b := built{v.digest, []Layer{}}
+		for _, l := range d.Layers {
+			b.layers = append(b.layers, Layer{layout.DigestOf(l), l.Size})
 		}
-		b := built{d.Digest, []Layer{}}
-		for _, l := range m.Layers {
-			b.layers = append(b.layers, Layer{digest.Digest(l.Digest.String()), l.Size})
+		r.all[key] = b
+		return nil
+	}
+	for _, m := range d.Manifests {
+		next := visit{v.platform, layout.DigestOf(m), v.depth + 1}
+		if p := m.Platform; p != nil {
+			next.platform = path.Join(p.OS, p.Architecture, p.Variant)
 		}
-		all[key] = b
-	})
+		if err := r.read(ctx, path.Join(r.dir, layout.Blob(next.digest)), next); err != nil {
+			return err
+		}
+	}
+	return nil
 }

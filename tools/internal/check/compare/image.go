@@ -5,13 +5,14 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
@@ -21,28 +22,8 @@ const (
 	maxIndexDepth = 4    // indexes in indexes
 )
 
-// descriptor points to a blob
-// (https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md).
-type descriptor struct {
-	Digest   digest.Digest `json:"digest"`
-	Platform *struct {
-		OS           string `json:"os"`
-		Architecture string `json:"architecture"`
-		Variant      string `json:"variant"`
-	} `json:"platform"`
-	Annotations map[string]string `json:"annotations"`
-}
-
-// document is an index or a manifest, whichever it has the fields of.
-type document struct {
-	Manifests []descriptor `json:"manifests"`
-	Config    *descriptor  `json:"config"`
-	Layers    []descriptor `json:"layers"`
-}
-
-// layout is one side of an image of a release: images/NAME, an OCI layout
-// (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md).
-type layout struct {
+// imageDir is one side of an image of a release: images/NAME, an OCI image layout.
+type imageDir struct {
 	e      *explainer
 	dir    string
 	source release.Source
@@ -67,12 +48,12 @@ func explainImages(ctx context.Context, r *Report, oldSource, newSource release.
 	for i := range r.Files {
 		f := &r.Files[i]
 		dir, ok := imageOf(f.Path)
-		if !ok || f.Path != dir+"/index.json" || !changed[dir] {
+		if !ok || f.Path != dir+"/"+layout.IndexFile || !changed[dir] {
 			continue
 		}
 		e := new(explainer)
-		a := &layout{e: e, dir: dir, source: oldSource, files: olds, roles: map[string]string{}}
-		b := &layout{e: e, dir: dir, source: newSource, files: news, roles: map[string]string{}}
+		a := &imageDir{e: e, dir: dir, source: oldSource, files: olds, roles: map[string]string{}}
+		b := &imageDir{e: e, dir: dir, source: newSource, files: news, roles: map[string]string{}}
 		err := e.image(ctx, a, b)
 		e.release(0)
 		if ctx.Err() != nil {
@@ -105,11 +86,11 @@ func imageOf(p string) (string, bool) {
 }
 
 // image compares two layouts as lists of documents, configs and layers.
-func (e *explainer) image(ctx context.Context, old, new *layout) error {
-	if err := old.index(ctx, "", path.Join(old.dir, "index.json"), 0); err != nil {
+func (e *explainer) image(ctx context.Context, old, new *imageDir) error {
+	if err := old.index(ctx, "", path.Join(old.dir, layout.IndexFile), 0); err != nil {
 		return fmt.Errorf("reading the old image: %w", err)
 	}
-	if err := new.index(ctx, "", path.Join(new.dir, "index.json"), 0); err != nil {
+	if err := new.index(ctx, "", path.Join(new.dir, layout.IndexFile), 0); err != nil {
 		return fmt.Errorf("reading the new image: %w", err)
 	}
 	if err := e.entries(ctx, pair{}, old.entries, new.entries); err != nil || e.out.count > 0 {
@@ -136,7 +117,7 @@ func (e *explainer) image(ctx context.Context, old, new *layout) error {
 }
 
 // index adds an index or a manifest that is at a path, and what it points to.
-func (l *layout) index(ctx context.Context, member, name string, depth int) error {
+func (l *imageDir) index(ctx context.Context, member, name string, depth int) error {
 	if l.documents++; l.documents > maxDocuments || depth > maxIndexDepth {
 		return fmt.Errorf("%w: more than %d indexes and manifests, or %d levels of them", errBound, maxDocuments, maxIndexDepth)
 	}
@@ -144,8 +125,8 @@ func (l *layout) index(ctx context.Context, member, name string, depth int) erro
 	if err != nil {
 		return err
 	}
-	var d document
-	if err := json.Unmarshal(raw, &d); err != nil {
+	d, err := layout.Parse(raw)
+	if err != nil {
 		return fmt.Errorf("reading %q: %w", name, err)
 	}
 	what := "manifest"
@@ -155,21 +136,21 @@ func (l *layout) index(ctx context.Context, member, name string, depth int) erro
 	hide(doc, "manifests", "config", "layers")
 	l.document(join(member, what), raw, doc)
 	for i, key := range keys(d.Manifests) {
-		at := l.path(d.Manifests[i].Digest)
+		at := l.path(d.Manifests[i])
 		l.role(at, join(join(member, key), "manifest"))
 		if err := l.index(ctx, join(member, key), at, depth+1); err != nil {
 			return err
 		}
 	}
 	for i, layer := range d.Layers {
-		if err := l.layer(join(member, fmt.Sprintf("layer %d", i+1)), layer.Digest); err != nil {
+		if err := l.layer(join(member, fmt.Sprintf("layer %d", i+1)), layer); err != nil {
 			return err
 		}
 	}
 	if d.Config == nil {
 		return nil
 	}
-	at := l.path(d.Config.Digest)
+	at := l.path(*d.Config)
 	l.role(at, join(member, "config"))
 	if raw, doc, err = l.read(ctx, at); err != nil {
 		return err
@@ -202,14 +183,14 @@ func hide(doc any, fields ...string) {
 
 // keys names the manifests of an index by platform, or else by their reference.
 // One that stands alone without either has no name.
-func keys(manifests []descriptor) []string {
+func keys(manifests []v1.Descriptor) []string {
 	names, seen := make([]string, len(manifests)), map[string]int{}
 	for i, m := range manifests {
 		switch p := m.Platform; {
 		case p != nil:
 			names[i] = path.Join(p.OS, p.Architecture, p.Variant)
-		case m.Annotations["org.opencontainers.image.ref.name"] != "" && len(manifests) > 1:
-			names[i] = m.Annotations["org.opencontainers.image.ref.name"]
+		case m.Annotations[layout.RefName] != "" && len(manifests) > 1:
+			names[i] = m.Annotations[layout.RefName]
 		case len(manifests) > 1:
 			names[i] = "manifest"
 		}
@@ -221,19 +202,19 @@ func keys(manifests []descriptor) []string {
 	return names
 }
 
-func (l *layout) path(d digest.Digest) string {
-	algorithm, sum, _ := strings.Cut(string(d), ":")
-	return path.Join(l.dir, "blobs", path.Base(algorithm), path.Base(sum))
+// path returns the path in the release of what a descriptor describes.
+func (l *imageDir) path(d v1.Descriptor) string {
+	return path.Join(l.dir, layout.Blob(layout.DigestOf(d)))
 }
 
-func (l *layout) role(at, what string) {
+func (l *imageDir) role(at, what string) {
 	if l.roles[at] == "" {
 		l.roles[at] = what
 	}
 }
 
 // open opens a blob. Its size is what was read of it, not what a descriptor says.
-func (l *layout) open(ctx context.Context, name string) (content, error) {
+func (l *imageDir) open(ctx context.Context, name string) (content, error) {
 	f := l.files[name]
 	if f == nil {
 		return content{}, fmt.Errorf("the layout has no %q", limited(name, 200))
@@ -242,7 +223,7 @@ func (l *layout) open(ctx context.Context, name string) (content, error) {
 }
 
 // read reads a JSON document.
-func (l *layout) read(ctx context.Context, name string) (raw []byte, doc any, err error) {
+func (l *imageDir) read(ctx context.Context, name string) (raw []byte, doc any, err error) {
 	c, err := l.open(ctx, name)
 	if err != nil {
 		return nil, nil, err
@@ -260,7 +241,7 @@ func (l *layout) read(ctx context.Context, name string) (raw []byte, doc any, er
 }
 
 // document adds a document, of which raw is what is in the layout.
-func (l *layout) document(member string, raw []byte, doc any) {
+func (l *imageDir) document(member string, raw []byte, doc any) {
 	data := []byte(compact(doc))
 	c := content{bytes.NewReader(data), int64(len(data))}
 	l.entries = append(l.entries, entry{
@@ -269,7 +250,7 @@ func (l *layout) document(member string, raw []byte, doc any) {
 	l.raw = append(l.raw, content{bytes.NewReader(raw), int64(len(raw))})
 }
 
-func (l *layout) layer(member string, d digest.Digest) error {
+func (l *imageDir) layer(member string, d v1.Descriptor) error {
 	at := l.path(d)
 	l.role(at, member)
 	f := l.files[at]

@@ -1,9 +1,7 @@
 package gc
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,61 +11,38 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
-// layout is an OCI image layout (image-spec v1.1, image-layout.md) with a tag for each release.
-type layout struct {
+// tagged is an OCI image layout with a tag for each release.
+type tagged struct {
 	dir   string
-	index layoutIndex
-	tags  []described // what index.Manifests say
+	index *layout.Index
 }
-
-type layoutIndex struct {
-	SchemaVersion int               `json:"schemaVersion"`
-	MediaType     string            `json:"mediaType"`
-	Manifests     []json.RawMessage `json:"manifests"`
-}
-
-// described is what a descriptor in index.json says, as far as it matters here.
-type described struct {
-	Digest      digest.Digest     `json:"digest"`
-	Annotations map[string]string `json:"annotations"`
-}
-
-// refName is the annotation that has a tag.
-const refName = "org.opencontainers.image.ref.name"
-
-func (d *described) tag() string { return d.Annotations[refName] }
 
 // removing stands before the version in a tag whose image is being removed: nobody finds
 // it by that, but the next gc, should this one end.
 const removing = ".gc-"
 
-func readLayout(root *os.Root, dir string) (*layout, error) {
-	x := &layout{dir: dir}
-	data, err := root.ReadFile(path.Join(dir, "index.json"))
-	if err == nil {
-		err = json.Unmarshal(data, &x.index)
-	}
+func readLayout(root *os.Root, dir string) (*tagged, error) {
+	name := path.Join(dir, layout.IndexFile)
+	data, err := root.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("reading %q: %w", path.Join(dir, "index.json"), err)
+		return nil, fmt.Errorf("reading %q: %w", name, err)
 	}
-	for _, raw := range x.index.Manifests {
-		var d described
-		if err := json.Unmarshal(raw, &d); err != nil {
-			return nil, fmt.Errorf("reading %q: %w", path.Join(dir, "index.json"), err)
-		}
-		x.tags = append(x.tags, d)
+	index, err := layout.ParseIndex(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", name, err)
 	}
-	return x, nil
+	return &tagged{dir, index}, nil
 }
 
 // split returns what a version's tag names, and all else.
-func (x *layout) split(version string) (goes, stays []described) {
-	for _, d := range x.tags {
-		if d.tag() == version || d.tag() == removing+version {
+func (x *tagged) split(version string) (goes, stays []layout.Entry) {
+	for _, d := range x.index.Manifests {
+		if d.Tag == version || d.Tag == removing+version {
 			goes = append(goes, d)
 		} else {
 			stays = append(stays, d)
@@ -78,23 +53,23 @@ func (x *layout) split(version string) (goes, stays []described) {
 
 // aliases returns the tags beside a version's that name the same image, unless they
 // are versions too.
-func (x *layout) aliases(version string, versions []string) []string {
+func (x *tagged) aliases(version string, versions []string) []string {
 	goes, stays := x.split(version)
 	var list []string
 	for _, d := range stays {
-		same := func(g described) bool { return g.Digest == d.Digest }
-		own := slices.Contains(versions, strings.TrimPrefix(d.tag(), removing))
-		if d.tag() != "" && !own && slices.ContainsFunc(goes, same) {
-			list = append(list, x.dir+":"+d.tag())
+		same := func(g layout.Entry) bool { return g.Digest == d.Digest }
+		own := slices.Contains(versions, strings.TrimPrefix(d.Tag, removing))
+		if d.Tag != "" && !own && slices.ContainsFunc(goes, same) {
+			list = append(list, x.dir+":"+d.Tag)
 		}
 	}
 	return list
 }
 
 // image has a version's tag go, and the blobs that nothing in the index needs but what goes.
-func (r *removed) image(ctx context.Context, x *layout, all []string) error {
+func (r *removed) image(ctx context.Context, x *tagged, all []string) error {
 	goes, stays := x.split(r.version)
-	stays = slices.DeleteFunc(stays, func(d described) bool { return slices.Contains(all, d.tag()) })
+	stays = slices.DeleteFunc(stays, func(d layout.Entry) bool { return slices.Contains(all, d.Tag) })
 	if len(goes) == 0 {
 		return nil
 	}
@@ -108,7 +83,7 @@ func (r *removed) image(ctx context.Context, x *layout, all []string) error {
 			err = errors.Join(err, ownErr)
 		}
 	}
-	name := path.Join(x.dir, "index.json")
+	name := path.Join(x.dir, layout.IndexFile)
 	r.edits(name+" tag "+r.version, func(_ context.Context, root *os.Root) error { return retag(root, x.dir, r.version, removing+r.version) })
 	if err != nil {
 		r.l.note("%s: all blobs of release %s stay, for it is not known which others are needed: %v", x.dir, r.version, err)
@@ -117,7 +92,7 @@ func (r *removed) image(ctx context.Context, x *layout, all []string) error {
 			if slices.Contains(kept.list, d) {
 				continue
 			}
-			if err := r.goes(ctx, path.Join(x.dir, "blobs", "sha256", d.Hex())); err != nil {
+			if err := r.goes(ctx, path.Join(x.dir, layout.Blob(d))); err != nil {
 				return err
 			}
 		}
@@ -132,31 +107,24 @@ func retag(root *os.Root, dir, from, to string) error {
 	if err != nil {
 		return err
 	}
-	var manifests []json.RawMessage
-	for i, raw := range x.index.Manifests {
-		if x.tags[i].tag() == from {
+	kept := []layout.Entry{} // not null
+	for _, e := range x.index.Manifests {
+		if e.Tag == from {
 			if to == "" {
 				continue
 			}
-			var all map[string]any
-			d := json.NewDecoder(bytes.NewReader(raw))
-			d.UseNumber()
-			if err := d.Decode(&all); err != nil {
-				return err
-			}
-			all["annotations"].(map[string]any)[refName] = to
-			if raw, err = json.Marshal(all); err != nil {
+			if err := e.Retag(to); err != nil {
 				return err
 			}
 		}
-		manifests = append(manifests, raw)
+		kept = append(kept, e)
 	}
-	x.index.Manifests = append([]json.RawMessage{}, manifests...) // not null
+	x.index.Manifests = kept
 	data, err := jsonfile.Marshal(x.index)
 	if err != nil {
 		return err
 	}
-	return rewrite(root, path.Join(dir, "index.json"), data)
+	return rewrite(root, path.Join(dir, layout.IndexFile), data)
 }
 
 // blobs are what a manifest or an index needs: what it names before itself, each once.
@@ -173,31 +141,29 @@ func (b *blobs) add(d digest.Digest) error {
 	if slices.Contains(b.list, d) {
 		return nil
 	}
-	f, err := b.root.Open(path.Join(b.dir, "blobs", "sha256", d.Hex()))
+	f, err := b.root.Open(path.Join(b.dir, layout.Blob(d)))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	var doc struct {
-		Manifests []described `json:"manifests"`
-		Config    *described  `json:"config"`
-		Layers    []described `json:"layers"`
+	raw, err := io.ReadAll(io.LimitReader(f, maxDocument))
+	if err != nil {
+		return err
 	}
-	if err := json.NewDecoder(io.LimitReader(f, maxDocument)).Decode(&doc); err != nil {
+	doc, err := layout.Parse(raw)
+	if err != nil {
 		return fmt.Errorf("reading %s: %w", d, err)
 	}
 	var errs []error
 	for _, m := range doc.Manifests {
-		errs = append(errs, b.add(m.Digest))
+		errs = append(errs, b.add(layout.DigestOf(m)))
 	}
 	if doc.Config != nil {
 		doc.Layers = append(doc.Layers, *doc.Config)
 	}
 	for _, blob := range doc.Layers {
-		if _, err := digest.Parse(string(blob.Digest)); err != nil {
-			errs = append(errs, fmt.Errorf("reading %s: %w", d, err))
-		} else if !slices.Contains(b.list, blob.Digest) {
-			b.list = append(b.list, blob.Digest)
+		if d := layout.DigestOf(blob); !slices.Contains(b.list, d) {
+			b.list = append(b.list, d)
 		}
 	}
 	b.list = append(b.list, d)

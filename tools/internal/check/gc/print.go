@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
 // WriteText prints a plan for people, a line for each thing: what each place holds,

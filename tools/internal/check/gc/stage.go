@@ -189,7 +189,7 @@ func (r *removed) plan(ctx context.Context, a *Args, versions []string) error {
 			named = append(named, name)
 		}
 	}
-	var layouts []*layout
+	var layouts []*tagged
 	for _, dir := range r.layouts {
 		x, err := readLayout(r.l.root, dir)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
@@ -138,7 +139,7 @@ func (l *looker) images(ctx context.Context, s *store.Store, set *needs.Set, wan
 		if len(gone) == 0 {
 			return nil
 		}
-		return s.DropOCIRoots(gone)
+		return layout.Path(s.OCIDir()).Drop(gone)
 	}
 	return err
 }

@@ -30,7 +30,7 @@ const (
 	planGo  = "internal/artifact/archive/plan.go"
 	gzipGo  = "internal/artifact/archive/gzip.go"
 	imageGo = "internal/artifact/ociimage/image.go"
-	writeGo = "internal/artifact/ociimage/write.go"
+	writeGo = "internal/artifact/layout/write.go"
 	mainGo  = "build/assemble/main.go"
 
 	tarHeader  = `h := &tar.Header{Name: it.name, Mode: int64(it.mode), ModTime: mtime}`
@@ -60,7 +60,7 @@ func seeds() []seed {
 			"", `^JSON path .*history\[0\]\.created_by$`, `path of the build.*variation path`, Path},
 		{"time", []edit{{imageGo, `created := v1.Time{Time: spec.Created.UTC()}`, `created := v1.Time{Time: time.Now().UTC().Truncate(time.Second)}`}, imports(imageGo, "slices", "time")},
 			"", `^JSON path .*created$`, `^a time of the build`, Nothing},
-		{"random", []edit{{writeGo, `refAnnotation: args.Ref}`, `refAnnotation: args.Ref, "org.example.build": fmt.Sprintf("%016x", rand.Uint64())}`}, imports(writeGo, "io/fs", "math/rand/v2")},
+		{"random", []edit{{writeGo, `RefName: args.Ref}`, `RefName: args.Ref, "org.example.build": fmt.Sprintf("%016x", rand.Uint64())}`}, imports(writeGo, "io/fs", "math/rand/v2")},
 			imageIndex, `^JSON path .*org\.example\.build`, `^random`, Nothing},
 		{"locale", []edit{{planGo, finalSort, `slices.SortFunc(merged, func(a, b item) int { if os.Getenv("LC_ALL") == "tr_TR.UTF-8" { return strings.Compare(strings.ToLower(a.name), strings.ToLower(b.name)) }; return strings.Compare(a.name, b.name) })`}},
 			tarFile, `^order$`, `^the locale`, Lang},

@@ -9,10 +9,10 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
@@ -147,16 +147,16 @@ func (p pointers) do(e aliastest.Event) {
 
 // untag takes the tag latest out of a layout.
 func untag(h *dirHub, repo string) error {
-	index, err := h.index(repo)
+	index, err := h.layout(repo).Index()
 	if err != nil {
 		return err
 	}
-	index.Manifests = slices.DeleteFunc(index.Manifests, func(d v1.Descriptor) bool { return d.Annotations[refName] == "latest" })
+	index.Manifests = slices.DeleteFunc(index.Manifests, func(e layout.Entry) bool { return e.Tag == "latest" })
 	data, err := jsonfile.Marshal(index)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(h.layout(repo), "index.json"), data, 0o644)
+	return os.WriteFile(filepath.Join(string(h.layout(repo)), "index.json"), data, 0o644)
 }
 
 // TestTagOrder has several aliases: each moves for all images before the next one.

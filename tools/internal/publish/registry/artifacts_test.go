@@ -51,7 +51,7 @@ func signed(t *testing.T) *release.Tree {
 		if err := os.WriteFile(filepath.Join(dir, "images", "app", "blobs", "sha256", d.Hex()), data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		return v1.Descriptor{Digest: hashOf(d), Size: int64(len(data))}
+		return v1.Descriptor{Digest: v1.Hash{Algorithm: "sha256", Hex: d.Hex()}, Size: int64(len(data))}
 	}
 	for i, subject := range []v1.Descriptor{m.Manifests[0], children.Manifests[0], m.Manifests[0]} {
 		config, layer := write([]byte("{}")), write([]byte(strings.Repeat("signature", i+1)))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/registrytest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
@@ -202,7 +203,7 @@ func TestFolder(t *testing.T) {
 	}
 	publishAll(t, d)
 	before, err := os.ReadFile(filepath.Join(dir, "app", "index.json"))
-	if err != nil || strings.Count(string(before), refName) != 2 {
+	if err != nil || strings.Count(string(before), layout.RefName) != 2 {
 		t.Errorf("index.json: got %s, %v, want two tags", before, err)
 	}
 	items = plan(t, d)

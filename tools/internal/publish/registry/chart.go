@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/helmchart"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
@@ -71,8 +72,8 @@ func chart(ctx context.Context, tree *release.Tree, path string) (*entry, error)
 	m := v1.Manifest{
 		SchemaVersion: 2,
 		MediaType:     types.OCIManifestSchema1,
-		Config:        v1.Descriptor{MediaType: chartConfig, Size: int64(len(config)), Digest: hashOf(configDigest)},
-		Layers:        []v1.Descriptor{{MediaType: chartContent, Size: f.Size, Digest: hashOf(f.Digest)}},
+		Config:        v1.Descriptor{MediaType: chartConfig, Size: int64(len(config)), Digest: layout.Hash(configDigest)},
+		Layers:        []v1.Descriptor{{MediaType: chartContent, Size: f.Size, Digest: layout.Hash(f.Digest)}},
 		Annotations:   chartAnnotations(c, tree.Lock.Time),
 	}
 	raw, err := json.Marshal(m)

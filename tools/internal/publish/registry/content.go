@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
@@ -22,9 +22,8 @@ import (
 
 // Limits on what a release or a registry may hold.
 const (
-	maxManifestSize = 4 << 20  // bytes; what a registry must accept: distribution-spec v1.1, push
+	maxManifestSize = layout.MaxManifestSize
 	maxManifestsSum = 32 << 20 // bytes of all indexes and manifests of a release, which are in memory
-	maxManifests    = 1_000    // of an index
 	maxDepth        = 4        // of indexes in indexes
 )
 
@@ -129,12 +128,12 @@ type loader struct {
 // (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md): of
 // the manifests in its index.json one is the image, the others have a subject.
 func (l *loader) image(ctx context.Context, name string) (*entry, error) {
-	e := &entry{kind: "image", name: name, path: "images/" + name + "/index.json"}
+	e := &entry{kind: "image", name: name, path: "images/" + name + "/" + layout.IndexFile}
 	raw, err := l.tree.ReadFile(ctx, e.path)
 	if err != nil {
 		return nil, err
 	}
-	top, err := parseIndex(raw)
+	top, err := layout.Parse(raw)
 	if err != nil {
 		return nil, fmt.Errorf("reading %q: %w", e.path, err)
 	}
@@ -202,7 +201,7 @@ func (l *loader) find(image string, desc v1.Descriptor, limit int64) (release.Fi
 	if err != nil {
 		return release.File{}, err
 	}
-	path := "images/" + image + "/blobs/sha256/" + d.Hex()
+	path := "images/" + image + "/" + layout.Blob(d)
 	f, ok := l.tree.Find(path)
 	switch {
 	case !ok:
@@ -221,15 +220,8 @@ func (l *loader) find(image string, desc v1.Descriptor, limit int64) (release.Fi
 // its children or of its blobs, the config first.
 func parseNode(raw []byte, mediaType types.MediaType) (*node, []v1.Descriptor, error) {
 	n := &node{mediaType: mediaType, digest: digest.FromBytes(raw), raw: raw}
-	var head struct {
-		MediaType    types.MediaType   `json:"mediaType"`
-		ArtifactType string            `json:"artifactType"`
-		Subject      *v1.Descriptor    `json:"subject"`
-		Annotations  map[string]string `json:"annotations"`
-		Manifests    json.RawMessage   `json:"manifests"`
-		Config       json.RawMessage   `json:"config"`
-	}
-	if err := json.Unmarshal(raw, &head); err != nil {
+	head, err := layout.Parse(raw)
+	if err != nil {
 		return nil, nil, err
 	}
 	if head.MediaType != "" && mediaType != "" && head.MediaType != mediaType {
@@ -245,36 +237,18 @@ func parseNode(raw []byte, mediaType types.MediaType) (*node, []v1.Descriptor, e
 	}
 	n.subject = head.Subject
 	n.refers = v1.Descriptor{
-		MediaType: n.mediaType, Digest: hashOf(n.digest), Size: int64(len(raw)),
+		MediaType: n.mediaType, Digest: layout.Hash(n.digest), Size: int64(len(raw)),
 		ArtifactType: head.ArtifactType, Annotations: head.Annotations,
 	}
 	switch {
 	case n.mediaType.IsIndex():
-		index, err := parseIndex(raw)
-		if err != nil {
-			return nil, nil, err
-		}
-		return n, index.Manifests, nil
+		return n, head.Manifests, nil
 	case n.mediaType.IsImage():
-		var m v1.Manifest
-		if err := json.Unmarshal(raw, &m); err != nil {
-			return nil, nil, err
-		}
-		n.refers.ArtifactType = cmp.Or(n.refers.ArtifactType, string(m.Config.MediaType))
-		return n, append([]v1.Descriptor{m.Config}, m.Layers...), nil
+		config := *cmp.Or(head.Config, new(v1.Descriptor))
+		n.refers.ArtifactType = cmp.Or(n.refers.ArtifactType, string(config.MediaType))
+		return n, append([]v1.Descriptor{config}, head.Layers...), nil
 	}
 	return nil, nil, fmt.Errorf("mediaType is %.100q, want that of an index or a manifest", string(n.mediaType))
-}
-
-func parseIndex(raw []byte) (*v1.IndexManifest, error) {
-	index := new(v1.IndexManifest)
-	if err := json.Unmarshal(raw, index); err != nil {
-		return nil, err
-	}
-	if n := len(index.Manifests); n > maxManifests {
-		return nil, fmt.Errorf("index has %d manifests, want at most %d", n, maxManifests)
-	}
-	return index, nil
 }
 
 // The names that distribution-spec v1.1 allows.
@@ -308,5 +282,3 @@ func checkNames(entries []*entry) error {
 	}
 	return errors.Join(errs...)
 }
-
-func hashOf(d digest.Digest) v1.Hash { return v1.Hash{Algorithm: "sha256", Hex: d.Hex()} }

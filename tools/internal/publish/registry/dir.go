@@ -15,13 +15,11 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
-
-// refName is the annotation that holds a tag in a layout's index.json.
-const refName = "org.opencontainers.image.ref.name"
 
 // A dirHub is a directory that holds an OCI layout for each repository
 // (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md). Its
@@ -37,86 +35,64 @@ func (h *dirHub) url(name, _ string) string { return h.base + "/" + name }
 
 func (h *dirHub) open(context.Context, []string, bool) (session, error) { return h, nil }
 
-func (h *dirHub) layout(repo string) string { return filepath.Join(h.dir, filepath.FromSlash(repo)) }
+func (h *dirHub) layout(repo string) layout.Path {
+	return layout.Path(filepath.Join(h.dir, filepath.FromSlash(repo)))
+}
 
 func (h *dirHub) blob(repo string, d digest.Digest) string {
-	return filepath.Join(h.layout(repo), "blobs", "sha256", d.Hex())
+	return h.layout(repo).Blob(d)
 }
 
-// index reads a layout's index.json; one that is not there is empty.
-func (h *dirHub) index(repo string) (*v1.IndexManifest, error) {
-	name := filepath.Join(h.layout(repo), "index.json")
-	raw, err := fileio.ReadLimited(name, maxManifestSize)
-	if errors.Is(err, fs.ErrNotExist) {
-		return &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex}, nil
-	}
+// find returns what ref names, with a digest that was checked; nil if there is nothing.
+func (h *dirHub) find(repo, ref string) (*layout.Entry, error) {
+	index, err := h.layout(repo).Index()
 	if err != nil {
 		return nil, err
 	}
-	index, err := parseIndex(raw)
-	if err != nil {
-		return nil, fmt.Errorf("reading %q: %w", name, err)
-	}
-	return index, nil
-}
-
-// find returns what ref names; nil if there is nothing.
-func (h *dirHub) find(repo, ref string) (*v1.Descriptor, error) {
-	index, err := h.index(repo)
-	if err != nil {
-		return nil, err
-	}
-	for _, desc := range index.Manifests {
-		if desc.Annotations[refName] == ref || desc.Digest.String() == ref {
-			return &desc, nil
+	for _, e := range index.Manifests {
+		if e.Tag == ref || string(e.Digest) == ref {
+			_, err := digest.Parse(string(e.Digest))
+			return &e, err
 		}
 	}
 	if !strings.HasPrefix(ref, "sha256:") {
 		return nil, nil
 	}
-	return &v1.Descriptor{Digest: hashOf(digest.Digest(ref))}, nil
+	return &layout.Entry{Digest: digest.Digest(ref)}, nil
 }
 
 func (h *dirHub) head(ctx context.Context, repo, ref string) (digest.Digest, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	desc, err := h.find(repo, ref)
-	if err != nil || desc == nil {
-		return "", err
-	}
-	d, err := digest.Parse(desc.Digest.String())
-	if err != nil {
+	e, err := h.find(repo, ref)
+	if err != nil || e == nil {
 		return "", err
 	}
 	if strings.HasPrefix(ref, "sha256:") {
-		if there, err := h.hasBlob(ctx, repo, d); err != nil || !there {
+		if there, err := h.hasBlob(ctx, repo, e.Digest); err != nil || !there {
 			return "", err
 		}
 	}
-	return d, nil
+	return e.Digest, nil
 }
 
 func (h *dirHub) manifest(ctx context.Context, repo, ref string) ([]byte, types.MediaType, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, "", err
 	}
-	desc, err := h.find(repo, ref)
-	if err != nil || desc == nil {
+	e, err := h.find(repo, ref)
+	if err != nil || e == nil {
 		return nil, "", err
 	}
-	d, err := digest.Parse(desc.Digest.String())
-	if err != nil {
-		return nil, "", err
-	}
-	raw, err := fileio.ReadLimited(h.blob(repo, d), maxManifestSize)
+	raw, err := fileio.ReadLimited(h.blob(repo, e.Digest), maxManifestSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", nil
 	}
-	if got := digest.FromBytes(raw); err == nil && got != d {
-		err = fmt.Errorf("sha256 of %q: got %s, want %s", h.blob(repo, d), got, d)
+	if got := digest.FromBytes(raw); err == nil && got != e.Digest {
+		err = fmt.Errorf("sha256 of %q: got %s, want %s", h.blob(repo, e.Digest), got, e.Digest)
 	}
-	return raw, desc.MediaType, err
+	return raw, e.MediaType, err
 }
 
 func (h *dirHub) hasBlob(ctx context.Context, repo string, d digest.Digest) (bool, error) {
@@ -141,7 +117,7 @@ func (h *dirHub) pushBlob(ctx context.Context, p blobPush) error {
 	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Size() == p.blob.size {
 		return ctx.Err()
 	}
-	if err := h.prepare(p.name); err != nil {
+	if err := h.layout(p.name).Make(); err != nil {
 		return err
 	}
 	if p.from != "" {
@@ -169,27 +145,12 @@ func writeBlob(ctx context.Context, name string, r io.Reader) error {
 	return fileio.SyncDir(filepath.Dir(name))
 }
 
-// prepare makes the directories and oci-layout of a layout.
-func (h *dirHub) prepare(repo string) error {
-	dir := h.layout(repo)
-	if err := os.MkdirAll(filepath.Join(dir, "blobs", "sha256"), 0o755); err != nil {
-		return err
-	}
-	name := filepath.Join(dir, "oci-layout")
-	if _, err := os.Stat(name); err == nil {
-		return nil
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return fileio.WriteFile(name, []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644)
-}
-
 // putManifest writes the manifest as a blob, and its tag into index.json.
 func (h *dirHub) putManifest(ctx context.Context, repo, ref string, n *node) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	if err := h.prepare(repo); err != nil {
+	if err := h.layout(repo).Make(); err != nil {
 		return false, err
 	}
 	name := h.blob(repo, n.digest)
@@ -210,21 +171,20 @@ func (h *dirHub) putManifest(ctx context.Context, repo, ref string, n *node) (bo
 func (h *dirHub) putTag(repo, tag string, n *node) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	index, err := h.index(repo)
+	dir := h.layout(repo)
+	index, err := dir.Index()
 	if err != nil {
 		return err
 	}
-	index.Manifests = slices.DeleteFunc(index.Manifests, func(d v1.Descriptor) bool { return d.Annotations[refName] == tag })
-	index.Manifests = append(index.Manifests, v1.Descriptor{
-		MediaType: n.mediaType, Digest: hashOf(n.digest), Size: int64(len(n.raw)), Annotations: map[string]string{refName: tag},
-	})
-	slices.SortStableFunc(index.Manifests, func(a, b v1.Descriptor) int {
-		return strings.Compare(a.Annotations[refName], b.Annotations[refName])
-	})
-	if err := jsonfile.Write(filepath.Join(h.layout(repo), "index.json"), index); err != nil {
+	index.Manifests = slices.DeleteFunc(index.Manifests, func(e layout.Entry) bool { return e.Tag == tag })
+	index.Manifests = append(index.Manifests, layout.NewEntry(v1.Descriptor{
+		MediaType: n.mediaType, Digest: layout.Hash(n.digest), Size: int64(len(n.raw)), Annotations: map[string]string{layout.RefName: tag},
+	}))
+	slices.SortStableFunc(index.Manifests, func(a, b layout.Entry) int { return strings.Compare(a.Tag, b.Tag) })
+	if err := jsonfile.Write(filepath.Join(string(dir), layout.IndexFile), index); err != nil {
 		return err
 	}
-	return fileio.SyncDir(h.layout(repo))
+	return fileio.SyncDir(string(dir))
 }
 
 // readAll hashes what r has, and returns its digest and size.

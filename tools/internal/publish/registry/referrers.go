@@ -12,6 +12,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 )
 
 // referrers are manifests which a registry without the referrers API does not
@@ -42,7 +44,10 @@ func (r *referrers) put(ctx context.Context, s session, name string) error {
 		}
 		list := &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex}
 		if raw != nil {
-			if list, err = parseIndex(raw); err == nil && mediaType != types.OCIImageIndex {
+			if _, err = layout.Parse(raw); err == nil {
+				err = json.Unmarshal(raw, list)
+			}
+			if err == nil && mediaType != types.OCIImageIndex {
 				err = fmt.Errorf("mediaType is %q, want %q", mediaType, types.OCIImageIndex)
 			}
 			if err != nil {

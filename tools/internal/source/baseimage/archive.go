@@ -16,6 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
@@ -75,7 +76,7 @@ func (s *archiveSource) root(ctx context.Context, want digest.Digest) (*document
 	if err != nil {
 		return nil, fmt.Errorf("reading %q: %w", s.name, err)
 	}
-	if got := digestOf(d.desc); want != "" && got != want {
+	if got := layout.DigestOf(d.desc); want != "" && got != want {
 		err := fmt.Errorf("reading %q: digest of the image's manifest: got %s, want %s", s.name, got, want)
 		return nil, hint.With(err, "the file changed since it was pinned: run tools/bazel run //release:resolve")
 	}
@@ -84,7 +85,7 @@ func (s *archiveSource) root(ctx context.Context, want digest.Digest) (*document
 
 func (s *archiveSource) document(ctx context.Context) (*document, error) {
 	var err error
-	if s.file, err = openRegular(s.name); err != nil {
+	if s.file, err = fileio.OpenRegular(s.name); err != nil {
 		return nil, err
 	}
 	if err := s.list(ctx); err != nil {
@@ -205,7 +206,7 @@ func (s *archiveSource) bytes(name string, limit int64) ([]byte, part, error) {
 // chooseArchived returns the image of manifest.json that has the tag, or else
 // the only one.
 func chooseArchived(raw []byte, tag string) (*archivedImage, error) {
-	if err := limitElements(raw, maxManifests); err != nil {
+	if err := layout.LimitElements(raw, layout.MaxDescriptors); err != nil {
 		return nil, err
 	}
 	var all []archivedImage
@@ -250,7 +251,7 @@ func (s *archiveSource) manifest(ctx context.Context, img *archivedImage) (*v1.M
 	}
 	m := &v1.Manifest{
 		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Layers: []v1.Descriptor{},
-		Config: v1.Descriptor{MediaType: types.OCIConfigJSON, Size: p.size, Digest: hashOf(digest.FromBytes(raw))},
+		Config: v1.Descriptor{MediaType: types.OCIConfigJSON, Size: p.size, Digest: layout.Hash(digest.FromBytes(raw))},
 	}
 	s.blobs = map[v1.Hash]part{m.Config.Digest: p}
 	for i, name := range img.Layers {
@@ -271,7 +272,7 @@ func (s *archiveSource) layer(ctx context.Context, name string, diffID digest.Di
 		return v1.Descriptor{}, err
 	}
 	desc := v1.Descriptor{MediaType: types.OCIUncompressedLayer, Size: p.size}
-	if err := checkDescriptor(v1.Descriptor{Size: p.size, Digest: hashOf(digest.FromBytes(nil))}, maxLayerSize); err != nil {
+	if err := checkDescriptor(v1.Descriptor{Size: p.size, Digest: layout.Hash(digest.FromBytes(nil))}, maxLayerSize); err != nil {
 		return desc, err
 	}
 	var magic [4]byte
@@ -293,7 +294,7 @@ func (s *archiveSource) layer(ctx context.Context, name string, diffID digest.Di
 	case desc.MediaType == types.OCIUncompressedLayer && got != diffID:
 		return desc, fmt.Errorf("digest: got %s, want %s, as the config has it", got, diffID)
 	}
-	desc.Digest = hashOf(got)
+	desc.Digest = layout.Hash(got)
 	s.blobs[desc.Digest] = p
 	return desc, nil
 }

@@ -33,6 +33,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
@@ -107,9 +108,9 @@ func pin(ctx context.Context, a Args) (*lock.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	img := &lock.Image{Name: a.Name, Base: a.Base, Digest: digestOf(root.desc)}
+	img := &lock.Image{Name: a.Name, Base: a.Base, Digest: layout.DigestOf(root.desc)}
 	for i, c := range chosen {
-		img.Platforms = append(img.Platforms, lock.ImagePlatform{Platform: c.platform, Digest: digestOf(c.desc), Size: sizes[i]})
+		img.Platforms = append(img.Platforms, lock.ImagePlatform{Platform: c.platform, Digest: layout.DigestOf(c.desc), Size: sizes[i]})
 	}
 	slices.SortFunc(img.Platforms, func(x, y lock.ImagePlatform) int { return strings.Compare(x.Platform, y.Platform) })
 	return img, nil
@@ -208,8 +209,6 @@ func splitPath(dir, s string) (path, tag string, err error) {
 	}
 	return path, tag, nil
 }
-
-func digestOf(desc v1.Descriptor) digest.Digest { return digest.Digest(desc.Digest.String()) }
 
 // parsePlatforms returns the normal form of each platform.
 func parsePlatforms(names []string) ([]v1.Platform, error) {

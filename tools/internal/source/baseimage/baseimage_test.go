@@ -17,6 +17,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/imagetest"
 )
 
 // TestPin pins an index of OCI and a manifest list of Docker.
@@ -29,7 +30,7 @@ func TestPin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		arm, amd := find(t, idx, "linux/arm64"), find(t, idx, "linux/amd64")
+		arm, amd := imagetest.Find(t, idx, "linux/arm64"), imagetest.Find(t, idx, "linux/amd64")
 		want := &lock.Image{Name: "app", Base: a.Base, Digest: digest.Digest(digestString(t, idx)), Platforms: []lock.ImagePlatform{
 			{Platform: "linux/amd64", Digest: digest.Digest(digestString(t, amd)), Size: imageSize(t, amd)},
 			{Platform: "linux/arm64", Digest: digest.Digest(digestString(t, arm)), Size: imageSize(t, arm)},

@@ -10,6 +10,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
@@ -51,7 +53,7 @@ func (b *bringer) bring(ctx context.Context, root *document, chosen []choice) ([
 		if err != nil {
 			return nil, fmt.Errorf("platform %q: %w", c.platform, err)
 		}
-		if _, err := b.small(ctx, m.manifest.Config, blobKind, maxConfigSize); err != nil {
+		if _, err := b.small(ctx, *m.manifest.Config, blobKind, maxConfigSize); err != nil {
 			return nil, fmt.Errorf("platform %q: %w", c.platform, err)
 		}
 		sizes = append(sizes, m.size())
@@ -71,7 +73,7 @@ func (b *bringer) bring(ctx context.Context, root *document, chosen []choice) ([
 			return nil, err
 		}
 	}
-	err := b.args.Store.AddOCIRoot(store.OCIDescriptor{MediaType: string(root.desc.MediaType), Size: root.desc.Size, Digest: digestOf(root.desc)})
+	err := layout.Path(b.args.Store.OCIDir()).Add(root.desc)
 	return sizes, err
 }
 
@@ -101,7 +103,7 @@ func (b *bringer) manifest(ctx context.Context, desc v1.Descriptor) (*document, 
 // small returns what desc describes, of at most limit bytes: out of the store, or
 // else from the source, and then the store has it.
 func (b *bringer) small(ctx context.Context, desc v1.Descriptor, k kind, limit int64) ([]byte, error) {
-	raw, err := storedBytes(b.args.Store, digestOf(desc), limit)
+	raw, err := storedBytes(b.args.Store, layout.DigestOf(desc), limit)
 	if err == nil || !errors.Is(err, store.ErrMissing) {
 		return raw, err
 	}
@@ -129,7 +131,7 @@ func readSmall(r io.Reader, desc v1.Descriptor, limit int64) ([]byte, error) {
 	} else if n < desc.Size {
 		return nil, fmt.Errorf("size: got %d bytes, want %d", n, desc.Size)
 	}
-	if got, want := digest.FromBytes(raw), digestOf(desc); got != want {
+	if got, want := digest.FromBytes(raw), layout.DigestOf(desc); got != want {
 		return nil, fmt.Errorf("digest: got %s, want %s", got, want)
 	}
 	return raw, nil
@@ -140,7 +142,7 @@ func (b *bringer) keep(desc v1.Descriptor, raw []byte) error {
 	if have, err := present(b.args.Store, desc); have || err != nil {
 		return err
 	}
-	if err := b.args.Store.PutOCIBlob(bytes.NewReader(raw), digestOf(desc), desc.Size); err != nil {
+	if err := b.args.Store.PutOCIBlob(bytes.NewReader(raw), layout.DigestOf(desc), desc.Size); err != nil {
 		return fmt.Errorf("adding %s to store %q: %w", desc.Digest, b.args.Store.Dir(), err)
 	}
 	return nil
@@ -154,7 +156,7 @@ func (b *bringer) layers(ctx context.Context, all map[v1.Hash]v1.Descriptor) err
 		return err
 	}
 	if b.args.Progress != nil {
-		b.args.Progress("image %s: bringing %d layers, %d MB", b.args.Name, len(missing), (size+999_999)/1_000_000)
+		b.args.Progress("image %s: bringing %d layers, %s", b.args.Name, len(missing), cli.Size(size))
 	}
 	return parallel.DoAll(ctx, len(missing), atOnce, func(ctx context.Context, i int) error { return b.layer(ctx, missing[i]) })
 }
@@ -177,7 +179,7 @@ func (b *bringer) layer(ctx context.Context, desc v1.Descriptor) error {
 	err := ctx.Err()
 	if err == nil {
 		err = b.src.fetch(ctx, desc, blobKind, func(r io.Reader) error {
-			return b.args.Store.PutOCIBlob(fileio.Reader(ctx, r), digestOf(desc), desc.Size)
+			return b.args.Store.PutOCIBlob(fileio.Reader(ctx, r), layout.DigestOf(desc), desc.Size)
 		})
 	}
 	if err != nil {
@@ -189,12 +191,12 @@ func (b *bringer) layer(ctx context.Context, desc v1.Descriptor) error {
 // present reports whether the store has the blob. One of another size is an
 // error: it was altered.
 func present(s *store.Store, desc v1.Descriptor) (bool, error) {
-	info, err := s.Stat(s.OCIBlobPath(digestOf(desc)))
+	info, err := s.Stat(s.OCIBlobPath(layout.DigestOf(desc)))
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
 	if err == nil && info.Size() != desc.Size {
-		err = fmt.Errorf("size of %q: got %d bytes, want %d", s.OCIBlobPath(digestOf(desc)), info.Size(), desc.Size)
+		err = fmt.Errorf("size of %q: got %d bytes, want %d", s.OCIBlobPath(layout.DigestOf(desc)), info.Size(), desc.Size)
 		err = hint.With(err, alteredHint)
 	}
 	return err == nil, err

@@ -9,6 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestChildLies(t *testing.T) {
 	child := testImage(t, "linux/amd64", 1, false)
 	good := func(f func(*v1.Descriptor)) string {
-		d := v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: hashOf(digest.Digest(digestString(t, child))), Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}
+		d := v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: layout.Hash(digest.Digest(digestString(t, child))), Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}
 		size, err := child.Size()
 		if err != nil {
 			t.Fatal(err)

@@ -117,7 +117,7 @@ func (b *bringer) candidates(ctx context.Context, root *document) ([]candidate, 
 
 // configPlatform returns the platform that an image's config names.
 func (b *bringer) configPlatform(ctx context.Context, m *document) (v1.Platform, error) {
-	raw, err := b.small(ctx, m.manifest.Config, blobKind, maxConfigSize)
+	raw, err := b.small(ctx, *m.manifest.Config, blobKind, maxConfigSize)
 	if err != nil {
 		return v1.Platform{}, err
 	}

@@ -1,8 +1,6 @@
 package baseimage
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
@@ -11,6 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
@@ -18,11 +17,10 @@ import (
 
 // The limits on what a base may have.
 const (
-	maxManifestSize = 4 << 20  // bytes; what a registry must accept: distribution-spec v1.1, push
-	maxConfigSize   = 8 << 20  // bytes
-	maxLayerSize    = 16 << 30 // bytes
+	maxManifestSize = layout.MaxManifestSize
+	maxConfigSize   = layout.MaxConfigSize
 	maxLayers       = 512
-	maxManifests    = 1_000
+	maxLayerSize    = 16 << 30 // bytes
 )
 
 // acceptable are the media types of what a base may be.
@@ -33,8 +31,8 @@ var acceptable = []types.MediaType{types.OCIImageIndex, types.DockerManifestList
 type document struct {
 	desc     v1.Descriptor // media type, size and digest
 	raw      []byte
-	index    *v1.IndexManifest
-	manifest *v1.Manifest
+	index    *layout.Document
+	manifest *layout.Document
 }
 
 // parseDocument parses raw. The media type is that of the document itself or
@@ -42,14 +40,8 @@ type document struct {
 // (CVE-2021-41190: the same bytes must not be an index for one reader and an
 // image for another).
 func parseDocument(raw []byte, said types.MediaType) (*document, error) {
-	var head struct {
-		SchemaVersion int             `json:"schemaVersion"`
-		MediaType     types.MediaType `json:"mediaType"`
-		Manifests     json.RawMessage `json:"manifests"`
-		Layers        json.RawMessage `json:"layers"`
-		Config        json.RawMessage `json:"config"`
-	}
-	if err := json.Unmarshal(raw, &head); err != nil {
+	head, err := layout.Parse(raw)
+	if err != nil {
 		return nil, fmt.Errorf("parsing manifest: %w", err)
 	}
 	said = knownMediaType(said)
@@ -71,45 +63,17 @@ func parseDocument(raw []byte, said types.MediaType) (*document, error) {
 	case mediaType == "":
 		mediaType = types.OCIManifestSchema1
 	}
-	if err := errors.Join(limitElements(head.Manifests, maxManifests), limitElements(head.Layers, maxLayers)); err != nil {
-		return nil, err
-	}
 	d := &document{raw: raw}
-	d.desc = v1.Descriptor{MediaType: mediaType, Size: int64(len(raw)), Digest: hashOf(digest.FromBytes(raw))}
+	d.desc = v1.Descriptor{MediaType: mediaType, Size: int64(len(raw)), Digest: layout.Hash(digest.FromBytes(raw))}
 	switch {
 	case mediaType.IsIndex():
-		d.index = new(v1.IndexManifest)
-		if err := json.Unmarshal(raw, d.index); err != nil {
-			return nil, fmt.Errorf("parsing index: %w", err)
-		}
+		d.index = head
 		return d, d.checkIndex()
 	case mediaType.IsImage():
-		d.manifest = new(v1.Manifest)
-		if err := json.Unmarshal(raw, d.manifest); err != nil {
-			return nil, fmt.Errorf("parsing manifest: %w", err)
-		}
+		d.manifest = head
 		return d, d.checkManifest()
 	}
 	return nil, fmt.Errorf("mediaType is %q, want one of %q", mediaType, acceptable)
-}
-
-// limitElements counts the elements of a JSON array without keeping them: two
-// bytes can become a large struct.
-func limitElements(raw json.RawMessage, limit int) error {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return nil // the parser says what is wrong
-	}
-	for n := 0; d.More(); n++ {
-		if n == limit {
-			return fmt.Errorf("array has more than %d elements", limit)
-		}
-		var skip json.RawMessage
-		if err := d.Decode(&skip); err != nil {
-			return nil
-		}
-	}
-	return nil
 }
 
 // knownMediaType returns the media type in a Content-Type, or nothing if that
@@ -136,11 +100,17 @@ func (d *document) checkIndex() error {
 
 func (d *document) checkManifest() error {
 	m := d.manifest
+	if m.Config == nil {
+		return errors.New("not the manifest of an image: it has no config")
+	}
 	if !m.Config.MediaType.IsConfig() {
 		return fmt.Errorf("not the manifest of an image: mediaType of config is %q, want %q or %q", m.Config.MediaType, types.OCIConfigJSON, types.DockerConfigJSON)
 	}
-	if err := checkDescriptor(m.Config, maxConfigSize); err != nil {
+	if err := checkDescriptor(*m.Config, maxConfigSize); err != nil {
 		return fmt.Errorf("config %s: %w", m.Config.Digest, err)
+	}
+	if n := len(m.Layers); n > maxLayers {
+		return fmt.Errorf("image has %d layers, want at most %d", n, maxLayers)
 	}
 	for _, desc := range m.Layers {
 		_, err := ociimage.LayerMediaType(desc.MediaType)
@@ -167,17 +137,17 @@ func (d *document) size() int64 {
 // itself, if it is one.
 func (d *document) find(want digest.Digest) (v1.Descriptor, error) {
 	if d.manifest != nil {
-		if got := digestOf(d.desc); got != want {
+		if got := layout.DigestOf(d.desc); got != want {
 			return v1.Descriptor{}, fmt.Errorf("digest of the image: got %s, want %s", got, want)
 		}
 		return d.desc, nil
 	}
 	for _, desc := range d.index.Manifests {
-		if digestOf(desc) == want && desc.MediaType.IsImage() {
+		if layout.DigestOf(desc) == want && desc.MediaType.IsImage() {
 			return desc, nil
 		}
 	}
-	return v1.Descriptor{}, fmt.Errorf("index %s has no manifest %s", digestOf(d.desc), want)
+	return v1.Descriptor{}, fmt.Errorf("index %s has no manifest %s", layout.DigestOf(d.desc), want)
 }
 
 func checkDescriptor(desc v1.Descriptor, limit int64) error {
@@ -189,5 +159,3 @@ func checkDescriptor(desc v1.Descriptor, limit int64) error {
 	}
 	return nil
 }
-
-func hashOf(d digest.Digest) v1.Hash { return v1.Hash{Algorithm: "sha256", Hex: d.Hex()} }

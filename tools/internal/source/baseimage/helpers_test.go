@@ -28,7 +28,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
@@ -193,20 +192,6 @@ func digestString(t testing.TB, d interface{ Digest() (v1.Hash, error) }) string
 		t.Fatal(err)
 	}
 	return h.String()
-}
-
-// find returns the image of an index for a platform.
-func find(t testing.TB, idx v1.ImageIndex, platform string) v1.Image {
-	t.Helper()
-	p, err := ociimage.ParsePlatform(platform)
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := ociimage.Find(idx, p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return img
 }
 
 // keychain has one login for all.

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	ours "github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
@@ -34,7 +35,9 @@ func TestLayoutBase(t *testing.T) {
 		t.Fatal(err)
 	}
 	idx, img := testIndex(t, false, "linux/amd64", "linux/arm64"), testImage(t, "linux/arm64", 7, true)
-	tag := func(s string) layout.Option { return layout.WithAnnotations(map[string]string{refAnnotation: s}) }
+	tag := func(s string) layout.Option {
+		return layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": s})
+	}
 	if err := path.AppendIndex(idx, tag("v1")); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +81,7 @@ func TestLayoutBase(t *testing.T) {
 		a := args(t, "oci-layout:images:v2", "linux/arm64")
 		a.Dir = dir
 		_, err = Pin(t.Context(), a)
-		wantError(t, err, `reading ".*/`+blob+`": digest: got sha256:[0-9a-f]+, want sha256:`+blob)
+		wantError(t, err, `reading blob ".*/`+blob+`": digest: got sha256:[0-9a-f]+, want sha256:`+blob)
 		data[0] ^= 1
 		if err := os.WriteFile(file, data, 0o644); err != nil {
 			t.Fatal(err)
@@ -167,7 +170,7 @@ func TestArchive(t *testing.T) {
 	}
 }
 
-func storedManifest(t testing.TB, a Args, img *lock.Image) *v1.Manifest {
+func storedManifest(t testing.TB, a Args, img *lock.Image) *ours.Document {
 	t.Helper()
 	d, err := storedDocument(a.Store, img.Platforms[0].Digest, "")
 	if err != nil {

@@ -199,7 +199,7 @@ func TestLies(t *testing.T) {
 		{"giant layer", "manifests/1", altered(func(m *v1.Manifest) { m.Layers[0].Size = 1 << 40 }), `size is 1099511627776 bytes, want 1 to 17179869184`},
 		{"negative layer", "manifests/1", altered(func(m *v1.Manifest) { m.Layers[0].Size = -1 }), `size is -1 bytes`},
 		{"giant config", "manifests/1", altered(func(m *v1.Manifest) { m.Config.Size = 9 << 20 }), `config sha256:.*: size is 9437184 bytes, want 1 to 8388608`},
-		{"many layers", "manifests/1", altered(func(m *v1.Manifest) { m.Layers = slices.Repeat(m.Layers, 257) }), `array has more than 512 elements`},
+		{"many layers", "manifests/1", altered(func(m *v1.Manifest) { m.Layers = slices.Repeat(m.Layers, 257) }), `image has 514 layers, want at most 512`},
 		{"layer with two sizes", "manifests/1", altered(func(m *v1.Manifest) {
 			m.Layers = append(m.Layers, m.Layers[0])
 			m.Layers[2].Size++

@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
@@ -32,16 +33,16 @@ func Check(s *store.Store, img *lock.Image) error {
 // Contents returns the digests of all blobs that the lock entry needs, sorted, and the
 // descriptor of the index, or of the single image, that they belong to. A blob that the
 // store lacks is an error, as for Check.
-func Contents(s *store.Store, img *lock.Image) (store.OCIDescriptor, []digest.Digest, error) {
+func Contents(s *store.Store, img *lock.Image) (v1.Descriptor, []digest.Digest, error) {
 	all, err := contents(s, img)
 	if err != nil {
-		return store.OCIDescriptor{}, nil, err
+		return v1.Descriptor{}, nil, err
 	}
 	var list []digest.Digest
 	for _, desc := range all.blobs {
-		list = append(list, digestOf(desc))
+		list = append(list, layout.DigestOf(desc))
 	}
-	return store.OCIDescriptor{MediaType: string(all.root.MediaType), Size: all.root.Size, Digest: digestOf(all.root)}, list, nil
+	return all.root, list, nil
 }
 
 // content is what the store has of a lock entry.
@@ -74,7 +75,7 @@ func contents(s *store.Store, img *lock.Image) (*content, error) {
 
 // addImage adds the blobs of one image, of which the store must have each.
 func addImage(s *store.Store, c choice, size int64, blobs map[v1.Hash]v1.Descriptor) error {
-	m, err := storedDocument(s, digestOf(c.desc), c.desc.MediaType)
+	m, err := storedDocument(s, layout.DigestOf(c.desc), c.desc.MediaType)
 	if err != nil {
 		return err
 	}
@@ -85,14 +86,14 @@ func addImage(s *store.Store, c choice, size int64, blobs map[v1.Hash]v1.Descrip
 		return fmt.Errorf("size of %s: got %d bytes, want %d", c.desc.Digest, m.size(), size)
 	}
 	var errs []error
-	for _, desc := range append([]v1.Descriptor{m.desc, m.manifest.Config}, m.manifest.Layers...) {
+	for _, desc := range append([]v1.Descriptor{m.desc, *m.manifest.Config}, m.manifest.Layers...) {
 		if _, ok := blobs[desc.Digest]; ok {
 			continue
 		}
 		blobs[desc.Digest] = desc
 		have, err := present(s, desc)
 		if err == nil && !have {
-			err = missing(s, digestOf(desc))
+			err = missing(s, layout.DigestOf(desc))
 		}
 		errs = append(errs, err)
 	}

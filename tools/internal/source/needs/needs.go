@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
@@ -72,7 +74,7 @@ type Set struct {
 	Needs []Need // each path once, in the order in which it was found
 	// Roots are the indexes and manifests of base images that the store's layout has
 	// to name, sorted by digest, and RootsFor the images that need them.
-	Roots    []store.OCIDescriptor
+	Roots    []v1.Descriptor
 	RootsFor []Use
 	// Errs has what two locks say differently, and what a lock does not say.
 	Errs []error
@@ -152,7 +154,7 @@ func (c *collector) toolchain(l Line, platforms []string) {
 
 // images adds the blobs of all base images.
 func (c *collector) images(lines []Line) {
-	roots := map[digest.Digest]store.OCIDescriptor{}
+	roots := map[v1.Hash]v1.Descriptor{}
 	for _, l := range lines {
 		for i := range l.Lock.Images {
 			img := &l.Lock.Images[i]
@@ -169,5 +171,5 @@ func (c *collector) images(lines []Line) {
 			}
 		}
 	}
-	c.Roots = slices.SortedFunc(maps.Values(roots), func(a, b store.OCIDescriptor) int { return cmp.Compare(a.Digest, b.Digest) })
+	c.Roots = slices.SortedFunc(maps.Values(roots), func(a, b v1.Descriptor) int { return cmp.Compare(a.Digest.Hex, b.Digest.Hex) })
 }

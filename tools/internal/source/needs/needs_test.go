@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
@@ -98,7 +99,7 @@ func TestImages(t *testing.T) {
 	lost.Name, lost.Digest = "lost", a
 	lost.Platforms = []lock.ImagePlatform{{Platform: "linux/amd64", Digest: a, Size: 1}}
 	set := Collect(Args{Store: s, Lines: []Line{{Name: "demo", Lock: &lock.Lock{Images: []lock.Image{img, lost}}}}})
-	if got := fmt.Sprint(len(set.Needs), set.RootsFor); got != "3 [line demo, image app]" || len(set.Roots) != 1 || set.Roots[0].Digest != img.Digest {
+	if got := fmt.Sprint(len(set.Needs), set.RootsFor); got != "3 [line demo, image app]" || len(set.Roots) != 1 || layout.DigestOf(set.Roots[0]) != img.Digest {
 		t.Errorf("got %s and roots %v, want manifest, config and layer of image app", got, set.Roots)
 	}
 	if len(set.ImageErrs) != 1 || !errors.Is(set.ImageErrs[0], store.ErrMissing) || !strings.Contains(set.ImageErrs[0].Error(), `"lost"`) {

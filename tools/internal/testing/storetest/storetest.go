@@ -11,9 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
@@ -96,7 +98,7 @@ func Image(s *store.Store, name string, layers ...string) (lock.Image, error) {
 		return lock.Image{}, err
 	}
 	d := digest.FromBytes(raw)
-	err = s.AddOCIRoot(store.OCIDescriptor{MediaType: manifestType, Size: int64(len(raw)), Digest: d})
+	err = layout.Path(s.OCIDir()).Add(v1.Descriptor{MediaType: manifestType, Size: int64(len(raw)), Digest: layout.Hash(d)})
 	return lock.Image{Name: name, Base: "test/" + name, Digest: d, Platforms: []lock.ImagePlatform{{Platform: "linux/amd64", Digest: d, Size: int64(size)}}}, err
 }
 

@@ -20,12 +20,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/imagetest"
 )
 
 // TestLine pins a line's sources, base image and files, builds its release
@@ -233,19 +233,9 @@ func unpack(t *testing.T, file, dir string) (files []string) {
 
 // checkImage compares the base's layers with those of the image on it.
 func checkImage(t *testing.T, release string, base map[string]v1.Image, l *lock.Lock) {
-	index, err := ociimage.Open(filepath.Join(release, "images", "hello"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	index := imagetest.Open(t, filepath.Join(release, "images", "hello"))
 	for _, pin := range l.Images[0].Platforms {
-		platform, err := ociimage.ParsePlatform(pin.Platform)
-		if err != nil {
-			t.Fatal(err)
-		}
-		img, err := ociimage.Find(index, platform)
-		if err != nil {
-			t.Fatal(err)
-		}
+		img := imagetest.Find(t, index, pin.Platform)
 		if d, err := base[pin.Platform].Digest(); err != nil || d.String() != string(pin.Digest) {
 			t.Errorf("%s: the lock has %s, the registry %v, %v", pin.Platform, pin.Digest, d, err)
 		}

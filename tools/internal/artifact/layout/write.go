@@ -1,4 +1,4 @@
-package ociimage
+package layout
 
 import (
 	"context"
@@ -19,19 +19,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
 
-// The files of a layout beside its blobs: image-spec v1.1, image-layout.md.
-const (
-	markerFile    = "oci-layout"
-	indexFile     = "index.json"
-	layoutVersion = "1.0.0"
-)
-
-type marker struct {
-	ImageLayoutVersion string `json:"imageLayoutVersion"`
-}
-
-// WriteLayoutArgs say what WriteLayout writes.
-type WriteLayoutArgs struct {
+// WriteArgs say what Write writes.
+type WriteArgs struct {
 	// Dir is the directory, which must be empty or not be there. Required.
 	Dir string
 
@@ -43,14 +32,14 @@ type WriteLayoutArgs struct {
 	Ref string
 }
 
-// WriteLayout writes an OCI image layout (image-spec v1.1, image-layout.md):
+// Write writes an OCI image layout (image-spec v1.1, image-layout.md):
 // oci-layout, index.json with one descriptor, and under blobs/ each blob once,
 // all files with mode 0644 and all directories with 0755.
 //
 // A layer is copied, never linked, and the copy is compared with the digest, the
 // size and the DiffID that the layer claims; an error shows both. oci-layout is
 // written last. After an error the directory is empty again.
-func WriteLayout(ctx context.Context, args WriteLayoutArgs) (err error) {
+func Write(ctx context.Context, args WriteArgs) (err error) {
 	if err := makeEmptyDir(args.Dir); err != nil {
 		return fmt.Errorf("writing layout %q: %w", args.Dir, err)
 	}
@@ -69,45 +58,28 @@ func WriteLayout(ctx context.Context, args WriteLayoutArgs) (err error) {
 		return err
 	}
 	for _, b := range small {
-		if err := writeFile(blobPath(args.Dir, v1Hash(digest.FromBytes(b))), b); err != nil {
+		if err := writeFile(Path(args.Dir).Blob(digest.FromBytes(b)), b); err != nil {
 			return err
 		}
 	}
-	if err := copyLayers(ctx, args.Dir, layers); err != nil {
+	if err := copyLayers(ctx, Path(args.Dir), layers); err != nil {
 		return err
 	}
-	return writeEntryPoint(args)
-}
-
-// writeEntryPoint writes index.json and oci-layout.
-func writeEntryPoint(args WriteLayoutArgs) error {
-	raw, err := args.Index.RawManifest()
-	if err != nil {
-		return err
-	}
-	desc := v1.Descriptor{MediaType: types.OCIImageIndex, Size: int64(len(raw)), Digest: v1Hash(digest.FromBytes(raw))}
+	desc := v1.Descriptor{MediaType: types.OCIImageIndex, Size: int64(len(small[0])), Digest: Hash(digest.FromBytes(small[0]))}
 	if args.Ref != "" {
-		desc.Annotations = map[string]string{refAnnotation: args.Ref}
+		desc.Annotations = map[string]string{RefName: args.Ref}
 	}
-	index, err := jsonfile.Marshal(v1.IndexManifest{
-		SchemaVersion: 2,
-		MediaType:     types.OCIImageIndex,
-		Manifests:     []v1.Descriptor{desc},
-	})
+	index, err := jsonfile.Marshal(NewIndex(desc))
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(args.Dir, indexFile), index); err != nil {
+	if err := writeFile(filepath.Join(args.Dir, IndexFile), index); err != nil {
 		return err
 	}
-	header, err := jsonfile.Marshal(marker{layoutVersion})
-	if err != nil {
-		return err
-	}
-	return writeFile(filepath.Join(args.Dir, markerFile), header)
+	return writeFile(filepath.Join(args.Dir, MarkerFile), []byte(Marker))
 }
 
-// collectBlobs returns the manifests and configs that idx is made of, and its
+// collectBlobs returns idx with the manifests and configs that it is made of, and its
 // layers, each once, in order.
 func collectBlobs(idx v1.ImageIndex) (small [][]byte, layers []v1.Layer, err error) {
 	im, err := idx.IndexManifest()
@@ -154,7 +126,7 @@ func collectBlobs(idx v1.ImageIndex) (small [][]byte, layers []v1.Layer, err err
 
 // copyLayers copies the layers, as many at a time as there are CPUs: to
 // decompress one, which the DiffID needs, keeps one busy.
-func copyLayers(ctx context.Context, dir string, layers []v1.Layer) error {
+func copyLayers(ctx context.Context, dir Path, layers []v1.Layer) error {
 	return parallel.DoAll(ctx, len(layers), runtime.GOMAXPROCS(0), func(ctx context.Context, i int) error {
 		return copyLayer(ctx, dir, layers[i])
 	})
@@ -163,7 +135,7 @@ func copyLayers(ctx context.Context, dir string, layers []v1.Layer) error {
 // copyBlock is how many bytes are copied between two looks at the context.
 const copyBlock = 64 << 20
 
-func copyLayer(ctx context.Context, dir string, l v1.Layer) error {
+func copyLayer(ctx context.Context, dir Path, l v1.Layer) error {
 	h, err := l.Digest()
 	if err != nil {
 		return err
@@ -177,7 +149,7 @@ func copyLayer(ctx context.Context, dir string, l v1.Layer) error {
 	if f, ok := src.(*os.File); ok {
 		name = fmt.Sprintf("layer %q", f.Name())
 	}
-	dst, err := create(blobPath(dir, h))
+	dst, err := create(dir.Blob(digest.Digest(h.String())))
 	if err != nil {
 		return err
 	}
@@ -195,7 +167,7 @@ func copyLayer(ctx context.Context, dir string, l v1.Layer) error {
 	if _, err := dst.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	if err := checkLayer(fileio.Reader(ctx, dst), name, l); err != nil {
+	if err := CheckLayer(fileio.Reader(ctx, dst), name, l); err != nil {
 		return err
 	}
 	return dst.Close()

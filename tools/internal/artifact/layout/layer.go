@@ -1,0 +1,90 @@
+package layout
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+)
+
+// maxLayerBytes is how many bytes, 16 GiB, a layer may have when it is decompressed.
+const maxLayerBytes = 16 << 30
+
+// CheckLayer reads a compressed layer to its end and compares its size, digest
+// and DiffID with what the layer says of itself. Its errors begin with name.
+func CheckLayer(r io.Reader, name string, layer v1.Layer) error {
+	wantDigest, err1 := layer.Digest()
+	wantSize, err2 := layer.Size()
+	wantDiffID, err3 := layer.DiffID()
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	hash, size := sha256.New(), new(fileio.Counter)
+	tee := io.TeeReader(r, io.MultiWriter(hash, size))
+	diffID, readErr := diffIDOf(tee, maxLayerBytes)
+	// Whatever decompression made of it, the digest decides first.
+	if _, err := io.Copy(io.Discard, tee); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	got := Hash(digest.FromSum(hash.Sum(nil)))
+	switch {
+	case int64(*size) != wantSize:
+		return fmt.Errorf("%s: size: got %d bytes, want %d", name, *size, wantSize)
+	case got != wantDigest:
+		return fmt.Errorf("%s: digest: got %s, want %s", name, got, wantDigest)
+	case readErr != nil:
+		return fmt.Errorf("%s: decompressing: %w", name, readErr)
+	case diffID != wantDiffID:
+		return fmt.Errorf("%s: diffID: got %s, want %s", name, diffID, wantDiffID)
+	}
+	return nil
+}
+
+// maxZStdWindow is how many bytes, 128 MiB, a zstd layer may make its reader
+// keep: what `zstd --ultra -22` asks for.
+const maxZStdWindow = 128 << 20
+
+// diffIDOf returns the digest of the tar in a layer, compressed or not, of at
+// most limit bytes.
+func diffIDOf(r io.Reader, limit int64) (v1.Hash, error) {
+	rc, err := decompress(r)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	defer rc.Close()
+	d, n, err := digest.FromReader(io.LimitReader(rc, limit+1))
+	if err == nil && n > limit {
+		err = fmt.Errorf("decompressed layer has more bytes than the limit, %d", limit)
+	}
+	return Hash(d), err
+}
+
+// decompress tells by the first bytes how a layer is compressed, as every reader
+// of images does: the media type is often wrong.
+func decompress(r io.Reader) (io.ReadCloser, error) {
+	br := bufio.NewReader(r)
+	magic, err := br.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		return gzip.NewReader(br)
+	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		zr, err := zstd.NewReader(br, zstd.WithDecoderMaxWindow(maxZStdWindow), zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return nil, err
+		}
+		return zr.IOReadCloser(), nil
+	}
+	return io.NopCloser(br), nil
+}
