@@ -12,6 +12,17 @@ def path_in(path, name):
     """
     return path.lstrip("/") + (name if not path or path.endswith("/") else "")
 
+def link_entries(symlinks):
+    """Says which symbolic links there are.
+
+    Args:
+        symlinks: dict of paths → targets.
+
+    Returns:
+        a list of entries for tools/build/pack and tools/build/image.
+    """
+    return [struct(path = path.lstrip("/"), symlink = target) for path, target in symlinks.items()]
+
 def file_entries(label, files):
     """Says where the files of targets go.
 

@@ -3,7 +3,7 @@
 load("//release/sources:defs.bzl", "SourceInfo")
 load(":artifact_info.bzl", "ArtifactInfo")
 load(":binary_info.bzl", "BinaryInfo", "programs_of")
-load(":paths.bzl", "file_entries")
+load(":paths.bzl", "file_entries", "link_entries")
 load(":platforms.bzl", "PLATFORMS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
@@ -50,7 +50,7 @@ def _platforms(ctx):
 def _archive(ctx, platform, common, inputs):
     """Declares the archive of one platform and returns path → File for it and its checksum."""
     windows = PLATFORMS[platform][0] == "windows"
-    entries = list(common)
+    entries = common + ([] if windows else link_entries(ctx.attr.symlinks))
     executables = []
     for target in ctx.attr.binaries:
         binary = target[BinaryInfo]
@@ -98,6 +98,7 @@ release_archive = rule(
         "directory": attr.bool(doc = "Whether everything is in a directory <archive>-<version>/.", default = True),
         "source_date_epoch": attr.int(doc = "The time of every file: SOURCE_DATE_EPOCH of the line, in seconds since 1970.", mandatory = True),
         "sources": attr.label_list(doc = "Pinned sources whose licences are packed beside those of what the programs are compiled from.", providers = [SourceInfo]),
+        "symlinks": attr.string_dict(doc = "Symbolic links: path in the archive → target, as it is written. Archives for Windows have none."),
         "version": attr.string(doc = "VERSION of the line.", mandatory = True),
     },
     provides = [ArtifactInfo],

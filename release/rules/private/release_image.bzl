@@ -4,7 +4,7 @@ load("//release/sources:defs.bzl", "BaseImageInfo")
 load(":artifact_info.bzl", "ArtifactInfo")
 load(":binary_info.bzl", "BinaryInfo", "programs_of")
 load(":image_info.bzl", "ImageInfo")
-load(":paths.bzl", "file_entries", "path_in")
+load(":paths.bzl", "file_entries", "link_entries", "path_in")
 load(":platforms.bzl", "ARCHITECTURES", "check_platforms")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
@@ -15,7 +15,7 @@ def _release_image_impl(ctx):
     name = ctx.attr.image or ctx.label.name
     base = ctx.attr.base[BaseImageInfo] if ctx.attr.base else None
     layers = []
-    if ctx.attr.files:
+    if ctx.attr.files or ctx.attr.symlinks:
         layers.append(_files_layer(ctx))
     inputs = []
     platforms = []
@@ -36,6 +36,7 @@ def _release_image_impl(ctx):
                 cmd = ctx.attr.cmd,
                 env = ctx.attr.env,
                 labels = ctx.attr.labels,
+                ports = ctx.attr.ports,
                 user = ctx.attr.user or ("" if base else "65532:65532"),
                 workdir = ctx.attr.workdir or ("" if base else "/"),
             ),
@@ -77,7 +78,7 @@ def _base(ctx, base, architecture):
     return struct(layout = base.layout, digest = digest)
 
 def _files_layer(ctx):
-    return _layer(ctx, "files", file_entries(ctx.label, ctx.attr.files), ctx.files.files)
+    return _layer(ctx, "files", file_entries(ctx.label, ctx.attr.files) + link_entries(ctx.attr.symlinks), ctx.files.files)
 
 def _binaries_layer(ctx, architecture):
     entries = []
@@ -118,7 +119,7 @@ release_image = rule(
     doc = """Builds an image for several architectures as an OCI image layout at images/<image>.
 
 It starts from scratch, or from a pinned base image, whose layers stay what they are. What is
-not set here is then the base's; env and labels are merged, and an entrypoint drops its cmd.""",
+not set here is then the base's; env, labels and ports are merged, and an entrypoint drops its cmd.""",
     attrs = {
         "architectures": attr.string_list(doc = "As linux/arm64: ARCHITECTURES of the line.", mandatory = True),
         "base": attr.label(doc = "What the image is based on: @<product>//:base_<image>. Nothing if not given.", providers = [BaseImageInfo]),
@@ -130,7 +131,9 @@ not set here is then the base's; env and labels are merged, and an entrypoint dr
         "files": attr.label_keyed_string_dict(allow_files = True, doc = "Files for every architecture, in a layer that all share → path in the image. A path that is empty or ends in / is a directory."),
         "image": attr.string(doc = "The image's name; the target's name if not given."),
         "labels": attr.string_dict(doc = "Labels and annotations, as org.opencontainers.image.source."),
+        "ports": attr.string_list(doc = "Ports that the program listens on, as 8080 or 53/udp."),
         "source_date_epoch": attr.int(doc = "The time of every file: SOURCE_DATE_EPOCH of the line, in seconds since 1970.", mandatory = True),
+        "symlinks": attr.string_dict(doc = "Symbolic links for every architecture, in the layer of files: path in the image → target, as it is written."),
         "user": attr.string(doc = "uid:gid, or the name of a user. If not given: the base's, or 65532:65532 without one."),
         "version": attr.string(doc = "VERSION of the line: the image's name in its layout.", mandatory = True),
         "workdir": attr.string(doc = "The working directory. If not given: the base's, or / without one."),

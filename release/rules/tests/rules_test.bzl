@@ -83,7 +83,9 @@ def _archive_test_impl(ctx):
         asserts.true(env, "--mtime" in action.argv and str(_EPOCH) in action.argv, "the time is that of the line")
         asserts.true(env, "tool-1.2.3/" in action.argv, "everything stands in one directory")
     listing = [a.content for a in analysistest.target_actions(env) if a.mnemonic == "FileWrite" and "win-amd64" in a.outputs.to_list()[0].path]
-    asserts.equals(env, ["bin/tool.exe"], [e["path"] for e in json.decode(listing[0])])
+    asserts.equals(env, ["bin/tool.exe"], [e["path"] for e in json.decode(listing[0])], "an archive for Windows has no symbolic links")
+    listing = [a.content for a in analysistest.target_actions(env) if a.mnemonic == "FileWrite" and "linux-amd64" in a.outputs.to_list()[0].path]
+    asserts.equals(env, [("bin/t", "tool")], [(e["path"], e["symlink"]) for e in json.decode(listing[0]) if "symlink" in e])
     return analysistest.end(env)
 
 _archive_test = analysistest.make(_archive_test_impl)
@@ -98,8 +100,11 @@ def _image_test_impl(ctx):
     asserts.true(env, target[ImageInfo].layout.is_directory, "the layout is a directory")
     layers = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseLayer"]
     asserts.equals(env, 3, len(layers), "one layer for all architectures, and one each")
+    listing = [a.content for a in analysistest.target_actions(env) if a.mnemonic == "FileWrite" and ".files.entries" in a.outputs.to_list()[0].path]
+    asserts.equals(env, [("usr/bin", "../bin")], [(e["path"], e["symlink"]) for e in json.decode(listing[0]) if "symlink" in e])
     for platform in _platforms(env):
         asserts.equals(env, None, platform["base"])
+        asserts.equals(env, ["8080", "53/udp"], platform["config"]["ports"])
         asserts.equals(env, "65532:65532", platform["config"]["user"])
         asserts.equals(env, "/", platform["config"]["workdir"])
     return analysistest.end(env)
@@ -352,6 +357,7 @@ def _subjects():
         archive = "tool",
         binaries = [":tool"],
         source_date_epoch = _EPOCH,
+        symlinks = {"bin/t": "tool"},
         tags = ["manual"],
         version = _VERSION,
     )
@@ -362,7 +368,9 @@ def _subjects():
         created = "2023-11-14T22:13:20Z",
         files = {"rules_test.bzl": "/etc/"},
         image = "tool",
+        ports = ["8080", "53/udp"],
         source_date_epoch = _EPOCH,
+        symlinks = {"/usr/bin": "../bin"},
         tags = ["manual"],
         version = _VERSION,
     )
