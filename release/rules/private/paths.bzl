@@ -23,6 +23,17 @@ def link_entries(symlinks):
     """
     return [struct(path = path.lstrip("/"), symlink = target) for path, target in symlinks.items()]
 
+def directory_entries(directories):
+    """Says which empty directories there are.
+
+    Args:
+        directories: list of paths.
+
+    Returns:
+        a list of entries for tools/build/pack and tools/build/image.
+    """
+    return [struct(path = path.strip("/") + "/") for path in directories]
+
 def file_entries(label, files):
     """Says where the files of targets go.
 

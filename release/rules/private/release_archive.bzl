@@ -3,7 +3,7 @@
 load("//release/sources:defs.bzl", "SourceInfo")
 load(":artifact_info.bzl", "ArtifactInfo")
 load(":binary_info.bzl", "BinaryInfo", "programs_of")
-load(":paths.bzl", "file_entries", "link_entries")
+load(":paths.bzl", "directory_entries", "file_entries", "link_entries")
 load(":platforms.bzl", "PLATFORMS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
@@ -20,7 +20,7 @@ def _join(*parts):
 
 def _release_archive_impl(ctx):
     licenses = depset(transitive = [b[BinaryInfo].license_files for b in ctx.attr.binaries] + [s[SourceInfo].license_files for s in ctx.attr.sources])
-    common = _license_entries(licenses) + file_entries(ctx.label, ctx.attr.files)
+    common = _license_entries(licenses) + file_entries(ctx.label, ctx.attr.files) + directory_entries(ctx.attr.directories)
     inputs = depset(ctx.files.files, transitive = [licenses])
 
     files = {}
@@ -95,6 +95,7 @@ release_archive = rule(
         "bin_dir": attr.string(doc = "The directory for programs, in the archive.", default = "bin"),
         "binaries": attr.label_list(allow_empty = False, doc = "release_binary and release_platform_file targets, for the same platforms.", mandatory = True, providers = [BinaryInfo]),
         "files": attr.label_keyed_string_dict(allow_files = True, doc = "Other files → path in the archive. A path that is empty or ends in / is a directory."),
+        "directories": attr.string_list(doc = "Empty directories, as paths in the archive."),
         "directory": attr.bool(doc = "Whether everything is in a directory <archive>-<version>/.", default = True),
         "source_date_epoch": attr.int(doc = "The time of every file: SOURCE_DATE_EPOCH of the line, in seconds since 1970.", mandatory = True),
         "sources": attr.label_list(doc = "Pinned sources whose licences are packed beside those of what the programs are compiled from.", providers = [SourceInfo]),

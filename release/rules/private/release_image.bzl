@@ -4,7 +4,7 @@ load("//release/sources:defs.bzl", "BaseImageInfo")
 load(":artifact_info.bzl", "ArtifactInfo")
 load(":binary_info.bzl", "BinaryInfo", "programs_of")
 load(":image_info.bzl", "ImageInfo")
-load(":paths.bzl", "file_entries", "link_entries", "path_in")
+load(":paths.bzl", "directory_entries", "file_entries", "link_entries", "path_in")
 load(":platforms.bzl", "ARCHITECTURES", "check_platforms")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
@@ -15,8 +15,9 @@ def _release_image_impl(ctx):
     name = ctx.attr.image or ctx.label.name
     base = ctx.attr.base[BaseImageInfo] if ctx.attr.base else None
     layers = []
-    if ctx.attr.files or ctx.attr.symlinks:
-        layers.append(_files_layer(ctx))
+    shared = file_entries(ctx.label, ctx.attr.files) + link_entries(ctx.attr.symlinks) + directory_entries(ctx.attr.directories)
+    if ctx.attr.files or shared:
+        layers.append(_layer(ctx, "files", shared, ctx.files.files))
     inputs = []
     platforms = []
     for architecture in ctx.attr.architectures:
@@ -77,9 +78,6 @@ def _base(ctx, base, architecture):
         fail("{}: base {} is not pinned for {}: it is for {}".format(ctx.label, base.entry, architecture, ", ".join(base.platforms.keys())))
     return struct(layout = base.layout, digest = digest)
 
-def _files_layer(ctx):
-    return _layer(ctx, "files", file_entries(ctx.label, ctx.attr.files) + link_entries(ctx.attr.symlinks), ctx.files.files)
-
 def _binaries_layer(ctx, architecture):
     entries = []
     inputs = []
@@ -126,6 +124,7 @@ not set here is then the base's; env, labels and ports are merged, and an entryp
         "binaries": attr.label_keyed_string_dict(doc = "release_binary and release_platform_file targets → path in the image. A path that is empty or ends in / is a directory.", providers = [BinaryInfo]),
         "cmd": attr.string_list(doc = "Arguments by default."),
         "created": attr.string(doc = "CREATED of the line: RFC 3339.", mandatory = True),
+        "directories": attr.string_list(doc = "Empty directories for every architecture, in the layer of files, as paths in the image."),
         "entrypoint": attr.string_list(doc = "What runs."),
         "env": attr.string_list(doc = "As NAME=value."),
         "files": attr.label_keyed_string_dict(allow_files = True, doc = "Files for every architecture, in a layer that all share → path in the image. A path that is empty or ends in / is a directory."),

@@ -83,7 +83,7 @@ def _archive_test_impl(ctx):
         asserts.true(env, "--mtime" in action.argv and str(_EPOCH) in action.argv, "the time is that of the line")
         asserts.true(env, "tool-1.2.3/" in action.argv, "everything stands in one directory")
     listing = [a.content for a in analysistest.target_actions(env) if a.mnemonic == "FileWrite" and "win-amd64" in a.outputs.to_list()[0].path]
-    asserts.equals(env, ["bin/tool.exe"], [e["path"] for e in json.decode(listing[0])], "an archive for Windows has no symbolic links")
+    asserts.equals(env, ["plugins/", "bin/tool.exe"], [e["path"] for e in json.decode(listing[0])], "an archive for Windows has no symbolic links")
     listing = [a.content for a in analysistest.target_actions(env) if a.mnemonic == "FileWrite" and "linux-amd64" in a.outputs.to_list()[0].path]
     asserts.equals(env, [("bin/t", "tool")], [(e["path"], e["symlink"]) for e in json.decode(listing[0]) if "symlink" in e])
     return analysistest.end(env)
@@ -102,6 +102,7 @@ def _image_test_impl(ctx):
     asserts.equals(env, 3, len(layers), "one layer for all architectures, and one each")
     listing = [a.content for a in analysistest.target_actions(env) if a.mnemonic == "FileWrite" and ".files.entries" in a.outputs.to_list()[0].path]
     asserts.equals(env, [("usr/bin", "../bin")], [(e["path"], e["symlink"]) for e in json.decode(listing[0]) if "symlink" in e])
+    asserts.true(env, "data/" in [e["path"] for e in json.decode(listing[0])], "the empty directory is in the layer: " + listing[0])
     for platform in _platforms(env):
         asserts.equals(env, None, platform["base"])
         asserts.equals(env, ["8080", "53/udp"], platform["config"]["ports"])
@@ -356,6 +357,7 @@ def _subjects():
         name = "archive",
         archive = "tool",
         binaries = [":tool"],
+        directories = ["plugins"],
         source_date_epoch = _EPOCH,
         symlinks = {"bin/t": "tool"},
         tags = ["manual"],
@@ -366,6 +368,7 @@ def _subjects():
         architectures = ["linux/amd64", "linux/arm64"],
         binaries = {":everywhere": "/bin/"},
         created = "2023-11-14T22:13:20Z",
+        directories = ["/data"],
         files = {"rules_test.bzl": "/etc/"},
         image = "tool",
         ports = ["8080", "53/udp"],
