@@ -26,12 +26,11 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/web/download"
 )
 
-// session is one resolve: the resolvers wired to the store, the pinned go
-// command and the user's git.
+// session has the resolvers, with the store, the pinned go command and the user's git.
 type session struct {
 	args resolve.Args
 	git  *resolve.Git
-	done func() // removes what is only needed meanwhile
+	done func() // removes temporary files
 }
 
 func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.Board) (*session, error) {
@@ -105,7 +104,7 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 	}, nil
 }
 
-// toolchain reads what the workspace builds with.
+// toolchain reads the versions that the workspace builds with.
 func (o *options) toolchain() (lock.Toolchain, error) {
 	var t lock.Toolchain
 	if err := jsonfile.Read(filepath.Join(o.root, "release", "sources", "go_sdk.json"), &t.Go); err != nil {

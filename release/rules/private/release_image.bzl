@@ -117,23 +117,24 @@ release_image = rule(
     implementation = _release_image_impl,
     doc = """Builds an image for several architectures as an OCI image layout at images/<image>.
 
-It starts from scratch, or from a pinned base image, whose layers stay what they are. What is
-not set here is then the base's; env and labels are merged, and an entrypoint drops its cmd.""",
+It starts from scratch, or from a pinned base image, whose layers are kept unchanged. Attributes that
+are not set are then inherited from the base; env and labels are merged, and an entrypoint replaces
+the base's cmd.""",
     attrs = {
-        "architectures": attr.string_list(doc = "As linux/arm64: ARCHITECTURES of the line.", mandatory = True),
-        "base": attr.label(doc = "What the image is based on: @<product>//:base_<image>. Nothing if not given.", providers = [BaseImageInfo]),
+        "architectures": attr.string_list(doc = "Platforms such as linux/arm64: ARCHITECTURES of the line.", mandatory = True),
+        "base": attr.label(doc = "The base image: @<product>//:base_<image>. Default: none.", providers = [BaseImageInfo]),
         "binaries": attr.label_keyed_string_dict(doc = "release_binary and release_platform_file targets → path in the image. A path that is empty or ends in / is a directory.", providers = [BinaryInfo]),
-        "cmd": attr.string_list(doc = "Arguments by default."),
+        "cmd": attr.string_list(doc = "Default arguments."),
         "created": attr.string(doc = "CREATED of the line: RFC 3339.", mandatory = True),
-        "entrypoint": attr.string_list(doc = "What runs."),
-        "env": attr.string_list(doc = "As NAME=value."),
-        "files": attr.label_keyed_string_dict(allow_files = True, doc = "Files for every architecture, in a layer that all share → path in the image. A path that is empty or ends in / is a directory."),
-        "image": attr.string(doc = "The image's name; the target's name if not given."),
-        "labels": attr.string_dict(doc = "Labels and annotations, as org.opencontainers.image.source."),
+        "entrypoint": attr.string_list(doc = "The command to run."),
+        "env": attr.string_list(doc = "Variables, as NAME=value."),
+        "files": attr.label_keyed_string_dict(allow_files = True, doc = "Files for every architecture, in a shared layer → path in the image. A path that is empty or ends in / is a directory."),
+        "image": attr.string(doc = "The image's name; default: the target's name."),
+        "labels": attr.string_dict(doc = "Labels and annotations, such as org.opencontainers.image.source."),
         "source_date_epoch": attr.int(doc = "The time of every file: SOURCE_DATE_EPOCH of the line, in seconds since 1970.", mandatory = True),
-        "user": attr.string(doc = "uid:gid, or the name of a user. If not given: the base's, or 65532:65532 without one."),
+        "user": attr.string(doc = "uid:gid, or the name of a user. Default: the base's, or 65532:65532 without a base."),
         "version": attr.string(doc = "VERSION of the line: the image's name in its layout.", mandatory = True),
-        "workdir": attr.string(doc = "The working directory. If not given: the base's, or / without one."),
+        "workdir": attr.string(doc = "The working directory. Default: the base's, or / without a base."),
     },
     provides = [ArtifactInfo, ImageInfo],
     toolchains = [TOOLCHAIN_TYPE],

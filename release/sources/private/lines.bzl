@@ -1,4 +1,4 @@
-"""The locks of all lines, as Starlark: which repositories there are, and which line is active."""
+"""The locks of all lines, as Starlark: the repositories, and the active line."""
 
 _SOURCES = """load("@release_builder//release/sources:repositories.bzl", "base_image", "release_file", "release_line", "source")
 
@@ -15,7 +15,7 @@ def _lines_impl(rctx):
         lock = directory.get_child("lock.json")
         rctx.watch(lock)
         if lock.exists:
-            # A lock that cannot be read is the resolver's to report and replace.
+            # Resolve reports and replaces a lock that cannot be read.
             content = json.decode(rctx.read(lock), default = None)
             if content:
                 locks[directory.basename] = content
@@ -50,7 +50,7 @@ def _lines_impl(rctx):
     rctx.file("BUILD.bazel", "" if active in locks else _NO_RELEASE.format(text = repr(_no_lock(locks, active))), executable = False, legacy_utf8 = False)
 
 def _toolchain(rctx, root):
-    """Returns what this workspace builds with: where it says so → name → version and content."""
+    """Returns the workspace's toolchain: tuples of name, file that pins it, version and content."""
     files = {}
     for name in ["go.mod", "go.sum", ".bazelversion", "release/sources/go_sdk.json"]:
         file = root
@@ -76,7 +76,7 @@ _MODULES = {
 }
 
 def _stale(lock, here):
-    """Returns how what a lock was resolved with differs from what is here; empty if it does not."""
+    """Returns how a lock's toolchain differs from the workspace's; empty if it does not."""
     toolchain = lock["toolchain"]
     locked = {
         "Bazel": (toolchain["bazel"], ""),
@@ -87,7 +87,7 @@ def _stale(lock, here):
     for name, file, version, content in here:
         if locked[name] != (version, content):
             old = locked[name][0]
-            return "its lock was resolved with {} {}, and {} has {}".format(name, old, file, version if version != old else "other content for it")
+            return "its lock was resolved with {} {}, but {} has {}".format(name, old, file, version if version != old else "other content for it")
     return ""
 
 def _sources(product, line, dependency, declared):
@@ -123,7 +123,7 @@ def release_destinations_label():
 """
 
 def _active(locks, active, destinations):
-    """Returns active.bzl. A line without a lock is an error for who wants its release, not for who resolves it."""
+    """Returns active.bzl. A line without a lock fails when its release is built, but not when it is resolved."""
     tree = "//release/{}:release".format(locks[active]["product"]) if active in locks else "@release_lines//:release"
     label = "//manifests/{}:destinations.yaml".format(active) if destinations else None
     return _ACTIVE.format(line = repr(active), tree = repr(tree), destinations = repr(label))
@@ -145,7 +145,7 @@ line_error(
 """
 
 def _choose(locks, active):
-    """Returns product → line. The active line serves its product; for another product, the line of the same name does, else the first."""
+    """Returns product → line: the active line for its product; for others the line of the same name, else the first."""
     chosen = {}
     for line in sorted(locks.keys()):
         product = locks[line]["product"]
@@ -154,14 +154,14 @@ def _choose(locks, active):
     return chosen
 
 def _files(lock):
-    """Returns name → the lock's entries of that name, one for each platform."""
+    """Returns name → the lock's entries with that name, one for each platform."""
     files = {}
     for entry in lock.get("files") or []:
         files.setdefault(entry["name"], []).append(entry)
     return files
 
 def _summary(lock):
-    """Returns what BUILD files need of a lock: nothing that changes without them changing."""
+    """Returns the parts of a lock that BUILD files need, and no others: each change reloads them."""
     return {
         "architectures": lock["architectures"],
         "dependencies": {d["name"]: {
@@ -179,7 +179,7 @@ def _summary(lock):
     }
 
 def _version(dependency):
-    """Returns how people call what is pinned: a module's version, a tag, a branch, or a short commit; empty for a directory."""
+    """Returns a source's version for people: a module's version, a tag, a branch, or a short commit; empty for a directory."""
     git = dependency.get("git")
     if git:
         return git.get("ref", "").removeprefix("refs/heads/").removeprefix("refs/tags/") or git["commit"][:12]
@@ -191,7 +191,7 @@ def repository(product, dependency, variant = ""):
     Args:
         product: the product.
         dependency: the dependency's name.
-        variant: which of the dependency's sets of build tags holds; none if empty.
+        variant: the name of a set of build tags of the dependency; none if empty.
 
     Returns:
         the name.
@@ -199,15 +199,15 @@ def repository(product, dependency, variant = ""):
     return "_".join([product, dependency] + ([variant] if variant else [])).replace("-", "_").replace(".", "_")
 
 def base_repository(product, image):
-    """Returns the name of the repository of what a product's image is based on."""
+    """Returns the name of the repository of an image's base."""
     return repository(product, "base_" + image)
 
 release_lines = repository_rule(
     implementation = _lines_impl,
     doc = "Reads manifests/*/lock.json. RELEASE_LINE names the active line.",
     attrs = {
-        "default": attr.string(doc = "The line that is active where RELEASE_LINE is not set.", default = "toolbox"),
-        "workspace": attr.label(doc = "A file in the root of the workspace.", default = "@//:WORKSPACE"),
+        "default": attr.string(doc = "The active line if RELEASE_LINE is not set.", default = "toolbox"),
+        "workspace": attr.label(doc = "A file in the workspace's root directory.", default = "@//:WORKSPACE"),
     },
     environ = ["RELEASE_LINE"],
 )

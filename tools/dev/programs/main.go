@@ -1,14 +1,14 @@
-// Programs builds well-known programs as releases, and says whether they are, byte for
-// byte, what `go install` makes of the same versions.
+// Programs builds well-known programs as releases, and compares them byte for byte with
+// what `go install` builds from the same versions.
 //
 //	go run ./tools/dev/programs [-platforms linux-amd64,…] [-keep DIR] [NAME…]
 //
 // For each program it makes a line in a copy of this checkout: tools/resolve pins the
 // module, Bazel builds the release, //release:rebuild builds the programs again with the
-// go command alone, and compares. It prints one row for each: the module, how many
-// platforms are identical, the seconds that each step took, and the first line of what
-// went wrong. Modules come from the user's module proxy. The exit status is 1 if a row
-// is not as it should be.
+// go command alone, and compares. It prints a row for each program: the module, how many
+// platforms are identical, the seconds that each step took, and the first line of an
+// error. Modules come from the user's module proxy. The exit status is 1 if a program
+// fails or differs.
 package main
 
 import (
@@ -31,13 +31,13 @@ const name = "programs"
 
 func main() { cli.Main(run) }
 
-// line is the name of the line that is made.
+// line is the name of the line.
 const line = "programs"
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	platforms := fs.String("platforms", "linux-amd64,osx-arm64,win-amd64", "build for these `PLATFORMS`")
-	keep := fs.String("keep", "", "keep the copy of the checkout, and what Bazel made, in `DIR`")
+	keep := fs.String("keep", "", "keep the copy of the checkout and Bazel's output in `DIR`")
 	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
 		return status
 	}
@@ -103,10 +103,10 @@ func check(ctx context.Context, chosen []program, platforms []string, keep strin
 	return errors.Join(different...)
 }
 
-// workspace is a copy of the checkout, and the Bazel that builds in it.
+// workspace is a copy of the checkout, with a Bazel of its own.
 type workspace struct{ dir, base, cache string }
 
-// copy copies what is committed, or changed, in the checkout.
+// copy copies the checkout's tracked files, as they are on disk.
 func (w *workspace) copy(ctx context.Context) error {
 	out, err := environ.Command(ctx, environ.User(), "go", "env", "GOMOD").Output()
 	if err != nil {
@@ -141,7 +141,7 @@ func copyFile(from, to string) error {
 	return errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, data, info.Mode().Perm()))
 }
 
-// result is what became of a program.
+// result is the outcome for one program.
 type result struct {
 	identical int
 	seconds   [3]string // to resolve, to build, and to build again
@@ -174,7 +174,7 @@ func (w *workspace) bazel(ctx context.Context, args ...string) (string, error) {
 	return string(out), err
 }
 
-// reason returns the line of Bazel's output that says what is wrong.
+// reason returns the line of Bazel's output that has the error.
 func reason(out string) string {
 	var first string
 	for line := range strings.Lines(out) {
@@ -191,7 +191,7 @@ func reason(out string) string {
 	return strings.ReplaceAll(first, "|", "/")
 }
 
-// stop ends the Bazel server, and makes what it fetched deletable.
+// stop ends the Bazel server, and makes the files that it fetched deletable.
 func (w *workspace) stop() {
 	ctx := context.Background()
 	_, _ = w.bazel(ctx, "shutdown")

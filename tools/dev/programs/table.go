@@ -12,10 +12,10 @@ import (
 type program struct {
 	name, module, version string
 	pkg                   string // its directory in the module; empty for the module's own
-	refused               string // what the go command says why nobody can install it so
+	refused               string // why `go install` cannot build it, in the go command's words
 }
 
-// table are programs that a module proxy serves.
+// table lists programs that module proxies serve.
 var table = []program{
 	{name: "yq", module: "github.com/mikefarah/yq/v4", version: "v4.54.3"},
 	{name: "fzf", module: "github.com/junegunn/fzf", version: "v0.65.2"},
@@ -53,7 +53,7 @@ func (p program) label() string {
 	return "@" + line + "_src//" + p.pkg + ":" + base
 }
 
-// write writes the line that is the program.
+// write writes the program's line and product.
 func (w *workspace) write(p program, platforms []string) error {
 	manifest := fmt.Sprintf("version: 1.0.0\nproduct: %s\nplatforms: [%s]\ndependencies:\n  src: {module: %s, version: %s}\n",
 		line, strings.Join(platforms, ", "), p.module, p.version)

@@ -10,8 +10,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
-// Changes says what differs between two locks, one line a dependency, sorted,
-// then one line a setting. The old lock may be nil.
+// Changes returns the differences between two locks: a line for each dependency, sorted,
+// then a line for each setting. The old lock may be nil.
 func Changes(old, new *lock.Lock) []string {
 	if old == nil {
 		old = &lock.Lock{}
@@ -40,12 +40,12 @@ func Changes(old, new *lock.Lock) []string {
 	case !equalJSON(old.Toolchain, new.Toolchain):
 		return []string{"toolchain: other sums of the same versions"}
 	case old.Manifest != new.Manifest:
-		return []string{change("manifest", old.Manifest.Short(), new.Manifest.Short(), "nothing that a build reads")}
+		return []string{change("manifest", old.Manifest.Short(), new.Manifest.Short(), "does not affect builds")}
 	}
 	return []string{"lock: its form changed, not what it pins"}
 }
 
-// imagePins and filePins say what is pinned: what it is called → digest and origin.
+// imagePins and filePins return what is pinned: name → digest and origin.
 func imagePins(l *lock.Lock) map[string]string {
 	pins := map[string]string{}
 	for _, i := range l.Images {
@@ -69,7 +69,7 @@ func filePins(l *lock.Lock) map[string]string {
 	return pins
 }
 
-// pinChanges says what differs, one line a pin, sorted.
+// pinChanges returns the differences, a line for each pin, sorted.
 func pinChanges(old, new map[string]string) []string {
 	var lines []string
 	for name, from := range old {
@@ -147,7 +147,7 @@ func change(what, from, to, why string) string {
 	return text
 }
 
-// revision is how people name what is pinned, and where it comes from.
+// revision names a pinned source for people, with its origin.
 func revision(d *lock.Dependency) string {
 	if d.Git != nil {
 		return d.Git.URL + "@" + short(d.Git.Commit)

@@ -17,13 +17,13 @@ var epoch = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
 var zeros [trailer]byte
 
-// fileHeader returns the header of an entry of a bundle, pax records included:
-// there is one way only to write it.
+// fileHeader returns the header of a bundle's entry, pax records included. There is only
+// one way to write it.
 func fileHeader(name string, size int64) ([]byte, error) {
 	return header(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644})
 }
 
-// header returns h as a tar has it, with the one owner and time.
+// header returns the bytes of h, with the owner and time of all entries.
 func header(h *tar.Header) ([]byte, error) {
 	h.ModTime = epoch
 	var b bytes.Buffer
@@ -33,7 +33,7 @@ func header(h *tar.Header) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// padding is how many zeros follow size bytes of content.
+// padding returns the number of zeros after size bytes of content.
 func padding(size int64) int64 { return -size & (blockSize - 1) }
 
 func writePadding(w io.Writer, size int64) error {

@@ -13,18 +13,18 @@ import (
 	"strings"
 )
 
-// PackagesName is the file of a root that lists its packages, and what the
-// launcher chooses a root by.
+// PackagesName is the file that lists a root's packages. The launcher chooses a root by it.
 const PackagesName = "root.packages.json"
 
-// rootParts are what the launcher takes of a root, and rootLess what it does not.
+// rootParts are the parts of a root that the launcher uses, and rootLess those in them
+// that it does not use.
 var (
 	rootParts = []string{"etc", PackagesName, "usr"}
 	rootLess  = []string{"usr/local", "usr/src"}
 )
 
 // rootTar is the canonical tar of a root directory: sorted, owner 0:0, one time, modes
-// 0644 and 0755, hard links as such. What is not for everyone to read is not in it.
+// 0644 and 0755, hard links kept. Files that not everyone may read are left out.
 type rootTar struct {
 	dir   string
 	items []rootItem
@@ -108,7 +108,7 @@ func (r *rootTar) add(name string, d fs.DirEntry, links map[fileID]string) error
 	return nil
 }
 
-// write writes the tar. A root that changes meanwhile is an error.
+// write writes the tar. If the root changes meanwhile, it returns an error.
 func (r *rootTar) write(w io.Writer) error {
 	for i := range r.items {
 		if err := r.writeItem(w, &r.items[i]); err != nil {
@@ -138,11 +138,11 @@ func (r *rootTar) writeItem(w io.Writer, it *rootItem) error {
 	return writePadding(w, it.size)
 }
 
-// rootName is the name of a root: that of its directory.
+// rootName returns the name of a root: its directory's name.
 func rootName(dir string) (string, error) {
 	name := path.Base(filepath.ToSlash(filepath.Clean(dir)))
 	if !strings.HasPrefix(name, "bazel-") {
-		return "", fmt.Errorf("root %q: its name is not one that the launcher gives, bazel-VERSION-…", dir)
+		return "", fmt.Errorf("root %q: got a name that the launcher does not give, want bazel-VERSION-…", dir)
 	}
 	return name, nil
 }

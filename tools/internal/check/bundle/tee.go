@@ -16,7 +16,7 @@ const (
 	syncSize = 32 << 20 // bytes after which the disk may begin
 )
 
-// tee writes to a file and takes the SHA-256 of what it writes, both at a time.
+// tee writes to a file and computes the SHA-256 of what it writes, both at the same time.
 type tee struct {
 	ctx    context.Context
 	f      *os.File
@@ -96,7 +96,7 @@ func (t *tee) flush() error {
 	return err
 }
 
-// sum returns the digest and the size in bytes of what was written since the last sum.
+// sum returns the digest and size, in bytes, of what was written since the last sum.
 func (t *tee) sum() (digest.Digest, int64, error) {
 	err := t.flush()
 	<-t.hashed
@@ -106,14 +106,13 @@ func (t *tee) sum() (digest.Digest, int64, error) {
 	return d, size, err
 }
 
-// raw writes to the file alone. What was written before has to be summed.
+// raw writes to the file without hashing. Call sum first.
 func (t *tee) raw(p []byte) error {
 	_, err := t.f.Write(p)
 	return err
 }
 
-// syncer has the disk write what a file has while more is written, so that the end
-// need not wait for all of it.
+// syncer syncs a file while more is written to it, so that the last sync is short.
 type syncer struct {
 	left int
 	more chan struct{}
@@ -125,7 +124,7 @@ func newSyncer(f *os.File) *syncer {
 	go func() {
 		defer close(s.done)
 		for range s.more {
-			_ = f.Sync() // the one at the end counts
+			_ = f.Sync() // only the last sync counts
 		}
 	}()
 	return s
@@ -138,7 +137,7 @@ func (s *syncer) wrote(n int) {
 	s.left = syncSize
 	select {
 	case s.more <- struct{}{}:
-	default: // it is at it
+	default: // a sync is running
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 type layout struct {
 	dir   string
 	index layoutIndex
-	tags  []described // what index.Manifests say
+	tags  []described // the descriptors in index.Manifests
 }
 
 type layoutIndex struct {
@@ -30,19 +30,19 @@ type layoutIndex struct {
 	Manifests     []json.RawMessage `json:"manifests"`
 }
 
-// described is what a descriptor in index.json says, as far as it matters here.
+// described has the fields of a descriptor in index.json that matter here.
 type described struct {
 	Digest      digest.Digest     `json:"digest"`
 	Annotations map[string]string `json:"annotations"`
 }
 
-// refName is the annotation that has a tag.
+// refName is the annotation with a tag.
 const refName = "org.opencontainers.image.ref.name"
 
 func (d *described) tag() string { return d.Annotations[refName] }
 
-// removing stands before the version in a tag whose image is being removed: nobody finds
-// it by that, but the next gc, should this one end.
+// removing is a prefix for the tag of an image that is being removed: only gc finds it, to
+// continue after an interruption.
 const removing = ".gc-"
 
 func readLayout(root *os.Root, dir string) (*layout, error) {
@@ -64,7 +64,7 @@ func readLayout(root *os.Root, dir string) (*layout, error) {
 	return x, nil
 }
 
-// split returns what a version's tag names, and all else.
+// split returns the descriptors with a version's tag, and all others.
 func (x *layout) split(version string) (goes, stays []described) {
 	for _, d := range x.tags {
 		if d.tag() == version || d.tag() == removing+version {
@@ -76,8 +76,7 @@ func (x *layout) split(version string) (goes, stays []described) {
 	return goes, stays
 }
 
-// aliases returns the tags beside a version's that name the same image, unless they
-// are versions too.
+// aliases returns the other tags of a version's image, except versions.
 func (x *layout) aliases(version string, versions []string) []string {
 	goes, stays := x.split(version)
 	var list []string
@@ -91,7 +90,7 @@ func (x *layout) aliases(version string, versions []string) []string {
 	return list
 }
 
-// image has a version's tag go, and the blobs that nothing in the index needs but what goes.
+// image removes a version's tag, and the blobs that nothing else in the index needs.
 func (r *removed) image(ctx context.Context, x *layout, all []string) error {
 	goes, stays := x.split(r.version)
 	stays = slices.DeleteFunc(stays, func(d described) bool { return slices.Contains(all, d.tag()) })
@@ -104,14 +103,14 @@ func (r *removed) image(ctx context.Context, x *layout, all []string) error {
 		err = errors.Join(err, kept.add(d.Digest))
 	}
 	for _, d := range goes {
-		if ownErr := own.add(d.Digest); !errors.Is(ownErr, fs.ErrNotExist) { // else an earlier gc has removed it
+		if ownErr := own.add(d.Digest); !errors.Is(ownErr, fs.ErrNotExist) { // otherwise an earlier gc has removed it
 			err = errors.Join(err, ownErr)
 		}
 	}
 	name := path.Join(x.dir, "index.json")
 	r.edits(name+" tag "+r.version, func(_ context.Context, root *os.Root) error { return retag(root, x.dir, r.version, removing+r.version) })
 	if err != nil {
-		r.l.note("%s: all blobs of release %s stay, for it is not known which others are needed: %v", x.dir, r.version, err)
+		r.l.note("%s: all blobs of release %s stay: which of them others need is not known: %v", x.dir, r.version, err)
 	} else {
 		for _, d := range own.list {
 			if slices.Contains(kept.list, d) {
@@ -126,7 +125,7 @@ func (r *removed) image(ctx context.Context, x *layout, all []string) error {
 	return nil
 }
 
-// retag has a layout name by another tag what it names by one, or no longer name it.
+// retag renames a tag of a layout, or removes it.
 func retag(root *os.Root, dir, from, to string) error {
 	x, err := readLayout(root, dir)
 	if err != nil {
@@ -159,7 +158,7 @@ func retag(root *os.Root, dir, from, to string) error {
 	return rewrite(root, path.Join(dir, "index.json"), data)
 }
 
-// blobs are what a manifest or an index needs: what it names before itself, each once.
+// blobs returns the blobs of a manifest or an index, each once: itself last.
 type blobs struct {
 	root *os.Root
 	dir  string

@@ -16,8 +16,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 )
 
-// EnterVerb is the first argument with which a program that uses this package is
-// run again by itself; the others are Enter's.
+// EnterVerb is the first argument when a program that uses this package starts itself
+// again. It has to pass the other arguments to Enter.
 const EnterVerb = "enter-world"
 
 const (
@@ -26,15 +26,15 @@ const (
 	prCapAmbientClearAll = 4
 )
 
-// wrap has a command begin as this very program, which enters the view and becomes
-// the command.
+// wrap makes a command start this program, which enters the view and then executes the
+// command.
 func (v view) wrap(cmd *exec.Cmd) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
 	cmd.Args = append([]string{os.Args[0], EnterVerb, string(text)}, cmd.Args...)
-	// Not by its name: a build may replace the file there.
+	// Not by name: a build may replace the file.
 	cmd.Path, cmd.Err = "/proc/self/exe", nil
 	if v.namespaces() {
 		v.setNamespaces(cmd)
@@ -42,8 +42,8 @@ func (v view) wrap(cmd *exec.Cmd) error {
 	return nil
 }
 
-// setNamespaces has a command begin as another user, who has no rights that we
-// lack, with a view of mounts and a host name of its own.
+// setNamespaces runs a command as another user, without additional rights, with its own
+// mounts and host name.
 func (v view) setNamespaces(cmd *exec.Cmd) {
 	uid, gid := os.Getuid(), os.Getgid()
 	if v.UID != 0 {
@@ -53,13 +53,13 @@ func (v view) setNamespaces(cmd *exec.Cmd) {
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: uid, HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: gid, HostID: os.Getgid(), Size: 1}},
-		// It takes this, in its own namespaces only, to mount and to set the name.
+		// Mounting and setting the host name need it, in these namespaces only.
 		AmbientCaps: []uintptr{capSysAdmin},
 	}
 }
 
-// Enter makes this process what args say, the view as JSON and a command, and
-// returns only if that does not work.
+// Enter replaces this process by a command in a view. args are the view, as JSON, and the
+// command. It returns only after an error.
 func Enter(args []string) error {
 	var v view
 	if len(args) < 2 {
@@ -68,7 +68,7 @@ func Enter(args []string) error {
 	if err := json.Unmarshal([]byte(args[0]), &v); err != nil {
 		return fmt.Errorf("entering a world: %w", err)
 	}
-	// What follows is the thread's, and the command begins as this thread.
+	// The settings below belong to the thread, and this thread becomes the command.
 	runtime.LockOSThread()
 	if v.namespaces() {
 		if err := v.enterNamespaces(); err != nil {
@@ -111,7 +111,7 @@ func (v view) enterNamespaces() error {
 	return nil
 }
 
-// cpuSet is a set of CPUs as sched_setaffinity(2) has it.
+// cpuSet is a set of CPUs for sched_setaffinity(2).
 type cpuSet [1024 / 64]uint64
 
 func setCPUs(cpus []int) error {
@@ -143,7 +143,7 @@ func allowedCPUs() ([]int, error) {
 	return cpus, nil
 }
 
-// tryView says why commands cannot be run in a view, or nil.
+// tryView returns why commands cannot run in a view, or nil.
 func tryView(ctx context.Context, v view) error {
 	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()

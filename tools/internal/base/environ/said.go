@@ -1,0 +1,27 @@
+package environ
+
+import (
+	"fmt"
+	"strings"
+)
+
+// mostLines is the number of lines of a process's output that an error repeats.
+const mostLines = 12
+
+// Said formats a process's output for the end of an error: one line as it is, several as
+// indented lines below the message, with "… N more lines" after the first ones.
+func Said(output string) string {
+	var lines []string
+	for line := range strings.Lines(strings.ReplaceAll(output, "\r", "\n")) {
+		if line = strings.TrimRight(strings.ReplaceAll(line, "\t", "    "), " \n"); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) <= 1 {
+		return strings.TrimSpace(strings.Join(lines, ""))
+	}
+	if more := len(lines) - mostLines; more > 1 {
+		lines = append(lines[:mostLines], fmt.Sprintf("… %d more lines", more))
+	}
+	return "\n    " + strings.Join(lines, "\n    ")
+}
