@@ -49,7 +49,7 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 	if err != nil {
 		return nil, err
 	}
-	folderTime, err := sourceDateEpoch(os.Getenv("SOURCE_DATE_EPOCH"))
+	directoryTime, err := sourceDateEpoch(os.Getenv("SOURCE_DATE_EPOCH"))
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 		}, task.Done
 	}
 	git := &resolve.Git{Trees: trees, Client: client, Kept: kept, Note: note}
-	folders := &resolve.Folders{Trees: trees, Base: base, Time: folderTime, AllowDirty: o.allowDirty, Note: note}
+	directories := &resolve.Directories{Trees: trees, Base: base, Time: directoryTime, AllowDirty: o.allowDirty, Note: note}
 	files := &resolve.Files{Store: s, Kept: kept, Get: func(ctx context.Context, url string) (io.ReadCloser, error) {
 		return download.Get(ctx, download.Args{URL: url})
 	}}
@@ -90,7 +90,7 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 			Toolchain: toolchain,
 			Progress:  board.Linef,
 			Resolvers: resolve.Resolvers{
-				Module: modules, Local: folders, Git: git, Files: files.Resolve, Images: images.Resolve,
+				Module: modules, Local: directories, Git: git, Files: files.Resolve, Images: images.Resolve,
 				Open: func(d *lock.Dependency) (*resolve.Source, error) {
 					if d.Module != nil {
 						return modules.Open(d)

@@ -63,13 +63,13 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 	if err := f.unpack(ctx, g, dep, p); err != nil {
 		return err
 	}
-	folders := goRoots(dep)
-	if len(folders) > 0 {
-		if folders, err = gomod.Roots(p.out, folders); err != nil {
+	directories := goRoots(dep)
+	if len(directories) > 0 {
+		if directories, err = gomod.Roots(p.out, directories); err != nil {
 			return err
 		}
 	}
-	roots, err := mainModules(dep, p.out, folders)
+	roots, err := mainModules(dep, p.out, directories)
 	if err != nil {
 		return err
 	}
@@ -92,11 +92,11 @@ func goRoots(dep *lock.Dependency) []string {
 }
 
 // mainModules returns the modules in the given directories as `go build` names them.
-func mainModules(dep *lock.Dependency, dir string, folders []string) ([]gosource.Root, error) {
+func mainModules(dep *lock.Dependency, dir string, directories []string) ([]gosource.Root, error) {
 	var roots []gosource.Root
-	for _, folder := range folders {
-		r := gosource.Root{Dir: folder}
-		path, err := gosource.ModulePath(filepath.Join(dir, filepath.FromSlash(folder)))
+	for _, directory := range directories {
+		r := gosource.Root{Dir: directory}
+		path, err := gosource.ModulePath(filepath.Join(dir, filepath.FromSlash(directory)))
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +105,7 @@ func mainModules(dep *lock.Dependency, dir string, folders []string) ([]gosource
 			r.Main = gosource.Module{Path: dep.Module.Path, Version: dep.Module.Version, Sum: dep.Digest}
 		case dep.Git != nil:
 			r.VCS = gosource.VCS{Revision: dep.Git.Commit, Time: dep.Time}
-			r.Main = gosource.Module{Path: path, Version: strings.TrimPrefix(dep.Git.Versions[folder], gomod.Devel)}
+			r.Main = gosource.Module{Path: path, Version: strings.TrimPrefix(dep.Git.Versions[directory], gomod.Devel)}
 		default:
 			r.Main.Path = path
 		}

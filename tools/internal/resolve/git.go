@@ -57,7 +57,7 @@ func (r *Git) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, erro
 	if old == nil {
 		return r.fetch(ctx, ask, want)
 	}
-	if err := r.bring(ctx, ask, old); err != nil {
+	if err := r.restore(ctx, ask, old); err != nil {
 		return nil, err
 	}
 	d := newTree(ask)
@@ -185,8 +185,8 @@ func (r *Git) report(name string, tree *gitsource.Tree) {
 	}
 }
 
-// bring fetches the tar of a locked commit if the store lacks it.
-func (r *Git) bring(ctx context.Context, ask *Request, old *lock.Dependency) error {
+// restore fetches the tar of a locked commit if the store lacks it.
+func (r *Git) restore(ctx context.Context, ask *Request, old *lock.Dependency) error {
 	client, done := r.Client(ask.Name)
 	defer done()
 	err := r.Trees.Store.Bring(ctx, digest.Digest(old.Digest), gitsource.Fetcher{

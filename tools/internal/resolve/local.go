@@ -21,7 +21,7 @@ import (
 
 // Directories resolves directories on this machine. In a git repository it pins HEAD,
 // otherwise the directory's content.
-type Folders struct {
+type Directories struct {
 	Trees *Trees
 	Base  string // the manifest's directory
 	// Time replaces the commit time for directories that are not in a repository.
@@ -32,7 +32,7 @@ type Folders struct {
 }
 
 // Resolve implements [Resolver].
-func (r *Folders) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, error) {
+func (r *Directories) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, error) {
 	dir := ask.LocalPath
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(r.Base, filepath.FromSlash(dir))
@@ -61,7 +61,7 @@ func (r *Folders) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, 
 }
 
 // content pins the content of a directory that is not in a repository.
-func (r *Folders) content(d *lock.Dependency, dir string) error {
+func (r *Directories) content(d *lock.Dependency, dir string) error {
 	d.Time, d.Why = r.Time, "content of localpath"
 	return r.pack(d, func(w io.Writer) (sourcetar.Result, error) {
 		return sourcetar.WriteFolder(w, dir, sourcetar.Options{Exclude: d.Exclude})
@@ -69,7 +69,7 @@ func (r *Folders) content(d *lock.Dependency, dir string) error {
 }
 
 // head pins a repository's HEAD or, if AllowDirty is set and they differ, its directory.
-func (r *Folders) head(ctx context.Context, d *lock.Dependency, repo *gitsource.Repo, dir string) error {
+func (r *Directories) head(ctx context.Context, d *lock.Dependency, repo *gitsource.Repo, dir string) error {
 	var err error
 	if d.Time, err = repo.Time(ctx); err != nil {
 		return err
@@ -99,7 +99,7 @@ func (r *Folders) head(ctx context.Context, d *lock.Dependency, repo *gitsource.
 }
 
 // pack adds the tar that write writes to the store.
-func (r *Folders) pack(d *lock.Dependency, write func(io.Writer) (sourcetar.Result, error)) error {
+func (r *Directories) pack(d *lock.Dependency, write func(io.Writer) (sourcetar.Result, error)) error {
 	sum, err := r.Trees.Store.PutStream(func(w io.Writer) error {
 		result, err := write(w)
 		d.Size = result.Size

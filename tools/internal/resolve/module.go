@@ -30,7 +30,7 @@ type Modules struct {
 // Resolve implements [Resolver].
 func (r *Modules) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, error) {
 	m := module.Version{Path: ask.Module, Version: ask.Version}
-	if err := r.bring(ctx, m); err != nil {
+	if err := r.fetch(ctx, m); err != nil {
 		return nil, err
 	}
 	pinned, err := r.describe(m)
@@ -49,8 +49,8 @@ func (r *Modules) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, 
 	return pinned, r.vendor(ctx, m, ask.GoModules, pinned)
 }
 
-// bring fetches the module's files if the store lacks them.
-func (r *Modules) bring(ctx context.Context, m module.Version) error {
+// fetch fetches the module's files if the store lacks them.
+func (r *Modules) fetch(ctx context.Context, m module.Version) error {
 	if r.Store.HasModule(m, ".zip") && r.Store.HasModule(m, ".info") && r.Store.HasModule(m, ".mod") {
 		return nil
 	}

@@ -60,7 +60,7 @@ func lookAtCache(ctx context.Context, a *Args, l *looker) error {
 		}
 		switch {
 		case name == rootTmp:
-			l.decide(e, a.bringing(), stale)
+			l.decide(e, a.installing(), stale)
 		case rootName.MatchString(name):
 			list, _ := l.root.ReadFile(path.Join(name, rootPackages))
 			keep, why := a.keepRoot(name, list)
@@ -82,8 +82,8 @@ func lookAtCache(ctx context.Context, a *Args, l *looker) error {
 
 func same(a, b string) bool { return b != "" && filepath.Clean(a) == filepath.Clean(b) }
 
-// bringing returns a reason to keep files while a root is being made, or "".
-func (a *Args) bringing() string {
+// installing returns a reason to keep files while a root is being made, or "".
+func (a *Args) installing() string {
 	unlock, err := filelock.Try(filepath.Join(a.Cache, rootLock))
 	if errors.Is(err, filelock.ErrHeld) {
 		return "tools/bazel is installing a root in it"

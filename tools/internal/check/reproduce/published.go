@@ -37,11 +37,11 @@ type Published struct {
 	// Files are the files in its SHA256SUMS, and that file.
 	Files []release.File
 	// Lock is parsed. SHA256SUMS has verified it and the manifest.
-	Lock     *lock.Lock
-	manifest []byte
-	lock     []byte
-	folder   string   // of a release on this machine; or
-	base     *url.URL // the URL of one elsewhere, with a slash at its end
+	Lock      *lock.Lock
+	manifest  []byte
+	lock      []byte
+	directory string   // of a release on this machine; or
+	base      *url.URL // the URL of one elsewhere, with a slash at its end
 }
 
 // OpenPublished opens a release by its directory, by its SHA256SUMS (beside manifest.yaml and
@@ -87,7 +87,7 @@ func locate(where string) (*Published, error) {
 			if u.Host != "" && u.Host != "localhost" {
 				return nil, fmt.Errorf("opening release %q: want a file URL on this machine", shown.String())
 			}
-			return &Published{Where: shown.String(), folder: filepath.FromSlash(base.Path)}, nil
+			return &Published{Where: shown.String(), directory: filepath.FromSlash(base.Path)}, nil
 		}
 		return &Published{Where: shown.String(), base: &base}, nil
 	}
@@ -96,11 +96,11 @@ func locate(where string) (*Published, error) {
 	case err != nil:
 		return nil, fmt.Errorf("opening release: %w", err)
 	case info.IsDir():
-		return &Published{Where: where, folder: where}, nil
+		return &Published{Where: where, directory: where}, nil
 	case filepath.Base(where) != release.Checksums:
 		return nil, fmt.Errorf("opening release %q: got a file, want a directory or a %s", where, release.Checksums)
 	}
-	return &Published{Where: where, folder: filepath.Dir(where)}, nil
+	return &Published{Where: where, directory: filepath.Dir(where)}, nil
 }
 
 // Open opens a file of the release, without checking its content. If the release is on this
@@ -109,8 +109,8 @@ func (p *Published) Open(ctx context.Context, name string, limit int64) (io.Read
 	if !fs.ValidPath(name) {
 		return nil, fmt.Errorf("path %q is not below the release", name)
 	}
-	if p.folder != "" {
-		return release.Dir(p.folder).Open(ctx, name)
+	if p.directory != "" {
+		return release.Dir(p.directory).Open(ctx, name)
 	}
 	u := *p.base
 	u.Path = path.Join(u.Path, name)
@@ -172,7 +172,7 @@ func (p *Published) Install(workspace, line string) error {
 // Check compares the files of a release on this machine with SHA256SUMS. The error joins
 // one for each that differs. A missing file is not an error.
 func (p *Published) Check(ctx context.Context) error {
-	if p.folder == "" {
+	if p.directory == "" {
 		return nil
 	}
 	errs := parallel.Do(len(p.Files), runtime.GOMAXPROCS(0), func(i int) error {
@@ -180,7 +180,7 @@ func (p *Published) Check(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		got, _, err := digest.FromFile(filepath.Join(p.folder, filepath.FromSlash(f.Path)))
+		got, _, err := digest.FromFile(filepath.Join(p.directory, filepath.FromSlash(f.Path)))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil

@@ -101,7 +101,7 @@ func (c *Client) commits(ctx context.Context, w Want) (*Repo, error) {
 	} else {
 		args = append(args, "+refs/heads/*:refs/source/heads/*", "+refs/tags/*:refs/source/tags/*")
 	}
-	return c.bring(ctx, w, args...)
+	return c.fetchInto(ctx, w, args...)
 }
 
 // commitsNamed returns the commits of the repository whose names begin with prefix, sorted.

@@ -171,7 +171,7 @@ const (
 
 // shallow fetches a ref's commit without its history.
 func (c *Client) shallow(ctx context.Context, w Want, ref string) (*Repo, error) {
-	return c.bring(ctx, w, append(w.depth(), "+"+ref+":"+scratchRef)...)
+	return c.fetchInto(ctx, w, append(w.depth(), "+"+ref+":"+scratchRef)...)
 }
 
 // depth returns the options that fetch a commit without its history, or without its files.
@@ -182,9 +182,9 @@ func (w *Want) depth() []string {
 	return []string{"--depth=1"}
 }
 
-// bring makes a scratch repository, in the server's object format, and fetches into it. The
+// fetchInto makes a scratch repository, in the server's object format, and fetches into it. The
 // arguments are options, then refspecs.
-func (c *Client) bring(ctx context.Context, w Want, args ...string) (*Repo, error) {
+func (c *Client) fetchInto(ctx context.Context, w Want, args ...string) (*Repo, error) {
 	r, err := c.bringAs(ctx, w, "sha1", args)
 	if errors.Is(err, ErrFormat) {
 		r, err = c.bringAs(ctx, w, "sha256", args)

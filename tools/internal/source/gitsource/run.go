@@ -144,7 +144,7 @@ func (c *Client) exchange(ctx context.Context, g git, explain func(err error, st
 		}
 		return nil, explain(err, stdout.String(), stderr.String())
 	}
-	if size := folderSize(g.dir); size > cmp.Or(c.MaxFetch, defaultMaxFetch) {
+	if size := sizeOf(g.dir); size > cmp.Or(c.MaxFetch, defaultMaxFetch) {
 		return nil, tooLarge(size, cmp.Or(c.MaxFetch, defaultMaxFetch))
 	}
 	return stdout.Bytes(), nil
@@ -161,7 +161,7 @@ func watch(ctx context.Context, cancel context.CancelCauseFunc, timeout time.Dur
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			size := folderSize(dir)
+			size := sizeOf(dir)
 			if size > maxSize {
 				cancel(tooLarge(size, maxSize))
 				return
@@ -186,8 +186,8 @@ func tooLarge(got, want int64) error {
 	return hint.With(fmt.Errorf("%w: got %d bytes, want at most %d", ErrTooLarge, got, want), "raise the limit if the repository is what you expect")
 }
 
-// folderSize returns the sum of the sizes of the files below dir, in bytes.
-func folderSize(dir string) (size int64) {
+// sizeOf returns the sum of the sizes of the files below dir, in bytes.
+func sizeOf(dir string) (size int64) {
 	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return nil // files come and go

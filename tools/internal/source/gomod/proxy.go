@@ -51,7 +51,7 @@ func (g *Go) fillDirectly(ctx context.Context, modules []lock.GoModule) ([]lock.
 		if module.MatchPrefixPatterns(user["GONOPROXY"], modules[i].Path) {
 			return errPrivate
 		}
-		return p.bring(ctx, &modules[i])
+		return p.fetch(ctx, &modules[i])
 	})
 	var rest []lock.GoModule
 	for i, err := range errs {
@@ -78,9 +78,9 @@ func newTransport() *http.Transport {
 	}
 }
 
-// bring fetches the files of one module into the store. The content comes last: if the store
+// fetch fetches the files of one module into the store. The content comes last: if the store
 // has it, the module is complete.
-func (p *proxy) bring(ctx context.Context, m *lock.GoModule) error {
+func (p *proxy) fetch(ctx context.Context, m *lock.GoModule) error {
 	v := module.Version{Path: m.Path, Version: m.Version}
 	info, err := p.text(ctx, v, ".info")
 	if err != nil {

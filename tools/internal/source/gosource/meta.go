@@ -77,9 +77,9 @@ func (a *Args) writeRoot(b *build, r Root, packages []*pkg, licenses string, see
 // copyMainLicenses copies the licences in a module's directory or, if there are none, in the
 // nearest directory above: the source's licence may apply to all its modules.
 func (a *Args) copyMainLicenses(r Root, licenses string) error {
-	for folder := r.Dir; ; folder = path.Dir(folder) {
-		n, err := copyLicenses(filepath.Join(a.Dir, filepath.FromSlash(folder)), licenses, r.Main, r.Main.Path)
-		if n > 0 || err != nil || folder == "." {
+	for dir := r.Dir; ; dir = path.Dir(dir) {
+		n, err := copyLicenses(filepath.Join(a.Dir, filepath.FromSlash(dir)), licenses, r.Main, r.Main.Path)
+		if n > 0 || err != nil || dir == "." {
 			return err
 		}
 	}

@@ -229,7 +229,7 @@ func Txtar(t testing.TB, name string) map[string]string {
 }
 
 // Directory adds the files below a directory, which may be missing, to files.
-func Folder(t testing.TB, dir string, files map[string]string) {
+func Directory(t testing.TB, dir string, files map[string]string) {
 	t.Helper()
 	if _, err := os.Stat(dir); err != nil {
 		return

@@ -23,7 +23,7 @@ type world struct {
 func ScriptSetup(env *testscript.Env, archive string) {
 	t := env.T().(testing.TB)
 	modules := Txtar(t, archive)
-	Folder(t, filepath.Join(env.WorkDir, "mod"), modules)
+	Directory(t, filepath.Join(env.WorkDir, "mod"), modules)
 	p := New(t, modules)
 	w := &world{p, p.Serve()}
 	env.Values[worldKey{}] = w
