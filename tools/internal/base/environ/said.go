@@ -8,8 +8,9 @@ import (
 // mostLines is the number of lines of a process's output that an error repeats.
 const mostLines = 12
 
-// Said formats a process's output for the end of an error: one line as it is, several as
-// indented lines below the message, with "… N more lines" after the first ones.
+// Said formats a process's output for the end of an error: its first line ends the message, and
+// the others follow as indented lines. Of many lines only the first ones and "… N more lines" are
+// left.
 func Said(output string) string {
 	var lines []string
 	for line := range strings.Lines(strings.ReplaceAll(output, "\r", "\n")) {
@@ -17,11 +18,8 @@ func Said(output string) string {
 			lines = append(lines, line)
 		}
 	}
-	if len(lines) <= 1 {
-		return strings.TrimSpace(strings.Join(lines, ""))
-	}
 	if more := len(lines) - mostLines; more > 1 {
 		lines = append(lines[:mostLines], fmt.Sprintf("… %d more lines", more))
 	}
-	return "\n    " + strings.Join(lines, "\n    ")
+	return strings.TrimSpace(strings.Join(lines, "\n    "))
 }

@@ -99,7 +99,7 @@ func (e *gitError) Error() string {
 	case e.kind == nil && e.text == "":
 		return fmt.Sprintf("git: %v", e.err)
 	case e.kind == nil:
-		return fmt.Sprintf("git: %v: %s", e.err, environ.Said(e.text))
+		return fmt.Sprintf("git: %s (%v)", environ.Said(e.text), e.err)
 	case e.text == "":
 		return fmt.Sprintf("%v: %v", e.kind, e.err)
 	}
