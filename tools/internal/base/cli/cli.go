@@ -49,9 +49,8 @@ func indented(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {
 		if i > 0 && line != "" && !strings.HasPrefix(line, indent) {
-			line = indent + line
+			lines[i] = indent + line
 		}
-		lines[i] = strings.TrimRight(line, " ")
 	}
 	return strings.Join(lines, "\n")
 }

@@ -38,8 +38,8 @@ func TestFail(t *testing.T) {
 			"x: error: copying: EOF\n    the disk is full\nx: hint: delete 3 files\n",
 		},
 		{
-			"lines of a process", fmt.Errorf("running git: %w: \n    a\n      b", io.EOF),
-			"x: error: running git: EOF:\n    a\n      b\n",
+			"lines of a process", fmt.Errorf("running git: %w: a\n    b\n      c", io.EOF),
+			"x: error: running git: EOF: a\n    b\n      c\n",
 		},
 		{
 			"two wrapped in one text", fmt.Errorf("reading: %w; then closing: %w", io.EOF, disk),
