@@ -11,7 +11,7 @@ load(
     "release_tree",
 )
 
-# It declares nothing itself.
+# It declares no targets itself.
 # buildifier: disable=unnamed-macro
 def line_rules(line):
     """Binds the constants of a line.
@@ -20,8 +20,8 @@ def line_rules(line):
         line: struct of architectures, created, platforms, product, source_date_epoch and version.
 
     Returns:
-        a struct of the rules. Each takes what the rule of the same name in defs.bzl takes, and an
-        attribute that a constant is bound to only where it is to differ.
+        a struct of the rules. Each has the attributes of the rule of the same name in defs.bzl. Those with
+        a constant of the line as their value can be left out.
     """
 
     def archive(name, source_date_epoch = line.source_date_epoch, version = line.version, **kwargs):

@@ -1,4 +1,4 @@
-"""Public names for who registers the toolchain of the rules."""
+"""Public names for registering the rules' toolchain."""
 
 load("//release/rules/private:platforms.bzl", _PLATFORMS = "PLATFORMS")
 load("//release/rules/private:toolchain.bzl", _release_tools = "release_tools")

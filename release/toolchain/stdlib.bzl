@@ -1,8 +1,8 @@
 """The part of the standard library that the packages of pinned sources share."""
 
-# What two thirds of the programs of //tools/dev/programs import, and what costs little. A
-# source that imports more has the rest compiled on top, for itself. So what is
-# compiled for a source does not depend on which other sources there are.
+# Packages that two thirds of the programs of //tools/dev/programs import, and cheap ones. A
+# source that imports more compiles the rest for itself. So what is compiled for a source
+# does not depend on other sources.
 STDLIB = [
     "archive/tar",
     "bufio",

@@ -1,35 +1,34 @@
-// Bundle packs everything that building a release reads into one file, to carry it
-// to where there is no network.
+// Bundle packs everything that building a release reads into one file, for a machine
+// without a network.
 //
-//	tools/bazel run //release:bundle -- pack --out FILE          the active line, and the root that Bazel runs in
+//	tools/bazel run //release:bundle -- pack --out FILE          the active line, and the root with Bazel in it
 //	tools/bazel run //release:bundle -- pack --out FILE --line A --line B     several lines
-//	tools/bazel run //release:bundle -- pack --out FILE --since OLD.lock.json what OLD did not need
-//	tools/bazel run //release:bundle -- verify FILE              compares each byte with what FILE says of itself
-//	tools/bazel run //release:bundle -- list FILE                what is in it, and how large
+//	tools/bazel run //release:bundle -- pack --out FILE --since OLD.lock.json only what OLD does not need
+//	tools/bazel run //release:bundle -- verify FILE              checks a bundle against its own index (every byte)
+//	tools/bazel run //release:bundle -- list FILE                prints what is in it, and how large that is
 //
-// To use a bundle takes nothing of ours but a clone:
+// To use a bundle you need a clone of this repository, and nothing else:
 //
 //	tar -xf FILE -C DIR
 //	RELEASE_STORE=DIR tools/bazel build //release:all --config=airgap
 //
-// A bundle is a deterministic tar. Its first entry, bundle.json, lists the others
-// with their digests and what each is for. It has the entries of the store
-// (RELEASE_STORE) that the locks need, the project's own tools included, and
-// nothing else; base images with an index of their own. What the store lacks is fetched
-// first, unless RELEASE_AIRGAP is 1. What cannot be, and what is not what the lock
-// pins, is an error that names the lock's entry.
+// A bundle is a deterministic tar. Its first entry, bundle.json, lists the others with
+// their digests and what each is for. A bundle has the entries of the store
+// (RELEASE_STORE) that the locks and the project's own tools need, and nothing else.
+// Pack fetches first what the store lacks, unless RELEASE_AIRGAP is 1. If something
+// cannot be fetched, or is not what the lock pins, the error names the lock's entry.
 //
-//	--since OLD     leaves out what OLD, a lock or a bundle, has already. The lock does not
-//	                say which modules the project's tools have: if its toolchain is the same,
-//	                they and the root are taken to be there too. A bundle says it exactly.
+//	--since OLD     leaves out what the other machine already has. OLD is a lock or a
+//	                bundle; a bundle is exact. A lock does not list the modules of the
+//	                project's tools: if its toolchain is the same, they and the root are
+//	                left out too
 //	--no-root       leaves out the root: for machines that have Bazel
-//	--platform P    where it will be built, as linux_amd64; this machine's if not given
-//	--deep          (verify) compares the content of modules with the sums that pin them
-//	                too, as packing and building do
+//	--platform P    where it will be built, such as linux_amd64; default: this machine's
+//	--deep          (verify) also compares the content of modules with the sums that pin
+//	                them, as packing and building do
 //	--json          (list) prints bundle.json
 //
-// Exit status: 0 done, 1 an error, or a bundle that is not whole, 2 the command line
-// is wrong.
+// Exit status: 0 done, 1 an error or a damaged bundle, 2 the command line is wrong.
 package main
 
 import (
@@ -81,7 +80,7 @@ func fileArg(set *flag.FlagSet, args []string, stderr io.Writer) (name string, s
 
 func verify(ctx context.Context, _ *options, args []string, stdout, stderr io.Writer) int {
 	set := flag.NewFlagSet("verify", flag.ContinueOnError)
-	deep := set.Bool("deep", false, "compare the content of modules with their sums as well")
+	deep := set.Bool("deep", false, "also compare the content of modules with their sums")
 	name, status, ok := fileArg(set, args, stderr)
 	if !ok {
 		return status

@@ -27,7 +27,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// rules is the module whose files a repository rule takes as they are.
+// rules is the module that a repository rule uses unchanged.
 const rules = "github.com/bazelbuild/rules_go"
 
 type options struct {
@@ -41,12 +41,12 @@ type options struct {
 func pack(ctx context.Context, o *options, args []string, stdout, stderr io.Writer) int {
 	set := flag.NewFlagSet("pack", flag.ContinueOnError)
 	set.StringVar(&o.out, "out", "", "the `file` to write (required)")
-	set.Var(&o.lines, "line", "a `line` to pack; again for more; the active one if not given")
-	set.StringVar(&o.since, "since", "", "leave out what this old lock needs, or this old bundle has (a `file`)")
-	set.BoolVar(&o.noRoot, "no-root", false, "leave out the root that Bazel runs in")
-	set.StringVar(&o.launchRoot, "root", os.Getenv("RELEASE_ROOT"), "the `directory` of that root; the launcher says it")
-	set.Var(&o.platforms, "platform", "a `platform` to build on, as linux_amd64; again for more")
-	set.StringVar(&o.store, "store", "", "the store's `directory`; RELEASE_STORE if not given")
+	set.Var(&o.lines, "line", "a `line` to pack; may be repeated; default: the active line")
+	set.StringVar(&o.since, "since", "", "leave out what this `file`, an old lock or bundle, has already")
+	set.BoolVar(&o.noRoot, "no-root", false, "leave out the root with Bazel in it")
+	set.StringVar(&o.launchRoot, "root", os.Getenv("RELEASE_ROOT"), "the `directory` of that root; set by the launcher")
+	set.Var(&o.platforms, "platform", "a `platform` to build on, such as linux_amd64; may be repeated")
+	set.StringVar(&o.store, "store", "", "the store's `directory`; default: RELEASE_STORE")
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status
 	}
@@ -62,7 +62,7 @@ func pack(ctx context.Context, o *options, args []string, stdout, stderr io.Writ
 		result, err = bundle.Pack(ctx, a)
 	}
 	if errors.Is(err, store.ErrMissing) && o.goCmd != "" && os.Getenv("RELEASE_AIRGAP") != "1" {
-		fmt.Fprintln(stderr, command+": fetching what the store lacks: no build has read it yet")
+		fmt.Fprintln(stderr, command+": fetching what the store lacks")
 		if err = o.fill(ctx, a, stderr); err == nil {
 			result, err = bundle.Pack(ctx, a)
 		}
@@ -77,7 +77,7 @@ func pack(ctx context.Context, o *options, args []string, stdout, stderr io.Writ
 	return cli.OK
 }
 
-// fill makes the store hold what the locks name.
+// fill fetches what the locks name and the store lacks.
 func (o *options) fill(ctx context.Context, a bundle.Args, stderr io.Writer) error {
 	for _, l := range a.Lines {
 		dir := filepath.Join(o.root, "manifests", l.Name)
@@ -136,13 +136,13 @@ func (o *options) args() (bundle.Args, error) {
 		return a, err
 	}
 	if a.Root = o.launchRoot; a.Root == "" && a.SinceLock == nil {
-		err := errors.New("there is no root to pack: this Bazel is the machine's own")
-		return a, hint.With(err, "pack where tools/bazel brought Bazel, or for machines that have one with --no-root")
+		err := errors.New("there is no root to pack: Bazel is installed on this machine")
+		return a, hint.With(err, "pack on a machine where tools/bazel installed Bazel, or pass --no-root if the other machine has Bazel")
 	}
 	return a, nil
 }
 
-// readLines reads the locks, which have to be for the toolchain of this workspace.
+// readLines reads the locks. Their toolchain has to be that of this workspace.
 func (o *options) readLines(a *bundle.Args) error {
 	var sdk lock.GoSDK
 	if err := jsonfile.Read(filepath.Join(o.root, "release", "sources", "go_sdk.json"), &sdk); err != nil {
@@ -176,12 +176,12 @@ func readLock(line, name string) (needs.Line, error) {
 
 func (o *options) toolModules() ([]lock.GoModule, error) {
 	if o.modules == "" {
-		return nil, errors.New("which modules the tools are built from is not known: --modules is not given")
+		return nil, errors.New("--modules is missing: it says which modules the tools are built from")
 	}
 	return bundle.ToolModules(o.root, runfile.Real(o.modules), rules)
 }
 
-// readSince reads the old lock or bundle. A lock begins with a brace.
+// readSince reads an old lock, which begins with a brace, or an old bundle.
 func (o *options) readSince(a *bundle.Args) error {
 	if o.since == "" {
 		return nil

@@ -1,63 +1,64 @@
-// Gc says what a machine keeps of releases, and removes what nothing needs.
+// Gc shows the disk space that releases use on this machine, and removes what nothing
+// needs any more.
 //
-//	tools/bazel run //release:gc -- --dry-run     says it, and removes nothing
+//	tools/bazel run //release:gc -- --dry-run     shows what would be removed
 //	tools/bazel run //release:gc                  removes what no lock of any checkout here needs
-//	tools/bazel run //release:gc -- --git v1.0.0..HEAD        but for what these commits need
+//	tools/bazel run //release:gc -- --git v1.0.0..HEAD        but keeps what these commits need
 //	tools/bazel run //release:gc -- --disk-cache-size 10G     and shrinks Bazel's disk cache
 //	tools/bazel run //release:gc -- --stage 1.0.0             and removes this release from the stage
 //
-// # What goes
+// # What is removed
 //
-//	store         what no kept lock, go.sum or go_sdk.json needs: files, modules, blobs of
-//	              base images, roots of bundles. What Bazel fetched for itself stays
-//	disk cache    the results that were used longest ago, if --disk-cache-size is given.
-//	              The launcher has Bazel itself keep to RELEASE_DISK_CACHE_SIZE
-//	roots         those whose Bazel no kept .bazelversion or lock wants, and those that an
-//	              older tools/bazel of this checkout made
+//	store         files, modules, blobs of base images and roots of bundles that no kept
+//	              lock, go.sum or go_sdk.json needs. What Bazel fetched for itself stays
+//	disk cache    the least recently used results, if --disk-cache-size is given.
+//	              Otherwise only Bazel limits it, to RELEASE_DISK_CACHE_SIZE
+//	roots         those whose Bazel no kept .bazelversion or lock names, and those that an
+//	              older tools/bazel of this checkout installed
 //	output bases  those whose workspace is gone
-//	everywhere    temporary files of runs that did not end
+//	everywhere    temporary files of interrupted runs
 //
 // The cache of the go command is only shown: go itself removes what it has not used for
-// days. Runs and stages are only shown, too, but for what --stage names.
+// days. Runs and stages are only shown too, except the releases that --stage names.
 //
 // # What is kept
 //
-// What the locks below manifests, go.sum, release/sources/go_sdk.json and .bazelversion
-// of this checkout need, as they are on the disk, and of each other checkout that Bazel
-// has an output base for, since all share one store. --this-checkout leaves these
-// others out.
+// Gc keeps what this checkout needs now: its locks below manifests, go.sum,
+// release/sources/go_sdk.json and .bazelversion. It keeps the same for every other
+// checkout that Bazel has an output base for, because all share one store.
+// --this-checkout ignores the others.
 //
-//	--git RANGE    also what each commit of a range needs, as git rev-list takes it: HEAD is
-//	               the whole history of HEAD. Again for more
-//	--locks DIR    also what the files lock.json need that are in a directory, at any depth.
-//	               Again for more
-//	--min-age AGE  also what was written or looked up less than this ago; 24h if not given
+//	--git RANGE    also keeps what each commit of a range needs. RANGE is as for git
+//	               rev-list: HEAD is the whole history of HEAD. May be repeated
+//	--locks DIR    also keeps what the lock.json files below a directory need. May be
+//	               repeated
+//	--min-age AGE  also keeps what was written or looked up within this time; default: 24h
 //
-// A lock that cannot be read is an error, and nothing is removed. If the manifests of a kept
-// base image are not in the store, all base images stay.
+// If a lock cannot be read, gc fails and removes nothing. If the manifests of a kept base
+// image are not in the store, all base images stay.
 //
 // # Stages
 //
-// --stage VERSION removes a release that was published to the embedded stage of the
-// active line, or of --line NAME: its directory in the bucket, its tags in the registry
-// with the blobs that no other tag needs, its charts, its git tags, what stands for its
-// GitHub release, its receipt, and the record of its run. No release goes that is not
-// named. None goes that an alias, such as latest, names: that is an error. It is not to
-// run while something is published to that stage.
+// --stage VERSION removes a release from the embedded stage of the active line, or of
+// --line NAME: its directory in the bucket, its tags in the registry with the blobs that
+// no other tag needs, its charts, its git tags, the file of its GitHub release, its
+// receipt, and the record of its run. Only the named releases are removed. A release that
+// an alias such as latest names cannot be removed. Do not run this while something is
+// published to that stage.
 //
 // # Beside a running build
 //
 // Gc may run beside a build, a resolve or another gc: what they use is younger than
 // --min-age, or a kept lock names it. A directory is renamed before it is removed, so
-// that nobody finds half of it. A build that misses something fetches it again. Without a
-// network it cannot: there, keep with --git or --locks whatever may have to be built, and
-// --min-age as it is. What a kept lock needs and the store has is there after gc.
-// Ctrl-C ends gc at once; the next one goes on.
+// nobody finds half of it. A build that misses something fetches it again. On a machine
+// without a network it cannot: there, leave --min-age alone, and keep with --git or
+// --locks everything that may have to be built. Ctrl-C ends gc at once; the next run
+// continues.
 //
 // # Output
 //
-// stdout has a line for each place, for what stays in it and why, and for what goes; at
-// last the sum. --json prints the same as one document.
+// Gc prints a line for each place, for what stays in it and why, and for what it removes,
+// then the total. --json prints the same as one document.
 //
 // Exit status: 0 done, 1 something cannot be read or removed, 2 the command line is wrong.
 package main
@@ -95,13 +96,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o := options{diskSize: -1}
 	set := flag.NewFlagSet(command, flag.ContinueOnError)
 	set.StringVar(&o.workspace, "workspace", os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "the checkout's `directory`")
-	set.StringVar(&o.bases, "output-bases", "", "the `directory` of Bazel's output bases; that in which this runs if not given")
-	set.Var(&o.git, "git", "keep what the commits of this `range` need; again for more")
-	set.Var(&o.locks, "locks", "keep what the lock.json files in this `directory` need; again for more")
+	set.StringVar(&o.bases, "output-bases", "", "the `directory` of Bazel's output bases; default: the one in use")
+	set.Var(&o.git, "git", "keep what the commits of this `range` need; may be repeated")
+	set.Var(&o.locks, "locks", "keep what the lock.json files below this `directory` need; may be repeated")
 	set.DurationVar(&o.minAge, "min-age", 24*time.Hour, "keep what was used less than this `duration` ago")
 	set.Var(&o.diskSize, "disk-cache-size", "shrink Bazel's disk cache to this `size`, such as 10G")
-	set.Var(&o.stage, "stage", "remove the release of this `version` from the line's stage; again for more")
-	set.StringVar(&o.line, "line", os.Getenv("RELEASE_LINE"), "the `line` whose stage it is; the active one if not given")
+	set.Var(&o.stage, "stage", "remove the release of this `version` from the line's stage; may be repeated")
+	set.StringVar(&o.line, "line", os.Getenv("RELEASE_LINE"), "the `line` whose stage it is; default: the active line")
 	set.BoolVar(&o.alone, "this-checkout", false, "do not keep what other checkouts on this machine need")
 	set.BoolVar(&o.dryRun, "dry-run", false, "remove nothing")
 	set.BoolVar(&o.json, "json", false, "print one JSON document")
@@ -115,7 +116,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return cli.UsageError(stderr, command, "--min-age: got %s, want 0 or more", o.minAge)
 	}
 	if len(o.stage) > 0 && o.line == "" {
-		return cli.UsageError(stderr, command, "--stage needs --line: which line's stage it is, is not known")
+		return cli.UsageError(stderr, command, "--stage needs --line: the active line is not known")
 	}
 	if err := o.collect(ctx, stdout); err != nil {
 		return cli.Fail(stderr, command, err)

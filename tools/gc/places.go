@@ -14,7 +14,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// places finds where things are kept, as the launcher and the other commands do.
+// places finds the directories that the launcher and the other commands use.
 func (o *options) places(a *gc.Args) (err error) {
 	if a.Store, err = store.DefaultDir(os.Getenv); err != nil {
 		return err
@@ -39,8 +39,8 @@ func (o *options) places(a *gc.Args) (err error) {
 	return nil
 }
 
-// outputBases returns the directory above the output base in which `bazel run` runs
-// this; empty if there is none.
+// outputBases returns the parent of the output base that `bazel run` uses for this
+// process; empty if there is none.
 func outputBases() string {
 	dir, err := os.Getwd()
 	for err == nil && dir != filepath.Dir(dir) {
@@ -52,8 +52,8 @@ func outputBases() string {
 	return ""
 }
 
-// keepCheckouts reads what this checkout needs and, unless it is alone, what the others on
-// this machine do.
+// keepCheckouts reads what this checkout needs and, unless alone is set, what the others
+// on this machine need.
 func (o *options) keepCheckouts(a *gc.Args) error {
 	n, err := a.Keep.AddCheckout(o.workspace)
 	if err != nil {
@@ -72,12 +72,12 @@ func (o *options) keepCheckouts(a *gc.Args) error {
 			continue
 		}
 		_, otherErr := a.Keep.AddCheckout(dir)
-		err = errors.Join(err, hint.With(otherErr, "or say --this-checkout, so that nothing is kept for that one"))
+		err = errors.Join(err, hint.With(otherErr, "or pass --this-checkout to keep nothing for that checkout"))
 	}
 	return err
 }
 
-// size is a flag for a number of bytes, written as Bazel has it: a number and K, M, G or T.
+// size is a flag for a number of bytes, written as for Bazel: a number and K, M, G or T.
 type size int64
 
 func (s *size) String() string { return strconv.FormatInt(int64(*s), 10) }

@@ -1,22 +1,19 @@
-// Init writes a working line: a manifest, its lock, destinations, and a BUILD file with
+// Init writes a new line: a manifest, its lock, destinations, and a BUILD file with
 // every program of the source.
 //
 //	tools/bazel run //release:init -- --name NAME --module PATH[@VERSION]
 //	tools/bazel run //release:init -- --name NAME --git URL [--branch NAME | --tag NAME]
 //
-// Both take --platforms LIST, such as linux-amd64,osx-arm64. Without it, the line has every
-// platform.
-//
-// It asks nothing, and says what it chose: the latest version of a module, the branch
-// main or master of a repository, and the programs. A program is left out if it is in a
-// directory that is named internal, test, testdata, example, examples or hack, or if the
-// go command cannot build it. If something fails, nothing is left behind.
+// Init asks no questions. It prints what it chose: the latest version of a module, the
+// branch main or master of a repository, and the programs. It leaves out a program in a
+// directory named internal, test, testdata, example, examples or hack, and one that the
+// go command cannot build. An error leaves no files behind.
 //
 // It writes
 //
-//	manifests/NAME/manifest.yaml       what the release is made from
-//	manifests/NAME/destinations.yaml   where it is published: a stage of your own
-//	manifests/NAME/lock.json           what that resolves to
+//	manifests/NAME/manifest.yaml       the source of the release
+//	manifests/NAME/destinations.yaml   where it is published: a stage in your own directory
+//	manifests/NAME/lock.json           what the manifest resolves to
 //	release/NAME/BUILD.bazel           what is built
 //
 // Exit status: 0 done, 1 an error, 2 the command line is wrong.
@@ -126,7 +123,7 @@ func (o *options) init(ctx context.Context) (err error) {
 	return nil
 }
 
-// lock has resolve write the lock.
+// lock runs resolve, which writes the lock.
 func (o *options) lock(ctx context.Context, line string) error {
 	cmd := environ.Command(ctx, environ.Own("BUILD_WORKSPACE_DIRECTORY="+o.root), runfile.Real(o.resolve),
 		"--manifest", filepath.Join(line, "manifest.yaml"), "--go", runfile.Real(o.goCmd), "--store", o.store.Dir())

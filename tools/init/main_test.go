@@ -50,7 +50,7 @@ func TestChoose(t *testing.T) {
 	wantLeft := []string{
 		"example.com/tool/v2/cmd/unix: it cannot be built for windows/amd64",
 		"example.com/tool/v2/internal/gen: it is in a directory for developers",
-		"example.com/tool/v2/x/a: its name is that of @mine_tool//cmd/a",
+		"example.com/tool/v2/x/a: its name is also that of @mine_tool//cmd/a",
 	}
 	if strings.Join(left, "\n") != strings.Join(wantLeft, "\n") {
 		t.Errorf("left out: got\n%s\nwant\n%s", strings.Join(left, "\n"), strings.Join(wantLeft, "\n"))

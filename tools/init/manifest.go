@@ -22,22 +22,22 @@ const exports = `exports_files(
 )
 `
 
-const destinations = `# Where this line is published. No secrets: they come from the environment, as each service's own tools take them.
+const destinations = `# Where this line is published. Secrets do not belong here: each service has its own place for them.
 
 # tools/bazel run //release:publish -- --stage
-# Needs no account and no server: {state} is a directory of the user's own.
+# It needs no account and no server: {state} is a directory on your machine.
 stage:
-  # latest is the highest version that is no pre-release; each series has its own.
+  # latest is the highest version that is not a pre-release. Each series has its own alias.
   aliases: {latest: stable, "{major}.{minor}": stable}
   buckets:
     - url: file://{state}/bucket
       aliases: [latest, "{major}.{minor}"]
 
-# A profile production beside the stage takes what is on the stage, and nothing else:
+# If you add a profile production, it accepts only what is on the stage:
 # tools/bazel run //release:promote -- VERSION --production
 `
 
-// manifest returns a manifest of the one source.
+// manifest returns a manifest with the one source.
 func (o *options) manifest(ctx context.Context) ([]byte, error) {
 	d := manifest.Dependency{Name: dependencyName(o.module + o.git), Primary: true}
 	version := "0.1.0"
@@ -67,7 +67,7 @@ func (o *options) manifest(ctx context.Context) ([]byte, error) {
 	return text, err
 }
 
-// dependencyName makes a name of the last part of a path or URL that is no major version.
+// dependencyName makes a name from the last part of a path or URL that is not a major version.
 func dependencyName(from string) string {
 	from, _, _ = strings.Cut(from, "@v")
 	from = strings.TrimSuffix(strings.TrimRight(from, "/"), ".git")
@@ -82,7 +82,7 @@ func dependencyName(from string) string {
 	}, path.Base(from))
 }
 
-// latest returns the module, and the version that is asked for or the latest one.
+// latest returns the module and its version: the one asked for, or the latest.
 func (o *options) latest(ctx context.Context) (path, version string, err error) {
 	path, query, ok := strings.Cut(o.module, "@")
 	if !ok {
@@ -96,12 +96,12 @@ func (o *options) latest(ctx context.Context) (path, version string, err error) 
 	g := &gomod.Go{Command: runfile.Real(o.goCmd), Store: o.store, Cache: dir}
 	info, err := g.Download(ctx, path, query)
 	if err != nil {
-		return "", "", hint.With(err, "check the module's path and version; GOPROXY says which proxy is asked")
+		return "", "", hint.With(err, "check the module's path and version, and GOPROXY")
 	}
 	return path, info.Version, nil
 }
 
-// mainBranch returns the branch that a repository has, of those that people call so.
+// mainBranch returns main or master, whichever the repository has.
 func mainBranch(ctx context.Context, url string) (string, error) {
 	names := []string{"main", "master"}
 	var c gitsource.Client
@@ -114,5 +114,5 @@ func mainBranch(ctx context.Context, url string) (string, error) {
 			return name, nil
 		}
 	}
-	return "", hint.With(fmt.Errorf("%s has no branch %s", url, strings.Join(names, " or ")), "say which one with --branch or --tag")
+	return "", hint.With(fmt.Errorf("%s has no branch %s", url, strings.Join(names, " or ")), "pass --branch or --tag")
 }

@@ -28,11 +28,11 @@ type program struct {
 	label string // of its go_binary
 }
 
-// notShipped are directories whose programs are for the source's developers.
+// notShipped are directories whose programs are not for users.
 var notShipped = []string{"example", "examples", "hack", "internal", "test", "testdata"}
 
-// programs finds the programs of the line's source, sorted by name, and says which are
-// left out.
+// programs finds the programs of the line's source, sorted by name, and prints which it
+// leaves out.
 func (o *options) programs(ctx context.Context, line string) ([]program, error) {
 	l, err := lock.Read(filepath.Join(line, "lock.json"))
 	if err != nil {
@@ -65,7 +65,7 @@ func (o *options) programs(ctx context.Context, line string) ([]program, error) 
 	return found, nil
 }
 
-// unpack unpacks the source out of the store.
+// unpack unpacks the source from the store.
 func (o *options) unpack(d *lock.Dependency, dir string) error {
 	if d.Module != nil {
 		m := module.Version{Path: d.Module.Path, Version: d.Module.Version}
@@ -86,7 +86,8 @@ func (o *options) unpack(d *lock.Dependency, dir string) error {
 	return sourcetar.Extract(f, dir)
 }
 
-// choose returns the programs that can be built on each platform, and calls leave for others.
+// choose returns the programs that can be built for all platforms, and calls leave for the
+// others.
 func choose(listing gomod.Listing, repository string, leave func(path, why string)) []program {
 	broken := map[string]string{}
 	all := map[string]*gomod.Package{}
@@ -116,7 +117,7 @@ func choose(listing gomod.Listing, repository string, leave func(path, why strin
 		case slices.ContainsFunc(strings.Split(rel, "/"), func(elem string) bool { return slices.Contains(notShipped, elem) }):
 			leave(at, "it is in a directory for developers")
 		case taken:
-			leave(at, "its name is that of "+other.label)
+			leave(at, "its name is also that of "+other.label)
 		default:
 			label := repository + "//" + rel
 			if rel == "" || path.Base(rel) != name {
@@ -147,7 +148,7 @@ func buildFile(line string, programs []program) []byte {
 		b.WriteString(")\n")
 		binaries = append(binaries, fmt.Sprintf("        %q,\n", ":"+target))
 	}
-	fmt.Fprintf(&b, "\n# Every program, and the licences of all that is linked into them.\narchive(\n    name = \"archive\",\n    archive = %q,\n    binaries = [\n%s    ],\n)\n", line, strings.Join(binaries, ""))
+	fmt.Fprintf(&b, "\n# Every program, and the licences of everything that is linked into them.\narchive(\n    name = \"archive\",\n    archive = %q,\n    binaries = [\n%s    ],\n)\n", line, strings.Join(binaries, ""))
 	b.WriteString("\nrelease(artifacts = [\":archive\"])\n")
 	return []byte(b.String())
 }

@@ -18,17 +18,17 @@ func TestWhichBazel(t *testing.T) {
 		bazelisk, real bool
 		want           string
 	}{
-		{name: "nothing", want: "brought"},
-		{name: "7.6 is too old", bazel: "7.6.9", want: "brought"},
-		{name: "6.7 is too old", bazel: "6.7.0", want: "brought"},
+		{name: "nothing", want: "installed"},
+		{name: "7.6 is too old", bazel: "7.6.9", want: "installed"},
+		{name: "6.7 is too old", bazel: "6.7.0", want: "installed"},
 		{name: "7.7.0", bazel: "7.7.0", want: "bazel"},
 		{name: "7.10 is newer than 7.7", bazel: "7.10.1", want: "bazel"},
 		{name: "8", bazel: "8.4.2", want: "bazel"},
 		{name: "release candidate", bazel: "8.0.0rc1", want: "bazel"},
 		{name: "Debian's label", bazel: "7.7.1- (@non-git)", want: "bazel"},
-		{name: "9 is too new", bazel: "9.0.0", want: "brought"},
-		{name: "10 is too new", bazel: "10.7.0", want: "brought"},
-		{name: "no version", bazel: "no_version", want: "brought"},
+		{name: "9 is too new", bazel: "9.0.0", want: "installed"},
+		{name: "10 is too new", bazel: "10.7.0", want: "installed"},
+		{name: "no version", bazel: "no_version", want: "installed"},
 		{name: "bazelisk", bazelisk: true, want: "bazelisk"},
 		{name: "bazelisk before bazel", bazelisk: true, bazel: "8.4.2", want: "bazelisk"},
 		{name: "BAZEL_REAL before all", bazelisk: true, bazel: "8.4.2", real: true, want: "real"},
@@ -62,8 +62,8 @@ func TestWhichBazel(t *testing.T) {
 func TestBazelThatDoesNotRun(t *testing.T) {
 	m := newMachine(t)
 	m.fake("bazel", "exit 1")
-	if got := m.run("info").who(); got != "brought" {
-		t.Errorf("got %s, want brought", got)
+	if got := m.run("info").who(); got != "installed" {
+		t.Errorf("got %s, want installed", got)
 	}
 }
 
@@ -76,13 +76,13 @@ func TestVersionIsAskedOnce(t *testing.T) {
 		t.Errorf("two calls: got %d questions for the version, want 1", got)
 	}
 	m.fakeBazel("6.5.0 (not the same size)")
-	if got := m.run("info").who(); got != "brought" {
-		t.Errorf("after a downgrade: got %s, want brought", got)
+	if got := m.run("info").who(); got != "installed" {
+		t.Errorf("after a downgrade: got %s, want installed", got)
 	}
 }
 
 func TestArgumentsStatusAndInput(t *testing.T) {
-	for _, which := range []string{"bazel", "brought"} {
+	for _, which := range []string{"bazel", "installed"} {
 		t.Run(which, func(t *testing.T) {
 			m := newMachine(t)
 			if which == "bazel" {
@@ -148,8 +148,8 @@ func TestItselfOnPath(t *testing.T) {
 			m := newMachine(t)
 			tt.put(m)
 			c := m.run("info")
-			if got := c.args(); c.who() != "brought" || len(got) != 2 {
-				t.Errorf("got %s %q, want brought with one --bazelrc", c.who(), got)
+			if got := c.args(); c.who() != "installed" || len(got) != 2 {
+				t.Errorf("got %s %q, want installed with one --bazelrc", c.who(), got)
 			}
 		})
 	}
@@ -285,7 +285,7 @@ func snapshot(t *testing.T, dir string) string {
 }
 
 func TestLaterCallsWriteNothing(t *testing.T) {
-	for _, which := range []string{"bazel", "brought"} {
+	for _, which := range []string{"bazel", "installed"} {
 		t.Run(which, func(t *testing.T) {
 			m := newMachine(t)
 			if which == "bazel" {
@@ -309,8 +309,8 @@ func TestReadOnlyCache(t *testing.T) {
 		chmod(t, m.env["RELEASE_CACHE"], 0o555)
 		t.Cleanup(func() { chmod(t, m.env["RELEASE_CACHE"], 0o755) })
 		c := m.run("info")
-		if c.who() != "brought" || strings.Count(m.logged(), "mmdebstrap half-way") != 1 {
-			t.Errorf("got %s, want the Bazel that was brought before\nlog:\n%s", c.who(), m.logged())
+		if c.who() != "installed" || strings.Count(m.logged(), "mmdebstrap half-way") != 1 {
+			t.Errorf("got %s, want the Bazel that was installed before\nlog:\n%s", c.who(), m.logged())
 		}
 		wantContains(t, c.bazelrc(), "--repository_cache="+m.env["RELEASE_CACHE"]+"/store")
 	})
@@ -340,7 +340,7 @@ func TestReadOnlyCache(t *testing.T) {
 		if err := os.Symlink(m.dir, filepath.Join(m.dir, fmt.Sprintf("tmp/release-builder-%d", os.Getuid()))); err != nil {
 			t.Fatal(err)
 		}
-		wantContains(t, m.fails("info"), "belongs to someone else")
+		wantContains(t, m.fails("info"), "belongs to another user")
 	})
 }
 

@@ -26,7 +26,7 @@ var kept = []string{
 }
 
 func TestEnvironment(t *testing.T) {
-	for _, which := range []string{"bazel", "bazelisk", "brought", "real"} {
+	for _, which := range []string{"bazel", "bazelisk", "installed", "real"} {
 		t.Run(which, func(t *testing.T) {
 			m := newMachine(t)
 			m.run("--version") // brings it
@@ -38,8 +38,8 @@ func TestEnvironment(t *testing.T) {
 			m.env["RELEASE_PASS"] += " SOME_OTHER"
 			const report = "env | sort"
 			switch which {
-			case "brought":
-				m.write("root bin/brought", "#!/bin/sh\nPATH="+filepath.Dir(realPath(t, "sort"))+"\n"+report, 0o755)
+			case "installed":
+				m.write("root bin/installed", "#!/bin/sh\nPATH="+filepath.Dir(realPath(t, "sort"))+"\n"+report, 0o755)
 			case "real":
 				m.write("bin/real", "#!/bin/sh\n"+report, 0o755)
 				m.env["BAZEL_REAL"] = filepath.Join(m.bin, "real")
@@ -117,7 +117,7 @@ func TestHostileShell(t *testing.T) {
 			old, had := m.env[name]
 			m.env[name] = value
 			c := m.run("build", "//a b:c")
-			if got := fmt.Sprintf("%s %q", c.who(), c.args()[1:]); got != `brought ["build" "//a b:c"]` || c.stderr.String() != "" {
+			if got := fmt.Sprintf("%s %q", c.who(), c.args()[1:]); got != `installed ["build" "//a b:c"]` || c.stderr.String() != "" {
 				t.Errorf("got %s, %q on stderr, want Bazel and silence", got, c.stderr.String())
 			}
 			if delete(m.env, name); had {

@@ -42,7 +42,7 @@ echo "view $$" >>"$FAKE_LOG"
 exec "$@"
 `
 
-// fakeNsenter goes where Bazel is the one that was brought.
+// fakeNsenter goes where Bazel is the one that was installed.
 const fakeNsenter = `
 echo "nsenter path=$PATH $*" >>"$FAKE_LOG"
 while [ "$1" != -- ]; do shift; done
@@ -52,7 +52,7 @@ PATH=$FAKE_ROOT_BIN exec "$@"
 
 const fakeBrought = `
 if [ "$*" = --version ]; then echo "bazel ${FAKE_BROUGHT:-7.7.1}"; exit; fi
-exec brought "$@"
+exec installed "$@"
 `
 
 const fakeOpenssl = `
@@ -166,7 +166,7 @@ func newMachine(t *testing.T) *machine {
 	m.fake("bwrap", fakeBwrap)
 	m.fake("nsenter", fakeNsenter)
 	m.write("root bin/bazel", "#!/bin/sh\n"+fakeBrought, 0o755)
-	m.write("root bin/brought", "#!/bin/sh\n"+reportCall, 0o755)
+	m.write("root bin/installed", "#!/bin/sh\n"+reportCall, 0o755)
 	m.write("root bin/openssl", "#!/bin/sh\n"+fakeOpenssl, 0o755)
 	m.fake("mmdebstrap", fakeMmdebstrap)
 	m.fake("cp", "exec "+realPath(t, "cp")+` "$@"`)

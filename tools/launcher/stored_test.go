@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// storeRoot puts the root that another machine brought into this one's store, as a bundle has it, and returns its name.
+// storeRoot puts the root that another machine installed into this one's store, as a bundle has it, and returns its name.
 func (m *machine) storeRoot(packages string) string {
 	m.t.Helper()
 	other := newMachine(m.t)
@@ -81,10 +81,10 @@ func TestStoredRoot(t *testing.T) {
 			name := m.storeRoot("")
 			tt.with(m)
 			c := m.run("build", "--config=airgap", "//...")
-			if c.who() != "brought" {
-				t.Errorf("got %s, want brought", c.who())
+			if c.who() != "installed" {
+				t.Errorf("got %s, want installed", c.who())
 			}
-			wantContains(t, c.stderr.String(), "bazel: bringing Bazel 7.7.1 (the store, about 1.5 GB, once): unpacking…")
+			wantContains(t, c.stderr.String(), "bazel: installing Bazel 7.7.1 (the store, about 1.5 GB, once): unpacking…")
 			if got := m.roots(); len(got) != 1 || got[0] != name {
 				t.Errorf("got roots %q, want %q", got, name)
 			}
@@ -93,8 +93,8 @@ func TestStoredRoot(t *testing.T) {
 					t.Errorf("log:\n%s\nwant no %s", m.logged(), program)
 				}
 			}
-			if again := m.run("info"); again.stderr.String() != "" || again.who() != "brought" {
-				t.Errorf("second call: got %s, %q, want brought, silence", again.who(), again.stderr.String())
+			if again := m.run("info"); again.stderr.String() != "" || again.who() != "installed" {
+				t.Errorf("second call: got %s, %q, want installed, silence", again.who(), again.stderr.String())
 			}
 		})
 	}
@@ -148,7 +148,7 @@ func TestStoredRootAltered(t *testing.T) {
 			}
 			data[len(data)/2] ^= 1
 			m.write(m.inStore(name+".tar"), string(data), 0o644)
-		}, []string{"bazel: error: sha256 of ", ".tar: got ", ", want ", "bazel: hint: the file was altered since it was stored"}},
+		}, []string{"bazel: error: sha256 of ", ".tar: got ", ", want ", "bazel: hint: the file was changed after it was stored"}},
 		{"cut off", func(m *machine, name, tar string) { m.write(m.inStore(name+".tar"), "", 0o644) },
 			[]string{".tar: got e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855, want "}},
 		{"no digest", func(m *machine, name, tar string) { os.Remove(tar + ".sha256") }, []string{".tar.sha256 is missing, or empty\n"}},
@@ -158,18 +158,18 @@ func TestStoredRootAltered(t *testing.T) {
 				m.t.Fatal(err)
 			}
 			m.write(m.inStore(name+".tar.sha256"), strings.Replace(string(data), name, "bazel", 1), 0o644)
-		}, []string{".tar.sha256 has that of bazel.tar, want bazel-7.7.1-", "bazel: hint: the file was altered since it was stored"}},
+		}, []string{".tar.sha256 has the digest of bazel.tar, want bazel-7.7.1-", "bazel: hint: the file was changed after it was stored"}},
 		{"list of packages", func(m *machine, name, tar string) {
 			data, err := os.ReadFile(strings.TrimSuffix(tar, ".tar") + ".packages.json")
 			if err != nil {
 				m.t.Fatal(err)
 			}
 			m.write(m.inStore(name+".packages.json"), string(data)+" ", 0o644)
-		}, []string{"bazel: error: sha256 of ", ".packages.json: got ", ", want ", "bazel: hint: the file was altered since it was stored"}},
+		}, []string{"bazel: error: sha256 of ", ".packages.json: got ", ", want ", "bazel: hint: the file was changed after it was stored"}},
 		{"no tar", func(m *machine, name, tar string) {
 			m.write(m.inStore(name+".tar"), "no tar", 0o644)
 			m.sumRoot(name)
-		}, []string{"bazel: error: bringing Bazel 7.7.1 did not work\n"}},
+		}, []string{"bazel: error: cannot install Bazel 7.7.1\n"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m := newMachine(t)
@@ -212,8 +212,8 @@ func TestRootLock(t *testing.T) {
 			m.write("work space/tools/launcher/root.lock", tt.lock, 0o644)
 			c := m.run("info")
 			_, got, _ := strings.Cut(c.stderr.String(), "bazel: warning: ")
-			if got != tt.want || c.who() != "brought" {
-				t.Errorf("got %s with warning %q, want brought with %q", c.who(), got, tt.want)
+			if got != tt.want || c.who() != "installed" {
+				t.Errorf("got %s with warning %q, want installed with %q", c.who(), got, tt.want)
 			}
 		})
 	}

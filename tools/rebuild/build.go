@@ -26,20 +26,20 @@ type builder struct {
 	goCmd string
 	store *store.Store
 	lock  *lock.Lock
-	dir   string // for its modules and what it builds; all of it goes in the end
+	dir   string // for its modules and what it builds; removed at the end
 	cache string // GOCACHE
 
 	clones map[string]*clone // by name of the lock's entry
 }
 
-// check builds a program and compares it with what the release has of it.
+// check builds a program and compares it with the release's.
 func (b *builder) check(ctx context.Context, p program, copies []*found) (string, error) {
 	switch len(copies) {
 	case 0:
 		return "", fmt.Errorf("the release has no program %q of package %s", p.key().file, p.Package)
 	case 1:
 	default:
-		return "", fmt.Errorf("the release has %d different ones: in %q and in %q", len(copies), copies[0].where, copies[1].where)
+		return "", fmt.Errorf("the release has %d different copies: in %q and in %q", len(copies), copies[0].where, copies[1].where)
 	}
 	c := copies[0]
 	name, err := b.build(ctx, p, c.info)
@@ -58,7 +58,7 @@ func (b *builder) check(ctx context.Context, p program, copies []*found) (string
 	if err != nil {
 		return "", err
 	}
-	return "", fmt.Errorf("%s in %s: got %s, want %s of the go command: %s", what, strings.Join(c.where, ", "), c.digest, d, how)
+	return "", fmt.Errorf("%s in %s: got %s, want %s as the go command builds it: %s", what, strings.Join(c.where, ", "), c.digest, d, how)
 }
 
 // inLock checks that a program's main module is one that the lock pins.
@@ -68,10 +68,10 @@ func (b *builder) inLock(m debug.Module) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("it says that it is of module %s@%s, %q, which the lock does not have", m.Path, m.Version, m.Sum)
+	return fmt.Errorf("it is of module %s@%s, %q, which the lock does not have", m.Path, m.Version, m.Sum)
 }
 
-// build returns the program that the go command makes.
+// build returns the program that the go command builds.
 func (b *builder) build(ctx context.Context, p program, info *debug.BuildInfo) (string, error) {
 	c, root, err := b.cloned(ctx, info)
 	if err == nil {
@@ -86,7 +86,7 @@ func (b *builder) build(ctx context.Context, p program, info *debug.BuildInfo) (
 	return b.install(ctx, p, info)
 }
 
-// install builds a program of a module, as anybody would who has only the go command.
+// install builds a program of a module as anybody with a go command would.
 func (b *builder) install(ctx context.Context, p program, info *debug.BuildInfo) (string, error) {
 	flags, err := buildFlags(p)
 	if err != nil {
@@ -108,16 +108,16 @@ func (b *builder) install(ctx context.Context, p program, info *debug.BuildInfo)
 	return only(filepath.Join(gopath, "bin"))
 }
 
-// settings are what the go command gets beside what environ.Go has.
+// settings returns what the go command gets in addition to environ.Go.
 func (b *builder) settings(p program, info *debug.BuildInfo) []string {
 	env := []string{
 		"GOOS=" + p.GOOS, "GOARCH=" + p.GOARCH,
-		// What the go command keeps, it keeps here.
+		// All directories of the go command are here.
 		"GOCACHE=" + b.cache, "GOMODCACHE=" + filepath.Join(b.dir, "modules"), "GOTMPDIR=" + b.dir,
-		// No network: the store has all, and the build information has the sums.
+		// No network: the store has everything, and the build information has the sums.
 		"GOSUMDB=off", "GOVCS=*:off",
 	}
-	// The level of an architecture is the program's own.
+	// The architecture's level is the program's.
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64", "GOWASM":
@@ -132,14 +132,14 @@ func (b *builder) run(ctx context.Context, dir string, env, args []string) error
 	cmd := environ.Command(ctx, environ.GoInRepository(env...), b.goCmd, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &out
 	if err := cmd.Run(); err != nil {
-		err = fmt.Errorf("go %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(out.String()))
-		return hint.With(err, "the store has what tools/bazel build //release:all fetched; build the release with it first")
+		err = fmt.Errorf("go %s: %w: %s", strings.Join(args, " "), err, environ.Said(out.String()))
+		return hint.With(err, "build the release with tools/bazel build //release:all first: that fetches everything into the store")
 	}
 	return nil
 }
 
-// versions makes a module proxy that says which versions of a module there are: the
-// go command wants to know, and a store only has what is of one version.
+// versions makes a module proxy that lists the versions of a module: the go command asks for
+// them, and a store does not have the list.
 func (b *builder) versions(m debug.Module) (string, error) {
 	path, err := module.EscapePath(m.Path)
 	if err != nil {
@@ -156,8 +156,8 @@ func (b *builder) versions(m debug.Module) (string, error) {
 	return s.ProxyURL(), os.WriteFile(name, []byte(m.Version+"\n"), 0o644)
 }
 
-// linkerFlags are those of go install, in its quotes. The default GODEBUG is the go
-// command's to set.
+// linkerFlags returns the linker's flags, quoted for go install. The go command sets the
+// default GODEBUG itself.
 func linkerFlags(p program) (string, error) {
 	flags := []string{"-s", "-w", "-buildid="}
 	for _, name := range slices.Sorted(maps.Keys(p.XDefs)) {
@@ -166,7 +166,7 @@ func linkerFlags(p program) (string, error) {
 		}
 		pkg, variable := name[:strings.LastIndex(name, ".")+1], name[strings.LastIndex(name, ".")+1:]
 		if pkg == p.Package+"." {
-			pkg = "main." // as the linker calls it
+			pkg = "main." // its name for the linker
 		}
 		define := pkg + variable + "=" + p.XDefs[name]
 		quote := `"`
@@ -174,7 +174,7 @@ func linkerFlags(p program) (string, error) {
 			quote = "'"
 		}
 		if strings.Contains(define, quote) {
-			return "", fmt.Errorf("x_defs of %s: the go command has no way to write a value with both quotes: %s", name, p.XDefs[name])
+			return "", fmt.Errorf("x_defs of %s: the go command cannot quote a value with both kinds of quotes: %s", name, p.XDefs[name])
 		}
 		flags = append(flags, "-X", quote+define+quote)
 	}
@@ -194,7 +194,7 @@ func only(dir string) (string, error) {
 		return "", err
 	}
 	if len(files) != 1 {
-		return "", errors.New("the go command made no program, or several")
+		return "", errors.New("the go command built no program, or several")
 	}
 	return files[0], nil
 }

@@ -24,17 +24,17 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 )
 
-// errNotGit says that no git source of the lock has a program's main module.
+// errNotGit means that no git source of the lock has a program's main module.
 var errNotGit = errors.New("no git source")
 
-// clone is a git source as a clone has it.
+// clone is a clone of a git source.
 type clone struct {
 	dir  string
 	pins *lock.Dependency
 }
 
-// cloned returns the clone, and the directory in it, that a program is of by its build
-// information.
+// cloned returns the clone of a program's main module, by its build information, and the
+// module's directory in the clone.
 func (b *builder) cloned(ctx context.Context, info *debug.BuildInfo) (c *clone, root string, err error) {
 	for i := range b.lock.Dependencies {
 		d := &b.lock.Dependencies[i]
@@ -57,7 +57,7 @@ func (b *builder) cloned(ctx context.Context, info *debug.BuildInfo) (c *clone, 
 	return nil, "", errNotGit
 }
 
-// clone makes a clone of what the store has of a git source, once.
+// clone makes a clone of a git source from the store, once.
 func (b *builder) clone(ctx context.Context, d *lock.Dependency) (*clone, error) {
 	if c := b.clones[d.Name]; c != nil {
 		return c, nil
@@ -66,7 +66,7 @@ func (b *builder) clone(ctx context.Context, d *lock.Dependency) (*clone, error)
 	case len(d.Git.Object) == 0:
 		return nil, fmt.Errorf("lock entry %q has no commit object: resolve it again", d.Name)
 	case len(d.Exclude) > 0:
-		return nil, fmt.Errorf("lock entry %q leaves out %q: no clone is so", d.Name, d.Exclude)
+		return nil, fmt.Errorf("lock entry %q leaves out %q: a clone always has these files", d.Name, d.Exclude)
 	}
 	s := gitsource.Snapshot{Commit: d.Git.Commit, Object: d.Git.Object, Submodules: map[string]string{}}
 	for _, m := range d.Git.Submodules {
@@ -97,8 +97,8 @@ func (b *builder) clone(ctx context.Context, d *lock.Dependency) (*clone, error)
 	return b.clones[d.Name], nil
 }
 
-// tagOf returns the tag that gives a module in a directory of a repository its version,
-// if there is one, and whether it is of a commit before: https://go.dev/ref/mod#vcs-version.
+// tagOf returns the tag, if any, that gives a module in a directory of a repository its
+// version, and whether the tag is on an earlier commit: https://go.dev/ref/mod#vcs-version.
 func tagOf(root, version string) (tag string, before bool, err error) {
 	if version == gomod.Devel {
 		return "", false, nil
@@ -113,13 +113,13 @@ func tagOf(root, version string) (tag string, before bool, err error) {
 	prefix := root + "/"
 	if root == "." {
 		prefix = ""
-	} else if path.Base(root) == semver.Major(version) { // a directory that is named for the major version only does not count
+	} else if path.Base(root) == semver.Major(version) { // a directory named for the major version does not count
 		prefix = strings.TrimSuffix(prefix, path.Base(root)+"/")
 	}
 	return prefix + version, before, nil
 }
 
-// buildIn builds a program in a clone, as anybody would there.
+// buildIn builds a program in a clone as anybody would.
 func (b *builder) buildIn(ctx context.Context, p program, info *debug.BuildInfo, c *clone, root string) (string, error) {
 	flags, err := buildFlags(p)
 	if err != nil {
@@ -139,7 +139,7 @@ func (b *builder) buildIn(ctx context.Context, p program, info *debug.BuildInfo,
 	return filepath.Join(out, "program"), err
 }
 
-// buildFlags are those of go build and go install.
+// buildFlags returns the flags of go build and go install.
 func buildFlags(p program) ([]string, error) {
 	ldflags, err := linkerFlags(p)
 	if err != nil {
@@ -152,5 +152,5 @@ func buildFlags(p program) ([]string, error) {
 	return flags, nil
 }
 
-// version is how a program's main module is named in messages.
+// version names a program's main module in messages.
 func version(info *debug.BuildInfo) string { return cmp.Or(info.Main.Version, gomod.Devel) }

@@ -104,8 +104,8 @@ func TestGit(t *testing.T) {
 		{name: "no tag", version: "v0.0.0-20240229120001-" + commit[:12]},
 		{name: "a tag before", tag: "v1.0.0", of: before, version: pseudo},
 		{name: "a tag", tag: "v1.1.0", of: commit, version: "v1.1.0"},
-		{name: "without some files", version: "v1.1.0", exclude: []string{"more"}, want: `lock entry "git" leaves out ["more"]: no clone is so`},
-		{name: "another commit's files", version: "v1.1.0", alter: func(d *lock.Dependency) { d.Git.Object = append(d.Git.Object, '\n') }, want: "the files are not those of the commit: the commit object is that of "},
+		{name: "without some files", version: "v1.1.0", exclude: []string{"more"}, want: `lock entry "git" leaves out ["more"]: a clone always has these files`},
+		{name: "another commit's files", version: "v1.1.0", alter: func(d *lock.Dependency) { d.Git.Object = append(d.Git.Object, '\n') }, want: "the files are not those of the commit: the commit object is "},
 		{name: "other files", version: "v1.1.0", alter: func(d *lock.Dependency) { d.Git.Submodules = []lock.Submodule{{Path: "more", Commit: before}} }, want: "the files are not those of the commit: got tree "},
 		{name: "an old lock", version: "v1.1.0", alter: func(d *lock.Dependency) { d.Git.Object = nil }, want: `lock entry "git" has no commit object: resolve it again`},
 	} {

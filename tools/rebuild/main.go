@@ -1,29 +1,30 @@
-// Rebuild builds every program of a release again, with the go command alone, and
-// says whether the release has the same bytes.
+// Rebuild builds every program of a release again, with the go command alone, and compares
+// the bytes with the release's.
 //
-//	tools/bazel run //release:rebuild                        of the release that Bazel builds
+//	tools/bazel run //release:rebuild                        the release that Bazel builds
 //	tools/bazel run //tools/rebuild -- --release DIR --programs FILE
 //
-// A program of a module is what this makes of it, with a cache of its own, and with
-// the store in the place of a module proxy:
+// Rebuild builds a program of a module with its own cache, and with the store as the module
+// proxy, by
 //
 //	CGO_ENABLED=0 GOOS=… GOARCH=… go install -trimpath -ldflags="-s -w -buildid=" PATH@VERSION
 //
-// with the tags, and -X for the x_defs, of its go_binary. Which module and version that
-// is, the program's own build information says, and the release's lock has to have it.
-// A program of a git source is what go build, with the same flags, makes in a clone at
-// the commit: of the tar in the store and the commit in the lock comes such a clone, and
-// git says whether they belong together.
-// The release has the program in archives and in layers of images; each copy is compared.
+// with the tags of its go_binary, and -X for its x_defs. The program's own build information
+// says which module and version that is, and the release's lock has to pin it.
 //
-// It prints a line for each program and platform: identical, or what differs. No
-// network is used, and nothing of the user's environment reaches the go command.
+// It builds a program of a git source with go build and the same flags, in a clone at the
+// commit. It makes the clone from the tar in the store and the commit in the lock, and git
+// checks that they belong together.
 //
-// FILE is what Bazel knows of the programs: a JSON list of objects with name, package,
-// goos, goarch, tags and x_defs. Programs that are not in it, because they were
-// downloaded, are left alone.
+// A release has a program in archives and in layers of images. Each copy is compared.
 //
-// --json FILE writes the same as a list of objects with program, identical and text.
+// Rebuild prints a line for each program and platform: identical, or what differs. It uses no
+// network, and the user's environment does not reach the go command.
+//
+// FILE lists the programs, as Bazel knows them: a JSON list of objects with name, package,
+// goos, goarch, tags and x_defs. Other programs, which were downloaded, are not checked.
+//
+// --json FILE also writes the results as a list of objects with program, identical and text.
 //
 // Exit status: 0 all are identical, 1 one is not, or cannot be built, 2 the command line is wrong.
 package main
@@ -59,8 +60,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set.StringVar(&f.programs, "programs", runfile.Path(os.Getenv("RELEASE_PROGRAMS")), "the `file` that lists its programs")
 	set.StringVar(&f.store, "store", defaultStore(), "the store's `directory`")
 	set.StringVar(&f.goCmd, "go", runfile.Path(os.Getenv("RELEASE_GO")), "the go `command`")
-	set.StringVar(&f.cache, "go-cache", "", "keep what the go command compiles in `DIR`, for another release; by default it starts with nothing")
-	set.StringVar(&f.json, "json", "", "write what comes out to `FILE` as well")
+	set.StringVar(&f.cache, "go-cache", "", "keep what the go command compiles in `DIR`, to be faster next time; default: an empty cache")
+	set.StringVar(&f.json, "json", "", "also write the results to `FILE`, as JSON")
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status
 	}
@@ -75,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return cli.OK
 }
 
-// defaultStore is where tools/bazel keeps it.
+// defaultStore is the store's directory in tools/bazel.
 func defaultStore() string {
 	if dir := os.Getenv("RELEASE_STORE"); dir != "" {
 		return dir
@@ -137,9 +138,9 @@ func rebuild(ctx context.Context, f flags, stdout io.Writer) (err error) {
 	return errors.Join(different...)
 }
 
-// outcome is what came out for a program and platform.
+// outcome is the result for a program and platform.
 type outcome struct {
-	Program   string `json:"program"` // as age linux/amd64
+	Program   string `json:"program"` // such as age linux/amd64
 	Identical bool   `json:"identical"`
 	Text      string `json:"text"`
 }

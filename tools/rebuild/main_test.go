@@ -218,9 +218,9 @@ func TestRebuild(t *testing.T) {
 			t.Errorf("got status %d, %q, want %d", status, out, cli.Failure)
 		}
 		for _, want := range []string{
-			"hello ", "of the go command: content: got ", ", first different at 0x",
+			"hello ", "as the go command builds it: content: got ", ", first different at 0x",
 			`build information: got ["build -tags=odd"], want []`,
-			`it says that it is of module example.com/other@v1.0.0, "h1:`, "which the lock does not have",
+			`it is of module example.com/other@v1.0.0, "h1:`, "which the lock does not have",
 			`the release has no program "gone" of package example.com/Tool/cmd/gone`,
 		} {
 			if !strings.Contains(errs, want) {

@@ -20,7 +20,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
-// program is one for one platform, as Bazel knows it.
+// program is a program for one platform, as Bazel knows it.
 type program struct {
 	Name    string            `json:"name"` // its file's, without .exe
 	Package string            `json:"package"`
@@ -32,7 +32,7 @@ type program struct {
 
 func (p program) String() string { return p.Name + " " + p.GOOS + "/" + p.GOARCH }
 
-// key tells the programs of a release apart.
+// key identifies a program of a release.
 type key struct{ file, pkg, goos, goarch string }
 
 func (p program) key() key {
@@ -43,15 +43,15 @@ func (p program) key() key {
 	return k
 }
 
-// found is one content that the release has of a program.
+// found is one of the release's versions of a program. Usually there is one.
 type found struct {
 	digest digest.Digest
 	info   *debug.BuildInfo
 	file   string   // a copy
-	where  []string // in which files of the release it is
+	where  []string // the files of the release that have it
 }
 
-// maxProgram is how large a program may be, in bytes.
+// maxProgram is the largest program, in bytes.
 const maxProgram = 4 << 30
 
 // finder looks for programs in archives, and keeps copies of them in dir.
@@ -61,7 +61,7 @@ type finder struct {
 	all   map[key][]*found
 }
 
-// find returns what a release has of each program.
+// find returns the release's contents of each program.
 func find(ctx context.Context, tree *release.Tree, programs []program, dir string) (map[key][]*found, error) {
 	f := &finder{dir: dir, names: map[string]bool{}, all: map[key][]*found{}}
 	for _, p := range programs {
@@ -75,7 +75,7 @@ func find(ctx context.Context, tree *release.Tree, programs []program, dir strin
 	return f.all, nil
 }
 
-// open reads a file of the release to its end, which verifies it.
+// open reads a file of the release to its end, and so verifies it.
 func (f *finder) open(ctx context.Context, tree *release.Tree, file release.File) error {
 	r, err := tree.Open(ctx, file.Path)
 	if err != nil {
@@ -98,7 +98,7 @@ func (f *finder) open(ctx context.Context, tree *release.Tree, file release.File
 	return err
 }
 
-// tar looks through a gzipped tar. Another gzipped file has none of our programs.
+// tar reads a gzipped tar. Another gzipped file has no programs.
 func (f *finder) tar(where string, r io.Reader) error {
 	gz, err := gzip.NewReader(r)
 	if err != nil {
@@ -144,7 +144,7 @@ func (f *finder) zip(where string, r io.Reader) error {
 	return nil
 }
 
-// entry takes note of an archive's entry if it is a program of the release.
+// entry records an archive's entry if it is a program of the release.
 func (f *finder) entry(where, name string, r io.Reader) error {
 	base := path.Base(name)
 	if !f.names[base] {
@@ -156,7 +156,7 @@ func (f *finder) entry(where, name string, r io.Reader) error {
 	}
 	info, err := buildinfo.ReadFile(file)
 	if err != nil {
-		return os.Remove(file) // a directory of that name, a completion, a program in another language
+		return os.Remove(file) // a directory with that name, a completion, a program in another language
 	}
 	k := key{base, info.Path, setting(info, "GOOS"), setting(info, "GOARCH")}
 	for _, old := range f.all[k] {
@@ -169,7 +169,7 @@ func (f *finder) entry(where, name string, r io.Reader) error {
 	return nil
 }
 
-// keep copies what r has to a file.
+// keep copies r to a file.
 func (f *finder) keep(r io.Reader) (string, digest.Digest, error) {
 	to, err := os.CreateTemp(f.dir, "copy-*")
 	if err != nil {
@@ -192,7 +192,7 @@ func setting(info *debug.BuildInfo, key string) string {
 	return ""
 }
 
-// difference says in one line how two programs differ, most telling first.
+// difference returns in one line how two programs differ, the most telling difference first.
 func difference(got, want string) (string, error) {
 	var info [2][]string
 	var data [2][]byte
@@ -216,7 +216,7 @@ func difference(got, want string) (string, error) {
 	return fmt.Sprintf("content: got %d bytes, want %d, first different at %#x", len(data[0]), len(data[1]), at), nil
 }
 
-// without returns the lines of a that b has not.
+// without returns the lines of a that are not in b.
 func without(a, b []string) []string {
 	has := map[string]bool{}
 	for _, line := range b {

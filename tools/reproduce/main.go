@@ -1,21 +1,21 @@
-// Reproduce shows that a release is built to the same bits again, or why it is not.
+// Reproduce builds a release twice and compares the bits. It explains any difference.
 //
 //	tools/bazel run //release:reproduce
 //	tools/bazel run //release:reproduce -- --variations=all,-cpus
 //	tools/bazel run //release:reproduce -- --against DIR|SHA256SUMS|URL
 //
-// It builds the active line twice, in two clones of the workspace that differ in
-// everything that must not matter, and compares every file of the two releases by
-// its digest. A difference is told down to the archive's entry, the header's field,
-// the program's section or the JSON path, with what likely causes it.
+// It builds the active line in two clones of the workspace, under different conditions
+// (path, user, time zone, number of CPUs and so on), and compares every file of the two
+// releases by its digest. It shows a difference down to the archive's entry, the header's
+// field, the program's section or the JSON path, with its likely cause.
 //
-// The go command is one more builder, independent of Bazel: //release:rebuild makes
-// each program of the first release again, and one that it makes otherwise, or
-// cannot make, is a difference. --rebuild=false leaves it out.
+// The go command is one more builder, independent of Bazel: //release:rebuild builds each
+// program of the first release again. A program that differs, or that it cannot build, is a
+// difference. --rebuild=false skips this.
 //
-// What is built is the workspace's HEAD with what is changed in tracked files; a
-// warning names these. Each build has a Bazel server, a cache and a home of its own,
-// takes all from the store, and runs without a network where the store has everything.
+// Reproduce builds the workspace's HEAD with the uncommitted changes to tracked files; a
+// warning names these. Each build has its own Bazel server, cache and home. Inputs come from
+// the store; if it has everything, the builds run without a network.
 //
 // # Variations
 //
@@ -29,35 +29,33 @@
 //	umask        022 and 077
 //	jobs         --jobs
 //	cpus         how many CPUs the build may use: one less
-//	env          variables that other tools take defaults from, as GZIP and CFLAGS
+//	env          variables with defaults for other tools, such as GZIP and CFLAGS
 //	dirorder     the order in which directories list their files: they are created in
 //	             reverse, and sandboxes are in memory
-//	clock        the second build begins a minute later or more
-//	disk-cache   no results of earlier builds, in both; not asked for, the user's disk
-//	             cache is used, and what is found there is not built
+//	clock        the second build starts at least a minute later
+//	disk-cache   neither build uses results of earlier builds; without this variation,
+//	             both use the user's disk cache, and what is in it is not built
 //
-// One that this machine does not let us make is reported as not made. --variations
-// takes names with commas between: all, NAME, or -NAME for all but that; none.
+// A variation that is impossible on this machine is reported as not made. --variations
+// takes names separated by commas: all, none, NAME, or -NAME for all but that one.
 //
-// --bisect goes on where something differs: it builds again with fewer variations,
-// until it is known for each file which of them makes it differ. It takes some two
-// builds for each halving of their number.
+// If something differs, --bisect builds again with fewer variations, until it is known for
+// each file which variation makes it differ. This takes about two builds for each halving
+// of their number.
 //
-// # What was published
+// # Published releases
 //
-// --against takes the manifest.yaml and lock.json that a release carries, makes
-// them the line of a clone, builds once and compares with the release: with its
-// files where they can be read, with the digests of its SHA256SUMS else. It is the
-// directory of the release, or its SHA256SUMS, or the http, https or file URL of
-// either.
+// --against RELEASE builds a published release again, once, from its manifest.yaml and
+// lock.json, and compares: with its files if they can be read, otherwise with the digests
+// in its SHA256SUMS. RELEASE is the release's directory, its SHA256SUMS, or the http, https
+// or file URL of either.
 //
 // # Output
 //
-// stdout has a table with PASS or FAIL for every file, and what was varied.
-// reproduce.json and reproduce.html, which needs no other file, are written to
-// --out: by default reproduce in the line's directory below
-// $XDG_STATE_HOME/release-builder, which is ~/.local/state/release-builder if not
-// given.
+// Reproduce prints a table with PASS or FAIL for every file, and what was varied. It writes
+// reproduce.json and reproduce.html, a page without other files, to --out. The default is
+// the directory reproduce in the line's directory below $XDG_STATE_HOME/release-builder
+// (~/.local/state/release-builder).
 //
 // Exit status: 0 equal, 1 a difference or a failure, 2 the command line is wrong.
 package main
@@ -94,21 +92,21 @@ type options struct {
 
 func (o *options) flags() *flag.FlagSet {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
-	set.StringVar(&o.line, "line", "", "the `line` to build; Bazel says the active one")
-	set.StringVar(&o.variations, "variations", "all", "the `list` of variations to make, as all,-cpus")
+	set.StringVar(&o.line, "line", "", "the `line` to build; set by the BUILD file")
+	set.StringVar(&o.variations, "variations", "all", "the `list` of variations to make, such as all,-cpus")
 	set.StringVar(&o.against, "against", "", "build once and compare with a `release`: its directory, SHA256SUMS, or the URL of either")
 	set.StringVar(&o.out, "out", "", "the `directory` for reproduce.json and reproduce.html")
-	set.StringVar(&o.temp, "tmp", "", "the `directory` to build in, some 10 GB; the cache if not given")
-	set.StringVar(&o.workspace, "workspace", "", "the `directory` of the workspace; where Bazel was called if not given")
+	set.StringVar(&o.temp, "tmp", "", "the `directory` to build in, about 10 GB; default: the cache")
+	set.StringVar(&o.workspace, "workspace", "", "the `directory` of the workspace; default: where Bazel was called")
 	set.IntVar(&o.jobs, "jobs", 0, "the first build's `number` of actions at a time; 0 is the number of CPUs")
-	set.BoolVar(&o.keep, "keep", false, "leave the clones and the releases where they were built")
-	set.BoolVar(&o.rebuild, "rebuild", true, "have the go command build the programs as well")
-	set.BoolVar(&o.bisect, "bisect", false, "where something differs, build again to find the variation that does it")
+	set.BoolVar(&o.keep, "keep", false, "do not delete the clones and the releases")
+	set.BoolVar(&o.rebuild, "rebuild", true, "also build the programs with the go command")
+	set.BoolVar(&o.bisect, "bisect", false, "if something differs, build again to find the variation that causes it")
 	return set
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	// See reproduce.Enter: this program enters a world, and becomes another there.
+	// See reproduce.Enter: this process enters a world and becomes another program.
 	if len(args) > 0 && args[0] == reproduce.EnterVerb {
 		return cli.Fail(stderr, name, reproduce.Enter(args[1:]))
 	}
@@ -128,9 +126,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case o.jobs < 0:
 		return cli.UsageError(stderr, name, "--jobs: got %d, want 0 or more", o.jobs)
 	case o.bisect && o.keep:
-		return cli.UsageError(stderr, name, "--bisect builds where the others were built: it does not go with --keep")
+		return cli.UsageError(stderr, name, "--bisect and --keep cannot be used together: --bisect builds in the same directories")
 	case o.bisect && o.against != "":
-		return cli.UsageError(stderr, name, "--bisect is for two builds of our own: it does not go with --against")
+		return cli.UsageError(stderr, name, "--bisect and --against cannot be used together: --bisect needs two builds")
 	}
 	board := progress.New(name, stderr)
 	defer board.Close()
@@ -142,7 +140,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return o.show(result, stdout, stderr)
 }
 
-// show prints the result. Its files are written already.
+// show prints the result, whose files have been written.
 func (o *options) show(result *reproduce.Result, stdout, stderr io.Writer) int {
 	if err := result.WriteText(stdout); err != nil {
 		return cli.Fail(stderr, name, err)
@@ -201,14 +199,14 @@ func (o *options) reproduce(ctx context.Context, vary []reproduce.Variation, boa
 	return result, result.Write(o.out)
 }
 
-// root returns the workspace.
+// root returns the workspace's root directory.
 func (o *options) root(env func(string) string) (string, error) {
 	dir := o.workspace
 	if dir == "" {
 		dir = env("BUILD_WORKSPACE_DIRECTORY")
 	}
 	if dir == "" {
-		return "", errors.New("no workspace: run it as tools/bazel run //release:reproduce, or say --workspace FOLDER")
+		return "", errors.New("no workspace: run it as tools/bazel run //release:reproduce, or pass --workspace DIRECTORY")
 	}
 	dir = absolute(dir, env)
 	if _, err := os.Stat(filepath.Join(dir, "tools", "bazel")); err != nil {
@@ -222,7 +220,7 @@ func (o *options) outputs(env func(string) string) error {
 	if o.out == "" {
 		state, err := dirs.State("", env)
 		if err != nil {
-			return hint.With(err, "or say --out FOLDER")
+			return hint.With(err, "or pass --out DIRECTORY")
 		}
 		o.out = filepath.Join(state, o.line, name)
 	}
@@ -230,7 +228,7 @@ func (o *options) outputs(env func(string) string) error {
 	return os.MkdirAll(o.out, 0o755)
 }
 
-// haveBazel tells whether tools/bazel finds a Bazel beside the one in its cache.
+// haveBazel reports whether tools/bazel finds a Bazel other than the one in its cache.
 func haveBazel(workspace string, env func(string) string) bool {
 	if env("BAZEL_REAL") != "" {
 		return true
@@ -249,7 +247,7 @@ func haveBazel(workspace string, env func(string) string) bool {
 	return false
 }
 
-// memory returns a directory that lists files by their creation, if there may be one.
+// memory returns a directory that may list files in the order of their creation, or "".
 func memory() string {
 	const dir = "/dev/shm"
 	if !writable(dir) {
@@ -266,7 +264,7 @@ func writable(dir string) bool {
 	return os.Remove(f) == nil
 }
 
-// absolute returns a path that starts where the command was called.
+// absolute resolves a path relative to the caller's directory.
 func absolute(path string, env func(string) string) string {
 	if filepath.IsAbs(path) {
 		return path

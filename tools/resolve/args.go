@@ -26,12 +26,11 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/web/download"
 )
 
-// session is one resolve: the resolvers wired to the store, the pinned go
-// command and the user's git.
+// session has the resolvers, with the store, the pinned go command and the user's git.
 type session struct {
 	args resolve.Args
 	git  *resolve.Git
-	done func() // removes what is only needed meanwhile
+	done func() // removes temporary files
 }
 
 func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.Board) (*session, error) {
@@ -50,7 +49,7 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 	if err != nil {
 		return nil, err
 	}
-	folderTime, err := sourceDateEpoch(os.Getenv("SOURCE_DATE_EPOCH"))
+	directoryTime, err := sourceDateEpoch(os.Getenv("SOURCE_DATE_EPOCH"))
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +76,7 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 		}, task.Done
 	}
 	git := &resolve.Git{Trees: trees, Client: client, Kept: kept, Note: note}
-	folders := &resolve.Folders{Trees: trees, Base: base, Time: folderTime, AllowDirty: o.allowDirty, Note: note}
+	directories := &resolve.Directories{Trees: trees, Base: base, Time: directoryTime, AllowDirty: o.allowDirty, Note: note}
 	files := &resolve.Files{Store: s, Kept: kept, Get: func(ctx context.Context, url string) (io.ReadCloser, error) {
 		return download.Get(ctx, download.Args{URL: url})
 	}}
@@ -91,7 +90,7 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 			Toolchain: toolchain,
 			Progress:  board.Linef,
 			Resolvers: resolve.Resolvers{
-				Module: modules, Local: folders, Git: git, Files: files.Resolve, Images: images.Resolve,
+				Module: modules, Local: directories, Git: git, Files: files.Resolve, Images: images.Resolve,
 				Open: func(d *lock.Dependency) (*resolve.Source, error) {
 					if d.Module != nil {
 						return modules.Open(d)
@@ -105,7 +104,7 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 	}, nil
 }
 
-// toolchain reads what the workspace builds with.
+// toolchain reads the versions that the workspace builds with.
 func (o *options) toolchain() (lock.Toolchain, error) {
 	var t lock.Toolchain
 	if err := jsonfile.Read(filepath.Join(o.root, "release", "sources", "go_sdk.json"), &t.Go); err != nil {

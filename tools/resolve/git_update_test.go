@@ -53,7 +53,7 @@ func TestUpdate(t *testing.T) {
 		t.Errorf("without --update: got requests %q and the lock\n%s", w.server.Services(), w.lockBytes())
 	}
 	w.mustResolve("--check")
-	for _, want := range []string{"behind: dependency app: branch main is at " + newApp[:12] + ", locked is ", "behind: dependency lib: branch main is at " + newLib[:12], "lock.json is up to date\n"} {
+	for _, want := range []string{"behind: dependency app: branch main is at " + newApp[:12] + ", the lock has ", "behind: dependency lib: branch main is at " + newLib[:12], "lock.json is up to date\n"} {
 		if !strings.Contains(w.stdout.String(), want) {
 			t.Errorf("--check: got %q, want %q", w.stdout.String(), want)
 		}
@@ -124,14 +124,14 @@ func TestGitErrors(t *testing.T) {
 		{"commit", `{git: "{server}/app", sha: "` + commit + `"}`, nil, "commit " + commit + " of ", "hint: "},
 		{"prefix", `{git: "{server}/app", sha: "0123456789ab"}`, nil, "commit 0123456789ab of ", "hint: "},
 		{"not on the branch", `{git: "{server}/app", branch: main, sha: "{other}"}`, nil, `is not on the branch`, "hint: "},
-		{"repository", `{git: "{server}/none", branch: main}`, nil, "there is no such repository", "hint: "},
-		{"directory", `{git: ../../none, branch: main}`, nil, "no such repository", "hint: "},
+		{"repository", `{git: "{server}/none", branch: main}`, nil, "the repository does not exist", "hint: "},
+		{"directory", `{git: ../../none, branch: main}`, nil, "the repository does not exist", "hint: "},
 		{"credentials", `{git: "{server}/app", branch: main}`, func(http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
 				w.WriteHeader(http.StatusUnauthorized)
 			})
-		}, "the server refuses access", "credential"},
+		}, "the server denies access", "credential"},
 		{"garbage", `{git: "{server}/app", branch: main}`, func(http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
@@ -172,7 +172,7 @@ func TestCommitGone(t *testing.T) {
 	if status := w.resolve(); status != cli.Failure {
 		t.Errorf("got exit status %d, want %d", status, cli.Failure)
 	}
-	for _, want := range []string{`dependency "app": `, "the commit is not there", "hint: to pin what there is now: tools/bazel run //release:resolve -- --update app\n"} {
+	for _, want := range []string{`dependency "app": `, "the commit does not exist", "hint: to pin the current commit, run tools/bazel run //release:resolve -- --update app\n"} {
 		if !strings.Contains(w.stderr.String(), want) {
 			t.Errorf("got %q, want %q", w.stderr.String(), want)
 		}
@@ -202,7 +202,7 @@ func TestLocalRepository(t *testing.T) {
 		t.Errorf("got %+v, %q at %v, want %s", clean.Local, clean.Why, clean.Time, first)
 	}
 	proxytest.Plant(t, src, map[string]string{"README": "two", "new": "three"})
-	if status := w.resolve(); status != cli.Failure || !strings.Contains(w.stderr.String(), `is not what was committed: "README", "new"`) {
+	if status := w.resolve(); status != cli.Failure || !strings.Contains(w.stderr.String(), `has uncommitted changes: "README", "new"`) {
 		t.Errorf("dirty: got exit status %d: %s", status, w.stderr.String())
 	}
 	w.mustResolve("--allow-dirty")

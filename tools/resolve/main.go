@@ -1,26 +1,25 @@
-// Resolve pins everything that a manifest names and writes the lock beside it.
+// Resolve pins everything in a manifest and writes the lock beside it.
 //
 //	tools/bazel run //release:resolve                      the active line
-//	tools/bazel run //release:resolve -- --update NAME…    look these up again: branches move, tags may
+//	tools/bazel run //release:resolve -- --update NAME…    re-resolve these: their branches or tags may have moved
 //	tools/bazel run //release:resolve -- --check           write nothing; exit 1 if the lock is stale
 //	tools/bazel run //release:resolve -- --manifest FILE   another manifest
-//	tools/bazel run //release:resolve -- --json            say what changed as JSON
-//	tools/bazel run //release:resolve -- --allow-dirty     pin directories that are not what was committed
+//	tools/bazel run //release:resolve -- --json            print the changes as JSON
+//	tools/bazel run //release:resolve -- --allow-dirty     pin directories with uncommitted changes
 //
-// It prints what changed against the lock that is there, one line a dependency,
-// and brings all that the lock names into the store (RELEASE_STORE), so that
-// builds need no network. A dependency whose revision stays is not read again,
-// and a branch stays where it is locked until --update (of names, or "all");
-// --check says which branches have moved since, which makes no lock stale.
-// The lock is replaced atomically: whatever happens, the old one or the new one
-// is there, whole.
+// Resolve prints the changes to the lock, one line per dependency, and fetches everything
+// that the lock names into the store (RELEASE_STORE), so that builds need no network. A
+// dependency whose revision stays is not read again. A branch stays at the commit in the
+// lock; --update NAME… re-resolves the named dependencies, "all" every one. --check also
+// lists the branches that have moved, but these do not make a lock stale. The lock is
+// replaced atomically.
 //
-// Git repositories are read by the git command, with the user's configuration:
-// credential helpers, url.<base>.insteadOf, GIT_CONFIG_*. It never asks at the
+// Resolve reads git repositories with the git command and the user's configuration:
+// credential helpers, url.<base>.insteadOf, GIT_CONFIG_*. Git never asks questions on the
 // terminal.
 //
-// SOURCE_DATE_EPOCH (seconds since 1970) stands for the commit time of a directory
-// that is not in a repository; the default is 1980-01-01.
+// SOURCE_DATE_EPOCH (seconds since 1970) is used as the commit time of a directory that is
+// not in a repository; default: 1980-01-01.
 package main
 
 import (
@@ -56,15 +55,15 @@ type options struct {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var o options
 	set := flag.NewFlagSet("resolve", flag.ContinueOnError)
-	set.StringVar(&o.manifest, "manifest", "", "the manifest `file`; the active line's if not given")
+	set.StringVar(&o.manifest, "manifest", "", "the manifest `file`; default: the active line's")
 	set.BoolVar(&o.check, "check", false, "write no lock, exit 1 if it is stale")
-	set.BoolVar(&o.json, "json", false, "print what changed as JSON")
-	set.Var(&o.update, "update", "look up the named `dependency` again, \"all\" for each; more names may follow")
-	set.BoolVar(&o.allowDirty, "allow-dirty", false, "pin a repository's directory that is not what was committed")
+	set.BoolVar(&o.json, "json", false, "print the changes as JSON")
+	set.Var(&o.update, "update", "re-resolve the named `dependency`, \"all\" for every one; more names may follow")
+	set.BoolVar(&o.allowDirty, "allow-dirty", false, "pin a repository's directory with uncommitted changes")
 	set.StringVar(&o.line, "line", "", "the active `line`; set by the BUILD file")
 	set.StringVar(&o.goCmd, "go", "go", "the go command, a runfile or a `path`; set by the BUILD file")
 	set.StringVar(&o.root, "root", os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "the workspace's root `directory`")
-	set.StringVar(&o.store, "store", "", "the store's `directory`; RELEASE_STORE if not given")
+	set.StringVar(&o.store, "store", "", "the store's `directory`; default: RELEASE_STORE")
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status
 	}
@@ -86,7 +85,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return cli.OK
 }
 
-// complete turns what the BUILD file and the user gave into absolute paths.
+// complete makes the paths from the BUILD file and the user absolute.
 func (o *options) complete() error {
 	if o.root == "" {
 		return hint.With(errors.New("the workspace's root is not known"), "run it as tools/bazel run //release:resolve")
@@ -97,7 +96,7 @@ func (o *options) complete() error {
 		}
 		o.manifest = filepath.Join(o.root, "manifests", o.line, "manifest.yaml")
 	} else if !filepath.IsAbs(o.manifest) {
-		// `bazel run` changes the working directory, and says what it was.
+		// `bazel run` changes the working directory.
 		var err error
 		if o.manifest, err = filepath.Abs(filepath.Join(os.Getenv("BUILD_WORKING_DIRECTORY"), o.manifest)); err != nil {
 			return err
@@ -154,8 +153,8 @@ func (o *options) resolve(ctx context.Context, stdout, stderr io.Writer) (stale 
 	return r.Stale, o.report(stdout, &r)
 }
 
-// previous reads the lock that is there. One that cannot be read is treated as
-// none, aloud: it is about to be replaced.
+// previous reads the old lock. If it cannot be read, previous says so and returns nil: the
+// lock is about to be replaced.
 func (o *options) previous(name string, stderr io.Writer) (*lock.Lock, error) {
 	old, err := lock.Read(name)
 	switch {
@@ -164,13 +163,13 @@ func (o *options) previous(name string, stderr io.Writer) (*lock.Lock, error) {
 	case err != nil && o.check:
 		return nil, err
 	case err != nil:
-		fmt.Fprintf(stderr, "resolve: note: starting anew: %v\n", err)
+		fmt.Fprintf(stderr, "resolve: note: ignoring the old lock: %v\n", err)
 		return nil, nil
 	}
 	return old, nil
 }
 
-// shown is a path as people want to read it: relative to the workspace if below it.
+// shown returns a path for people: relative to the workspace if it is below it.
 func (o *options) shown(path string) string {
 	if rel, err := filepath.Rel(o.root, path); err == nil && filepath.IsLocal(rel) {
 		return rel

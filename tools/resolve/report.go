@@ -10,7 +10,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
 
-// report is what a resolve found, as --json prints it.
+// report is the result of a resolve, as --json prints it.
 type report struct {
 	Lock    string   `json:"lock"`
 	Stale   bool     `json:"stale"`
@@ -19,7 +19,7 @@ type report struct {
 	Behind []string `json:"behind,omitempty"`
 }
 
-// report says what changed.
+// report prints the changes.
 func (o *options) report(stdout io.Writer, r *report) error {
 	if o.json {
 		r.Changes = append([]string{}, r.Changes...) // never null
@@ -45,7 +45,7 @@ func (o *options) report(stdout io.Writer, r *report) error {
 	return err
 }
 
-// names are the dependencies to look up again.
+// names are the dependencies to re-resolve.
 type names []string
 
 func (n *names) String() string { return strings.Join(*n, ",") }
@@ -58,7 +58,7 @@ func (n *names) Set(s string) error {
 // has reports whether the named dependency, image or file is among n.
 func (n names) has(name string) bool { return slices.Contains(n, name) || slices.Contains(n, "all") }
 
-// check refuses a name that the manifest has not.
+// check refuses a name that is not in the manifest.
 func (n names) check(m *manifest.Manifest) error {
 	var known []string
 	for _, d := range m.Dependencies {

@@ -1,28 +1,27 @@
-// Verify checks that what was published is there still.
+// Verify checks that a published release is still complete and unchanged.
 //
 //	tools/bazel run //release:verify -- --stage VERSION
 //	tools/bazel run //release:verify -- --production VERSION
 //	tools/bazel run //release:verify -- --destinations FILE:PROFILE VERSION
 //	tools/bazel run //release:verify -- --receipt FILE
-//	tools/bazel run //release:verify -- --deep …    read all of it again
+//	tools/bazel run //release:verify -- --deep …    read everything back
 //
-// The receipt says what went where. //release:publish put it beside the release in
-// each bucket of the profile: there verify finds it, from any machine, and checks
-// that it is of the release that is there. VERSION@sha256:DIGEST takes that receipt
-// only. It says nothing of aliases, which move on. The receipt that publish wrote to
-// this machine, --receipt FILE, has what aliases pointed to as well.
+// The receipt says what was published where. //release:publish put it beside the release
+// in each bucket of the profile. Verify finds it there, from any machine, and checks that it
+// is the receipt of that release. VERSION@sha256:DIGEST accepts only that receipt. A receipt
+// in a bucket has no aliases, because these move. The receipt that publish wrote on this
+// machine, --receipt FILE, also has the aliases.
 //
-// Verify asks each destination, and prints one line for each and an error for each
-// difference. By default the checksums that the services keep will do; where they
-// keep none, and with --deep, it reads everything back and hashes it. It needs
-// neither the release nor a build.
+// Verify asks each destination. It prints one line for each, and an error for each
+// difference. By default it compares the checksums that the services keep. If a service
+// keeps none, or with --deep, it reads everything back and hashes it. It needs neither the
+// release nor a build.
 //
-// An alias, such as latest, may have moved on since, as its rule says, to a release
-// that is there. An older version, unknown content, a white space in the body, or
-// nothing at all is a difference.
+// An alias such as latest may have moved to a newer release, as its rule says. Anything else
+// is a difference: an older version, unknown content, white space in the body, no alias.
 //
-// Exit status: 0 all is there, 1 something differs or cannot be asked, 2 the
-// command line is wrong.
+// Exit status: 0 everything is there, 1 something differs or a destination cannot be asked,
+// 2 the command line is wrong.
 package main
 
 import (
@@ -59,10 +58,10 @@ func (o *options) flags() *flag.FlagSet {
 	set.StringVar(&o.stage, "stage", "", "verify a `VERSION` on the line's profile stage")
 	set.StringVar(&o.production, "production", "", "verify a `VERSION` on the line's profile production")
 	set.StringVar(&o.destinations, "destinations", "", "verify a version on a profile of another file: `FILE:PROFILE`")
-	set.StringVar(&o.receipt, "receipt", "", "verify what the receipt in a `file` says")
-	set.BoolVar(&o.deep, "deep", false, "read all that was published and hash it")
-	set.StringVar(&o.state, "state", "", "the `directory` for plans and receipts, which a stage of this machine is in")
-	set.StringVar(&o.token, "githubtoken", "", "the `file` with GitHub's token; GITHUB_TOKEN or GH_TOKEN if not given")
+	set.StringVar(&o.receipt, "receipt", "", "verify the receipt in a `file`")
+	set.BoolVar(&o.deep, "deep", false, "read back everything that was published and hash it")
+	set.StringVar(&o.state, "state", "", "the `directory` for plans, receipts and embedded stages")
+	set.StringVar(&o.token, "githubtoken", "", "the `file` with GitHub's token; default: GITHUB_TOKEN or GH_TOKEN")
 	return set
 }
 
@@ -122,7 +121,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return cli.OK
 }
 
-// find returns the receipt: one of this machine, or one that a profile's bucket keeps.
+// find returns the receipt: one on this machine, or one in a profile's bucket.
 func (o *options) find(ctx context.Context, env func(string) string, transport *web.Transport) (*publish.Receipt, error) {
 	if o.receipt != "" {
 		return publish.ReadReceipt(dirs.FromCaller(o.receipt))
@@ -149,7 +148,7 @@ func (o *options) find(ctx context.Context, env func(string) string, transport *
 	return found.Receipt, nil
 }
 
-// profile returns the profile that a flag names; the line's own file is a runfile.
+// profile returns the profile that a flag names. The line's own file is a runfile.
 func (o *options) profile(file, line string) (*profile.Profile, error) {
 	name := profile.Production
 	switch i := strings.LastIndexByte(o.destinations, ':'); {

@@ -3,10 +3,10 @@
 BinaryInfo = provider(
     doc = "One program, linked or ready-made, for every platform of the release.",
     fields = {
-        "files": "dict of string to File: platform, as linux-amd64 → executable.",
-        "license_files": "depset of File: the licences of the pinned sources that it is compiled from.",
+        "files": "dict of string to File: platform, such as linux-amd64 → executable.",
+        "license_files": "depset of File: the licences of the pinned sources from which it is compiled.",
         "name": "string: the program's file name, without .exe.",
-        "programs": "depset of string: for each platform what //tools/rebuild has to know, as JSON; none of a ready-made file.",
+        "programs": "depset of string: a JSON object for each platform, for //tools/rebuild; empty for a ready-made file.",
     },
 )
 

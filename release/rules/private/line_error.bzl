@@ -1,4 +1,4 @@
-"""What stands for the release of a line that has none."""
+"""A placeholder for the release of a line without a lock."""
 
 load(":release_info.bzl", "ReleaseInfo")
 
@@ -7,7 +7,7 @@ def _line_error_impl(ctx):
 
 line_error = rule(
     implementation = _line_error_impl,
-    doc = "Fails, but only for who builds the release: who resolves the line has to load this package too.",
+    doc = "Fails when the release is built. Resolving the line loads this package too, and must not fail.",
     attrs = {"text": attr.string(doc = "Why there is no release, and what to do.", mandatory = True)},
     provides = [ReleaseInfo],
 )

@@ -1,14 +1,14 @@
-"""Where a file goes in an archive or an image: one rule for both."""
+"""The paths of files in archives and images."""
 
 def path_in(path, name):
-    """Returns where a file goes.
+    """Returns a file's path in an archive or image.
 
     Args:
-        path: as a BUILD file has it. If it is empty or ends in /, it is a directory.
-        name: what the file is called.
+        path: the path in a BUILD file. If it is empty or ends in /, it is a directory.
+        name: the file's name.
 
     Returns:
-        the path, without a slash before it.
+        the path, without a leading slash.
     """
     return path.lstrip("/") + (name if not path or path.endswith("/") else "")
 
@@ -35,11 +35,11 @@ def directory_entries(directories):
     return [struct(path = path.strip("/") + "/") for path in directories]
 
 def file_entries(label, files):
-    """Says where the files of targets go.
+    """Returns the entries for the files of targets.
 
     Args:
-        label: whose files these are, for errors.
-        files: dict of targets → paths, as path_in has them.
+        label: the target with the attribute, for errors.
+        files: dict of targets → paths, as for path_in.
 
     Returns:
         a list of entries for tools/build/pack and tools/build/image.

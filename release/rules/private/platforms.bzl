@@ -1,4 +1,4 @@
-"""The platforms that a release can have, by the names that its files carry."""
+"""The platforms that a release can have, by their names in the release's files."""
 
 # name → (GOOS, GOARCH). Each has a Bazel platform //release/platforms:<name>.
 PLATFORMS = {
@@ -10,7 +10,7 @@ PLATFORMS = {
     "win-amd64": ("windows", "amd64"),
 }
 
-# Platform of an image, as OCI writes it → name of the release's platform.
+# Platform of an image, in OCI's form → name of the release's platform.
 ARCHITECTURES = {
     "linux/amd64": "linux-amd64",
     "linux/arm/v7": "linux-armv7",
@@ -18,12 +18,12 @@ ARCHITECTURES = {
 }
 
 def check_platforms(label, names, known):
-    """Fails if one of names is not in known, or there is none.
+    """Fails if a name is unknown, or if there are no names.
 
     Args:
-        label: whose attribute it is.
+        label: the target with the attribute.
         names: list of strings.
-        known: dict with the names that there are.
+        known: dict with the known names as keys.
     """
     if not names:
         fail("{}: no platform given, want some of {}".format(label, ", ".join(known.keys())))

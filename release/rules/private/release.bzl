@@ -28,9 +28,9 @@ def _release_impl(ctx):
 
 release = rule(
     implementation = _release_impl,
-    doc = """Makes a release's directory, bazel-bin/<package>/<directory>, with SHA256SUMS over every file.
+    doc = """Writes a release's directory, bazel-bin/<package>/<directory>, with SHA256SUMS of every file.
 
-It is made as a whole: nothing is in it but this release.""",
+One action writes it as a whole, so it has no files of other releases.""",
     attrs = {
         "directory": attr.string(doc = "The directory's name.", default = "all"),
         "tree": attr.label(doc = "The release_tree.", mandatory = True, providers = [ReleaseInfo]),

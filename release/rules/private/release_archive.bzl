@@ -8,7 +8,7 @@ load(":platforms.bzl", "PLATFORMS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
 def _license_entries(files):
-    """Puts licences at licenses/<module>/…; returns a list of entries for tools/build/pack, each path once."""
+    """Returns entries for tools/build/pack that put licences at licenses/<module>/…, each path once."""
     entries = {}
     for file in files.to_list():
         path = "licenses/" + file.path.partition("/.release/licenses/")[2]
@@ -32,7 +32,7 @@ def _release_archive_impl(ctx):
     ]
 
 def _platforms(ctx):
-    """Returns the platforms that every program is built for: each archive has all of them."""
+    """Returns the platforms of the programs, which have to be the same for all."""
     first = ctx.attr.binaries[0]
     platforms = first[BinaryInfo].files.keys()
     for target in ctx.attr.binaries[1:]:
@@ -91,15 +91,15 @@ release_archive = rule(
     implementation = _release_archive_impl,
     doc = "Packs programs, licences and other files: <archive>-<version>-<platform>.tar.gz, .zip for Windows, each with its .sha256.",
     attrs = {
-        "archive": attr.string(doc = "How the archives' names begin; the target's name if not given."),
-        "bin_dir": attr.string(doc = "The directory for programs, in the archive.", default = "bin"),
+        "archive": attr.string(doc = "The beginning of the archives' names; default: the target's name."),
+        "bin_dir": attr.string(doc = "The directory of programs in the archive.", default = "bin"),
         "binaries": attr.label_list(allow_empty = False, doc = "release_binary and release_platform_file targets, for the same platforms.", mandatory = True, providers = [BinaryInfo]),
         "files": attr.label_keyed_string_dict(allow_files = True, doc = "Other files → path in the archive. A path that is empty or ends in / is a directory."),
         "directories": attr.string_list(doc = "Empty directories, as paths in the archive."),
         "directory": attr.bool(doc = "Whether everything is in a directory <archive>-<version>/.", default = True),
         "source_date_epoch": attr.int(doc = "The time of every file: SOURCE_DATE_EPOCH of the line, in seconds since 1970.", mandatory = True),
-        "sources": attr.label_list(doc = "Pinned sources whose licences are packed beside those of what the programs are compiled from.", providers = [SourceInfo]),
-        "symlinks": attr.string_dict(doc = "Symbolic links: path in the archive → target, as it is written. Archives for Windows have none."),
+        "sources": attr.label_list(doc = "Pinned sources whose licences are packed in addition to those of the programs.", providers = [SourceInfo]),
+        "symlinks": attr.string_dict(doc = "Symbolic links: path in the archive → target, unchanged. Archives for Windows have none."),
         "version": attr.string(doc = "VERSION of the line.", mandatory = True),
     },
     provides = [ArtifactInfo],

@@ -23,7 +23,7 @@ def _release_binary_impl(ctx):
     ]
 
 def _program(name, archive):
-    """Describes a program of one platform to //tools/rebuild, which builds it without Bazel."""
+    """Describes a program for one platform to //tools/rebuild, which builds it without Bazel."""
     mode = archive.source.mode
     return json.encode({
         "goarch": mode.goarch,
@@ -38,7 +38,7 @@ release_binary = rule(
     implementation = _release_binary_impl,
     doc = """Links a go_binary for every platform of the release.
 
-The binaries are pure Go, stripped, and the same whatever flags the command line has.""",
+The binaries are pure Go and stripped. Flags of the command line do not affect them.""",
     attrs = {
         "binary": attr.label(
             aspects = [licenses_aspect],
@@ -51,7 +51,7 @@ The binaries are pure Go, stripped, and the same whatever flags the command line
             doc = "Names of platforms: the PLATFORMS of the line.",
             mandatory = True,
         ),
-        "program": attr.string(doc = "The program's file name; the target's name if not given."),
+        "program": attr.string(doc = "The program's file name; default: the target's name."),
         "_allowlist_function_transition": attr.label(
             default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
         ),

@@ -21,9 +21,9 @@ def _release_ca_bundle_impl(ctx):
 
 release_ca_bundle = rule(
     implementation = _release_ca_bundle_impl,
-    doc = "Writes ca-certificates.crt, in PEM, from concatenated DER certificates.",
+    doc = "Writes ca-certificates.crt, in PEM, from concatenated certificates in DER.",
     attrs = {
-        "der": attr.label(allow_single_file = True, doc = "Concatenated DER certificates, as golang.org/x/crypto/x509roots/fallback/bundle has them.", mandatory = True),
+        "der": attr.label(allow_single_file = True, doc = "Concatenated certificates in DER, such as those of golang.org/x/crypto/x509roots/fallback/bundle.", mandatory = True),
     },
     toolchains = [TOOLCHAIN_TYPE],
 )

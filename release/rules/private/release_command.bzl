@@ -1,4 +1,4 @@
-"""A command that is run on a release."""
+"""A command that runs on a release."""
 
 load(":release_info.bzl", "ReleaseInfo")
 
@@ -25,7 +25,7 @@ def _release_command_impl(ctx):
     ]
 
 def _programs(ctx):
-    """Lists the programs of the release for a command that builds them, which it does with a go command."""
+    """Lists the programs of the release for a command that builds them: one with a go command."""
     if not ctx.file.go:
         return None
     listing = ctx.actions.declare_file(ctx.label.name + ".programs.json")
@@ -39,11 +39,11 @@ def _rlocation_path(ctx, file):
 
 release_command = rule(
     implementation = _release_command_impl,
-    doc = """Has `bazel run` build a release and run a command on it.
+    doc = """With `bazel run`, builds a release and runs a command on it.
 
-The command's environment has RELEASE_LINE, and as paths in the runfiles
-RELEASE_DIR, the release's directory, and RELEASE_DESTINATIONS; with a go command also
-RELEASE_GO, and RELEASE_PROGRAMS, which lists the release's programs as //tools/rebuild reads them.""",
+The command's environment has RELEASE_LINE and, as paths in the runfiles, RELEASE_DIR, the
+release's directory, and RELEASE_DESTINATIONS. With a go command it also has RELEASE_GO, and
+RELEASE_PROGRAMS, a list of the release's programs for //tools/rebuild.""",
     attrs = {
         "command": attr.label(allow_files = True, doc = "The program.", cfg = "target", executable = True, mandatory = True),
         "destinations": attr.label(doc = "The line's destinations.yaml, if it has one.", allow_single_file = [".yaml"]),

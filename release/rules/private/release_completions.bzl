@@ -1,10 +1,10 @@
-"""Shell completions, as a program prints them itself."""
+"""Shell completions that a program prints."""
 
 load(":binary_info.bzl", "BinaryInfo")
 load(":exec_platform.bzl", "ExecPlatformInfo")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
-# Shell → how its completion file for a program is called.
+# Shell → name of its completion file for a program.
 _NAMES = {"bash": "{}.bash", "fish": "{}.fish", "powershell": "{}.ps1", "zsh": "_{}"}
 
 def _release_completions_impl(ctx):
@@ -43,9 +43,9 @@ def _release_completions_impl(ctx):
 
 release_completions = rule(
     implementation = _release_completions_impl,
-    doc = "Runs the program that was built for this platform, for each shell, and keeps what it prints.",
+    doc = "Runs the program for this platform once for each shell, and writes its output to files.",
     attrs = {
-        "args_before_shell": attr.string_list(doc = "The arguments, before the shell's name.", default = ["completion"]),
+        "args_before_shell": attr.string_list(doc = "The arguments before the shell's name.", default = ["completion"]),
         "binary": attr.label(doc = "The release_binary.", mandatory = True, providers = [BinaryInfo]),
         "shells": attr.string_list(doc = "bash, fish, powershell, zsh.", default = ["bash", "zsh"]),
         "_exec_platform": attr.label(cfg = "exec", default = "//release/rules:exec_platform"),

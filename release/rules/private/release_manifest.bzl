@@ -22,7 +22,7 @@ def _release_manifest_impl(ctx):
 
 release_manifest = rule(
     implementation = _release_manifest_impl,
-    doc = "Writes manifest.yaml with every dependency resolved. Fails if the lock was made from another manifest.",
+    doc = "Writes manifest.yaml with every dependency as the lock pins it. Fails if the lock was resolved from another manifest.",
     attrs = {
         "lock": attr.label(allow_single_file = True, doc = "lock.json of the line.", mandatory = True),
         "manifest": attr.label(allow_single_file = True, doc = "manifest.yaml of the line.", mandatory = True),

@@ -1,4 +1,4 @@
-"""A file of which each platform has its own."""
+"""A file that is different for each platform."""
 
 load(":binary_info.bzl", "BinaryInfo")
 load(":platforms.bzl", "PLATFORMS", "check_platforms")
@@ -20,10 +20,10 @@ def _release_platform_file_impl(ctx):
 
 release_platform_file = rule(
     implementation = _release_platform_file_impl,
-    doc = "Names ready-made files by platform, so that archives and images take them as they take a release_binary.",
+    doc = "Ready-made files by platform. Archives and images accept it like a release_binary.",
     attrs = {
-        "files": attr.label_keyed_string_dict(allow_files = True, doc = "The file of each platform → the platform, as linux-amd64.", mandatory = True),
-        "program": attr.string(doc = "The name that the file has where it is packed; the target's name if not given."),
+        "files": attr.label_keyed_string_dict(allow_files = True, doc = "The file of each platform → the platform, such as linux-amd64.", mandatory = True),
+        "program": attr.string(doc = "The file's name in archives and images; default: the target's name."),
     },
     provides = [BinaryInfo],
 )

@@ -25,10 +25,10 @@ def _add(ctx, files, path, file):
 
 release_tree = rule(
     implementation = _release_tree_impl,
-    doc = "Says what a release consists of. A release target makes the directory.",
+    doc = "Lists the files of a release. A release target writes its directory.",
     attrs = {
-        "artifacts": attr.label_list(doc = "What packaging rules made.", mandatory = True, providers = [ArtifactInfo]),
-        "files": attr.label_keyed_string_dict(allow_files = True, doc = "Targets of one file each → path in the release."),
+        "artifacts": attr.label_list(doc = "Targets of packaging rules.", mandatory = True, providers = [ArtifactInfo]),
+        "files": attr.label_keyed_string_dict(allow_files = True, doc = "Targets with one file each → path in the release."),
     },
     provides = [ReleaseInfo],
 )

@@ -1,4 +1,4 @@
-"""The programs by which the rules do their work."""
+"""The programs that the rules run."""
 
 TOOLCHAIN_TYPE = "//release/rules:toolchain_type"
 
@@ -24,5 +24,5 @@ release_tools = rule(
 )
 
 def release_toolchain(ctx):
-    """Returns the ToolchainInfo of release_tools that the rule of ctx asked for."""
+    """Returns the ToolchainInfo of release_tools for the rule of ctx."""
     return ctx.toolchains[TOOLCHAIN_TYPE]

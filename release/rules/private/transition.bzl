@@ -1,15 +1,15 @@
-"""How release binaries are built, whatever the command line says."""
+"""How release binaries are built, regardless of the command line."""
 
 load(":platforms.bzl", "check_platforms", PLATFORM_NAMES = "PLATFORMS")
 
-# What must not reach a release from the command line, and its value there.
+# Settings that the command line must not change in a release, with their values.
 _SETTINGS = {
     "//command_line_option:compilation_mode": "fastbuild",
     "//command_line_option:stamp": False,
     "//command_line_option:strip": "always",
     "@io_bazel_rules_go//go/config:debug": False,
     "@io_bazel_rules_go//go/config:gc_goopts": [],
-    # No build ID, for it would be another's than the go command's.
+    # No build ID: it would differ from the go command's.
     "@io_bazel_rules_go//go/config:gc_linkopts": ["-buildid="],
     "@io_bazel_rules_go//go/config:linkmode": "auto",
     "@io_bazel_rules_go//go/config:msan": False,

@@ -1,4 +1,4 @@
-"""Analysis tests of the public rules: what they declare, and how they refuse."""
+"""Analysis tests of the public rules: what they declare, and how they fail."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load(
@@ -113,7 +113,7 @@ def _image_test_impl(ctx):
 _image_test = analysistest.make(_image_test_impl)
 
 def _platforms(env):
-    """Returns the platforms of the spec from which the image is made."""
+    """Returns the platforms in the image's spec."""
     specs = [a.content for a in analysistest.target_actions(env) if a.mnemonic == "FileWrite" and a.outputs.to_list()[0].path.endswith(".spec.json")]
     asserts.equals(env, 1, len(specs))
     return json.decode(specs[0])["platforms"]
@@ -133,7 +133,7 @@ def _image_on_base_test_impl(ctx):
     return analysistest.end(env)
 
 _image_on_base_test = analysistest.make(_image_on_base_test_impl)
-# Files that are there already.
+# Ready-made files.
 
 def _platform_file_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -201,7 +201,7 @@ def _directory_test_impl(ctx):
 
 _directory_test = analysistest.make(_directory_test_impl)
 
-# Refusals.
+# Errors.
 
 def _command_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -231,7 +231,7 @@ _failure_test = analysistest.make(
 )
 
 def _refusals():
-    """Declares targets that have to be refused; returns name → message."""
+    """Declares targets that have to fail; returns name → message."""
     for name, binaries in {"archive_with_fewer_platforms": [":tool", ":linux_tool"], "archive_with_more_platforms": [":linux_tool", ":tool"]}.items():
         release_archive(
             name = name,
@@ -344,7 +344,7 @@ def _refusals():
     }
 
 def _subjects():
-    """Declares the targets that are looked at."""
+    """Declares the targets under test."""
     _fake_binary(name = "tool", platforms = ["linux-amd64", "win-amd64"], program = "tool", tags = ["manual"])
     _fake_binary(name = "linux_tool", platforms = ["linux-amd64"], program = "tool", tags = ["manual"])
     _fake_binary(

@@ -9,7 +9,7 @@ _PULL = "@release_pull_tool//:BUILD.bazel"
 def _base_image_impl(rctx):
     name = json.decode(rctx.attr.entry)["name"]
     rctx.file(".release/entry.json", rctx.attr.entry, executable = False, legacy_utf8 = False)
-    rctx.report_progress("Bringing base image " + name)
+    rctx.report_progress("Fetching base image " + name)
     result = execute(rctx, [
         host_tool(rctx, _PULL, "pull"),
         "--store",
@@ -22,17 +22,17 @@ def _base_image_impl(rctx):
         ".",
     ] + (["--airgap"] if airgap(rctx) else []), timeout = 3600)
     if result.return_code:
-        fail("bringing base image {}:\n{}".format(name, result.stderr))
+        fail("fetching base image {}:\n{}".format(name, result.stderr))
 
 base_image = repository_rule(
     implementation = _base_image_impl,
     doc = """A pinned base image: //:base, with BaseImageInfo.
 
-Its blobs come from the store, or by digest from where the lock says that the image is.""",
+Its blobs come from the store or, by digest, from the origin in the lock.""",
     attrs = {
         "entry": attr.string(doc = "The image's entry of lock.json.", mandatory = True),
-        "directory": attr.string(doc = "The directory of the manifest, to which a local path is relative.", default = "manifests"),
-        "workspace": attr.label(doc = "A file in the root of the workspace.", default = "@//:WORKSPACE"),
+        "directory": attr.string(doc = "The directory of the manifest. Local paths are relative to it.", default = "manifests"),
+        "workspace": attr.label(doc = "A file in the workspace's root directory.", default = "@//:WORKSPACE"),
     },
     environ = REGISTRY_ENVIRON,
 )

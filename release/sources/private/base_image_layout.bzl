@@ -20,12 +20,12 @@ def _base_image_layout_impl(ctx):
 
 base_image_layout = rule(
     implementation = _base_image_layout_impl,
-    doc = "Describes the base image that the repository holds.",
+    doc = "Describes the base image in the repository.",
     attrs = {
-        "digest": attr.string(doc = "The digest of the index or the manifest, as sha256:….", mandatory = True),
+        "digest": attr.string(doc = "The digest of the index or the manifest: sha256:….", mandatory = True),
         "entry": attr.string(doc = "The name of the lock's entry.", mandatory = True),
         "files": attr.label_list(allow_files = True, doc = "All files of an OCI image layout.", mandatory = True),
-        "platforms": attr.string_dict(doc = "Platform, as linux/arm64 → the digest of its manifest.", mandatory = True),
+        "platforms": attr.string_dict(doc = "Platform, such as linux/arm64 → the digest of its manifest.", mandatory = True),
     },
     provides = [BaseImageInfo],
 )

@@ -1,8 +1,8 @@
-"""What the repository rules ask of the machine that they run on."""
+"""What the repository rules need to know about the machine."""
 
 load(":execute.bzl", "ask_go")
 
-# A change of any of these may change what can be fetched.
+# A change to any of these may change what can be fetched.
 GO_ENVIRON = ["GOPROXY", "RELEASE_AIRGAP", "RELEASE_STORE"]
 
 # The same for base images.
@@ -15,7 +15,7 @@ def host_platform(rctx):
         rctx: the repository context.
 
     Returns:
-        the name in Go's words: linux_amd64.
+        the name in Go's form: linux_amd64.
     """
     os = rctx.os.name
     if os.startswith("mac"):
@@ -26,7 +26,7 @@ def host_platform(rctx):
     return os + "_" + arch
 
 def airgap(rctx):
-    """Returns whether nothing may open a socket."""
+    """Returns whether the network may not be used."""
     return rctx.getenv("RELEASE_AIRGAP", "") == "1"
 
 def store_path(rctx):
@@ -53,7 +53,7 @@ def go_proxies(rctx):
         rctx: the repository context.
 
     Returns:
-        their URLs, as GOPROXY or the go command on PATH has them; none in an air gap, or if neither is there.
+        their URLs, from GOPROXY or the go command on PATH; none in an air gap, or if there is neither.
     """
     if airgap(rctx):
         return []

@@ -1,6 +1,6 @@
-"""How repository rules start programs: what a user's environment says changes nothing."""
+"""How repository rules start programs: with only a few variables of the user's environment."""
 
-# What a program that a rule starts sees of the environment; a star is the rest of a name. The reasons are in
+# The variables that a program may see; a star stands for the rest of a name. The reasons are in
 # tools/internal/base/environ/table.go, which has the same names.
 _PASS = [
     "ALL_PROXY",
@@ -91,7 +91,7 @@ _PASS = [
     "no_proxy",
 ]
 
-# A variable that is empty has the file decide that go env -w writes, so these are not where the go command is asked.
+# For asking the go command about its settings. An empty variable would let the file of go env -w decide.
 _ASKED_GO = {
     "CGO_ENABLED": "0",
     "GO111MODULE": "on",
@@ -109,21 +109,21 @@ def _passes(name, also):
     return name in also and not [p for p in ["GO", "CGO_", "GIT_", "LC_"] if name.startswith(p)]
 
 def execute(rctx, arguments, environment = {}, **kwargs):
-    """Runs a program that sees of the user's environment what the table has, and makes files that all may read.
+    """Runs a program that sees only the variables in the table, and makes files that everybody may read.
 
-    rctx.execute adds to the environment of Bazel's client, and takes nothing away. So env takes away the rest: its
-    option -u is the same on Linux (GNU, busybox) and macOS, and what passes, secrets among it, is on no command line.
-    Windows has no env: there the rest is empty. No rule depends on what passes: it changes how something is
-    fetched, and not what.
+    rctx.execute adds to the environment of Bazel's client, and cannot remove variables. So env removes the rest: its
+    option -u is the same on Linux (GNU, busybox) and macOS, and no secret gets on a command line. Windows has no env:
+    there the other variables are set to "". No rule depends on the variables that pass: they change how something is
+    fetched, not what.
 
     Args:
         rctx: the repository context.
         arguments: the program and its arguments, as for rctx.execute.
         environment: more variables.
-        **kwargs: the rest of what rctx.execute takes.
+        **kwargs: other arguments of rctx.execute.
 
     Returns:
-        what rctx.execute does.
+        the result of rctx.execute.
     """
     environment = {"LC_ALL": "C"} | environment
     windows = rctx.os.name.startswith("windows")
@@ -141,12 +141,12 @@ def execute(rctx, arguments, environment = {}, **kwargs):
     return rctx.execute(command + ["/bin/sh", "-c", "umask 022 && exec \"$@\"", "sh"] + arguments, environment = environment, **kwargs)
 
 def ask_go(rctx, go, names):
-    """Asks a go command what the user has set, by variables or by the file that go env -w writes.
+    """Asks a go command for the user's settings, from variables or from the file that go env -w writes.
 
     Args:
         rctx: the repository context.
         go: the go command's path.
-        names: the settings, of those that pass.
+        names: the settings; all have to be in the table.
 
     Returns:
         a dictionary: name to value.

@@ -1,4 +1,4 @@
-"""A Go module's files, verified by go.sum: how rules_go comes in."""
+"""A Go module's files, verified by go.sum. WORKSPACE gets rules_go by it."""
 
 load(":environment.bzl", "GO_ENVIRON")
 load(":execute.bzl", "execute")
@@ -24,11 +24,11 @@ def _go_module_impl(rctx):
 
 go_module = repository_rule(
     implementation = _go_module_impl,
-    doc = "Unpacks the version of a module that a go.mod requires, after go.sum has verified it, and patches it.",
+    doc = "Unpacks the version of a module that a go.mod requires, verified by go.sum, and patches it.",
     attrs = {
         "go_mod": attr.label(doc = "The go.mod that requires the module.", mandatory = True),
         "go_sum": attr.label(doc = "The go.sum that belongs to it.", mandatory = True),
-        "patches": attr.label_list(doc = "What is changed in it: files as `diff -u a b` writes them, applied in this order."),
+        "patches": attr.label_list(doc = "Patches in the format of `diff -u a b`, applied in this order."),
         "path": attr.string(doc = "The module's path.", mandatory = True),
     },
     environ = GO_ENVIRON,

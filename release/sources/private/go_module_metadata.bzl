@@ -1,4 +1,4 @@
-"""A Go module's package URL, from which rules_go embeds build information."""
+"""A Go module's package URL, which rules_go writes to build information."""
 
 load("@package_metadata//providers:package_metadata_info.bzl", "PackageMetadataInfo")
 load(":source_info.bzl", "SourceInfo")
@@ -22,10 +22,10 @@ go_module_metadata = rule(
     implementation = _go_module_metadata_impl,
     doc = "Says which module a package belongs to: the default_package_metadata of its BUILD file.",
     attrs = {
-        "build_settings": attr.string_list(doc = "What the build information of the module's programs has beside, as vcs=git: KEY=VALUE."),
+        "build_settings": attr.string_list(doc = "Further settings in the build information of the module's programs: KEY=VALUE, such as vcs=git."),
         "purl": attr.string(doc = "pkg:golang/PATH@VERSION?checksum=h1:…, the checksum escaped.", mandatory = True),
-        "replace": attr.string_list(doc = "What go.mod has in the module's place, if anything: path, version and sum, of which a directory has the first only."),
-        "source": attr.label(doc = "The source that the module is of, or that vendors it.", mandatory = True, providers = [SourceInfo]),
+        "replace": attr.string_list(doc = "The module's replacement in go.mod, if any: path, version and sum. A directory has a path only."),
+        "source": attr.label(doc = "The source that contains or vendors the module.", mandatory = True, providers = [SourceInfo]),
     },
     provides = [PackageMetadataInfo, SourceInfo],
 )

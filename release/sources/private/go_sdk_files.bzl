@@ -1,4 +1,4 @@
-"""The Go SDK, from the Go module proxy that the user's own Go is set up with."""
+"""The Go SDK, from the Go module proxy of the user's own Go."""
 
 load("@bazel_tools//tools/build_defs/repo:utils.bzl", "read_user_netrc", "use_netrc")
 load(":environment.bzl", "GO_ENVIRON", "airgap", "go_proxies", "host_platform", "store_path")
@@ -15,7 +15,7 @@ def _go_sdk_files_impl(rctx):
     urls = ["{}/{}".format(proxy, module.replace("@", "/@v/") + ".zip") for proxy in go_proxies(rctx)]
     rctx.report_progress("Fetching Go {}".format(sdk["version"]))
     result = rctx.download_and_extract(
-        # A URL must stand here even when only the repository cache may answer.
+        # A URL is required even if only the repository cache may be used.
         url = urls or ["https://localhost/" + module],
         sha256 = archive["sha256"].removeprefix("sha256:"),
         stripPrefix = module,
@@ -31,13 +31,13 @@ def _go_sdk_files_impl(rctx):
             proxies = [name for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"] if rctx.getenv(name)]
             if proxies:
                 # Its value may have a password.
-                why += "; {} is set, so the download goes through that proxy: look whether it answers".format(" and ".join(proxies))
+                why += "; {} is set, so the download goes through that proxy: check that it works".format(" and ".join(proxies))
         else:
-            why = "which Go module proxy to use is not known: set GOPROXY, or install Go"
+            why = "no Go module proxy is known: set GOPROXY, or install Go"
         fail("fetching {}, {}: {}".format(module, archive["sha256"], why))
 
-    # A module zip can hold no executable bits and no second go.mod: the go command's
-    # own download of a toolchain sets both right in the same way. Modes do not depend on Bazel's umask.
+    # A module zip has no executable bits and no second go.mod. The go command restores both in the same way when it
+    # downloads a toolchain. Modes do not depend on Bazel's umask.
     rctx.delete("go.mod")
     for module_file in ["src/go.mod", "src/cmd/go.mod"]:
         rctx.file(module_file, rctx.read(module_file.replace("go.mod", "_go.mod")), executable = False)
@@ -51,7 +51,7 @@ def _go_sdk_files_impl(rctx):
 
 go_sdk_files = repository_rule(
     implementation = _go_sdk_files_impl,
-    doc = "The files of a pinned Go SDK. Label //:ROOT stands in GOROOT.",
+    doc = "The files of a pinned Go SDK. The file //:ROOT is in GOROOT.",
     attrs = {
         "pins": attr.label(
             doc = "JSON: the version and, for each platform, the module zip's h1 sum and SHA-256.",

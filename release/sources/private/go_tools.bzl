@@ -1,10 +1,10 @@
-"""What rules_go runs in actions, compiled by the go command before the first action.
+"""The programs that rules_go runs in actions, compiled by the go command before the first action.
 
-rules_go compiles its builder in an action, with a standard library of its own, while
-everything else waits. The go command compiles host tools anyway, and keeps what they share.
+rules_go itself would compile its builder in an action, with a separate standard library, while
+everything else waits. The go command compiles host tools anyway, and caches what they share.
 """
 
-# It has no public name, as rules_go passes it to its own builder alone.
+# It has no public name, because rules_go passes it only to its own builder.
 load("@io_bazel_rules_go//go/private:common.bzl", "RULES_GO_STDLIB_PREFIX")  # buildifier: disable=bzl-visibility
 load(":environment.bzl", "host_platform")
 load(":execute.bzl", "execute")
@@ -12,7 +12,7 @@ load(":host_tools.bzl", "go_command", "host_tools_environment")
 
 _BUILDERS = "@io_bazel_rules_go//go/tools/builders:BUILD.bazel"
 
-# The version is that of the SDK, by which a target may choose one.
+# The version is the SDK's: a target may choose an SDK by it.
 _BUILD = """load("@go_sdk//:version.bzl", "MAJOR_VERSION", "MINOR_VERSION", "PATCH_VERSION", "PRERELEASE_SUFFIX")
 load("@io_bazel_rules_go//go/private:go_toolchain.bzl", "declare_bazel_toolchains", "declare_go_toolchains")
 load("@release_builder//release/sources/private:program.bzl", "program")
@@ -44,7 +44,7 @@ declare_bazel_toolchains(
 """
 
 def _builder_sources(rctx, goos):
-    """Returns the files that rules_go compiles its builder from, the one that names the program first."""
+    """Returns the source files of rules_go's builder. The first one names the program."""
     build = rctx.path(Label(_BUILDERS))
     _, _, rule = rctx.read(build).partition("name = \"builder_srcs\"")
     files = [part for i, part in enumerate(rule.partition("]")[0].split("\"")) if i % 2 and part.endswith(".go")]
@@ -62,7 +62,7 @@ def _compile(rctx, program, what, ldflags = ""):
     result = execute(
         rctx,
         [go, "build", "-ldflags=-s -w -buildid= " + ldflags, "-o", rctx.path("bin/" + program)] + what,
-        # A program of files, and one of the SDK, is of no module.
+        # A program from single files, or from the SDK, is not in a module.
         environment = host_tools_environment(rctx, go) | {"GO111MODULE": "off"},
         timeout = 1800,
     )
@@ -81,6 +81,6 @@ def _go_tools_impl(rctx):
 
 go_tools = repository_rule(
     implementation = _go_tools_impl,
-    doc = "Toolchains of rules_go for this machine with programs that the go command compiled.",
+    doc = "Toolchains of rules_go for this machine, with programs that the go command compiled.",
     environ = ["RELEASE_CACHE"],
 )

@@ -1,6 +1,6 @@
 """The programs that repository rules need before Bazel can build any: fetch, pull.
 
-The pinned SDK compiles them; go.sum verifies what they are compiled from.
+The pinned SDK compiles them; go.sum verifies their sources.
 """
 
 load(":environment.bzl", "GO_ENVIRON", "airgap", "store_path")
@@ -9,10 +9,10 @@ load(":execute.bzl", "ask_go", "execute")
 _HOST_TOOLS = "@release_host_tools//:BUILD.bazel"
 _SDK_ROOT = "@go_sdk_files//:ROOT"
 
-# Prints the directory of each package of this repository that a program is made of.
+# Prints the directories of a program's packages that are in this repository.
 _OWN_FOLDERS = "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}"
 
-# Prints each package that cannot be read, and why.
+# Prints each package that cannot be read, with the reason.
 _BROKEN = "{{with .Error}}{{$.ImportPath}} {{.Err}}{{end}}"
 
 def go_command(rctx):
@@ -41,7 +41,7 @@ def fetch_command(rctx):
         rctx: the repository context.
 
     Returns:
-        a list: the program, where the SDK and the store are, whether a network may be used.
+        a list: the program, and flags for the SDK, the store and the air gap.
     """
     return _fetch_command(rctx, host_tool(rctx, _HOST_TOOLS, "fetch"))
 
@@ -55,13 +55,13 @@ def _fetch_command(rctx, fetch):
     ] + (["--airgap"] if airgap(rctx) else [])
 
 def _escape(path):
-    """Writes a path as a part of a URL that stands in GOPROXY, where commas and bars separate."""
+    """Escapes a path for a URL in GOPROXY, which is separated by commas and bars."""
     for char, code in [("%", "%25"), (" ", "%20"), ("#", "%23"), (",", "%2C"), ("?", "%3F"), ("|", "%7C")]:
         path = path.replace(char, code)
     return path
 
 def _go_cache(rctx):
-    """Returns a directory for what the go command compiles: the launcher's, unless it is somebody else's to write."""
+    """Returns a build cache for the go command: the launcher's, unless it is not writable."""
     cache = rctx.getenv("RELEASE_CACHE", "")
     if cache:
         cache += "/go-build"
@@ -70,19 +70,19 @@ def _go_cache(rctx):
     return str(rctx.path("gocache"))
 
 def host_tools_environment(rctx, go):
-    """Returns the environment in which the go command compiles what runs on this machine.
+    """Returns the environment in which the go command compiles programs for this machine.
 
     Args:
         rctx: the repository context.
         go: the path of the go command.
 
     Returns:
-        a dict. Its directories are in the repository, to be deleted; what is compiled may be kept in the launcher's cache.
+        a dict. Its directories are in the repository, to be deleted; the build cache may be the launcher's.
     """
     rctx.file("gomodcache/README", "What the go command needs while it compiles.\n")
     proxy = "file://" + _escape(store_path(rctx)) + "/goproxy"
     if airgap(rctx):
-        # go.sum vouches for what is compiled.
+        # go.sum verifies what is compiled.
         download = {"GONOPROXY": "none", "GOPROXY": proxy, "GOSUMDB": "off", "GOVCS": "*:off"}
     else:
         download = ask_go(rctx, go, ["GOAUTH", "GOINSECURE", "GONOPROXY", "GONOSUMDB", "GOPRIVATE", "GOPROXY", "GOSUMDB", "GOVCS"])
@@ -95,14 +95,14 @@ def host_tools_environment(rctx, go):
         "GOFLAGS": "-modcacherw -trimpath -buildvcs=false",
         "GOMODCACHE": str(rctx.path("gomodcache")),
         "GOPATH": str(rctx.path("gomodcache/gopath")),
-        # There is room here if there is for what is compiled: /tmp may be small.
+        # /tmp may be small.
         "GOTMPDIR": str(rctx.path("gomodcache")),
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
     } | download
 
 def _run_go(rctx, what, args):
-    """Runs the go command in the project's root and returns what it prints."""
+    """Runs the go command in the project's root directory and returns its output."""
     go = go_command(rctx)
     result = execute(
         rctx,
@@ -115,13 +115,13 @@ def _run_go(rctx, what, args):
         broken = [] if "checksum mismatch" in result.stderr else _broken_modules(rctx, go)
         fail("{}{}:\n{}".format(
             what,
-            " from the store {} alone, as --config=airgap asks".format(store_path(rctx)) if airgap(rctx) else "",
+            " from the store {} alone, because of --config=airgap".format(store_path(rctx)) if airgap(rctx) else "",
             "\n".join(broken) or result.stderr,
         ))
     return result.stdout
 
 def _broken_modules(rctx, go):
-    """Names the modules that cannot be read, with their sums: of a damaged zip the go command says neither."""
+    """Names the modules that cannot be read, with their sums: for a damaged zip the go command prints neither."""
     root = rctx.path(rctx.attr.go_mod).dirname
     result = execute(
         rctx,
@@ -140,7 +140,7 @@ def _broken_modules(rctx, go):
     return broken.keys()
 
 def _watch_sources(rctx):
-    """Has the rule run again when a file changes that the programs are made of."""
+    """Makes the rule run again when a source file of the programs changes."""
     for directory in _run_go(rctx, "listing the sources of " + " ".join(rctx.attr.packages), ["list", "-deps", "-f", _OWN_FOLDERS]).splitlines():
         for file in rctx.path(directory).readdir(watch = "yes") if directory else []:
             if file.basename.endswith(".go") and not file.basename.endswith("_test.go"):
@@ -157,17 +157,17 @@ def _host_tools_impl(rctx):
         command = _fetch_command(rctx, fetch) if fetch.exists else fetch_command(rctx)
         result = execute(rctx, command + ["import", "--cache", "gomodcache/cache/download"])
         if result.return_code:
-            fail("keeping the modules of {} in the store:\n{}".format(" ".join(rctx.attr.packages), result.stderr))
+            fail("adding the modules of {} to the store:\n{}".format(" ".join(rctx.attr.packages), result.stderr))
     rctx.delete("gomodcache")
     rctx.delete("gocache")
 
 host_tools = repository_rule(
     implementation = _host_tools_impl,
-    doc = "Compiles programs of the project and of its modules with the pinned Go SDK.",
+    doc = "Compiles programs of the project and its modules with the pinned Go SDK.",
     attrs = {
         "go_mod": attr.label(doc = "The project's go.mod.", mandatory = True),
         "go_sum": attr.label(doc = "The project's go.sum.", mandatory = True),
-        "packages": attr.string_list(doc = "What to compile, as for `go build`. One of all repositories has fetch.", mandatory = True),
+        "packages": attr.string_list(doc = "The packages to compile, as for `go build`. One of the repositories has to have fetch.", mandatory = True),
     },
     environ = GO_ENVIRON + ["RELEASE_CACHE"],
 )

@@ -1,10 +1,10 @@
-"""The licences of what a Go program is compiled from."""
+"""The licences of the sources of a Go program."""
 
 load(":source_info.bzl", "SourceInfo")
 
 LicensesInfo = provider(
-    doc = "What a Go target is compiled from.",
-    fields = {"files": "depset of File: the licences of the pinned sources that its packages are of, and of what these vendor."},
+    doc = "The licences of a Go target.",
+    fields = {"files": "depset of File: the licences of the pinned sources of its packages, and of what these vendor."},
 )
 
 def _licenses_impl(_target, ctx):
@@ -24,6 +24,6 @@ def _licenses_impl(_target, ctx):
 licenses_aspect = aspect(
     implementation = _licenses_impl,
     attr_aspects = ["deps", "embed"],
-    doc = "Collects the licences of the pinned sources that a go_binary is compiled from.",
+    doc = "Collects the licences of the pinned sources from which a go_binary is compiled.",
     provides = [LicensesInfo],
 )

@@ -68,7 +68,7 @@ def _seconds(time):
 def _line_impl(rctx):
     lock = json.decode(rctx.attr.lock)
     if rctx.attr.stale:
-        # Who builds the release is told, and who resolves it is not.
+        # This fails builds of the release, but not resolve.
         check = "fail({})\n\n".format(repr("line {0}: {1}: run tools/bazel run //release:resolve -- --line {0}".format(rctx.attr.line, rctx.attr.stale)))
     else:
         check = ""
@@ -117,10 +117,10 @@ VERSIONS = {versions}
 
 release_line = repository_rule(
     implementation = _line_impl,
-    doc = "The constants of a line (line.bzl), the rules with these bound (rules.bzl), its manifest and lock, an alias for each source, base image and file.",
+    doc = "The constants of a line (line.bzl), the rules with the constants bound (rules.bzl), its manifest and lock, and an alias for each source, base image and file.",
     attrs = {
         "line": attr.string(doc = "The directory below manifests/.", mandatory = True),
-        "lock": attr.string(doc = "JSON: what BUILD files need of the lock.", mandatory = True),
-        "stale": attr.string(doc = "How what the lock was resolved with differs from what builds; empty if it does not."),
+        "lock": attr.string(doc = "JSON: the parts of the lock that BUILD files need.", mandatory = True),
+        "stale": attr.string(doc = "How the lock's toolchain differs from the workspace's; empty if it does not."),
     },
 )

@@ -1,4 +1,4 @@
-"""The locks of all lines, as Starlark: which repositories there are, and which line is active."""
+"""The locks of all lines, as Starlark: the repositories, and the active line."""
 
 load(":locked_toolchain.bzl", "read_toolchain", "stale")
 
@@ -17,7 +17,7 @@ def _lines_impl(rctx):
         lock = directory.get_child("lock.json")
         rctx.watch(lock)
         if lock.exists:
-            # A lock that cannot be read is the resolver's to report and replace.
+            # Resolve reports and replaces a lock that cannot be read.
             content = json.decode(rctx.read(lock), default = None)
             if content:
                 locks[directory.basename] = content
@@ -84,7 +84,7 @@ def release_destinations_label():
 """
 
 def _active(locks, active, destinations):
-    """Returns active.bzl. A line without a lock is an error for who wants its release, not for who resolves it."""
+    """Returns active.bzl. A line without a lock fails when its release is built, but not when it is resolved."""
     tree = "//release/{}:release".format(locks[active]["product"]) if active in locks else "@release_lines//:release"
     label = "//manifests/{}:destinations.yaml".format(active) if destinations else None
     return _ACTIVE.format(line = repr(active), tree = repr(tree), destinations = repr(label))
@@ -106,7 +106,7 @@ line_error(
 """
 
 def _choose(locks, active):
-    """Returns product → line. The active line serves its product; for another product, the line of the same name does, else the first."""
+    """Returns product → line: the active line for its product; for others the line of the same name, else the first."""
     chosen = {}
     for line in sorted(locks.keys()):
         product = locks[line]["product"]
@@ -115,14 +115,14 @@ def _choose(locks, active):
     return chosen
 
 def _files(lock):
-    """Returns name → the lock's entries of that name, one for each platform."""
+    """Returns name → the lock's entries with that name, one for each platform."""
     files = {}
     for entry in lock.get("files") or []:
         files.setdefault(entry["name"], []).append(entry)
     return files
 
 def _summary(lock):
-    """Returns what BUILD files need of a lock: nothing that changes without them changing."""
+    """Returns the parts of a lock that BUILD files need, and no others: each change reloads them."""
     return {
         "architectures": lock["architectures"],
         "dependencies": {d["name"]: {
@@ -140,7 +140,7 @@ def _summary(lock):
     }
 
 def _version(dependency):
-    """Returns how people call what is pinned: a module's version, a tag, a branch, or a short commit; empty for a directory."""
+    """Returns a source's version for people: a module's version, a tag, a branch, or a short commit; empty for a directory."""
     git = dependency.get("git")
     if git:
         return git.get("ref", "").removeprefix("refs/heads/").removeprefix("refs/tags/") or git["commit"][:12]
@@ -152,7 +152,7 @@ def repository(product, dependency, variant = ""):
     Args:
         product: the product.
         dependency: the dependency's name.
-        variant: which of the dependency's sets of build tags holds; none if empty.
+        variant: the name of a set of build tags of the dependency; none if empty.
 
     Returns:
         the name.
@@ -160,15 +160,15 @@ def repository(product, dependency, variant = ""):
     return "_".join([product, dependency] + ([variant] if variant else [])).replace("-", "_").replace(".", "_")
 
 def base_repository(product, image):
-    """Returns the name of the repository of what a product's image is based on."""
+    """Returns the name of the repository of an image's base."""
     return repository(product, "base_" + image)
 
 release_lines = repository_rule(
     implementation = _lines_impl,
     doc = "Reads manifests/*/lock.json. RELEASE_LINE names the active line.",
     attrs = {
-        "default": attr.string(doc = "The line that is active where RELEASE_LINE is not set.", default = "toolbox"),
-        "workspace": attr.label(doc = "A file in the root of the workspace.", default = "@//:WORKSPACE"),
+        "default": attr.string(doc = "The active line if RELEASE_LINE is not set.", default = "toolbox"),
+        "workspace": attr.label(doc = "A file in the workspace's root directory.", default = "@//:WORKSPACE"),
     },
     environ = ["RELEASE_LINE"],
 )

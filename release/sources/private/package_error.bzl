@@ -5,9 +5,9 @@ def _package_error_impl(ctx):
 
 package_error = rule(
     implementation = _package_error_impl,
-    doc = "Fails the build of what depends on it, and of nothing else, with what the go command says is wrong.",
+    doc = "Fails builds that depend on it, and no others, with the go command's error.",
     attrs = {
         "importpath": attr.string(doc = "The path of the package.", mandatory = True),
-        "text": attr.string(doc = "What is wrong with it.", mandatory = True),
+        "text": attr.string(doc = "The error.", mandatory = True),
     },
 )

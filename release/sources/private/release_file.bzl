@@ -1,4 +1,4 @@
-"""A file from the web that a lock pins, as it is."""
+"""A pinned file from the web."""
 
 load(":environment.bzl", "GO_ENVIRON")
 load(":execute.bzl", "execute")
@@ -49,11 +49,11 @@ def _release_file_impl(rctx):
 
 release_file = repository_rule(
     implementation = _release_file_impl,
-    doc = """A pinned file, for all platforms or with one for each.
+    doc = """A pinned file, one for all platforms or one for each.
 
-//:file is the file, or a release_platform_file of all platforms; those are //:<platform> as well.""",
+//:file is the file, or a release_platform_file with a file for each platform. These are also //:<platform>.""",
     attrs = {
-        "entries": attr.string(doc = "JSON: the entries of lock.json that have the file's name.", mandatory = True),
+        "entries": attr.string(doc = "JSON: the entries of lock.json with the file's name.", mandatory = True),
     },
     environ = GO_ENVIRON,
 )

@@ -1,4 +1,4 @@
-"""The one rule by which Go sources become Bazel repositories: a release's and the tools' own."""
+"""The rule that makes Bazel repositories from Go sources: a release's and the tools' own."""
 
 load("//release/toolchain:stdlib.bzl", "STDLIB")
 load(":environment.bzl", "GO_ENVIRON")
@@ -28,18 +28,18 @@ source = repository_rule(
     implementation = _source_impl,
     doc = """A pinned source with everything that it imports.
 
-Unpacks the source, copies what its modules import (go.sum verifies it) into vendor directories, hides from
-Bazel the BUILD files that came along, and writes one for each package by what the go command says of it: its
-files on each platform, imports, embedded files, module and language.
-A variant's packages have the files that its build tags choose: GOTAGS in //.release:tags.bzl.""",
+It unpacks the source, copies the packages that its modules import (verified by go.sum) to vendor directories,
+hides the source's own BUILD files from Bazel, and writes one for each package from the go command's answers: its
+files on each platform, imports, embedded files, module and language version.
+A variant's packages are built with its build tags: GOTAGS in //.release:tags.bzl.""",
     attrs = {
         "entry": attr.string(doc = "The dependency's entry of lock.json."),
-        "directory": attr.string(doc = "The directory of the manifest, to which a local path is relative.", default = "manifests"),
-        "go_mod": attr.label(doc = "Instead of an entry: the go.mod whose modules to bring."),
+        "directory": attr.string(doc = "The directory of the manifest. Local paths are relative to it.", default = "manifests"),
+        "go_mod": attr.label(doc = "Instead of an entry: the go.mod whose modules to fetch."),
         "go_sum": attr.label(doc = "The go.sum of go_mod."),
-        "imports": attr.label(doc = "A Go file that imports every package wanted from go_mod's modules."),
-        "variant": attr.string(doc = "Which of the entry's go_tags hold; none if empty."),
-        "workspace": attr.label(doc = "A file in the root of the workspace.", default = "@//:WORKSPACE"),
+        "imports": attr.label(doc = "A Go file that imports every package that is needed from go_mod's modules."),
+        "variant": attr.string(doc = "The name of one of the entry's go_tags; none if empty."),
+        "workspace": attr.label(doc = "A file in the workspace's root directory.", default = "@//:WORKSPACE"),
     },
     environ = GO_ENVIRON,
 )

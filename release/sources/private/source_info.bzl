@@ -1,12 +1,12 @@
-"""A pinned source, as the packaging rules see it."""
+"""A pinned source, for the packaging rules."""
 
 SourceInfo = provider(
     doc = "A pinned source: what a release is made from.",
     fields = {
         "license_files": "depset of File: the licences of the source and of what it vendors, at licenses/<module>/….",
-        "module": "string: the path of the Go module, the topmost if there are several, or the dependency's name.",
+        "module": "string: the path of the Go module (the topmost if there are several), or the dependency's name.",
         "modules": "dict of string to string: the Go modules that are built, path → version, which may be empty.",
-        "version": "string: the module's version; empty where it has none.",
+        "version": "string: the module's version; may be empty.",
     },
 )
 
@@ -23,7 +23,7 @@ def _source_info_impl(ctx):
 
 source_info = rule(
     implementation = _source_info_impl,
-    doc = "Describes the source that the repository holds.",
+    doc = "Describes the source in the repository.",
     attrs = {
         "license_files": attr.label_list(allow_files = True, doc = "The licence files."),
         "module": attr.string(doc = "The Go module's path.", mandatory = True),

@@ -1,15 +1,15 @@
-// Assemble makes the files of a release that are about the others. Bazel
+// Assemble writes the files of a release that describe the others. Bazel
 // actions run it.
 //
 //	assemble manifest --manifest FILE --lock FILE --out FILE
-//	    writes the manifest with every dependency resolved, as the lock has it;
-//	    a lock that was made from another manifest is an error, unless the manifest
-//	    is the one that the release of the lock carries
+//	    writes the manifest with every dependency as the lock pins it; the lock must
+//	    have been resolved from this manifest, or the manifest must be the one that
+//	    a release of this lock carries
 //	assemble capture --out FILE -- COMMAND ARGS…
-//	    writes what a built program prints, as its shell completions
+//	    writes what a built program prints, such as its shell completions
 //	assemble tree --entries FILE --out DIRECTORY
-//	    makes the directory of a release: copies of its files, and SHA256SUMS,
-//	    which sha256sum(1) checks
+//	    writes the directory of a release: copies of its files, and SHA256SUMS
+//	    for sha256sum(1)
 //
 // The entries are JSON: [{"path": "images/crane", "source": "bazel-out/…"}], where
 // a source may be a directory.
@@ -74,7 +74,8 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	return cli.OK
 }
 
-// capture runs a program in an environment that says nothing of the machine.
+// capture writes a program's standard output. The environment it runs in is the same on
+// every machine.
 func capture(ctx context.Context, o *options) error {
 	if len(o.command) == 0 {
 		return errors.New("capturing: no command given")
@@ -88,7 +89,7 @@ func capture(ctx context.Context, o *options) error {
 	cmd := environ.Command(ctx, []string{"HOME=" + home, "LANG=C", "TZ=UTC"}, o.command[0], o.command[1:]...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("running %q: %w: %s", o.command, err, bytes.TrimSpace(stderr.Bytes()))
+		return fmt.Errorf("running %q: %w: %s", o.command, err, environ.Said(stderr.String()))
 	}
 	if stdout.Len() == 0 {
 		return fmt.Errorf("running %q: it printed nothing", o.command)

@@ -31,7 +31,7 @@ func writeManifest(_ context.Context, o *options) error {
 	case got == l.Manifest:
 		err = sameTags(m, l)
 	case !published(m, l, data):
-		err = fmt.Errorf("it was made from a manifest with digest %s, %s has %s", l.Manifest, o.manifest, got)
+		err = fmt.Errorf("it was resolved from a manifest with digest %s, %s has %s", l.Manifest, o.manifest, got)
 	}
 	if err != nil {
 		return hint.With(fmt.Errorf("%s is stale: %w", o.lock, err), "tools/bazel run //release:resolve")
@@ -42,8 +42,8 @@ func writeManifest(_ context.Context, o *options) error {
 	return fileio.WriteFile(o.out, manifest.Format(m), 0o644)
 }
 
-// sameTags checks that the lock says which dependencies get the tag v<version>: publishing
-// reads it there, and older versions of resolve did not write it.
+// sameTags checks that the lock and the manifest agree on goversionenabled. Publishing reads
+// it from the lock, and older versions of resolve did not write it.
 func sameTags(m *manifest.Manifest, l *lock.Lock) error {
 	for _, d := range m.Dependencies {
 		if pin, ok := l.Find(d.Name); ok && pin.GoVersionEnabled != d.GoVersionEnabled {
@@ -53,7 +53,7 @@ func sameTags(m *manifest.Manifest, l *lock.Lock) error {
 	return nil
 }
 
-// resolved replaces in m what a person left open by what the lock says.
+// resolved replaces the dependencies in m by what the lock pins.
 func resolved(m *manifest.Manifest, l *lock.Lock) error {
 	m.Product = l.Product
 	for i := range m.Dependencies {
@@ -72,7 +72,7 @@ func resolved(m *manifest.Manifest, l *lock.Lock) error {
 	return resolvedInputs(m, l)
 }
 
-// resolvedInputs does the same for what images are based on, and for files.
+// resolvedInputs does the same for base images and files.
 func resolvedInputs(m *manifest.Manifest, l *lock.Lock) error {
 	for i := range m.Images {
 		img := &m.Images[i]
@@ -106,8 +106,8 @@ func resolvedInputs(m *manifest.Manifest, l *lock.Lock) error {
 	return nil
 }
 
-// withDigest returns the reference of a base with the digest that was pinned. An
-// archive has no place for one.
+// withDigest returns the reference of a base image with the pinned digest. The path of
+// an archive cannot carry one.
 func withDigest(base string, d digest.Digest) string {
 	if strings.HasPrefix(base, "docker-archive:") {
 		return base

@@ -9,9 +9,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
 
-// published tells whether data, parsed as m, is the manifest that a release of the
-// lock carries, from which it is built again: one that leaves nothing open, says
-// nothing that the lock does not say, and is written as writeManifest writes.
+// published reports whether data, parsed as m, is the manifest that a release of the
+// lock carries: it pins everything, agrees with the lock, and is byte for byte what
+// writeManifest writes.
 func published(m *manifest.Manifest, l *lock.Lock, data []byte) bool {
 	return m.Version == l.Version && m.Product == l.Product && m.Docker == l.Docker &&
 		sameSet(m.Platforms, l.Platforms) && sameSet(m.Architectures, l.Architectures) && sameSet(m.Outputs, l.Outputs) &&
@@ -19,7 +19,7 @@ func published(m *manifest.Manifest, l *lock.Lock, data []byte) bool {
 		sameInputs(m, l) && resolved(m, l) == nil && bytes.Equal(manifest.Format(m), data)
 }
 
-// samePin tells whether the lock has the dependency as the manifest wants it.
+// samePin reports whether the lock pins the dependency as the manifest does.
 func samePin(d manifest.Dependency, l *lock.Lock) bool {
 	pin, ok := l.Find(d.Name)
 	if !ok || d.Primary != pin.Primary || !slices.Equal(d.Exclude, pin.Exclude) ||
@@ -35,7 +35,7 @@ func samePin(d manifest.Dependency, l *lock.Lock) bool {
 	return pin.Local != nil && d.LocalPath == pin.Local.Path
 }
 
-// sameInputs tells the same of bases and of files.
+// sameInputs does the same for base images and files.
 func sameInputs(m *manifest.Manifest, l *lock.Lock) bool {
 	for _, pin := range l.Images {
 		if !slices.Contains(m.Images, manifest.Image{Name: pin.Name, Base: withDigest(pin.Base, pin.Digest)}) {
@@ -54,7 +54,7 @@ func sameInputs(m *manifest.Manifest, l *lock.Lock) bool {
 		}
 		urls += max(1, len(f.URLs))
 	}
-	// The lock has the file of proxyOverride beside those.
+	// The lock also has the file of proxyOverride.
 	if m.ProxyOverride != "" {
 		urls++
 	}

@@ -27,8 +27,8 @@ type entry struct {
 	Source string `json:"source"`
 }
 
-// writeTree makes the directory of a release: a copy of every file, and SHA256SUMS
-// with a line for each, sorted by path, in the format of sha256sum(1).
+// writeTree writes the directory of a release: a copy of every file, and SHA256SUMS,
+// sorted by path, in the format of sha256sum(1).
 func writeTree(ctx context.Context, o *options) error {
 	var entries []entry
 	if err := jsonfile.Read(o.entries, &entries); err != nil {
@@ -53,8 +53,8 @@ func writeTree(ctx context.Context, o *options) error {
 	return fileio.WriteFile(filepath.Join(o.out, release.Checksums), b.Bytes(), 0o644)
 }
 
-// check returns an error if two files have one path, or a path is none that
-// SHA256SUMS can hold. The files are sorted by path.
+// check returns an error if two files have the same path, or if SHA256SUMS cannot hold
+// a path. The files are sorted by path.
 func check(files []entry) error {
 	if len(files) == 0 {
 		return errors.New("the release has no files")
@@ -62,13 +62,13 @@ func check(files []entry) error {
 	byPath := map[string]entry{release.Checksums: {release.Checksums, "the list of checksums"}}
 	for _, f := range files {
 		if strings.ContainsAny(f.Path, "\r\n\\") {
-			return fmt.Errorf("path %q cannot stand in a checksum file", f.Path)
+			return fmt.Errorf("path %q cannot be written in a checksum file", f.Path)
 		}
 		if !fs.ValidPath(f.Path) || f.Path == "." {
 			return fmt.Errorf("path %q is not below the release", f.Path)
 		}
 		if other, ok := byPath[f.Path]; ok {
-			return fmt.Errorf("path %q stands twice in the release: from %q and %q", f.Path, other.Source, f.Source)
+			return fmt.Errorf("duplicate path %q in the release: from %q and %q", f.Path, other.Source, f.Source)
 		}
 		byPath[f.Path] = f
 	}
@@ -82,8 +82,8 @@ func check(files []entry) error {
 	return nil
 }
 
-// copyTo copies a file into a release's directory and returns the digest of what
-// it read. Where the file system can share blocks, it does.
+// copyTo copies a file into a release's directory and returns the digest of what it
+// read. It shares blocks where the file system can.
 func (e entry) copyTo(ctx context.Context, dir string) (digest.Digest, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -112,7 +112,7 @@ func (e entry) copyTo(ctx context.Context, dir string) (digest.Digest, error) {
 	return sum, err
 }
 
-// expand replaces directories by their files, sorts by path, and checks the paths.
+// expand replaces directories by their files, sorts by path and checks the paths.
 func expand(entries []entry) ([]entry, error) {
 	var files []entry
 	for _, e := range entries {
@@ -127,7 +127,7 @@ func expand(entries []entry) ([]entry, error) {
 	return files, check(files)
 }
 
-// walk calls add for each file below e. Sources are symbolic links in a sandbox.
+// walk calls add for each file below e. In a sandbox, sources are symbolic links.
 func walk(e entry, add func(entry)) error {
 	info, err := os.Stat(e.Source)
 	if err != nil {
@@ -135,7 +135,7 @@ func walk(e entry, add func(entry)) error {
 	}
 	if !info.IsDir() {
 		if !info.Mode().IsRegular() {
-			return fmt.Errorf("%q is no file", e.Source)
+			return fmt.Errorf("%q is not a file", e.Source)
 		}
 		add(e)
 		return nil

@@ -19,7 +19,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/fill"
 )
 
-// file places a file that a lock pins in a directory, and prints its name there.
+// file writes a file that a lock pins to a directory, and prints its name there.
 func (f *fetcher) file(ctx context.Context, p paths) error {
 	var entry lock.File
 	if err := jsonfile.Read(p.entry, &entry); err != nil {
@@ -36,15 +36,15 @@ func (f *fetcher) file(ctx context.Context, p paths) error {
 	return err
 }
 
-// placeFile brings a file into the store, if it is not there, verifies it and
-// places it in out. It returns the name that it has there.
+// placeFile fetches a file into the store if the store lacks it, verifies it and
+// places it in out. It returns its name in out.
 func (f *fetcher) placeFile(ctx context.Context, entry *lock.File, out string) (string, error) {
 	want, err := f.File(ctx, entry)
 	if err != nil {
 		return "", err
 	}
 	if err := f.Store.VerifyBlob(want); err != nil {
-		return "", hint.With(err, "the file was altered since it was stored: delete it to have it fetched again")
+		return "", hint.With(err, "the file was changed after it was stored: delete it, and it is fetched again")
 	}
 	info, err := os.Stat(f.Store.BlobPath(want))
 	if err != nil {
@@ -57,8 +57,8 @@ func (f *fetcher) placeFile(ctx context.Context, entry *lock.File, out string) (
 	return name, place(f.Store.BlobPath(want), filepath.Join(out, name))
 }
 
-// localName returns the name that a file gets: the last part of its URL, made
-// of characters that mean nothing to Bazel or a file system.
+// localName returns the name of a fetched file: the last part of its URL, with only
+// characters that have no special meaning to Bazel or a file system.
 func localName(entry *lock.File) string {
 	name := entry.Name
 	if u, err := url.Parse(entry.URL); err == nil && strings.Trim(u.Path, "/.") != "" {
@@ -79,7 +79,7 @@ func localName(entry *lock.File) string {
 	return name
 }
 
-// place makes to a hard link of from, or a copy where links cannot be.
+// place makes to a hard link to from, or a copy if it cannot be linked.
 func place(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err

@@ -1,22 +1,22 @@
-// Fetch brings pinned sources from the store, or over the network into it, and
-// lays them out as Bazel repositories. Repository rules run it before Bazel can
-// build anything, so it imports the standard library and golang.org/x/mod only.
+// Fetch lays out pinned sources as Bazel repositories. It reads them from the store,
+// and fetches into the store what is missing there. Repository rules run it before Bazel
+// can build anything, so it imports the standard library and golang.org/x/mod only.
 //
 //	fetch [flags] source --entry FILE [--variant NAME] --base DIR --out DIR --repository NAME
-//	    lays out one dependency of a lock, with what its packages import, and writes
-//	    BUILD files; a variant's packages have the files that its build tags choose
+//	    lays out one dependency of a lock and the packages that it imports, and writes
+//	    BUILD files; --variant chooses another set of build tags
 //	fetch [flags] file --entry FILE --out DIR
-//	    places one file of a lock in a directory, and prints its name there
+//	    writes one file of a lock to a directory, and prints its name there
 //	fetch [flags] tools --go-mod FILE --go-sum FILE --imports FILE --out DIR --repository NAME
-//	    does the same for the modules that the project's own packages import
+//	    lays out the modules that the project's own packages import
 //	fetch [flags] module --go-mod FILE --go-sum FILE --path PATH --out DIR
-//	    unpacks one module as it is
+//	    unpacks one module unchanged
 //	fetch [flags] import --cache DIR
-//	    adds a module cache's downloads to the store
+//	    adds the downloads of a module cache to the store
 //
-// Whatever is brought is verified: a lock's entry by its digest, all that it
-// imports by its go.sum. With --airgap no socket is opened, and what the store
-// lacks is an error that names the entry.
+// Everything is verified: a lock's entry by its digest, the modules that it imports by
+// its go.sum. With --airgap no socket is opened. If something is missing from the store,
+// the error names the entry.
 package main
 
 import (
@@ -34,7 +34,7 @@ import (
 
 func main() { cli.Main(run) }
 
-// fetcher is what all verbs share.
+// fetcher has what all verbs share.
 type fetcher struct {
 	fill.Filler
 	stdout io.Writer
@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet("fetch", flag.ContinueOnError)
 	storeDir := fs.String("store", "", "the store's `directory`")
 	fs.StringVar(&f.GoCommand, "go", "go", "the go `command`")
-	fs.BoolVar(&f.Offline, "airgap", false, "open no socket")
+	fs.BoolVar(&f.Offline, "airgap", false, "use no network")
 	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
 		return status
 	}
@@ -88,7 +88,7 @@ func parsePaths(args []string, stderr io.Writer) (p paths, status int, ok bool) 
 	fs.StringVar(&p.entry, "entry", "", "the `file` with a lock's dependency or file")
 	fs.StringVar(&p.base, "base", "", "the `directory` that a local path is relative to")
 	fs.StringVar(&p.out, "out", "", "the `directory` to fill")
-	fs.StringVar(&p.repository, "repository", "", "the `name` that Bazel has for it")
+	fs.StringVar(&p.repository, "repository", "", "the repository's `name` in Bazel")
 	fs.StringVar(&p.goMod, "go-mod", "", "a go.mod `file`")
 	fs.StringVar(&p.goSum, "go-sum", "", "its go.sum `file`")
 	fs.StringVar(&p.imports, "imports", "", "a `file` that lists imports")
@@ -99,10 +99,11 @@ func parsePaths(args []string, stderr io.Writer) (p paths, status int, ok bool) 
 	return p, status, ok
 }
 
-// scratch is the directory below --out with what is there only while fetch runs.
+// scratch is the directory below --out for files that fetch needs only while it runs.
 const scratch = ".fetch"
 
-// goTool returns a go command with an empty module cache, and what removes the cache.
+// goTool returns a go command with an empty module cache, and a function that removes
+// the cache.
 func (f *fetcher) goTool(out string) (*gomod.Go, func(), error) {
 	parent := filepath.Join(out, scratch)
 	if err := os.MkdirAll(parent, 0o755); err != nil {

@@ -162,7 +162,7 @@ func gitCommit(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	dir := ts.MkAbs(args[2])
 	texts, files := map[string]string{}, map[string]gittest.File{}
-	proxytest.Folder(ts.Value(testingKey{}).(testing.TB), dir, texts)
+	proxytest.Directory(ts.Value(testingKey{}).(testing.TB), dir, texts)
 	for path, text := range texts {
 		files[path] = gittest.File{Content: text}
 	}

@@ -41,8 +41,8 @@ func (f *fetcher) source(ctx context.Context, p paths) error {
 	return nil
 }
 
-// blame returns what is altered in the store of the modules of a lock's entry; if
-// nothing is, err.
+// blame returns which modules of a lock's entry were changed in the store, or err if
+// none were.
 func (f *fetcher) blame(dep *lock.Dependency, err error) error {
 	if altered := gomod.CheckStored(f.Store, dep.Modules()); altered != nil {
 		return altered
@@ -63,17 +63,17 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 	if err := f.unpack(ctx, g, dep, p); err != nil {
 		return err
 	}
-	folders := goRoots(dep)
-	if len(folders) > 0 {
-		if folders, err = gomod.Roots(p.out, folders); err != nil {
+	directories := goRoots(dep)
+	if len(directories) > 0 {
+		if directories, err = gomod.Roots(p.out, directories); err != nil {
 			return err
 		}
 	}
-	roots, err := mainModules(dep, p.out, folders)
+	roots, err := mainModules(dep, p.out, directories)
 	if err != nil {
 		return err
 	}
-	// What a release is made of is in its lock: the go command gets no more than that.
+	// The go command may read only the modules that the lock names.
 	if err := g.Fill(ctx, dep.GoModules); err != nil {
 		return err
 	}
@@ -82,8 +82,8 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 		Sums: gomod.ByVersion(dep.GoModules), Stdlib: strings.FieldsFunc(p.stdlib, func(r rune) bool { return r == ',' })})
 }
 
-// goRoots returns the directories with the modules to build, sorted. A module from a proxy
-// is one itself, and has no other in it.
+// goRoots returns the directories of the modules to build, sorted. A module from a proxy
+// has no other module in it.
 func goRoots(dep *lock.Dependency) []string {
 	if dep.Module != nil {
 		return []string{"."}
@@ -92,11 +92,11 @@ func goRoots(dep *lock.Dependency) []string {
 }
 
 // mainModules returns the modules in the given directories as `go build` names them.
-func mainModules(dep *lock.Dependency, dir string, folders []string) ([]gosource.Root, error) {
+func mainModules(dep *lock.Dependency, dir string, directories []string) ([]gosource.Root, error) {
 	var roots []gosource.Root
-	for _, folder := range folders {
-		r := gosource.Root{Dir: folder}
-		path, err := gosource.ModulePath(filepath.Join(dir, filepath.FromSlash(folder)))
+	for _, directory := range directories {
+		r := gosource.Root{Dir: directory}
+		path, err := gosource.ModulePath(filepath.Join(dir, filepath.FromSlash(directory)))
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +105,7 @@ func mainModules(dep *lock.Dependency, dir string, folders []string) ([]gosource
 			r.Main = gosource.Module{Path: dep.Module.Path, Version: dep.Module.Version, Sum: dep.Digest}
 		case dep.Git != nil:
 			r.VCS = gosource.VCS{Revision: dep.Git.Commit, Time: dep.Time}
-			r.Main = gosource.Module{Path: path, Version: strings.TrimPrefix(dep.Git.Versions[folder], gomod.Devel)}
+			r.Main = gosource.Module{Path: path, Version: strings.TrimPrefix(dep.Git.Versions[directory], gomod.Devel)}
 		default:
 			r.Main.Path = path
 		}
@@ -114,9 +114,9 @@ func mainModules(dep *lock.Dependency, dir string, folders []string) ([]gosource
 	return roots, nil
 }
 
-// generate makes a Bazel repository of a.Dir by what the go command says of the roots. It
-// calls done before it writes, for nothing but the source may be in there. A module
-// that has a sum is built as `go install` does, any other as `go build` in its directory.
+// generate makes a Bazel repository of a.Dir from what the go command says about the roots.
+// It calls done before it writes, to remove everything but the source. A module that has a
+// sum is built as by `go install`, any other as by `go build` in its directory.
 func (f *fetcher) generate(ctx context.Context, g *gomod.Go, done func(), a gosource.Args) error {
 	for i := range a.Roots {
 		r := &a.Roots[i]
@@ -143,7 +143,7 @@ func (f *fetcher) unpack(ctx context.Context, g *gomod.Go, dep *lock.Dependency,
 		return unpackZip(module.Version{Path: m.Path, Version: m.Version}, zip, p.out)
 	}
 	if dep.Git == nil && dep.Local == nil {
-		return errors.New("no source that this version knows")
+		return errors.New("unknown kind of source")
 	}
 	tmp := filepath.Join(p.out, scratch, "unpacked")
 	if err := f.unpackTar(ctx, dep, tmp); err != nil {
@@ -152,14 +152,14 @@ func (f *fetcher) unpack(ctx context.Context, g *gomod.Go, dep *lock.Dependency,
 	return moveUp(tmp, p.out)
 }
 
-// unpackTar unpacks the canonical tar of a source that is kept as one.
+// unpackTar unpacks the canonical tar of a source.
 func (f *fetcher) unpackTar(ctx context.Context, dep *lock.Dependency, to string) error {
 	want, err := f.Tar(ctx, dep)
 	if err != nil {
 		return err
 	}
 	if err := f.Store.VerifyBlob(want); err != nil {
-		return hint.With(err, "the file was altered since it was stored: delete it to have it made again")
+		return hint.With(err, "the file was changed after it was stored: delete it, and it is made again")
 	}
 	tar, err := os.Open(f.Store.BlobPath(want))
 	if err != nil {
@@ -193,7 +193,7 @@ func (f *fetcher) moduleZip(ctx context.Context, g *gomod.Go, want lock.GoModule
 	return zip, nil
 }
 
-// unpackZip unpacks a module zip into out, which may have files already.
+// unpackZip unpacks a module zip into out, which may already have files.
 func unpackZip(m module.Version, zip, out string) error {
 	tmp := filepath.Join(out, scratch, "unpacked")
 	if err := gomod.Unzip(tmp, m, zip); err != nil {
@@ -202,8 +202,7 @@ func unpackZip(m module.Version, zip, out string) error {
 	return moveUp(tmp, out)
 }
 
-// moveUp moves everything in tmp to out, but what would be in the place of our
-// own files.
+// moveUp moves everything in tmp to out, except what would replace a file of ours.
 func moveUp(tmp, out string) error {
 	entries, err := os.ReadDir(tmp)
 	if err != nil {

@@ -24,8 +24,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/gosource"
 )
 
-// tools lays out the modules that the project's own packages import: a module
-// with no packages of its own.
+// tools lays out the modules that the project's own packages import, as a module
+// without packages of its own.
 func (f *fetcher) tools(ctx context.Context, p paths) error {
 	g, done, err := f.goTool(p.out)
 	if err != nil {
@@ -87,7 +87,7 @@ func imported(name string) ([]string, error) {
 	return paths, nil
 }
 
-// broken returns why packages cannot be built for this machine.
+// broken returns the errors of packages that cannot be built for this machine.
 func broken(listing gomod.Listing) error {
 	var errs []error
 	for _, p := range listing[runtime.GOOS+"_"+runtime.GOARCH] {
@@ -98,8 +98,8 @@ func broken(listing gomod.Listing) error {
 	return errors.Join(errs...)
 }
 
-// blameTools returns what the store lacks, or has altered, of the modules in the
-// project's own go.sum; if that is nothing, err.
+// blameTools returns which modules in the project's own go.sum are missing from the store
+// or were changed in it, or err if none are.
 func (f *fetcher) blameTools(p paths, err error) error {
 	sums, sumErr := gomod.ReadSums(p.goSum)
 	if sumErr != nil {
@@ -116,7 +116,7 @@ func (f *fetcher) blameTools(p paths, err error) error {
 	return fmt.Errorf("modules of the tools: %w", err)
 }
 
-// named returns the modules that the go command named in err and that the store lacks.
+// named returns the modules that the go command names in err and that the store lacks.
 func (f *fetcher) named(modules []lock.GoModule, err error) error {
 	var errs []error
 	for _, m := range modules {
@@ -130,8 +130,8 @@ func (f *fetcher) named(modules []lock.GoModule, err error) error {
 	return errors.Join(errs...)
 }
 
-// export lets other repositories have a file: tools/bundle reads off this one which
-// modules the tools are built from.
+// export makes a file visible to other repositories: tools/bundle reads from this one
+// which modules the tools are built from.
 func export(build, file string) error {
 	f, err := os.OpenFile(build, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
@@ -141,8 +141,7 @@ func export(build, file string) error {
 	return errors.Join(err, f.Close())
 }
 
-// module unpacks the version of a module that a go.mod requires, after the
-// go.sum beside it has verified it.
+// module unpacks the version of a module that a go.mod requires. The go.sum verifies it.
 func (f *fetcher) module(ctx context.Context, p paths) error {
 	g, done, err := f.goTool(p.out)
 	if err != nil {
@@ -163,7 +162,7 @@ func (f *fetcher) module(ctx context.Context, p paths) error {
 	return makeScriptsExecutable(p.out)
 }
 
-// makeScriptsExecutable gives shell scripts the mode that a module zip cannot hold.
+// makeScriptsExecutable makes shell scripts executable: a module zip has no modes.
 func makeScriptsExecutable(dir string) error {
 	var errs []error
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {

@@ -16,7 +16,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
-// A command is one of image's commands.
+// command is one of the verbs.
 type command struct {
 	flags []flagSpec // all required
 	run   func(ctx context.Context, value func(flag string) string) error

@@ -5,9 +5,9 @@
 //	image index --spec SPEC.json --out DIR
 //	image ca-bundle --der BUNDLE.der --out CA-CERTIFICATES.crt
 //
-// The same input gives the same bytes: neither the order of entries and platforms
-// nor the clock, the time zone, the umask, the user, the current directory or the
-// number of CPUs reaches an output. Nothing uses the network.
+// The same input gives the same bytes. The order of entries and platforms, the clock,
+// the time zone, the umask, the user, the current directory and the number of CPUs have
+// no effect. Nothing uses the network.
 //
 // # image layer
 //
@@ -46,7 +46,7 @@
 //	      "os": "linux",
 //	      "architecture": "arm64",
 //	      "variant": "v8",                optional
-//	      "base": {                       optional: what the layers are put on
+//	      "base": {                       optional: the image below the layers
 //	        "layout": "DIR",              a layout
 //	        "digest": "sha256:…"          of the manifest in it for this platform
 //	      },
@@ -66,22 +66,22 @@
 //	  ]
 //	}
 //
-// File names start at the current directory. The images are sorted by platform.
-// arm64 without a variant becomes arm64/v8, and arm becomes arm/v7: every reader
-// takes them for that. Layers are copied and compared with their descriptors. DIR
-// must be empty or not be there, and is empty after an error. "crane push DIR
-// REFERENCE" and "skopeo copy --all oci:DIR:REF DESTINATION" push the index.
+// File names are relative to the current directory. The images are sorted by platform.
+// arm64 without a variant becomes arm64/v8, and arm becomes arm/v7, as every reader
+// assumes. Layers are copied and compared with their descriptors. DIR must be empty or
+// not exist, and is empty after an error. "crane push DIR REFERENCE" and
+// "skopeo copy --all oci:DIR:REF DESTINATION" push the index.
 //
-// A base's layers stay what they are, byte for byte; Docker's media types become
-// OCI's. What the config leaves out is the base's: env, labels and ports are
-// merged, and an entrypoint drops the base's cmd. The manifest names the base's
-// digest in its annotation org.opencontainers.image.base.digest.
+// A base's layers are kept byte for byte; Docker's media types become OCI's. The config
+// inherits what it leaves out from the base: env, labels and ports are merged, and an
+// entrypoint replaces the base's cmd. The annotation
+// org.opencontainers.image.base.digest of the manifest has the base's digest.
 //
 // # image ca-bundle
 //
-// Writes the root certificates in BUNDLE.der, which holds one certificate in DER
-// behind the other, as the PEM file that TLS libraries read, sorted by their
-// SHA-256, each below a comment with its subject.
+// Converts root certificates to the PEM file that TLS libraries read. BUNDLE.der is a
+// concatenation of certificates in DER. The output is sorted by SHA-256, and has a
+// comment with the subject above each certificate.
 //
 // Exit status: 0 done, 1 an error, 2 the command line is wrong.
 package main

@@ -4,7 +4,7 @@
 //
 // The archive's bytes depend on the entries and the flags alone. The clock, time
 // zone, locale, umask, user, directory, number of CPUs, order of the entries and
-// modes of the files on disk do not reach it.
+// modes of the files on disk have no effect.
 //
 // # Entries
 //
@@ -18,17 +18,17 @@
 //	  {"path": "plugins/"}
 //	]
 //
-// path is where the entry stands, below -prefix. source is a file on disk, or a
-// directory of which all files are added; symbolic links on disk are followed.
-// content is the content itself. symlink is the target of a link. A path that
-// ends in a slash and has none of the three is an empty directory. mode is "0644",
-// the default, or "0755", and holds for all files of a directory. Parent
-// directories come by themselves, mode 0755. The owner is 0:0.
+// path is the entry's path below -prefix. source is a file on disk, or a directory, of
+// which all files are added; symbolic links on disk are followed. content is the content
+// itself. symlink is the target of a link. A path that ends in a slash and has none of
+// the three is an empty directory. mode is "0644", the default, or "0755", and applies
+// to all files of a directory. Parent directories are added, with mode 0755. The owner
+// is 0:0.
 //
-// Refused are: other keys; an empty list; paths that are empty, absolute or not
-// clean, or have "..", backslashes or control characters; two entries at one path;
-// a file that changes while it is read; and in a zip, two paths that are equal but
-// for case, and names that Windows cannot hold.
+// These are errors: other keys; an empty list; paths that are empty, absolute or not
+// clean, or have "..", backslashes or control characters; two entries at the same path;
+// a file that changes while it is read; in a zip, two paths that differ only in case,
+// and names that Windows cannot hold.
 //
 // # Flags
 //
@@ -36,17 +36,15 @@
 //	          zip: deflate, Zip64 where needed, Unix modes, times in UTC
 //	-entries  the list
 //	-prefix   the directory that holds all entries, such as toolbox-1.0.0/
-//	-mtime    the time of every entry: seconds since 1970; in a zip not before
-//	          1980, so 0 becomes 1980-01-01T00:00:00Z there
+//	-mtime    the time of every entry: seconds since 1970; a zip cannot hold times
+//	          before 1980, so 0 becomes 1980-01-01T00:00:00Z there
 //	-out      the archive to write
-//	-sha256   a file to write with the archive's SHA-256 and base name, as
-//	          sha256sum -c reads it
+//	-sha256   a file to write, with the archive's SHA-256 and base name, for
+//	          sha256sum -c
 //
-// Files are written under temporary names and renamed. After an error nothing
-// remains of what this call wrote.
+// Files are written under temporary names and renamed. An error leaves no file behind.
 //
-// The exit status is 0 if all went well, 1 after an error, 2 if the command line
-// is wrong.
+// Exit status: 0 done, 1 an error, 2 the command line is wrong.
 package main
 
 import (
@@ -95,7 +93,7 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	case *sum != "" && filepath.Clean(*sum) == filepath.Clean(*out):
 		return cli.UsageError(stderr, name, "-out and -sha256 are both %q", *out)
 	case strings.ContainsAny(filepath.Base(*out), "\\\n\r"):
-		return cli.UsageError(stderr, name, "-out: name %q cannot stand in a checksum file", filepath.Base(*out))
+		return cli.UsageError(stderr, name, "-out: name %q cannot be written in a checksum file", filepath.Base(*out))
 	}
 	list, err := archive.ReadEntries(*entries)
 	if err == nil {
@@ -112,7 +110,7 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	return cli.OK
 }
 
-// pack writes the archive and, if it has a name, the checksum file.
+// pack writes the archive and, if -sha256 is set, the checksum file.
 func pack(ctx context.Context, sumName string, args archive.WriteFileArgs) error {
 	result, err := archive.WriteFile(ctx, args)
 	if err != nil || sumName == "" {

@@ -1,19 +1,19 @@
-// Pull brings a pinned base image from the store, or from where it is and into
-// the store, and lays it out as a Bazel repository. Repository rules run it before
-// Bazel can build anything.
+// Pull lays out a pinned base image as a Bazel repository. It reads the image from the
+// store, and fetches it into the store if it is missing there. Repository rules run it
+// before Bazel can build anything.
 //
 //	pull --store DIR --entry FILE --base DIR --out DIR [--airgap]
 //
-// FILE is an element of a lock's images, as JSON. DIR of --base is the manifest's
-// directory, at which a relative path in the entry starts. It writes
+// FILE is an element of a lock's images, as JSON. --base is the manifest's directory:
+// paths in the entry are relative to it. Pull writes
 //
-//	OUT/layout        an OCI image layout, whose index.json points to what is pinned
-//	OUT/BUILD.bazel   the target :base, which has BaseImageInfo
+//	OUT/layout        an OCI image layout, whose index.json points to the pinned image
+//	OUT/BUILD.bazel   the target :base, which provides BaseImageInfo
 //
-// Every byte is compared with the digests of the entry. A registry is asked for
-// digests, so that a tag which moved does not matter; credentials are those of
-// docker login. With --airgap no socket is opened, and what the store lacks is an
-// error that names the entry.
+// Every byte is compared with the digests of the entry. Registries are asked by digest,
+// so a tag that moved does not matter; credentials are those of docker login. With
+// --airgap no socket is opened. If something is missing from the store, the error names
+// the entry.
 //
 // Exit status: 0 done, 1 an error, 2 the command line is wrong.
 package main
@@ -46,9 +46,9 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	fs := flag.NewFlagSet(command, flag.ContinueOnError)
 	storeDir := fs.String("store", "", "the store's `directory` (required)")
 	entry := fs.String("entry", "", "the `file` with a lock's image (required)")
-	base := fs.String("base", "", "the `directory` that a relative path in the entry starts at (required)")
+	base := fs.String("base", "", "the `directory` that paths in the entry are relative to (required)")
 	out := fs.String("out", "", "the `directory` to fill (required)")
-	airgap := fs.Bool("airgap", false, "open no socket")
+	airgap := fs.Bool("airgap", false, "use no network")
 	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
 		return status
 	}
@@ -82,7 +82,7 @@ func pull(ctx context.Context, a baseimage.Args, entry, out string, airgap bool)
 	err := baseimage.Check(a.Store, &img)
 	switch {
 	case errors.Is(err, store.ErrMissing) && airgap:
-		return hint.With(err, "run the same build once without --config=airgap, or unpack a bundle into the store")
+		return hint.With(err, "run the build once without --config=airgap, or unpack a bundle into the store")
 	case errors.Is(err, store.ErrMissing):
 		err = baseimage.Bring(ctx, a, &img)
 	}

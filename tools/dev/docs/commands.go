@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 )
 
-// verbs are the commands of a user, in the order in which one meets them.
+// verbs are the user's commands, in the order in which a new user needs them.
 var verbs = []string{"init", "resolve", "bundle", "publish", "verify", "diff", "rebuild", "reproduce", "gc"}
 
-// commands returns the page of the commands.
+// commands returns the page about the commands.
 func commands(root string) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("# Commands\n\n<!-- Generated from the package comments by go run ./tools/dev/docs. -->\n")

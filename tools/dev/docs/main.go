@@ -1,4 +1,4 @@
-// Docs keeps the generated pages of docs fresh:
+// Docs generates pages of docs:
 //
 //	docs/rules.md      the rules, from the doc strings in release/rules
 //	docs/commands.md   the commands, from their package comments
@@ -48,7 +48,7 @@ func run(_ context.Context, args []string, _, stderr io.Writer) int {
 	return cli.OK
 }
 
-// update writes a page or, with check, says that it is stale.
+// update writes a page. With check it returns an error if the page is stale.
 func update(name string, want []byte, check bool) error {
 	got, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) || bytes.Equal(got, want) {

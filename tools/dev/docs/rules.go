@@ -10,7 +10,7 @@ import (
 	"github.com/bazelbuild/buildtools/build"
 )
 
-// rules returns the page of the rules and of what they return.
+// rules returns the page about the rules and their providers.
 func rules(root string) ([]byte, error) {
 	files, err := filepath.Glob(filepath.Join(root, "release", "rules", "private", "*.bzl"))
 	if err != nil || len(files) == 0 {
@@ -87,7 +87,7 @@ func argument(call *build.CallExpr, name string) build.Expr {
 	return nil
 }
 
-// text returns a string that an expression is, on one line.
+// text returns the value of a string literal, on one line.
 func text(e build.Expr) string {
 	s, ok := e.(*build.StringExpr)
 	if !ok {

@@ -18,7 +18,7 @@ import (
 
 const importsName = "tools/imports.go"
 
-// importsFile returns what tools/imports.go has to be.
+// importsFile returns the content of tools/imports.go.
 func importsFile(root string) ([]byte, error) {
 	data, err := os.ReadFile(filepath.Join(root, "go.mod"))
 	if err != nil {

@@ -1,4 +1,4 @@
-// Gazelle keeps the generated files of this repository fresh:
+// Gazelle updates generated files of this repository:
 //
 //	tools/imports.go   every package of another module that a Go file here imports, and
 //	                   the tools of go.mod
@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return cli.OK
 }
 
-// updateImports writes tools/imports.go, or with check says that it is stale.
+// updateImports writes tools/imports.go. With check it returns an error if it is stale.
 func updateImports(root string, check bool) error {
 	want, err := importsFile(root)
 	if err != nil {
@@ -75,8 +75,7 @@ func updateImports(root string, check bool) error {
 	return fileio.WriteFile(name, want, 0o644)
 }
 
-// runGazelle runs the gazelle command on the repository. With check it prints
-// what gazelle would change.
+// runGazelle runs gazelle on the repository. With check it prints what gazelle would change.
 func runGazelle(ctx context.Context, command, root string, check bool, stdout io.Writer) error {
 	args := []string{"-repo_root=" + root, "-build_file_name=BUILD.bazel", "-lang=go"}
 	if check {
@@ -90,10 +89,10 @@ func runGazelle(ctx context.Context, command, root string, check bool, stdout io
 	if _, err := diff.WriteTo(stdout); err != nil {
 		return err
 	}
-	said := strings.TrimSpace(stderr.String())
-	// The exit status is 1 for an error, too; then there may be no difference.
+	said := environ.Said(stderr.String())
+	// The exit status is also 1 for an error; then there may be no difference.
 	if check && shown && cmd.ProcessState.ExitCode() == 1 {
-		return errors.New(strings.TrimSuffix("BUILD files are stale: the difference is above; "+said, "; "))
+		return errors.New(strings.TrimSuffix("BUILD files are stale, the difference is above: "+said, ": "))
 	}
 	if err != nil {
 		return fmt.Errorf("running gazelle: %w: %s", err, said)

@@ -1,7 +1,6 @@
 // Layers checks that imports point down: a package below tools/internal may import those
-// of its own directory, and of the directories before it. It checks as
-// well that processes get their environment from package environ: no other calls
-// os.Environ, exec.Command, exec.CommandContext or os.StartProcess.
+// of its own directory and of the directories before it. It also checks that only package
+// environ calls os.Environ, exec.Command, exec.CommandContext and os.StartProcess.
 //
 //	go run ./tools/dev/layers
 package main
@@ -25,12 +24,12 @@ const (
 	internal = module + "tools/internal/"
 )
 
-// directories are those below tools/internal, from the lowest. Commands, and what only tests
-// import, are above them.
+// directories are those below tools/internal, the lowest first. Commands and test helpers
+// are above them.
 var directories = []string{"base", "web", "input", "artifact", "source", "resolve", "publish", "check"}
 
-// fetchMayImport are the modules that tools/build/fetch and what it imports may use:
-// repository rules compile it before anything else is there.
+// fetchMayImport are the modules that tools/build/fetch may use, itself and by what it
+// imports: repository rules compile it before anything else.
 const fetchMayImport = "golang.org/x/mod/"
 
 func main() { cli.Main(run) }
@@ -43,14 +42,14 @@ func run(ctx context.Context, _ []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return cli.Fail(stderr, "layers", err)
 	}
-	fmt.Fprintf(stdout, "layers: %d packages, all imports point down, all processes have their environment from one table\n", len(packages))
+	fmt.Fprintf(stdout, "layers: %d packages: all imports point down, all processes get their environment from package environ\n", len(packages))
 	return cli.OK
 }
 
 type goPackage struct {
 	Dir            string
 	GoFiles        []string
-	IgnoredGoFiles []string // those of other platforms
+	IgnoredGoFiles []string // files for other platforms
 	ImportPath     string
 	Imports        []string
 	Deps           []string
@@ -96,8 +95,8 @@ func check(packages []goPackage) error {
 	return errors.Join(errs...)
 }
 
-// directory returns the place of a package's directory in directories. It is the last one for
-// a command and for what tests import, and -1 for what is not of this module.
+// directory returns the index of a package's directory in directories. It is len(directories)
+// for commands and test helpers, and -1 for packages of other modules.
 func directory(importPath string) (int, error) {
 	if !strings.HasPrefix(importPath, module) {
 		return -1, nil
@@ -110,5 +109,5 @@ func directory(importPath string) (int, error) {
 	if i := slices.Index(directories, first); i >= 0 {
 		return i, nil
 	}
-	return 0, fmt.Errorf("%s is in no directory that is known: want one of %s, testing", strings.TrimPrefix(importPath, module), strings.Join(directories, ", "))
+	return 0, fmt.Errorf("%s is in an unknown directory: want one of %s, testing", strings.TrimPrefix(importPath, module), strings.Join(directories, ", "))
 }

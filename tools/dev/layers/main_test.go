@@ -16,7 +16,7 @@ func TestCheck(t *testing.T) {
 		{"tools/internal/testing/gittest", "tools/internal/check/gc", ""},
 		{"tools/resolve", "tools/internal/check/gc", ""},
 		{"tools/internal/base/cli", "tools/resolve", "imports tools/resolve: "},
-		{"tools/internal/new/thing", "tools/internal/base/cli", "tools/internal/new/thing is in no directory that is known: "},
+		{"tools/internal/new/thing", "tools/internal/base/cli", "tools/internal/new/thing is in an unknown directory: "},
 	} {
 		err := check([]goPackage{{ImportPath: module + tt.from, Imports: []string{"fmt", module + tt.to}}})
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// environs is the package that decides what a process sees of the user's environment.
+// environs is the package that decides which variables of the user a process sees.
 const environs = internal + "base/environ"
 
 // banned are the functions, by import path, that only environs calls.
@@ -23,8 +23,7 @@ var banned = map[string][]string{
 	"syscall": {"Environ", "ForkExec", "StartProcess"},
 }
 
-// checkProcesses returns one error for each mention of a function that is banned in a
-// package that is no test's.
+// checkProcesses returns one error for each use of a banned function outside of tests.
 func checkProcesses(packages []goPackage) error {
 	var errs []error
 	for _, p := range packages {
@@ -41,7 +40,7 @@ func checkProcesses(packages []goPackage) error {
 	return errors.Join(errs...)
 }
 
-// checkFile is checkProcesses for one file; src is as in parser.ParseFile.
+// checkFile does this for one file; src is as in parser.ParseFile.
 func checkFile(name string, src any) error {
 	files := token.NewFileSet()
 	file, err := parser.ParseFile(files, name, src, parser.SkipObjectResolution)
@@ -59,7 +58,7 @@ func checkFile(name string, src any) error {
 			as = spec.Name.Name
 		}
 		if as == "." && banned[from] != nil {
-			return fmt.Errorf("%s: imports %s into its own scope: want it under its name", name, from)
+			return fmt.Errorf("%s: dot import of %s: import it under its name", name, from)
 		}
 		imports[as] = from
 	}
@@ -71,7 +70,7 @@ func checkFile(name string, src any) error {
 		}
 		pkg, ok := selector.X.(*ast.Ident)
 		if ok && slices.Contains(banned[imports[pkg.Name]], selector.Sel.Name) {
-			errs = append(errs, fmt.Errorf("%s: %s.%s: start processes by environ.Command, which says what they see of the environment",
+			errs = append(errs, fmt.Errorf("%s: %s.%s: start processes with environ.Command, which chooses their environment",
 				files.Position(selector.Pos()), pkg.Name, selector.Sel.Name))
 		}
 		return true

@@ -15,7 +15,7 @@ func TestCheckFile(t *testing.T) {
 		{"as a value", `import "os"; var env = os.Environ`, []string{"os.Environ"}},
 		{"command", `import ("context"; "os/exec"); func f(c context.Context) { exec.Command("a"); exec.CommandContext(c, "a") }`, []string{"exec.Command:", "exec.CommandContext:"}},
 		{"other name", `import run "os/exec"; var _ = run.Command("a")`, []string{"run.Command"}},
-		{"own scope", `import . "os/exec"; var _ = Command("a")`, []string{"imports os/exec into its own scope"}},
+		{"own scope", `import . "os/exec"; var _ = Command("a")`, []string{"dot import of os/exec"}},
 		{"another package of that name", `import "example.com/exec"; var _ = exec.Command("a")`, nil},
 		{"method", `import "os/exec"; func f(w world) { w.Command("a"); _ = exec.ErrNotFound }`, nil},
 	} {

@@ -1,15 +1,15 @@
-// Programs builds well-known programs as releases, and says whether they are, byte for
-// byte, what `go install` makes of the same versions.
+// Programs builds well-known programs as releases, and compares them byte for byte with
+// what `go install` builds from the same versions.
 //
 //	go run ./tools/dev/programs [-platforms linux-amd64,…] [-keep DIR] [NAME…]
 //
-// For each program it does what docs/tutorial.md tells a newcomer to do, in a copy of this
-// checkout: //release:init makes a line of the module, Bazel builds the release,
-// //release:rebuild builds every program of it again with the go command alone and
-// compares, and //release:publish publishes it to the stage, twice. It prints one row for
-// each: the module, how many programs are identical, the seconds that each step took, and
-// the first line of what went wrong. Modules come from the user's module proxy. The exit
-// status is 1 if a row is not as it should be.
+// For each program it takes the steps of docs/tutorial.md, in a copy of this checkout:
+// //release:init makes a line of the module, Bazel builds the release, //release:rebuild
+// builds its programs again with the go command alone and compares, and //release:publish
+// publishes it to the stage, twice. It prints a row for each program: the module, how many
+// programs are identical, the seconds that each step took, and the first line of an error.
+// Modules come from the user's module proxy. The exit status is 1 if a program fails or
+// differs.
 package main
 
 import (
@@ -36,7 +36,7 @@ func main() { cli.Main(run) }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	platforms := fs.String("platforms", "linux-amd64,osx-arm64,win-amd64", "build for these `PLATFORMS`")
-	keep := fs.String("keep", "", "keep the copy of the checkout, and what Bazel made, in `DIR`")
+	keep := fs.String("keep", "", "keep the copy of the checkout and Bazel's output in `DIR`")
 	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
 		return status
 	}
@@ -99,10 +99,10 @@ func check(ctx context.Context, chosen []program, platforms, keep string, stdout
 	return errors.Join(different...)
 }
 
-// workspace is a copy of the checkout, and the Bazel that builds in it.
+// workspace is a copy of the checkout, with a Bazel of its own.
 type workspace struct{ dir, base, cache, state, outcomes string }
 
-// copy copies what is committed, or changed, in the checkout.
+// copy copies the checkout's tracked files, as they are on disk.
 func (w *workspace) copy(ctx context.Context) error {
 	out, err := environ.Command(ctx, environ.User(), "go", "env", "GOMOD").Output()
 	if err != nil {
@@ -137,7 +137,7 @@ func copyFile(from, to string) error {
 	return errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, data, info.Mode().Perm()))
 }
 
-// result is what became of a program's module.
+// result is the outcome for one program.
 type result struct {
 	programs, identical int       // on all platforms
 	seconds             [4]string // to init, to build, to build again, and to publish
@@ -215,7 +215,7 @@ func (w *workspace) bazel(ctx context.Context, line string, args ...string) (str
 	return string(out), err
 }
 
-// reason returns the line of Bazel's output that says what is wrong.
+// reason returns the line of Bazel's output that has the error.
 func reason(out string) string {
 	var first string
 	for line := range strings.Lines(out) {
@@ -232,7 +232,7 @@ func reason(out string) string {
 	return strings.ReplaceAll(first, "|", "/")
 }
 
-// stop ends the Bazel server, and makes what it fetched deletable.
+// stop ends the Bazel server, and makes the files that it fetched deletable.
 func (w *workspace) stop() {
 	ctx := context.Background()
 	_, _ = w.bazel(ctx, "toolbox", "shutdown")

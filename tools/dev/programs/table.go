@@ -5,7 +5,7 @@ type program struct {
 	name, module, version string
 }
 
-// table are programs that a module proxy serves.
+// table lists programs that module proxies serve.
 var table = []program{
 	{name: "yq", module: "github.com/mikefarah/yq/v4", version: "v4.54.3"},
 	{name: "fzf", module: "github.com/junegunn/fzf", version: "v0.65.2"},

@@ -17,8 +17,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
 
-// auto replaces a dependency's Auto by the revision that a file of the source
-// says, and notes which file of which source that was.
+// auto replaces a dependency's Auto by the revision in a file of the source, and records
+// which file that was.
 func auto(ctx context.Context, dep *manifest.Dependency, s *Source) (*Request, error) {
 	ask := &Request{Dependency: *dep}
 	ask.Auto = ""
@@ -38,7 +38,7 @@ func auto(ctx context.Context, dep *manifest.Dependency, s *Source) (*Request, e
 		err = fmt.Errorf("auto: got %q", dep.Auto)
 	}
 	if err != nil {
-		return nil, hint.With(err, "say the revision in the manifest instead of auto: %s", dep.Auto)
+		return nil, hint.With(err, "write the revision in the manifest instead of auto: %s", dep.Auto)
 	}
 	ask.Why = file + " of " + s.Revision
 	return ask, nil
@@ -92,11 +92,11 @@ func autoModules(ctx context.Context, ask *Request, s *Source) error {
 			return gitRevision(ask, m)
 		}
 	}
-	return fmt.Errorf("go.mod of %s requires none of %s", s.Revision, strings.Join(paths, ", "))
+	return fmt.Errorf("go.mod of %s does not require any of %s", s.Revision, strings.Join(paths, ", "))
 }
 
-// modulePaths returns the module paths that a git repository may have: beside
-// the source's own, as istio.io/api beside istio.io/istio, and that of its URL.
+// modulePaths returns the module paths that a git repository may have: one beside the
+// source's own, such as istio.io/api beside istio.io/istio, and that of its URL.
 func modulePaths(f *modfile.File, name, repository string) []string {
 	var paths []string
 	if f.Module != nil {
@@ -117,8 +117,7 @@ func modulePaths(f *modfile.File, name, repository string) []string {
 	return paths
 }
 
-// requiredPath returns the path that f requires of a module, in whatever major
-// version, or "".
+// requiredPath returns the path by which f requires a module, in any major version, or "".
 func requiredPath(f *modfile.File, want string) string {
 	for _, req := range f.Require {
 		if prefix, _, ok := module.SplitPathVersion(req.Mod.Path); ok && prefix == want {
@@ -128,7 +127,7 @@ func requiredPath(f *modfile.File, want string) string {
 	return ""
 }
 
-// required returns the version of a module that f requires, or what f replaces that by.
+// required returns the version of a module that f requires, or its replacement in f.
 func required(f *modfile.File, s *Source, path string) (module.Version, error) {
 	none := module.Version{}
 	for _, req := range f.Require {
@@ -139,7 +138,7 @@ func required(f *modfile.File, s *Source, path string) (module.Version, error) {
 		for _, rep := range f.Replace {
 			if rep.Old == req.Mod {
 				m = rep.New
-				break // goes before one for all versions
+				break // has priority over one for all versions
 			}
 			if rep.Old == (module.Version{Path: path}) {
 				m = rep.New
@@ -183,7 +182,7 @@ func autoWorkspace(ctx context.Context, ask *Request, s *Source) error {
 	case len(found) == 0:
 		return fmt.Errorf(`WORKSPACE of %s has no line ENVOY_SHA = "<commit>"`, s.Revision)
 	case len(found) > 1:
-		return fmt.Errorf("WORKSPACE of %s sets ENVOY_SHA twice", s.Revision)
+		return fmt.Errorf("WORKSPACE of %s: duplicate ENVOY_SHA", s.Revision)
 	case !lock.IsCommit(string(found[0][1])):
 		return fmt.Errorf("WORKSPACE of %s: ENVOY_SHA: got %q, want 40 hexadecimal digits", s.Revision, found[0][1])
 	}

@@ -130,13 +130,13 @@ func TestAutoErrors(t *testing.T) {
 		{modules, manifest.Dependency{Name: "near", Git: "https://h.example/near"}, autoFiles, `go.mod of top@86c9f01fd735 replaces example.com/near by the directory "./near"`},
 		{modules, manifest.Dependency{Name: "m", Module: "example.com/absent"}, autoFiles, "go.mod of top@86c9f01fd735 does not require example.com/absent"},
 		{modules, manifest.Dependency{Name: "m", Module: "example.com/top"}, autoFiles, "go.mod of top@86c9f01fd735 does not require example.com/top"},
-		{modules, manifest.Dependency{Name: "absent", Git: "https://h.example/o/absent.git"}, autoFiles, "go.mod of top@86c9f01fd735 requires none of example.com/absent, h.example/o/absent"},
+		{modules, manifest.Dependency{Name: "absent", Git: "https://h.example/o/absent.git"}, autoFiles, "go.mod of top@86c9f01fd735 does not require any of example.com/absent, h.example/o/absent"},
 		{modules, manifest.Dependency{Name: "m", Module: "example.com/a"}, goMod("module m\nrequire (\n"), "reading go.mod of top@86c9f01fd735: go.mod:"},
 		{modules, manifest.Dependency{Name: "m", Module: "example.com/a"}, nil, "reading go.mod of top@86c9f01fd735: file does not exist"},
 		{workspace, manifest.Dependency{Name: "envoy"}, nil, "reading WORKSPACE of top@86c9f01fd735: file does not exist"},
 		{workspace, manifest.Dependency{Name: "envoy"}, map[string]string{"WORKSPACE": "# ENVOY_SHA = \"x\"\n"}, `WORKSPACE of top@86c9f01fd735 has no line ENVOY_SHA = "<commit>"`},
 		{workspace, manifest.Dependency{Name: "envoy"}, map[string]string{"WORKSPACE": `ENVOY_SHA = "main"`}, `WORKSPACE of top@86c9f01fd735: ENVOY_SHA: got "main", want 40 hexadecimal digits`},
-		{workspace, manifest.Dependency{Name: "envoy"}, map[string]string{"WORKSPACE": strings.Repeat(autoFiles["WORKSPACE"], 2)}, "WORKSPACE of top@86c9f01fd735 sets ENVOY_SHA twice"},
+		{workspace, manifest.Dependency{Name: "envoy"}, map[string]string{"WORKSPACE": strings.Repeat(autoFiles["WORKSPACE"], 2)}, "WORKSPACE of top@86c9f01fd735: duplicate ENVOY_SHA"},
 		{"other", manifest.Dependency{Name: "x"}, nil, `auto: got "other"`},
 	} {
 		tt.dep.Auto = tt.auto

@@ -9,8 +9,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
-// Changes says what differs between two locks, one line for each dependency, image, file,
-// setting and tool. The old lock may be nil.
+// Changes returns the differences between two locks: a line for each dependency, sorted,
+// then a line for each setting. The old lock may be nil.
 func Changes(old, new *lock.Lock) []string {
 	if old == nil {
 		old = &lock.Lock{}
@@ -27,7 +27,7 @@ func Changes(old, new *lock.Lock) []string {
 	case !equalJSON(old.Toolchain, new.Toolchain):
 		return []string{"toolchain: other sums of the same versions"}
 	case old.Manifest != new.Manifest:
-		return []string{change("manifest", old.Manifest.Short(), new.Manifest.Short(), "nothing that a build reads")}
+		return []string{change("manifest", old.Manifest.Short(), new.Manifest.Short(), "does not affect builds")}
 	}
 	return []string{"lock: its form changed, not what it pins"}
 }
@@ -90,7 +90,7 @@ func change(what, from, to, why string) string {
 	return text
 }
 
-// revision is how people name what is pinned, and where it comes from.
+// revision names a pinned source for people, with its origin.
 func revision(d *lock.Dependency) string {
 	if d.Git != nil {
 		return d.Git.URL + "@" + short(d.Git.Commit)

@@ -90,7 +90,7 @@ func TestChanges(t *testing.T) {
 		},
 		{
 			"comment in the manifest", func(l *lock.Lock) { l.Manifest = digest.FromBytes([]byte("new")) },
-			[]string{"manifest: cba06b5736fa → 11507a0e2f5e (nothing that a build reads)"},
+			[]string{"manifest: cba06b5736fa → 11507a0e2f5e (does not affect builds)"},
 		},
 		{
 			"sums of the toolchain", func(l *lock.Lock) {

@@ -18,24 +18,23 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// filesAtOnce is how many files are fetched at a time.
+// filesAtOnce is the number of files that are fetched at a time.
 const filesAtOnce = 4
 
 // Files pins files from the web by their content.
 type Files struct {
 	Store *store.Store
-	// Kept says which files are pinned anew though their URL stays. The digest that
-	// a manifest demands stays in force.
+	// Kept says which files are pinned again although their URL has not changed. A digest in
+	// the manifest still has to match.
 	Kept *Kept
-	// Get returns the whole content of a URL, or a stream that ends with an error.
+	// Get returns the whole content of a URL. The stream ends with an error if it is cut off.
 	Get func(ctx context.Context, url string) (io.ReadCloser, error)
 }
 
-// Resolve pins every file of m, and for each of its platforms, and brings them
-// into the store. A file that is locked by the same URL, and that the store
-// has, is not asked for. The dependencies are those of the lock in the making:
-// proxyOverride needs the commit of "proxy". The error joins one for each file
-// that cannot be pinned.
+// Resolve pins every file of m, for each of its platforms, and fetches them into the store.
+// A file that is locked with the same URL and is in the store is not requested again. The
+// dependencies are those of the new lock: proxyOverride needs the commit of "proxy". The
+// error joins one for each file that cannot be pinned.
 func (r *Files) Resolve(ctx context.Context, m *manifest.Manifest, deps []lock.Dependency) ([]lock.File, error) {
 	wanted := wantedFiles(m)
 	proxy, err := proxyFiles(m, deps)
@@ -58,10 +57,10 @@ func (r *Files) Resolve(ctx context.Context, m *manifest.Manifest, deps []lock.D
 	return pinned, nil
 }
 
-// wantedFile is a file to pin; its Digest is what the manifest demands, or empty.
+// wantedFile is a file to pin. Its Digest is the one in the manifest, or empty.
 type wantedFile struct{ lock.File }
 
-// in says which file err is of.
+// in adds to err which file it is about.
 func (w *wantedFile) in(err error) error {
 	switch {
 	case err == nil:
@@ -72,7 +71,7 @@ func (w *wantedFile) in(err error) error {
 	return fmt.Errorf("file %q: %w", w.Name, err)
 }
 
-// wantedFiles returns what the manifest's key files asks for.
+// wantedFiles returns the files of the manifest's key files.
 func wantedFiles(m *manifest.Manifest) []wantedFile {
 	var all []wantedFile
 	add := func(name, platform, url, sha256 string) {
@@ -93,9 +92,9 @@ func wantedFiles(m *manifest.Manifest) []wantedFile {
 	return all
 }
 
-// proxyFiles returns what proxyOverride asks for: the proxy's binary for each
-// architecture, named as Istio names what it builds. For amd64 the name has no
-// suffix (https://github.com/istio/istio/blob/master/bin/init.sh).
+// proxyFiles returns the files of proxyOverride: the proxy's binary for each architecture,
+// with the names that Istio gives to its builds. For amd64 the name has no suffix
+// (https://github.com/istio/istio/blob/master/bin/init.sh).
 func proxyFiles(m *manifest.Manifest, deps []lock.Dependency) ([]wantedFile, error) {
 	if m.ProxyOverride == "" {
 		return nil, nil
@@ -113,7 +112,7 @@ func proxyFiles(m *manifest.Manifest, deps []lock.Dependency) ([]wantedFile, err
 			suffix = "-arm64"
 		default:
 			err := fmt.Errorf("proxyOverride: got architecture %q, want linux/amd64 or linux/arm64", architecture)
-			return nil, hint.With(err, "there is no proxy for it: leave out the architecture, or proxyOverride")
+			return nil, hint.With(err, "there is no proxy for it: remove the architecture or proxyOverride from the manifest")
 		}
 		all = append(all, wantedFile{lock.File{
 			Name:     manifest.ProxyFile,
@@ -127,7 +126,7 @@ func proxyFiles(m *manifest.Manifest, deps []lock.Dependency) ([]wantedFile, err
 
 // proxyCommit returns the commit that the dependency "proxy" is pinned to.
 func proxyCommit(deps []lock.Dependency) (string, error) {
-	const advice = "the proxy's binary is named by the commit of its source: add the dependency proxy, as {git: URL, auto: deps}"
+	const advice = "the proxy's binary is named by the commit of its source: add a dependency such as proxy: {git: URL, auto: deps}"
 	i := slices.IndexFunc(deps, func(d lock.Dependency) bool { return d.Name == "proxy" })
 	if i < 0 {
 		return "", hint.With(errors.New(`no dependency "proxy"`), advice)
@@ -136,19 +135,19 @@ func proxyCommit(deps []lock.Dependency) (string, error) {
 	case d.Git != nil && lock.IsCommit(d.Git.Commit):
 		return d.Git.Commit, nil
 	case d.Local != nil && d.Local.Dirty:
-		return "", hint.With(fmt.Errorf(`dependency "proxy": directory %q differs from its commit`, d.Local.Path), "commit what changed")
+		return "", hint.With(fmt.Errorf(`dependency "proxy": directory %q differs from its commit`, d.Local.Path), "commit the changes")
 	case d.Local != nil && lock.IsCommit(d.Local.Commit):
 		return d.Local.Commit, nil
 	}
 	return "", hint.With(errors.New(`dependency "proxy" has no commit`), advice)
 }
 
-// pin fills in w's digest and size, and brings it into the store.
+// pin sets w's digest and size, and fetches it into the store.
 func (r *Files) pin(ctx context.Context, w *wantedFile) error {
 	get := func(ctx context.Context) (io.ReadCloser, error) { return r.Get(ctx, w.URL) }
 	want, from, advice := w.Digest, "in manifest", "correct sha256 only if you know which file is right"
 	if old := r.previous(w); want == "" && old != nil && !r.Kept.update(w.Name) {
-		want, from, advice = old.Digest, "in lock.json", "the file changed since it was pinned: if that is right, pin it anew with --update "+w.Name
+		want, from, advice = old.Digest, "in lock.json", "the file changed after it was pinned: if that is right, pin it again with --update "+w.Name
 	}
 	if want == "" {
 		content, err := get(ctx)
@@ -174,7 +173,7 @@ func (r *Files) pin(ctx context.Context, w *wantedFile) error {
 	return nil
 }
 
-// previous returns what pins w in the lock that is there, by the same URL.
+// previous returns the file with the same URL in the old lock.
 func (r *Files) previous(w *wantedFile) *lock.File {
 	if r.Kept.Lock == nil {
 		return nil

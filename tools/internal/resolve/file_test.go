@@ -155,7 +155,7 @@ func TestFilesChanged(t *testing.T) {
 		want   string // the error, or the new file's size
 		hint   string
 	}{
-		{"since it was pinned", "", pinned, false, `file "a": digest of "%s/a": got %s, want ` + string(sum("old")) + " as in lock.json", "pin it anew with --update a"},
+		{"since it was pinned", "", pinned, false, `file "a": digest of "%s/a": got %s, want ` + string(sum("old")) + " as in lock.json", "pin it again with --update a"},
 		{"updated", "", pinned, true, "", ""},
 		{"not pinned", "", nil, false, "", ""},
 		{"since the manifest was written", sum("other"), nil, false, `file "a": digest of "%s/a": got %s, want ` + string(sum("other")) + " as in manifest", "correct sha256 only if"},

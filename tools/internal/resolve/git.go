@@ -26,17 +26,17 @@ import (
 // Git resolves git repositories: it pins a commit and the canonical tar of its tree.
 type Git struct {
 	Trees *Trees
-	// Client returns a client whose progress is that of the named dependency, and
-	// what ends that.
+	// Client returns a client that shows the progress of the named dependency, and a
+	// function that ends the progress.
 	Client func(name string) (c *gitsource.Client, done func())
 	Kept   *Kept
-	// Note tells a person something about the named dependency.
+	// Note prints a note about the named dependency.
 	Note func(name, text string)
 }
 
-// Resolve implements Resolver. A locked commit stays as long as it is what the
-// manifest asks for; that costs no request. An update of a branch or tag that has not
-// moved costs one, and everything else one fetch and a look at the tags.
+// Resolve implements [Resolver]. A locked commit stays as long as it matches the manifest;
+// that takes no request. An update of a branch or tag that has not moved takes one request.
+// Everything else takes a fetch, and a list of the tags.
 func (r *Git) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, error) {
 	old := r.Kept.find(ask.Name)
 	if old != nil && (old.Git == nil || !r.holds(ask, old)) {
@@ -57,7 +57,7 @@ func (r *Git) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, erro
 	if old == nil {
 		return r.fetch(ctx, ask, want)
 	}
-	if err := r.bring(ctx, ask, old); err != nil {
+	if err := r.restore(ctx, ask, old); err != nil {
 		return nil, err
 	}
 	d := newTree(ask)
@@ -72,11 +72,11 @@ func (r *Git) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, erro
 	return d, nil
 }
 
-// holds reports whether a locked commit is what ask asks for.
+// holds reports whether a locked commit matches ask.
 func (r *Git) holds(ask *Request, old *lock.Dependency) bool {
 	ref := gitRef(&ask.Dependency)
 	if len(old.Git.Object) == 0 {
-		return false // of a lock from before commits were in it
+		return false // of an older lock, which has no commit objects
 	}
 	return old.Git.URL == ask.Git && old.Git.Ref == ref && slices.Equal(old.Exclude, ask.Exclude) &&
 		strings.HasPrefix(old.Git.Commit, ask.SHA)
@@ -96,7 +96,7 @@ func gitWant(ask *Request) gitsource.Want {
 	return gitsource.Want{URL: ask.Git, Branch: ask.Branch, Tag: ask.Tag, SHA: ask.SHA, Since: ask.Since}
 }
 
-// fetch brings what the repository has now.
+// fetch fetches the current commit.
 func (r *Git) fetch(ctx context.Context, ask *Request, want gitsource.Want) (*lock.Dependency, error) {
 	client, done := r.Client(ask.Name)
 	defer done()
@@ -128,8 +128,8 @@ func (r *Git) fetch(ctx context.Context, ask *Request, want gitsource.Want) (*lo
 	return d, r.stamp(ctx, client, want, repo, d)
 }
 
-// stamp finds out which versions the go command gives to the modules of a commit. It
-// looks for them among the tags of the commit first: the history is large.
+// stamp finds out which versions the go command gives to the modules of a commit. It tries
+// the commit's own tags first, because the history is large.
 func (r *Git) stamp(ctx context.Context, client *gitsource.Client, want gitsource.Want, repo *gitsource.Repo, d *lock.Dependency) error {
 	if len(d.GoRoots) == 0 {
 		return nil
@@ -140,7 +140,7 @@ func (r *Git) stamp(ctx context.Context, client *gitsource.Client, want gitsourc
 		if err != nil && root != "." {
 			return err
 		}
-		modules[root] = modfile.ModulePath(goMod) // the source's root need be none
+		modules[root] = modfile.ModulePath(goMod) // the source's root directory may have no module
 	}
 	g, done := r.Trees.Go()
 	defer done()
@@ -172,21 +172,21 @@ func (r *Git) stamp(ctx context.Context, client *gitsource.Client, want gitsourc
 	return nil
 }
 
-// report says what of a tree a build will not see as its authors do.
+// report notes what in a tree differs from a checkout.
 func (r *Git) report(name string, tree *gitsource.Tree) {
 	for _, s := range tree.Submodules {
 		r.Note(name, fmt.Sprintf("submodule %q at %s is not fetched", s.Path, short(s.Commit)))
 	}
 	if n := len(tree.LFS); n > 0 {
-		r.Note(name, fmt.Sprintf("%d Git LFS pointers stay pointers, the first is %q", n, tree.LFS[0]))
+		r.Note(name, fmt.Sprintf("%d Git LFS files are not fetched, only their pointers: the first is %q", n, tree.LFS[0]))
 	}
 	for _, paths := range tree.CaseCollisions {
-		r.Note(name, fmt.Sprintf("paths equal but for case: %q", paths))
+		r.Note(name, fmt.Sprintf("paths that differ only in case: %q", paths))
 	}
 }
 
-// bring makes sure that the store has the tar of a locked commit.
-func (r *Git) bring(ctx context.Context, ask *Request, old *lock.Dependency) error {
+// restore fetches the tar of a locked commit if the store lacks it.
+func (r *Git) restore(ctx context.Context, ask *Request, old *lock.Dependency) error {
 	client, done := r.Client(ask.Name)
 	defer done()
 	err := r.Trees.Store.Bring(ctx, digest.Digest(old.Digest), gitsource.Fetcher{
@@ -194,11 +194,11 @@ func (r *Git) bring(ctx context.Context, ask *Request, old *lock.Dependency) err
 		Want:    gitsource.Want{URL: old.Git.URL, SHA: old.Git.Commit, Ref: old.Git.Ref},
 		Exclude: old.Exclude,
 	})
-	return hint.With(err, "to pin what there is now: tools/bazel run //release:resolve -- --update %s", ask.Name)
+	return hint.With(err, "to pin the current commit, run tools/bazel run //release:resolve -- --update %s", ask.Name)
 }
 
-// Behind says which locked branches and tags point to another commit by now, one
-// line each in the lock's order. It asks each server once, all at the same time.
+// Behind returns a line for each locked branch or tag that now points to another commit, in
+// the lock's order. It sends one request for each repository, all at the same time.
 func (r *Git) Behind(ctx context.Context, l *lock.Lock) ([]string, error) {
 	lines := make([]string, len(l.Dependencies))
 	errs := parallel.Do(len(l.Dependencies), atOnce, func(i int) (err error) {
@@ -228,5 +228,5 @@ func (r *Git) behind(ctx context.Context, d *lock.Dependency) (string, error) {
 	if tip.Commit == d.Git.Commit {
 		return "", nil
 	}
-	return fmt.Sprintf("dependency %s: %s%s is at %s, locked is %s", d.Name, what, want.Branch+want.Tag, short(tip.Commit), short(d.Git.Commit)), nil
+	return fmt.Sprintf("dependency %s: %s%s is at %s, the lock has %s", d.Name, what, want.Branch+want.Tag, short(tip.Commit), short(d.Git.Commit)), nil
 }

@@ -12,14 +12,14 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
 
-// atOnce is how many dependencies are pinned at the same time: most of the time goes by
-// waiting for servers.
+// atOnce is the number of dependencies that are pinned at the same time: most of the time
+// is spent waiting for servers.
 const atOnce = 8
 
 // task is one dependency to pin.
 type task struct {
 	dep   *manifest.Dependency
-	reads *task         // whose file `auto` reads; nil if the manifest says the revision
+	reads *task         // whose file `auto` reads; nil if the manifest has the revision
 	done  chan struct{} // closed once pinned or err is set
 
 	pinned *lock.Dependency
@@ -30,11 +30,11 @@ type task struct {
 	openErr error
 }
 
-// errCause stands for an error that the dependency read by `auto` has already.
-var errCause = errors.New("what it reads could not be pinned")
+// errCause means that the dependency that `auto` reads has failed, with its own error.
+var errCause = errors.New("the dependency that it reads could not be pinned")
 
-// plan returns one task for each dependency, in the manifest's order, with what
-// each has to wait for. A manifest has no circles: it could not be parsed.
+// plan returns one task for each dependency, in the manifest's order, with the one that it
+// has to wait for. There are no cycles: package manifest rejects them.
 func plan(m *manifest.Manifest) ([]*task, error) {
 	tasks := make([]*task, len(m.Dependencies))
 	byName := map[string]*task{}
@@ -50,7 +50,7 @@ func plan(m *manifest.Manifest) ([]*task, error) {
 		}
 		if t.reads = byName[from]; t.reads == nil {
 			err := fmt.Errorf("auto: %s reads dependency %q, which is not in the manifest", t.dep.Auto, from)
-			errs = append(errs, named(t.dep.Name, hint.With(err, "add that dependency, or say which one to read with from: NAME")))
+			errs = append(errs, named(t.dep.Name, hint.With(err, "add that dependency, or choose another one to read with from: NAME")))
 		}
 	}
 	return tasks, errors.Join(errs...)
@@ -90,7 +90,7 @@ func (a *Args) run(ctx context.Context, tasks []*task) ([]lock.Dependency, error
 	return pinned, cmp.Or(ctx.Err(), errors.Join(errs...))
 }
 
-// open gives access to what t pinned, for all that read it.
+// open opens the source that t pinned, for all tasks that read it.
 func (t *task) open(open func(*lock.Dependency) (*Source, error)) (*Source, error) {
 	t.once.Do(func() { t.source, t.openErr = open(t.pinned) })
 	return t.source, t.openErr

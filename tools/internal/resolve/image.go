@@ -13,20 +13,20 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
 )
 
-// imagesAtOnce is how many bases are brought at a time; each has its layers
-// brought at the same time.
+// imagesAtOnce is the number of base images that are fetched at a time; the layers of each
+// are fetched at the same time.
 const imagesAtOnce = 4
 
-// Images pins what images are based on, for all architectures of the manifest.
+// Images pins base images, for all architectures of the manifest.
 type Images struct {
 	Kept *Kept
-	// Args says how to reach a base; Name, Base and Platforms are set here.
+	// Args says how to fetch a base image; Resolve sets Name, Base and Platforms.
 	Args baseimage.Args
 }
 
-// Resolve pins the base of every image of m and brings it into the store. A locked
-// base stays, whatever its tag names by now, and costs no request if the store
-// has it. The error joins one for each image that cannot be pinned.
+// Resolve pins the base of every image of m and fetches it into the store. A locked base
+// stays, even if its tag has moved, and takes no request if the store has it. The error
+// joins one for each image that cannot be pinned.
 func (r *Images) Resolve(ctx context.Context, m *manifest.Manifest) ([]lock.Image, error) {
 	pinned := make([]lock.Image, len(m.Images))
 	errs := parallel.Do(len(m.Images), imagesAtOnce, func(i int) error {
@@ -56,7 +56,7 @@ func (r *Images) pin(ctx context.Context, img manifest.Image, platforms []string
 	return old, baseimage.Bring(ctx, args, old)
 }
 
-// locked returns what is locked for an image, if that is what is asked for.
+// locked returns an image's base in the old lock if it matches the manifest.
 func (r *Images) locked(img manifest.Image, platforms []string) *lock.Image {
 	if r.Kept.Lock == nil {
 		return nil

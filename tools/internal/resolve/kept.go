@@ -10,18 +10,18 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// Kept is the lock that there was, for what of it still holds.
+// Kept is the old lock, for the pins that are still valid.
 type Kept struct {
 	Lock *lock.Lock // nil if there is none
-	// SameToolchain says that Lock was resolved with the SDK of now, so that what
-	// it says of an unchanged source still holds.
+	// SameToolchain means that Lock was resolved with the current SDK, so the modules of an
+	// unchanged source are still right.
 	SameToolchain bool
-	// Update says which dependencies are to be looked up again, though their locked
-	// revision is still what the manifest asks for. Nil means none.
+	// Update says which dependencies to resolve again, although their locked revision still
+	// matches the manifest. Nil means none.
 	Update func(name string) bool
 }
 
-// find returns what was locked for the named dependency, or nil.
+// find returns the named dependency of the old lock, or nil.
 func (k *Kept) find(name string) *lock.Dependency {
 	if k.Lock == nil {
 		return nil
@@ -32,9 +32,9 @@ func (k *Kept) find(name string) *lock.Dependency {
 
 func (k *Kept) update(name string) bool { return k.Update != nil && k.Update(name) }
 
-// goNeeds copies what an unchanged source needs of Go, and reports whether it
-// could: the locked source and the modules to build in it are the same, and the
-// store has all that the build reads.
+// goNeeds copies the Go roots and modules of an unchanged source from the old lock. It
+// reports whether it could: the source and the roots to build are the same, and the store
+// has every module.
 func (k *Kept) goNeeds(ask *Request, s *store.Store, d *lock.Dependency) bool {
 	old := k.find(ask.Name)
 	if old == nil || !k.SameToolchain || old.Digest != d.Digest || !sameRoots(ask.GoModules, old.GoRoots) || !maps.EqualFunc(d.GoTags, old.GoTags, slices.Equal) || !complete(s, old) {
@@ -44,8 +44,8 @@ func (k *Kept) goNeeds(ask *Request, s *store.Store, d *lock.Dependency) bool {
 	return true
 }
 
-// sameRoots reports whether the locked roots are those wanted. If none is wanted
-// that is the source's root, if it is a module.
+// sameRoots reports whether the locked roots are those wanted. If wanted is empty, that is
+// the source's root directory, if it has a module.
 func sameRoots(wanted, locked []string) bool {
 	if len(wanted) == 0 {
 		return len(locked) == 0 || slices.Equal(locked, []string{"."})

@@ -19,20 +19,20 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/sourcetar"
 )
 
-// Directories resolves directories of this machine: of a git repository it pins HEAD, of
-// any other directory the content.
-type Folders struct {
+// Directories resolves directories on this machine. In a git repository it pins HEAD,
+// otherwise the directory's content.
+type Directories struct {
 	Trees *Trees
 	Base  string // the manifest's directory
-	// Time stands for the commit time that a directory has not.
+	// Time replaces the commit time for directories that are not in a repository.
 	Time time.Time
-	// AllowDirty has what is in a repository's directory pinned where that is not HEAD.
+	// AllowDirty pins a repository's directory as it is if it differs from HEAD.
 	AllowDirty bool
 	Note       func(name, text string)
 }
 
-// Resolve implements Resolver.
-func (r *Folders) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, error) {
+// Resolve implements [Resolver].
+func (r *Directories) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, error) {
 	dir := ask.LocalPath
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(r.Base, filepath.FromSlash(dir))
@@ -42,7 +42,7 @@ func (r *Folders) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, 
 		return nil, fmt.Errorf("localpath: %w", err)
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("localpath: %q is no directory", dir)
+		return nil, fmt.Errorf("localpath: %q is not a directory", dir)
 	}
 	d := newTree(ask)
 	d.Local = &lock.Local{Path: filepath.ToSlash(ask.LocalPath)}
@@ -60,16 +60,16 @@ func (r *Folders) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, 
 	return d, r.Trees.describe(ctx, ask, d)
 }
 
-// content pins what is in a plain directory.
-func (r *Folders) content(d *lock.Dependency, dir string) error {
+// content pins the content of a directory that is not in a repository.
+func (r *Directories) content(d *lock.Dependency, dir string) error {
 	d.Time, d.Why = r.Time, "content of localpath"
 	return r.pack(d, func(w io.Writer) (sourcetar.Result, error) {
 		return sourcetar.WriteFolder(w, dir, sourcetar.Options{Exclude: d.Exclude})
 	})
 }
 
-// head pins a repository's HEAD, or what is in its directory where that differs and may.
-func (r *Folders) head(ctx context.Context, d *lock.Dependency, repo *gitsource.Repo, dir string) error {
+// head pins a repository's HEAD or, if AllowDirty is set and they differ, its directory.
+func (r *Directories) head(ctx context.Context, d *lock.Dependency, repo *gitsource.Repo, dir string) error {
 	var err error
 	if d.Time, err = repo.Time(ctx); err != nil {
 		return err
@@ -84,11 +84,11 @@ func (r *Folders) head(ctx context.Context, d *lock.Dependency, repo *gitsource.
 		return err
 	}
 	if !r.AllowDirty {
-		err := fmt.Errorf("localpath: %q is not what was committed: %s", dir, some(changed))
-		return hint.With(err, "commit, or stash; with --allow-dirty the directory is pinned as it is, and such a release is never published")
+		err := fmt.Errorf("localpath: %q has uncommitted changes: %s", dir, some(changed))
+		return hint.With(err, "commit or stash them, or pass --allow-dirty to pin the directory as it is: such a release is never published")
 	}
-	d.Local.Dirty, d.Why = true, "content of localpath, which is not HEAD"
-	r.Note(d.Name, fmt.Sprintf("pinned as it is in %q, which is not what was committed: %s", dir, some(changed)))
+	d.Local.Dirty, d.Why = true, "content of localpath, which differs from HEAD"
+	r.Note(d.Name, fmt.Sprintf("%q has uncommitted changes, which are pinned too: %s", dir, some(changed)))
 	names, err := repo.WorktreeFiles(ctx)
 	if err != nil {
 		return err
@@ -98,8 +98,8 @@ func (r *Folders) head(ctx context.Context, d *lock.Dependency, repo *gitsource.
 	})
 }
 
-// pack keeps the tar that write writes.
-func (r *Folders) pack(d *lock.Dependency, write func(io.Writer) (sourcetar.Result, error)) error {
+// pack adds the tar that write writes to the store.
+func (r *Directories) pack(d *lock.Dependency, write func(io.Writer) (sourcetar.Result, error)) error {
 	sum, err := r.Trees.Store.PutStream(func(w io.Writer) error {
 		result, err := write(w)
 		d.Size = result.Size
@@ -109,7 +109,7 @@ func (r *Folders) pack(d *lock.Dependency, write func(io.Writer) (sourcetar.Resu
 	return err
 }
 
-// some names the first of many paths.
+// some lists paths, but only the first of many.
 func some(paths []string) string {
 	const most = 3
 	var quoted []string

@@ -22,15 +22,15 @@ import (
 
 // Modules resolves Go modules through the module proxy.
 type Modules struct {
-	Go    func() (*gomod.Go, func()) // a go command with a fresh cache, and what removes that
+	Go    func() (*gomod.Go, func()) // a go command with an empty module cache, and a function that removes the cache
 	Store *store.Store
 	Kept  *Kept
 }
 
-// Resolve implements Resolver.
+// Resolve implements [Resolver].
 func (r *Modules) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, error) {
 	m := module.Version{Path: ask.Module, Version: ask.Version}
-	if err := r.bring(ctx, m); err != nil {
+	if err := r.fetch(ctx, m); err != nil {
 		return nil, err
 	}
 	pinned, err := r.describe(m)
@@ -41,7 +41,7 @@ func (r *Modules) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, 
 	old := r.Kept.find(ask.Name)
 	if old != nil && old.Module != nil && *old.Module == *pinned.Module && old.Digest != pinned.Digest {
 		err := fmt.Errorf("h1 sum of %s: got %s, want %s as in lock.json", m, pinned.Digest, old.Digest)
-		return nil, hint.With(err, "a version never changes: somebody altered the module, or the lock; delete the lock only if you know which")
+		return nil, hint.With(err, "a version never changes: somebody changed the module or the lock. Delete the lock only if you know which")
 	}
 	if r.Kept.goNeeds(ask, r.Store, pinned) {
 		return pinned, nil
@@ -49,8 +49,8 @@ func (r *Modules) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, 
 	return pinned, r.vendor(ctx, m, ask.GoModules, pinned)
 }
 
-// bring makes sure that the store has the module's files.
-func (r *Modules) bring(ctx context.Context, m module.Version) error {
+// fetch fetches the module's files if the store lacks them.
+func (r *Modules) fetch(ctx context.Context, m module.Version) error {
 	if r.Store.HasModule(m, ".zip") && r.Store.HasModule(m, ".info") && r.Store.HasModule(m, ".mod") {
 		return nil
 	}
@@ -60,12 +60,12 @@ func (r *Modules) bring(ctx context.Context, m module.Version) error {
 		if gomod.NeedsNewerGo(err) {
 			return err
 		}
-		return hint.With(err, "check the module's path and version; GOPROXY says which proxy is asked")
+		return hint.With(err, "check the module's path and version, and GOPROXY")
 	}
 	return nil
 }
 
-// describe reads digest, size and time off the module's files in the store.
+// describe reads digest, size and time from the module's files in the store.
 func (r *Modules) describe(m module.Version) (*lock.Dependency, error) {
 	d := &lock.Dependency{Module: &lock.Module{Path: m.Path, Version: m.Version}}
 	zip, err := r.Store.ModuleFile(m, ".zip")
@@ -109,8 +109,8 @@ func (r *Modules) vendor(ctx context.Context, m module.Version, wanted []string,
 	return describeGo(ctx, g, dir, wanted, d)
 }
 
-// describeGo fills in what Go sources in dir, a scratch directory, need. The modules
-// to build are in the wanted directories, or at the source's root if none is wanted.
+// describeGo sets the Go roots and modules of the source in dir, a scratch directory. The
+// roots are the wanted directories, or the source's root directory if wanted is empty.
 func describeGo(ctx context.Context, g *gomod.Go, dir string, wanted []string, d *lock.Dependency) error {
 	var err error
 	if d.GoRoots, err = gomod.Roots(dir, wanted); err != nil {
@@ -128,7 +128,7 @@ func describeGo(ctx context.Context, g *gomod.Go, dir string, wanted []string, d
 	return err
 }
 
-// Open gives access to the files of a pinned module.
+// Open opens a pinned module.
 func (r *Modules) Open(d *lock.Dependency) (*Source, error) {
 	m := module.Version{Path: d.Module.Path, Version: d.Module.Version}
 	zip, err := r.Store.ModuleFile(m, ".zip")

@@ -1,10 +1,9 @@
-// Package resolve turns a manifest into a lock: it pins every dependency, says
-// why, and brings what it pinned into the store.
+// Package resolve turns a manifest into a lock: it pins every dependency, records why, and
+// fetches what it pinned into the store.
 //
-// What the manifest says of a dependency goes through two steps. If its revision
-// is `auto`, that policy reads it off a file of another dependency, which is
-// pinned before; see auto.go. Then the Resolver of its kind of source pins it.
-// Dependencies that do not wait for each other are pinned at the same time.
+// A dependency takes two steps. If its revision is `auto`, that is read from a file of
+// another dependency, which is pinned first; see auto.go. Then the Resolver for its kind of
+// source pins it. Independent dependencies are pinned at the same time.
 package resolve
 
 import (
@@ -21,11 +20,10 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
 
-// Resolver pins the dependencies of one kind of source. It is called by several
-// goroutines at once.
+// Resolver pins the dependencies of one kind of source. It is safe for concurrent use.
 type Resolver interface {
-	// Resolve pins one dependency and brings it into the store. What it returns
-	// lacks only Name, Primary, GoVersionEnabled and Why.
+	// Resolve pins one dependency and fetches it into the store. It sets all fields but
+	// Name, Primary, GoVersionEnabled and Why.
 	Resolve(ctx context.Context, ask *Request) (*lock.Dependency, error)
 }
 
@@ -34,14 +32,14 @@ type Request struct {
 	manifest.Dependency
 	// Why says what chose the revision.
 	Why string
-	// Since is a time that the commit is not older than, where SHA is not whole; zero if none is known.
+	// Since is a time before the commit's, for an abbreviated SHA; zero if not known.
 	Since time.Time
 }
 
 // Source is a pinned source, which `auto` reads.
 type Source struct {
 	Name string
-	// Revision is how people name what was pinned, as filippo.io/age@v1.3.2.
+	// Revision names the source for people, such as filippo.io/age@v1.3.2.
 	Revision string
 	// ReadFile returns a file of the source, by its slash-separated path, or an
 	// error that wraps fs.ErrNotExist.
@@ -55,22 +53,21 @@ type Args struct {
 	Product   string             // if the manifest names none
 	Toolchain lock.Toolchain
 	Resolvers Resolvers
-	Progress  func(format string, args ...any) // called by several goroutines at once
+	Progress  func(format string, args ...any) // safe for concurrent use
 }
 
 // Resolvers are the resolvers by kind of source.
 type Resolvers struct {
 	Module, Local, Git Resolver
-	// Open gives access to the files of what was pinned.
+	// Open opens a pinned source.
 	Open func(*lock.Dependency) (*Source, error)
-	// Images pins what images are based on, Files the files; either may be nil
-	// if the manifest names none.
+	// Images pins base images, and Files files. Either may be nil if the manifest has none.
 	Images func(ctx context.Context, m *manifest.Manifest) ([]lock.Image, error)
 	Files  func(ctx context.Context, m *manifest.Manifest, pinned []lock.Dependency) ([]lock.File, error)
 }
 
-// Resolve pins everything that a manifest names. The error joins one for each
-// thing that cannot be pinned, in the manifest's order.
+// Resolve pins everything in a manifest. The error joins one for each thing that cannot be
+// pinned, in the manifest's order.
 func Resolve(ctx context.Context, a Args) (*lock.Lock, error) {
 	m := a.Manifest
 	l := &lock.Lock{
@@ -113,7 +110,7 @@ func Resolve(ctx context.Context, a Args) (*lock.Lock, error) {
 	return l, l.Check()
 }
 
-// pin pins the dependency of one task, whose source, if it reads one, is pinned.
+// pin pins the dependency of one task. The source that it reads is already pinned.
 func (a *Args) pin(ctx context.Context, t *task) (*lock.Dependency, error) {
 	ask := &Request{Dependency: *t.dep, Why: reason(t.dep)}
 	if t.reads != nil {
@@ -144,7 +141,7 @@ func (a *Args) pin(ctx context.Context, t *task) (*lock.Dependency, error) {
 	return d, nil
 }
 
-// reason says what in the manifest chooses a dependency's revision.
+// reason returns what in the manifest chooses a dependency's revision.
 func reason(d *manifest.Dependency) string {
 	switch {
 	case d.Branch != "" && d.SHA != "":
@@ -159,8 +156,8 @@ func reason(d *manifest.Dependency) string {
 	return "version in manifest"
 }
 
-// Revision is how people name what is pinned: a module's or repository's name
-// with its version or the start of its commit, or a path.
+// Revision names a pinned source for people: a module or repository with its version or the
+// start of its commit, or a path.
 func Revision(d *lock.Dependency) string {
 	switch {
 	case d.Module != nil:
@@ -173,8 +170,8 @@ func Revision(d *lock.Dependency) string {
 	return d.Local.Path
 }
 
-// short is the start of a commit that people write.
+// short returns the abbreviation of a commit.
 func short(commit string) string { return commit[:min(12, len(commit))] }
 
-// named says which dependency an error is about.
+// named adds to an error which dependency it is about.
 func named(name string, err error) error { return fmt.Errorf("dependency %q: %w", name, err) }

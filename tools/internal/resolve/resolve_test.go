@@ -151,7 +151,7 @@ func TestResolveErrors(t *testing.T) {
 			[]string{`dependency "g": reading p.deps of p@1: file does not exist`}, 1,
 		},
 		{"no proxy", []manifest.Dependency{dep("p", ""), workspace}, "p", []string{`dependency "envoy": auto: proxy_workspace reads dependency "proxy", which is not in the manifest`}, 0},
-		{"not a lock", []manifest.Dependency{dep("p", ""), dep("p", "")}, "p", []string{`dependency "p" stands twice`, "dependencies: 2 are primary, want 1"}, 2},
+		{"not a lock", []manifest.Dependency{dep("p", ""), dep("p", "")}, "p", []string{`duplicate dependency "p"`, "dependencies: 2 are primary, want 1"}, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

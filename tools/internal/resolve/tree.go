@@ -18,19 +18,20 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// Trees keeps sources as canonical tars and finds out what they need of Go.
+// Trees adds sources to the store as canonical tars, and finds out which Go modules they
+// need.
 type Trees struct {
-	Go    func() (*gomod.Go, func()) // a go command with a fresh cache, and what removes that
+	Go    func() (*gomod.Go, func()) // a go command with an empty module cache, and a function that removes the cache
 	Store *store.Store
 	Kept  *Kept
 }
 
-// newTree returns what a lock says of a tree before its content is known.
+// newTree returns the lock entry of a tree whose content is not known yet.
 func newTree(ask *Request) *lock.Dependency {
 	return &lock.Dependency{Name: ask.Name, Exclude: ask.Exclude, GoTags: ask.GoTags, Why: ask.Why}
 }
 
-// put keeps the tar of a repository's commit and sets d's Digest and Size.
+// put adds the tar of a repository's commit to the store, and sets d's Digest and Size.
 func (t *Trees) put(ctx context.Context, repo *gitsource.Repo, d *lock.Dependency) (tree *gitsource.Tree, err error) {
 	sum, err := t.Store.PutStream(func(w io.Writer) error {
 		tree, err = repo.WriteTar(ctx, w, d.Exclude)
@@ -43,8 +44,8 @@ func (t *Trees) put(ctx context.Context, repo *gitsource.Repo, d *lock.Dependenc
 	return tree, nil
 }
 
-// describe sets d's GoRoots and GoModules. It unpacks the tree only if that
-// is not known, and only if there may be Go in it.
+// describe sets d's GoRoots and GoModules. It unpacks the tree only if they are not known
+// and the tree may have Go files.
 func (t *Trees) describe(ctx context.Context, ask *Request, d *lock.Dependency) error {
 	if t.Kept.goNeeds(ask, t.Store, d) {
 		return nil
@@ -81,8 +82,7 @@ func (t *Trees) goFiles(d *lock.Dependency) (found bool, err error) {
 	return found, err
 }
 
-// Open gives access to the files of a pinned tree. Each file that is asked for
-// is read out of the verified tar once.
+// Open opens a pinned tree. Each requested file is read once from the verified tar.
 func (t *Trees) Open(d *lock.Dependency) (*Source, error) {
 	var mu sync.Mutex
 	known := map[string][]byte{}
@@ -104,8 +104,8 @@ func (t *Trees) Open(d *lock.Dependency) (*Source, error) {
 	}, nil
 }
 
-// maxSourceFile is how large a file of a source may be that is read to pin
-// others, in bytes: a go.mod file takes about 60 times its size once it is parsed.
+// maxSourceFile is the largest file of a source, in bytes, that is read to pin others: a
+// parsed go.mod file takes about 60 times its size.
 const maxSourceFile = 1 << 20
 
 func (t *Trees) readFile(d *lock.Dependency, name string) (data []byte, err error) {
@@ -117,7 +117,7 @@ func (t *Trees) readFile(d *lock.Dependency, name string) (data []byte, err erro
 		found = true
 		switch {
 		case h.Typeflag != tar.TypeReg:
-			return fmt.Errorf("%q is no file", name)
+			return fmt.Errorf("%q is not a file", name)
 		case h.Size > maxSourceFile:
 			return fmt.Errorf("%q has %d bytes, want at most %d", name, h.Size, maxSourceFile)
 		}

@@ -137,7 +137,7 @@ func locks() []hazard {
 		add(name, want, lockHead+`"dependencies": [{"name": "app", "primary": true, `+fields+`}]}`)
 	}
 	add("unknown key", `{base}/in/lock.json:2: json: unknown field "run"`, lockHead+`"run": "touch x"}`)
-	add("key twice", `in/lock.json:2: key "Version" stands twice in one object`, lockHead+`"Version": "2.0.0"}`)
+	add("key twice", `in/lock.json:2: duplicate key "Version" in an object`, lockHead+`"Version": "2.0.0"}`)
 	add("two documents", `in/lock.json`, "{}{}")
 	add("deep", `exceeded max depth`, times{30 << 20, "["})
 	add("deep, unknown", `in/lock.json:`, lockHead+`"run": `, times{9_000, `{"a":`}, "1", times{9_001, "}"})

@@ -104,11 +104,11 @@ func gitServers() []hazard {
 			prepare(p, f)
 		}})
 	}
-	add("another commit than asked for", `the commit is not there`, func(_ *prep, f *fakeGit) { f.pack = packOf(blob, tree, other) })
-	add("commit without its tree", `the commit is not there: git says: fatal: bad tree object`, func(_ *prep, f *fakeGit) { f.pack = packOf(blob, head) })
-	add("no objects", `the commit is not there`, func(_ *prep, f *fakeGit) { f.pack = packOf() })
+	add("another commit than asked for", `the commit does not exist`, func(_ *prep, f *fakeGit) { f.pack = packOf(blob, tree, other) })
+	add("commit without its tree", `the commit does not exist: git says: fatal: bad tree object`, func(_ *prep, f *fakeGit) { f.pack = packOf(blob, head) })
+	add("no objects", `the commit does not exist`, func(_ *prep, f *fakeGit) { f.pack = packOf() })
 	add("wrong checksum", `the server does not speak git's protocol`, func(_ *prep, f *fakeGit) { f.pack[len(f.pack)-1]++ })
-	add("cut off", `the connection broke: git says: fatal: early EOF`, func(_ *prep, f *fakeGit) { f.pack = f.pack[:len(f.pack)/2] })
+	add("cut off", `the connection was lost: git says: fatal: early EOF`, func(_ *prep, f *fakeGit) { f.pack = f.pack[:len(f.pack)/2] })
 	add("4 billion objects", `the fetch is too large`, func(_ *prep, f *fakeGit) {
 		f.pack = append([]byte("PACK\x00\x00\x00\x02\xff\xff\xff\xff"), f.pack[12:]...)
 	})
@@ -142,13 +142,13 @@ func gitServers() []hazard {
 			forever(w, r, b.String())
 		}
 	})
-	add("endless progress", `the server does not speak git's protocol: it said more than 4194304 bytes`, func(_ *prep, f *fakeGit) {
+	add("endless progress", `the server does not speak git's protocol: it sent more than 4194304 bytes`, func(_ *prep, f *fakeGit) {
 		f.fetch = func(w http.ResponseWriter, r *http.Request) {
 			startPack(w, head.name, 1)
 			forever(w, r, strings.Repeat(pkt("\x02"+strings.Repeat("x", 900)+"\r"), 50))
 		}
 	})
-	add("endless keep-alive", `the server is silent: nothing came for 5s`, func(_ *prep, f *fakeGit) {
+	add("endless keep-alive", `the server does not answer: nothing arrived for 5s`, func(_ *prep, f *fakeGit) {
 		f.fetch = func(w http.ResponseWriter, r *http.Request) {
 			startPack(w, head.name, 1)
 			for r.Context().Err() == nil {
@@ -158,8 +158,8 @@ func gitServers() []hazard {
 			}
 		}
 	})
-	add("silence", `the server is silent: `, func(_ *prep, f *fakeGit) { f.info = hang })
-	add("silence before the pack", `the server is silent: nothing came for 5s`, func(_ *prep, f *fakeGit) { f.fetch = hang })
+	add("silence", `the server does not answer: `, func(_ *prep, f *fakeGit) { f.info = hang })
+	add("silence before the pack", `the server does not answer: nothing arrived for 5s`, func(_ *prep, f *fakeGit) { f.fetch = hang })
 	return append(all, gitRedirects(add, head.name)...)
 }
 
@@ -174,7 +174,7 @@ func gitRedirects(add func(name, want string, prepare func(p *prep, f *fakeGit))
 	redirect("to a command", `git: fatal: unable to access '{url}/': `, func(*prep) string { return "ext::sh/info/refs" })
 	redirect("to itself", `git: fatal: unable to access '{url}/': `, func(p *prep) string { return p.vars["url"] + "/info/refs?service=git-upload-pack" })
 	redirect("to an option", `git: fatal: unable to access '{url}/': `, func(*prep) string { return "ssh://-oProxyCommand=x/info/refs" })
-	add("401 again and again", `the server refuses access`, func(p *prep, f *fakeGit) {
+	add("401 again and again", `the server denies access`, func(p *prep, f *fakeGit) {
 		f.info = func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="hunter2"`)
 			w.WriteHeader(http.StatusUnauthorized)

@@ -276,7 +276,7 @@ func packs() []hazard {
 		t := treeOf(treeEntry{Mode: "100644", Name: "zeros", ID: d.name})
 		p.localRepo(base, d, t, commitOf(t.name))
 	})
-	add("commit of 10 GiB", `opening repository "{base}/in/git": HEAD is no commit: the fetch is too large`, packLocal, func(p *prep) {
+	add("commit of 10 GiB", `opening repository "{base}/in/git": HEAD is not a commit: the fetch is too large`, packLocal, func(p *prep) {
 		big := zeros(commitObject, 10<<30)
 		p.localRepo(big)
 	})
@@ -284,7 +284,7 @@ func packs() []hazard {
 		big := zeros(treeObject, 10<<30)
 		p.localRepo(big, commitOf(big.name))
 	})
-	add("commit that is a blob", `opening repository "{base}/in/git": HEAD is no commit`, packLocal, func(p *prep) { p.localRepo(blob) })
+	add("commit that is a blob", `opening repository "{base}/in/git": HEAD is not a commit`, packLocal, func(p *prep) { p.localRepo(blob) })
 	return all
 }
 

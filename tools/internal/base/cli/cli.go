@@ -1,5 +1,3 @@
-// Package cli is what every command here shares: how it starts, how it prints
-// an error with its hint, and which exit status it ends with.
 package cli
 
 import (
@@ -34,20 +32,33 @@ func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer)
 	os.Exit(code)
 }
 
-// Fail prints err as "NAME: error: …", one line for each error that was joined
-// into it, then the hints as "NAME: hint: …", and returns Failure.
+// Fail prints the errors that are joined in err, each as "NAME: error: …", then the hints as
+// "NAME: hint: …", and returns Failure. It indents the further lines of an error.
 func Fail(stderr io.Writer, name string, err error) int {
 	for _, e := range hint.Split(err) {
-		fmt.Fprintf(stderr, "%s: error: %s\n", name, Printable(e.Error()))
+		fmt.Fprintf(stderr, "%s: error: %s\n", name, indented(Printable(e.Error())))
 	}
 	for _, h := range hint.Of(err) {
-		fmt.Fprintf(stderr, "%s: hint: %s\n", name, Printable(h))
+		fmt.Fprintf(stderr, "%s: hint: %s\n", name, indented(Printable(h)))
 	}
 	return Failure
 }
 
-// Printable escapes, as Go does, what could move the cursor of a terminal, or
-// worse. An error of the system shows a path as it is, and a path may be anybody's.
+// indented indents all lines but the first, unless they are.
+func indented(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		if i > 0 && line != "" && !strings.HasPrefix(line, indent) {
+			lines[i] = indent + line
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+const indent = "    "
+
+// Printable escapes control characters, as Go does, so that a file name in a message
+// cannot move a terminal's cursor.
 func Printable(s string) string {
 	var b strings.Builder
 	for i, r := range s {
@@ -63,15 +74,15 @@ func Printable(s string) string {
 	return b.String()
 }
 
-// Line is Printable for what has to stay on one line.
+// Line is Printable on one line.
 func Line(s string) string { return strings.ReplaceAll(Printable(s), "\n", `\n`) }
 
-// Words is a flag that may be given several times, but not empty.
+// Words is a flag that may be repeated. An empty value is an error.
 type Words []string
 
 func (w *Words) String() string { return strings.Join(*w, " ") }
 
-// Set is that of flag.Value.
+// Set implements [flag.Value].
 func (w *Words) Set(s string) error {
 	if s == "" {
 		return errors.New("it is empty")

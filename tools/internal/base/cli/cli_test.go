@@ -21,7 +21,7 @@ func TestFail(t *testing.T) {
 		{"hint", disk, "x: error: the disk is full\nx: hint: delete 3 files\n"},
 		{
 			"control characters", hint.With(fmt.Errorf("opening \x1b[2Ja\x00\u202e\u009bb\xff\ufffd\té: it's\nlost"), "look\a"),
-			"x: error: opening \\x1b[2Ja\\x00\\u202e\\u009bb\\xff\ufffd\\té: it's\nlost\nx: hint: look\\a\n",
+			"x: error: opening \\x1b[2Ja\\x00\\u202e\\u009bb\\xff\ufffd\\té: it's\n    lost\nx: hint: look\\a\n",
 		},
 		{"hint within", fmt.Errorf("writing %q: %w", "a", disk), "x: error: writing \"a\": the disk is full\nx: hint: delete 3 files\n"},
 		{"hint on hint", hint.With(disk, "wait"), "x: error: the disk is full\nx: hint: wait\nx: hint: delete 3 files\n"},
@@ -35,7 +35,11 @@ func TestFail(t *testing.T) {
 		},
 		{
 			"joined within", fmt.Errorf("copying: %w", errors.Join(io.EOF, disk)),
-			"x: error: copying: EOF\nthe disk is full\nx: hint: delete 3 files\n",
+			"x: error: copying: EOF\n    the disk is full\nx: hint: delete 3 files\n",
+		},
+		{
+			"lines of a process", fmt.Errorf("running git: %w: a\n    b\n      c", io.EOF),
+			"x: error: running git: EOF: a\n    b\n      c\n",
 		},
 		{
 			"two wrapped in one text", fmt.Errorf("reading: %w; then closing: %w", io.EOF, disk),

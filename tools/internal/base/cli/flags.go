@@ -8,10 +8,9 @@ import (
 	"strings"
 )
 
-// ParseFlags parses args. If it returns false the command ends with the status. An
-// empty or blank value, of a flag or as an argument, is an error, and so is another
-// flag in the place of a value: a script passes them where a variable is not set, and
-// what it meant is not known.
+// ParseFlags parses args. If it returns false, the command has to end with the returned
+// status. An empty or blank value or argument is an error, and so is another flag in
+// place of a value: scripts pass these where a variable is not set.
 func ParseFlags(fs *flag.FlagSet, args []string, stderr io.Writer) (status int, ok bool) {
 	fs.SetOutput(stderr)
 	if bad := unset(fs, args); bad != "" {
@@ -31,14 +30,14 @@ func ParseFlags(fs *flag.FlagSet, args []string, stderr io.Writer) (status int, 
 	return OK, true
 }
 
-// unset returns what is wrong with the first flag that has no value of its own, or "".
-// It reads args as package flag does, up to what that refuses.
+// unset returns what is wrong with the first flag that has no value, or "". It reads args
+// as package flag does, up to the first argument that package flag rejects.
 func unset(fs *flag.FlagSet, args []string) string {
 	for len(args) > 0 {
 		name, value, given := strings.Cut(args[0], "=")
 		f := lookup(fs, name)
 		if f == nil {
-			return "" // no flag, the end of them, or an unknown one
+			return "" // not a flag, the end of the flags, or an unknown flag
 		}
 		name, args = f.Name, args[1:]
 		isBool, want := false, ""
@@ -60,7 +59,7 @@ func unset(fs *flag.FlagSet, args []string) string {
 	return ""
 }
 
-// lookup returns the flag that an argument as -name or --name is, or nil.
+// lookup returns the flag of an argument such as -name or --name, or nil.
 func lookup(fs *flag.FlagSet, arg string) *flag.Flag {
 	name, ok := strings.CutPrefix(arg, "-")
 	if !ok {

@@ -14,7 +14,7 @@ import (
 const prefix = "sha256:"
 
 // Digest is a SHA-256 in the form "sha256:<64 lower-case hex digits>", as the
-// OCI image specification writes digests. The zero value is no digest.
+// OCI image specification writes digests. The zero value means that there is none.
 type Digest string
 
 // Parse checks that s is a Digest.

@@ -1,4 +1,5 @@
-// Package dirs says where things are kept on a machine, and what a caller's path means.
+// Package dirs finds the project's directories on a machine, and resolves the paths that
+// a caller passes.
 package dirs
 
 import (
@@ -7,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// State returns the directory that keeps what a machine remembers of releases:
-// dir, else release-builder in $XDG_STATE_HOME, else in ~/.local/state
+// State returns the state directory, which has plans, receipts and embedded stages: dir,
+// else release-builder in $XDG_STATE_HOME, else in ~/.local/state
 // (https://specifications.freedesktop.org/basedir-spec/latest/).
 func State(dir string, env func(string) string) (string, error) {
 	home := env("XDG_STATE_HOME")
@@ -24,9 +25,9 @@ func State(dir string, env func(string) string) (string, error) {
 	return filepath.Abs(dir)
 }
 
-// Cache returns the directory that keeps what can be fetched or built again, as
-// tools/bazel finds it: RELEASE_CACHE, else release-builder in $XDG_CACHE_HOME, else
-// in ~/.cache. It is empty if none of these is set.
+// Cache returns the cache directory, as tools/bazel does: RELEASE_CACHE, else
+// release-builder in $XDG_CACHE_HOME, else in ~/.cache. Its content can be fetched or
+// built again. The result is empty if none of these is set.
 func Cache(env func(string) string) string {
 	switch {
 	case env("RELEASE_CACHE") != "":
@@ -39,8 +40,8 @@ func Cache(env func(string) string) string {
 	return ""
 }
 
-// FromCaller returns a path as the caller means it: `bazel run` changes the working
-// directory.
+// FromCaller resolves a path relative to the caller's working directory, which `bazel run`
+// changes.
 func FromCaller(name string) string {
 	if dir := os.Getenv("BUILD_WORKING_DIRECTORY"); dir != "" && !filepath.IsAbs(name) {
 		return filepath.Join(dir, name)

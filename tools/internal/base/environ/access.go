@@ -14,16 +14,16 @@ import (
 	"strings"
 )
 
-// asked are the go command's settings that say where to download from, by what right,
-// and who vouches for it.
+// asked are the go command's settings for downloads: where from, with which credentials,
+// and which database verifies them.
 var asked = []string{"GOAUTH", "GOINSECURE", "GONOPROXY", "GONOSUMDB", "GOPRIVATE", "GOPROXY", "GOSUMDB", "GOVCS"}
 
-// GoDownloads asks a go command how the user has it download: by variables, or by the
-// file that go env -w writes. What it returns is for a go command that may use the
-// network: those settings by name, and all else that it takes to reach a server.
-// A setting of another purpose does not matter, be it one that the go command refuses.
+// GoDownloads asks a go command for the user's download settings, from variables or from
+// the file that go env -w writes. The result is for a go command that may use the network:
+// those settings by name, and everything else that it needs to reach a server. Other
+// settings do not matter, even those that the go command rejects.
 func GoDownloads(ctx context.Context, command string) (map[string]string, error) {
-	// A variable that is empty has the file decide, so these are not.
+	// An empty variable would let the file decide.
 	env := list(pass(ofAll|ofGoAsked), neutral, goEnvFile(), []string{
 		"CGO_ENABLED=0", "GO111MODULE=on", "GOEXPERIMENT=none", "GOFIPS140=off", "GOFLAGS=-modcacherw", "GOPATH=" + os.TempDir(),
 		"GOTOOLCHAIN=local", "GOWORK=off",
@@ -36,7 +36,7 @@ func GoDownloads(ctx context.Context, command string) (map[string]string, error)
 	if err := json.Unmarshal(out, &settings); err != nil {
 		return nil, fmt.Errorf("asking the go command where to download from: reading its answer: %w", err)
 	}
-	// Few modules come by git, so a git that is not there, or does not run, is no error here.
+	// Few modules are fetched by git, so a missing or broken git is not an error here.
 	access, _ := GitAccess(ctx, "git")
 	for _, s := range list(pass(ofNetwork|ofGit), git, access) {
 		name, value, _ := strings.Cut(s, "=")
@@ -65,8 +65,8 @@ func List(settings map[string]string) []string {
 	return all
 }
 
-// goroot returns the GOROOT that a go command is in, if it looks like one: the file
-// that go env -w writes may have another.
+// goroot returns the GOROOT that contains a go command, or "". The file that go env -w
+// writes may name another.
 func goroot(command string) []string {
 	path, err := exec.LookPath(command)
 	if err == nil {
@@ -82,15 +82,14 @@ func goroot(command string) []string {
 	return []string{"GOROOT=" + root}
 }
 
-// accessKeys are the keys of git's configuration that are about reaching a server, or
-// that end in a dot, sections of them. safe.directory says whose repositories a user
-// trusts.
+// accessKeys are the keys of git's configuration for reaching servers; one that ends in a
+// dot is a whole section. safe.directory lists the repositories that a user trusts.
 var accessKeys = []string{"core.askpass", "core.sshcommand", "credential.", "credentialcache.", "credentialstore.", "http.", "safe.directory", "ssh.variant", "url."}
 
 // GitAccess asks git for what the user's configuration (https://git-scm.com/docs/git-config#SCOPES:
 // system, global, and the variables GIT_CONFIG_COUNT and so on) says about reaching servers,
-// and returns it as variables for Git. Versions of git before 2.32 know no such
-// variables, and read all of the configuration.
+// and returns it as variables for Git. Versions of git before 2.32 do not know these
+// variables, and read the whole configuration.
 func GitAccess(ctx context.Context, command string) ([]string, error) {
 	env := list(pass(ofAll|ofNetwork|ofGit|ofOwn), neutral, []string{"GIT_DIR=" + os.DevNull}, count())
 	out, err := output(Command(ctx, env, command, "config", "--list", "--includes", "-z"))
@@ -111,8 +110,8 @@ func GitAccess(ctx context.Context, command string) ([]string, error) {
 	return configuration(entries), nil
 }
 
-// count returns GIT_CONFIG_COUNT, lowered to the variables that are there: git refuses
-// to run where one is missing.
+// count returns GIT_CONFIG_COUNT, lowered to the number of variables that exist: git fails
+// if one is missing.
 func count() []string {
 	n, err := strconv.Atoi(os.Getenv("GIT_CONFIG_COUNT"))
 	if err != nil {
@@ -129,12 +128,12 @@ func count() []string {
 	return []string{"GIT_CONFIG_COUNT=" + strconv.Itoa(max(n, 0))}
 }
 
-// output runs a command; its error has what the command said of it.
+// output runs a command. Its error includes the command's standard error.
 func output(cmd *exec.Cmd) ([]byte, error) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
-	if said := strings.TrimSpace(stderr.String()); err != nil && said != "" {
+	if said := Said(stderr.String()); err != nil && said != "" {
 		err = fmt.Errorf("%w: %s", err, said)
 	}
 	return out, err

@@ -1,9 +1,9 @@
-// Package environ says what of the user's environment a process sees that is started
-// here. What its table does not name does not pass: an exported GOARCH, a GIT_DIR or a
-// LANG changes no byte and breaks no build. What a user has chosen to reach servers
-// passes: proxies, certificates, credentials.
+// Package environ decides which variables of the user's environment the processes of this
+// project see. Only those in its table pass, so an exported GOARCH, GIT_DIR or LANG
+// changes no byte and breaks no build. What a process needs to reach servers passes:
+// proxies, certificates, credentials.
 //
-// Every process is started by Command, and tools/dev/layers sees to it.
+// Command starts every process; tools/dev/layers checks that.
 package environ
 
 import (
@@ -17,11 +17,11 @@ import (
 	"strings"
 )
 
-// Command is exec.CommandContext with an environment, which is not the user's by
-// default but what one of the functions here returns.
+// Command is exec.CommandContext with an environment, which one of the functions here
+// returns. A nil environment is empty.
 func Command(ctx context.Context, env []string, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append([]string{}, env...) // nil would be the user's
+	cmd.Env = append([]string{}, env...) // for os/exec, nil would mean the user's
 	return cmd
 }
 
@@ -30,55 +30,53 @@ func Tool(settings ...string) []string {
 	return list(pass(ofAll), neutral, settings)
 }
 
-// Go is the environment of a go command that opens no socket. Its caller says where
-// it keeps its files: GOCACHE, GOMODCACHE and GOPATH. See GoDownloads for the others.
+// Go is the environment of a go command that uses no network. The caller adds GOCACHE,
+// GOMODCACHE and GOPATH. See GoDownloads for go commands that use the network.
 func Go(settings ...string) []string {
 	return list(pass(ofAll), neutral, goCommand, settings)
 }
 
-// GoInRepository is Go for a command that asks git about the repository that it builds in.
+// GoInRepository is Go for a command that asks git about the repository it builds in.
 func GoInRepository(settings ...string) []string {
 	return Go(slices.Concat(git, settings)...)
 }
 
-// Git is the environment of git. It reads no configuration but a repository's own,
-// and what GitAccess returns.
+// Git is the environment of git. Git then reads only a repository's own configuration and
+// what GitAccess returns.
 func Git(settings ...string) []string {
 	return list(pass(ofAll|ofNetwork|ofGit), neutral, git, settings)
 }
 
-// Own is the environment of a program of this project that itself starts others, or
-// reaches servers: all that any of those may see.
+// Own is the environment of a program of this project that starts others or reaches
+// servers: everything that any of those may see.
 func Own(settings ...string) []string {
 	return list(pass(ofAll|ofNetwork|ofGit|ofGoAsked|ofOwn), neutral, settings)
 }
 
-// User is the whole environment of the user, for a program that is to run as if they
-// had started it themselves: tools/bazel, the go command of their checkout.
+// User is the user's whole environment, for programs that run as if the user had started
+// them: tools/bazel, the go command of their checkout.
 func User(settings ...string) []string {
 	return list(os.Environ(), settings)
 }
 
-// neutral is what every program gets.
+// neutral are the settings of every program.
 var neutral = []string{"LC_ALL=C"}
 
-// goCommand is what the go command gets: none of the settings of the user's shell, and
-// none of the file that go env -w writes. GOOS and the other GO variables that are not
-// here are then what the go command was built with. With no HOME it starts no process
-// for telemetry, which outlives it.
+// goCommand are the settings of the go command. It sees no GO variables of the user's
+// shell, nor the file that go env -w writes, so the others have their defaults. Without
+// HOME it starts no telemetry process, which would outlive it.
 var goCommand = []string{
 	"CGO_ENABLED=0", "GO111MODULE=on", "GOENV=off", "GOFLAGS=-modcacherw", "GOTOOLCHAIN=local", "GOWORK=off",
 }
 
-// git is what git gets.
+// git are the settings of git.
 var git = append([]string{
 	"GIT_ATTR_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_NO_LAZY_FETCH=1",
 	"GIT_NO_REPLACE_OBJECTS=1", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0",
 }, configuration(nil)...)
 
-// configuration returns variables that are git's configuration, of pairs of a key and a
-// value.
-// Without the first two git reads files in the user's home even where it reads no
+// configuration returns pairs of a key and a value as variables for git's configuration.
+// Without the first two, git reads files in the user's home even if it reads no
 // configuration there.
 func configuration(entries [][2]string) []string {
 	var settings []string
@@ -89,7 +87,7 @@ func configuration(entries [][2]string) []string {
 	return append(settings, fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(entries)))
 }
 
-// pass returns the settings of the environment that the table has for any of the kinds.
+// pass returns the user's settings that the table allows for any of the kinds.
 func pass(kinds kind) []string {
 	var passed []string
 	also := strings.FieldsFunc(os.Getenv(PassVariable), func(r rune) bool { return r == ',' || r == ' ' })
@@ -102,7 +100,7 @@ func pass(kinds kind) []string {
 	return passed
 }
 
-// passes tells whether the table has a variable for any of the kinds.
+// passes reports whether the table allows a variable for any of the kinds.
 func passes(name string, kinds kind) bool {
 	if runtime.GOOS == "windows" {
 		name = strings.ToUpper(name)
@@ -113,12 +111,12 @@ func passes(name string, kinds kind) bool {
 	})
 }
 
-// decided tells whether a variable is one that the table alone decides.
+// decided reports whether the table alone decides about a variable.
 func decided(name string) bool {
 	return strings.HasPrefix(name, "GO") || strings.HasPrefix(name, "CGO_") || strings.HasPrefix(name, "GIT_") || strings.HasPrefix(name, "LC_")
 }
 
-// list joins settings, sorted, the last of each name.
+// list joins settings and sorts them. Of several with the same name, the last counts.
 func list(groups ...[]string) []string {
 	last := map[string]string{}
 	for _, setting := range slices.Concat(groups...) {

@@ -1,5 +1,5 @@
-// Package fileio reads files within a limit, copies them, replaces them whole, ends reading
-// and writing with a context, and counts what is written.
+// Package fileio reads files up to a limit, copies files, replaces files atomically, counts
+// what is written, and stops reading and writing when a context ends.
 package fileio
 
 import (
@@ -13,8 +13,8 @@ import (
 	"path/filepath"
 )
 
-// ReadLimited returns the content of the named file, or an error if it has
-// more than limit bytes.
+// ReadLimited returns the content of the named file. A file with more than limit bytes is
+// an error.
 func ReadLimited(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -23,7 +23,7 @@ func ReadLimited(name string, limit int64) ([]byte, error) {
 	defer f.Close()
 	var b bytes.Buffer
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		b.Grow(int(min(info.Size(), limit)) + bytes.MinRead) // else it grows to twice the size
+		b.Grow(int(min(info.Size(), limit)) + bytes.MinRead) // otherwise it would grow to twice the size
 	}
 	if _, err := b.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, fmt.Errorf("reading %q: %w", name, err)
@@ -76,12 +76,12 @@ func WriteFile(name string, data []byte, mode fs.FileMode) error {
 
 // Options says how a file is replaced.
 type Options struct {
-	Mode fs.FileMode // of the new file, whatever the umask is
-	Sync bool        // after a crash of the machine, too, there is the old file or the new one
+	Mode fs.FileMode // of the new file, regardless of the umask
+	Sync bool        // also survive a crash of the machine
 }
 
-// Replace replaces the named file by what write writes: to a temporary file in the same
-// directory, which is renamed. An error leaves the old file, and nothing beside it.
+// Replace replaces the named file by what write writes. It writes to a temporary file in
+// the same directory and renames it. An error leaves the old file and no other.
 func Replace(name string, o Options, write func(f *os.File) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".tmp-*")
 	if err != nil {
@@ -89,7 +89,7 @@ func Replace(name string, o Options, write func(f *os.File) error) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			f.Close() // an error of a second Close says nothing
+			f.Close() // the second Close always fails
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
@@ -110,8 +110,8 @@ func Replace(name string, o Options, write func(f *os.File) error) (err error) {
 	return os.Rename(f.Name(), name)
 }
 
-// SyncDir makes the names in a directory outlive a crash of the machine, where the file
-// system can do that.
+// SyncDir syncs a directory, so that the names in it survive a crash of the machine, where
+// the file system can do that.
 func SyncDir(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
@@ -124,7 +124,7 @@ func SyncDir(dir string) error {
 	return nil
 }
 
-// Reader returns a reader of r that fails once ctx has ended.
+// Reader returns a reader that reads r until ctx ends, and then fails.
 func Reader(ctx context.Context, r io.Reader) io.Reader { return reader{ctx, r} }
 
 type reader struct {
@@ -139,7 +139,7 @@ func (c reader) Read(p []byte) (int, error) {
 	return c.r.Read(p)
 }
 
-// Writer returns a writer to w that fails once ctx has ended.
+// Writer returns a writer that writes to w until ctx ends, and then fails.
 func Writer(ctx context.Context, w io.Writer) io.Writer { return writer{ctx, w} }
 
 type writer struct {

@@ -1,20 +1,18 @@
 //go:build !unix || aix || solaris
 
-// Package filelock keeps processes of one machine from writing the same files at the
-// same moment.
+// Package filelock provides advisory file locks between processes.
 package filelock
 
 import "errors"
 
-// Lock does nothing where there is no flock(2): of two processes that write at the
-// same moment, the later one wins.
+// Lock does nothing: this system has no flock(2).
 func Lock(string) (unlock func(), err error) { return func() {}, nil }
 
-// Try does what Lock does.
+// Try does nothing.
 func Try(name string) (unlock func(), err error) { return Lock(name) }
 
-// Dir does what Lock does.
+// Dir does nothing.
 func Dir(name string) (unlock func(), err error) { return Lock(name) }
 
-// ErrHeld is for what has flock(2).
+// ErrHeld is never returned on this system.
 var ErrHeld = errors.New("another process holds it")

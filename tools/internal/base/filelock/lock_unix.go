@@ -1,8 +1,6 @@
 //go:build unix && !aix && !solaris
 
-// Package filelock keeps processes of one machine from writing the same files at the
-// same moment. Fetch imports it, so it needs the standard library alone; and it can try,
-// and lock a directory, which the lock packages of others cannot.
+// Package filelock provides advisory file locks between processes.
 package filelock
 
 import (
@@ -12,8 +10,8 @@ import (
 	"syscall"
 )
 
-// Lock waits until no other process holds the named lock, and takes it. The
-// lock ends with its holder, however that ends.
+// Lock waits until no other process holds the named lock, and takes it. A lock ends with
+// the process that holds it.
 func Lock(name string) (unlock func(), err error) {
 	return lock(name, syscall.LOCK_EX)
 }
@@ -27,11 +25,11 @@ func Try(name string) (unlock func(), err error) {
 	return unlock, err
 }
 
-// ErrHeld says that another process holds a lock.
+// ErrHeld means that another process holds a lock.
 var ErrHeld = errors.New("another process holds it")
 
-// Dir waits until no other process holds the lock of a directory, which has to be
-// there, and takes it. It needs no file for it.
+// Dir waits until no other process holds the lock of a directory, which has to exist, and
+// takes it. It creates no file.
 func Dir(name string) (unlock func(), err error) {
 	f, err := os.Open(name)
 	if err != nil {

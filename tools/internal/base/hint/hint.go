@@ -1,5 +1,5 @@
-// Package hint attaches to an error what its reader can do about it. Commands print it
-// after the error: see package cli.
+// Package hint attaches hints to errors: what the reader can do. Commands print them after
+// the error: see package cli.
 package hint
 
 import (
@@ -24,8 +24,8 @@ type hinted struct {
 func (h *hinted) Error() string { return h.err.Error() }
 func (h *hinted) Unwrap() error { return h.err }
 
-// Split takes joined errors apart; an error that wraps a join, or several errors in a
-// text of its own, stays whole.
+// Split returns the errors that are joined in err. An error that wraps a join, or several
+// errors, in a message of its own is not split.
 func Split(err error) []error {
 	if h, ok := err.(*hinted); ok {
 		return Split(h.err)
@@ -44,7 +44,7 @@ func Split(err error) []error {
 	return all
 }
 
-// Of returns the hints in err and in what it wraps, each once, in order.
+// Of returns the hints of err and of the errors it wraps, in order, without duplicates.
 func Of(err error) []string { return collect(err, nil) }
 
 func collect(err error, seen []string) []string {

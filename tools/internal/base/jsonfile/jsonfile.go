@@ -1,5 +1,5 @@
-// Package jsonfile reads and writes the canonical JSON documents that the
-// stages of a release hand to each other.
+// Package jsonfile reads and writes the canonical JSON documents that the stages of a
+// release pass to each other.
 //
 // Canonical means: two-space indent, one line feed at the end, object keys in
 // the order of the Go struct or sorted for a map, no HTML escapes. The same
@@ -24,8 +24,8 @@ import (
 // MaxSize is the largest document, in bytes, that Read accepts.
 const MaxSize = 32 << 20
 
-// Bounds on what takes more than its own size. Three bytes can become a large
-// struct; to find the line of an unknown field parses the document many times.
+// Bounds on memory and time. Three bytes of JSON can become a large struct, and finding
+// the line of an unknown field parses the document many times.
 const (
 	maxTokens     = 500_000 // keys, values, and both ends of objects and arrays
 	maxSearchSize = 4 << 20 // bytes
@@ -43,11 +43,10 @@ func Marshal(v any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Unmarshal parses one JSON document into v. It refuses unknown fields,
-// repeated object keys (encoding/json takes keys that differ in case for one
-// field), strings that are not UTF-8 (encoding/json replaces their bytes), more
-// than half a million keys and values, and anything after the document; an error
-// names the line, but for an unknown field in a large document.
+// Unmarshal parses one JSON document into v. It refuses unknown fields, duplicate object
+// keys (keys that differ only in case are duplicates), strings that are not UTF-8, more
+// than half a million keys and values, and anything after the document. An error names
+// the line, except for an unknown field in a large document.
 func Unmarshal(data []byte, v any) error {
 	if len(data) > MaxSize {
 		return fmt.Errorf("document has %d bytes, want at most %d", len(data), MaxSize)
@@ -76,8 +75,8 @@ func Unmarshal(data []byte, v any) error {
 	return atLine(data, place(data, keys, v), err)
 }
 
-// notUTF8 returns the error for a document that is not UTF-8, with the string
-// in which its first bad byte stands.
+// notUTF8 returns the error for a document that is not UTF-8. It shows the string with the
+// first bad byte.
 func notUTF8(data []byte) error {
 	bad := 0
 	for r, size := utf8.DecodeRune(data); r != utf8.RuneError || size != 1; r, size = utf8.DecodeRune(data[bad:]) {
@@ -118,8 +117,8 @@ func Write(name string, v any) error {
 	return fileio.WriteFile(name, data, 0o644)
 }
 
-// checkKeys refuses a key that stands twice in an object of a valid document.
-// It returns the offsets at which the text before each key ends.
+// checkKeys refuses duplicate keys in the objects of a valid document. It returns the
+// offsets at which the text before each key ends.
 func checkKeys(data []byte) (before []int64, err error) {
 	type frame struct {
 		keys map[string]bool // nil for an array
@@ -143,7 +142,7 @@ func checkKeys(data []byte) (before []int64, err error) {
 		case top.next:
 			key := t.(string)
 			if top.keys[fold(key)] {
-				return nil, atLine(data, d.InputOffset(), fmt.Errorf("key %q stands twice in one object", key))
+				return nil, atLine(data, d.InputOffset(), fmt.Errorf("duplicate key %q in an object", key))
 			}
 			top.keys[fold(key)], top.next = true, false
 			before = append(before, start)
@@ -158,7 +157,7 @@ func checkKeys(data []byte) (before []int64, err error) {
 	}
 }
 
-// fold gives one form to all keys that encoding/json takes for the same field.
+// fold returns the same form for all keys that encoding/json matches to the same field.
 func fold(key string) string {
 	return strings.Map(func(r rune) rune {
 		for next := unicode.SimpleFold(r); ; next = unicode.SimpleFold(r) {
@@ -170,8 +169,8 @@ func fold(key string) string {
 	}, key)
 }
 
-// place returns the offset of what decoding the document into v complained of:
-// the first key with which, all after it cut off, it cannot be decoded.
+// place returns the offset of the key that made decoding into v fail: the first one with
+// which the document, cut off after it, cannot be decoded.
 func place(data []byte, before []int64, v any) int64 {
 	n := sort.Search(len(before), func(i int) bool {
 		return decode(closed(data[:before[i]]), reflect.New(reflect.TypeOf(v).Elem()).Interface()) != nil
@@ -183,7 +182,7 @@ func place(data []byte, before []int64, v any) int64 {
 	return start + int64(bytes.IndexByte(data[start:], '"'))
 }
 
-// closed closes what is open at the end of the first part of a document.
+// closed appends the brackets that are open at the end of the first part of a document.
 func closed(part []byte) []byte {
 	var open []byte
 	d := json.NewDecoder(bytes.NewReader(part))

@@ -88,17 +88,17 @@ func TestUnmarshalErrors(t *testing.T) {
 		{"bad time", "{\n\"name\": \"a\",\n\"time\": \"yesterday\",\n\"size\":\n1}", `3: parsing time`},
 		{"bad time at the end", "{\n\"name\": \"a\",\n\"time\": \"yesterday\"\n\n}\n", `3: parsing time`},
 
-		{"key twice", "{\"name\": \"a\",\n\"name\": \"b\"}", `2: key "name" stands twice in one object`},
-		{"key twice, escaped", "{\"name\": \"a\",\n\"n\\u0061me\": \"b\"}", `2: key "name" stands twice in one object`},
-		{"key twice after an object", "{\"name\": \"a\",\n\"labels\": {},\n\"labels\": {}}", `3: key "labels" stands twice`},
-		{"key twice after a list", "{\"parts\": [{\"name\": \"b\"}],\n\"parts\": []}", `2: key "parts" stands twice`},
-		{"key twice in a part", "{\"parts\": [{\"name\": \"b\"},\n{\"name\": \"c\",\n\"name\": \"c\"}]}", `3: key "name" stands twice`},
-		{"key twice in a map", "{\"labels\": {\"a\": \"1\",\n\"b\": \"2\",\n\"a\": \"1\"}}", `3: key "a" stands twice`},
-		{"key twice in another case", "{\"name\": \"a\",\n\"Name\": \"b\"}", `2: key "Name" stands twice`},
+		{"key twice", "{\"name\": \"a\",\n\"name\": \"b\"}", `2: duplicate key "name" in an object`},
+		{"key twice, escaped", "{\"name\": \"a\",\n\"n\\u0061me\": \"b\"}", `2: duplicate key "name" in an object`},
+		{"key twice after an object", "{\"name\": \"a\",\n\"labels\": {},\n\"labels\": {}}", `3: duplicate key "labels"`},
+		{"key twice after a list", "{\"parts\": [{\"name\": \"b\"}],\n\"parts\": []}", `2: duplicate key "parts"`},
+		{"key twice in a part", "{\"parts\": [{\"name\": \"b\"},\n{\"name\": \"c\",\n\"name\": \"c\"}]}", `3: duplicate key "name"`},
+		{"key twice in a map", "{\"labels\": {\"a\": \"1\",\n\"b\": \"2\",\n\"a\": \"1\"}}", `3: duplicate key "a"`},
+		{"key twice in another case", "{\"name\": \"a\",\n\"Name\": \"b\"}", `2: duplicate key "Name"`},
 		{"not UTF-8", "{\"name\":\n\"docs/\xe9.txt\"}", `2: "docs/\xe9.txt" is not UTF-8`},
 		{"not UTF-8, cut off", "{\"name\":\n\"docs/\xe9", `2: "docs/\xe9" is not UTF-8`},
 		{"not UTF-8, in a key", "{\"\u00e9\xc3\": 1}", `1: "é\xc3" is not UTF-8`},
-		{"key twice in what folds to one", "{\"size\": 1,\n\"\u017fize\": 2}", "2: key \"\u017fize\" stands twice"},
+		{"key twice in what folds to one", "{\"size\": 1,\n\"\u017fize\": 2}", "2: duplicate key \"\u017fize\""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := Unmarshal([]byte(tt.in), new(document))

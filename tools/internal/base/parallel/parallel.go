@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Do calls f for each i from 0 to n-1, at most limit at a time, and returns what
-// they returned, in the order of i.
+// Do calls f for each i from 0 to n-1, at most limit at a time, and returns the errors in
+// the order of i.
 func Do(n, limit int, f func(i int) error) []error {
 	errs := make([]error, n)
 	slots := make(chan struct{}, limit)
@@ -24,8 +24,8 @@ func Do(n, limit int, f func(i int) error) []error {
 	return errs
 }
 
-// DoAll is Do for what is only of use as a whole: an error cancels the others. It
-// returns the first error in the order of i, but a cause before what it cancelled.
+// DoAll is Do for work that is useless unless all of it is done: an error cancels the other
+// calls. It returns the first error in the order of i that is not such a cancellation.
 func DoAll(ctx context.Context, n, limit int, f func(ctx context.Context, i int) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -1,5 +1,5 @@
-// Package progress tells a person what long work is doing: moving bars on a
-// terminal, plain lines now and then elsewhere.
+// Package progress shows the progress of long work: bars on a terminal, otherwise a plain
+// line now and then.
 package progress
 
 import (
@@ -16,10 +16,10 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
-// Interval is how often a task that goes on says so where there is no terminal.
+// Interval is the time between two lines about a task if there is no terminal.
 const Interval = 10 * time.Second
 
-// Board is where tasks and lines are shown. It is safe for concurrent use.
+// Board shows tasks and lines. It is safe for concurrent use.
 type Board struct {
 	name string
 	mu   sync.Mutex // of w
@@ -42,7 +42,7 @@ func newBoard(name string, w io.Writer, terminal bool) *Board {
 	return b
 }
 
-// Linef writes a line, above the bars if there are any.
+// Linef writes a line, above any bars.
 func (b *Board) Linef(format string, args ...any) {
 	line := fmt.Sprintf(b.name+": "+format+"\n", args...)
 	if b.bars != nil {
@@ -55,7 +55,7 @@ func (b *Board) Linef(format string, args ...any) {
 	io.WriteString(b.w, line)
 }
 
-// Close ends all bars. Lines can still be written.
+// Close ends all bars. Linef can still be called.
 func (b *Board) Close() {
 	if b.bars != nil {
 		b.bars.Shutdown()
@@ -73,11 +73,10 @@ type Task struct {
 	bytes int64
 }
 
-// Task returns a task that is shown once it moves something.
+// Task returns a task, which is shown after its first update.
 func (b *Board) Task(name string) *Task { return &Task{board: b, name: name} }
 
-// Update says how many bytes have been moved, and of how many; a total of 0 means
-// that it is not known.
+// Update sets how many bytes have been moved, and of how many. A total of 0 means unknown.
 func (t *Task) Update(bytes, total int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -101,7 +100,7 @@ func (t *Task) Update(bytes, total int64) {
 	}
 }
 
-// timeLeft shows nothing where the end is not known.
+// timeLeft shows the time left, or nothing if the total is not known.
 func timeLeft(total int64) decor.Decorator {
 	if total == 0 {
 		return decor.Name("")
@@ -109,7 +108,7 @@ func timeLeft(total int64) decor.Decorator {
 	return decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace), "")
 }
 
-// rest says of how many bytes these are, and how long the others may take.
+// rest returns the total and the time left, as text.
 func (t *Task) rest(bytes, total int64) string {
 	elapsed := time.Since(t.start)
 	if total <= bytes || bytes == 0 || elapsed <= 0 {
@@ -119,7 +118,7 @@ func (t *Task) rest(bytes, total int64) string {
 	return fmt.Sprintf(" of %s, %s/s, %s left", cli.Size(total), cli.Size(int64(float64(bytes)/elapsed.Seconds())), left.Round(time.Second))
 }
 
-// Done says that the task is over, if it has moved anything.
+// Done reports the end of the task, if it has moved anything.
 func (t *Task) Done() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

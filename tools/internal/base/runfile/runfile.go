@@ -1,4 +1,4 @@
-// Package runfile finds the files that Bazel hands to what it runs.
+// Package runfile finds runfiles: the files that Bazel provides to a program.
 package runfile
 
 import (
@@ -7,8 +7,7 @@ import (
 	"github.com/bazelbuild/rules_go/go/runfiles"
 )
 
-// Path returns the path of a runfile that a BUILD file names, or the name itself if it
-// names none.
+// Path returns the path of a runfile, or the name itself if there is no such runfile.
 func Path(name string) string {
 	if name == "" {
 		return ""
@@ -19,7 +18,8 @@ func Path(name string) string {
 	return name
 }
 
-// Real is Path without symbolic links: the go command looks for its library beside itself.
+// Real is Path with symbolic links resolved: the go command looks for its library beside
+// itself.
 func Real(name string) string {
 	path := Path(name)
 	if real, err := filepath.EvalSymlinks(path); err == nil && path != "" {

@@ -16,9 +16,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 )
 
-// Deep compares the modules in a verified bundle with the h1 sums that pin them,
-// which takes unpacking them, in memory. Pack does it too, and builds of those that
-// they use: this is for a bundle that somebody else packed.
+// Deep compares the modules in a verified bundle with the h1 sums that pin them. It unpacks
+// them in memory. Pack and builds do this too: Deep is for a bundle from somebody else.
 func Deep(ctx context.Context, name string, x *Index) error {
 	f, err := os.Open(name)
 	if err != nil {
@@ -49,7 +48,7 @@ func Deep(ctx context.Context, name string, x *Index) error {
 	return hint.With(errors.Join(errs...), "the bundle has another module than the lock pins: pack it again")
 }
 
-// offsets returns where in a bundle the content of each entry begins.
+// offsets returns the offset of each entry's content in a bundle.
 func (x *Index) offsets() ([]int64, error) {
 	data, err := x.seal()
 	if err != nil {

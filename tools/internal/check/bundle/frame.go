@@ -29,5 +29,5 @@ func headerBytes(name string, size int64) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// padding is how many zeros follow size bytes of content.
+// padding returns the number of zeros after size bytes of content.
 func padding(size int64) int64 { return -size & (blockSize - 1) }

@@ -1,11 +1,11 @@
-// Package bundle packs what builds of a lock read into one file, to carry it to
-// where there is no network, and checks such a file.
+// Package bundle packs everything that builds of a lock read into one file, for a machine
+// without a network, and checks such a file.
 //
 // A bundle is a tar (POSIX.1-2001: ustar headers, pax records only where a name or
 // a size needs them). Its first entry, bundle.json, lists all others in their
 // order, each with its size, its SHA-256 and what it is for. Unpacked into a
-// directory it is a store (package store), and in root/ has what the launcher runs
-// Bazel in. The same lock and the same store give the same bytes.
+// directory it is a store (package store), with the launcher's root in root/. The same
+// lock and the same store give the same bytes.
 package bundle
 
 import (
@@ -34,21 +34,21 @@ const (
 // Index is bundle.json.
 type Index struct {
 	Schema string `json:"schema"`
-	// Digest is that of this document where this field is noDigest.
+	// Digest is the digest of this document with this field set to noDigest.
 	Digest digest.Digest `json:"digest"`
-	// Lines are what the bundle is for, in the order of their names.
+	// Lines are the lines that can be built from the bundle, sorted by name.
 	Lines []Line `json:"lines"`
-	// Platforms are those that the builds can run on, as linux_amd64, sorted.
+	// Platforms are those that the builds can run on, such as linux_amd64, sorted.
 	Platforms []string `json:"platforms"`
 	// Root is the name of the launcher's root; empty if the bundle has none.
 	Root string `json:"root,omitempty"`
-	// Since says what has to be there already; nil if nothing has to.
+	// Since says what was left out because the other machine has it; nil if nothing was.
 	Since *Since `json:"since,omitempty"`
 	// Entries are all other entries, sorted by path.
 	Entries []Entry `json:"entries"`
 }
 
-// Line is a line whose lock the bundle serves.
+// Line is a line that can be built from the bundle.
 type Line struct {
 	Name    string        `json:"name"`
 	Version string        `json:"version"`
@@ -61,8 +61,8 @@ type Since struct {
 	Lock digest.Digest `json:"lock,omitempty"`
 	// Bundle is Index.Digest of the old bundle: what it has is left out.
 	Bundle digest.Digest `json:"bundle,omitempty"`
-	// Tools says that the old lock names the same toolchain, and that therefore what
-	// the project's own tools are built from, and the root, are left out too.
+	// Tools means that the old lock has the same toolchain, so the modules of the
+	// project's own tools, and the root, are left out too.
 	Tools bool `json:"tools,omitempty"`
 }
 
@@ -72,7 +72,7 @@ type Entry struct {
 	Path   string        `json:"path"`
 	Size   int64         `json:"size"` // in bytes
 	Digest digest.Digest `json:"sha256"`
-	// Module is what a module's file belongs to, as path@version, and Sum the h1 sum
+	// Module is the module of a module's file, as path@version, and Sum the h1 sum
 	// that pins its content (golang.org/x/mod/sumdb/dirhash.Hash1).
 	Module string `json:"module,omitempty"`
 	Sum    string `json:"sum,omitempty"`
@@ -80,7 +80,7 @@ type Entry struct {
 	For []needs.Use `json:"for"`
 }
 
-// KindRoot is the kind of what is there for the launcher.
+// KindRoot is the kind of the launcher's files.
 const KindRoot needs.Kind = "root"
 
 func (e *Entry) String() string {
@@ -102,7 +102,7 @@ func (e *Entry) String() string {
 	return s + " (" + strings.Join(uses, "; ") + ")"
 }
 
-// noDigest stands where a digest is not known yet, and is as long as one.
+// noDigest is a placeholder for a digest that is not known yet. It has the same length.
 const noDigest = digest.Digest("sha256:0000000000000000000000000000000000000000000000000000000000000000")
 
 // seal sets the index's digest and returns the document.
@@ -116,8 +116,8 @@ func (x *Index) seal() ([]byte, error) {
 	return jsonfile.Marshal(x)
 }
 
-// ParseIndex reads a bundle.json. It refuses one that this package would not have
-// written: each byte of it counts.
+// ParseIndex parses a bundle.json. It refuses one whose bytes are not exactly what this
+// package writes.
 func ParseIndex(data []byte) (*Index, error) {
 	x := new(Index)
 	if err := jsonfile.Unmarshal(data, x); err != nil {
@@ -135,7 +135,7 @@ func ParseIndex(data []byte) (*Index, error) {
 		return nil, fmt.Errorf("reading %s: digest of the document: got %s, want %s", IndexName, x.Digest, said)
 	}
 	if string(again) != string(data) {
-		return nil, fmt.Errorf("reading %s: it is not as it was written", IndexName)
+		return nil, fmt.Errorf("reading %s: it was changed after it was written", IndexName)
 	}
 	return x, nil
 }
@@ -177,17 +177,17 @@ func (e *Entry) check() error {
 	return err
 }
 
-// directories are the only ones that a bundle has something in.
+// directories are the directories that a bundle may have.
 var directories = []string{"content_addressable", "goproxy", "oci", "root"}
 
-// checkPath refuses a path that is not one of a store.
+// checkPath refuses a path that cannot be in a store.
 func checkPath(p string) error {
 	first, rest, _ := strings.Cut(p, "/")
 	switch {
 	case len(p) > maxName:
 		return fmt.Errorf("its path has more than %d bytes", maxName)
 	case path.Clean(p) != p || strings.ContainsAny(p, "\\\x00") || strings.Contains("/"+p+"/", "/../"):
-		return errors.New("its path is not a clean one")
+		return errors.New("its path is not clean")
 	case rest == "" || !slices.Contains(directories, first):
 		return fmt.Errorf("its path is in none of %s", strings.Join(directories, ", "))
 	}

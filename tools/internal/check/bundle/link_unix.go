@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// fileID tells files apart whatever their names are.
+// fileID identifies a file regardless of its name.
 type fileID struct{ dev, ino uint64 }
 
-// idOf returns the file's id, and whether it may have another name.
+// idOf returns the file's id, and whether the file may have other names.
 func idOf(info fs.FileInfo) (id fileID, several bool) {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || s.Nlink < 2 {

@@ -11,15 +11,15 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
 )
 
-// Group is the entries that have the same use, or the same first one.
+// Group sums up the entries with the same first use.
 type Group struct {
 	Name    string `json:"name"`
 	Entries int    `json:"entries"`
 	Size    int64  `json:"size"` // the sum of the entries' sizes, in bytes
 }
 
-// Groups sums up what is in the bundle: the root, the toolchain and the tools, then
-// each line's entries. What several need counts once, for the first of them.
+// Groups sums up what is in the bundle: the root, the toolchain and the tools, then each
+// line's entries. An entry that several need is counted once, for the first.
 func (x *Index) Groups() []Group {
 	sums := map[string]*Group{}
 	var order []string
@@ -51,7 +51,7 @@ func groupName(u needs.Use) string {
 	return u.String()
 }
 
-// Total returns how many bytes the entries have.
+// Total returns the sum of the entries' sizes, in bytes.
 func (x *Index) Total() int64 {
 	var n int64
 	for i := range x.Entries {
@@ -60,7 +60,7 @@ func (x *Index) Total() int64 {
 	return n
 }
 
-// WriteText prints what is in the bundle and how large, as a table for people.
+// WriteText prints what is in the bundle and how large that is, as a table.
 func (x *Index) WriteText(w io.Writer) error {
 	for _, l := range x.Lines {
 		fmt.Fprintf(w, "line %s %s, lock %s\n", l.Name, l.Version, l.Lock)
@@ -88,7 +88,7 @@ func (s *Since) String() string {
 	}
 	text := "leaves out what lock " + string(s.Lock) + " needs"
 	if s.Tools {
-		text += ", with the tools' modules and the root, as the toolchain is the same"
+		text += ", and the tools' modules and the root, because the toolchain is the same"
 	}
 	return text
 }

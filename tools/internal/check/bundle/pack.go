@@ -23,7 +23,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// Args say what Pack packs.
+// Args says what Pack packs.
 type Args struct {
 	Out   string // the file to write
 	Store *store.Store
@@ -31,13 +31,13 @@ type Args struct {
 	Lines []needs.Line
 	// Tools are the modules that the project's own tools are built from; see ToolModules.
 	Tools []lock.GoModule
-	// Platforms are those that builds are to run on, as linux_amd64; at least one.
+	// Platforms are those to build on, such as linux_amd64; at least one.
 	Platforms []string
 	// Root is the directory of the launcher's root; empty for none.
 	Root string
-	// SinceLock leaves out what this lock needs, if it is set.
+	// SinceLock leaves out what this lock needs; may be nil.
 	SinceLock *needs.Line
-	// SinceBundle leaves out what this bundle has, if it is set.
+	// SinceBundle leaves out what this bundle has; may be nil.
 	SinceBundle *Index
 }
 
@@ -47,10 +47,9 @@ type Result struct {
 	Size  int64 // of the file, in bytes
 }
 
-// Pack writes a bundle. It streams: what it takes of memory grows with the number
-// of entries and not with their size. Each entry is compared with what pins it, its
-// digest or, of a module, its h1 sum. An error leaves nothing behind, and the file that
-// was there before as it was.
+// Pack writes a bundle. It streams: memory use grows with the number of entries, not with
+// their size. Each entry is compared with its digest or, for a module, its h1 sum. An
+// error leaves no new file behind, and an existing file unchanged.
 func Pack(ctx context.Context, a Args) (*Result, error) {
 	sources, index, err := plan(a)
 	if err == nil {
@@ -76,7 +75,7 @@ func Pack(ctx context.Context, a Args) (*Result, error) {
 	return &Result{index, size}, fileio.SyncDir(filepath.Dir(a.Out))
 }
 
-// plan returns what a bundle will have, and its index, in which digests may be missing.
+// plan returns the bundle's entries and its index, in which digests may be missing.
 func plan(a Args) ([]*source, *Index, error) {
 	index := &Index{Schema: Schema, Digest: noDigest, Platforms: slices.Clone(a.Platforms)}
 	slices.Sort(index.Platforms)
@@ -125,7 +124,7 @@ func plan(a Args) ([]*source, *Index, error) {
 	return sources, index, nil
 }
 
-// sameToolchain reports whether the lines are built with what the old lock names.
+// sameToolchain reports whether the lines are built with the old lock's toolchain.
 func sameToolchain(old *needs.Line, lines []needs.Line) bool {
 	for _, l := range lines {
 		t, o := l.Lock.Toolchain, old.Lock.Toolchain
@@ -136,7 +135,7 @@ func sameToolchain(old *needs.Line, lines []needs.Line) bool {
 	return true
 }
 
-// addRoot adds the launcher's root, its digest as sha256sum has it, and its packages.
+// addRoot adds the launcher's root, its digest for sha256sum, and the list of its packages.
 func addRoot(sources []*source, dir string) ([]*source, error) {
 	name, err := rootName(dir)
 	if err != nil {
@@ -144,7 +143,7 @@ func addRoot(sources []*source, dir string) ([]*source, error) {
 	}
 	list, err := os.ReadFile(filepath.Join(dir, PackagesName))
 	if err != nil {
-		return nil, hint.With(fmt.Errorf("reading root: %w", err), "delete %s to have tools/bazel bring it again", dir)
+		return nil, hint.With(fmt.Errorf("reading root: %w", err), "delete %s, and tools/bazel installs it again", dir)
 	}
 	use := []needs.Use{{Kind: KindRoot, Name: name}}
 	sum := &source{Entry: Entry{Path: "root/" + name + ".tar.sha256", For: use}, data: sumFile(noDigest, name)}

@@ -216,7 +216,7 @@ func TestPackErrors(t *testing.T) {
 			"module example.com/rules@v0.65.0 (tools example.com/rules): h1 sum: got none, want h1:", "zip: not a valid zip file",
 		}},
 		{"no SDK", func(w *world) { w.lock.Toolchain.Go.Archives = map[string]lock.Archive{"linux_arm64": {}} },
-			[]string{"line demo, toolchain go1.26.8 linux_amd64: the lock has none, but for linux_arm64"}},
+			[]string{"line demo, toolchain go1.26.8 linux_amd64: the lock has none, only for linux_arm64"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -308,7 +308,7 @@ func TestRootErrors(t *testing.T) {
 		root func() string
 		want string
 	}{
-		{"other name", func() string { return t.TempDir() }, "its name is not one that the launcher gives"},
+		{"other name", func() string { return t.TempDir() }, "got a name that the launcher does not give"},
 		{"no packages", func() string { r := w.root(); remove(t, filepath.Join(r, PackagesName)); return r }, "reading root: "},
 		{"no usr", func() string { r := w.root(); remove(t, filepath.Join(r, "usr")); return r }, "reading root "},
 	} {

@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// PackagesName is the file of a root that lists its packages, and what the
-// launcher chooses a root by.
+// PackagesName is the file that lists a root's packages. The launcher chooses a root by it.
 const PackagesName = "root.packages.json"
 
-// rootParts are what the launcher takes of a root, and rootLess what it does not.
+// rootParts are the parts of a root that the launcher uses, and rootLess those in them
+// that it does not use.
 var (
 	rootParts = []string{"etc", PackagesName, "usr"}
 	rootLess  = []string{"usr/local", "usr/src"}
@@ -88,11 +88,11 @@ func (r *rootTar) add(name string, d fs.DirEntry) error {
 	return copyFile(r.w, name, h.Size)
 }
 
-// rootName is the name of a root: that of its directory.
+// rootName returns the name of a root: its directory's name.
 func rootName(dir string) (string, error) {
 	name := path.Base(filepath.ToSlash(filepath.Clean(dir)))
 	if !strings.HasPrefix(name, "bazel-") {
-		return "", fmt.Errorf("root %q: its name is not one that the launcher gives, bazel-VERSION-…", dir)
+		return "", fmt.Errorf("root %q: got a name that the launcher does not give, want bazel-VERSION-…", dir)
 	}
 	return name, nil
 }

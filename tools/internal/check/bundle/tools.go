@@ -19,12 +19,11 @@ const (
 	maxModulesTxt = 16 << 20 // bytes
 )
 
-// ToolModules returns the modules that the project's own tools, and the rules, are
-// built from: those that the go.mod in dir requires, each with the sums in go.sum.
-// Of those that the go command vendored no package of, by modulesTxt
-// (vendor/modules.txt, https://go.dev/ref/mod#go-mod-vendor), no build reads more
-// than the go.mod. But for the modules whose files are used as they are: those count
-// as read, by path.
+// ToolModules returns the modules that the project's own tools and the rules are built
+// from: those that the go.mod in dir requires, with their sums in go.sum. A build reads
+// only the go.mod of a module that has no package in modulesTxt
+// (vendor/modules.txt, https://go.dev/ref/mod#go-mod-vendor). The modules at the given
+// paths are read whole all the same: their files are used unchanged.
 func ToolModules(dir, modulesTxt string, asTheyAre ...string) ([]lock.GoModule, error) {
 	goMod := filepath.Join(dir, "go.mod")
 	data, err := fileio.ReadLimited(goMod, maxGoMod)
@@ -36,7 +35,7 @@ func ToolModules(dir, modulesTxt string, asTheyAre ...string) ([]lock.GoModule, 
 		return nil, fmt.Errorf("reading %q: %w", goMod, err)
 	}
 	if len(f.Replace) > 0 {
-		return nil, fmt.Errorf("reading %q: it replaces modules, which a bundle cannot know", goMod)
+		return nil, fmt.Errorf("reading %q: it has replace lines, which a bundle does not support", goMod)
 	}
 	sums, err := gomod.ReadSums(filepath.Join(dir, "go.sum"))
 	if err != nil {
@@ -64,7 +63,7 @@ func ToolModules(dir, modulesTxt string, asTheyAre ...string) ([]lock.GoModule, 
 	return list, nil
 }
 
-// vendored returns the paths of the modules of which a modules.txt has packages.
+// vendored returns the paths of the modules that have packages in a modules.txt.
 func vendored(name string) (map[string]bool, error) {
 	data, err := fileio.ReadLimited(name, maxModulesTxt)
 	if err != nil {

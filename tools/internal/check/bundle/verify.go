@@ -22,10 +22,9 @@ const (
 	maxFindings = 100
 )
 
-// Verify reads a bundle to its end, once, and compares every byte with what
-// bundle.json says. The error joins one for each entry that is missing, extra,
-// altered, out of order or cut off, up to 100, each with what the entry is for.
-// The index is returned if it could be read.
+// Verify reads a bundle once, to its end, and compares every byte with bundle.json. The
+// error joins one for each entry that is missing, extra, changed, out of order or cut off,
+// up to 100, and each says what needs the entry. The index is returned if it could be read.
 func Verify(ctx context.Context, name string) (*Index, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -39,7 +38,7 @@ func Verify(ctx context.Context, name string) (*Index, error) {
 	return x, nil
 }
 
-// each puts a prefix before each of the errors that are joined in err.
+// each adds a prefix to each of the errors that are joined in err.
 func each(prefix string, err error) error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
@@ -78,7 +77,7 @@ func readIndex(r *bufio.Reader) (*Index, error) {
 		return nil, fmt.Errorf("size of %s: got %d bytes, want at most %d", IndexName, h.Size, jsonfile.MaxSize)
 	}
 	if want, err := headerBytes(IndexName, h.Size); err != nil || !bytes.Equal(head, want) {
-		return nil, fmt.Errorf("header of %s: it is not as it was written", IndexName)
+		return nil, fmt.Errorf("header of %s: it was changed after it was written", IndexName)
 	}
 	if _, err := r.Discard(len(head)); err != nil {
 		return nil, err
@@ -88,7 +87,7 @@ func readIndex(r *bufio.Reader) (*Index, error) {
 		return nil, fmt.Errorf("%s is cut off: %w", IndexName, err)
 	}
 	if len(bytes.Trim(data[h.Size:], "\x00")) > 0 {
-		return nil, fmt.Errorf("padding of %s: it is not as it was written", IndexName)
+		return nil, fmt.Errorf("padding of %s: it was changed after it was written", IndexName)
 	}
 	return ParseIndex(data[:h.Size])
 }
@@ -96,8 +95,8 @@ func readIndex(r *bufio.Reader) (*Index, error) {
 // errEnd says that a tar's end is next.
 var errEnd = errors.New("the end of the tar")
 
-// nextHeader returns the header that comes next, and its bytes, but does not go on.
-// The error is errEnd at a block of zeros, io.EOF if nothing is left.
+// nextHeader returns the next header and its bytes, but does not consume it. The error is
+// errEnd at a block of zeros, io.EOF if nothing is left.
 func nextHeader(r *bufio.Reader) (*tar.Header, []byte, error) {
 	peeked, err := r.Peek(peekSize)
 	if len(peeked) < blockSize {
@@ -124,7 +123,7 @@ type verifier struct {
 	index  *Index
 	byPath map[string]int
 	seen   []bool
-	next   int // the entry that is to come
+	next   int // the next entry
 	errs   []error
 	hash   hash.Hash
 	buf    []byte
@@ -166,7 +165,7 @@ func (v *verifier) found(format string, args ...any) {
 	v.errs = append(v.errs, fmt.Errorf(format, args...))
 }
 
-// entry compares what comes next. The error says why nothing can come after.
+// entry compares the next entry. An error means that nothing after it can be read.
 func (v *verifier) entry() error {
 	if v.next < len(v.index.Entries) {
 		e := &v.index.Entries[v.next]
@@ -189,7 +188,7 @@ func (v *verifier) entry() error {
 	if !ok || v.seen[i] {
 		what := "extra"
 		if ok {
-			what = "there twice"
+			what = "a duplicate"
 		}
 		v.found("entry %.200q, %d bytes, is %s", h.Name, h.Size, what)
 		return v.skip(int64(len(head)) + h.Size + padding(h.Size))
@@ -201,17 +200,17 @@ func (v *verifier) entry() error {
 	case h.Size != e.Size:
 		v.found("%s: size: got %d bytes, want %d", e, h.Size, e.Size)
 	case !bytes.Equal(head, want):
-		v.found("%s: its header is altered: got mode %04o, owner %d:%d, time %s", e, h.Mode, h.Uid, h.Gid, h.ModTime.UTC().Format("2006-01-02T15:04:05Z"))
+		v.found("%s: its header was changed: got mode %04o, owner %d:%d, time %s", e, h.Mode, h.Uid, h.Gid, h.ModTime.UTC().Format("2006-01-02T15:04:05Z"))
 	case i < v.next:
-		v.found("%s is out of order: it stands after %q", e, v.index.Entries[v.next-1].Path)
+		v.found("%s is out of order: it is after %q", e, v.index.Entries[v.next-1].Path)
 	}
 	return v.known(i, len(head), h.Size)
 }
 
-// unreadable goes on where a header ought to be that is none.
+// unreadable handles a header that cannot be parsed.
 func (v *verifier) unreadable() error {
 	if v.next >= len(v.index.Entries) {
-		v.found("there is something extra at the end")
+		v.found("there are extra bytes at the end")
 		return errEnd
 	}
 	e := &v.index.Entries[v.next]
@@ -219,11 +218,11 @@ func (v *verifier) unreadable() error {
 	if err != nil {
 		return err
 	}
-	v.found("%s: its header is altered", e)
+	v.found("%s: its header was changed", e)
 	return v.known(v.next, len(want), e.Size)
 }
 
-// known compares the content of an entry, which begins after head bytes.
+// known compares the content of an entry, which starts after head bytes.
 func (v *verifier) known(i, head int, size int64) error {
 	e := &v.index.Entries[i]
 	v.seen[i] = true
@@ -252,7 +251,7 @@ func (v *verifier) known(i, head int, size int64) error {
 		return unexpected(err)
 	}
 	if len(bytes.Trim(pad, "\x00")) > 0 {
-		v.found("%s: the padding after it is altered", e)
+		v.found("%s: the padding after it was changed", e)
 	}
 	return nil
 }
@@ -266,7 +265,7 @@ func (v *verifier) end() {
 	case len(rest) < trailer:
 		v.found("it is cut off: the end of the tar has %d bytes, want %d", len(rest), trailer)
 	case len(rest) > trailer || !bytes.Equal(rest, zeros[:]):
-		v.found("there is something extra at the end")
+		v.found("there are extra bytes at the end")
 	}
 }
 

@@ -163,14 +163,14 @@ func TestVerifyOrder(t *testing.T) {
 		{"last missing", join(all[:n-1]...), []string{entry(n-1) + " is missing"}},
 		{"two missing", join(append(append([]int{}, all[:3]...), all[5:]...)...), []string{entry(3) + " is missing", entry(4) + " is missing"}},
 		{"all missing", join(), []string{entry(0) + " is missing", entry(n-1) + " is missing"}},
-		{"swapped", join(append([]int{1, 0}, all[2:]...)...), []string{entry(0) + " is out of order: it stands after \"" + x.Entries[1].Path}},
+		{"swapped", join(append([]int{1, 0}, all[2:]...)...), []string{entry(0) + " is out of order: it is after \"" + x.Entries[1].Path}},
 		{"last first", join(append([]int{n - 1}, all[:n-1]...)...), []string{entry(0) + " is out of order"}},
-		{"twice", join(append([]int{0, 0}, all[1:]...)...), []string{fmt.Sprintf("entry %q, %d bytes, is there twice", x.Entries[0].Path, x.Entries[0].Size)}},
+		{"twice", join(append([]int{0, 0}, all[1:]...)...), []string{fmt.Sprintf("entry %q, %d bytes, is a duplicate", x.Entries[0].Path, x.Entries[0].Size)}},
 		{"extra first", append(append(bytes.Clone(first), extra("goproxy/extra")...), data[len(first):]...), []string{`entry "goproxy/extra", 3 bytes, is extra`}},
 		{"extra last", append(append(bytes.Clone(data[:len(data)-trailer]), extra("zz")...), end...), []string{`entry "zz", 3 bytes, is extra`}},
-		{"after the end", append(bytes.Clone(data), 'x'), []string{"there is something extra at the end"}},
-		{"zeros after the end", append(bytes.Clone(data), make([]byte, 512)...), []string{"there is something extra at the end"}},
-		{"noise last", append(append(bytes.Clone(data[:len(data)-trailer]), bytes.Repeat([]byte("x"), 512)...), end...), []string{"there is something extra at the end"}},
+		{"after the end", append(bytes.Clone(data), 'x'), []string{"there are extra bytes at the end"}},
+		{"zeros after the end", append(bytes.Clone(data), make([]byte, 512)...), []string{"there are extra bytes at the end"}},
+		{"noise last", append(append(bytes.Clone(data[:len(data)-trailer]), bytes.Repeat([]byte("x"), 512)...), end...), []string{"there are extra bytes at the end"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) { wantError(t, verifyBytes(t, tt.data), tt.want...) })
 	}
@@ -208,11 +208,11 @@ func TestOtherHeader(t *testing.T) {
 		alter func(*tar.Header)
 		want  string
 	}{
-		{"mode", func(h *tar.Header) { h.Mode = 0o4755 }, "its header is altered: got mode 4755, owner 0:0, time 1980-01-01T00:00:00Z"},
+		{"mode", func(h *tar.Header) { h.Mode = 0o4755 }, "its header was changed: got mode 4755, owner 0:0, time 1980-01-01T00:00:00Z"},
 		{"owner", func(h *tar.Header) { h.Uid = 7 }, "got mode 0644, owner 7:0"},
-		{"user", func(h *tar.Header) { h.Uname = "root" }, "its header is altered"},
+		{"user", func(h *tar.Header) { h.Uname = "root" }, "its header was changed"},
 		{"time", func(h *tar.Header) { h.ModTime = epoch.AddDate(1, 0, 0) }, "time 1981-01-01"},
-		{"pax", func(h *tar.Header) { h.PAXRecords = map[string]string{"comment": "x"} }, "its header is altered"},
+		{"pax", func(h *tar.Header) { h.PAXRecords = map[string]string{"comment": "x"} }, "its header was changed"},
 		{"link", func(h *tar.Header) { h.Typeflag, h.Linkname, h.Size = tar.TypeSymlink, "/etc/passwd", 0 }, "size: got 0 bytes, want"},
 		{"shorter", func(h *tar.Header) { h.Size-- }, fmt.Sprintf("size: got %d bytes, want %d", e.Size-1, e.Size)},
 	} {
@@ -240,7 +240,7 @@ func TestHostileIndex(t *testing.T) {
 		want  string
 	}{
 		{"schema", func(x *Index) { x.Schema = "v2" }, `schema: got "v2"`},
-		{"dots", func(x *Index) { x.Entries[0].Path = "content_addressable/../../x" }, "its path is not a clean one"},
+		{"dots", func(x *Index) { x.Entries[0].Path = "content_addressable/../../x" }, "its path is not clean"},
 		{"absolute", func(x *Index) { x.Entries[0].Path = "/etc/passwd" }, "its path is in none of"},
 		{"other directory", func(x *Index) { x.Entries[0].Path = "bin/sh" }, "its path is in none of content_addressable, goproxy, oci, root"},
 		{"long", func(x *Index) { x.Entries[0].Path = "content_addressable/" + strings.Repeat("a", maxName) }, "more than 4096 bytes"},
@@ -272,7 +272,7 @@ func TestHostileIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = ParseIndex(append(data, '\n'))
-	wantError(t, err, "it is not as it was written")
+	wantError(t, err, "it was changed after it was written")
 }
 
 // TestLargeIndex has a bundle.json that says it is larger than any is.

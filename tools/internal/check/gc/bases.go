@@ -13,11 +13,10 @@ import (
 	"strings"
 )
 
-// workspaceFile is the file of an output base that has the path of the workspace that it is for.
+// workspaceFile is the file of an output base with the path of its workspace.
 const workspaceFile = "DO_NOT_BUILD_HERE"
 
-// Workspaces returns the workspaces whose output bases are in a directory and that
-// are there still, sorted.
+// Workspaces returns the existing workspaces of the output bases in a directory, sorted.
 func Workspaces(outputBases string) ([]string, error) {
 	root, err := os.OpenRoot(outputBases)
 	if errors.Is(err, fs.ErrNotExist) || outputBases == "" {
@@ -38,8 +37,8 @@ func Workspaces(outputBases string) ([]string, error) {
 	return list, err
 }
 
-// workspaceOf returns the workspace that an output base is for. Bazel names the base
-// after the MD5 digest of that path: what is named otherwise is none of those.
+// workspaceOf returns the workspace of an output base, or "". Bazel names the base after
+// the MD5 digest of the workspace's path.
 func workspaceOf(root *os.Root, base string) (string, bool) {
 	if info, err := root.Lstat(path.Join(base, workspaceFile)); err != nil || !info.Mode().IsRegular() || info.Size() > 1<<16 {
 		return "", false
@@ -49,7 +48,7 @@ func workspaceOf(root *os.Root, base string) (string, bool) {
 	return string(data), err == nil && hex.EncodeToString(sum[:]) == base
 }
 
-// IsOutputBase tells whether a directory is an output base under a name that Bazel chose.
+// IsOutputBase reports whether a directory is an output base that Bazel named.
 func IsOutputBase(dir string) bool {
 	root, err := os.OpenRoot(filepath.Dir(dir))
 	if err != nil {
@@ -60,13 +59,14 @@ func IsOutputBase(dir string) bool {
 	return ok
 }
 
-// isThere tells whether a directory is there, or may be: anything but that it is surely not.
+// isThere reports whether a directory exists, or cannot be shown not to exist.
 func isThere(dir string) bool {
 	_, err := os.Stat(dir)
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// lookAtOutputBases decides about Bazel's output bases. One goes if its workspace is gone.
+// lookAtOutputBases decides about Bazel's output bases: those whose workspace is gone are
+// removed.
 func lookAtOutputBases(ctx context.Context, a *Args, l *looker) error {
 	for _, d := range l.list(".") {
 		name := d.Name()
@@ -80,11 +80,11 @@ func lookAtOutputBases(ctx context.Context, a *Args, l *looker) error {
 		workspace, ok := workspaceOf(l.root, name)
 		switch {
 		case !ok:
-			l.stays(e, "is Bazel's own, or of a workspace that it does not name")
+			l.stays(e, "is Bazel's own, or its workspace is not known")
 		case isThere(workspace):
-			l.stays(e, "its workspace is there")
+			l.stays(e, "its workspace exists")
 		case a.served(filepath.Join(a.OutputBases, name)):
-			l.stays(e, "its workspace is gone, but its Bazel server runs still: it ends by itself, or with kill")
+			l.stays(e, "its workspace is gone, but its Bazel server still runs: it ends by itself, or kill it")
 		default:
 			l.goes(e, "its workspace "+workspace+" is gone")
 		}
@@ -92,7 +92,8 @@ func lookAtOutputBases(ctx context.Context, a *Args, l *looker) error {
 	return nil
 }
 
-// served tells whether a Bazel server has this output base, or, if it ends in a slash, one below it.
+// served reports whether a Bazel server uses this output base or, if base ends in a slash,
+// one below it.
 func (a *Args) served(base string) bool {
 	for _, args := range a.Processes {
 		for _, arg := range args {
@@ -114,8 +115,8 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-// Processes returns the command lines of what runs on this machine, where proc, such as
-// /proc, says it.
+// Processes returns the command lines of the machine's processes, as far as proc, such as
+// /proc, has them.
 func Processes(proc string) [][]string {
 	files, err := filepath.Glob(filepath.Join(proc, "[0-9]*", "cmdline"))
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
-// lookAtDisk decides about Bazel's disk cache, as Bazel's own garbage collector does: what was
-// used longest ago goes first. An action's result may so outlive an output; Bazel then
-// runs the action again.
+// lookAtDisk decides about Bazel's disk cache as Bazel's own garbage collector does: the
+// least recently used files are removed first. An action's result may outlive its outputs;
+// Bazel then runs the action again.
 func lookAtDisk(ctx context.Context, a *Args, l *looker) error {
 	l.unnamed = true
 	err := l.walk(ctx, ".", func(e entry) {
@@ -19,7 +19,7 @@ func lookAtDisk(ctx context.Context, a *Args, l *looker) error {
 		}
 	})
 	if a.DiskSize >= 0 {
-		l.shrink(a.DiskSize, fmt.Sprintf("to keep to %s: was used longest ago", cli.Size(a.DiskSize)))
+		l.shrink(a.DiskSize, fmt.Sprintf("to shrink to %s: least recently used", cli.Size(a.DiskSize)))
 	}
 	return err
 }

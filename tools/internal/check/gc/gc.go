@@ -1,13 +1,11 @@
-// Package gc says what a machine keeps of releases, and removes what nothing needs.
+// Package gc finds what releases keep on a machine, and removes what nothing needs.
 //
-//	Keep      what stays: what locks, go.sum files and the like need; Read reads them
-//	Plan      looks at every place and decides; it changes nothing
-//	Remove    removes what a plan says goes
+//	Keep      what has to stay: what locks, go.sum files and so on need
+//	New       looks at every place and returns a Plan; it changes nothing
+//	Remove    removes what a plan lists
 //
-// Whatever is not understood stays, and a note says so. Nothing that a symbolic link
-// leads to is looked at or removed, and nothing outside the places in Args. It is worth
-// its lines because only the locks know what a store and a stage have to keep: without
-// it, both grow until somebody deletes them whole.
+// Files that gc does not know stay, and a note says so. Gc follows no symbolic link, and
+// looks at nothing outside the places in Args.
 package gc
 
 import (
@@ -19,35 +17,35 @@ import (
 	"time"
 )
 
-// Args say where to look and what goes.
+// Args says where to look and what to remove.
 type Args struct {
 	Keep *Keep
-	// The places, directories; one that is empty or missing has nothing in it.
+	// The places are directories. An empty name, or one that does not exist, has nothing.
 	Store       string
 	Disk        string // Bazel's disk cache
-	Cache       string // of the launcher: its roots, the cache of the go command
-	OutputBases string // the directory that has Bazel's output bases
+	Cache       string // the launcher's: roots, the go command's cache
+	OutputBases string // the directory with Bazel's output bases
 	State       string // plans, receipts and embedded stages
-	// Root is the root that the launcher runs Bazel in now; empty for none.
+	// Root is the root in which the launcher runs Bazel now; may be empty.
 	Root string
-	// Stage is what is to be removed from a stage; nothing of a stage goes that is not in it.
+	// Stage lists the releases to remove from a stage; nothing else of a stage is removed.
 	Stage Releases
-	// DiskSize is what Bazel's disk cache is shrunk to, in bytes; less than 0 leaves it alone.
+	// DiskSize is the size in bytes to shrink Bazel's disk cache to; negative: leave it.
 	DiskSize int64
-	// Now is the time, and MinAge how long nothing may have used what goes. What a
-	// running build or resolve has just written or looked up is younger.
+	// Now is the time. What was used less than MinAge ago stays: a running build or resolve
+	// may have just written it or looked it up.
 	Now    time.Time
 	MinAge time.Duration
-	// Processes are the command lines of what runs; see [Processes].
+	// Processes are the command lines of running processes; see [Processes].
 	Processes [][]string
 }
 
-// Plan is what the places hold, and what goes.
+// Plan says what the places hold and what is removed.
 type Plan struct {
 	Sections []*Section `json:"sections"`
 	Size     int64      `json:"size"`  // of all, in bytes
-	Goes     int64      `json:"goes"`  // of that, what no kept thing needs
-	Freed    int64      `json:"freed"` // of that, what was removed; 0 until Remove
+	Goes     int64      `json:"goes"`  // of that, what is to be removed
+	Freed    int64      `json:"freed"` // of that, what Remove has removed
 }
 
 // Section is one place.
@@ -56,48 +54,48 @@ type Section struct {
 	Dir   string  `json:"dir"`
 	Size  int64   `json:"size"` // in bytes
 	Stays []Group `json:"stays"`
-	// Goes lists what goes, sorted by path. Of a cache whose entries have no names for
-	// people there is a group instead.
+	// Goes lists what is removed, sorted by path. A cache whose entries have no readable
+	// names has a group instead.
 	Goes      []Item   `json:"goes"`
 	GoesGroup *Group   `json:"goes_group,omitempty"`
 	Notes     []string `json:"notes,omitempty"`
 
 	entries []entry
-	unnamed bool // entries have no names for people
-	// before, if set, runs before anything is removed, and hold around each removal.
+	unnamed bool // entries have no readable names
+	// before, if set, runs before anything is removed; hold, if set, runs around each removal.
 	before func(*os.Root) error
 	hold   func() (unlock func(), err error)
 }
 
-// Item is something that goes as a whole.
+// Item is a file or directory that is removed as a whole.
 type Item struct {
 	Path string `json:"path"` // slash-separated, relative to the section's Dir
 	Size int64  `json:"size"` // in bytes
 	Why  string `json:"why"`
 }
 
-// Group sums up entries that stay, or go, for the same reason.
+// Group sums up entries that stay, or are removed, for the same reason.
 type Group struct {
 	Why     string `json:"why"`
 	Entries int    `json:"entries"`
 	Size    int64  `json:"size"` // in bytes
 }
 
-// entry is a file, or a directory that is one thing, in a section.
+// entry is a file or a directory in a section, which stays or goes as a whole.
 type entry struct {
 	path string // slash-separated, relative to the section's directory
 	size int64
-	time time.Time // when it was used last, as far as files tell
+	time time.Time // when it was last used, by its files' times
 	tree bool      // it is a directory
-	// named says that a person asked for it: it goes whatever its age. If do is set, it is
-	// not removed but something that stays is changed.
+	// named means that a person asked for it: it is removed regardless of its age. If do is
+	// set, do changes something that stays, and nothing is removed.
 	named bool
 	do    func(ctx context.Context, root *os.Root) error
 	why   string // it stays or goes
 	goes  bool
 }
 
-// New looks at every place and decides what goes.
+// New looks at every place and decides what to remove.
 func New(ctx context.Context, a Args) (*Plan, error) {
 	if err := a.Stage.check(a.State); err != nil {
 		return nil, err
@@ -154,10 +152,10 @@ func look(ctx context.Context, a *Args, s *Section, at func(context.Context, *Ar
 const (
 	needed   = "a kept lock, go.sum or go_sdk.json needs it"
 	unneeded = "no kept lock needs it"
-	stale    = "a run that did not end left it"
+	stale    = "left behind by an interrupted run"
 )
 
-// sum applies the age and fills in what a section shows.
+// sum applies MinAge and fills in the section's sums.
 func (s *Section) sum(a *Args) {
 	groups := map[string]int{}
 	for i := range s.entries {

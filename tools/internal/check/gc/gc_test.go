@@ -137,8 +137,8 @@ func TestWhatIsNotKnownIsAnError(t *testing.T) {
 			_, err := k.AddCheckout(w.path("ws"))
 			return err
 		}},
-		{"a directory has no locks", "has no file lock.json in it", func(w *world, k *Keep) error { return k.AddLocks(w.path("state")) }},
-		{"a range has no commits", "there is no commit in it", func(w *world, k *Keep) error {
+		{"a directory has no locks", "has no file lock.json", func(w *world, k *Keep) error { return k.AddLocks(w.path("state")) }},
+		{"a range has no commits", "it has no commits", func(w *world, k *Keep) error {
 			w.git("init", "-q", "-b", "main")
 			w.git("commit", "-q", "--allow-empty", "-m", "first")
 			return k.AddGit(w.t.Context(), w.path("ws"), "HEAD..HEAD")

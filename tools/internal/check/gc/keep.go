@@ -22,14 +22,14 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
 )
 
-// Keep is what keeps things.
+// Keep says what has to stay.
 type Keep struct {
-	// Sources says what was read, in that order, for people.
+	// Sources names what was read, in that order, for people.
 	Sources []string
 	Lines   []needs.Line
 	SDKs    []lock.GoSDK
 	Modules []lock.GoModule // of go.sum files and of toolchains
-	// Bazel has the versions that are wanted, and by what.
+	// Bazel says which versions are wanted, and by what.
 	Bazel map[string]Wanted
 
 	seen map[string]bool // documents, by name and digest
@@ -44,7 +44,7 @@ const (
 	ByHistory
 )
 
-// The documents that say what a build reads.
+// The names of the documents that say what a build reads.
 const (
 	lockFile    = "lock.json"
 	sumFile     = "go.sum"
@@ -53,8 +53,8 @@ const (
 	manifests   = "manifests"
 )
 
-// AddCheckout keeps what a checkout, as it is on the disk, needs, and returns how many
-// locks it has. One without a lock is none of ours, and keeps nothing.
+// AddCheckout keeps what a checkout needs, as it is on disk, and returns how many locks it
+// has. A checkout without a lock is not of this project and keeps nothing.
 func (k *Keep) AddCheckout(dir string) (locks int, err error) {
 	files, err := filepath.Glob(filepath.Join(escape(dir), manifests, "*", lockFile))
 	if err != nil || len(files) == 0 {
@@ -79,12 +79,12 @@ func (k *Keep) AddCheckout(dir string) (locks int, err error) {
 	return locks, keepHint(errors.Join(errs...))
 }
 
-// escape writes a path so that filepath.Glob takes it as it is.
+// escape quotes a path for filepath.Glob.
 func escape(dir string) string {
 	return strings.NewReplacer(`*`, `[*]`, `?`, `[?]`, `[`, `[[]`).Replace(dir)
 }
 
-// AddLocks keeps what the files that are named lock.json need, in a directory at any depth.
+// AddLocks keeps what the lock.json files below a directory need.
 func (k *Keep) AddLocks(dir string) error {
 	found := 0
 	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
@@ -99,14 +99,14 @@ func (k *Keep) AddLocks(dir string) error {
 		return k.add(name, data, ByHistory)
 	})
 	if err == nil && found == 0 {
-		err = fmt.Errorf("reading locks: %q has no file %s in it", dir, lockFile)
+		err = fmt.Errorf("reading locks: %q has no file %s", dir, lockFile)
 	}
 	k.Sources = append(k.Sources, count(found, "lock", "locks")+" in "+dir)
 	return keepHint(err)
 }
 
-// AddGit keeps what each commit in a range of a checkout's history needs. The range is
-// what git rev-list takes.
+// AddGit keeps what each commit in a range of a checkout's history needs. The range is an
+// argument of git rev-list.
 func (k *Keep) AddGit(ctx context.Context, dir, commits string) error {
 	out, err := git(ctx, dir, "rev-list", "--end-of-options", commits, "--")
 	if err != nil {
@@ -114,7 +114,7 @@ func (k *Keep) AddGit(ctx context.Context, dir, commits string) error {
 	}
 	list := strings.Fields(string(out))
 	if len(list) == 0 {
-		return fmt.Errorf("reading git range %q: there is no commit in it", commits)
+		return fmt.Errorf("reading git range %q: it has no commits", commits)
 	}
 	k.Sources = append(k.Sources, count(len(list), "commit", "commits")+" of "+commits)
 	blobs := map[string]string{} // a name, by object
@@ -146,14 +146,14 @@ func (k *Keep) AddGit(ctx context.Context, dir, commits string) error {
 	return nil
 }
 
-// isLock tells whether a slash-separated path of a checkout is that of a line's lock.
+// isLock reports whether a slash-separated path in a checkout is a line's lock.
 func isLock(name string) bool {
 	ok, _ := path.Match(manifests+"/*/"+lockFile, name)
 	return ok
 }
 
 func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
-	access, err := environ.GitAccess(ctx, "git") // whose repositories the user trusts: git refuses those of others
+	access, err := environ.GitAccess(ctx, "git") // safe.directory: which repositories of other users to trust
 	if err != nil {
 		return nil, err
 	}
@@ -162,16 +162,16 @@ func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("running git %s in %q: %w: %s", args[0], dir, err, strings.TrimSpace(stderr.String()))
+		return nil, fmt.Errorf("running git %s in %q: %w: %s", args[0], dir, err, environ.Said(stderr.String()))
 	}
 	return out, nil
 }
 
 func keepHint(err error) error {
-	return hint.With(err, "nothing was removed: mend the file, or delete it, so that it is known what it needs")
+	return hint.With(err, "nothing was removed: repair or delete the file first")
 }
 
-// add reads a document, by its name.
+// add reads a document. Its name says what it is.
 func (k *Keep) add(name string, data []byte, by Wanted) error {
 	sum := digest.FromBytes(data)
 	if k.seen == nil {

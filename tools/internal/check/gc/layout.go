@@ -39,7 +39,7 @@ func readLayout(root *os.Root, dir string) (*tagged, error) {
 	return &tagged{dir, index}, nil
 }
 
-// split returns what a version's tag names, and all else.
+// split returns the entries with a version's tag, and all others.
 func (x *tagged) split(version string) (goes, stays []layout.Entry) {
 	for _, d := range x.index.Manifests {
 		if d.Tag == version || d.Tag == removing+version {
@@ -51,8 +51,7 @@ func (x *tagged) split(version string) (goes, stays []layout.Entry) {
 	return goes, stays
 }
 
-// aliases returns the tags beside a version's that name the same image, unless they
-// are versions too.
+// aliases returns the other tags of a version's image, except versions.
 func (x *tagged) aliases(version string, versions []string) []string {
 	goes, stays := x.split(version)
 	var list []string
@@ -66,7 +65,7 @@ func (x *tagged) aliases(version string, versions []string) []string {
 	return list
 }
 
-// image has a version's tag go, and the blobs that nothing in the index needs but what goes.
+// image removes a version's tag, and the blobs that nothing else in the index needs.
 func (r *removed) image(ctx context.Context, x *tagged, all []string) error {
 	goes, stays := x.split(r.version)
 	stays = slices.DeleteFunc(stays, func(d layout.Entry) bool { return slices.Contains(all, d.Tag) })
@@ -79,14 +78,14 @@ func (r *removed) image(ctx context.Context, x *tagged, all []string) error {
 		err = errors.Join(err, kept.add(d.Digest))
 	}
 	for _, d := range goes {
-		if ownErr := own.add(d.Digest); !errors.Is(ownErr, fs.ErrNotExist) { // else an earlier gc has removed it
+		if ownErr := own.add(d.Digest); !errors.Is(ownErr, fs.ErrNotExist) { // otherwise an earlier gc has removed it
 			err = errors.Join(err, ownErr)
 		}
 	}
 	name := path.Join(x.dir, layout.IndexFile)
 	r.edits(name+" tag "+r.version, func(_ context.Context, root *os.Root) error { return retag(root, x.dir, r.version, removing+r.version) })
 	if err != nil {
-		r.l.note("%s: all blobs of release %s stay, for it is not known which others are needed: %v", x.dir, r.version, err)
+		r.l.note("%s: all blobs of release %s stay: which of them others need is not known: %v", x.dir, r.version, err)
 	} else {
 		for _, d := range own.list {
 			if slices.Contains(kept.list, d) {
@@ -101,7 +100,7 @@ func (r *removed) image(ctx context.Context, x *tagged, all []string) error {
 	return nil
 }
 
-// retag has a layout name by another tag what it names by one, or no longer name it.
+// retag renames a tag of a layout, or removes it.
 func retag(root *os.Root, dir, from, to string) error {
 	x, err := readLayout(root, dir)
 	if err != nil {
@@ -127,7 +126,7 @@ func retag(root *os.Root, dir, from, to string) error {
 	return rewrite(root, path.Join(dir, layout.IndexFile), data)
 }
 
-// blobs are what a manifest or an index needs: what it names before itself, each once.
+// blobs returns the blobs of a manifest or an index, each once: itself last.
 type blobs struct {
 	root *os.Root
 	dir  string

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// trash is where a directory is renamed to before what is in it is removed: whoever
-// looks for it finds it whole or not at all.
+// trash is where a directory is renamed to before its content is removed, so that other
+// processes find it whole or not at all.
 const trash = ".gc-trash"
 
 // looker fills a section.
@@ -35,7 +35,7 @@ func (l *looker) goes(e entry, why string) {
 	l.entries = append(l.entries, e)
 }
 
-// decide has an entry go unless there is a reason to keep it.
+// decide removes an entry unless there is a reason to keep it.
 func (l *looker) decide(e entry, keep, why string) {
 	if keep != "" {
 		l.stays(e, keep)
@@ -44,28 +44,28 @@ func (l *looker) decide(e entry, keep, why string) {
 	}
 }
 
-// list returns the names in a directory, sorted; none if it is not there, is a link
-// or is no directory, and with a note if it cannot be read.
+// list returns the names in a directory, sorted. There are none if it does not exist or is
+// not a directory. It notes a directory that it cannot read.
 func (l *looker) list(dir string) []fs.DirEntry {
 	if info, err := l.root.Lstat(dir); err != nil || !info.IsDir() {
 		if err == nil {
-			l.note("%s is no directory: it is left alone", dir)
+			l.note("%s is not a directory: it is left alone", dir)
 		}
 		return nil
 	}
 	entries, err := fs.ReadDir(l.root.FS(), dir)
 	if err != nil {
-		l.note("%s cannot be read, and is left alone: %v", dir, err)
+		l.note("%s cannot be read: it is left alone: %v", dir, err)
 	}
 	return entries
 }
 
-// walk visits all files below a directory that is there. What is neither a file nor a directory, and
-// what cannot be read, is noted and left alone.
+// walk visits all files below an existing directory. It notes and skips what it cannot read
+// and what is neither a file nor a directory.
 func (l *looker) walk(ctx context.Context, dir string, visit func(e entry)) error {
 	if info, err := l.root.Lstat(dir); err != nil || !info.IsDir() {
 		if err == nil {
-			l.note("%s is no directory: it is left alone", dir)
+			l.note("%s is not a directory: it is left alone", dir)
 		}
 		return nil
 	}
@@ -74,7 +74,7 @@ func (l *looker) walk(ctx context.Context, dir string, visit func(e entry)) erro
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
-			l.note("%s cannot be read, and is left alone: %v", name, err)
+			l.note("%s cannot be read: it is left alone: %v", name, err)
 			return nil
 		case d.IsDir() && d.Name() == trash:
 			return fs.SkipDir
@@ -84,15 +84,15 @@ func (l *looker) walk(ctx context.Context, dir string, visit func(e entry)) erro
 			l.note("%s is neither a file nor a directory: it is left alone", name)
 			return nil
 		}
-		if info, err := d.Info(); err == nil { // else it is gone by now
+		if info, err := d.Info(); err == nil { // otherwise it has just been removed
 			visit(entry{path: name, size: info.Size(), time: info.ModTime()})
 		}
 		return nil
 	})
 }
 
-// tree returns a directory as one entry. Its time is the latest of it and of what is
-// directly in it: what is further below may have any.
+// tree returns a directory as one entry. Its time is the latest of its own and of those
+// directly in it: files further below may have any time.
 func (l *looker) tree(ctx context.Context, dir string) (entry, error) {
 	e := entry{path: dir, tree: true}
 	err := fs.WalkDir(l.root.FS(), dir, func(name string, d fs.DirEntry, err error) error {
@@ -117,18 +117,18 @@ func (l *looker) tree(ctx context.Context, dir string) (entry, error) {
 	return e, err
 }
 
-// leftovers has go what an interrupted Remove left: of any age, for nobody can find it.
+// leftovers removes what an interrupted Remove left, of any age: nothing else can find it.
 func (l *looker) leftovers(ctx context.Context) error {
 	if info, err := l.root.Lstat(trash); err != nil || !info.IsDir() {
 		return nil
 	}
 	e, err := l.tree(ctx, trash)
 	e.time = time.Time{}
-	l.goes(e, "an earlier gc that did not end left it")
+	l.goes(e, "left behind by an interrupted gc")
 	return err
 }
 
-// shrink has the entries go that were used longest ago, until the rest has no more than size bytes.
+// shrink removes the least recently used entries until the rest has at most size bytes.
 func (l *looker) shrink(size int64, why string) {
 	var total int64
 	for _, e := range l.entries {
@@ -145,7 +145,7 @@ func (l *looker) shrink(size int64, why string) {
 	}
 }
 
-// shortDuration is a duration without zeros at its end.
+// shortDuration formats a duration without trailing zeros.
 func shortDuration(d time.Duration) string {
 	s := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {

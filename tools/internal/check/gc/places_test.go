@@ -213,7 +213,7 @@ func TestLinks(t *testing.T) {
 		}, "is neither a file nor a directory"},
 		{"a link to a directory outside in place of the proxy", func(w *world) error {
 			return relink(w.path("outside"), w.path("cache/store/goproxy"))
-		}, "goproxy is no directory"},
+		}, "goproxy is not a directory"},
 		{"a link to a directory outside within the proxy", func(w *world) error {
 			return os.Symlink(w.path("outside"), w.path("cache/store/goproxy/example.org"))
 		}, "is neither a file nor a directory"},
@@ -242,7 +242,7 @@ func TestFilesOfOtherKinds(t *testing.T) {
 			}
 			w.write("cache/store/content_addressable", "text")
 			return nil
-		}, "content_addressable is no directory"},
+		}, "content_addressable is not a directory"},
 		{"a directory in place of a blob", func(w *world) error {
 			w.write("cache/store/content_addressable/sha256/"+strings.Repeat("2", 64)+"/file/x", "text")
 			return nil

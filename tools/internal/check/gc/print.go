@@ -8,8 +8,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
-// WriteText prints a plan for people, a line for each thing: what each place holds,
-// what stays and why, and what goes. The verb says what is done with the latter.
+// WriteText prints a plan for people, one thing per line: what each place holds, what stays
+// and why, and what is removed. The verb is "would remove" or "removed".
 func (p *Plan) WriteText(w io.Writer, verb string) error {
 	out := &printer{w: w}
 	for _, s := range p.Sections {
@@ -37,13 +37,13 @@ type printer struct {
 
 func (p *printer) linef(format string, args ...any) {
 	if p.err == nil {
-		// Names in the places may be anybody's, and a name is no line.
+		// A name may have line feeds or control characters.
 		line := cli.Printable(fmt.Sprintf(format, args...))
 		_, p.err = fmt.Fprintln(p.w, strings.ReplaceAll(line, "\n", `\n`))
 	}
 }
 
-// count writes how many there are, with the word for one or for several.
+// count formats a number of things, with the singular or the plural.
 func count(n int, one, several string) string {
 	if n == 1 {
 		return "1 " + one

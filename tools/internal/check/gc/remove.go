@@ -9,10 +9,9 @@ import (
 	"path"
 )
 
-// Remove removes what the plan says goes, one thing at a time, and counts it in
-// Freed. What was used since the plan was made stays. If ctx ends, what is not yet
-// removed is there still, and a new plan finds it. The error joins one for each
-// thing that cannot be removed.
+// Remove removes what the plan lists, one thing at a time, and counts it in Freed. What was
+// used since the plan was made stays. If ctx ends, the rest stays, and a new plan finds it.
+// The error joins one for each thing that cannot be removed.
 func (p *Plan) Remove(ctx context.Context) error {
 	var errs []error
 	for _, s := range p.Sections {
@@ -53,7 +52,7 @@ func (s *Section) removeAll(ctx context.Context) (freed int64, err error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("removing from %s %q: %w", s.Name, s.Dir, err))
 			if e.named {
-				break // what finds a release goes before its content
+				break // names and pointers of a release before its content
 			}
 		}
 	}
@@ -72,7 +71,7 @@ func (s *Section) removeOne(ctx context.Context, root *os.Root, e *entry) (bool,
 	return remove(ctx, root, e)
 }
 
-// remove removes an entry unless it was used meanwhile, or is gone.
+// remove removes an entry unless it was used meanwhile or is already gone.
 func remove(ctx context.Context, root *os.Root, e *entry) (bool, error) {
 	if e.do != nil {
 		return true, e.do(ctx, root)
@@ -102,7 +101,7 @@ func remove(ctx context.Context, root *os.Root, e *entry) (bool, error) {
 	return err == nil, err
 }
 
-// removeWhole has a directory vanish at one moment.
+// removeWhole makes a directory vanish at once: it renames it, then removes it.
 func removeWhole(root *os.Root, dir string) error {
 	if err := root.Mkdir(trash, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -114,7 +113,7 @@ func removeWhole(root *os.Root, dir string) error {
 	return removeTree(root, to)
 }
 
-// removeTree removes a directory, of which parts may be write-protected.
+// removeTree removes a directory, including write-protected parts.
 func removeTree(root *os.Root, dir string) error {
 	if root.RemoveAll(dir) == nil {
 		return nil
@@ -128,7 +127,7 @@ func removeTree(root *os.Root, dir string) error {
 	return errors.Join(err, root.RemoveAll(dir))
 }
 
-// removeEmpty removes a directory, and those above it, if there is nothing in them.
+// removeEmpty removes a directory, and those above it, while they are empty.
 func removeEmpty(root *os.Root, dir string) {
 	for dir != "." && root.Remove(dir) == nil {
 		dir = path.Dir(dir)

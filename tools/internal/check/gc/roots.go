@@ -15,25 +15,25 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/filelock"
 )
 
-// The names that tools/bazel gives in its cache, to roots and to what it has not yet
-// renamed, and tools/reproduce to where it builds.
+// The names that tools/bazel uses in its cache for roots and unfinished roots, and that
+// tools/reproduce uses for its builds.
 var (
 	rootName     = regexp.MustCompile(`^bazel-(.+)-[0-9a-f]{16}$`)
 	launcherTmp  = regexp.MustCompile(`^(bazelrc|bazel-version|cacerts)-[0-9a-f]{16}\.[0-9]+$`)
 	reproduceTmp = regexp.MustCompile(`^reproduce-[0-9]+$`)
 )
 
-// A root that is being made, the lock of who does, and what says what a root is.
+// An unfinished root, the lock for making roots, and the files that describe a root.
 
 const (
 	rootTmp      = "bazel-root.tmp"
 	rootLock     = "bazel-root.lock"
 	rootPackages = "root.packages.json"
-	rootProperty = "-Drelease.root=" // of a Bazel server that runs in a root
+	rootProperty = "-Drelease.root=" // matches a Bazel server that runs in a root
 )
 
-// lookAtCache decides about the launcher's cache. The store and the disk cache, which may
-// be in it, have sections of their own.
+// lookAtCache decides about the launcher's cache. The store and the disk cache may be in it,
+// but have their own sections.
 func lookAtCache(ctx context.Context, a *Args, l *looker) error {
 	for _, d := range l.list(".") {
 		name := d.Name()
@@ -60,7 +60,7 @@ func lookAtCache(ctx context.Context, a *Args, l *looker) error {
 		}
 		switch {
 		case name == rootTmp:
-			l.decide(e, a.bringing(), stale)
+			l.decide(e, a.installing(), stale)
 		case rootName.MatchString(name):
 			list, _ := l.root.ReadFile(path.Join(name, rootPackages))
 			keep, why := a.keepRoot(name, list)
@@ -82,26 +82,26 @@ func lookAtCache(ctx context.Context, a *Args, l *looker) error {
 
 func same(a, b string) bool { return b != "" && filepath.Clean(a) == filepath.Clean(b) }
 
-// bringing says that a root is being made, if so.
-func (a *Args) bringing() string {
+// installing returns a reason to keep files while a root is being made, or "".
+func (a *Args) installing() string {
 	unlock, err := filelock.Try(filepath.Join(a.Cache, rootLock))
 	if errors.Is(err, filelock.ErrHeld) {
-		return "a call of tools/bazel makes a root in it"
+		return "tools/bazel is installing a root in it"
 	}
 	if err != nil {
-		return fmt.Sprintf("it is not known whether a root is being made: %v", err)
+		return fmt.Sprintf("whether tools/bazel is installing a root is not known: %v", err)
 	}
 	unlock()
 	return ""
 }
 
-// storedRoot decides about a root that came in a bundle: NAME.tar and two files beside it.
+// storedRoot decides about a root from a bundle: NAME.tar and two files beside it.
 func (l *looker) storedRoot(a *Args) func(entry) {
 	return func(e entry) {
 		name, _, _ := strings.Cut(path.Base(e.path), ".tar")
 		name = strings.TrimSuffix(name, ".packages.json")
 		if path.Dir(e.path) != "root" || !rootName.MatchString(name) {
-			l.stays(e, "is not of the store")
+			l.stays(e, "is not the store's")
 			return
 		}
 		list, _ := l.root.ReadFile("root/" + name + ".packages.json")
@@ -110,7 +110,8 @@ func (l *looker) storedRoot(a *Args) func(entry) {
 	}
 }
 
-// keepRoot says why a root stays, or else why it goes. The list is its root.packages.json.
+// keepRoot returns why a root stays, or else why it is removed. The list is its
+// root.packages.json.
 func (a *Args) keepRoot(name string, list []byte) (keep, goes string) {
 	if name == filepath.Base(a.Root) {
 		return "Bazel runs in it", ""
@@ -125,18 +126,18 @@ func (a *Args) keepRoot(name string, list []byte) (keep, goes string) {
 	version := rootName.FindStringSubmatch(name)[1]
 	switch wanted, ok := a.Keep.Bazel[version]; {
 	case !ok:
-		return "", fmt.Sprintf("no kept lock or .bazelversion wants Bazel %s", version)
+		return "", fmt.Sprintf("no kept lock or .bazelversion names Bazel %s", version)
 	case wanted == ByHistory || a.Root == "":
-		return "a kept lock or .bazelversion wants its Bazel", ""
+		return "a kept lock or .bazelversion names its Bazel", ""
 	}
 	now, _ := os.ReadFile(filepath.Join(a.Root, rootPackages))
 	if made, current := recipe(list), recipe(now); made >= 0 && current >= 0 && made < current {
-		return "", "an older tools/bazel made it"
+		return "", "an older tools/bazel installed it"
 	}
-	return "a kept lock or .bazelversion wants its Bazel", ""
+	return "a kept lock or .bazelversion names its Bazel", ""
 }
 
-// recipe returns the number that tools/bazel gives to how it makes a root; -1 if it is not known.
+// recipe returns the recipe number in tools/bazel, or -1 if it is not known.
 func recipe(list []byte) int {
 	var doc struct {
 		MadeBy string `json:"made_by"`

@@ -22,19 +22,19 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish/chartrepo"
 )
 
-// Releases are what is to be removed from the embedded stage of a line.
+// Releases are the releases to remove from the embedded stage of a line.
 type Releases struct {
 	Line     string
 	Versions []string
 }
 
-// check says what is wrong where there can be none of these releases.
+// check returns an error if there can be no such releases.
 func (r *Releases) check(state string) error {
 	if len(r.Versions) == 0 {
 		return nil
 	}
 	if !fs.ValidPath(r.Line) || r.Line == "." || strings.Contains(r.Line, "/") {
-		return fmt.Errorf("removing releases: %q is no line", r.Line)
+		return fmt.Errorf("removing releases: %q is not a line", r.Line)
 	}
 	if _, err := os.Stat(filepath.Join(state, r.Line, stageProfile)); err != nil {
 		return fmt.Errorf("removing releases: the stage of line %q: %w", r.Line, err)
@@ -42,13 +42,13 @@ func (r *Releases) check(state string) error {
 	return nil
 }
 
-// stageProfile is the profile whose embedded places are a stage.
+// stageProfile is the name of the profile with the embedded stage.
 const stageProfile = "stage"
 
-// checksums is the file of a release by which a directory of a bucket is known to be one.
+// checksums is the file that makes a directory of a bucket a release.
 const checksums = "SHA256SUMS"
 
-// stage is a line's embedded stage: the places in it, each known by what is in it.
+// stage is a line's embedded stage, whose places are recognised by their content.
 type stage struct {
 	l        *looker
 	dir      string
@@ -57,11 +57,11 @@ type stage struct {
 	layouts  []string
 	repos    []string
 	releases map[string]string // the version of a GitHub release, by its file
-	gone     map[string]bool   // what goes already
-	pointers map[string]string // what a file says that has no more than one word, which an alias is
+	gone     map[string]bool   // what is removed already
+	pointers map[string]string // the content of files with only one word, which may be aliases
 }
 
-// find looks for places in a directory and below.
+// find looks for places in a directory and below it.
 func (s *stage) find(dir string) {
 	names := map[string]fs.DirEntry{}
 	for _, d := range s.l.list(dir) {
@@ -127,7 +127,7 @@ const (
 	maxDocument = 4 << 20 // bytes
 )
 
-// versions are the releases that are on the stage, sorted.
+// versions returns the versions on the stage, sorted.
 func (s *stage) versions() []string {
 	found := map[string]bool{}
 	for _, dir := range s.buckets {
@@ -146,8 +146,8 @@ func (s *stage) versions() []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// removal has everything go that the stage has of a release. What finds it goes first,
-// and the record of the run, which says that there is something to remove, last.
+// removal removes everything that the stage has of a release: names and pointers first, and
+// last the record of the run, by which a later gc knows that there is something to remove.
 func (l *looker) removal(ctx context.Context, a *Args) error {
 	if len(a.Stage.Versions) == 0 {
 		return nil
@@ -163,8 +163,8 @@ func (l *looker) removal(ctx context.Context, a *Args) error {
 	there := s.versions()
 	for _, version := range a.Stage.Versions {
 		if !slices.Contains(there, version) {
-			err := fmt.Errorf("removing release %q: the stage of line %q has none of that version", version, a.Stage.Line)
-			return hint.With(err, "it has %s", cmp.Or(strings.Join(there, ", "), "none at all"))
+			err := fmt.Errorf("removing release %q: the stage of line %q does not have it", version, a.Stage.Line)
+			return hint.With(err, "it has %s", cmp.Or(strings.Join(there, ", "), "no releases"))
 		}
 	}
 	for _, version := range a.Stage.Versions {
@@ -176,7 +176,7 @@ func (l *looker) removal(ctx context.Context, a *Args) error {
 	return nil
 }
 
-// removed is a release that is to be removed from a stage.
+// removed is a release to remove from a stage.
 type removed struct {
 	*stage
 	version, why string
@@ -199,8 +199,8 @@ func (r *removed) plan(ctx context.Context, a *Args, versions []string) error {
 		named = append(named, x.aliases(r.version, versions)...)
 	}
 	if len(named) > 0 {
-		err := fmt.Errorf("it is what %s names", strings.Join(named, ", "))
-		return hint.With(err, "have the alias name another release first: publish that one to the stage; or remove the alias")
+		err := fmt.Errorf("%s names it", strings.Join(named, ", "))
+		return hint.With(err, "publish another release to the stage, so that the alias names that one, or remove the alias")
 	}
 	var errs []error
 	for _, file := range slices.Sorted(maps.Keys(r.releases)) {
@@ -226,7 +226,7 @@ func (r *removed) plan(ctx context.Context, a *Args, versions []string) error {
 	return errors.Join(errs...)
 }
 
-// goes has a file or a directory go, whatever its age, if it is there: it was named.
+// goes removes a file or a directory if it exists, regardless of its age: a person named it.
 func (r *removed) goes(ctx context.Context, name string) error {
 	info, err := r.l.root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) || r.gone[name] {
@@ -246,12 +246,12 @@ func (r *removed) goes(ctx context.Context, name string) error {
 	return nil
 }
 
-// edits notes a change of what stays, in the order in which all goes.
+// edits adds a change to something that stays, in the order of the removals.
 func (r *removed) edits(name string, do func(ctx context.Context, root *os.Root) error) {
 	r.l.goes(entry{path: name, named: true, do: do}, r.why)
 }
 
-// chart has the charts of a version go, and their entries in the index.
+// chart removes the charts of a version, and their entries in the index.
 func (r *removed) chart(ctx context.Context, dir string, now time.Time) error {
 	name := path.Join(dir, "index.yaml")
 	prune := func(root *os.Root) (*chartrepo.Pruned, error) {
@@ -277,7 +277,7 @@ func (r *removed) chart(ctx context.Context, dir string, now time.Time) error {
 	var errs []error
 	for _, d := range r.l.list(dir) {
 		file := d.Name()
-		// A gc that ended in between has left charts that nothing names, which Helm calls NAME-VERSION.tgz.
+		// An interrupted gc may have left charts that are in no index. Helm names them NAME-VERSION.tgz.
 		if (slices.Contains(p.Goes, file) || strings.HasSuffix(file, "-"+r.version+".tgz")) && !slices.Contains(p.Stays, file) {
 			errs = append(errs, r.goes(ctx, path.Join(dir, file)))
 		}
@@ -285,7 +285,7 @@ func (r *removed) chart(ctx context.Context, dir string, now time.Time) error {
 	return errors.Join(errs...)
 }
 
-// gitTags has the git tags of a version go. Git itself removes the objects that only they need.
+// gitTags removes the git tags of a version. Git itself removes the objects that only they need.
 func (r *removed) gitTags(ctx context.Context, dir string, age time.Duration) error {
 	repo := filepath.Join(r.l.Dir, filepath.FromSlash(dir))
 	refs := []string{"refs/tags/" + r.version, "refs/tags/v" + r.version}
@@ -295,7 +295,7 @@ func (r *removed) gitTags(ctx context.Context, dir string, age time.Duration) er
 	}
 	for _, ref := range strings.Fields(string(out)) {
 		if !slices.Contains(refs, ref) {
-			continue // it is below one of these
+			continue // it is below one of those removed
 		}
 		r.edits(dir+" "+ref, func(ctx context.Context, _ *os.Root) error {
 			_, err := git(ctx, repo, "update-ref", "-d", ref)
@@ -308,7 +308,7 @@ func (r *removed) gitTags(ctx context.Context, dir string, age time.Duration) er
 	return nil
 }
 
-// rewrite replaces a file, at one moment.
+// rewrite replaces a file atomically.
 func rewrite(root *os.Root, name string, data []byte) error {
 	temp := path.Join(path.Dir(name), fmt.Sprintf(".%s.tmp-%d", path.Base(name), os.Getpid()))
 	f, err := root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)

@@ -184,7 +184,7 @@ func TestRemoveRelease(t *testing.T) {
 	if got, want := len(w.files(stageDir+"/registry")), len(only.files(stageDir+"/registry")); got != want {
 		t.Errorf("got %d files in the registry, want the %d that one release needs", got, want)
 	}
-	if _, err := New(t.Context(), w.of("1.0.0")); err == nil || !strings.Contains(err.Error(), "has none of that version") {
+	if _, err := New(t.Context(), w.of("1.0.0")); err == nil || !strings.Contains(err.Error(), "does not have it") {
 		t.Errorf("once more: got error %v, want that it is not there", err)
 	}
 }
@@ -223,15 +223,15 @@ func TestReleasesThatStay(t *testing.T) {
 	}{
 		{"the bucket's alias names it", "1.1.0", func(w *world) error {
 			return errors.Join(os.Remove(w.path(stageDir+"/github/latest")), retagIn(w, "latest"))
-		}, "it is what demo/stage/bucket/latest names"},
+		}, "demo/stage/bucket/latest names it"},
 		{"a tag of the registry names it", "1.1.0", func(w *world) error {
 			return errors.Join(os.Remove(w.path(stageDir+"/github/latest")), os.Remove(w.path(stageDir+"/bucket/latest")))
-		}, "it is what demo/stage/registry/app:latest names"},
+		}, "demo/stage/registry/app:latest names it"},
 		{"it is GitHub's latest", "1.1.0", func(w *world) error {
 			return errors.Join(os.Remove(w.path(stageDir+"/bucket/latest")), retagIn(w, "latest"))
-		}, "it is what demo/stage/github/latest names"},
-		{"it is not there", "1.2.0", func(*world) error { return nil }, `the stage of line "demo" has none of that version`},
-		{"it is a path", "../1.0.0", func(*world) error { return nil }, "has none of that version"},
+		}, "demo/stage/github/latest names it"},
+		{"it is not there", "1.2.0", func(*world) error { return nil }, `the stage of line "demo" does not have it`},
+		{"it is a path", "../1.0.0", func(*world) error { return nil }, "does not have it"},
 		{"the index of charts is damaged", "1.0.0", func(w *world) error { w.write(stageDir+"/charts/index.yaml", "entries: ["); return nil }, "reading index.yaml"},
 		{"the index of images is damaged", "1.0.0", func(w *world) error { w.write(stageDir+"/registry/app/index.json", "{"); return nil }, "index.json"},
 	} {
@@ -251,7 +251,7 @@ func TestReleasesThatStay(t *testing.T) {
 	}
 	for _, line := range []string{"", ".", "..", "a/b", "/"} {
 		r := &Releases{Line: line, Versions: []string{"1.0.0"}}
-		if err := r.check(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is no line") {
+		if err := r.check(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is not a line") {
 			t.Errorf("line %q: got error %v, want that it is none", line, err)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// lookAtState says what the runs and the embedded stages of each line hold. None of it goes by
-// itself: it is a record of what was published, or the published release. What was named does.
+// lookAtState shows what the runs and the embedded stages of each line hold. They are the
+// records of publications, or the published releases, so only what was named is removed.
 func lookAtState(ctx context.Context, a *Args, l *looker) error {
 	if err := l.removal(ctx, a); err != nil {
 		return err
@@ -28,7 +28,7 @@ func lookAtState(ctx context.Context, a *Args, l *looker) error {
 			version, _, _ := strings.Cut(below, "/")
 			l.stays(e, "line "+line+", "+profile+", runs of "+version)
 		default:
-			// A version of a bucket, a repository of a registry or of git.
+			// A version in a bucket, or a repository of a registry or of git.
 			first, _, in := strings.Cut(below, "/")
 			if !in {
 				first = ""
@@ -38,7 +38,7 @@ func lookAtState(ctx context.Context, a *Args, l *looker) error {
 	})
 }
 
-// within tells whether a file, or a directory that it is in, is in a set.
+// within reports whether a file, or a directory above it, is in a set.
 func within(set map[string]bool, name string) bool {
 	for ; name != "."; name = path.Dir(name) {
 		if set[name] {
@@ -48,7 +48,7 @@ func within(set map[string]bool, name string) bool {
 	return false
 }
 
-// cut3 cuts a path into its first name, its second, and the rest.
+// cut3 cuts a path into its first name, its second name and the rest.
 func cut3(name string) (first, second, rest string) {
 	first, name, _ = strings.Cut(name, "/")
 	second, rest, _ = strings.Cut(name, "/")

@@ -13,7 +13,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// lookAtStore decides about a store, whose layout package store has.
+// lookAtStore decides about a store. Package store describes its layout.
 func lookAtStore(ctx context.Context, a *Args, l *looker) error {
 	s, err := store.Open(a.Store)
 	if err != nil {
@@ -55,11 +55,11 @@ func relative(s *store.Store, file string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(file, s.Dir()), string(os.PathSeparator))
 }
 
-// unfinished tells whether a file is one that a writer of the store has not given its name yet.
+// unfinished reports whether a file is a temporary file of a writer of the store.
 func unfinished(name string) bool { return strings.HasPrefix(path.Base(name), ".tmp-") }
 
-// blob decides about a file of Bazel's repository cache. What Bazel, or a rule of
-// others, fetched by a URL has a second file there, id-…; no lock says who needs that.
+// blob decides about a file of Bazel's repository cache. A file that Bazel, or another
+// project's rule, fetched by URL has a second file there, id-…; no lock says who needs it.
 func (l *looker) blob(wanted map[string]bool) func(entry) {
 	return func(e entry) {
 		switch {
@@ -70,7 +70,7 @@ func (l *looker) blob(wanted map[string]bool) func(entry) {
 		case path.Base(e.path) != "file" || strings.Count(e.path, "/") != 3 || !strings.HasPrefix(e.path, "content_addressable/sha256/"):
 			l.stays(e, "is Bazel's own")
 		case l.hasID(path.Dir(e.path)):
-			l.stays(e, "Bazel fetched it for itself, or for rules of others")
+			l.stays(e, "Bazel fetched it for itself, or for other rules")
 		default:
 			l.goes(e, unneeded)
 		}
@@ -90,8 +90,8 @@ func (l *looker) hasID(dir string) bool {
 	return false
 }
 
-// module decides about a file of the module proxy. Of a version of which anything is
-// needed, .info and .mod stay: they are small, and resolve asks for them.
+// module decides about a file of the module proxy. If any file of a version is needed, its
+// .info and .mod stay too: they are small, and resolve reads them.
 func (l *looker) module(wanted map[string]bool) func(entry) {
 	return func(e entry) {
 		version, ext := strings.TrimSuffix(e.path, path.Ext(e.path)), path.Ext(e.path)
@@ -108,11 +108,11 @@ func (l *looker) module(wanted map[string]bool) func(entry) {
 	}
 }
 
-// images decides about the layout of base images. If it is not known what a kept lock
-// needs of it, all stays.
+// images decides about the layout of base images. If it is not known which blobs a kept
+// lock needs, all stay.
 func (l *looker) images(ctx context.Context, s *store.Store, set *needs.Set, wanted map[string]bool) error {
 	for _, err := range set.ImageErrs {
-		l.note("oci: all base images stay, for it is not known which blobs are needed: %v", err)
+		l.note("oci: all base images stay: which blobs are needed is not known: %v", err)
 	}
 	gone := map[digest.Digest]bool{}
 	err := l.walk(ctx, "oci", func(e entry) {
@@ -131,7 +131,7 @@ func (l *looker) images(ctx context.Context, s *store.Store, set *needs.Set, wan
 		}
 	})
 	l.before = func(*os.Root) error {
-		for i := range l.entries { // what is young stays after all
+		for i := range l.entries { // sum keeps what is younger than MinAge
 			if e := &l.entries[i]; !e.goes {
 				delete(gone, blobDigest(e.path))
 			}

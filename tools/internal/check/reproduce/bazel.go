@@ -19,41 +19,41 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
-// Bazel builds the active line in worlds.
+// Bazel builds a line in worlds.
 type Bazel struct {
 	// Line is the line to build.
 	Line string
-	// Store is the user's store, from which all is taken.
+	// Store is the user's store, which has all inputs.
 	Store string
-	// Cache is the user's cache of tools/bazel. It is used where the Bazel is in it;
-	// empty: each world has one of its own.
+	// Cache is the user's cache of tools/bazel, for the Bazel in it; empty: each world has
+	// its own.
 	Cache string
-	// Disk is the user's disk cache, for worlds that do not have it off.
+	// Disk is the user's disk cache, for worlds that use it.
 	Disk string
 	// Targets are what is built; empty means //release:all.
 	Targets []string
-	// Logs is the directory for what Bazel says.
+	// Logs is the directory for Bazel's output.
 	Logs string
 	// Linef shows a line of progress.
 	Linef func(format string, args ...any)
 
-	// full says that the store has everything; it is known after the first build.
+	// full means that the store has everything; it is known after the first build.
 	full *bool
-	// programs are what the go command built.
+	// programs are those that the go command built.
 	programs []Program
 }
 
-// Program is a program that the go command built as well, from the store alone.
+// Program is a program that the go command also built, from the store alone.
 type Program struct {
-	Program   string `json:"program"`   // its name and platform, as age linux/amd64
+	Program   string `json:"program"`   // its name and platform, such as age linux/amd64
 	Identical bool   `json:"identical"` // to that of the release
 	Text      string `json:"text"`
 }
 
-// The startup options end a server that nobody shuts down.
+// The startup options end a server that is not shut down.
 const idle = "--max_idle_secs=600"
 
-// Prepare says to the world's commands where everything is.
+// Prepare sets the environment of the world's commands: where everything is.
 func (b *Bazel) Prepare(w *World) {
 	e := newEnvironment(w.Environ)
 	e["RELEASE_CACHE"] = b.Cache
@@ -66,13 +66,13 @@ func (b *Bazel) Prepare(w *World) {
 	if e["RELEASE_DISK_CACHE"] == "" && b.Disk != "" {
 		e["RELEASE_DISK_CACHE"] = b.Disk
 	}
-	// tools/bazel would have them in memory in all worlds.
+	// Otherwise tools/bazel puts them in memory in all worlds.
 	e["RELEASE_SANDBOX_BASE"] = "off"
 	w.Environ = e.list()
 }
 
-// Build builds in the world, whose Dir is a clone, and copies the release to the
-// directory out, which must not be there. The server is shut down, whatever happens.
+// Build builds in the world, whose Dir is a clone, and copies the release to the directory
+// out, which must not exist. It shuts down the server, even after an error.
 func (b *Bazel) Build(ctx context.Context, w *World, out string) (err error) {
 	log, err := os.Create(filepath.Join(b.Logs, w.Name+".log"))
 	if err != nil {
@@ -105,29 +105,29 @@ func (b *Bazel) Build(ctx context.Context, w *World, out string) (err error) {
 	return nil
 }
 
-// rebuild has the go command build the programs of the release that was built in a world.
+// rebuild builds the programs of a world's release with the go command.
 func (b *Bazel) rebuild(ctx context.Context, w *World, log *os.File) error {
-	b.Linef("%s build: the go command builds the programs as well", w.Name)
+	b.Linef("%s build: building the programs with the go command", w.Name)
 	start, name := time.Now(), filepath.Join(w.Dir, "rebuild.json")
 	args := append(append([]string{"run"}, b.flags(w)...), "//release:rebuild", "--", "--json", name)
 	err := b.run(ctx, w, log, args...)
 	if ctx.Err() != nil {
 		return err
 	}
-	// It fails where a program differs too, and has written then what came out.
+	// It also fails if a program differs; then it has written the results.
 	if readErr := jsonfile.Read(name, &b.programs); readErr != nil {
 		return b.failed(w, log.Name(), cmp.Or(err, readErr))
 	}
-	b.Linef("%s build: the go command has built the programs in %s", w.Name, time.Since(start).Round(time.Second))
+	b.Linef("%s build: the go command built the programs in %s", w.Name, time.Since(start).Round(time.Second))
 	return nil
 }
 
-// askStore finds out by a build of nothing whether the store has everything.
+// askStore finds out whether the store has everything, by a build that runs no actions.
 func (b *Bazel) askStore(ctx context.Context, w *World, log io.Writer) error {
 	if b.full != nil {
 		return nil
 	}
-	b.Linef("%s build: looking whether the store has everything", w.Name)
+	b.Linef("%s build: checking whether the store has everything", w.Name)
 	full := true
 	b.full = &full
 	err := b.run(ctx, w, log, append([]string{"build", "--nobuild"}, append(b.flags(w), "//release:all")...)...)
@@ -136,12 +136,12 @@ func (b *Bazel) askStore(ctx context.Context, w *World, log io.Writer) error {
 	}
 	if err != nil {
 		full = false
-		b.Linef("warning: the store does not have everything, or the workspace cannot be read; going on with a network")
+		b.Linef("warning: the store does not have everything, or the workspace cannot be read; continuing with a network")
 	}
 	return nil
 }
 
-// Full says whether builds ran with --config=airgap.
+// Full reports whether builds ran with --config=airgap.
 func (b *Bazel) Full() bool { return b.full != nil && *b.full }
 
 func (b *Bazel) flags(w *World) []string {
@@ -158,7 +158,7 @@ func (b *Bazel) flags(w *World) []string {
 	return flags
 }
 
-// run runs a Bazel command in the world, by the clone's own tools/bazel.
+// run runs a Bazel command in the world, with the clone's own tools/bazel.
 func (b *Bazel) run(ctx context.Context, w *World, log io.Writer, args ...string) error {
 	cmd, err := b.command(ctx, w, args...)
 	if err != nil {
@@ -193,7 +193,7 @@ func (b *Bazel) shutdown(ctx context.Context, w *World, log io.Writer) error {
 	return nil
 }
 
-// failed adds to an error the end of what Bazel said.
+// failed adds the end of Bazel's output to an error.
 func (b *Bazel) failed(w *World, log string, err error) error {
 	text, readErr := os.ReadFile(log)
 	if readErr == nil {
@@ -202,10 +202,10 @@ func (b *Bazel) failed(w *World, log string, err error) error {
 			b.Linef("%s build: %s", w.Name, l)
 		}
 	}
-	return hint.With(fmt.Errorf("running the %s build: %w", w.Name, err), "all that it said is in %s", log)
+	return hint.With(fmt.Errorf("running the %s build: %w", w.Name, err), "its whole output is in %s", log)
 }
 
-// progressWriter passes on what Bazel says, and now and then shows how far it is.
+// progressWriter passes on Bazel's output, and now and then shows how far it is.
 type progressWriter struct {
 	w     io.Writer
 	name  string
@@ -218,13 +218,13 @@ type progressWriter struct {
 	last string
 }
 
-// actions is how Bazel says how far it is: [812 / 1,785] …
+// actions matches Bazel's progress: [812 / 1,785] …
 var actions = regexp.MustCompile(`^\[([0-9,]+) / ([0-9,]+)\]`)
 
-// reading is how it says that it has no actions yet.
+// reading matches Bazel's progress before there are actions.
 var reading = regexp.MustCompile(`^(Computing|Loading|Analyzing)\b`)
 
-// every is how often a build that goes on says so.
+// every is the time between two lines of progress.
 const every = 30 * time.Second
 
 func (p *progressWriter) Write(data []byte) (int, error) {

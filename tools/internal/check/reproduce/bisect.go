@@ -11,23 +11,23 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/check/compare"
 )
 
-// Nothing is what Bisect blames where a file differs though nothing was varied:
-// then it is the time, chance, or the order of a Go map or of what runs at once.
+// Nothing is what Bisect blames for a file that differs although nothing was varied: the
+// time, chance, the order of a Go map, or concurrency.
 const Nothing Variation = "nothing"
 
-// BisectArgs say which difference to look into.
+// BisectArgs says which differences to look into.
 type BisectArgs struct {
-	Worlds WorldsArgs // as those of the builds that differ, Root too
+	Worlds WorldsArgs // the same as for the builds that differ, Root included
 	Made   []Variation
-	First  release.Source // what the first build made
+	First  release.Source // the first build's release
 	Files  []string       // that differ
-	Runner *Runner        // that does not keep worlds, for they are at the same place
+	Runner *Runner        // with Keep false: the worlds are at the same paths
 }
 
-// Bisect builds again, with fewer variations each time, and returns for each file
-// which single variations make it differ. A file is missing where only several
-// variations at once do. It takes one build with no variation, and for each cause
-// some two times the binary logarithm of the number of variations.
+// Bisect builds again, with fewer variations each time, and returns for each file which
+// single variations make it differ. A file that differs only under several variations at
+// once is missing. With n variations, it takes one build without any, and about 2 log₂ n
+// builds for each cause.
 func Bisect(ctx context.Context, a BisectArgs) (map[string][]Variation, error) {
 	b := &bisection{args: a, blamed: map[string][]Variation{}}
 	restless, err := b.differs(ctx, nil, a.Files)
@@ -53,7 +53,7 @@ type bisection struct {
 	builds int
 }
 
-// split looks for the cause of the files, which differ with all of vary.
+// split looks for the cause of the files, which differ under vary.
 func (b *bisection) split(ctx context.Context, vary []Variation, files []string) error {
 	if len(vary) == 1 {
 		for _, f := range files {
@@ -77,8 +77,8 @@ func (b *bisection) split(ctx context.Context, vary []Variation, files []string)
 	return nil
 }
 
-// differs builds in the second world that has these variations, and returns which
-// of the files are not the first build's.
+// differs builds in a second world with these variations, and returns which of the files
+// differ from the first build's.
 func (b *bisection) differs(ctx context.Context, vary []Variation, files []string) ([]string, error) {
 	b.builds++
 	r := b.args.Runner
@@ -89,7 +89,7 @@ func (b *bisection) differs(ctx context.Context, vary []Variation, files []strin
 	}
 	r.Linef("bisecting: build %d varies %s", b.builds, what)
 	args := b.args.Worlds
-	// What another build has left must not stand for what this one makes.
+	// The result of another build must not be taken for this one's.
 	args.Vary = append(slices.Clone(vary), DiskCache)
 	worlds, err := NewWorlds(ctx, args)
 	if err != nil {

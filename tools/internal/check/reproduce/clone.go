@@ -16,9 +16,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
-// Clone makes the world's Dir a clone of the workspace: its HEAD, and over it what
-// is changed in tracked files and not committed. It returns the names of those.
-// What git does not track is not in the clone.
+// Clone makes the world's Dir a clone of the workspace: its HEAD, with the uncommitted
+// changes to tracked files. It returns the names of the changed files. Untracked files are
+// not in the clone.
 func Clone(ctx context.Context, workspace string, w *World) (changed []string, err error) {
 	head, err := git(ctx, nil, workspace, "rev-parse", "HEAD")
 	if err != nil {
@@ -27,7 +27,7 @@ func Clone(ctx context.Context, workspace string, w *World) (changed []string, e
 	if err := os.MkdirAll(filepath.Dir(w.Dir), 0o755); err != nil {
 		return nil, err
 	}
-	// Not by links: what the clone does must not reach the workspace.
+	// Without hard links: nothing in the clone may change the workspace.
 	if _, err := gitIn(ctx, w, filepath.Dir(w.Dir), nil, "clone", "--quiet", "--no-hardlinks", "--no-checkout", workspace, w.Dir); err != nil {
 		return nil, err
 	}
@@ -55,14 +55,14 @@ func Clone(ctx context.Context, workspace string, w *World) (changed []string, e
 
 // git runs a git command in a directory.
 func git(ctx context.Context, input []byte, dir string, args ...string) ([]byte, error) {
-	access, err := environ.GitAccess(ctx, "git") // whose checkouts the user trusts: git refuses those of others
+	access, err := environ.GitAccess(ctx, "git") // safe.directory: which checkouts of other users to trust
 	if err != nil {
 		return nil, err
 	}
 	return runGit(environ.Command(ctx, environ.Git(access...), "git", args...), dir, input, args)
 }
 
-// gitIn runs a git command as the world would, so that the files get its umask.
+// gitIn runs a git command in the world, so that the files get its umask.
 func gitIn(ctx context.Context, w *World, dir string, input []byte, args ...string) ([]byte, error) {
 	access, err := environ.GitAccess(ctx, "git")
 	if err != nil {
@@ -84,7 +84,7 @@ func runGit(cmd *exec.Cmd, dir string, input []byte, args []string) ([]byte, err
 	}
 	out, err := cmd.Output()
 	if err != nil {
-		if text := strings.TrimSpace(stderr.String()); text != "" {
+		if text := environ.Said(stderr.String()); text != "" {
 			err = fmt.Errorf("%w: %s", err, text)
 		}
 		return nil, fmt.Errorf("running git %s in %q: %w", args[0], dir, err)
@@ -92,9 +92,8 @@ func runGit(cmd *exec.Cmd, dir string, input []byte, args []string) ([]byte, err
 	return out, nil
 }
 
-// reorder creates the entries of each directory below dir, but for .git, anew and in
-// reverse order of their names, so that a file system that lists by creation
-// lists them otherwise.
+// reorder creates the entries of each directory below dir, except .git, again in reverse
+// order of their names. A file system that lists by creation then lists them differently.
 func reorder(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -124,8 +123,8 @@ func reorder(dir string) error {
 	return errors.Join(os.Remove(dir), os.Rename(temp, dir), os.Chmod(dir, info.Mode().Perm()))
 }
 
-// copyRelease copies the files that a directory has, behind links too, into another,
-// which has only files and directories then.
+// copyRelease copies the files of a directory to another. It follows links, so the copy has
+// only files and directories.
 func copyRelease(from, to string) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {

@@ -1,14 +1,12 @@
-// Package reproduce builds a release twice in worlds that differ in everything
-// that must not matter, and says whether, where and why the two differ.
+// Package reproduce builds a release twice under different conditions that must not matter
+// (path, user, time zone and so on), and explains any difference.
 //
-//	Worlds    two worlds, and which variations could be made between them
 //	World     what a build sees of the machine; its Command runs there
+//	Worlds    two worlds, and the variations between them
 //	Clone     the workspace as the builds see it
-//	Bazel     builds the active line in a world, with a server of its own
-//	Bisect    finds by more builds which variation makes a file differ
-//	Published what somebody else published, and what it says it was built from
+//	Bazel     builds a line in a world, with its own server
+//	Bisect    finds which variation makes a file differ, by more builds
+//	Published a published release, which is built again from its manifest and lock
 //
-// A variation that cannot be made on a machine is reported as not made. The package is
-// worth its lines because two builds in one world say nothing: what leaks into a release
-// is found only where the two worlds differ in it.
+// A variation that is impossible on a machine is reported as not made.
 package reproduce

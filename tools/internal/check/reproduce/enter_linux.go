@@ -17,8 +17,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 )
 
-// EnterVerb is the first argument with which a program that uses this package is
-// run again by itself; the others are Enter's.
+// EnterVerb is the first argument when a program that uses this package starts itself
+// again. It has to pass the other arguments to Enter.
 const EnterVerb = "enter-world"
 
 // wrap has a command begin as this very program, which enters the view and becomes
@@ -29,7 +29,7 @@ func (v view) wrap(cmd *exec.Cmd) error {
 		return err
 	}
 	cmd.Args = append([]string{os.Args[0], EnterVerb, string(text)}, cmd.Args...)
-	// Not by its name: a build may replace the file there.
+	// Not by name: a build may replace the file.
 	cmd.Path, cmd.Err = "/proc/self/exe", nil
 	if v.namespaces() {
 		v.setNamespaces(cmd)
@@ -37,8 +37,8 @@ func (v view) wrap(cmd *exec.Cmd) error {
 	return nil
 }
 
-// setNamespaces has a command begin as another user, who has no rights that we
-// lack, with a view of mounts and a host name of its own.
+// setNamespaces runs a command as another user, without additional rights, with its own
+// mounts and host name.
 func (v view) setNamespaces(cmd *exec.Cmd) {
 	uid, gid := os.Getuid(), os.Getgid()
 	if v.UID != 0 {
@@ -48,13 +48,13 @@ func (v view) setNamespaces(cmd *exec.Cmd) {
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: uid, HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: gid, HostID: os.Getgid(), Size: 1}},
-		// It takes this, in its own namespaces only, to mount and to set the name.
+		// Mounting and setting the host name need it, in these namespaces only.
 		AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN},
 	}
 }
 
-// Enter makes this process what args say, the view as JSON and a command, and
-// returns only if that does not work.
+// Enter replaces this process by a command in a view. args are the view, as JSON, and the
+// command. It returns only after an error.
 func Enter(args []string) error {
 	var v view
 	if len(args) < 2 {
@@ -63,7 +63,7 @@ func Enter(args []string) error {
 	if err := json.Unmarshal([]byte(args[0]), &v); err != nil {
 		return fmt.Errorf("entering a world: %w", err)
 	}
-	// What follows is the thread's, and the command begins as this thread.
+	// The settings below belong to the thread, and this thread becomes the command.
 	runtime.LockOSThread()
 	if v.namespaces() {
 		if err := v.enterNamespaces(); err != nil {
@@ -129,7 +129,7 @@ func allowedCPUs() ([]int, error) {
 	return cpus, nil
 }
 
-// tryView says why commands cannot be run in a view, or nil.
+// tryView returns why commands cannot run in a view, or nil.
 func tryView(ctx context.Context, v view) error {
 	ctx, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()

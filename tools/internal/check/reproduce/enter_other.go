@@ -8,19 +8,19 @@ import (
 	"os/exec"
 )
 
-// EnterVerb is the first argument with which a program that uses this package is
-// run again by itself; the others are Enter's.
+// EnterVerb is the first argument when a program that uses this package starts itself
+// again. It has to pass the other arguments to Enter.
 const EnterVerb = "enter-world"
 
 var errNoNamespaces = errors.New("this system has no namespaces")
 
 func (v view) wrap(*exec.Cmd) error { return errNoNamespaces }
 
-// Enter makes this process what args say: on Linux only.
+// Enter works on Linux only.
 func Enter([]string) error { return errNoNamespaces }
 
 func allowedCPUs() ([]int, error) {
-	return nil, errors.New("this system does not limit the CPUs of a process")
+	return nil, errors.New("this system cannot limit the CPUs of a process")
 }
 
 func tryView(context.Context, view) error { return errNoNamespaces }

@@ -27,26 +27,26 @@ import (
 
 const (
 	manifestFile = "manifest.yaml"
-	// maxDocument is how large, in bytes, a SHA256SUMS, a manifest or a lock may be.
+	// maxDocument is the largest SHA256SUMS, manifest or lock, in bytes.
 	maxDocument = 64 << 20
 )
 
-// Published is a release that is to be built again.
+// Published is a published release, which is built again.
 type Published struct {
-	// Where is what it was opened by, without what may be a secret in a URL.
+	// Where is the path or URL that it was opened by, without secrets.
 	Where string
-	// Files are what its SHA256SUMS lists, and that file.
+	// Files are the files in its SHA256SUMS, and that file.
 	Files []release.File
-	// Lock is parsed; it and the manifest are what SHA256SUMS says.
-	Lock     *lock.Lock
-	manifest []byte
-	lock     []byte
-	folder   string   // of a release on this machine, or
-	base     *url.URL // of one elsewhere, with a slash at its end
+	// Lock is parsed. SHA256SUMS has verified it and the manifest.
+	Lock      *lock.Lock
+	manifest  []byte
+	lock      []byte
+	directory string   // of a release on this machine; or
+	base      *url.URL // the URL of one elsewhere, with a slash at its end
 }
 
-// OpenPublished opens a release by its directory, by its SHA256SUMS beside which are
-// manifest.yaml and lock.json, or by the http, https or file URL of either.
+// OpenPublished opens a release by its directory, by its SHA256SUMS (beside manifest.yaml and
+// lock.json), or by the http, https or file URL of either.
 func OpenPublished(ctx context.Context, where string) (*Published, error) {
 	p, err := locate(where)
 	if err != nil {
@@ -54,7 +54,7 @@ func OpenPublished(ctx context.Context, where string) (*Published, error) {
 	}
 	sums, err := p.document(ctx, release.Checksums)
 	if err != nil {
-		return nil, hint.With(err, "name the directory of a release, its %s, or the URL of one of the two", release.Checksums)
+		return nil, hint.With(err, "pass a release's directory, its %s, or the URL of either", release.Checksums)
 	}
 	if p.Files, err = release.ParseChecksums(sums); err != nil {
 		return nil, fmt.Errorf("reading %s of %q: %w", release.Checksums, p.Where, err)
@@ -74,7 +74,7 @@ func OpenPublished(ctx context.Context, where string) (*Published, error) {
 	return p, err
 }
 
-// locate tells directories, files and URLs apart.
+// locate finds out whether where is a directory, a file or a URL.
 func locate(where string) (*Published, error) {
 	if u, err := url.Parse(where); err == nil && (u.Scheme == "http" || u.Scheme == "https" || u.Scheme == "file") {
 		base := *u
@@ -86,9 +86,9 @@ func locate(where string) (*Published, error) {
 		shown.User = nil
 		if u.Scheme == "file" {
 			if u.Host != "" && u.Host != "localhost" {
-				return nil, fmt.Errorf("opening release %q: want a file URL of this machine", shown.String())
+				return nil, fmt.Errorf("opening release %q: want a file URL on this machine", shown.String())
 			}
-			return &Published{Where: shown.String(), folder: filepath.FromSlash(base.Path)}, nil
+			return &Published{Where: shown.String(), directory: filepath.FromSlash(base.Path)}, nil
 		}
 		return &Published{Where: shown.String(), base: &base}, nil
 	}
@@ -97,21 +97,21 @@ func locate(where string) (*Published, error) {
 	case err != nil:
 		return nil, fmt.Errorf("opening release: %w", err)
 	case info.IsDir():
-		return &Published{Where: where, folder: where}, nil
+		return &Published{Where: where, directory: where}, nil
 	case filepath.Base(where) != release.Checksums:
 		return nil, fmt.Errorf("opening release %q: got a file, want a directory or a %s", where, release.Checksums)
 	}
-	return &Published{Where: where, folder: filepath.Dir(where)}, nil
+	return &Published{Where: where, directory: filepath.Dir(where)}, nil
 }
 
-// Open opens a file of the release, unchecked. An error for one that is not there
-// wraps fs.ErrNotExist where the release is on this machine.
+// Open opens a file of the release, without checking its content. If the release is on this
+// machine, the error for a missing file wraps fs.ErrNotExist.
 func (p *Published) Open(ctx context.Context, name string, limit int64) (io.ReadCloser, error) {
 	if !fs.ValidPath(name) {
 		return nil, fmt.Errorf("path %q is not below the release", name)
 	}
-	if p.folder != "" {
-		return release.Dir(p.folder).Open(ctx, name)
+	if p.directory != "" {
+		return release.Dir(p.directory).Open(ctx, name)
 	}
 	u := *p.base
 	u.Path = path.Join(u.Path, name)
@@ -134,7 +134,7 @@ func (p *Published) document(ctx context.Context, name string) ([]byte, error) {
 	return data, nil
 }
 
-// checked reads a document that has to be what SHA256SUMS says.
+// checked reads a document and compares it with SHA256SUMS.
 func (p *Published) checked(ctx context.Context, name string) ([]byte, error) {
 	want, ok := p.find(name)
 	if !ok {
@@ -155,7 +155,7 @@ func (p *Published) find(name string) (digest.Digest, bool) {
 	return p.Files[i].Digest, true
 }
 
-// Install makes the published manifest and lock a line of a workspace.
+// Install writes the published manifest and lock as a line of a workspace.
 func (p *Published) Install(workspace, line string) error {
 	dir := filepath.Join(workspace, "manifests", line)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -170,10 +170,10 @@ func (p *Published) Install(workspace, line string) error {
 		os.WriteFile(filepath.Join(dir, release.LockFile), p.lock, 0o644))
 }
 
-// Check reads the files of a release on this machine. The error joins one for each
-// that is not what SHA256SUMS says; one that is not there is none.
+// Check compares the files of a release on this machine with SHA256SUMS. The error joins
+// one for each that differs. A missing file is not an error.
 func (p *Published) Check(ctx context.Context) error {
-	if p.folder == "" {
+	if p.directory == "" {
 		return nil
 	}
 	errs := parallel.Do(len(p.Files), runtime.GOMAXPROCS(0), func(i int) error {
@@ -181,7 +181,7 @@ func (p *Published) Check(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		got, _, err := digest.FromFile(filepath.Join(p.folder, filepath.FromSlash(f.Path)))
+		got, _, err := digest.FromFile(filepath.Join(p.directory, filepath.FromSlash(f.Path)))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
@@ -193,16 +193,16 @@ func (p *Published) Check(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-var errAltered = errors.New("the published file was altered")
+var errAltered = errors.New("the published file was changed")
 
 func (p *Published) altered(name string, got, want digest.Digest) error {
 	return fmt.Errorf("sha256 of %q of %q: got %s, want %s of %s: %w", name, p.Where, got, want, release.Checksums, errAltered)
 }
 
-// Compare compares what was published with what was built. Of what differs, the
-// published files are read, into a directory below temp, to tell how; the notes say
-// which of them could not be. A published file that is not what the published
-// SHA256SUMS says is an error.
+// Compare compares the published release with a build. It reads published files that
+// differ into a directory below temp, to explain the difference; the notes name those that
+// it could not read. A published file that does not match the published SHA256SUMS is an
+// error.
 func (p *Published) Compare(ctx context.Context, built, temp string) (*compare.Report, []string, error) {
 	report, err := compare.Digests(ctx, p.Files, release.Dir(built))
 	if err != nil {
@@ -248,7 +248,7 @@ func (p *Published) Compare(ctx context.Context, built, temp string) (*compare.R
 	return report, notes, nil
 }
 
-// fetch brings a published file, which has to be what SHA256SUMS says.
+// fetch fetches a published file and compares it with SHA256SUMS.
 func (p *Published) fetch(ctx context.Context, f *compare.FileResult, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err

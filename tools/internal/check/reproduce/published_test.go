@@ -148,8 +148,8 @@ func FuzzLocate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if (p.folder == "") == (p.base == nil) {
-			t.Errorf("%q: got directory %q and URL %v, want one", where, p.folder, p.base)
+		if (p.directory == "") == (p.base == nil) {
+			t.Errorf("%q: got directory %q and URL %v, want one", where, p.directory, p.base)
 		}
 		if p.base != nil && !strings.HasSuffix(p.base.Path, "/") {
 			t.Errorf("%q: got path %q, want a slash at its end", where, p.base.Path)

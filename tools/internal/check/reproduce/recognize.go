@@ -9,8 +9,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
-// recognize names the variation where a difference shows a name that one of the
-// worlds has given: a fact, where compare can only tell what is likely.
+// recognize names the variation if a difference shows a name that only one of the worlds
+// has: a fact, where compare only knows what is likely.
 func recognize(r *compare.Report, first, second *World) {
 	for i := range r.Files {
 		for j := range r.Files[i].Differences {
@@ -23,7 +23,7 @@ func recognize(r *compare.Report, first, second *World) {
 			if mark == "" {
 				continue
 			}
-			fact := fmt.Sprintf("it has %q of variation %s in it", mark, v)
+			fact := fmt.Sprintf("it contains %q of variation %s", mark, v)
 			if d.Cause != "" {
 				fact = d.Cause + "; " + fact
 			}
@@ -32,7 +32,7 @@ func recognize(r *compare.Report, first, second *World) {
 	}
 }
 
-// blame adds what Bisect found to the differences for which no cause is known.
+// blame adds what Bisect found to the differences without a known cause.
 func blame(r *compare.Report, blamed map[string][]Variation) {
 	for i := range r.Files {
 		names := blamed[r.Files[i].Path]
@@ -41,7 +41,7 @@ func blame(r *compare.Report, blamed map[string][]Variation) {
 		}
 		for j := range r.Files[i].Differences {
 			if d := &r.Files[i].Differences[j]; d.Cause == "" && names[0] == Nothing {
-				d.Cause = "it differs when nothing is varied: a time, chance, the order of a Go map, or of what runs at once"
+				d.Cause = "it differs when nothing is varied: a time, chance, the order of a Go map, or concurrency"
 			} else if d.Cause == "" {
 				d.Cause = fmt.Sprintf("it differs when %s is varied, by itself", joined(names))
 			}
@@ -49,7 +49,7 @@ func blame(r *compare.Report, blamed map[string][]Variation) {
 	}
 }
 
-// known returns the longest name of the world's that is in text.
+// known returns the longest of the world's names that is in text.
 func known(text string, w *World) string {
 	found := ""
 	for mark := range w.marks {
@@ -65,8 +65,8 @@ func differing(r *compare.Report) []string {
 	return paths(r, func(s lockdiff.State) bool { return s != lockdiff.Same })
 }
 
-// lasting returns those of them that tell whether another build differs too. What
-// only the second build has may be named by a digest, and each build has its own.
+// lasting returns those of the paths that another build has too. A path that only the second
+// build has may contain a digest, which is different in each build.
 func lasting(r *compare.Report) []string {
 	if p := paths(r, func(s lockdiff.State) bool { return s != lockdiff.Same && s != lockdiff.Added }); len(p) > 0 {
 		return p

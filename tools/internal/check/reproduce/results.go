@@ -15,7 +15,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
-// Write writes reproduce.json and reproduce.html to a directory, which it makes.
+// Write writes reproduce.json and reproduce.html to a directory, which it creates.
 func (r *Result) Write(dir string) error {
 	var page bytes.Buffer
 	title := "Reproducing " + r.Line
@@ -26,7 +26,7 @@ func (r *Result) Write(dir string) error {
 		fileio.WriteFile(filepath.Join(dir, "reproduce.html"), page.Bytes(), 0o644))
 }
 
-// WriteText writes the table for people, and under it what was varied.
+// WriteText writes the table for people, and below it what was varied.
 func (r *Result) WriteText(w io.Writer) error {
 	if err := r.Report.WriteText(w); err != nil {
 		return err
@@ -35,20 +35,20 @@ func (r *Result) WriteText(w io.Writer) error {
 	return err
 }
 
-// lines tell what the report is worth: what was built, when, and what was varied.
+// lines returns what was built, when, and what was varied.
 func (r *Result) lines() []string {
 	lines := []string{fmt.Sprintf("Line %s at commit %s.", r.Line, r.Commit)}
 	if len(r.Changed) > 0 {
-		lines = append(lines, "Changed and in no commit: "+strings.Join(r.Changed, ", ")+".")
+		lines = append(lines, "Changed but not committed: "+strings.Join(r.Changed, ", ")+".")
 	}
 	if r.Against != "" {
-		lines = append(lines, fmt.Sprintf("Built from what %s says it was built from, and compared with that.", r.Against))
+		lines = append(lines, fmt.Sprintf("Built from the manifest and lock of %s, and compared with it.", r.Against))
 	}
 	for _, b := range r.Builds {
 		lines = append(lines, fmt.Sprintf("The %s build began at %s and took %.0f s.", b.Name, b.Start.Format("2006-01-02T15:04:05Z"), b.Seconds))
 	}
 	if r.Airgap {
-		lines = append(lines, "Nothing opened a socket: all inputs were from the store.")
+		lines = append(lines, "The builds used no network: all inputs were in the store.")
 	} else {
 		lines = append(lines, "The builds had a network.")
 	}
@@ -62,7 +62,7 @@ func (r *Result) lines() []string {
 	return append(lines, r.Notes...)
 }
 
-// programLines tell what the go command says of the programs.
+// programLines returns how the programs compare with those of the go command.
 func (r *Result) programLines() []string {
 	if len(r.Programs) == 0 {
 		return nil
@@ -79,7 +79,7 @@ func (r *Result) programLines() []string {
 	return lines
 }
 
-// String tells it in one line.
+// String returns the status in one line.
 func (s Status) String() string {
 	text := fmt.Sprintf("Variation %s: ", s.Name)
 	switch {

@@ -16,65 +16,65 @@ import (
 // Schema is the format of a Result.
 const Schema = "release-builder/reproduce/v1"
 
-// RunArgs say what to reproduce.
+// RunArgs says what to reproduce.
 type RunArgs struct {
-	// Workspace is the directory whose HEAD is built, with what is changed in it.
+	// Workspace is the directory whose HEAD is built, with its uncommitted changes.
 	Workspace string
-	// Published is what to build again and to compare with; nil: build twice.
+	// Published is the release to build again and compare with; nil: build twice.
 	Published *Published
 	Vary      []Variation
 	Bazel     *Bazel
-	// Temp is where the worlds are, in a directory of their own.
+	// Temp is where Run creates the directory with the worlds.
 	Temp string
-	// Memory is as that of WorldsArgs.
+	// Memory is as in WorldsArgs.
 	Memory string
 	// Environ is the caller's environment.
 	Environ []string
 	// Jobs is Bazel's --jobs; 0 means the number of CPUs.
 	Jobs int
-	// Rebuild has the go command build the programs as well, once.
+	// Rebuild also builds the programs with the go command, once.
 	Rebuild bool
-	// Bisect builds again where something differs, to find which variation does it.
+	// Bisect builds again if something differs, to find which variation causes it.
 	Bisect bool
-	// Keep leaves the worlds and the releases.
+	// Keep does not delete the worlds and the releases.
 	Keep bool
 }
 
-// Result is what came out.
+// Result is what Run found.
 type Result struct {
 	Schema string `json:"schema"`
 	Line   string `json:"line"`
 	Equal  bool   `json:"equal"`
-	// Commit is what was built, Changed the tracked files in which it was not that.
+	// Commit is what was built, Changed the tracked files with uncommitted changes.
 	Commit  string   `json:"commit"`
 	Changed []string `json:"changed,omitempty"`
-	// Against is what it was compared with; empty: the first build.
+	// Against is the release it was compared with; empty: the first build.
 	Against string `json:"against,omitempty"`
-	// Airgap says that the builds ran without a network, from the store alone.
+	// Airgap means that the builds ran without a network, from the store alone.
 	Airgap     bool        `json:"airgap"`
 	Variations []Status    `json:"variations"`
 	Builds     []BuildInfo `json:"builds"`
-	// Programs are those that the go command built as well, without Bazel.
+	// Programs are those that the go command also built, without Bazel.
 	Programs []Program `json:"programs,omitempty"`
 	// Blamed are, by path, the variations that make a file differ: see Bisect.
 	Blamed map[string][]Variation `json:"blamed,omitempty"`
-	// Notes are what a reader should know besides.
+	// Notes are further things that a reader should know.
 	Notes  []string        `json:"notes,omitempty"`
 	Report *compare.Report `json:"report"`
-	// Kept is the directory that was left, if one was.
+	// Kept is the directory with the worlds, if they were kept.
 	Kept string `json:"kept,omitempty"`
 }
 
-// interval is how much later the second build begins at least.
+// interval is the least time between the starts of the two builds.
 const interval = 61 * time.Second
 
-// Run builds and compares. The error is one of building: a difference is none.
+// Run builds and compares. A difference is not an error.
 func Run(ctx context.Context, a RunArgs) (result *Result, err error) {
 	root, err := os.MkdirTemp(a.Temp, "reproduce-")
 	if err != nil {
 		return nil, err
 	}
-	// Other users look into it, and nobody's name for it is a link.
+	// Other users read it, and its path must have no links.
 	if root, err = filepath.EvalSymlinks(root); err == nil {
 		err = os.Chmod(root, 0o755)
 	}
@@ -133,7 +133,7 @@ func (b *cloneBuilder) Build(ctx context.Context, w *World, out string) error {
 		return err
 	}
 	if len(changed) > 0 && b.changed == nil {
-		b.args.Bazel.Linef("warning: built with what is changed and in no commit: %s", strings.Join(changed, ", "))
+		b.args.Bazel.Linef("warning: building with uncommitted changes: %s", strings.Join(changed, ", "))
 	}
 	b.changed = changed
 	if p := b.args.Published; p != nil {
@@ -141,7 +141,7 @@ func (b *cloneBuilder) Build(ctx context.Context, w *World, out string) error {
 			return err
 		}
 	}
-	b.args.Bazel.Linef("%s build: begins in %s", w.Name, w.Dir)
+	b.args.Bazel.Linef("%s build: starts in %s", w.Name, w.Dir)
 	return b.args.Bazel.Build(ctx, w, out)
 }
 
@@ -173,7 +173,7 @@ func (r *run) twice(ctx context.Context) error {
 	return err
 }
 
-// against builds once, in the world that is more unlike anybody's, and compares.
+// against builds once, in the more unusual world, and compares.
 func (r *run) against(ctx context.Context) error {
 	p := r.args.Published
 	if err := p.Check(ctx); err != nil {
@@ -190,7 +190,7 @@ func (r *run) against(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.set(Status{Name: Clock, Made: true, Second: info.Start.Format(time.RFC3339), Why: "what was published was built before"})
+	w.set(Status{Name: Clock, Made: true, Second: info.Start.Format(time.RFC3339), Why: "the published release was built before"})
 	for i := range w.Status {
 		w.Status[i].First = "" // nobody knows
 	}
@@ -203,7 +203,7 @@ func (r *run) against(ctx context.Context) error {
 	return nil
 }
 
-// say shows what is varied and, as it must not go unseen, what is not.
+// say shows what is varied, and warns of what is not.
 func (r *run) say(w *Worlds) {
 	var made, unasked []Variation
 	for _, s := range w.Status {

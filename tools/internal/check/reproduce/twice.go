@@ -11,28 +11,26 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/check/compare"
 )
 
-// A Builder builds a release. Build is given a world of which nothing but the
-// directories is there: it makes the world's Dir too. The release comes to the directory
-// out, which is not there yet.
+// A Builder builds a release. Build gets a world whose directories exist, except Dir, which
+// it makes. It writes the release to the directory out, which does not exist yet.
 type Builder interface {
 	Build(ctx context.Context, w *World, out string) error
 }
 
 // Runner builds in worlds, one after the other.
 type Runner struct {
-	// Root is the directory that the worlds are in. Releases come to directories in it.
+	// Root is the directory of the worlds. Releases are written to directories in it.
 	Root    string
 	Builder Builder
-	// Tick is how long after the first build the second begins at least, where the
-	// clock varies.
+	// Tick is the least time between the starts of the two builds if the clock varies.
 	Tick time.Duration
-	// Keep leaves the worlds' directories, but for caches, and for what the second world
-	// has at the same place.
+	// Keep does not delete the worlds' directories, except caches and what the second world
+	// has at the same path.
 	Keep  bool
 	Linef func(format string, args ...any)
 }
 
-// BuildInfo says of a build when it was.
+// BuildInfo says when a build ran.
 type BuildInfo struct {
 	Name    string    `json:"name"`
 	Start   time.Time `json:"start"`   // UTC
@@ -71,7 +69,7 @@ func (r *Runner) Twice(ctx context.Context, w *Worlds) (*compare.Report, []Build
 
 func (r *Runner) directory(name string) string { return filepath.Join(r.Root, "release-of-"+name) }
 
-// Once builds in a world and, unless told to keep it, removes it.
+// Once builds in a world and removes it, unless Keep is set.
 func (r *Runner) Once(ctx context.Context, w *World, out string) (info BuildInfo, err error) {
 	if err := w.prepare(); err != nil {
 		return info, err
@@ -106,7 +104,7 @@ func (r *Runner) waitUntil(ctx context.Context, t time.Time) error {
 	}
 }
 
-// asked tells whether a variation was asked for; Clock is not made before the end.
+// asked reports whether a variation was asked for. Clock is made only at the end.
 func (w *Worlds) asked(v Variation) bool {
 	for _, s := range w.Status {
 		if s.Name == v {
@@ -116,7 +114,7 @@ func (w *Worlds) asked(v Variation) bool {
 	return false
 }
 
-// clocked says when the builds were.
+// clocked sets the status of Clock.
 func (w *Worlds) clocked(first, second BuildInfo) {
 	if !w.asked(Clock) {
 		return

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// A Variation names one thing that must not matter to a release, and in which two
-// builds of it differ.
+// A Variation names one thing in which two builds differ and that must not matter to a
+// release.
 type Variation string
 
 // The variations, in the order in which they are shown.
 const (
-	Path       Variation = "path"        // the workspace's directory, and how long its name is
+	Path       Variation = "path"        // the workspace's directory, and the length of its name
 	OutputBase Variation = "output-base" // the directory that Bazel keeps everything in
 	Home       Variation = "home"        // HOME
 	User       Variation = "user"        // name, user id and group id
@@ -22,9 +22,9 @@ const (
 	Umask      Variation = "umask"       // the umask
 	Jobs       Variation = "jobs"        // --jobs
 	CPUs       Variation = "cpus"        // how many CPUs a program may use
-	Env        Variation = "env"         // variables that tools of others heed
+	Env        Variation = "env"         // variables that other tools read
 	DirOrder   Variation = "dirorder"    // the order in which a directory lists its files
-	Clock      Variation = "clock"       // the minute in which the build begins
+	Clock      Variation = "clock"       // the minute in which the build starts
 	DiskCache  Variation = "disk-cache"  // no results of earlier builds
 )
 
@@ -33,9 +33,9 @@ func All() []Variation {
 	return []Variation{Path, OutputBase, Home, User, Host, TZ, Lang, Umask, Jobs, CPUs, Env, DirOrder, Clock, DiskCache}
 }
 
-// ParseVariations parses names with commas between. "all" is every variation,
-// "none" is none, and "-NAME" takes one away: from all, where the list begins so. The result is
-// in the order of All.
+// ParseVariations parses names separated by commas. "all" is every variation, "none" is
+// none, and "-NAME" removes one. A list that begins with "-NAME" removes from all. The
+// result is in the order of All.
 func ParseVariations(list string) ([]Variation, error) {
 	chosen := map[Variation]bool{}
 	for i, word := range strings.Split(list, ",") {
@@ -49,7 +49,7 @@ func ParseVariations(list string) ([]Variation, error) {
 			set(chosen, All(), false)
 			continue
 		case !slices.Contains(All(), Variation(name)):
-			return nil, fmt.Errorf("parsing variations: got %q, want all, none, or of %s", word, joined(All()))
+			return nil, fmt.Errorf("parsing variations: got %q, want all, none, or some of %s", word, joined(All()))
 		}
 		if i == 0 && minus {
 			set(chosen, All(), true)
@@ -73,17 +73,17 @@ func joined(names []Variation) string {
 	return strings.Join(words, ",")
 }
 
-// Status says what became of a variation.
+// Status says whether a variation was made, and how.
 type Status struct {
 	Name Variation `json:"name"`
-	// Made says that the two builds differ in it.
+	// Made means that the two builds differ in it.
 	Made bool `json:"made"`
-	// First and Second say what it is in each.
+	// First and Second are its values in the two builds.
 	First  string `json:"first,omitempty"`
 	Second string `json:"second,omitempty"`
-	// Why says why it is not made, or what to know of how it is.
+	// Why says why it is not made, or how it is made.
 	Why string `json:"why,omitempty"`
 }
 
-// notAsked is the Why of what was not asked for.
+// notAsked is the Why of a variation that was not asked for.
 const notAsked = "not asked for"

@@ -14,21 +14,21 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 )
 
-// A World is what one build sees of the machine: its directories, its environment, who
-// it is and what the machine is called.
+// A World is what one build sees of the machine: directories, environment, user and host
+// name.
 type World struct {
 	Name string // first or second
-	// Dir is where the build runs, the workspace's clone. It is not made yet.
+	// Dir is where the build runs, the workspace's clone. It does not exist yet.
 	Dir string
-	// Home, OutputBase and Temp are directories; Cache is that of tools/bazel.
+	// Home, OutputBase and Temp are directories; Cache is the cache of tools/bazel.
 	Home, OutputBase, Temp, Cache string
-	// Sandboxes is where Bazel is to make its sandboxes; empty: in OutputBase.
+	// Sandboxes is where Bazel makes its sandboxes; empty: in OutputBase.
 	Sandboxes string
-	// Reorder says that files are to be created in the reverse order.
+	// Reorder creates files in reverse order.
 	Reorder bool
 	// Jobs is Bazel's --jobs.
 	Jobs int
-	// Rebuild says that the go command is to build the programs as well.
+	// Rebuild also builds the programs with the go command.
 	Rebuild bool
 	// Environ is the whole environment of a command.
 	Environ []string
@@ -36,18 +36,18 @@ type World struct {
 	marks   map[string]Variation
 }
 
-// view is what a command is put into before it begins: see Enter.
+// view is what a command enters before it starts: see Enter.
 type view struct {
-	// UID and GID are what the user's own ids look like, in a user namespace; UID 0 is none.
+	// UID and GID are the user's ids in a user namespace; UID 0 means no namespace.
 	UID int `json:"uid,omitempty"`
 	GID int `json:"gid,omitempty"`
 	// Host is the machine's name in a UTS namespace; empty is none.
 	Host string `json:"host,omitempty"`
-	// Mounts are files that stand in the place of others: place → file.
+	// Mounts are files that replace others: path → file.
 	Mounts map[string]string `json:"mounts,omitempty"`
-	// Umask is the umask in octal; empty leaves it.
+	// Umask is the umask in octal; empty keeps it.
 	Umask string `json:"umask,omitempty"`
-	// CPUs are the CPUs that may be used; nil leaves them.
+	// CPUs are the CPUs that may be used; nil keeps them.
 	CPUs []int `json:"cpus,omitempty"`
 }
 
@@ -55,11 +55,11 @@ func (v view) namespaces() bool { return v.UID != 0 || v.Host != "" }
 
 func (v view) empty() bool { return !v.namespaces() && v.Umask == "" && v.CPUs == nil }
 
-// grace is how long a command may take to end after an interrupt.
+// grace is the time that a command has to end after an interrupt.
 const grace = 20 * time.Second
 
-// Command returns a command that runs in the world, in its Dir. When ctx ends it
-// is interrupted, and killed if it goes on for long after that.
+// Command returns a command that runs in the world, in its Dir. When ctx ends, it is
+// interrupted, and after a grace period killed.
 func (w *World) Command(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
 	cmd := environ.Command(ctx, w.Environ, name, args...)
 	if !w.view.empty() {
@@ -73,7 +73,7 @@ func (w *World) Command(ctx context.Context, name string, args ...string) (*exec
 	return cmd, nil
 }
 
-// prepare makes the world's directories, but for Dir.
+// prepare makes the world's directories, except Dir.
 func (w *World) prepare() error {
 	for _, dir := range []string{w.Home, w.Temp, w.Cache, filepath.Dir(w.Dir), filepath.Dir(w.OutputBase), w.Sandboxes} {
 		if dir == "" {
@@ -86,7 +86,7 @@ func (w *World) prepare() error {
 	return nil
 }
 
-// remove removes all that the world has.
+// remove removes all of the world's directories.
 func (w *World) remove() error {
 	var first error
 	for _, dir := range []string{w.Dir, w.Home, w.OutputBase, w.Temp, w.Cache, w.Sandboxes} {
@@ -100,8 +100,8 @@ func (w *World) remove() error {
 	return first
 }
 
-// removeAll is os.RemoveAll for directories that are read-only too, as Bazel and the
-// go command leave them.
+// removeAll is os.RemoveAll that also removes read-only directories, such as those of Bazel
+// and the go command.
 func removeAll(dir string) error {
 	if err := os.RemoveAll(dir); err == nil {
 		return nil
@@ -140,8 +140,8 @@ func (e environment) list() []string {
 	return list
 }
 
-// ofCaller are variables that `bazel run` and `bazel test` set for us alone, and
-// what says where things are, which each world says anew.
+// ofCaller are variables that `bazel run` and `bazel test` set for this process, and paths
+// that each world sets itself.
 func ofCaller(name string) bool {
 	for _, prefix := range []string{"BUILD_", "RUNFILES_", "TEST_", "JAVA_RUNFILES", "PYTHON_RUNFILES", "XDG_", "RELEASE_BAZEL_PROBE", "RELEASE_DIR", "RELEASE_DESTINATIONS", "RELEASE_GO", "RELEASE_LINE", "RELEASE_PROGRAMS"} {
 		if strings.HasPrefix(name, prefix) {
@@ -155,5 +155,5 @@ func ofCaller(name string) bool {
 	return strings.HasPrefix(name, "LC_")
 }
 
-// defaultJobs is how many actions run at a time where nobody says.
+// defaultJobs is the default number of actions that run at a time.
 func defaultJobs() int { return runtime.NumCPU() }

@@ -15,18 +15,18 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 )
 
-// WorldsArgs say which two worlds to make.
+// WorldsArgs says which two worlds to make.
 type WorldsArgs struct {
-	// Root is an empty directory, below which everything of both worlds is.
+	// Root is an empty directory for both worlds.
 	Root string
 	// Vary are the variations that are asked for.
 	Vary []Variation
-	// Environ is the environment that both begin with, as os.Environ returns it.
+	// Environ is the environment that both start with, as os.Environ returns it.
 	Environ []string
 	// Jobs is the first build's --jobs; 0 means the number of CPUs.
 	Jobs int
-	// Memory is a directory of a file system that keeps files in the order of their
-	// creation, as /dev/shm is; empty if there is none.
+	// Memory is a directory on a file system that lists files in the order of their
+	// creation, such as /dev/shm; empty if there is none.
 	Memory string
 }
 
@@ -36,8 +36,8 @@ type Worlds struct {
 	Status        []Status // in the order of All
 }
 
-// The second world. No name in it is part of any other, so that one that turns up
-// in a release says where it is from.
+// The second world. Its names are made up and unusual, so that one that appears in a
+// release shows where it comes from.
 const (
 	longName   = "another-directory-whose-name-is-quite-a-bit-longer-than-that-of-the-first-one"
 	otherUser  = "wandersmann"
@@ -46,19 +46,19 @@ const (
 	otherID    = 23456
 	firstZone  = "UTC"
 	otherZone  = "Pacific/Kiritimati" // UTC+14
-	otherLang  = "tr_TR.UTF-8"        // where i is not the small letter of I
+	otherLang  = "tr_TR.UTF-8"        // in which i is not the lower case of I
 	otherUmask = "077"
 )
 
-// noise are variables that tools of others take defaults from.
+// noise are variables from which other tools take defaults.
 var noise = []string{
 	"SOURCE_DATE_EPOCH=86400", "GZIP=-1", "XZ_OPT=-1", "ZSTD_CLEVEL=1", "TAR_OPTIONS=--mtime=@86400", "CFLAGS=-DNOISE=1", "CXXFLAGS=-DNOISE=1",
 	"LDFLAGS=-Wl,--build-id=0x6e6f697365", "MAKEFLAGS=-j7", "PYTHONHASHSEED=7", "GOGC=50", "GOAMD64=v1", "COLUMNS=43", "TERM=dumb",
 	"EMAIL=noise@noise.invalid", "GIT_AUTHOR_NAME=noise", "GIT_COMMITTER_NAME=noise", "VENDOR=noise", "BUILD_ID=noise", "CAPTURED_BLACKHOLE=noise",
 }
 
-// NewWorlds returns two worlds that differ in what is asked for, as far as this
-// machine lets them; it makes files below Root only.
+// NewWorlds returns two worlds that differ in what is asked for, as far as this machine
+// allows. It writes files below Root only.
 func NewWorlds(ctx context.Context, a WorldsArgs) (*Worlds, error) {
 	if a.Jobs <= 0 {
 		a.Jobs = defaultJobs()
@@ -84,7 +84,7 @@ func NewWorlds(ctx context.Context, a WorldsArgs) (*Worlds, error) {
 	return w, nil
 }
 
-// Made tells whether the two worlds differ in a variation.
+// Made reports whether the two worlds differ in a variation.
 func (w *Worlds) Made(v Variation) bool {
 	return slices.ContainsFunc(w.Status, func(s Status) bool { return s.Name == v && s.Made })
 }
@@ -106,7 +106,7 @@ type maker struct {
 	status        map[Variation]Status
 }
 
-// newWorld returns a world in which nothing varies.
+// newWorld returns a world without variations.
 func newWorld(name string, a WorldsArgs) *World {
 	at := func(dir string) string { return filepath.Join(a.Root, dir) }
 	return &World{
@@ -144,7 +144,7 @@ func (m *maker) directories() {
 	}
 }
 
-// identity sets who builds, and on which machine.
+// identity sets the user and the machine.
 func (m *maker) identity(ctx context.Context) error {
 	host, err := os.Hostname()
 	if err != nil {
@@ -166,7 +166,7 @@ func (m *maker) identity(ctx context.Context) error {
 	return m.mounts()
 }
 
-// try makes a variation by namespaces, if the machine lets us.
+// try makes a variation with namespaces, if the machine allows them.
 func (m *maker) try(ctx context.Context, what Variation, v view, first, second string) {
 	if err := tryView(ctx, v); err != nil {
 		m.notMade(what, "no namespaces here: "+err.Error())
@@ -181,7 +181,7 @@ func (m *maker) try(ctx context.Context, what Variation, v view, first, second s
 	m.made(what, first, second)
 }
 
-// mounts gives the other user and the other machine their names.
+// mounts adds files with the names of the other user and the other machine.
 func (m *maker) mounts() error {
 	lines := map[string]string{}
 	if m.second.view.UID != 0 {
@@ -195,7 +195,7 @@ func (m *maker) mounts() error {
 	for place, line := range lines {
 		data, err := os.ReadFile(place)
 		if err != nil {
-			continue // there is nothing to stand in the place of
+			continue // there is no file to replace
 		}
 		file := filepath.Join(m.args.Root, "etc-"+filepath.Base(place))
 		if err := os.WriteFile(file, append([]byte(line), data...), 0o644); err != nil {
@@ -206,7 +206,7 @@ func (m *maker) mounts() error {
 	return nil
 }
 
-// processes sets what a process has beside its environment.
+// processes sets the attributes of processes.
 func (m *maker) processes() {
 	if m.asked(Umask) {
 		if err := (view{Umask: otherUmask}).wrap(&exec.Cmd{}); err != nil {
@@ -263,7 +263,7 @@ func (m *maker) variables() {
 		m.made(Lang, "C.UTF-8", otherLang)
 		if !installed(otherLang) {
 			s := m.status[Lang]
-			s.Why = "the locale is not installed: programs that look at the variables see it, the C library does not"
+			s.Why = "the locale is not installed: programs that read the variables see it, the C library does not"
 			m.status[Lang] = s
 		}
 	}
@@ -273,22 +273,21 @@ func (m *maker) variables() {
 			second[name] = value
 		}
 		second["PATH"] += string(os.PathListSeparator) + filepath.Join(m.second.Home, "bin")
-		m.made(Env, "the caller's", fmt.Sprintf("the caller's, %d variables more, a longer PATH", len(noise)))
+		m.made(Env, "the caller's", fmt.Sprintf("the caller's, with %d more variables and a longer PATH", len(noise)))
 	}
 }
 
-// installed tells whether the C library has a locale.
+// installed reports whether the C library has a locale.
 func installed(locale string) bool {
 	out, err := environ.Command(context.Background(), environ.Tool(), "locale", "-a").Output()
 	folded := strings.ToLower(strings.ReplaceAll(string(out), "-", ""))
 	return err == nil && slices.Contains(strings.Fields(folded), strings.ToLower(strings.ReplaceAll(locale, "-", "")))
 }
 
-// order has the second world's directories list their files in another order. How a
-// directory lists is the file system's own business: by name, by a hash of the name,
-// or by when a file was created; only of the last kind is what we can change. So
-// files are created in the reverse order, sandboxes are in memory where that makes
-// a difference, and both are tried.
+// order makes the second world's directories list their files in another order. File
+// systems list by name, by a hash of the name, or by time of creation; only the last can
+// be varied. So files are created in reverse order, and sandboxes are in memory if that
+// makes a difference.
 func (m *maker) order() error {
 	if !m.asked(DirOrder) {
 		return nil
@@ -314,16 +313,16 @@ func (m *maker) order() error {
 	case m.second.Sandboxes != "":
 		m.made(DirOrder, "sandboxes on disk", "sandboxes in "+m.args.Memory)
 		s := m.status[DirOrder]
-		s.Why = "on disk a directory lists its files by a hash of their names, whatever their order of creation: what is read outside of sandboxes lists alike in both"
+		s.Why = "on disk the order of creation has no effect: directories outside of sandboxes list their files in the same order in both builds"
 		m.status[DirOrder] = s
 	default:
-		m.notMade(DirOrder, "here a directory lists its files in the same order whatever their order of creation")
+		m.notMade(DirOrder, "on this machine the order of creation has no effect on how a directory lists its files")
 	}
 	return nil
 }
 
-// lists returns the order in which a directory lists files that were created by
-// name, or in reverse.
+// lists returns the order in which a directory lists files that were created in the order
+// of their names, or in reverse.
 func lists(in string, reverse bool) ([]string, error) {
 	dir, err := os.MkdirTemp(in, "order-*")
 	if err != nil {
@@ -346,7 +345,7 @@ func lists(in string, reverse bool) ([]string, error) {
 	return f.Readdirnames(-1)
 }
 
-// finish completes the environments and notes by what a world is known.
+// finish completes the environments, and records the names by which a world is recognised.
 func (m *maker) finish() {
 	if m.asked(Clock) {
 		m.notMade(Clock, "the builds were not made")

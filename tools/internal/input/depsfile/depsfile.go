@@ -1,7 +1,7 @@
-// Package depsfile reads the file in which a primary source says at which commit
-// of other repositories it was last tested: <name>.deps, a JSON list as Istio's
-// istio.deps. Its entries have _comment, name, repoName, file and lastStableSHA;
-// keys that are not known are left alone, for the file is another project's.
+// Package depsfile reads <name>.deps files, such as Istio's istio.deps: in it a primary
+// source says with which commits of other repositories it was last tested. It is a JSON
+// list; its entries have _comment, name, repoName, file and lastStableSHA. Unknown keys are
+// ignored, because the file belongs to another project.
 package depsfile
 
 import (
@@ -14,11 +14,11 @@ import (
 // MaxSize is the largest file, in bytes, that Parse accepts.
 const MaxSize = 1 << 20
 
-// Entry is what the file says of one repository.
+// Entry is the file's entry for one repository.
 type Entry struct {
 	// Repo is the repository's name, without its owner.
 	Repo string `json:"repoName"`
-	// LastStable is a commit, mostly in full, or a tag.
+	// LastStable is a commit, usually in full, or a tag.
 	LastStable string `json:"lastStableSHA"`
 }
 
@@ -45,7 +45,7 @@ func Parse(data []byte) (File, error) {
 	return f, nil
 }
 
-// badRevision returns what keeps s from being a commit or the name of a tag
+// badRevision returns why s is neither a commit nor the name of a tag
 // (git-check-ref-format), or "".
 func badRevision(s string) string {
 	switch {
@@ -68,8 +68,7 @@ func badRevision(s string) string {
 	return ""
 }
 
-// Find returns the entry of a repository. Two that say different things are an
-// error, as is none.
+// Find returns the entry of a repository. It is an error if there is none, or if two differ.
 func (f File) Find(repo string) (Entry, error) {
 	var found *Entry
 	var names []string
@@ -80,7 +79,7 @@ func (f File) Find(repo string) (Entry, error) {
 		case found == nil:
 			found = e
 		case e.LastStable != found.LastStable:
-			return Entry{}, fmt.Errorf("repoName %q stands twice, with %q and %q", repo, found.LastStable, e.LastStable)
+			return Entry{}, fmt.Errorf("duplicate repoName %q, with %q and %q", repo, found.LastStable, e.LastStable)
 		}
 	}
 	if found == nil {

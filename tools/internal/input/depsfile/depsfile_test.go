@@ -22,7 +22,7 @@ func TestFind(t *testing.T) {
 	for _, tt := range []struct{ repo, want, wantErr string }{
 		{"proxy", "11f5b1c1eb4c5a1d1d0b8d0e0a6e4c9f1d7a0d5e", ""},
 		{"api", "v1.4.1", ""},
-		{"torn", "", `repoName "torn" stands twice, with "v1" and "v2"`},
+		{"torn", "", `duplicate repoName "torn", with "v1" and "v2"`},
 		{"none", "", `no entry with repoName "none", only proxy, api, api, torn, torn`},
 	} {
 		e, err := f.Find(tt.repo)

@@ -9,7 +9,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
-// Check reports everything in l that cannot stand in a lock.
+// Check reports everything in l that is not valid in a lock.
 func (l *Lock) Check() error {
 	if l.Schema != Schema {
 		return fmt.Errorf("schema: got %q, want %q", l.Schema, Schema)
@@ -32,7 +32,7 @@ func (l *Lock) checkDependencies() error {
 			primaries++
 		}
 		if i > 0 && d.Name == l.Dependencies[i-1].Name {
-			errs = append(errs, fmt.Errorf("dependency %q stands twice", d.Name))
+			errs = append(errs, fmt.Errorf("duplicate dependency %q", d.Name))
 		}
 		if err := d.Check(); err != nil {
 			errs = append(errs, fmt.Errorf("dependency %q: %w", d.Name, err))
@@ -44,7 +44,7 @@ func (l *Lock) checkDependencies() error {
 	return errors.Join(errs...)
 }
 
-// Check reports the first thing in d that cannot stand in a lock.
+// Check reports the first thing in d that is not valid in a lock.
 func (d *Dependency) Check() error {
 	sources := 0
 	for _, set := range []bool{d.Module != nil, d.Git != nil, d.Local != nil} {
@@ -72,7 +72,7 @@ func (d *Dependency) Check() error {
 	return nil
 }
 
-// IsCommit reports whether s is a whole object name of git, in SHA-1 or SHA-256.
+// IsCommit reports whether s is a full object name of git, in SHA-1 or SHA-256.
 func IsCommit(s string) bool {
 	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
 }
@@ -90,7 +90,7 @@ func (l *Lock) checkImages() error {
 	return errors.Join(errs...)
 }
 
-// Check reports the first thing in i that cannot stand in a lock.
+// Check reports the first thing in i that is not valid in a lock.
 func (i *Image) Check() error {
 	if _, err := digest.Parse(string(i.Digest)); err != nil {
 		return err

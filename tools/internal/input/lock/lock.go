@@ -1,5 +1,5 @@
-// Package lock is the resolved form of a manifest: what exactly a release is
-// built from, and why. `tools/resolve` writes it, everything after reads it.
+// Package lock is the resolved form of a manifest: exactly what a release is built from,
+// and why. tools/resolve writes it; everything after it reads it.
 package lock
 
 import (
@@ -19,15 +19,15 @@ type Lock struct {
 	Schema string `json:"schema"`
 	// Manifest is the digest of the manifest file that was resolved.
 	Manifest digest.Digest `json:"manifest"`
-	// Version is the release's version, as the manifest has it.
+	// Version is the release's version, as in the manifest.
 	Version string `json:"version"`
 	// Product names the directory release/<product> that says what is built.
 	Product string `json:"product"`
-	// Docker is the registry prefix that is written into charts and profiles.
+	// Docker is the registry prefix in charts and profiles.
 	Docker string `json:"docker,omitempty"`
-	// Platforms are the archives' platforms, as linux-amd64 or osx-arm64.
+	// Platforms are the archives' platforms, such as linux-amd64 or osx-arm64.
 	Platforms []string `json:"platforms"`
-	// Architectures are the platforms of images and packages, as linux/arm64.
+	// Architectures are the platforms of images and packages, such as linux/arm64.
 	Architectures []string `json:"architectures"`
 	// Outputs are the kinds of artifact to make; empty means all.
 	Outputs []string `json:"outputs,omitempty"`
@@ -36,11 +36,11 @@ type Lock struct {
 	Time time.Time `json:"time"`
 	// Dependencies are sorted by name.
 	Dependencies []Dependency `json:"dependencies"`
-	// Images are what the product's images are based on, sorted by name.
+	// Images are the base images of the product's images, sorted by name.
 	Images []Image `json:"images,omitempty"`
 	// Files are sorted by name, then platform.
 	Files []File `json:"files,omitempty"`
-	// Toolchain is what builds the release.
+	// Toolchain says what builds the release.
 	Toolchain Toolchain `json:"toolchain"`
 }
 
@@ -48,13 +48,13 @@ type Lock struct {
 type GoModule struct {
 	Path    string `json:"path"`
 	Version string `json:"version"`
-	// Sum is the h1 sum of the module's content; empty where the build needs no more than its go.mod.
+	// Sum is the h1 sum of the module's content; empty if the build needs only its go.mod.
 	Sum string `json:"sum,omitempty"`
 	// GoModSum is the h1 sum of its go.mod.
 	GoModSum string `json:"go_mod_sum,omitempty"`
 }
 
-// Toolchain is what the builds run with.
+// Toolchain has the versions of what the builds run with.
 type Toolchain struct {
 	Bazel   string   `json:"bazel"`
 	Go      GoSDK    `json:"go"`
@@ -62,10 +62,10 @@ type Toolchain struct {
 	Gazelle GoModule `json:"gazelle"`
 }
 
-// GoSDK is a Go release, as modules golang.org/toolchain@v0.0.1-go<version>.<platform>.
+// GoSDK is a Go release: the modules golang.org/toolchain@v0.0.1-go<version>.<platform>.
 type GoSDK struct {
 	Version string `json:"version"`
-	// Archives are by platform, as linux_amd64.
+	// Archives are by platform, such as linux_amd64.
 	Archives map[string]Archive `json:"archives"`
 }
 

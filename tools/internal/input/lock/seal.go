@@ -9,11 +9,10 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
-// Each entry of a lock carries the digest of all that it says, so that one that
-// was damaged, or edited by hand, is found where it is used: repository rules see
-// one entry and not the lock.
+// Each entry of a lock has a digest of its other fields, its seal. Repository rules see one
+// entry and not the whole lock; the seal shows them an entry that was edited or damaged.
 
-// Seal sets the entries' digests. What changes an entry afterwards breaks its seal.
+// Seal sets the entries' digests. A later change to an entry breaks its seal.
 func (l *Lock) Seal() {
 	for i := range l.Dependencies {
 		l.Dependencies[i].Seal()
@@ -44,7 +43,7 @@ func (i *Image) CheckSeal() error { return checkSeal(i.Name, i.sum(), i.EntryDig
 // CheckSeal compares the entry with its digest.
 func (f *File) CheckSeal() error { return checkSeal(f.Title(), f.sum(), f.EntryDigest) }
 
-// Title is how people name the entry: its name, and its platform if it has one.
+// Title names the entry for people: its name, and its platform if it has one.
 func (f *File) Title() string {
 	if f.Platform == "" {
 		return f.Name
@@ -71,7 +70,7 @@ func (f File) sum() digest.Digest {
 func sum(entry any) digest.Digest {
 	data, err := jsonfile.Marshal(entry)
 	if err != nil {
-		return "" // there is nothing in an entry that JSON cannot say
+		return "" // every entry can be encoded
 	}
 	return digest.FromBytes(data)
 }
@@ -81,7 +80,7 @@ func checkSeal(name string, got, want digest.Digest) error {
 		return nil
 	}
 	err := fmt.Errorf("lock entry %q: digest of the entry: got %s, want %s", name, got, orNone(want))
-	return hint.With(err, "the lock was altered since it was resolved: restore it, or run tools/bazel run //release:resolve")
+	return hint.With(err, "the lock was changed after it was resolved: restore it, or run tools/bazel run //release:resolve")
 }
 
 func orNone(d digest.Digest) string {

@@ -13,26 +13,26 @@ type Dependency struct {
 	Module  *Module `json:"module,omitempty"`
 	Git     *Git    `json:"git,omitempty"`
 	Local   *Local  `json:"local,omitempty"`
-	// GoVersionEnabled asks publishing for the tag v<version> as well as <version>.
+	// GoVersionEnabled makes publishing create the tag v<version> besides <version>.
 	GoVersionEnabled bool `json:"go_version_enabled,omitempty"`
-	// Exclude are the patterns of the paths that the canonical tar leaves out.
+	// Exclude are patterns of the paths that the canonical tar leaves out.
 	Exclude []string `json:"exclude,omitempty"`
-	// Digest identifies the content: for a module its h1 sum (golang.org/x/mod/sumdb/dirhash.Hash1),
-	// for the others the "sha256:" of the canonical tar.
+	// Digest identifies the content: the h1 sum of a module (golang.org/x/mod/sumdb/dirhash.Hash1),
+	// or else the "sha256:" digest of the canonical tar.
 	Digest string `json:"digest"`
 	// Size is the sum of the sizes of the source's files, in bytes.
 	Size int64     `json:"size"`
 	Time time.Time `json:"time"`
-	// Why says what chose this revision, as "version in manifest".
+	// Why says what chose this revision, such as "version in manifest".
 	Why string `json:"why"`
-	// GoRoots are the directories that are vendored as Go modules of their own, "." for
-	// the source's root, sorted. It is empty if the source has no Go module to build.
+	// GoRoots are the directories that are built as Go modules, "." for the source's root
+	// directory, sorted. It is empty if the source has no Go module to build.
 	GoRoots []string `json:"go_roots,omitempty"`
-	// GoTags are build tags by variant: each is a repository of its own, whose
-	// packages have the files that these tags choose.
+	// GoTags are build tags by variant. Each variant is a repository of its own, whose
+	// packages are built with these tags.
 	GoTags map[string][]string `json:"go_tags,omitempty"`
-	// GoModules is every module that building the source's Go packages reads, sorted
-	// by path, then version.
+	// GoModules are the modules that a build of the source's Go packages reads, sorted by
+	// path, then version.
 	GoModules []GoModule `json:"go_modules,omitempty"`
 	// EntryDigest is the digest of the entry without it: see Seal.
 	EntryDigest digest.Digest `json:"entry_digest,omitempty"`
@@ -46,21 +46,21 @@ type Module struct {
 
 // Git is a commit of a git repository.
 type Git struct {
-	// URL is the origin, as the manifest has it, whatever mirror stood in for it.
+	// URL is the origin, as in the manifest, even if a mirror was used.
 	URL string `json:"url"`
-	// Ref is the branch or tag that pointed to the commit, as refs/heads/master;
-	// empty where the commit was named by itself.
+	// Ref is the branch or tag that pointed to the commit, such as refs/heads/master;
+	// empty if the manifest names the commit itself.
 	Ref string `json:"ref,omitempty"`
-	// Commit is the whole object name: 40 hexadecimal digits, 64 in a SHA-256 repository.
+	// Commit is the full object name: 40 hexadecimal digits, 64 in a SHA-256 repository.
 	Commit string `json:"commit"`
-	// Object is the commit as git stores it: with the tar, it proves which commit that is of.
+	// Object is the commit as git stores it. It proves that the tar is the tree of Commit.
 	Object []byte `json:"object,omitempty"`
-	// Versions are those that `go build` in a clone stamps into programs, by Go root;
-	// "(devel)" where it has none.
+	// Versions are the versions that `go build` in a clone stamps into programs, by Go root;
+	// "(devel)" if there is none.
 	Versions map[string]string `json:"versions,omitempty"`
-	// Submodules are directories that the tar leaves empty, sorted by path.
+	// Submodules are the submodules' directories, which are empty in the tar, sorted by path.
 	Submodules []Submodule `json:"submodules,omitempty"`
-	// LFS are the paths of Git LFS pointers, sorted. They stay pointers.
+	// LFS are the paths of Git LFS pointers, sorted. Their files are not fetched.
 	LFS []string `json:"lfs,omitempty"`
 }
 
@@ -73,21 +73,21 @@ type Submodule struct {
 // Local is a directory of this machine, relative to the manifest's directory or absolute.
 type Local struct {
 	Path string `json:"path"`
-	// Commit is what HEAD was; empty if the directory is in no git repository.
+	// Commit is HEAD; empty if the directory is not in a git repository.
 	Commit string `json:"commit,omitempty"`
-	// Dirty says that the directory differed from Commit: the digest is of what
-	// was in the directory. Such a release is never published.
+	// Dirty means that the directory differed from Commit: the digest is of the directory's
+	// files. Such a release is never published.
 	Dirty bool `json:"dirty,omitempty"`
 }
 
-// Image is what an image is based on.
+// Image is the base image of one of the product's images.
 type Image struct {
-	// Name is the image's.
+	// Name is the name of the product's image.
 	Name string `json:"name"`
 	// Base is the reference in the manifest: HOST/REPOSITORY:TAG, or
-	// oci-layout:PATH or docker-archive:PATH of this machine.
+	// oci-layout:PATH or docker-archive:PATH on this machine.
 	Base string `json:"base"`
-	// Digest is that of the index, or of the manifest where the base is a single image.
+	// Digest is the digest of the index, or of the manifest if the base is a single image.
 	Digest digest.Digest `json:"digest"`
 	// Platforms are those of the lock's architectures, sorted.
 	Platforms []ImagePlatform `json:"platforms"`
@@ -97,29 +97,29 @@ type Image struct {
 
 // ImagePlatform is a base image for one platform.
 type ImagePlatform struct {
-	// Platform is one of the lock's architectures, as linux/arm64.
+	// Platform is one of the lock's architectures, such as linux/arm64.
 	Platform string `json:"platform"`
-	// Digest is that of the manifest.
+	// Digest is the digest of the manifest.
 	Digest digest.Digest `json:"digest"`
 	// Size is the sum of the sizes of manifest, config and layers, in bytes.
 	Size int64 `json:"size"`
 }
 
-// File is a file from the web, as it is.
+// File is a file from the web.
 type File struct {
 	Name string `json:"name"`
-	// Platform is that of archives, as linux-amd64; empty if the file is for all.
+	// Platform is the archives' platform, such as linux-amd64; empty if the file is for all.
 	Platform string        `json:"platform,omitempty"`
 	URL      string        `json:"url"`
 	Digest   digest.Digest `json:"digest"`
 	Size     int64         `json:"size"`
-	// Why says what chose the URL, as "url in manifest".
+	// Why says what chose the URL, such as "url in manifest".
 	Why string `json:"why"`
 	// EntryDigest is the digest of the entry without it: see Seal.
 	EntryDigest digest.Digest `json:"entry_digest,omitempty"`
 }
 
-// Origin is where a source is from: a URL, the path of a module, or a directory.
+// Origin says where a source comes from: a URL, the path of a module, or a directory.
 func (d *Dependency) Origin() string {
 	switch {
 	case d.Git != nil:
@@ -130,8 +130,8 @@ func (d *Dependency) Origin() string {
 	return d.Local.Path
 }
 
-// Revision is which one of its origin a source is: a commit, or a module's version. It is
-// empty for a directory that is in no repository.
+// Revision is the source's commit or module version. It is empty for a directory that is not
+// in a repository.
 func (d *Dependency) Revision() string {
 	switch {
 	case d.Git != nil:
@@ -142,8 +142,8 @@ func (d *Dependency) Revision() string {
 	return d.Local.Commit
 }
 
-// Modules are the Go modules that a build of the source reads, the source itself among
-// them if it is one.
+// Modules are the Go modules that a build of the source reads, including the source itself
+// if it is one.
 func (d *Dependency) Modules() []GoModule {
 	if d.Module == nil {
 		return d.GoModules

@@ -144,11 +144,11 @@ func TestRefused(t *testing.T) {
 			w.repos["app"].SetRef("refs/tags/1.2.0", "")
 			w.server.Handle(basic("hunter2"))
 			credentials(t, "hunter3")
-		}, func() { credentials(t, "hunter2") }, "the server refuses access", "credential helper"},
+		}, func() { credentials(t, "hunter2") }, "the server denies access", "credential helper"},
 		{"repository missing", func() { w.server.Handle(nil); only("app", w.server.URL("new")) }, func() {
 			w.server.Repo("new").Git("fetch", "-q", "--no-tags", w.repos["app"].Dir, "main:main")
-		}, "there is no such repository", "check the URL"},
-		{"commit gone", func() { only("gone", "") }, nil, "the commit is not there", "has to be in the repository"},
+		}, "the repository does not exist", "check the URL"},
+		{"commit gone", func() { only("gone", "") }, nil, "the commit does not exist", "has to be in the repository"},
 		{"commit gone from both", func() { only("gone", w.server.URL("fork")) }, nil, `fork" lacks the commit`, "where it was built from"},
 		{"a fork without the commit", func() { only("app", w.server.URL("fork")) }, func() {
 			w.repos["fork"].Git("config", "receive.shallowUpdate", "true")

@@ -1,6 +1,6 @@
-// Package fill makes the store hold what the entries of a lock need, and says what that
-// is. Repository rules compile it before anything else is there, so it imports the standard
-// library and golang.org/x/mod only; base images are package baseimage's.
+// Package fill knows what the entries of a lock need, and fetches it into the store.
+// Repository rules compile it before anything else, so it imports the standard library and
+// golang.org/x/mod only. Package baseimage fetches base images.
 package fill
 
 import (
@@ -19,22 +19,22 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/web/download"
 )
 
-// Filler fetches what a store lacks from where a lock says that it is.
+// Filler fetches what a store lacks from the origins in a lock.
 type Filler struct {
 	Store     *store.Store
 	GoCommand string // path of the go command
-	Dir       string // the manifest's directory: relative paths start there
-	Offline   bool   // open no socket: what the store lacks is an error that names it
+	Dir       string // the manifest's directory: paths are relative to it
+	Offline   bool   // use no network: an error names what the store lacks
 }
 
-// atOnce is how many sources and files are fetched at the same time.
+// atOnce is the number of sources and files that are fetched at the same time.
 const atOnce = 8
 
-// MissingHint says what to do where a store that may not be filled lacks something.
-const MissingHint = "run the same build once without --config=airgap, or unpack a bundle into the store"
+// MissingHint says what to do if the store lacks something and there is no network.
+const MissingHint = "run the build once without --config=airgap, or unpack a bundle into the store"
 
-// Lock makes the store hold everything that a lock names but base images. Errors name the
-// lock's entries, in its order.
+// Lock fetches everything that a lock names and the store lacks, except base images. Errors
+// name the lock's entries, in its order.
 func (f *Filler) Lock(ctx context.Context, l *lock.Lock) error {
 	if f.Offline {
 		return f.check(ctx, l)
@@ -77,7 +77,7 @@ func (f *Filler) check(ctx context.Context, l *lock.Lock) error {
 	return errors.Join(errs...)
 }
 
-// InEntry says of an error which entry of a lock it is about.
+// InEntry adds to an error which entry of a lock it is about.
 func InEntry(name string, err error) error {
 	if err == nil {
 		return nil
@@ -85,12 +85,12 @@ func InEntry(name string, err error) error {
 	return fmt.Errorf("lock entry %q: %w", name, err)
 }
 
-// Go returns a go command whose module cache is a directory that is to be empty.
+// Go returns a go command that uses an empty directory as its module cache.
 func (f *Filler) Go(cache string) *gomod.Go {
 	return &gomod.Go{Command: f.GoCommand, Store: f.Store, Cache: cache, Offline: f.Offline}
 }
 
-// modules makes the store hold the modules of all sources.
+// modules fetches the modules of all sources.
 func (f *Filler) modules(ctx context.Context, l *lock.Lock, scratch string) error {
 	var modules []lock.GoModule
 	for i := range l.Dependencies {
@@ -99,7 +99,7 @@ func (f *Filler) modules(ctx context.Context, l *lock.Lock, scratch string) erro
 	return f.Go(filepath.Join(scratch, "modcache")).Fill(ctx, modules)
 }
 
-// File makes the store hold a file that a lock pins, and returns its digest.
+// File fetches a file that a lock pins, if the store lacks it, and returns its digest.
 func (f *Filler) File(ctx context.Context, entry *lock.File) (digest.Digest, error) {
 	want, err := digest.Parse(string(entry.Digest))
 	if err != nil {
@@ -111,7 +111,7 @@ func (f *Filler) File(ctx context.Context, entry *lock.File) (digest.Digest, err
 	err = f.Store.Bring(ctx, want, download.Args{URL: entry.URL})
 	if wrong := (*store.MismatchError)(nil); errors.As(err, &wrong) {
 		err := fmt.Errorf("digest of %q: got %s, want %s", entry.URL, wrong.Got, wrong.Want)
-		return "", hint.With(err, "the file changed since it was pinned: run tools/bazel run //release:resolve")
+		return "", hint.With(err, "the file changed after it was pinned: run tools/bazel run //release:resolve")
 	}
 	return want, err
 }

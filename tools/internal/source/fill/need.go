@@ -18,17 +18,17 @@ import (
 type Need struct {
 	// Path is slash-separated, relative to the store's directory.
 	Path string
-	// What says what it is, such as "zip of example.com/m@v1.0.0".
+	// What describes it, such as "zip of example.com/m@v1.0.0".
 	What string
-	// Digest is what the file's name, or a lock, says; empty for the file of a module.
+	// Digest is the digest in the file's name or in a lock; empty for the file of a module.
 	Digest digest.Digest
-	// Module is what a module's file belongs to, as path@version, and Sum the h1 sum
+	// Module is the module of a module's file, as path@version, and Sum the h1 sum
 	// that pins its content (golang.org/x/mod/sumdb/dirhash.Hash1).
 	Module string
 	Sum    string
 }
 
-// Pin is what pins the content of the file.
+// Pin returns the digest or the h1 sum that pins the content of the file.
 func (n *Need) Pin() string { return cmp.Or(string(n.Digest), n.Sum, "no digest") }
 
 // Check returns an error that wraps [store.ErrMissing] if the store lacks the file.
@@ -40,27 +40,27 @@ func (n *Need) Check(s *store.Store) error {
 	return fmt.Errorf("%s, %s, %w %q", n.What, n.Pin(), store.ErrMissing, s.Dir())
 }
 
-// Blob is the need for what has a digest.
+// Blob returns the need for a file with a digest.
 func Blob(s *store.Store, d digest.Digest, what string) Need {
 	return Need{Path: relative(s, s.BlobPath(d)), What: what, Digest: d}
 }
 
-// OCIBlob is the need for a blob of a base image.
+// OCIBlob returns the need for a blob of a base image.
 func OCIBlob(s *store.Store, d digest.Digest) Need {
 	return Need{Path: relative(s, s.OCIBlobPath(d)), What: "blob of a base image", Digest: d}
 }
 
-// relative returns the path of a file of the store in it.
+// relative returns a path in the store relative to the store.
 func relative(s *store.Store, name string) string {
 	rel, err := filepath.Rel(s.Dir(), name)
 	if err != nil {
-		rel = name // never: both begin the same
+		rel = name // cannot happen: both begin the same
 	}
 	return filepath.ToSlash(rel)
 }
 
-// Module returns the files of a module that its sums name. What a proxy says of it besides,
-// in its .info, nothing pins and no build reads.
+// Module returns the files of a module that have sums. Its .info has none, and no build
+// reads it.
 func Module(s *store.Store, m lock.GoModule) ([]Need, error) {
 	v := module.Version{Path: m.Path, Version: m.Version}
 	var list []Need
@@ -101,8 +101,8 @@ func Dependency(s *store.Store, d *lock.Dependency) ([]Need, error) {
 	return list, nil
 }
 
-// Check returns an error for each file of an entry that the store lacks and that only a
-// network has.
+// Check returns an error for each file of an entry that the store lacks and that can only
+// be fetched from the network.
 func (f *Filler) Check(d *lock.Dependency) error {
 	list, err := Dependency(f.Store, d)
 	errs := []error{InEntry(d.Name, err)}

@@ -15,33 +15,33 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// Tar makes the store hold the canonical tar of a source that is no module, and returns its
-// digest. Where the store has none, it is made again from where the source is.
+// Tar makes the canonical tar of a source that is not a module from its origin, if the store
+// lacks it, and returns its digest.
 func (f *Filler) Tar(ctx context.Context, dep *lock.Dependency) (digest.Digest, error) {
 	want, err := digest.Parse(dep.Digest)
 	if err != nil {
 		return "", err
 	}
 	var from store.Fetcher = directory{dep: dep, base: f.Dir}
-	advice := "the directory changed since it was pinned: run tools/bazel run //release:resolve"
+	advice := "the directory changed after it was pinned: run tools/bazel run //release:resolve"
 	if dep.Git != nil {
 		from = gitsource.Fetcher{
 			Client:  &gitsource.Client{Dir: f.Dir},
 			Want:    gitsource.Want{URL: dep.Git.URL, SHA: dep.Git.Commit, Ref: dep.Git.Ref},
 			Exclude: dep.Exclude,
 		}
-		advice = "the lock names another commit, or was altered: run tools/bazel run //release:resolve"
+		advice = "the lock names another commit, or was changed: run tools/bazel run //release:resolve"
 	}
 	return want, hint.With(f.Store.Bring(ctx, want, from), "%s", advice)
 }
 
-// directory makes the canonical tar of a directory of this machine. It is a store.Fetcher.
+// directory makes the canonical tar of a directory on this machine. It is a store.Fetcher.
 type directory struct {
 	dep  *lock.Dependency
 	base string // the manifest's directory
 }
 
-// Fetch implements store.Fetcher.
+// Fetch implements [store.Fetcher].
 func (f directory) Fetch(ctx context.Context) (io.ReadCloser, error) {
 	dir := f.dep.Local.Path
 	if !filepath.IsAbs(dir) {
@@ -72,7 +72,7 @@ func (f directory) Fetch(ctx context.Context) (io.ReadCloser, error) {
 	}), nil
 }
 
-// pipe returns what write writes, as a stream.
+// pipe returns a stream of what write writes.
 func pipe(write func(io.Writer) error) io.ReadCloser {
 	pr, pw := io.Pipe()
 	go func() { pw.CloseWithError(write(pw)) }()

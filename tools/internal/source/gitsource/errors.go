@@ -7,61 +7,62 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
-// What can go wrong. Errors of this package wrap one of these where it is known.
+// Errors of this package wrap one of these if the cause is known.
 var (
-	ErrRef           = errors.New("the branch or tag is not there")
-	ErrNoRepository  = errors.New("there is no such repository")
-	ErrNotRepository = errors.New("the directory is no git repository")
-	ErrAuth          = errors.New("the server refuses access")
-	ErrSilent        = errors.New("the server is silent")
-	ErrDropped       = errors.New("the connection broke")
-	ErrBusy          = errors.New("the server cannot answer now")
+	ErrRef           = errors.New("the branch or tag does not exist")
+	ErrNoRepository  = errors.New("the repository does not exist")
+	ErrNotRepository = errors.New("the directory is not a git repository")
+	ErrAuth          = errors.New("the server denies access")
+	ErrSilent        = errors.New("the server does not answer")
+	ErrDropped       = errors.New("the connection was lost")
+	ErrBusy          = errors.New("the server is unavailable")
 	ErrGarbage       = errors.New("the server does not speak git's protocol")
-	ErrHostKey       = errors.New("the server's host key is not known")
-	ErrDNS           = errors.New("the host's name is not known")
-	ErrGone          = errors.New("the commit is not there")
-	ErrRefused       = errors.New("the server gives no commit by its name")
+	ErrHostKey       = errors.New("the server's host key is unknown")
+	ErrDNS           = errors.New("the host cannot be found")
+	ErrGone          = errors.New("the commit does not exist")
+	ErrRefused       = errors.New("the server does not allow fetching a commit by its name")
 	ErrNotOnBranch   = errors.New("the commit is not on the branch")
-	ErrAmbiguous     = errors.New("the commit's name is ambiguous")
-	ErrOwnership     = errors.New("the repository belongs to somebody else")
-	ErrDumb          = errors.New("the server is a plain file server, or the URL that of a page for people")
+	ErrAmbiguous     = errors.New("the commit's abbreviation is ambiguous")
+	ErrOwnership     = errors.New("the repository belongs to another user")
+	ErrDumb          = errors.New("the server is a plain file server, or the URL is a web page")
 	ErrFormat        = errors.New("the repository has another object format")
 	ErrTooLarge      = errors.New("the fetch is too large")
-	ErrRejected      = errors.New("the server takes no such push")
-	ErrNotAtomic     = errors.New("the server cannot take several refs as one")
-	ErrNoCommon      = errors.New("the server does not say which commits it has")
+	ErrRejected      = errors.New("the server rejects the push")
+	ErrNotAtomic     = errors.New("the server cannot update several refs atomically")
+	ErrNoCommon      = errors.New("the server cannot negotiate which commits it has")
 
-	errNoneSince = errors.New("no commit is that young")
-	// errShallow is how a server says errNoneSince through http.
+	errNoneSince = errors.New("no commit is that recent")
+	// errShallow is errNoneSince from a server by http.
 	errShallow = errors.New("the server ended before it sent objects")
 )
 
 // failure is one way in which git fails.
 type failure struct {
-	text  string // a regular expression for what git says
+	text  string // a regular expression for git's output
 	err   error
 	retry bool
 	hint  string
 }
 
-const pageHint = "check the URL: it may be that of a page for people"
+const pageHint = "check the URL: it may be a web page"
 
-// failures are in order: the first that matches counts.
+// failures are tried in order: the first that matches counts.
 func failures() []failure {
 	return []failure{
 		{`attempting to allocate \d+ over limit|Out of memory|size_t overflow|too large to fit into`, ErrTooLarge, false, ""},
 		{`mismatched algorithms`, ErrFormat, false, ""},
-		{`dubious ownership`, ErrOwnership, false, "git config --global --add safe.directory FOLDER, if you trust it"},
-		{`dumb http transport does not support`, ErrDumb, false, "check the URL; plain files have to be served by git http-backend"},
+		{`dubious ownership`, ErrOwnership, false, "if you trust it, run git config --global --add safe.directory DIRECTORY"},
+		{`dumb http transport does not support`, ErrDumb, false, "check the URL; a repository has to be served by git http-backend"},
 		{`no commits selected for shallow`, errNoneSince, false, ""},
 		{`[Cc]ouldn't find remote ref|no such remote ref`, ErrRef, false, ""},
-		{`not our ref|remote did not send all necessary objects`, ErrGone, false, "the history was rewritten since the commit was pinned: pin another one, or push it to the server again"},
+		{`not our ref|remote did not send all necessary objects`, ErrGone, false, "the history was rewritten after the commit was pinned: pin another commit, or push this one to the server again"},
 		{`does not allow request for unadvertised object`, ErrRefused, false, "name the commit by a branch or tag that points to it"},
 		{`[Hh]ost key verification failed|REMOTE HOST IDENTIFICATION`, ErrHostKey, false, "connect to the host with ssh once, or add its key to known_hosts"},
-		{`[Cc]ould not resolve|Name or service not known|Temporary failure in name resolution`, ErrDNS, true, "look at the host's name and at the network"},
+		{`[Cc]ould not resolve|Name or service not known|Temporary failure in name resolution`, ErrDNS, true, "check the host's name and the network"},
 		{
 			`Authentication failed|could not read (Username|Password)|Permission denied|returned error: 40[13]|access denied|HTTP Basic: Access denied`,
 			ErrAuth, false, "check the credentials: git's credential helper for http, the keys in ssh-agent for ssh",
@@ -69,7 +70,7 @@ func failures() []failure {
 		{`returned error: (429|5\d\d)`, ErrBusy, true, "try again later"},
 		{
 			`repository '.*' not found|does not appear to be a git repository|[Rr]epository not found|returned error: 404|not found: did you run git update-server-info`,
-			ErrNoRepository, false, "check the URL; some servers say so where credentials are missing",
+			ErrNoRepository, false, "check the URL and the credentials: some servers also answer this if credentials are missing",
 		},
 		{`Operation too slow|Operation timed out|Connection timed out|timed out`, ErrSilent, true, "try again later"},
 		{`RPC failed; curl|HTTP/2 stream|transfer closed|bytes missing`, ErrDropped, true, "try again later"},
@@ -85,7 +86,7 @@ func failures() []failure {
 	}
 }
 
-// gitError is a run of git that failed, with what it said.
+// gitError is a failed run of git, with its output.
 type gitError struct {
 	kind  error // one of the above; nil if not known
 	text  string
@@ -98,11 +99,11 @@ func (e *gitError) Error() string {
 	case e.kind == nil && e.text == "":
 		return fmt.Sprintf("git: %v", e.err)
 	case e.kind == nil:
-		return fmt.Sprintf("git: %s (%v)", e.text, e.err)
+		return fmt.Sprintf("git: %s (%v)", environ.Said(e.text), e.err)
 	case e.text == "":
 		return fmt.Sprintf("%v: %v", e.kind, e.err)
 	}
-	return fmt.Sprintf("%v: git says: %s", e.kind, e.text)
+	return fmt.Sprintf("%v: git says: %s", e.kind, environ.Said(e.text))
 }
 
 func (e *gitError) Unwrap() []error {
@@ -115,7 +116,7 @@ func (e *gitError) Unwrap() []error {
 	return all
 }
 
-// explain makes an error of what git said on its way out.
+// explain makes an error from the output of a failed run of git.
 func explain(err error, stderr string) error {
 	text := clean(stderr)
 	for _, f := range failures() {
@@ -130,22 +131,22 @@ func explain(err error, stderr string) error {
 	return &gitError{text: text, err: err}
 }
 
-// temporary tells whether another try may help.
+// temporary reports whether another try may help.
 func temporary(err error) bool {
 	var e *gitError
 	return errors.As(err, &e) && e.retry
 }
 
-// exitStatus tells whether git ended with a status.
+// exitStatus reports whether git exited with a status.
 func exitStatus(err error, status int) bool {
 	var exit *exec.ExitError
 	return errors.As(err, &exit) && exit.ExitCode() == status
 }
 
-// maxText is how much of what git says an error repeats, in bytes.
+// maxText is how much of git's output an error repeats, in bytes.
 const maxText = 800
 
-// clean returns what git said in one line, without progress, advice and secrets.
+// clean returns git's output without progress, advice, secrets and control characters.
 func clean(stderr string) string {
 	var kept []string
 	for line := range strings.FieldsFuncSeq(stderr, func(r rune) bool { return r == '\n' || r == '\r' }) {
@@ -155,9 +156,9 @@ func clean(stderr string) string {
 		}
 		kept = append(kept, line)
 	}
-	text := redact(strings.Join(kept, "; "))
+	text := redact(strings.Join(kept, "\n"))
 	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if r < ' ' && r != '\n' || r == 0x7f {
 			return ' '
 		}
 		return r
@@ -168,8 +169,8 @@ func clean(stderr string) string {
 	return strings.ToValidUTF8(text, "?")
 }
 
-// redact hides the credentials in every URL in s. The user name of an ssh URL
-// is none.
+// redact hides the credentials in every URL in s. The user name of an ssh URL is not a
+// credential.
 func redact(s string) string {
 	userinfo := regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*)://([^/\s]*)@`)
 	return userinfo.ReplaceAllStringFunc(s, func(match string) string {

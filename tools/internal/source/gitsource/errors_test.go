@@ -50,7 +50,7 @@ func TestFaults(t *testing.T) {
 		{"drop within the objects", on(gittest.Fetch, drop(result, "0011shallow-info\n")), ErrDropped, 2, "try again later"},
 		{"drop within the pack", on(gittest.Fetch, drop(result, "000dpackfile\n0012\x01PACK\x00\x00\x00\x02\x00\x00\x00")), ErrDropped, 2, "try again later"},
 		{"a page", on(gittest.InfoRefs, say("text/html", "<html>hello</html>")), ErrDumb, 1, "check the URL"},
-		{"garbage", on(gittest.InfoRefs, say(advertisement, "garbage that is no packet\n")), ErrGarbage, 1, "a page for people"},
+		{"garbage", on(gittest.InfoRefs, say(advertisement, "garbage that is no packet\n")), ErrGarbage, 1, "it may be a web page"},
 		{"garbage for refs", on(gittest.Fetch, say(result, "garbage that is no packet\n")), ErrGarbage, 1, ""},
 		{"a page for objects", on(gittest.Fetch, say("text/html", "<html>sorry</html>")), ErrGarbage, 1, ""},
 		{"no pack", on(gittest.Fetch, say(result, "000dpackfile\n0015\x01this is no pack0000")), ErrGarbage, 1, ""},
@@ -97,7 +97,7 @@ func TestSilent(t *testing.T) {
 			c := client(t)
 			c.Timeout, c.Attempts = 300*time.Millisecond, 1
 			_, err := c.Fetch(t.Context(), Want{URL: s.URL("app"), Branch: "main"})
-			if !errors.Is(err, ErrSilent) || !strings.Contains(err.Error(), "nothing came for 300ms") {
+			if !errors.Is(err, ErrSilent) || !strings.Contains(err.Error(), "nothing arrived for 300ms") {
 				t.Errorf("got %v, want %v", err, ErrSilent)
 			}
 		})
@@ -141,10 +141,10 @@ func TestErrors(t *testing.T) {
 		{"option as URL", Want{URL: "--upload-pack=evil", Branch: "main"}, nil, "want a URL, HOST:PATH, or a path", ""},
 		{"helper as URL", Want{URL: "ext::sh -c evil", Branch: "main"}, nil, "want a URL, HOST:PATH, or a path", ""},
 		{"git protocol", Want{URL: "git://127.0.0.1:1/app", Branch: "main"}, nil, "transport 'git' not allowed", "want http, https, ssh or file"},
-		{"bad branch", Want{Branch: "a:b"}, nil, `branch "a:b": it is no name of a branch`, ""},
-		{"pattern as branch", Want{Branch: "*"}, nil, `branch "*": it is no name`, ""},
-		{"bad tag", Want{Tag: "a..b"}, nil, `tag "a..b": it is no name of a tag`, ""},
-		{"bad ref", Want{SHA: first, Ref: "main"}, nil, `ref "main": want the whole name`, ""},
+		{"bad branch", Want{Branch: "a:b"}, nil, `branch "a:b": not a valid name of a branch`, ""},
+		{"pattern as branch", Want{Branch: "*"}, nil, `branch "*": not a valid name`, ""},
+		{"bad tag", Want{Tag: "a..b"}, nil, `tag "a..b": not a valid name of a tag`, ""},
+		{"bad ref", Want{SHA: first, Ref: "main"}, nil, `ref "main": want the full name`, ""},
 		{"tag and branch", Want{Branch: "main", Tag: "v1.2.0"}, nil, "not both", ""},
 		{"short SHA", Want{SHA: "abcdef"}, nil, `commit "abcdef": want 7 to 40 hexadecimal digits, or 64`, ""},
 		{"no hexadecimal SHA", Want{SHA: "abcdefgh"}, nil, `commit "abcdefgh": want 7 to 40`, ""},
@@ -154,7 +154,7 @@ func TestErrors(t *testing.T) {
 		{"part of a branch", Want{Branch: "1.2"}, ErrRef, "refs/heads/1.2", `did you mean branch "release-1.2"?`},
 		{"no v", Want{Tag: "1.2.0"}, ErrRef, "refs/tags/1.2.0", `did you mean tag "v1.2.0"`},
 		{"tag as branch", Want{Branch: "v1.2.0"}, ErrRef, "refs/heads/v1.2.0", `tag "v1.2.0"`},
-		{"nothing near", Want{Branch: "something-else"}, ErrRef, "", "git ls-remote shows the 5 branches and tags"},
+		{"nothing near", Want{Branch: "something-else"}, ErrRef, "", "run git ls-remote to see the 5 branches and tags"},
 		{"empty repository", Want{URL: "empty", Branch: "main"}, ErrRef, "", "the repository has no branches and tags"},
 		{"branch of a commit", Want{Branch: "man", SHA: first}, ErrRef, "refs/heads/man", `did you mean branch "main"?`},
 		{"tag of a blob", Want{Tag: "blob"}, nil, "refs/tags/blob points to no commit", ""},
@@ -163,15 +163,15 @@ func TestErrors(t *testing.T) {
 		{"gone", Want{SHA: lost}, ErrGone, lost, "the history was rewritten"},
 		{"gone from its branch", Want{SHA: lost, Ref: "refs/heads/main"}, ErrGone, lost, "the history was rewritten"},
 		{"gone, of a branch", Want{SHA: lost, Branch: "main"}, ErrNotOnBranch, lost, "name a commit of the branch"},
-		{"gone, by its prefix", Want{SHA: lost[:9]}, ErrGone, lost[:9], "give the whole name"},
+		{"gone, by its prefix", Want{SHA: lost[:9]}, ErrGone, lost[:9], "give its full name"},
 		{"not on the branch", Want{SHA: other, Branch: "main"}, ErrNotOnBranch, "", "name a commit of the branch"},
-		{"all younger", Want{SHA: first[:9], Branch: "main", Since: testTime.AddDate(1, 0, 0)}, ErrNotOnBranch, "no commit is that young", ""},
+		{"all younger", Want{SHA: first[:9], Branch: "main", Since: testTime.AddDate(1, 0, 0)}, ErrNotOnBranch, "no commit is that recent", ""},
 
 		{"no repository", Want{URL: "none", Branch: "main"}, ErrNoRepository, "not found", "check the URL"},
 		{"no directory", Want{URL: missing + "/none", Branch: "main"}, ErrNoRepository, "does not appear to be a git repository", "check the URL"},
 		{"plain directory", Want{URL: "file://" + missing, Branch: "main"}, ErrNoRepository, "does not appear to be a git repository", "check the URL"},
 		{"no server", Want{URL: "http://127.0.0.1:1/app", Branch: "main"}, ErrDropped, "", "try again later"},
-		{"no such host", Want{URL: "http://host.invalid/app", Branch: "main"}, ErrDNS, "host.invalid", "look at the host's name"},
+		{"no such host", Want{URL: "http://host.invalid/app", Branch: "main"}, ErrDNS, "host.invalid", "check the host's name"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			switch {

@@ -13,7 +13,7 @@ type Fetcher struct {
 	Exclude []string
 }
 
-// Fetch implements store.Fetcher.
+// Fetch implements [store.Fetcher].
 func (f Fetcher) Fetch(ctx context.Context) (io.ReadCloser, error) {
 	repo, err := f.Client.Fetch(ctx, f.Want)
 	if err != nil {
@@ -22,7 +22,7 @@ func (f Fetcher) Fetch(ctx context.Context) (io.ReadCloser, error) {
 	return repo.Tar(ctx, f.Exclude), nil
 }
 
-// Tar returns what WriteTar writes, as a stream. Closing it ends git and closes r.
+// Tar returns a stream of what WriteTar writes. Closing it ends git and closes r.
 func (r *Repo) Tar(ctx context.Context, exclude []string) io.ReadCloser {
 	ctx, cancel := context.WithCancel(ctx)
 	pr, pw := io.Pipe()

@@ -12,11 +12,11 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
-// maxCandidates is how many commits an error lists.
+// maxCandidates is the number of commits that an error lists.
 const maxCandidates = 10
 
-// find expands a prefix and checks that the commit is on the branch, if one is
-// given. It brings commits only, without their trees.
+// find expands an abbreviated commit, and checks that it is on the branch, if there is one.
+// It fetches commits only, without their trees.
 func (c *Client) find(ctx context.Context, w Want) (string, error) {
 	if w.Branch == "" {
 		refs, err := c.list(ctx, w)
@@ -59,7 +59,7 @@ func (c *Client) find(ctx context.Context, w Want) (string, error) {
 	return one(w, found)
 }
 
-// ancestors returns the commits that are on the branch: a server may have sent others.
+// ancestors returns the commits on the branch: a server may have sent others.
 func (r *Repo) ancestors(ctx context.Context, commits []string) (on []string, err error) {
 	for _, commit := range commits {
 		switch _, err := r.local(ctx, "merge-base", "--is-ancestor", commit, branchRef); {
@@ -76,7 +76,7 @@ func (c *Client) absent(w Want) error {
 	if w.Branch != "" {
 		return hint.With(fmt.Errorf("%w: %q", ErrNotOnBranch, w.Branch), "name a commit of the branch, or leave out the branch")
 	}
-	return hint.With(fmt.Errorf("%w: none of a branch or tag begins so", ErrGone), "give the whole name of the commit, if it is on no branch")
+	return hint.With(fmt.Errorf("%w: no commit on a branch or tag begins so", ErrGone), "if the commit is on no branch, give its full name")
 }
 
 func one(w Want, commits []string) (string, error) {
@@ -84,13 +84,13 @@ func one(w Want, commits []string) (string, error) {
 		return commits[0], nil
 	}
 	list := strings.Join(commits[:min(maxCandidates, len(commits))], ", ")
-	err := fmt.Errorf("%w: %q is any of %d commits: %s", ErrAmbiguous, w.SHA, len(commits), list)
+	err := fmt.Errorf("%w: %q matches %d commits: %s", ErrAmbiguous, w.SHA, len(commits), list)
 	return "", hint.With(err, "give more digits")
 }
 
 const branchRef = "refs/source/heads/branch"
 
-// commits brings the commits of a branch, or of all branches and tags.
+// commits fetches the commits of a branch, or of all branches and tags.
 func (c *Client) commits(ctx context.Context, w Want) (*Repo, error) {
 	args := []string{"--filter=tree:0"}
 	if !w.Since.IsZero() {
@@ -101,10 +101,10 @@ func (c *Client) commits(ctx context.Context, w Want) (*Repo, error) {
 	} else {
 		args = append(args, "+refs/heads/*:refs/source/heads/*", "+refs/tags/*:refs/source/tags/*")
 	}
-	return c.bring(ctx, w, args...)
+	return c.fetchInto(ctx, w, args...)
 }
 
-// commitsNamed returns the commits of the repository whose names begin so, sorted.
+// commitsNamed returns the commits of the repository whose names begin with prefix, sorted.
 func (r *Repo) commitsNamed(ctx context.Context, prefix string) ([]string, error) {
 	out, err := r.local(ctx, "rev-parse", "--disambiguate="+prefix)
 	if err != nil {

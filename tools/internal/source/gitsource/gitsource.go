@@ -1,10 +1,9 @@
-// Package gitsource reads sources out of git repositories, near and far, by the
-// git command. It never checks anything out: the canonical tar is written from
-// git's objects, so that no attribute, filter or hook has a say, and no
-// submodule or LFS file is fetched.
+// Package gitsource reads sources from local and remote git repositories with the git
+// command. It never checks anything out: it writes the canonical tar from git's objects, so
+// attributes, filters and hooks have no effect, and no submodule or LFS file is fetched.
 //
-// What a server, a repository or a name says is not trusted: a fetch is limited
-// in silence and in bytes, and goes into a scratch repository that Close deletes.
+// It does not trust servers, repositories or names. A fetch is limited in idle time and in
+// bytes, and goes into a scratch repository that Close deletes.
 package gitsource
 
 import (
@@ -23,44 +22,44 @@ type Client struct {
 	Scratch  string         // the directory of scratch repositories; default os.TempDir
 	Dir      string         // what relative paths as URL are relative to; default the working directory
 	Timeout  time.Duration  // how long a server may be silent; default 60 s
-	Attempts int            // how often a fetch is tried where another try may help; default 3
-	Backoff  time.Duration  // the pause before the second try, twice as long before each further one; default 1 s
+	Attempts int            // how many times a fetch is tried if another try may help; default 3
+	Backoff  time.Duration  // the pause before the second try, which doubles for each further one; default 1 s
 	MaxFetch int64          // what one fetch may write to disk, in bytes; default 4 GiB
-	Progress func(Progress) // called while objects come in; may be nil
-	Log      func(string)   // called with a line for people, as before another try; may be nil
+	Progress func(Progress) // called while objects arrive; may be nil
+	Log      func(string)   // called with a line for people, such as before another try; may be nil
 }
 
-// Want says which commit of which repository: that of a Branch, of a Tag, or the one that SHA names.
-// SHA beside Branch is a commit that has to be on that branch.
+// Want says which commit of which repository: a Branch's, a Tag's, or SHA. With both, SHA has
+// to be on Branch.
 type Want struct {
-	// URL is http(s)://, ssh://, file://, HOST:PATH as of scp, or a path.
+	// URL is http(s)://, ssh://, file://, HOST:PATH as for scp, or a path.
 	URL    string
 	Branch string // without refs/heads/
 	Tag    string // without refs/tags/
-	SHA    string // a commit's name or the first 7 or more digits of it
-	// Ref is the whole name of the ref that pointed to SHA when it was pinned. It
-	// is not checked: it is what is fetched if the server gives no commit by name.
+	SHA    string // a commit's name, or its first 7 or more digits
+	// Ref is the full name of the ref that pointed to SHA when it was pinned. It is not
+	// checked. It is fetched if the server does not allow fetching a commit by its name.
 	Ref string
-	// Since is a time before that of the commit: it saves reading older ones where
-	// SHA is a prefix or is beside Branch. It may be zero.
+	// Since is a time before the commit's, or zero. It avoids fetching older commits if SHA
+	// is abbreviated or Branch is set.
 	Since time.Time
-	// NoFiles brings the commit without its files, if the server can do that.
+	// NoFiles fetches the commit without its files, if the server can do that.
 	NoFiles bool
 }
 
 // Tip is what a branch or tag points to.
 type Tip struct {
-	Ref    string // as refs/heads/master
+	Ref    string // such as refs/heads/master
 	Commit string // the whole name
 }
 
-// Progress is how far a fetch is. Total is 0 where it is not known yet.
+// Progress is how far a fetch is. Total is 0 if it is not known yet.
 type Progress struct {
 	Done, Total int   // objects
 	Bytes       int64 // received
 }
 
-// Tip asks the server what a branch or tag points to. It brings no objects.
+// Tip asks the server what a branch or tag points to. It fetches no objects.
 func (c *Client) Tip(ctx context.Context, w Want) (Tip, error) {
 	if err := w.check(); err != nil {
 		return Tip{}, err
@@ -79,10 +78,8 @@ func (c *Client) Tip(ctx context.Context, w Want) (Tip, error) {
 	return Tip{}, w.wrap(c.noRef(ctx, w))
 }
 
-// Fetch brings one commit without its history. A branch or
-// tag costs one fetch, a whole SHA too; an abbreviated one is looked up first.
-//
-// The caller closes the repository.
+// Fetch fetches one commit without its history. An abbreviated SHA takes a second fetch, of
+// commits to look it up. The caller has to close the repository.
 func (c *Client) Fetch(ctx context.Context, w Want) (*Repo, error) {
 	if err := w.check(); err != nil {
 		return nil, err
@@ -107,7 +104,7 @@ func (c *Client) fetch(ctx context.Context, w Want) (*Repo, error) {
 	}
 	r, err := c.fetchCommit(ctx, w)
 	if errors.Is(err, ErrFormat) && len(w.SHA) == sha1Digits {
-		// Forty digits may be a prefix of a SHA-256 name.
+		// Forty digits may be an abbreviated SHA-256 name.
 		if w.SHA, err = c.find(ctx, w); err == nil {
 			r, err = c.fetchCommit(ctx, w)
 		}
@@ -140,7 +137,7 @@ func (c *Client) fetchCommit(ctx context.Context, w Want) (*Repo, error) {
 	r, err := c.bringAs(ctx, w, format, append(w.depth(), "+"+w.SHA+":"+scratchRef))
 	ref := w.ref()
 	if err != nil && ref != "" && (errors.Is(err, ErrRefused) || errors.Is(err, ErrGone)) {
-		// The server gives no commit by its name, or has it no more.
+		// The server does not allow fetching a commit by its name, or no longer has it.
 		byRef, refErr := c.shallow(ctx, w, ref)
 		if refErr == nil {
 			if tip, _ := byRef.resolve(ctx, scratchRef+peeledCommit); tip == w.SHA {
@@ -165,19 +162,19 @@ func (c *Client) fetchCommit(ctx context.Context, w Want) (*Repo, error) {
 	return r, nil
 }
 
-// scratchRef is the name in the scratch repository of what was fetched.
+// scratchRef is the ref of the fetched commit in the scratch repository.
 const (
 	scratchRef   = "refs/source/want"
 	peeled       = "^{}"
 	peeledCommit = "^{commit}"
 )
 
-// shallow fetches what a ref points to, without its history.
+// shallow fetches a ref's commit without its history.
 func (c *Client) shallow(ctx context.Context, w Want, ref string) (*Repo, error) {
-	return c.bring(ctx, w, append(w.depth(), "+"+ref+":"+scratchRef)...)
+	return c.fetchInto(ctx, w, append(w.depth(), "+"+ref+":"+scratchRef)...)
 }
 
-// depth are the options that keep out what is not wanted of a commit.
+// depth returns the options that fetch a commit without its history, or without its files.
 func (w *Want) depth() []string {
 	if w.NoFiles {
 		return []string{"--depth=1", "--filter=tree:0"}
@@ -185,9 +182,9 @@ func (w *Want) depth() []string {
 	return []string{"--depth=1"}
 }
 
-// bring makes a scratch repository, of the format that the server's has, and
-// fetches into it. The arguments are options, then refspecs.
-func (c *Client) bring(ctx context.Context, w Want, args ...string) (*Repo, error) {
+// fetchInto makes a scratch repository, in the server's object format, and fetches into it. The
+// arguments are options, then refspecs.
+func (c *Client) fetchInto(ctx context.Context, w Want, args ...string) (*Repo, error) {
 	r, err := c.bringAs(ctx, w, "sha1", args)
 	if errors.Is(err, ErrFormat) {
 		r, err = c.bringAs(ctx, w, "sha256", args)

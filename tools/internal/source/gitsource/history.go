@@ -12,25 +12,25 @@ import (
 )
 
 const (
-	// historyRef keeps what History has brought.
+	// historyRef is the ref of the history that TagHistory fetched.
 	historyRef = "refs/source/history"
 	tagRefs    = "refs/tags/"
 )
 
-// TagCommit makes the tags of the server that point to r's commit.
+// TagCommit creates the server's tags that point to r's commit.
 func (c *Client) TagCommit(ctx context.Context, w Want, r *Repo) error {
 	return c.tag(ctx, w, r, func(commit string) bool { return commit == r.Commit })
 }
 
-// TagHistory brings the commits that led to r's commit, without their files, and makes
-// the tags of the server that point to one of them.
+// TagHistory fetches the ancestors of r's commit, without their files, and creates the
+// server's tags that point to one of them.
 func (c *Client) TagHistory(ctx context.Context, w Want, r *Repo) error {
 	err := c.unshallow(ctx, w, r, r.Commit)
 	if errors.Is(err, ErrRefused) && r.Ref != "" {
-		err = c.unshallow(ctx, w, r, r.Ref) // the server gives no commit by its name
+		err = c.unshallow(ctx, w, r, r.Ref) // the server does not allow fetching a commit by its name
 	}
 	if err != nil {
-		return w.wrap(fmt.Errorf("bringing its history: %w", err))
+		return w.wrap(fmt.Errorf("fetching its history: %w", err))
 	}
 	out, err := r.local(ctx, "rev-list", r.Commit)
 	if err != nil {
@@ -45,7 +45,7 @@ func (c *Client) TagHistory(ctx context.Context, w Want, r *Repo) error {
 
 func (c *Client) unshallow(ctx context.Context, w Want, r *Repo, ref string) error {
 	if _, err := os.Stat(filepath.Join(r.repository, "shallow")); errors.Is(err, fs.ErrNotExist) {
-		return nil // it is all there
+		return nil // it is complete
 	}
 	args := []string{"fetch", "--no-tags", "--no-write-fetch-head", "--progress", "--unshallow", "--filter=tree:0", "--", w.address(c.Dir), "+" + ref + ":" + historyRef}
 	return c.retry(ctx, func() error {
@@ -54,7 +54,7 @@ func (c *Client) unshallow(ctx context.Context, w Want, r *Repo, ref string) err
 	})
 }
 
-// tag makes the tags of the server that point to a wanted commit.
+// tag creates the server's tags that point to a wanted commit.
 func (c *Client) tag(ctx context.Context, w Want, r *Repo, wanted func(commit string) bool) error {
 	refs, err := c.list(ctx, w, tagRefs+"*")
 	if err != nil {
@@ -69,12 +69,12 @@ func (c *Client) tag(ctx context.Context, w Want, r *Repo, wanted func(commit st
 	g := r.git
 	g.stdin = strings.NewReader(updates.String())
 	if _, err := g.local(ctx, "update-ref", "--stdin"); err != nil {
-		return w.wrap(fmt.Errorf("making its tags: %w", err))
+		return w.wrap(fmt.Errorf("creating its tags: %w", err))
 	}
 	return nil
 }
 
-// Worktree makes r the repository of directory dir, in which no file is.
+// Worktree makes r the repository of dir, without writing any file to dir.
 func (r *Repo) Worktree(ctx context.Context, dir string) error {
 	for _, args := range [][]string{{"update-ref", "--no-deref", "HEAD", r.Commit}, {"config", "core.bare", "false"}} {
 		if _, err := r.local(ctx, args...); err != nil {

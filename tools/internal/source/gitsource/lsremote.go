@@ -11,8 +11,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
-// list asks the server for refs: their whole names, and what they point to.
-// Without patterns it asks for all branches and tags.
+// list asks the server for refs: their full names, and what they point to. Without
+// patterns it asks for all branches and tags.
 func (c *Client) list(ctx context.Context, w Want, patterns ...string) (map[string]string, error) {
 	args := []string{"ls-remote", "--quiet"}
 	if len(patterns) == 0 {
@@ -43,12 +43,12 @@ func (c *Client) list(ctx context.Context, w Want, patterns ...string) (map[stri
 	return refs, err
 }
 
-// noRef says that a branch or tag is not there, and which ones look like it.
+// noRef returns the error for a missing branch or tag. Its hint names similar ones.
 func (c *Client) noRef(ctx context.Context, w Want) error {
 	err := fmt.Errorf("%w: %s", ErrRef, w.ref())
 	refs, listErr := c.list(ctx, w)
 	if listErr != nil {
-		return hint.With(err, "git ls-remote shows the names that there are")
+		return hint.With(err, "run git ls-remote to see the branches and tags")
 	}
 	if len(refs) == 0 {
 		return hint.With(err, "the repository has no branches and tags")
@@ -62,13 +62,13 @@ func (c *Client) noRef(ctx context.Context, w Want) error {
 			n++
 		}
 	}
-	return hint.With(err, "git ls-remote shows the %d branches and tags that there are", n)
+	return hint.With(err, "run git ls-remote to see the %d branches and tags", n)
 }
 
-// maxNear is how many names an error suggests.
+// maxNear is the number of names that an error suggests.
 const maxNear = 3
 
-// nearest returns the names of refs that were probably meant, as `branch "x"`.
+// nearest returns the names of refs that were probably meant, such as `branch "x"`.
 func nearest(w Want, refs map[string]string) []string {
 	type candidate struct {
 		distance int
@@ -100,10 +100,10 @@ func nearest(w Want, refs map[string]string) []string {
 	return near
 }
 
-// maxCompared is how many bytes of two names are compared.
+// maxCompared is the number of bytes of two names that are compared.
 const maxCompared = 100
 
-// distance is how many bytes have to be put in, taken out or changed (Levenshtein).
+// distance returns the Levenshtein distance, in bytes.
 func distance(a, b string) int {
 	a, b = a[:min(len(a), maxCompared)], b[:min(len(b), maxCompared)]
 	row := make([]int, len(b)+1)

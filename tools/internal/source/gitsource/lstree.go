@@ -11,7 +11,7 @@ import (
 
 // treeEntry is one line of git ls-tree -r -z.
 type treeEntry struct {
-	mode   uint32 // as git has it: 0100644, 0100755, 0120000, 0160000
+	mode   uint32 // git's: 0100644, 0100755, 0120000, 0160000
 	object string // the whole name
 	path   string
 }
@@ -23,7 +23,7 @@ const (
 	modeSubmodule = 0o160000
 )
 
-// maxLine is more than a path that sourcetar takes, in bytes.
+// maxLine is more, in bytes, than the longest path that sourcetar accepts.
 const maxLine = 8 << 10
 
 // readEntry reads the next entry: "MODE TYPE NAME\tPATH\x00". It returns io.EOF at the end.
@@ -46,7 +46,7 @@ func readEntry(r *bufio.Reader) (treeEntry, error) {
 	}
 	e := treeEntry{object: object, path: path}
 	if len(e.object) != sha1Digits && len(e.object) != sha256Digits || !isHex(e.object) {
-		return treeEntry{}, fmt.Errorf("path %q: %q is no name of an object", path, e.object)
+		return treeEntry{}, fmt.Errorf("path %q: %q is not the name of an object", path, e.object)
 	}
 	switch mode + " " + kind {
 	case "100644 blob":

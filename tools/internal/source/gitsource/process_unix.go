@@ -9,14 +9,14 @@ import (
 	"syscall"
 )
 
-// ownGroup has the end of a command end all that it started. In a session of
-// their own they have no terminal to ask at.
+// ownGroup makes the end of a command also end all processes that it started. They run in
+// their own session, so they have no terminal to ask questions on.
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Cancel = func() error {
 		if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return err
 		}
-		return os.ErrProcessDone // what Wait returns is how it ended
+		return os.ErrProcessDone // Wait returns how it ended
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// tail keeps the end of what is written, and reads git's progress in it.
+// tail keeps the end of what is written to it, and finds git's progress in it.
 type tail struct {
 	progress func(Progress)
 	count    atomic.Int64
@@ -67,7 +67,7 @@ func parseProgress(line string) (Progress, bool) {
 	return p, true
 }
 
-// noise tells whether a line of git's counts or advises, rather than says what is wrong.
+// noise reports whether a line of git's output is progress or advice rather than an error.
 func noise(line string) bool {
 	const counting = `^(Enumerating|Counting|Compressing|Receiving|Resolving|Unpacking|Filtering|Checking|Writing)\b.*: +\d+`
 	const advice = `^hint:|^Please make sure you have the correct access rights$|^and the repository exists\.$`

@@ -15,12 +15,12 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
-// Peeled is what follows the name of a tag's ref in what Refs returns, for the
-// object to which the tag leads in the end.
+// Peeled is the suffix of a tag's ref in the result of Refs, for the object that the tag
+// finally points to.
 const Peeled = peeled
 
-// Refs asks the server what the refs of these whole names point to, by one
-// request. A ref that is not there has no entry. It brings no objects.
+// Refs asks the server, with one request, what these refs point to. Names are full. A
+// missing ref has no entry in the result. It fetches no objects.
 func (c *Client) Refs(ctx context.Context, url string, names ...string) (map[string]string, error) {
 	w := Want{URL: url}
 	if !validURL(url) {
@@ -29,7 +29,7 @@ func (c *Client) Refs(ctx context.Context, url string, names ...string) (map[str
 	var patterns []string
 	for _, name := range names {
 		if !strings.HasPrefix(name, "refs/") || !validRef(name) {
-			return nil, w.wrap(fmt.Errorf("ref %q: want the whole name, as refs/heads/master", name))
+			return nil, w.wrap(fmt.Errorf("ref %q: want the full name, such as refs/heads/master", name))
 		}
 		patterns = append(patterns, name, name+peeled)
 	}
@@ -50,8 +50,8 @@ func (r *Repo) Object(ctx context.Context, kind, name string) ([]byte, error) {
 	return out, nil
 }
 
-// Empty makes a scratch repository that has nothing, in the object format of a
-// commit's whole name. The caller closes it.
+// Empty makes an empty scratch repository, in the object format of a commit's full name.
+// The caller has to close it.
 func (c *Client) Empty(ctx context.Context, commit string) (*Repo, error) {
 	return c.init(ctx, formatOf(commit))
 }
@@ -63,8 +63,8 @@ func formatOf(commit string) string {
 	return "sha1"
 }
 
-// Add writes an object into the repository, whether what it names is there or
-// not, and returns its name.
+// Add writes an object into the repository and returns its name. The objects that it names
+// need not exist.
 func (r *Repo) Add(ctx context.Context, kind string, content []byte) (string, error) {
 	g := r.git
 	g.stdin = strings.NewReader(string(content))
@@ -75,10 +75,10 @@ func (r *Repo) Add(ctx context.Context, kind string, content []byte) (string, er
 	return strings.TrimSuffix(string(out), "\n"), nil
 }
 
-// MakeBare makes an empty repository in a directory, which must be empty or absent;
-// those above it are made too. It is in the object format of a commit's whole
-// name, takes commits without their history, and gives any commit by its name.
-// It is there as a whole or not at all.
+// MakeBare makes an empty bare repository in a directory, which must be empty or absent, and
+// the directories above it. It has the object format of a commit's full name, accepts
+// commits without their history, and allows fetching any commit by its name. It is created
+// atomically.
 func (c *Client) MakeBare(ctx context.Context, dir, commit string) error {
 	wrap := func(err error) error { return fmt.Errorf("making repository %q: %w", dir, err) }
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
@@ -88,7 +88,7 @@ func (c *Client) MakeBare(ctx context.Context, dir, commit string) error {
 	if err != nil {
 		return wrap(err)
 	}
-	defer os.RemoveAll(temp) // of which nothing is left unless something failed
+	defer os.RemoveAll(temp) // empty unless something failed
 	if err := os.Chmod(temp, 0o755); err != nil {
 		return wrap(err)
 	}
@@ -112,23 +112,23 @@ func (c *Client) MakeBare(ctx context.Context, dir, commit string) error {
 	return nil
 }
 
-// Push says what Create makes.
+// Push says what Create creates.
 type Push struct {
 	URL string
-	// Refs are the objects by the whole names of the refs that are to point to them.
+	// Refs are the refs to create: full name → object.
 	Refs map[string]string
-	// Negotiate has the server say which of the repository's commits it has, so
-	// that neither they nor what they lead to travel, or need be in the
-	// repository. The error wraps ErrNoCommon where the server cannot do that.
+	// Negotiate asks the server which of the repository's commits it has, so that they and
+	// their ancestors are not sent and need not be in the repository. The error wraps
+	// ErrNoCommon if the server cannot do that.
 	Negotiate bool
 }
 
-// Create makes refs on a server that are not there, all or none, with what they
-// lead to and the server lacks. A commit without its history goes with one ref only:
-// servers lose the others on the way. It changes no ref: the error wraps ErrRejected if
-// one is there and points elsewhere, or if the server refuses; ErrNotAtomic if
-// there are several and the server can only take one after the other. What it
-// tried again after a broken connection may be rejected because it was done.
+// Create creates new refs on a server, all or none, and sends the objects that the server
+// lacks. A commit without its history can be sent for one ref only: servers lose the others.
+// It changes no existing ref. The error wraps ErrRejected if a ref exists and points
+// elsewhere, or if the server refuses; it wraps ErrNotAtomic if there are several refs and
+// the server cannot update them atomically. A retry after a lost connection may be rejected
+// because the first try succeeded.
 func (c *Client) Create(ctx context.Context, r *Repo, p Push) error {
 	w := Want{URL: p.URL}
 	names := slices.Sorted(maps.Keys(p.Refs))
@@ -145,7 +145,7 @@ func (c *Client) Create(ctx context.Context, r *Repo, p Push) error {
 	}
 	for _, name := range names {
 		if !strings.HasPrefix(name, "refs/") || !validRef(name) || !isHex(p.Refs[name]) {
-			return wrap(fmt.Errorf("ref %q: want the whole name, as refs/tags/1.2.0, and an object's", name))
+			return wrap(fmt.Errorf("ref %q: want its full name, such as refs/tags/1.2.0, and an object's", name))
 		}
 		args = append(args, "--force-with-lease="+name+":")
 	}
@@ -163,8 +163,8 @@ func (c *Client) Create(ctx context.Context, r *Repo, p Push) error {
 	return nil
 }
 
-// pushConfig has git push what it is told to and nothing more, whatever the
-// user's configuration adds to each push.
+// pushConfig makes git push only what it is told to: the user's configuration may add to
+// each push.
 func pushConfig(negotiate bool) (args []string) {
 	for _, c := range []string{
 		fmt.Sprintf("push.negotiate=%v", negotiate), "push.gpgSign=false", "push.followTags=false", "push.recurseSubmodules=no",
@@ -175,12 +175,12 @@ func pushConfig(negotiate bool) (args []string) {
 	return args
 }
 
-// maxSaid is how much of a server's own words an error repeats, in bytes.
+// maxSaid is how much of a server's message an error repeats, in bytes.
 const maxSaid = 200
 
-// explainPush makes an error of what git said of a push that failed.
+// explainPush makes an error from git's output for a failed push.
 func explainPush(err error, stdout, stderr string) error {
-	// The parents of a commit that came without history are not there.
+	// A commit without its history has no parents in the repository.
 	stderr = regexp.MustCompile(`(?m)^error: Could not read [0-9a-f]+\n`).ReplaceAllString(stderr, "")
 	cause, _, alone := strings.Cut(stderr, "warning: push negotiation failed")
 	switch {
@@ -207,13 +207,13 @@ func explainPush(err error, stdout, stderr string) error {
 	}
 	rejected := &gitError{kind: ErrRejected, text: text, err: err}
 	if strings.Contains(why, "shallow update not allowed") {
-		return hint.With(rejected, "it lacks the commit, and takes none without its history: push the commit's branch there first, or run in it: git config receive.shallowUpdate true")
+		return hint.With(rejected, "the repository lacks the commit, and accepts none without its history: push the commit's branch there first, or run in it: git config receive.shallowUpdate true")
 	}
 	return rejected
 }
 
-// rejection returns what git push --porcelain says of the ref that was the cause:
-// "!", FROM:TO and the reason, with tabs between.
+// rejection returns the line of git push --porcelain about the rejected ref: "!", FROM:TO
+// and the reason, separated by tabs.
 func rejection(stdout string) (why string) {
 	for line := range strings.Lines(stdout) {
 		f := strings.SplitN(strings.TrimSuffix(line, "\n"), "\t", 3)
@@ -224,7 +224,7 @@ func rejection(stdout string) (why string) {
 	return why
 }
 
-// short quotes the beginning of what a server says, without secrets.
+// short quotes the beginning of a server's message, without secrets.
 func short(s string) string {
 	s = redact(strings.TrimSpace(s))
 	if len(s) > maxSaid {

@@ -17,11 +17,11 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
-// Repo is a repository that is on this machine, at one commit.
+// Repo is a repository on this machine, at one commit.
 type Repo struct {
 	Commit string // the whole name
-	// Ref is the branch or tag that was asked for, as refs/heads/master, or that
-	// HEAD is on; empty if there is none.
+	// Ref is the branch or tag that was asked for, such as refs/heads/master, or HEAD's
+	// branch; empty if there is none.
 	Ref string
 
 	git
@@ -29,9 +29,9 @@ type Repo struct {
 	worktree string // empty if there is none
 }
 
-// OpenLocal opens the repository whose worktree's root, or which itself, is the
-// directory dir, at HEAD. The git command's default is "git". The error wraps
-// ErrNotRepository where dir is no repository, or a broken one.
+// OpenLocal opens the repository at HEAD that is dir, or whose worktree's root directory is
+// dir. An empty git command means "git". The error wraps ErrNotRepository if dir is not a
+// repository, or a broken one.
 func OpenLocal(ctx context.Context, command, dir string) (*Repo, error) {
 	r, err := openLocal(ctx, command, dir)
 	if err != nil {
@@ -52,8 +52,8 @@ func openLocal(ctx context.Context, command, dir string) (*Repo, error) {
 		return nil, cmp.Or(err, ErrNotRepository)
 	}
 	r := &Repo{git: git{command: cmp.Or(command, "git"), dir: abs}}
-	// It says whose repositories the user trusts. Where it cannot be read, those of others
-	// are refused, and the rest is none of its business.
+	// It says which repositories of other users to trust. If it cannot be read, git refuses
+	// those; nothing else here needs it.
 	r.access, _ = environ.GitAccess(ctx, r.command)
 	out, err := r.local(ctx, "rev-parse", "--is-bare-repository", "--absolute-git-dir")
 	if err != nil {
@@ -70,7 +70,7 @@ func openLocal(ctx context.Context, command, dir string) (*Repo, error) {
 		r.worktree = abs
 	}
 	if r.Commit, err = r.resolve(ctx, "HEAD"+peeledCommit); err != nil {
-		return nil, hint.With(fmt.Errorf("HEAD is no commit: %w", err), "commit something first")
+		return nil, hint.With(fmt.Errorf("HEAD is not a commit: %w", err), "commit something first")
 	}
 	if out, err := r.local(ctx, "symbolic-ref", "--quiet", "HEAD"); err == nil {
 		r.Ref = strings.TrimSuffix(string(out), "\n")
@@ -78,7 +78,7 @@ func openLocal(ctx context.Context, command, dir string) (*Repo, error) {
 	return r, nil
 }
 
-// Close deletes what Fetch brought. A repository that OpenLocal opened stays.
+// Close deletes a repository that Fetch made. One that OpenLocal opened stays.
 func (r *Repo) Close() error {
 	if r.scratch == "" {
 		return nil
@@ -86,7 +86,7 @@ func (r *Repo) Close() error {
 	return os.RemoveAll(r.scratch)
 }
 
-// resolve returns the whole name of what a revision names.
+// resolve returns the full name of a revision.
 func (r *Repo) resolve(ctx context.Context, revision string) (string, error) {
 	out, err := r.local(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", revision)
 	if err != nil {
@@ -110,7 +110,7 @@ func (r *Repo) Time(ctx context.Context) (time.Time, error) {
 		// NAME <EMAIL> SECONDS ZONE
 		fields := strings.Fields(string(line[bytes.LastIndexByte(line, '>')+1:]))
 		if len(fields) > 0 {
-			// Later than the year 9999 is no time that JSON can hold.
+			// JSON cannot hold a time after the year 9999.
 			if s, err := strconv.ParseInt(fields[0], 10, 64); err == nil && 0 <= s && s < 253402300800 {
 				return time.Unix(s, 0).UTC(), nil
 			}
@@ -120,8 +120,8 @@ func (r *Repo) Time(ctx context.Context) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("reading commit %s: it has no time", r.Commit)
 }
 
-// Dirty returns the paths that differ from the commit, sorted: what is changed,
-// staged, or not tracked and not ignored. A bare repository has none.
+// Dirty returns the paths that differ from the commit, sorted: changed, staged, or untracked
+// and not ignored. A bare repository has none.
 func (r *Repo) Dirty(ctx context.Context) ([]string, error) {
 	if r.worktree == "" {
 		return nil, nil
@@ -140,9 +140,9 @@ func (r *Repo) Dirty(ctx context.Context) ([]string, error) {
 	return slices.Compact(paths), nil
 }
 
-// WorktreeFiles returns the paths of what is in the worktree: tracked, or not
-// tracked and not ignored; sorted. Some may have been deleted, and submodules
-// are among them as directories: sourcetar.WriteFiles leaves both out.
+// WorktreeFiles returns the paths in the worktree, tracked or untracked but not ignored,
+// sorted. Deleted files, and submodules as directories, are among them:
+// sourcetar.WriteFiles leaves both out.
 func (r *Repo) WorktreeFiles(ctx context.Context) ([]string, error) {
 	if r.worktree == "" {
 		return nil, errors.New("a bare repository has no worktree")
@@ -153,7 +153,7 @@ func (r *Repo) WorktreeFiles(ctx context.Context) ([]string, error) {
 	}
 	var paths []string
 	for _, path := range fields(out) {
-		if !strings.HasSuffix(path, "/") { // a repository within
+		if !strings.HasSuffix(path, "/") { // a nested repository
 			paths = append(paths, path)
 		}
 	}
@@ -161,7 +161,7 @@ func (r *Repo) WorktreeFiles(ctx context.Context) ([]string, error) {
 	return slices.Compact(paths), nil
 }
 
-// fields splits what ends in zero bytes.
+// fields splits a list of strings that end in zero bytes.
 func fields(out []byte) []string {
 	if len(out) == 0 {
 		return nil

@@ -24,16 +24,16 @@ const (
 	defaultBackoff  = time.Second
 	defaultMaxFetch = 4 << 30
 	maxOutput       = 64 << 20 // of one command, in bytes
-	maxStderr       = 64 << 10 // the end of it is kept
-	// maxAlloc is the largest piece of memory that git may ask for. What it does not
-	// stream has to fit in: a tree, a file that a delta makes. A pack of some KB can
-	// say that its commit, or what its delta makes, has any number of GiB.
+	maxStderr       = 64 << 10 // only its end is kept
+	// maxAlloc is the largest block of memory that git may allocate. Objects that it does
+	// not stream, such as trees and deltas, have to fit in. A pack of some KB can claim that
+	// an object has any number of GiB.
 	maxAlloc = "96m"
-	// maxData is how much of it one process may have, in bytes, where the system can
-	// see to it: a server's list of refs need not end.
+	// maxData limits the memory of a process, in bytes, where the system can do that: a
+	// server's list of refs may never end.
 	maxData = 224 << 20
-	// maxProgress is how many bytes git may say on its way: what a server says of
-	// its own progress need not end either.
+	// maxProgress limits git's progress output, in bytes: a server's own messages may never
+	// end.
 	maxProgress = 4 << 20
 )
 
@@ -41,13 +41,13 @@ const (
 type git struct {
 	command    string
 	dir        string   // the working directory
-	repository string   // --git-dir; empty where git finds it from dir
-	access     []string // what environ.GitAccess says; none where git asks no server
+	repository string   // --git-dir; empty if git finds it from dir
+	access     []string // of environ.GitAccess; none if git asks no server
 	stdin      io.Reader
 }
 
-// arguments are what every run begins with: nothing of what a repository or its
-// server says is run, and git does nothing behind our back.
+// arguments are the first arguments of every run: git runs no program that a repository or
+// its server names, and does nothing in the background.
 func (g git) arguments(config []string, args []string) []string {
 	var all []string
 	if g.repository != "" {
@@ -63,7 +63,7 @@ func (g git) arguments(config []string, args []string) []string {
 	return append(all, args...)
 }
 
-// offline has git not fetch what a repository lacks.
+// offline keeps git from fetching what a repository lacks.
 func offline() []string { return []string{"protocol.allow=never"} }
 
 func online(timeout time.Duration) []string {
@@ -76,7 +76,7 @@ func online(timeout time.Duration) []string {
 	}
 }
 
-// start makes a process that ends, with all that it started, when ctx does.
+// start returns a process that ends when ctx ends, with all processes that it started.
 func (g git) start(ctx context.Context, config []string, args ...string) *exec.Cmd {
 	env := environ.Git(slices.Concat(g.access, []string{"GIT_ALLOC_LIMIT=" + maxAlloc, "GIT_CEILING_DIRECTORIES=" + filepath.Dir(g.dir)})...)
 	cmd := environ.Command(ctx, env, g.command, g.arguments(config, args)...)
@@ -86,7 +86,7 @@ func (g git) start(ctx context.Context, config []string, args ...string) *exec.C
 	return cmd
 }
 
-// launch starts a process that can have so much memory, with all that it starts.
+// launch starts a process whose memory, with that of its children, is limited.
 func launch(cmd *exec.Cmd) error {
 	err := cmd.Start()
 	if err == nil {
@@ -102,7 +102,7 @@ func launchAndWait(cmd *exec.Cmd) error {
 	return cmd.Wait()
 }
 
-// local runs git on what is there and returns what it prints.
+// local runs git without the network and returns its output.
 func (g git) local(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := g.start(ctx, offline(), args...)
 	stdout, stderr := &limited{max: maxOutput}, &tail{}
@@ -113,12 +113,13 @@ func (g git) local(ctx context.Context, args ...string) ([]byte, error) {
 	return stdout.Bytes(), nil
 }
 
-// network runs git on a server, as long as the server says something.
+// network runs a git command that talks to a server, until the server sends nothing for
+// too long.
 func (c *Client) network(ctx context.Context, g git, w Want, args ...string) ([]byte, error) {
 	return c.exchange(ctx, g, func(err error, _, stderr string) error { return explain(err, w.hide(stderr)) }, args...)
 }
 
-// exchange is network with an explanation of its own for what git prints where it fails.
+// exchange is network with another function to explain git's output if it fails.
 func (c *Client) exchange(ctx context.Context, g git, explain func(err error, stdout, stderr string) error, args ...string) ([]byte, error) {
 	timeout := cmp.Or(c.Timeout, defaultTimeout)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -141,15 +142,13 @@ func (c *Client) exchange(ctx context.Context, g git, explain func(err error, st
 		}
 		return nil, explain(err, stdout.String(), stderr.String())
 	}
-	if size := folderSize(g.dir); size > cmp.Or(c.MaxFetch, defaultMaxFetch) {
+	if size := sizeOf(g.dir); size > cmp.Or(c.MaxFetch, defaultMaxFetch) {
 		return nil, tooLarge(size, cmp.Or(c.MaxFetch, defaultMaxFetch))
 	}
 	return stdout.Bytes(), nil
 }
 
-// watch ends a run that makes no progress, or that fills the disk. The watchdog of
-// package web is not for it: git makes its connections itself, and what it brings
-// shows in what it prints and in the files that it writes.
+// watch ends a run that makes no progress or fills the disk.
 func watch(ctx context.Context, cancel context.CancelCauseFunc, timeout time.Duration, maxSize int64, dir string, said func() (out, progress int64)) {
 	tick := time.NewTicker(max(10*time.Millisecond, min(timeout/10, 500*time.Millisecond)))
 	defer tick.Stop()
@@ -160,20 +159,20 @@ func watch(ctx context.Context, cancel context.CancelCauseFunc, timeout time.Dur
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			size := folderSize(dir)
+			size := sizeOf(dir)
 			if size > maxSize {
 				cancel(tooLarge(size, maxSize))
 				return
 			}
 			out, progress := said()
 			if progress > maxProgress {
-				cancel(fmt.Errorf("%w: it said more than %d bytes of its progress", ErrGarbage, maxProgress))
+				cancel(fmt.Errorf("%w: it sent more than %d bytes of progress messages", ErrGarbage, maxProgress))
 				return
 			}
 			if total := size + out + progress; total != seen {
 				seen, last = total, now
 			} else if now.Sub(last) >= timeout {
-				err := &gitError{kind: ErrSilent, text: "", retry: true, err: fmt.Errorf("nothing came for %v", timeout)}
+				err := &gitError{kind: ErrSilent, text: "", retry: true, err: fmt.Errorf("nothing arrived for %v", timeout)}
 				cancel(hint.With(err, "try again later"))
 				return
 			}
@@ -185,8 +184,8 @@ func tooLarge(got, want int64) error {
 	return hint.With(fmt.Errorf("%w: got %d bytes, want at most %d", ErrTooLarge, got, want), "raise the limit if the repository is what you expect")
 }
 
-// folderSize is how many bytes the files below dir have.
-func folderSize(dir string) (size int64) {
+// sizeOf returns the sum of the sizes of the files below dir, in bytes.
+func sizeOf(dir string) (size int64) {
 	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return nil // files come and go
@@ -199,7 +198,7 @@ func folderSize(dir string) (size int64) {
 	return size
 }
 
-// retry tries f again where that may help, after a pause that grows and varies.
+// retry calls f again if that may help, after a growing pause with jitter.
 func (c *Client) retry(ctx context.Context, f func() error) error {
 	r := web.Retry{Attempts: cmp.Or(c.Attempts, defaultAttempts), Pause: cmp.Or(c.Backoff, defaultBackoff)}
 	r.May = func(err error) (time.Duration, bool) { return 0, temporary(err) }
@@ -209,7 +208,7 @@ func (c *Client) retry(ctx context.Context, f func() error) error {
 	return r.Do(ctx, func(int) error { return f() })
 }
 
-// limited keeps what is written, up to a size.
+// limited is a buffer with a maximum size.
 type limited struct {
 	bytes.Buffer
 	max   int

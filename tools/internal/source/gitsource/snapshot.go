@@ -16,10 +16,10 @@ import (
 	"strings"
 )
 
-// ErrTree says that files are not those of a commit.
+// ErrTree means that files are not those of a commit.
 var ErrTree = errors.New("the files are not those of the commit")
 
-// Snapshot is all that is known of a commit without its repository.
+// Snapshot is what a lock and a store know about a commit without its repository.
 type Snapshot struct {
 	Commit     string            // the whole name
 	Object     []byte            // the commit as git stores it
@@ -30,9 +30,9 @@ type Snapshot struct {
 	Files func(visit func(h *tar.Header, content io.Reader) error) error
 }
 
-// Clone makes of a snapshot what `git clone` would of its repository: a worktree in dir,
-// which must be empty. The history is not there, but for one commit where a tag is. The
-// error wraps ErrTree if the files are others than the commit's.
+// Clone makes from a snapshot what `git clone` makes from a repository: a worktree in dir,
+// which must be empty. Of the history it has at most one commit, with a tag. The error wraps
+// ErrTree if the files are not the commit's.
 func (c *Client) Clone(ctx context.Context, dir string, s Snapshot) error {
 	if err := c.clone(ctx, dir, s); err != nil {
 		return fmt.Errorf("making a clone at commit %s: %w", s.Commit, err)
@@ -55,7 +55,7 @@ func (c *Client) clone(ctx context.Context, dir string, s Snapshot) error {
 		return fmt.Errorf("%w: got tree %s, want %q", ErrTree, tree, first)
 	}
 	if name, err := r.Add(ctx, "commit", s.Object); err != nil || name != s.Commit {
-		return cmp.Or(err, fmt.Errorf("%w: the commit object is that of %s", ErrTree, name))
+		return cmp.Or(err, fmt.Errorf("%w: the commit object is %s", ErrTree, name))
 	}
 	parent := ""
 	if len(s.Before) > 0 {
@@ -68,7 +68,7 @@ func (c *Client) clone(ctx context.Context, dir string, s Snapshot) error {
 		}
 		parent = " " + before
 	}
-	// Parents that are not there are no parents.
+	// Git treats missing parents as no parents.
 	info := filepath.Join(dir, ".git", "info")
 	if err := errors.Join(os.MkdirAll(info, 0o755), os.WriteFile(filepath.Join(info, "grafts"), []byte(s.Commit+parent+"\n"), 0o644)); err != nil {
 		return err

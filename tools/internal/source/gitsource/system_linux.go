@@ -5,15 +5,14 @@ import (
 	"unsafe"
 )
 
-// growPipe sets the size of a pipe (fcntl F_SETPIPE_SZ). It may be refused.
+// growPipe sets the size of a pipe (fcntl F_SETPIPE_SZ). The system may refuse it.
 func growPipe(fd uintptr) {
 	const setPipeSize = 1031
 	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, fd, setPipeSize, pipeSize)
 }
 
-// limitData limits the memory of a process, and of those that it will start, to
-// so many bytes; what it maps of files, as packs, does not count (setrlimit(2),
-// RLIMIT_DATA). It may be refused.
+// limitData limits the memory of a process and of its future children, in bytes. Mapped
+// files, such as packs, do not count (setrlimit(2), RLIMIT_DATA). The system may refuse it.
 func limitData(pid int, bytes uint64) {
 	const dataLimit = 2
 	limit := syscall.Rlimit{Cur: bytes, Max: bytes}

@@ -2,8 +2,8 @@
 
 package gitsource
 
-// growPipe does nothing where pipes have one size.
+// growPipe does nothing: pipes have a fixed size.
 func growPipe(uintptr) {}
 
-// limitData does nothing where one process cannot limit another.
+// limitData does nothing: one process cannot limit another.
 func limitData(int, uint64) {}

@@ -16,13 +16,13 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/sourcetar"
 )
 
-// Tree is what the canonical tar of a commit holds, and what it leaves out.
+// Tree says what the canonical tar of a commit has, and what it leaves out.
 type Tree struct {
 	Size       int64       // the sum of the sizes of the files, in bytes
 	Files      int         // files and symbolic links
 	Submodules []Submodule // directories that are left empty, sorted by path
 	LFS        []string    // the paths of Git LFS pointers, which stay pointers, sorted
-	// CaseCollisions are the paths that are equal but for case, sorted.
+	// CaseCollisions are the paths that differ only in case, sorted.
 	CaseCollisions [][]string
 }
 
@@ -31,15 +31,15 @@ type Submodule struct{ Path, Commit string }
 
 const (
 	batchSize  = 256
-	maxListed  = 2 * sourcetar.MaxEntries // with what is left out
+	maxListed  = 2 * sourcetar.MaxEntries // including what is left out
 	pipeSize   = 1 << 20
 	readBuffer = 256 << 10
 	maxTarget  = 4096 // of a symbolic link, in bytes
 )
 
-// WriteTar writes the canonical tar of the commit, without the paths that the
-// patterns exclude: what sourcetar.WriteFolder writes of a directory with the same
-// content. Errors name the commit and the path.
+// WriteTar writes the canonical tar of the commit, without the paths that match exclude. It
+// has the same bytes as sourcetar.WriteFolder writes for a directory with the same content.
+// Errors name the commit and the path.
 func (r *Repo) WriteTar(ctx context.Context, w io.Writer, exclude []string) (*Tree, error) {
 	p := &packer{repo: r, tar: sourcetar.NewWriter(w, sourcetar.Options{Exclude: exclude})}
 	tree, err := p.run(ctx)
@@ -49,8 +49,8 @@ func (r *Repo) WriteTar(ctx context.Context, w io.Writer, exclude []string) (*Tr
 	return tree, nil
 }
 
-// packer has one git list the tree and another print the objects, while it
-// writes those that have come.
+// packer runs one git to list the tree and another to print the objects, and writes objects
+// as they arrive.
 type packer struct {
 	repo  *Repo
 	tar   *sourcetar.Writer
@@ -75,16 +75,16 @@ func (p *packer) run(ctx context.Context) (*Tree, error) {
 	}
 	defer objects.Close()
 	cat.Stdout = printed
-	// git cat-file writes the line and the content of every blob by themselves,
-	// even with --buffer: a read that waits in the system is woken in less time
-	// than one that waits in Go's poller, which Fd ends.
+	// git cat-file writes the line and the content of every blob separately, even with
+	// --buffer. A read that blocks in the system is faster then than Go's poller; calling Fd
+	// makes it block.
 	growPipe(objects.Fd())
 	err = launch(cat)
 	if err := errors.Join(err, printed.Close()); err != nil {
 		return nil, err
 	}
-	// There is room for every batch, so that list never waits for write, which
-	// waits for objects that list has yet to ask for.
+	// There is room for every batch, so list never waits for write, which may wait for
+	// objects that list has not asked for yet.
 	batches := make(chan []treeEntry, sourcetar.MaxEntries/batchSize+2)
 	listed := make(chan error, 1)
 	go func() {
@@ -113,12 +113,12 @@ func (p *packer) run(ctx context.Context) (*Tree, error) {
 	return &p.tree, err
 }
 
-// errStopped says that the other side gave up.
+// errStopped means that the other side has failed.
 var errStopped = errors.New("stopped")
 
-// list sends the entries of the tree to batches and the names of their objects to
-// names. It does not wait for either: a tree that is too large is known before
-// most of it is written. After an error it cancels ctx.
+// list sends the entries of the tree to batches and the names of their objects to names. It
+// does not wait for either, so a tree that is too large is found before most of it is
+// written. After an error it cancels ctx.
 func (p *packer) list(ctx context.Context, cancel func(), names io.WriteCloser, batches chan<- []treeEntry) (err error) {
 	defer close(batches)
 	asks := make(chan []byte, cap(batches))
@@ -133,7 +133,7 @@ func (p *packer) list(ctx context.Context, cancel func(), names io.WriteCloser, 
 	return cmp.Or(err, askErr)
 }
 
-// ask writes what comes to names, and closes it.
+// ask writes the names it receives to git, then closes git's input.
 func ask(names io.WriteCloser, asks <-chan []byte) error {
 	for b := range asks {
 		if _, err := names.Write(b); err != nil {
@@ -224,7 +224,7 @@ func (p *packer) submodule(e treeEntry) error {
 	return nil
 }
 
-// write writes the entries with the objects that come.
+// write writes the entries as their objects arrive.
 func (p *packer) write(batches <-chan []treeEntry, objects *bufio.Reader) error {
 	for batch := range batches {
 		for i := range batch {
@@ -290,7 +290,7 @@ func noEOF(err error) error {
 	return err
 }
 
-// grow gives a pipe from a process a larger buffer, where the system lets it.
+// grow gives a pipe from a process a larger buffer, if the system allows it.
 func grow(pipe io.Reader) {
 	f, ok := pipe.(syscall.Conn)
 	if !ok {

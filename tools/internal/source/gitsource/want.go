@@ -12,21 +12,21 @@ import (
 const (
 	sha1Digits   = 40
 	sha256Digits = 64
-	minDigits    = 7 // of a prefix
+	minDigits    = 7 // of an abbreviation
 )
 
-// check tells what is wrong with a Want before anything is asked.
+// check returns what is wrong with a Want, before anything is requested.
 func (w *Want) check() error {
 	var err error
 	switch w.SHA = strings.ToLower(w.SHA); {
 	case !validURL(w.URL):
 		err = errNoURL
 	case w.Branch != "" && !validRef(w.Branch):
-		err = fmt.Errorf("branch %q: it is no name of a branch", w.Branch)
+		err = fmt.Errorf("branch %q: not a valid name of a branch", w.Branch)
 	case w.Tag != "" && !validRef(w.Tag):
-		err = fmt.Errorf("tag %q: it is no name of a tag", w.Tag)
+		err = fmt.Errorf("tag %q: not a valid name of a tag", w.Tag)
 	case w.Ref != "" && (!validRef(w.Ref) || !strings.HasPrefix(w.Ref, "refs/")):
-		err = fmt.Errorf("ref %q: want the whole name, as refs/heads/master", w.Ref)
+		err = fmt.Errorf("ref %q: want the full name, such as refs/heads/master", w.Ref)
 	case w.Tag != "" && (w.Branch != "" || w.SHA != ""):
 		err = errors.New("want a tag, or else a branch or a commit, not both")
 	case w.Branch == "" && w.Tag == "" && w.SHA == "":
@@ -47,7 +47,7 @@ func validURL(s string) bool {
 		!strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
-// wrap says what was wanted, with the URL as it was given, less its secrets.
+// wrap adds to an error what was wanted, with the URL as it was given, without secrets.
 func (w *Want) wrap(err error) error {
 	what := ""
 	switch {
@@ -63,8 +63,8 @@ func (w *Want) wrap(err error) error {
 	return fmt.Errorf("reading %s%q: %w", what, redact(w.URL), err)
 }
 
-// hide takes the URL's own secrets out of what git says. A user without a
-// password is a token, but for ssh.
+// hide removes the URL's secrets from git's output. A user without a password is a token,
+// except for ssh.
 func (w *Want) hide(text string) string {
 	u, err := url.Parse(w.URL)
 	if err != nil || u.User == nil {
@@ -83,7 +83,7 @@ func (w *Want) hide(text string) string {
 	return text
 }
 
-// ref returns the whole name of the ref that is wanted or known; empty if none is.
+// ref returns the full name of the wanted or known ref, or "".
 func (w *Want) ref() string {
 	switch {
 	case w.Branch != "":
@@ -94,7 +94,7 @@ func (w *Want) ref() string {
 	return w.Ref
 }
 
-// whole tells whether SHA is no prefix.
+// whole reports whether SHA is not abbreviated.
 func (w *Want) whole() bool { return len(w.SHA) == sha1Digits || len(w.SHA) == sha256Digits }
 
 // address returns the URL for git: a relative path is made absolute.
@@ -112,11 +112,11 @@ func (w *Want) address(dir string) string {
 
 func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
 
-// ValidTag tells whether a name can be that of a tag (git-check-ref-format(1)).
+// ValidTag reports whether a name is valid for a tag (git-check-ref-format(1)).
 func ValidTag(name string) bool { return name != "" && validRef(name) }
 
-// validRef follows git check-ref-format: what is no name could be read as a
-// pattern, a refspec or an expression.
+// validRef follows git check-ref-format: git could read anything else as a pattern, a
+// refspec or an expression.
 func validRef(s string) bool {
 	for part := range strings.SplitSeq(s, "/") {
 		if part == "" || part[0] == '.' || strings.HasSuffix(part, ".lock") {

@@ -16,9 +16,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
-// Fill brings the modules that a lock names into the store, each verified by the
-// lock's sums, and no more of them than the lock has sums for. What the store
-// has already is left alone.
+// Fill fetches the modules that a lock names into the store, and verifies each by the lock's
+// sums. It fetches only files that the lock has sums for and the store lacks.
 func (g *Go) Fill(ctx context.Context, modules []lock.GoModule) error {
 	modules, err := merge(modules)
 	if err != nil {
@@ -56,7 +55,7 @@ func (g *Go) Fill(ctx context.Context, modules []lock.GoModule) error {
 	return g.fill(ctx, dir, zips, mods)
 }
 
-// merge returns the modules sorted, each once, with all sums that are known of it.
+// merge returns the modules sorted, each once, with all its known sums.
 func merge(modules []lock.GoModule) ([]lock.GoModule, error) {
 	known := map[module.Version]*lock.GoModule{}
 	var merged []lock.GoModule
@@ -83,8 +82,8 @@ func merge(modules []lock.GoModule) ([]lock.GoModule, error) {
 	return merged, nil
 }
 
-// split returns the modules whose content and whose go.mod files only are
-// wanted, as PATH@VERSION, and the go.sum of all.
+// split returns the modules whose content is wanted and those of which only go.mod is, as
+// PATH@VERSION, and the go.sum of all.
 func split(modules []lock.GoModule) (zips, mods []string, goSum string) {
 	var sums strings.Builder
 	for _, m := range modules {
@@ -102,8 +101,8 @@ func split(modules []lock.GoModule) (zips, mods []string, goSum string) {
 	return zips, mods, sums.String()
 }
 
-// fill has the go command, to which dir is the main module, bring content and
-// go.mod files into its cache, then keeps them.
+// fill runs the go command with dir as the main module to download content and go.mod files
+// into its cache, then copies them to the store.
 func (g *Go) fill(ctx context.Context, dir string, zips, mods []string) error {
 	user, err := environ.GoDownloads(ctx, g.Command)
 	if err != nil {

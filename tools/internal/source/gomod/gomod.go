@@ -1,5 +1,5 @@
-// Package gomod has the go command download and verify modules, and list their
-// packages, out of a store first and over the network only for what the store lacks.
+// Package gomod runs the go command to download and verify modules and to list their
+// packages. Modules come from a store, and over the network only if the store lacks them.
 package gomod
 
 import (
@@ -27,18 +27,18 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// Go runs one go command with a module cache of its own, so that every module
-// that it reads is verified anew, and so that the cache says which were read.
+// Go runs a go command with a module cache of its own. So every module that it reads is
+// verified again, and the cache shows which were read.
 type Go struct {
 	Command string       // path of the go command
-	Store   *store.Store // where modules come from, and are kept
+	Store   *store.Store // where modules come from, and where new ones are kept
 	Cache   string       // GOMODCACHE: a directory that only this Go uses
-	Offline bool         // open no socket
+	Offline bool         // use no network
 
-	platform []string // GOOS and GOARCH, if they are not the machine's
+	platform []string // GOOS and GOARCH, if not the machine's
 }
 
-// Info is what a module proxy says of one version.
+// Info is a module proxy's .info file of one version.
 type Info struct {
 	Path    string
 	Version string
@@ -46,8 +46,8 @@ type Info struct {
 	Time    time.Time
 }
 
-// Download brings one module, by version or query, into the store. Without a
-// go.sum to ask, the checksum database (GOSUMDB) vouches for it.
+// Download fetches one module, by version or query, into the store. There is no go.sum, so
+// the checksum database (GOSUMDB) verifies it.
 func (g *Go) Download(ctx context.Context, path, query string) (*Info, error) {
 	dir, err := os.MkdirTemp("", "gomod-*")
 	if err != nil {
@@ -57,7 +57,7 @@ func (g *Go) Download(ctx context.Context, path, query string) (*Info, error) {
 	return g.DownloadIn(ctx, dir, path, query)
 }
 
-// DownloadIn is Download in a directory whose go.mod and go.sum decide.
+// DownloadIn is Download in a directory whose go.mod and go.sum choose and verify it.
 func (g *Go) DownloadIn(ctx context.Context, dir, path, query string) (*Info, error) {
 	arg := path
 	if query != "" {
@@ -86,10 +86,10 @@ func (g *Go) DownloadIn(ctx context.Context, dir, path, query string) (*Info, er
 	return info, nil
 }
 
-// NeedsNewerGo reports whether a go command refuses a module that was written for a later one.
+// NeedsNewerGo reports whether the error means that a module requires a later go command.
 func NeedsNewerGo(err error) bool { return strings.Contains(err.Error(), "requires go >= ") }
 
-// advise says what to do about a source that the go command does not take.
+// advise adds a hint to the go command's error about a source.
 func advise(err error) error {
 	for _, text := range []string{"missing go.sum entry", "updates to go.mod needed", "no required module provides package", "cannot find module providing package"} {
 		if strings.Contains(err.Error(), text) {
@@ -102,13 +102,13 @@ func advise(err error) error {
 	return err
 }
 
-// run tries the store alone; if that is not enough and the network may be used,
-// it tries again with the user's own settings and keeps what came.
+// run tries the store alone. If that fails and the network may be used, it tries again with
+// the user's settings, and keeps what was downloaded.
 func (g *Go) run(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	return g.runIf(ctx, dir, args, func([]byte) error { return nil })
 }
 
-// runIf is run with a say in whether the answer is enough.
+// runIf is run with a function that may reject the answer from the store alone.
 func (g *Go) runIf(ctx context.Context, dir string, args []string, enough func(out []byte) error) ([]byte, error) {
 	run := func(env []string) ([]byte, error) {
 		out, err := g.exec(ctx, dir, env, args)
@@ -131,7 +131,7 @@ func (g *Go) runIf(ctx context.Context, dir string, args []string, enough func(o
 		return nil, err
 	}
 	if _, statErr := os.Stat(g.downloads()); errors.Is(statErr, fs.ErrNotExist) {
-		return out, err // nothing came
+		return out, err // nothing was downloaded
 	}
 	if _, err := g.Store.ImportModules(g.downloads()); err != nil {
 		return nil, err
@@ -139,8 +139,8 @@ func (g *Go) runIf(ctx context.Context, dir string, args []string, enough func(o
 	return out, err
 }
 
-// environ is that of a go command that keeps no file but in its module cache, and what
-// it computes in the cache that all share.
+// environ returns the environment of the go command. It writes only to its module cache and
+// to the shared build cache.
 func (g *Go) environ(settings ...string) []string {
 	return environ.Go(slices.Concat(g.own(), g.platform, settings)...)
 }
@@ -149,8 +149,8 @@ func (g *Go) own() []string {
 	return []string{"GOCACHE=" + g.buildCache(), "GOMODCACHE=" + g.Cache, "GOPATH=" + filepath.Join(g.Cache, "gopath")}
 }
 
-// buildCache returns the directory that the launcher has for what the go command
-// computes, or one that only this Go uses where that cannot be written to.
+// buildCache returns the launcher's build cache for the go command, or a directory that only
+// this Go uses if that is not writable.
 func (g *Go) buildCache() string {
 	if dir := dirs.Cache(os.Getenv); filepath.IsAbs(dir) {
 		dir = filepath.Join(dir, "go-build")
@@ -184,23 +184,23 @@ func (g *Go) execBoth(ctx context.Context, dir string, env, args []string) (out,
 	return stdout.Bytes(), stderr.Bytes(), nil
 }
 
-// complaint returns what the go command said was wrong: `go mod download -json`
-// says it on stdout, the others on stderr among their progress.
+// complaint returns the go command's error message. `go mod download -json` prints it on
+// stdout, others on stderr among their progress.
 func complaint(stdout []byte, stderr string, err error) string {
 	var answer struct{ Error string }
 	if json.Unmarshal(stdout, &answer) == nil && answer.Error != "" {
-		return answer.Error
+		return environ.Said(answer.Error)
 	}
 	var lines []string
 	for line := range strings.Lines(stderr) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "go: downloading ") {
+		if !strings.HasPrefix(line, "go: downloading ") && strings.TrimSpace(line) != "" {
 			lines = append(lines, line)
 		}
 	}
 	if len(lines) == 0 {
 		return err.Error()
 	}
-	return strings.Join(lines, "; ")
+	return environ.Said(strings.Join(lines, ""))
 }
 
 func (g *Go) downloads() string { return filepath.Join(g.Cache, "cache", "download") }
@@ -250,7 +250,7 @@ func (g *Go) Modules() ([]lock.GoModule, error) {
 	return list, nil
 }
 
-// versionOf reads the module and version off a path ROOT/<module>/@v/<version>.EXT.
+// versionOf returns the module and version of a path ROOT/<module>/@v/<version>.EXT.
 func versionOf(root, path string) (m module.Version, err error) {
 	rel, err := filepath.Rel(root, filepath.Dir(filepath.Dir(path)))
 	if err != nil {

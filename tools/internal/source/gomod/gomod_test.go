@@ -204,7 +204,7 @@ func TestComplaint(t *testing.T) {
 	for _, tt := range []struct{ stdout, stderr, want string }{
 		{"", "", "exit status 1"},
 		{"", "go: downloading example.com/a v1.0.0\n\n", "exit status 1"},
-		{"", "go: downloading example.com/a v1.0.0\ngo: first\n\n\tsecond\n", "go: first; second"},
+		{"", "go: downloading example.com/a v1.0.0\ngo: first\n\n\tsecond\n", "go: first\n        second"},
 		{`{"Path": "example.com/a", "Error": "not found"}`, "go: downloading example.com/a v1.0.0\n", "not found"},
 		{`{"Path": "example.com/a"}`, "go: on stderr\n", "go: on stderr"},
 		{"no JSON", "go: on stderr\n", "go: on stderr"},

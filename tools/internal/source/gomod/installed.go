@@ -17,9 +17,8 @@ import (
 
 const noSum = "missing go.sum entry"
 
-// listInstalled lists the packages of the module in dir as `go install PATH@VERSION` has
-// it: a vendor directory is not there, godebug lines do not hold, and go.sum need not be
-// complete.
+// listInstalled lists the packages of the module in dir as `go install PATH@VERSION` does:
+// it ignores a vendor directory and godebug lines, and go.sum need not be complete.
 func (g *Go) listInstalled(ctx context.Context, dir string, flags []string) (Listing, error) {
 	listing, err := g.listed(ctx, dir, flags, "./...")
 	if err != nil && strings.Contains(err.Error(), noSum) || listing.lacksSums() {
@@ -43,8 +42,8 @@ func (l Listing) lacksSums() bool {
 	return false
 }
 
-// withSums copies dir's go.mod to beside the module cache, with a go.sum that has what
-// its own lacks. The checksum database vouches for that, as it does for who installs.
+// withSums copies dir's go.mod to beside the module cache, with a complete go.sum. The
+// checksum database verifies the sums that dir's own lacks, as for `go install`.
 func (g *Go) withSums(ctx context.Context, dir string, flags []string) (string, error) {
 	goMod, err := fileio.ReadLimited(filepath.Join(dir, "go.mod"), maxGoMod)
 	if err != nil {
@@ -59,8 +58,8 @@ func (g *Go) withSums(ctx context.Context, dir string, flags []string) (string, 
 	if err := errors.Join(write(), os.WriteFile(strings.TrimSuffix(name, ".mod")+".sum", goSum, 0o644)); err != nil {
 		return "", err
 	}
-	// With -mod=mod, the go command also looks for modules that go.mod does not require:
-	// they are not the module's.
+	// With -mod=mod, the go command adds modules that go.mod does not require: they are not
+	// the module's.
 	other := *g
 	other.Cache = filepath.Join(filepath.Dir(g.Cache), "sums")
 	defer os.RemoveAll(other.Cache)
@@ -76,8 +75,8 @@ func (g *Go) withSums(ctx context.Context, dir string, flags []string) (string, 
 	return name, nil
 }
 
-// installedGODEBUG sets the default GODEBUG of programs where go.mod would have a say
-// in it: that of an installed module has none.
+// installedGODEBUG sets the default GODEBUG of programs as if go.mod had no godebug lines:
+// `go install` ignores them.
 func (g *Go) installedGODEBUG(ctx context.Context, dir string, flags []string, listing Listing) error {
 	name, err := g.withoutGodebug(dir)
 	if err != nil || name == "" {
@@ -102,9 +101,9 @@ func (g *Go) installedGODEBUG(ctx context.Context, dir string, flags []string, l
 	return nil
 }
 
-// withoutGodebug writes dir's go.mod without its godebug lines, and with the version
-// that the go command takes where it has none, beside the module cache. It writes
-// none if nothing is to be changed.
+// withoutGodebug writes a copy of dir's go.mod beside the module cache, without godebug
+// lines, and with the go command's default version if it has none. It writes nothing if
+// there is nothing to change.
 func (g *Go) withoutGodebug(dir string) (string, error) {
 	data, err := fileio.ReadLimited(filepath.Join(dir, "go.mod"), maxGoMod)
 	if err != nil {

@@ -17,29 +17,29 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
 
-// Listing is what the go command says of the packages of a module and of all that they
-// import: by platform, as linux_amd64, each package after those that it imports.
+// Listing has the packages of a module and all that they import, as the go command lists
+// them: by platform, such as linux_amd64, each package after those that it imports.
 type Listing map[string][]Package
 
 // Package is a package as `go list -json` describes it for one platform.
 type Package struct {
-	Dir        string // absolute; empty for one that is not found
+	Dir        string // absolute; empty if not found
 	ImportPath string
 	Name       string
 	Standard   bool // of the SDK
-	DepOnly    bool // of another module, or only imported
-	Incomplete bool // it, or what it imports, cannot be built
+	DepOnly    bool // not named, only imported
+	Incomplete bool // it, or a package that it imports, cannot be built
 	Module     *PackageModule
 	Error      *struct{ Err string }
 
 	DefaultGODEBUG                                 string // of a program
 	GoFiles, SFiles, HFiles, SysoFiles, EmbedFiles []string
 	Imports                                        []string
-	ImportMap                                      map[string]string // import path in the files → that of the package, where they differ
+	ImportMap                                      map[string]string // import path in the files → path of the package, where they differ
 }
 
-// Program returns what the go command calls a package's program: the last part of its path
-// that is no major version. See https://go.dev/src/cmd/go/internal/load/pkg.go,
+// Program returns the go command's name for a package's program: the last part of its path
+// that is not a major version. See https://go.dev/src/cmd/go/internal/load/pkg.go,
 // DefaultExecName.
 func (p *Package) Program() string {
 	if prefix, _, ok := module.SplitPathVersion(p.ImportPath); ok {
@@ -48,19 +48,19 @@ func (p *Package) Program() string {
 	return path.Base(p.ImportPath)
 }
 
-// PackageModule is the module that a package is of.
+// PackageModule is a package's module.
 type PackageModule struct {
 	Path, Version, Dir string
-	GoVersion          string // of its go.mod; empty if that has none
+	GoVersion          string // the go line of its go.mod; may be empty
 	Main               bool
-	Replace            *struct{ Path, Version string } // what stands in its place
+	Replace            *struct{ Path, Version string } // its replacement
 }
 
-// fields are those of Package.
+// fields are the fields of Package.
 const fields = "Dir,ImportPath,Name,Standard,DepOnly,Incomplete,Module,Error,DefaultGODEBUG,GoFiles,SFiles,HFiles,SysoFiles,EmbedFiles,Imports,ImportMap"
 
-// Platforms returns those for which packages are listed, as GOOS_GOARCH, sorted: those
-// for which releases are built, and that of this program, on which tools run.
+// Platforms returns the platforms for which packages are listed, as GOOS_GOARCH, sorted:
+// those of releases, and this program's own, on which tools run.
 func Platforms() []string {
 	list := []string{"darwin_amd64", "darwin_arm64", "linux_amd64", "linux_arm", "linux_arm64", "windows_amd64"}
 	if here := runtime.GOOS + "_" + runtime.GOARCH; !slices.Contains(list, here) {
@@ -70,10 +70,10 @@ func Platforms() []string {
 	return list
 }
 
-// List lists the packages of the module in dir. A package that cannot be built has an
-// Error, and is one only for who wants it. A module that is installed is listed as `go
-// install PATH@VERSION` has it; any other as `go build` in its directory does, with the
-// vendor directory that came along if that is its go.mod's.
+// List lists the packages of the module in dir. A package that cannot be built has an Error,
+// which matters only to those that need the package. An installed module is listed as by
+// `go install PATH@VERSION`, any other as by `go build` in its directory: with its vendor
+// directory, if that agrees with go.mod.
 func (g *Go) List(ctx context.Context, dir string, tags []string, installed bool) (Listing, error) {
 	args := []string{"-tags=" + strings.Join(tags, ",")}
 	if installed {
@@ -81,20 +81,20 @@ func (g *Go) List(ctx context.Context, dir string, tags []string, installed bool
 	}
 	listing, err := g.listed(ctx, dir, args, "./...")
 	if err != nil && strings.Contains(err.Error(), "inconsistent vendoring") {
-		// It was made for a workspace, or for another go.mod.
+		// The vendor directory was made for a workspace, or for another go.mod.
 		listing, err = g.listed(ctx, dir, append(args, "-mod=readonly"), "./...")
 	}
 	return listing, err
 }
 
-// ListPackages lists the named packages that the module in dir can import, with what
-// they import.
+// ListPackages lists named packages that the module in dir can import, and the packages
+// that they import.
 func (g *Go) ListPackages(ctx context.Context, dir string, paths ...string) (Listing, error) {
 	return g.listed(ctx, dir, []string{"-mod=readonly"}, paths...)
 }
 
 func (g *Go) listed(ctx context.Context, dir string, flags []string, patterns ...string) (Listing, error) {
-	// With a profile, the packages of each program would be listed for themselves.
+	// With a profile, each program's packages would be listed separately.
 	args := slices.Concat([]string{"list", "-e", "-deps", "-pgo=off", "-json=" + fields}, flags, []string{"--"}, patterns)
 	listing, err := g.onEach(ctx, dir, args)
 	if err == nil {
@@ -106,8 +106,8 @@ func (g *Go) listed(ctx context.Context, dir string, flags []string, patterns ..
 	return listing, nil
 }
 
-// onEach runs `go list` for each platform. The first run reads modules that the others
-// need as well.
+// onEach runs `go list` for each platform. The first run downloads modules that the others
+// need too.
 func (g *Go) onEach(ctx context.Context, dir string, args []string) (Listing, error) {
 	platforms := Platforms()
 	lists := make([][]Package, len(platforms))
@@ -129,7 +129,7 @@ func (g *Go) onEach(ctx context.Context, dir string, args []string) (Listing, er
 	return listing, nil
 }
 
-// on returns a go command for which a platform's files count.
+// on returns a go command for a platform.
 func (g *Go) on(platform string) *Go {
 	other := *g
 	goos, goarch, _ := strings.Cut(platform, "_")
@@ -137,8 +137,7 @@ func (g *Go) on(platform string) *Go {
 	return &other
 }
 
-// list runs `go list`. If a package is missing where only the store is asked, the
-// network may have it.
+// list runs `go list`. If a package is missing in the store, it tries the network.
 func (g *Go) list(ctx context.Context, dir string, args []string) (list []Package, err error) {
 	missing := errors.New("packages are missing")
 	_, err = g.runIf(ctx, dir, args, func(out []byte) error {
@@ -174,8 +173,8 @@ func decode(stream []byte) (list []Package, err error) {
 	}
 }
 
-// check returns an error for what is no property of the module: a module that is
-// altered, or that could not be had for now; and for a module of which nothing can be built.
+// check returns an error if another module was changed or cannot be downloaded now, and if
+// nothing of the module can be built. Other errors are properties of the module.
 func (l Listing) check() error {
 	var first error
 	built := false
@@ -199,14 +198,14 @@ func (l Listing) check() error {
 	return first
 }
 
-// lasting are what the go command says of a package that is not there to be had.
+// lasting are the go command's messages about a package that does not exist.
 var lasting = []string{
 	"no required module provides package", "cannot find module providing package", "missing go.sum entry", " is not in std", "does not contain package",
 	"ambiguous import", "import cycle", "malformed import path", "local import", "use of internal package", "use of vendored package", "is replaced but not required",
 	"404 Not Found", "410 Gone", "no such file or directory",
 }
 
-// isPassing reports whether the go command could not read a module that may well be there.
+// isPassing reports whether the go command could not read a module that may exist.
 func isPassing(p *Package) bool {
 	text := p.Error.Err
 	if strings.Contains(text, "checksum mismatch") || strings.Contains(text, "SECURITY ERROR") {
@@ -215,7 +214,7 @@ func isPassing(p *Package) bool {
 	return p.Dir == "" && !slices.ContainsFunc(lasting, func(s string) bool { return strings.Contains(text, s) })
 }
 
-// anonymous takes the paths of this machine out of an error of the go command.
+// anonymous removes this machine's paths from an error of the go command.
 func (g *Go) anonymous(text string) string {
 	text = strings.ReplaceAll(text, g.Store.ProxyURL()+"/", "")
 	if what, _, ok := strings.Cut(text, " is not in std ("); ok {

@@ -29,14 +29,13 @@ import (
 const (
 	atOnce       = 8        // modules at the same time
 	maxText      = 1 << 20  // of a .mod or .info file, in bytes
-	maxDirectory = 32 << 20 // of what reading a zip's list of files reads, in bytes
+	maxDirectory = 32 << 20 // of the list of files in a zip, in bytes
 )
 
-// fillDirectly brings modules from the user's module proxy right into the store:
-// the go command would unpack them as well. It keeps what the lock's sums vouch
-// for and nothing else, and returns the modules that it could not bring, for the
-// go command to try: those that are private, that the proxy has not or gives only
-// with credentials, or whose sums are others.
+// fillDirectly fetches modules from the user's module proxy directly into the store; the go
+// command would unpack them too. It keeps only files that match the lock's sums. It returns
+// the modules that it could not fetch, for the go command to try: private ones, those that
+// the proxy lacks or serves only with credentials, and those with other sums.
 func (g *Go) fillDirectly(ctx context.Context, modules []lock.GoModule) ([]lock.GoModule, error) {
 	user, err := environ.GoDownloads(ctx, g.Command)
 	if err != nil {
@@ -52,7 +51,7 @@ func (g *Go) fillDirectly(ctx context.Context, modules []lock.GoModule) ([]lock.
 		if module.MatchPrefixPatterns(user["GONOPROXY"], modules[i].Path) {
 			return errPrivate
 		}
-		return p.bring(ctx, &modules[i])
+		return p.fetch(ctx, &modules[i])
 	})
 	var rest []lock.GoModule
 	for i, err := range errs {
@@ -72,9 +71,9 @@ type proxy struct {
 	transport *http.Transport
 }
 
-// bring brings the files of one module into the store. Its content comes last,
-// so that a module whose content is there is there as a whole.
-func (p *proxy) bring(ctx context.Context, m *lock.GoModule) error {
+// fetch fetches the files of one module into the store. The content comes last: if the store
+// has it, the module is complete.
+func (p *proxy) fetch(ctx context.Context, m *lock.GoModule) error {
 	v := module.Version{Path: m.Path, Version: m.Version}
 	info, err := p.text(ctx, v, ".info")
 	if err != nil {
@@ -124,7 +123,7 @@ func (p *proxy) text(ctx context.Context, v module.Version, ext string) ([]byte,
 	return b.Bytes(), err
 }
 
-// get copies a file of the proxy's to w. One try has to do: the go command has more.
+// get copies a file of the proxy to w. It tries only once: the go command tries again.
 func (p *proxy) get(ctx context.Context, v module.Version, ext string, limit int64, w io.Writer) (int64, error) {
 	path, err := module.EscapePath(v.Path)
 	if err != nil {
@@ -142,8 +141,8 @@ func (p *proxy) get(ctx context.Context, v module.Version, ext string, limit int
 	return n, errors.Join(err, r.Close())
 }
 
-// checkContent checks a module's content by the sum, and the go.mod beside it, if the
-// lock has no sum for that, by the one in it.
+// checkContent compares a module's content with its sum. If the lock has no sum for its
+// go.mod file, that is compared with the one in the content.
 func checkContent(f io.ReaderAt, size int64, m *lock.GoModule, goMod []byte) error {
 	limited := &readLimit{r: f, left: maxDirectory}
 	z, err := zip.NewReader(limited, size)
@@ -155,7 +154,7 @@ func checkContent(f io.ReaderAt, size int64, m *lock.GoModule, goMod []byte) err
 	var total uint64
 	for _, file := range z.File {
 		if files[file.Name] != nil {
-			return fmt.Errorf("file %q is there twice", file.Name)
+			return fmt.Errorf("duplicate file %q", file.Name)
 		}
 		if total += min(file.UncompressedSize64, modzip.MaxZipFile+1); total > modzip.MaxZipFile {
 			return fmt.Errorf("size of content: got more than %d bytes", modzip.MaxZipFile)
@@ -172,7 +171,7 @@ func checkContent(f io.ReaderAt, size int64, m *lock.GoModule, goMod []byte) err
 	}
 	name := m.Path + "@" + m.Version + "/go.mod"
 	if files[name] == nil {
-		return errors.New("nothing vouches for go.mod")
+		return errors.New("there is no sum for go.mod")
 	}
 	r, err := open(name)
 	if err != nil {
@@ -194,7 +193,7 @@ func checkSum(want string, names []string, open func(string) (io.ReadCloser, err
 	return err
 }
 
-// readLimit fails once more than left bytes are read. It is for one goroutine.
+// readLimit fails once more than left bytes are read. It is not safe for concurrent use.
 type readLimit struct {
 	r    io.ReaderAt
 	left int64

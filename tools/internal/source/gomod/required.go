@@ -13,15 +13,15 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
-// The limits on what is read of a source into memory, in bytes. A go.mod file
-// takes about 60 times its size once it is parsed.
+// Limits on files of a source that are read into memory, in bytes. A parsed go.mod file
+// takes about 60 times its size.
 const (
 	maxGoMod = 1 << 20
 	maxGoSum = 16 << 20
 )
 
-// Required returns the version of a module that a go.mod requires, with the h1
-// sum that go.sum has for its content.
+// Required returns the version of a module that a go.mod requires, and the h1 sum of its
+// content in go.sum.
 func Required(goMod, goSum, path string) (lock.GoModule, error) {
 	data, err := fileio.ReadLimited(goMod, maxGoMod)
 	if err != nil {
@@ -51,9 +51,9 @@ func Required(goMod, goSum, path string) (lock.GoModule, error) {
 	return summed, nil
 }
 
-// Unzip unpacks a module zip, checked as https://go.dev/ref/mod#zip-files
-// demands, into dir, which must be empty or missing. A module that is older than
-// go.mod gets the one that a proxy serves for it.
+// Unzip unpacks a module zip into dir, which must be empty or missing, and checks it as
+// https://go.dev/ref/mod#zip-files requires. A module without go.mod gets the one that a
+// proxy serves for it.
 func Unzip(dir string, m module.Version, zip string) error {
 	err := checkZip(zip)
 	if err == nil {

@@ -16,10 +16,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
-// Roots returns the directories of the source in dir that are modules to vendor and
-// build, sorted: those wanted, slash-separated and relative to dir, or, if none
-// are, "." where dir has a go.mod. A wanted directory without a go.mod is an error
-// that says which have one.
+// Roots returns the directories of the modules to build in the source in dir, sorted: the
+// wanted ones, slash-separated and relative to dir, or, if wanted is empty, "." if dir has a
+// go.mod. If a wanted directory has no go.mod, the error's hint names those that have one.
 func Roots(dir string, wanted []string) ([]string, error) {
 	if len(wanted) == 0 {
 		if isModule(dir) {
@@ -39,16 +38,16 @@ func Roots(dir string, wanted []string) ([]string, error) {
 
 func checkRoot(dir, root string) error {
 	if !fs.ValidPath(root) {
-		return fmt.Errorf("module directory %q: want a path inside the source, as tools/cmd", root)
+		return fmt.Errorf("module directory %q: want a path inside the source, such as tools/cmd", root)
 	}
 	at := dir
 	for elem := range strings.SplitSeq(root, "/") {
 		if elem == "vendor" {
-			return fmt.Errorf("module directory %q: what is vendored is no module of the source", root)
+			return fmt.Errorf("module directory %q: a vendored package is not a module of the source", root)
 		}
 		at = filepath.Join(at, elem)
 		if info, err := os.Lstat(at); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-			return fmt.Errorf("module directory %q: a symbolic link leads to it", root)
+			return fmt.Errorf("module directory %q: its path has a symbolic link", root)
 		}
 	}
 	if !isModule(at) {
@@ -62,7 +61,7 @@ func isModule(dir string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// modulesHint names the directories below dir that have a go.mod, the first ten.
+// modulesHint names the first ten directories below dir that have a go.mod.
 func modulesHint(dir string) string {
 	var found []string
 	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
@@ -82,8 +81,8 @@ func modulesHint(dir string) string {
 	return "go.mod is in " + strings.Join(found, ", ")
 }
 
-// ListRoot is List for the module in directory root of the source in dir. What its
-// go.mod replaces by a directory has to be in the source.
+// ListRoot is List for the module in directory root of the source in dir. The directories in
+// its replace lines have to be in the source.
 func (g *Go) ListRoot(ctx context.Context, dir, root string, tags []string, installed bool) (Listing, error) {
 	if err := checkRoot(dir, root); err != nil {
 		return nil, err
@@ -102,8 +101,7 @@ func inRoot(root string, err error) error {
 	return fmt.Errorf("module in directory %q: %w", root, err)
 }
 
-// checkReplacements refuses what would have the go command read files outside
-// the source.
+// checkReplacements refuses replace lines that name directories outside the source.
 func checkReplacements(dir, root string) error {
 	name := path.Join(root, "go.mod")
 	data, err := fileio.ReadLimited(filepath.Join(dir, filepath.FromSlash(name)), maxGoMod)

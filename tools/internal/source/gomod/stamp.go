@@ -14,15 +14,15 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 )
 
-// Devel is the version of a main module that has none.
+// Devel is the version of a main module without one.
 const Devel = "(devel)"
 
-// stampGo is a version of Go that needs nothing of a module graph.
+// stampGo is a version of Go that needs no module graph.
 const stampGo = "1.24"
 
-// Stamp returns the version that `go build` gives to the module in directory root of the
-// git repository that is dir/.git. Nothing else has to be in dir: modules are the paths
-// of the modules by directory, of which "." may be one.
+// Stamp returns the version that `go build` stamps for the module in directory root of the
+// git repository dir/.git. dir needs no other files: modules are the modules' paths by
+// directory, which may be ".".
 func (g *Go) Stamp(ctx context.Context, dir, root string, modules map[string]string) (string, error) {
 	const program = "stamped"
 	for _, at := range []string{".", root} {
@@ -37,12 +37,12 @@ func (g *Go) Stamp(ctx context.Context, dir, root string, modules map[string]str
 			return "", err
 		}
 	}
-	// The go command keeps what it knew of a commit when it asked first.
+	// The go command caches what it first learned about a commit.
 	cache, err := os.MkdirTemp(filepath.Dir(g.Cache), "stamp-*")
 	if err != nil {
 		return "", err
 	}
-	// What it would write says what it would stamp.
+	// The commands of -n show what it would stamp.
 	args := []string{"build", "-n", "-buildvcs=true", "-o", os.DevNull, "./" + program}
 	env := environ.GoInRepository(append(g.own(), "GOPROXY=off", "GOMODCACHE="+cache)...)
 	_, said, err := g.execBoth(ctx, filepath.Join(dir, filepath.FromSlash(root)), env, args)
@@ -53,7 +53,7 @@ func (g *Go) Stamp(ctx context.Context, dir, root string, modules map[string]str
 	if err != nil {
 		return "", fmt.Errorf("asking which version the go command stamps: %w", err)
 	}
-	// All other files are missing in dir.
+	// dir has no other files.
 	version, _ := strings.CutSuffix(info.Main.Version, "+dirty")
 	if v, ok := strings.CutSuffix(version, ".dirty"); ok && strings.HasSuffix(v, "+incompatible") {
 		version = v

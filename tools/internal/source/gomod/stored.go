@@ -14,7 +14,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// CheckFile compares a module's zip, or its go.mod, with the h1 sum that pins it
+// CheckFile compares a module's zip or go.mod with the h1 sum that pins it
 // (golang.org/x/mod/sumdb/dirhash.Hash1). The name's extension says which it is.
 func CheckFile(name, want string) error {
 	hash := HashZip
@@ -30,12 +30,12 @@ func CheckFile(name, want string) error {
 	default:
 		return nil
 	}
-	return hint.With(err, "the file is not what was pinned: delete it to have it fetched again")
+	return hint.With(err, "the file was changed after it was stored: delete it, and it is fetched again")
 }
 
-// CheckStored compares everything that the store has of the modules with their
-// sums. The error joins one for each file that is altered; one that is not there
-// is not. The go command stops at such a file as well, but says less of it.
+// CheckStored compares the modules' files in the store with their sums. The error joins one
+// for each file that was changed. A missing file is not an error. The go command also stops
+// at a changed file, but its message says less.
 func CheckStored(s *store.Store, modules []lock.GoModule) error {
 	var errs []error
 	for _, m := range modules {
@@ -74,7 +74,7 @@ func ReadSums(name string) (map[module.Version]lock.GoModule, error) {
 	return ParseSums(data), nil
 }
 
-// ParseSums reads the content of a go.sum file. Lines of another form are left out.
+// ParseSums parses the content of a go.sum file. It ignores lines of another form.
 func ParseSums(data []byte) map[module.Version]lock.GoModule {
 	sums := map[module.Version]lock.GoModule{}
 	for line := range strings.Lines(string(data)) {

@@ -12,16 +12,15 @@ import (
 	modzip "golang.org/x/mod/zip"
 )
 
-// maxZipEntries is how many files a module may have. The largest that are known
-// have some ten thousand; each takes about 400 bytes of memory.
+// maxZipEntries is the most files that a module may have. The largest known modules have
+// some ten thousand; each file takes about 400 bytes of memory.
 const (
 	maxZipEntries = 200_000
 	maxZipName    = 4096 // bytes
 )
 
-// HashZip returns the h1 sum of a module's zip (golang.org/x/mod/sumdb/dirhash).
-// One that no module may have, or that has more than 200,000 files, is an error
-// before its content is read.
+// HashZip returns the h1 sum of a module's zip (golang.org/x/mod/sumdb/dirhash). It refuses
+// one that is too large, or that has more than 200,000 files, before it reads the content.
 func HashZip(name string) (string, error) {
 	if err := checkZip(name); err != nil {
 		return "", fmt.Errorf("reading %q: %w", name, err)
@@ -43,7 +42,7 @@ func HashZipReader(r io.ReaderAt, size int64) (string, error) {
 	names := make([]string, 0, len(z.File))
 	for _, f := range z.File {
 		if files[f.Name] != nil {
-			return "", fmt.Errorf("file %.200q is there twice", f.Name)
+			return "", fmt.Errorf("duplicate file %.200q", f.Name)
 		}
 		files[f.Name] = f
 		names = append(names, f.Name)
@@ -51,7 +50,7 @@ func HashZipReader(r io.ReaderAt, size int64) (string, error) {
 	return dirhash.Hash1(names, func(name string) (io.ReadCloser, error) { return files[name].Open() })
 }
 
-// checkZip refuses a zip that takes much memory, or time, to read.
+// checkZip refuses a zip that would take too much memory or time to read.
 func checkZip(name string) error {
 	f, err := os.Open(name)
 	if err != nil {
@@ -86,7 +85,7 @@ func checkContents(z *zip.Reader) error {
 		if len(e.Name) > maxZipName {
 			return fmt.Errorf("file %.200q: its name has more than %d bytes", e.Name, maxZipName)
 		}
-		// What has more than it says is an error when it is read.
+		// A file that is larger than its header says is an error when it is read.
 		if e.UncompressedSize64 > left {
 			return fmt.Errorf("the files have more than %d bytes", modzip.MaxZipFile)
 		}
@@ -95,8 +94,8 @@ func checkContents(z *zip.Reader) error {
 	return nil
 }
 
-// checkEntries counts what may be an entry of the zip's directory: archive/zip
-// reads as many as there are, whatever number the directory's end says.
+// checkEntries counts what may be entries of the zip's directory: archive/zip reads all of
+// them, regardless of the number at the directory's end.
 func checkEntries(r io.Reader) error {
 	signature := []byte("PK\x01\x02")
 	buf := make([]byte, 256<<10)
@@ -107,7 +106,7 @@ func checkEntries(r io.Reader) error {
 		if count += bytes.Count(part, signature); count > maxZipEntries {
 			return fmt.Errorf("it has more than %d files", maxZipEntries)
 		}
-		// A signature may lie across two parts; no whole one is kept.
+		// A signature may be split between two parts; a complete one is not kept.
 		kept = copy(buf, part[max(0, len(part)-len(signature)+1):])
 		if errors.Is(err, io.EOF) {
 			return nil

@@ -11,20 +11,19 @@ import (
 	"strings"
 )
 
-// aside is where, below Meta, files are that came along and that Bazel, or gazelle, would
-// take for its own. What embeds them has them at their own paths again.
+// aside is the directory below Meta for files of the source that Bazel would read as its
+// own. Packages that embed them get them at their own paths again.
 const aside = "aside"
 
-// asideName is the path that a file has there, in package Meta.
+// asideName returns the path of a file there, in package Meta.
 func asideName(path string) string { return aside + "/" + path + ".aside" }
 
-// rootOnly are files that mean something to Bazel in the root of a repository.
+// rootOnly are files that have a meaning for Bazel in a repository's root directory.
 var rootOnly = []string{"WORKSPACE", "WORKSPACE.bazel", "WORKSPACE.bzlmod", "MODULE.bazel", "REPO.bazel", ".bazelignore"}
 
-// setAside moves these files, by which Bazel would take dir or a directory in it for a
-// workspace or a package of another's making: what is called BUILD.bazel, as ours are, and
-// what the root may not have. A BUILD that came along is only a file where there is a
-// BUILD.bazel; setAside writes one beside it.
+// setAside moves the source's own BUILD.bazel files, and the files that a repository's root
+// directory may not have. Bazel ignores a BUILD file beside a BUILD.bazel, so it leaves
+// those, and writes a BUILD.bazel beside each.
 func setAside(dir string) (moved map[string]bool, err error) {
 	moved = map[string]bool{}
 	if err := os.RemoveAll(filepath.Join(dir, Meta)); err != nil {
@@ -44,7 +43,7 @@ func setAside(dir string) (moved map[string]bool, err error) {
 		case rel == Meta:
 			return fs.SkipDir
 		case base == "BUILD.bazel" && d.IsDir():
-			occupied = append(occupied, name) // where the BUILD file of the directory above has to be
+			occupied = append(occupied, name) // whose directory needs a BUILD file
 		case d.IsDir():
 		case base == "BUILD" && !strings.Contains("/"+at, "/BUILD.bazel/"):
 			beside = append(beside, path.Clean(at))
@@ -70,7 +69,7 @@ func setAside(dir string) (moved map[string]bool, err error) {
 	return moved, os.WriteFile(filepath.Join(dir, "BUILD.bazel"), []byte("package(default_visibility = [\"//visibility:public\"])\n"), 0o644)
 }
 
-// moveAside moves a file. What is no regular one, nothing can embed.
+// moveAside moves a file. It deletes a file that is not regular: nothing can embed it.
 func moveAside(dir, rel string, d fs.DirEntry) error {
 	from := filepath.Join(dir, filepath.FromSlash(rel))
 	if !d.Type().IsRegular() {
@@ -83,8 +82,8 @@ func moveAside(dir, rel string, d fs.DirEntry) error {
 // embedder writes the labels of embedded files.
 type embedder struct {
 	dir      string              // the source's
-	moved    map[string]bool     // what setAside has moved
-	packages map[string]bool     // the directories that have, or will have, a BUILD file
+	moved    map[string]bool     // what setAside moved
+	packages map[string]bool     // the directories that have, or get, a BUILD file
 	exports  map[string][]string // package → its files that another package embeds
 }
 
@@ -98,7 +97,7 @@ func newEmbedder(dir string, moved map[string]bool, roots [][]*pkg) *embedder {
 	return e
 }
 
-// labels returns the labels of the files that a package embeds, and the rules that they need.
+// labels returns the labels of a package's embedded files, and the rules that they need.
 func (e *embedder) labels(p *pkg) (labels perPlatform, rules string, err error) {
 	of := map[string]string{}
 	for _, file := range p.embed.union() {
@@ -106,7 +105,7 @@ func (e *embedder) labels(p *pkg) (labels perPlatform, rules string, err error) 
 		switch {
 		case e.moved[at] || file == p.program || file == library || file == broken:
 			src := asideName(at)
-			if !e.moved[at] { // a target has its name
+			if !e.moved[at] { // a target has the same name
 				from, to := filepath.Join(e.dir, filepath.FromSlash(at)), filepath.Join(e.dir, Meta, filepath.FromSlash(src))
 				if err := copyFile(from, to); err != nil {
 					return nil, "", err
@@ -149,7 +148,7 @@ func (e *embedder) label(pkg, at string) (string, error) {
 	return "//" + strings.TrimPrefix(owner, ".") + ":" + name, nil
 }
 
-// owner returns the package that a file is in.
+// owner returns the package of a file.
 func (e *embedder) owner(file string) (string, error) {
 	for at := path.Dir(file); ; at = path.Dir(at) {
 		if e.packages[at] {
@@ -167,7 +166,7 @@ func (e *embedder) owner(file string) (string, error) {
 	}
 }
 
-// export lets packages have files of others.
+// export makes files visible to other packages that embed them.
 func (e *embedder) export() error {
 	for pkg, files := range e.exports {
 		slices.Sort(files)

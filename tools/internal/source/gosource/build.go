@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// The names of the targets of each package.
+// The names of each package's targets.
 const (
 	library = "go_default_library"
 	broken  = "cannot_be_built"
 )
 
-// build is a BUILD file in the making.
+// build is a BUILD file that is being written.
 type build struct{ strings.Builder }
 
 // writeBuild writes the BUILD file of a package.
@@ -60,7 +60,7 @@ func (a *Args) writeBuild(r Root, p *pkg, files *embedder) error {
 	return os.WriteFile(filepath.Join(a.Dir, filepath.FromSlash(p.dir), "BUILD.bazel"), []byte(b.String()), 0o644)
 }
 
-// loads loads the rules that a package needs.
+// loads writes the load statements of a package.
 func (b *build) loads(p *pkg, sourceFile bool) {
 	rules := []string{"go_library"}
 	if p.program != "" {
@@ -88,8 +88,8 @@ func (b *build) rule(kind, name string) {
 	fmt.Fprintf(b, "\n%s(\n    name = %s,\n", kind, quote(name))
 }
 
-// ordered writes an attribute whose order counts: each platform has its own, if they differ.
-// The compiler has files in the order of the go command.
+// ordered writes a list whose order matters, with a list for each platform if they differ.
+// The compiler gets files in the go command's order.
 func (b *build) ordered(name string, lists perPlatform) {
 	if len(lists.union()) == 0 {
 		return
@@ -103,7 +103,7 @@ func (b *build) ordered(name string, lists perPlatform) {
 	b.WriteString(",\n")
 }
 
-// list writes an attribute. What is not there on all platforms depends on the platform.
+// list writes a list. Elements that not all platforms have are in a select.
 func (b *build) list(name string, lists perPlatform) {
 	all := lists.union()
 	if len(all) == 0 {
@@ -129,7 +129,7 @@ func (b *build) list(name string, lists perPlatform) {
 	b.WriteString(",\n")
 }
 
-// choose writes the list of each platform.
+// choose writes a select with each platform's list.
 func (b *build) choose(lists perPlatform) {
 	b.WriteString("select({\n")
 	for _, platform := range slices.Sorted(maps.Keys(lists)) {
@@ -142,7 +142,7 @@ func (b *build) choose(lists perPlatform) {
 	b.WriteString("        \"//conditions:default\": [],\n    })")
 }
 
-// lines writes a list with one element a line.
+// lines writes a list with one element per line.
 func (b *build) lines(indent string, list []string) {
 	b.WriteString("[\n")
 	for _, s := range list {
@@ -153,7 +153,7 @@ func (b *build) lines(indent string, list []string) {
 
 func platformLabel(platform string) string { return "@io_bazel_rules_go//go/platform:" + platform }
 
-// value writes an attribute that has one value, unless that depends on the platform.
+// value writes a single value, or a select if it depends on the platform.
 func (b *build) value(name string, values map[string]string, none string, write func(string) string) {
 	distinct := slices.Compact(slices.Sorted(maps.Values(values)))
 	if len(distinct) == 1 {
@@ -167,8 +167,8 @@ func (b *build) value(name string, values map[string]string, none string, write 
 	fmt.Fprintf(b, "        \"//conditions:default\": %s,\n    }),\n", none)
 }
 
-// godebug has the linker set a program's default GODEBUG. What a program's library says
-// of the link holds for every go_binary that embeds it.
+// godebug makes the linker set a program's default GODEBUG. It is set on the program's
+// library, so that it applies to every go_binary that embeds it.
 func (b *build) godebug(values map[string]string) {
 	if strings.Join(slices.Collect(maps.Values(values)), "") == "" {
 		return
@@ -181,10 +181,10 @@ func (b *build) godebug(values map[string]string) {
 	})
 }
 
-// compile returns what the go command tells the compiler about a package: the
-// version of the language, and how its files are called where the program names them,
-// as in a stack trace: MODULE@VERSION/directory/file.go, or PACKAGE/file.go for
-// the module that is built in its own directory.
+// compile returns the go command's options for compiling a package: the language version,
+// and the file names that the program contains, such as in a stack trace:
+// MODULE@VERSION/directory/file.go, or PACKAGE/file.go for a module that is built in its own
+// directory.
 func (a *Args) compile(r Root, p *pkg) []string {
 	name := p.path
 	if m := p.module; m.Path != r.Main.Path || m.Sum != "" {
@@ -195,10 +195,10 @@ func (a *Args) compile(r Root, p *pkg) []string {
 
 var quoter = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
-// quote writes a string as Starlark: all but what would end it is itself.
+// quote returns a string as Starlark. Only characters that would end it are escaped.
 func quote(s string) string { return `"` + quoter.Replace(s) + `"` }
 
-// stringList writes a list as Starlark.
+// stringList returns a list as Starlark.
 func stringList(list []string) string {
 	quoted := make([]string, len(list))
 	for i, s := range list {

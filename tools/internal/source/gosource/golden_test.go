@@ -146,7 +146,7 @@ func written(t *testing.T, dir string, source []txtar.File) []txtar.File {
 	var gone strings.Builder
 	found := map[string]bool{}
 	files := map[string]string{}
-	proxytest.Folder(t, dir, files)
+	proxytest.Directory(t, dir, files)
 	for path, data := range files {
 		found[path] = true
 		if old, ok := own[path]; !ok || old != data {

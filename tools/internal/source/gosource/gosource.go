@@ -1,10 +1,10 @@
-// Package gosource turns a source with Go modules into a Bazel repository: what their
-// packages import comes into vendor directories, and every package gets a BUILD file.
-// What a package consists of and how it is compiled is what the go command says.
+// Package gosource turns a source with Go modules into a Bazel repository: the imported
+// packages of other modules are copied to vendor directories, and every package gets a
+// BUILD file. The go command decides what a package consists of and how it is compiled.
 //
-// Modules of one source see each other only as `go build` has it: through
-// `replace`, as a copy in a vendor directory. So each is laid out for itself, and two may
-// vendor different versions of a third.
+// The modules of a source see each other only as for `go build`: through `replace`, as a
+// copy in a vendor directory. So each is laid out separately, and two may vendor different
+// versions of a third.
 package gosource
 
 import (
@@ -20,46 +20,45 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 )
 
-// Meta is the package of the repository that holds what is not the source's own:
-// the modules' metadata, the licences, the source's description. A directory
-// of that name that came along is deleted.
+// Meta is the package of the repository with the modules' metadata, the licences and the
+// source's description. A directory of that name in the source is deleted.
 const Meta = ".release"
 
 // Args says what to turn into a repository, and how.
 type Args struct {
 	Dir   string                           // the source's directory
-	Name  string                           // how to call the source if it has no module
-	Repo  string                           // what Bazel calls the repository
+	Name  string                           // the source's name if it has no module
+	Repo  string                           // the repository's name in Bazel
 	Roots []Root                           // the modules to write BUILD files for, sorted by directory; there may be none
-	Tags  []string                         // build tags that hold
+	Tags  []string                         // build tags that are set
 	Sums  map[module.Version]lock.GoModule // of other modules, for build information
 
-	// Stdlib are the packages of the part of the standard library that all sources share:
-	// see //release/toolchain:stdlib. Empty if the packages are compiled with all of it.
+	// Stdlib are the packages of the standard library that all sources share: see
+	// //release/toolchain:stdlib. Empty if packages are compiled with the whole library.
 	Stdlib []string
 }
 
 // Root is a directory with a Go module.
 type Root struct {
 	Dir      string        // slash-separated, relative to the source; "." is the source's own
-	Main     Module        // the module there, as build information names it; its Version and Sum may be empty
-	VCS      VCS           // the commit that the source is, if it is one
-	Packages gomod.Listing // what the go command says of the module's packages, with what they import
+	Main     Module        // the module, as in build information; Version and Sum may be empty
+	VCS      VCS           // the source's commit, if it is one
+	Packages gomod.Listing // the module's packages and those that they import
 }
 
-// Module is a module as build information names it.
+// Module is a module in build information.
 type Module struct {
 	Path, Version, Sum string
-	Replace            *Module // what go.mod has in its place; without a Version, Path is a directory's
+	Replace            *Module // its replacement in go.mod; without a Version, Path is a directory
 }
 
 // VCS is what `go build` stamps into programs of a clean clone.
 type VCS struct {
-	Revision string // whole; empty for what is no commit
+	Revision string // the full name; empty if it is not a commit
 	Time     time.Time
 }
 
-// settings are those of the build information, as KEY=VALUE, in its order.
+// settings returns the settings of the build information, as KEY=VALUE, in its order.
 func (v VCS) settings() []string {
 	if v.Revision == "" {
 		return nil
@@ -67,8 +66,8 @@ func (v VCS) settings() []string {
 	return []string{"vcs=git", "vcs.revision=" + v.Revision, "vcs.time=" + v.Time.UTC().Format(time.RFC3339Nano), "vcs.modified=false"}
 }
 
-// Generate writes the BUILD files. Those that came along were written for another
-// workspace: Bazel does not see them, and what embeds them does. Vendor has to come before.
+// Generate writes the BUILD files. It hides the source's own BUILD files from Bazel, because
+// they were written for another workspace; packages can still embed them. Call Vendor first.
 func Generate(a Args) error {
 	moved, err := setAside(a.Dir)
 	if err != nil {
@@ -95,7 +94,7 @@ func Generate(a Args) error {
 	return nil
 }
 
-// inRoot says in which of a source's modules something went wrong.
+// inRoot adds to an error which of a source's modules it is about.
 func inRoot(r Root, err error) error {
 	if r.Dir == "." {
 		return err
@@ -116,7 +115,7 @@ func ModulePath(dir string) (string, error) {
 	if path == "" {
 		return "", fmt.Errorf("reading %q: no module line", name)
 	}
-	// The path becomes a part of BUILD files.
+	// The path is written to BUILD files.
 	if err := module.CheckImportPath(path); err != nil {
 		return "", fmt.Errorf("reading %q: %w", name, err)
 	}

@@ -55,8 +55,8 @@ func writeMeta(a Args, packages [][]*pkg) error {
 		os.WriteFile(filepath.Join(meta, "BUILD.bazel"), []byte(b.String()), 0o644))
 }
 
-// writeRoot writes the metadata, and copies the licences, of one module and of
-// what it vendors.
+// writeRoot writes the metadata and copies the licences of a module and of the modules that
+// it vendors.
 func (a *Args) writeRoot(b *build, r Root, packages []*pkg, licenses string, seen map[string]bool) error {
 	writeModule(b, r.Main, r.VCS, seen)
 	if err := a.copyMainLicenses(r, licenses); err != nil {
@@ -74,12 +74,12 @@ func (a *Args) writeRoot(b *build, r Root, packages []*pkg, licenses string, see
 	return nil
 }
 
-// copyMainLicenses copies the licences that lie in a module's directory or, if none
-// does, in the nearest directory above, as the source's may hold for all its modules.
+// copyMainLicenses copies the licences in a module's directory or, if there are none, in the
+// nearest directory above: the source's licence may apply to all its modules.
 func (a *Args) copyMainLicenses(r Root, licenses string) error {
-	for folder := r.Dir; ; folder = path.Dir(folder) {
-		n, err := copyLicenses(filepath.Join(a.Dir, filepath.FromSlash(folder)), licenses, r.Main, r.Main.Path)
-		if n > 0 || err != nil || folder == "." {
+	for dir := r.Dir; ; dir = path.Dir(dir) {
+		n, err := copyLicenses(filepath.Join(a.Dir, filepath.FromSlash(dir)), licenses, r.Main, r.Main.Path)
+		if n > 0 || err != nil || dir == "." {
 			return err
 		}
 	}
@@ -104,8 +104,8 @@ func writeModule(b *build, m Module, v VCS, seen map[string]bool) {
 	b.WriteString(")\n")
 }
 
-// metaName is the name of a module's metadata target. Modules of the source may
-// use different versions of another, and may have different ones in its place.
+// metaName returns the name of a module's metadata target. Modules of the source may use
+// different versions of another module, or different replacements for it.
 func metaName(m Module) string {
 	name := "module/"
 	if m.Sum == "" && m.Replace == nil {
@@ -113,7 +113,7 @@ func metaName(m Module) string {
 	}
 	name += atVersion(m)
 	if r := m.Replace; r != nil {
-		name += "=>" + url.PathEscape(atVersion(*r)) // "." and ".." name no target
+		name += "=>" + url.PathEscape(atVersion(*r)) // "." and ".." are not valid names of targets
 	}
 	return name
 }
@@ -146,8 +146,8 @@ func writeSource(b *build, a Args) {
 	fmt.Fprintf(b, "},\n    version = %q,\n)\n", first.Version)
 }
 
-// purl returns the package URL of a module, as the purl specification's type
-// golang writes it, with the h1 sum that build information needs as a qualifier.
+// purl returns the package URL of a module (type golang of the purl specification), with the
+// h1 sum that build information needs as a qualifier.
 func purl(m Module) string {
 	u := "pkg:golang/" + m.Path
 	if m.Version != "" {
@@ -159,7 +159,7 @@ func purl(m Module) string {
 	return u
 }
 
-// copyVendoredLicenses copies the licences that lie in a package's directory, or above in
+// copyVendoredLicenses copies the licences in a package's directory, or above it in
 // its module, as the go command collects them.
 func copyVendoredLicenses(dir, licenses string, p *pkg) error {
 	for at := p.path; ; at = path.Dir(at) {
@@ -172,16 +172,15 @@ func copyVendoredLicenses(dir, licenses string, p *pkg) error {
 	}
 }
 
-// licensePrefixes are the names by which the go command, too, knows the files
-// that have to accompany a package.
+// licensePrefixes are the names of the files that have to accompany a package. They are the
+// go command's.
 var licensePrefixes = []string{"AUTHORS", "CONTRIBUTORS", "COPYLEFT", "COPYING", "COPYRIGHT", "LEGAL", "LICENSE", "LICENCE", "NOTICE", "PATENTS"}
 
-// maxLicense is how large a licence may be, in bytes, as https://go.dev/ref/mod has it.
+// maxLicense is the largest licence, in bytes: see https://go.dev/ref/mod.
 const maxLicense = 16 << 20
 
-// copyLicenses copies the licences that lie in directory from to licenses/path, and
-// returns how many there are. One that differs from another version's goes to
-// licenses/path@version.
+// copyLicenses copies the licences in directory from to licenses/path, and returns how many
+// there are. A licence that differs from another version's goes to licenses/path@version.
 func copyLicenses(from, licenses string, m Module, path string) (n int, err error) {
 	entries, err := os.ReadDir(from)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -204,7 +203,7 @@ func copyLicenses(from, licenses string, m Module, path string) (n int, err erro
 			to = filepath.Join(licenses, filepath.FromSlash(path)+"@"+cmp.Or(m.Version, "devel"), e.Name())
 		}
 		if differs(to, data) {
-			return n, fmt.Errorf("licence %q of %s: there are several of module %s %s", e.Name(), path, m.Path, m.Version)
+			return n, fmt.Errorf("licence %q of %s: there are several for module %s %s", e.Name(), path, m.Path, m.Version)
 		}
 		if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, data, 0o644)); err != nil {
 			return n, err
@@ -213,7 +212,7 @@ func copyLicenses(from, licenses string, m Module, path string) (n int, err erro
 	return n, nil
 }
 
-// differs reports whether the named file is there with other content.
+// differs reports whether the named file exists with other content.
 func differs(name string, data []byte) bool {
 	old, err := os.ReadFile(name)
 	return err == nil && !bytes.Equal(old, data)

@@ -17,28 +17,28 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 )
 
-// pkg is a package as it is laid out: what the go command says of it on each platform.
+// pkg is a package to lay out, as the go command lists it on each platform.
 type pkg struct {
 	path    string // import path
-	dir     string // slash-separated, relative to the source: where its BUILD file is
-	from    string // absolute: where its files are before they are laid out
-	within  string // the path of its module, as import paths have it
+	dir     string // of its BUILD file: slash-separated, relative to the source
+	from    string // of its files before they are laid out: absolute
+	within  string // the path of its module in import paths
 	own     bool   // of the root's module
 	module  Module
-	lang    string // version of the language, as go1.20
-	program string // the name of its program; empty if it is none
+	lang    string // version of the language, such as go1.20
+	program string // the name of its program; empty if it is not a program
 
 	srcs, embed, deps perPlatform
-	std               perPlatform // of the standard library, what is beside the part that all sources share
+	std               perPlatform // packages of the standard library that not all sources share
 	errors            perPlatform // why it cannot be built
 	godebug           map[string]string
 	profile           bool // default.pgo is beside a program
 }
 
-// perPlatform is a list for each platform for which the package counts.
+// perPlatform is a list for each platform on which the package can be built.
 type perPlatform map[string][]string
 
-// union returns what is in the list of any platform, sorted.
+// union returns the elements of all platforms' lists, sorted.
 func (l perPlatform) union() []string {
 	var all []string
 	for _, list := range l {
@@ -48,7 +48,7 @@ func (l perPlatform) union() []string {
 	return slices.Compact(all)
 }
 
-// same returns the list that all platforms have, if it is the same.
+// same returns the list if it is the same on all platforms.
 func (l perPlatform) same() (list []string, ok bool) {
 	first := true
 	for _, other := range l {
@@ -60,12 +60,12 @@ func (l perPlatform) same() (list []string, ok bool) {
 	return list, true
 }
 
-// defaultLang is the version of the language where a go.mod does not say one: see
+// defaultLang is the version of the language if a go.mod has none: see
 // https://go.dev/ref/mod#go-mod-file-go.
 const defaultLang = "go1.16"
 
-// packages returns the packages to lay out for a root, sorted by directory: its own,
-// and those of other modules below its vendor directory.
+// packages returns the packages to lay out for a root, sorted by directory: its own and,
+// below its vendor directory, those of other modules.
 func (a *Args) packages(r Root) []*pkg {
 	found := map[string]*pkg{} // by import path
 	for _, platform := range slices.Sorted(maps.Keys(r.Packages)) {
@@ -90,13 +90,13 @@ func (a *Args) packages(r Root) []*pkg {
 	return list
 }
 
-// hidden reports whether a package is where none can be: in a directory that is called as
-// BUILD files are, or in the one that Vendor makes.
+// hidden reports whether a package is in a directory that cannot have one: one with the name
+// of a BUILD file, or the one that Vendor makes.
 func hidden(p *gomod.Package) bool {
 	return slices.Contains(strings.Split(p.ImportPath, "/"), "BUILD.bazel") || p.Module.Main && p.ImportPath == p.Module.Path+"/vendor"
 }
 
-// newPackage says of a package what is the same on all platforms.
+// newPackage returns a package with the fields that are the same on all platforms.
 func (a *Args) newPackage(r Root, p *gomod.Package) *pkg {
 	rel := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, p.Module.Path), "/")
 	q := &pkg{
@@ -114,9 +114,8 @@ func (a *Args) newPackage(r Root, p *gomod.Package) *pkg {
 	return q
 }
 
-// vendoredModule returns a module as the build information of a program names it: without
-// its sum where the go command reads the vendor directory that came along, in which
-// modules have no directory.
+// vendoredModule returns a module as in a program's build information. Without a directory,
+// it is from the source's own vendor directory, and has no sum.
 func vendoredModule(m *gomod.PackageModule, sums map[module.Version]lock.GoModule) Module {
 	sum := func(path, version string) string { return sums[module.Version{Path: path, Version: version}].Sum }
 	if m.Dir == "" {
@@ -128,7 +127,7 @@ func vendoredModule(m *gomod.PackageModule, sums map[module.Version]lock.GoModul
 	return Module{Path: m.Path, Version: m.Version, Replace: &Module{Path: m.Replace.Path, Version: m.Replace.Version, Sum: sum(m.Replace.Path, m.Replace.Version)}}
 }
 
-// add says of a package what the go command does for one platform.
+// add adds one platform of the go command's listing to a package.
 func (q *pkg) add(platform string, p *gomod.Package) {
 	if p.Error != nil {
 		q.errors[platform] = []string{clean(p)}
@@ -144,7 +143,7 @@ func (q *pkg) add(platform string, p *gomod.Package) {
 	q.profile = err == nil && info.Mode().IsRegular()
 }
 
-// clean makes a package's error of the go command one line without a path of this machine.
+// clean makes the go command's error about a package one line, without paths of this machine.
 func clean(p *gomod.Package) string {
 	text := p.Error.Err
 	if p.Dir != "" {
@@ -154,8 +153,8 @@ func clean(p *gomod.Package) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// labels returns files of a package, sorted. One that Bazel has no label for is an error
-// of who wants the package.
+// labels returns files of a package, sorted. If Bazel cannot name one, the package gets an
+// error, which fails builds that need it.
 func (q *pkg) labels(platform string, files []string) []string {
 	list := []string{}
 	for _, name := range slices.Sorted(slices.Values(files)) {
@@ -168,8 +167,8 @@ func (q *pkg) labels(platform string, files []string) []string {
 	return list
 }
 
-// programName returns the name of a program: that of the directory, if it is a module's
-// own below the source's, else what the go command makes of the package's path.
+// programName returns the name of a program: its directory's, for the root package of a
+// module below the source's root directory, otherwise the go command's name.
 func programName(dir string, p *gomod.Package) string {
 	if p.ImportPath == p.Module.Path && dir != "." {
 		return path.Base(dir)
@@ -177,7 +176,7 @@ func programName(dir string, p *gomod.Package) string {
 	return p.Program()
 }
 
-// link makes labels of the imports of one platform, and errors of those that are not found.
+// link turns the imports of one platform into labels, or errors if they are not found.
 func link(platform string, list []gomod.Package, found map[string]*pkg) {
 	std, gone := map[string]bool{"C": true}, map[string]string{}
 	for _, p := range list {

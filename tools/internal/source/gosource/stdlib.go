@@ -8,23 +8,23 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 )
 
-// The targets that are a part of the standard library: the one that all sources share, and
-// what a source has beside.
+// The targets that are parts of the standard library: the part that all sources share, and
+// a source's own part.
 const (
 	sharedStdlib = "@release_builder//release/toolchain:stdlib"
 	ownStdlib    = "stdlib" // in package Meta
 )
 
-// needs notes which of a root's packages import more of the standard library than all
-// sources share: a library counts by what it imports itself, a program by all that
-// is linked into it.
+// needs records which of a root's packages import more of the standard library than all
+// sources share. For a library its own imports count, for a program all that is linked
+// into it.
 func (a *Args) needs(platform string, list []gomod.Package, found map[string]*pkg) {
 	if len(a.Stdlib) == 0 {
 		return
 	}
 	std, linked := map[string]bool{}, map[string][]string{}
-	for _, p := range list { // each after what it imports
-		std[p.ImportPath] = p.Standard && p.Error == nil // what cannot be compiled is an error of who imports it
+	for _, p := range list { // each after those that it imports
+		std[p.ImportPath] = p.Standard && p.Error == nil // a package that cannot be compiled is an error of its importers
 		q := found[p.ImportPath]
 		if q == nil {
 			continue
@@ -45,7 +45,7 @@ func (a *Args) needs(platform string, list []gomod.Package, found map[string]*pk
 	}
 }
 
-// stdlib writes the attribute that says which part of the standard library a package has.
+// stdlib writes the attribute with the package's part of the standard library.
 func (a *Args) stdlib(b *build, p *pkg) {
 	if len(a.Stdlib) == 0 {
 		return
@@ -57,7 +57,8 @@ func (a *Args) stdlib(b *build, p *pkg) {
 	fmt.Fprintf(b, "    stdlib = %s,\n", quote(part))
 }
 
-// beside returns what packages have of the standard library beside what all sources share.
+// beside returns the packages of the standard library that packages need and not all sources
+// share.
 func beside(packages [][]*pkg) perPlatform {
 	std := perPlatform{}
 	for _, root := range packages {
@@ -70,7 +71,7 @@ func beside(packages [][]*pkg) perPlatform {
 	return std
 }
 
-// ownStdlib writes the target with what a source has of the standard library for itself.
+// ownStdlib writes the target with a source's own part of the standard library.
 func (b *build) ownStdlib(std perPlatform) {
 	b.rule("go_stdlib", ownStdlib)
 	fmt.Fprintf(b, "    base = %s,\n", quote(sharedStdlib))

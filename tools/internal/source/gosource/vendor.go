@@ -12,13 +12,12 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
-// Vendor copies what the packages of other modules consist of, and their licences, into
-// the vendor directory of each root. Where the go command has read the vendor directory
-// that came along, that stays.
+// Vendor copies the packages of other modules, and their licences, into the vendor directory
+// of each root. If the go command has read the source's own vendor directory, that stays.
 func Vendor(a Args) error {
 	for _, r := range a.Roots {
 		if err := a.vendor(r); err != nil {
-			return inRoot(r, fmt.Errorf("laying out what it imports: %w", err))
+			return inRoot(r, fmt.Errorf("laying out its imports: %w", err))
 		}
 	}
 	return nil
@@ -54,7 +53,7 @@ func (a *Args) vendor(r Root) error {
 	return os.WriteFile(filepath.Join(vendor, "modules.txt"), []byte(text.String()), 0o644)
 }
 
-// sameDir reports whether two names are of one directory.
+// sameDir reports whether two names are of the same directory.
 func sameDir(a, b string) bool {
 	one, err := os.Stat(a)
 	if err != nil {
@@ -64,7 +63,7 @@ func sameDir(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// copy copies a package's files, and the licences beside it and above, to a directory.
+// copy copies a package's files, and the licences in its directory and above, to a directory.
 func (q *pkg) copy(to string) error {
 	for _, lists := range []perPlatform{q.srcs, q.embed} {
 		for _, name := range lists.union() {
@@ -85,7 +84,7 @@ func (q *pkg) copy(to string) error {
 	}
 }
 
-// depth returns how many elements a path has.
+// depth returns the number of elements of a path.
 func depth(p string) int {
 	if p == "." || p == "" {
 		return 0
@@ -109,7 +108,7 @@ func copyLicenseFiles(from, to string) error {
 	return nil
 }
 
-// copyFile copies a regular file to where none may be yet. What is there is a copy of it.
+// copyFile copies a regular file. If the copy exists, it does nothing.
 func copyFile(from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
@@ -119,7 +118,7 @@ func copyFile(from, to string) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%q is no regular file", filepath.Base(from))
+		return fmt.Errorf("%q is not a regular file", filepath.Base(from))
 	}
 	if err := fileio.Copy(from, to); !errors.Is(err, fs.ErrExist) {
 		return err

@@ -1,5 +1,5 @@
-// Package needs says what builds of a lock read of the store: the one answer, for
-// what packs it and for what removes the rest.
+// Package needs lists what builds of a lock read from the store. Bundle packs it, and gc
+// removes everything else.
 package needs
 
 import (
@@ -25,7 +25,7 @@ type Line struct {
 	Digest digest.Digest // of the lock's file
 }
 
-// Need is a file of the store that builds read.
+// Need is a file in the store that builds read.
 type Need struct {
 	fill.Need
 	// For says what needs it, in the order in which it was found.
@@ -34,7 +34,7 @@ type Need struct {
 
 // Use is one thing that needs an entry.
 type Use struct {
-	Line string `json:"line,omitempty"` // empty if it is for every line
+	Line string `json:"line,omitempty"` // empty for every line
 	Kind Kind   `json:"kind"`
 	Name string `json:"name"` // of the lock's entry
 }
@@ -47,12 +47,12 @@ func (u Use) String() string {
 	return s
 }
 
-// Kind is a kind of entry of a lock, or of what every lock needs.
+// Kind is the kind of a lock's entry, or of a thing that every lock needs.
 type Kind string
 
 // The kinds.
 const (
-	Dependency Kind = "dependency" // a source, or a module that it is built with
+	Dependency Kind = "dependency" // a source, or a module that its build reads
 	Image      Kind = "image"
 	File       Kind = "file"
 	Toolchain  Kind = "toolchain" // the Go SDK
@@ -65,21 +65,21 @@ type Args struct {
 	Lines []Line
 	// Tools are the modules that the project's own tools are built from.
 	Tools []lock.GoModule
-	// Platforms are those that builds run on, as linux_amd64; nil for all that a lock has.
+	// Platforms are those that builds run on, such as linux_amd64; nil for all in a lock.
 	Platforms []string
 }
 
-// Set is what builds read, whether the store has it or not.
+// Set is what builds read. The store need not have it.
 type Set struct {
 	Needs []Need // each path once, in the order in which it was found
 	// Roots are the indexes and manifests of base images that the store's layout has
-	// to name, sorted by digest, and RootsFor the images that need them.
+	// to name, sorted by digest. RootsFor are the images that need them.
 	Roots    []v1.Descriptor
 	RootsFor []Use
-	// Errs has what two locks say differently, and what a lock does not say.
+	// Errs has an error for each difference between two locks, and for each missing pin.
 	Errs []error
-	// ImageErrs has an error for each base image whose blobs are not known, or not all
-	// in the store: only its manifests say which these are. None of its blobs is among Needs.
+	// ImageErrs has an error for each base image whose manifests are not all in the store.
+	// Only they name its blobs, so none of its blobs is in Needs.
 	ImageErrs []error
 }
 
@@ -109,10 +109,10 @@ func Collect(a Args) *Set {
 type collector struct {
 	*Set
 	store *store.Store
-	found map[string]int // where in Needs a path is
+	found map[string]int // index in Needs, by path
 }
 
-// add notes that use needs a file.
+// add records that use needs a file.
 func (c *collector) add(n fill.Need, use Use) {
 	at, ok := c.found[n.Path]
 	if !ok {
@@ -127,7 +127,7 @@ func (c *collector) add(n fill.Need, use Use) {
 	have.For = append(have.For, use)
 }
 
-// all notes that use needs files, which may not be known.
+// all records that use needs files, unless err says that they are not known.
 func (c *collector) all(list []fill.Need, err error, use Use) {
 	if err != nil {
 		c.Errs = append(c.Errs, fmt.Errorf("%s: %w", use, err))
@@ -147,7 +147,7 @@ func (c *collector) toolchain(l Line, platforms []string) {
 		if archive, ok := sdk.Archives[p]; ok {
 			c.add(fill.Blob(c.store, archive.SHA256, "Go SDK for "+p), use)
 		} else {
-			c.Errs = append(c.Errs, fmt.Errorf("%s: the lock has none, but for %s", use, strings.Join(slices.Sorted(maps.Keys(sdk.Archives)), ", ")))
+			c.Errs = append(c.Errs, fmt.Errorf("%s: the lock has none, only for %s", use, strings.Join(slices.Sorted(maps.Keys(sdk.Archives)), ", ")))
 		}
 	}
 }

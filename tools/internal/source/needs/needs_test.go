@@ -46,7 +46,7 @@ func TestCollect(t *testing.T) {
 		{name: "all platforms that the lock has", want: strings.Join([]string{blob(a), blob(b), blob(c), modules}, " ")},
 		{name: "one platform", platforms: []string{"linux_amd64"}, want: strings.Join([]string{blob(a), blob(c), modules}, " ")},
 		{name: "a platform that the lock does not have", platforms: []string{"plan9_amd64"}, want: blob(c) + " " + modules,
-			err: "line demo, toolchain go1.26.8 plan9_amd64: the lock has none, but for linux_amd64, linux_arm64"},
+			err: "line demo, toolchain go1.26.8 plan9_amd64: the lock has none, only for linux_amd64, linux_arm64"},
 		{name: "modules of the tools", platforms: []string{},
 			alter: func(x *Args) { x.Tools = []lock.GoModule{{Path: "example.com/tool", Version: "v1.0.0", Sum: "h1:x"}} },
 			want:  blob(c) + " " + modules + " goproxy/example.com/tool/@v/v1.0.0.zip"},

@@ -10,7 +10,7 @@ import (
 // anything stands for any number of elements.
 const anything = "**"
 
-// patterns are patterns of paths, each split into its elements.
+// patterns are patterns of paths, split into elements.
 type patterns [][]string
 
 func compile(exclude []string) (patterns, error) {
@@ -22,10 +22,10 @@ func compile(exclude []string) (patterns, error) {
 				return nil, fmt.Errorf("exclude pattern %q: %w", p, err)
 			}
 			if e == "" || e == "." || e == ".." {
-				return nil, fmt.Errorf("exclude pattern %q: want a relative path in its shortest form", p)
+				return nil, fmt.Errorf("exclude pattern %q: want a clean relative path", p)
 			}
 		}
-		// All that is below what the pattern matches.
+		// Everything below a match.
 		all = append(all, append(slices.Clip(elements), anything))
 	}
 	return all, nil
@@ -39,8 +39,8 @@ func (p patterns) match(name string) bool {
 	return slices.ContainsFunc(p, func(pattern []string) bool { return match(pattern, elements) })
 }
 
-// match matches all of elements. After a mismatch the last "**" takes one
-// element more, so that the time is at most the product of the lengths.
+// match reports whether a pattern matches all of elements. After a mismatch the last "**"
+// takes one element more, so the time is at most the product of the lengths.
 func match(pattern, elements []string) bool {
 	p, e := 0, 0
 	star, from := -1, 0

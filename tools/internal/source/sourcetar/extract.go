@@ -12,10 +12,9 @@ import (
 	"strings"
 )
 
-// Extract unpacks a canonical tar, from where r is to its end, into the directory
-// dir. It reads all headers before it writes anything, so that what the archive
-// must not have costs no more than that. Nothing outside dir is touched, whatever
-// the archive says.
+// Extract unpacks a canonical tar, from r's offset to its end, into the directory dir. It
+// checks all headers before it writes anything. It writes nothing outside dir, whatever the
+// archive has.
 func Extract(r io.ReadSeeker, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -48,7 +47,7 @@ type extractor struct {
 	size    int64 // bytes of files
 }
 
-// each checks all entries and calls visit for each. An error begins with where it is.
+// each checks all entries and calls visit for each. An error begins with the entry's path.
 func (x *extractor) each(r io.Reader, visit func(*tar.Header) error) error {
 	x.tar, x.linked = tar.NewReader(r), links{}
 	for {
@@ -92,7 +91,7 @@ func (x *extractor) write(h *tar.Header) error {
 	return errors.Join(err, f.Close())
 }
 
-// check refuses what Writer would not have written, as far as it can do harm.
+// check refuses what Writer does not write, as far as it can do harm.
 func (x *extractor) check(h *tar.Header) error {
 	if err := CheckName(h.Name); err != nil {
 		return err
@@ -122,13 +121,13 @@ func (x *extractor) check(h *tar.Header) error {
 		x.linked[h.Name] = h.Linkname
 	case h.Typeflag != tar.TypeReg:
 		return fmt.Errorf("type %q: want files and symbolic links only", h.Typeflag)
-	case isSparse(h): // some bytes would become any number of zeros
+	case isSparse(h): // a few bytes could become any number of zeros
 		return errors.New("it is sparse: want plain files")
 	}
 	return nil
 }
 
-// isSparse tells whether a file has holes in one of the forms of PAX.
+// isSparse reports whether a file is sparse in one of pax's forms.
 func isSparse(h *tar.Header) bool {
 	for key := range h.PAXRecords {
 		if strings.HasPrefix(key, "GNU.sparse.") {

@@ -11,13 +11,13 @@ import (
 	"unicode/utf8"
 )
 
-// maxNames is how long all paths and links' targets together may be, in bytes:
-// they are kept.
+// maxNames limits the sum of the lengths of all paths and links' targets, in bytes: they
+// are kept in memory.
 const maxNames = 64 << 20
 
 var errLongNames = fmt.Errorf("the tree's paths and links have more than %d bytes", maxNames)
 
-// folds finds the paths that are equal but for case, among names that come sorted.
+// folds finds paths that differ only in case, among sorted names.
 type folds struct {
 	seed  maphash.Seed
 	names []string
@@ -27,13 +27,13 @@ type folds struct {
 	buf   []byte
 }
 
-// mark is a path that begins the name of an entry: the name itself, or a directory.
+// mark is a prefix of an entry's name: the name itself, or a directory above it.
 type mark struct {
 	hash        uint64 // of the path without its case
 	entry, size uint32 // the path is names[entry][:size]
 }
 
-// add notes an entry, whose link is empty for a file.
+// add adds an entry. Its link is empty for a file.
 func (f *folds) add(name, link string) error {
 	if f.names == nil {
 		f.seed = maphash.MakeSeed()
@@ -42,7 +42,7 @@ func (f *folds) add(name, link string) error {
 		return errLongNames
 	}
 	f.names = append(f.names, name)
-	// A part of the folded name is the folded part, as "/" is.
+	// Folding a prefix gives a prefix of the folded name, because "/" stays "/".
 	f.buf = fold(f.buf[:0], name)
 	end := 0
 	for i := range len(name) {
@@ -64,8 +64,7 @@ func (f *folds) add(name, link string) error {
 	return nil
 }
 
-// mark notes the first so many bytes of the last name, which are the first
-// folded bytes of buf.
+// mark adds the first size bytes of the last name, which are the first folded bytes of buf.
 func (f *folds) mark(size, folded int) {
 	f.marks = append(f.marks, mark{maphash.Bytes(f.seed, f.buf[:folded]), uint32(len(f.names) - 1), uint32(size)})
 }
@@ -100,8 +99,8 @@ func (f *folds) collisions() [][]string {
 	return all
 }
 
-// fold appends s without its case to buf: each character is the smallest of
-// those that Unicode's simple folding has as equal. Bytes that are no UTF-8 stay.
+// fold appends s without its case to buf: each character becomes the smallest of those that
+// are equal by Unicode's simple folding. Bytes that are not UTF-8 stay.
 func fold(buf []byte, s string) []byte {
 	for i := 0; i < len(s); {
 		c := s[i]

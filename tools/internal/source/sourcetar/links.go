@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// links are the symbolic links of a tree: path → target. No path goes through
-// another link.
+// links are the symbolic links of a tree: path → target. No path goes through another link.
 type links map[string]string
 
 // check refuses a link that leaves the tree.
@@ -19,7 +18,7 @@ func (l links) check() error {
 	for _, name := range slices.Sorted(maps.Keys(l)) {
 		leaves := l.leaves(name, &effort)
 		if effort > maxEffort {
-			return fmt.Errorf("symbolic link %q: the links lead through too many others", name)
+			return fmt.Errorf("symbolic link %q: it goes through too many other links", name)
 		}
 		if leaves {
 			return fmt.Errorf("symbolic link %q leaves the tree: it points to %q", name, l[name])
@@ -28,17 +27,17 @@ func (l links) check() error {
 	return nil
 }
 
-// maxEffort is how far all links of a tree may lead, in elements of paths; a
-// long path counts for more. It takes about a second.
+// maxEffort limits the work of following all links of a tree, in elements of paths; a long
+// path counts for more. It takes about a second.
 const maxEffort = 10_000_000
 
-// maxLinks is how many links one path may go through: systems give up earlier.
+// maxLinks is the most links that a path may go through: systems allow fewer.
 const maxLinks = 255
 
-// leaves follows a link step by step, and the links that it goes through, as a
-// system does: "a/.." is not "." where a is a link.
+// leaves follows a link, and the links that it goes through, step by step as a system does:
+// "a/.." is not "." if a is a link.
 func (l links) leaves(name string, effort *int) bool {
-	at := name // a path without links but for its last element
+	at := name // a path whose last element alone may be a link
 	rest := ""
 	for range maxLinks {
 		target, ok := l[at]
@@ -64,5 +63,5 @@ func (l links) leaves(name string, effort *int) bool {
 			}
 		}
 	}
-	return false // a circle
+	return false // a cycle
 }

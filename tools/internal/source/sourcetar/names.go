@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// maxPath is how long a path and a link's target may be, in bytes: Linux's PATH_MAX.
+// maxPath is the longest path or link's target, in bytes: Linux's PATH_MAX.
 const maxPath = 4096
 
-// CheckName tells what is wrong with a path in a tree. The error does not name it.
+// CheckName returns what is wrong with a path in a tree. The error does not name the path.
 func CheckName(name string) error {
 	switch {
 	case name == "" || name == ".." || path.IsAbs(name) || strings.HasPrefix(path.Clean(name), "../"):
@@ -20,20 +20,20 @@ func CheckName(name string) error {
 	case strings.Contains(name, "\x00"):
 		return errors.New("the name has a zero byte")
 	case name == "." || name != path.Clean(name):
-		return errors.New("the path is not in its shortest form")
+		return errors.New("the path is not clean")
 	case len(name) > maxPath:
 		return fmt.Errorf("the path has more than %d bytes", maxPath)
 	}
 	for element := range strings.SplitSeq(name, "/") {
 		if isDotGit(element) {
-			return fmt.Errorf("%q is a git directory's name, or what a file system takes for it", element)
+			return fmt.Errorf("%q is a git directory's name on some file systems", element)
 		}
 	}
 	return nil
 }
 
-// isDotGit tells whether a file system may take a name for ".git", by the rules
-// of git fsck (is_hfs_dotgit in utf8.c, is_ntfs_dotgit in path.c).
+// isDotGit reports whether a file system may treat a name as ".git", by the rules of git
+// fsck (is_hfs_dotgit in utf8.c, is_ntfs_dotgit in path.c).
 func isDotGit(name string) bool {
 	if strings.EqualFold(strings.Map(dropIgnorable, name), ".git") {
 		return true
@@ -42,7 +42,7 @@ func isDotGit(name string) bool {
 		if len(name) < len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
 			continue
 		}
-		// NTFS drops dots and spaces at the end, and names streams behind a colon.
+		// NTFS drops dots and spaces at the end, and names streams after a colon.
 		rest, _, _ := strings.Cut(name[len(prefix):], ":")
 		if strings.Trim(rest, ". ") == "" {
 			return true
@@ -60,17 +60,17 @@ func dropIgnorable(r rune) rune {
 	return r
 }
 
-// order checks that names come sorted, each once, and none below another.
+// order checks that names are sorted, that each is there once, and that none is below another.
 type order struct {
 	last string
-	// above are the names that the last one begins with, the shortest first.
+	// above are the names that are prefixes of the last one, the shortest first.
 	above []string
 }
 
 func (o *order) next(name string) error {
 	switch {
 	case name == o.last:
-		return fmt.Errorf("path %q: the tree has it twice", name)
+		return fmt.Errorf("duplicate path %q", name)
 	case name < o.last:
 		return fmt.Errorf("path %q: the tree is not sorted: it comes after %q", name, o.last)
 	}
@@ -79,7 +79,7 @@ func (o *order) next(name string) error {
 	}
 	for _, a := range o.above {
 		if name[len(a)] == '/' {
-			return fmt.Errorf("path %q: %q is no directory", name, a)
+			return fmt.Errorf("path %q: %q is not a directory", name, a)
 		}
 	}
 	o.above = append(o.above, name)

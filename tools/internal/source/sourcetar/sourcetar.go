@@ -1,10 +1,10 @@
-// Package sourcetar writes and unpacks the canonical tar of a source tree: the
-// form in which a source that is no Go module is pinned and kept.
+// Package sourcetar writes and unpacks the canonical tar of a source tree. Sources that are
+// not Go modules are pinned by it and stored as it.
 //
 // The archive is POSIX pax (ustar where that suffices), sorted by path, without
-// directories, owner 0:0, modification time 0, modes 0644 and 0755. Equal trees
-// give equal bytes, whatever they are read from: Writer is the one place of the
-// format and of what a tree may hold.
+// directories, owner 0:0, modification time 0, modes 0644 and 0755. Equal trees give equal
+// bytes, from git or from a directory. Writer alone knows the format and what a tree may
+// have.
 package sourcetar
 
 import (
@@ -18,9 +18,9 @@ import (
 	"strings"
 )
 
-// What a tree may hold, in an archive that is written and in one that is unpacked.
+// Limits on a tree, both when it is written and when it is unpacked.
 const (
-	MaxEntries = 500_000 // files and symbolic links; the directories are limited to as many
+	MaxEntries = 500_000 // files and symbolic links; also the most directories
 	MaxSize    = 8 << 30 // the sum of the sizes of the files, in bytes
 )
 
@@ -31,9 +31,8 @@ func WriteFolder(w io.Writer, dir string, o Options) (Result, error) {
 	return writeFolder(w, dir, o, walk)
 }
 
-// WriteFiles writes the canonical tar of some of the files below the directory dir,
-// named by their slash-separated paths. What is no longer there, and directories,
-// it leaves out.
+// WriteFiles writes the canonical tar of some of the files below the directory dir, named by
+// their slash-separated paths. It leaves out directories and files that no longer exist.
 func WriteFiles(w io.Writer, dir string, names []string, o Options) (Result, error) {
 	return writeFolder(w, dir, o, func(dir string, _ func(string) bool) ([]string, error) {
 		var there []string
@@ -75,7 +74,7 @@ func writeFolder(w io.Writer, dir string, o Options, list func(dir string, exclu
 	return result, nil
 }
 
-// walk returns the sorted paths of everything below dir that is no directory.
+// walk returns the sorted paths of everything below dir except directories.
 func walk(dir string, excludes func(string) bool) (names []string, err error) {
 	err = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -83,7 +82,7 @@ func walk(dir string, excludes func(string) bool) (names []string, err error) {
 		}
 		if p == dir {
 			if !d.IsDir() {
-				return errors.New("it is no directory")
+				return errors.New("it is not a directory")
 			}
 			return nil
 		}

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// Options are how a tree is written. The zero value writes all of it.
+// Options says how a tree is written. The zero value writes all of it.
 type Options struct {
-	// Exclude are patterns of paths to leave out. An element is matched as by
-	// path.Match; "**" stands for any number of elements, none too. A pattern that
-	// matches a directory leaves out all that is below it.
+	// Exclude are patterns of paths to leave out. An element is matched as by path.Match;
+	// "**" matches any number of elements, including none. A pattern that matches a
+	// directory leaves out everything below it.
 	Exclude []string
 }
 
@@ -27,14 +27,14 @@ type Entry struct {
 	Link string      // the link's target; empty for a file
 }
 
-// Result is what an archive holds.
+// Result says what an archive has.
 type Result struct {
 	Size  int64 // the sum of the sizes of the files, in bytes
 	Files int   // files and symbolic links
 	// LFS are the paths of Git LFS pointers, sorted; see
 	// https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md.
 	LFS []string
-	// CaseCollisions are the paths, of directories too, that are equal but for case,
+	// CaseCollisions are the paths of files and directories that differ only in case,
 	// sorted: many file systems can hold only one of each group.
 	CaseCollisions [][]string
 }
@@ -42,7 +42,7 @@ type Result struct {
 const (
 	bufferSize = 128 << 10
 	lfsVersion = "version https://git-lfs.github.com/spec/v1\n"
-	lfsMaxSize = 1024 // a pointer is smaller, in bytes
+	lfsMaxSize = 1024 // a pointer has fewer bytes
 )
 
 var (
@@ -50,7 +50,7 @@ var (
 	errTooLarge = fmt.Errorf("the tree has more than %d bytes", int64(MaxSize))
 )
 
-// Writer writes a canonical tar, entry by entry.
+// Writer writes a canonical tar entry by entry.
 type Writer struct {
 	out      *bufio.Writer
 	tar      *tar.Writer
@@ -63,8 +63,7 @@ type Writer struct {
 	err      error // the first one: nothing is written after it
 }
 
-// NewWriter starts an archive. A pattern that is wrong is an error of the first
-// call that returns one.
+// NewWriter starts an archive. The first call that returns an error reports a bad pattern.
 func NewWriter(w io.Writer, o Options) *Writer {
 	t := &Writer{out: bufio.NewWriterSize(w, bufferSize), buf: make([]byte, bufferSize/2), linked: links{}}
 	t.tar = tar.NewWriter(t.out)
@@ -72,17 +71,15 @@ func NewWriter(w io.Writer, o Options) *Writer {
 	return t
 }
 
-// Excludes tells whether a path is left out.
+// Excludes reports whether a path is left out.
 func (w *Writer) Excludes(name string) bool { return w.patterns.match(name) }
 
-// Add writes one entry, whose content is exactly the next size bytes of r. The
-// entries have to be sorted by name. One that is left out is not checked, and
-// its content is not read.
+// Add writes one entry, whose content is exactly the next size bytes of r. Entries have to
+// be sorted by name. Add does not check an entry that is left out, nor read its content.
 //
-// An error says what is wrong with which path: a path that leaves the tree or is
-// not in its shortest form, one below .git in any spelling that a file system
-// takes for it, one that was written before, one below a file or a link, or more
-// than MaxEntries or MaxSize.
+// Errors name the path. These are errors: a path that leaves the tree or is not clean, one
+// below .git or anything that a file system treats as .git, a duplicate, one below a file or
+// a link, and more than MaxEntries or MaxSize.
 func (w *Writer) Add(e Entry, size int64, r io.Reader) error {
 	if w.err == nil && !w.Excludes(e.Name) {
 		w.err = w.add(e, size, r)
@@ -138,13 +135,13 @@ func (w *Writer) check(name string, size int64) error {
 	return nil
 }
 
-// copy copies size bytes. io.EOF says that there are fewer.
+// copy copies size bytes. It returns io.EOF if there are fewer.
 func (w *Writer) copy(name string, size int64, r io.Reader) (done int64, err error) {
 	b, _ := r.(*bufio.Reader)
 	for done < size {
 		var chunk []byte
 		want := int(min(size-done, int64(len(w.buf))))
-		if b != nil { // out of its buffer, without a copy
+		if b != nil { // from its buffer, without a copy
 			if _, err := b.Peek(1); err != nil {
 				return done, err
 			}

@@ -85,21 +85,21 @@ func TestWriterRefuses(t *testing.T) {
 		{"up", []entry{plain("../a")}, `path "../a": the path leaves the tree`},
 		{"up alone", []entry{plain("..")}, `the path leaves the tree`},
 		{"up within", []entry{plain("a/../../b")}, `the path leaves the tree`},
-		{"up and down", []entry{plain("a/../b")}, `the path is not in its shortest form`},
+		{"up and down", []entry{plain("a/../b")}, `the path is not clean`},
 		{"absolute", []entry{plain("/a")}, `the path leaves the tree`},
-		{"dot", []entry{plain(".")}, `not in its shortest form`},
-		{"dot within", []entry{plain("a/./b")}, `not in its shortest form`},
-		{"slash at the end", []entry{plain("a/")}, `not in its shortest form`},
-		{"two slashes", []entry{plain("a//b")}, `not in its shortest form`},
+		{"dot", []entry{plain(".")}, `the path is not clean`},
+		{"dot within", []entry{plain("a/./b")}, `the path is not clean`},
+		{"slash at the end", []entry{plain("a/")}, `the path is not clean`},
+		{"two slashes", []entry{plain("a//b")}, `the path is not clean`},
 		{"zero byte", []entry{plain("a\x00b")}, `has a zero byte`},
 		{"backslash", []entry{plain(`a\b`)}, `has a backslash`},
 		{"long", []entry{plain(strings.Repeat("a", 4097))}, `has more than 4096 bytes`},
-		{"twice", []entry{plain("a"), plain("a")}, `path "a": the tree has it twice`},
+		{"twice", []entry{plain("a"), plain("a")}, `duplicate path "a"`},
 		{"not sorted", []entry{plain("a/b"), plain("a-b")}, `path "a-b": the tree is not sorted: it comes after "a/b"`},
-		{"below a file", []entry{plain("a"), plain("a/b")}, `path "a/b": "a" is no directory`},
-		{"below a file, later", []entry{plain("a"), plain("a-b"), plain("a.b"), plain("a/b")}, `path "a/b": "a" is no directory`},
-		{"far below a file", []entry{plain("a"), plain("a b/c"), plain("a/b/c/d")}, `path "a/b/c/d": "a" is no directory`},
-		{"below a link", []entry{linked("a", "b"), plain("a/b")}, `path "a/b": "a" is no directory`},
+		{"below a file", []entry{plain("a"), plain("a/b")}, `path "a/b": "a" is not a directory`},
+		{"below a file, later", []entry{plain("a"), plain("a-b"), plain("a.b"), plain("a/b")}, `path "a/b": "a" is not a directory`},
+		{"far below a file", []entry{plain("a"), plain("a b/c"), plain("a/b/c/d")}, `path "a/b/c/d": "a" is not a directory`},
+		{"below a link", []entry{linked("a", "b"), plain("a/b")}, `path "a/b": "a" is not a directory`},
 		{"link out", []entry{linked("a", "../b")}, `symbolic link "a" leaves the tree: it points to "../b"`},
 		{"links out together", []entry{linked("d/e/down", "../.."), linked("d/e/out", "down/../x")}, `symbolic link "d/e/out" leaves the tree`},
 		{"link with a zero byte", []entry{linked("a", "b\x00")}, `symbolic link "a": the target is longer than 4096 bytes, or has a zero byte`},
@@ -320,7 +320,7 @@ func TestManyLinks(t *testing.T) {
 	for i := range 20_000 {
 		all[fmt.Sprintf("l%05d", i)] = fmt.Sprintf("%sl%05d", long, i+1)
 	}
-	if err := all.check(); err == nil || !strings.Contains(err.Error(), "the links lead through too many others") {
+	if err := all.check(); err == nil || !strings.Contains(err.Error(), "it goes through too many other links") {
 		t.Errorf("got %v, want that it is too much", err)
 	}
 }

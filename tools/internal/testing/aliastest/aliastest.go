@@ -1,6 +1,5 @@
-// Package aliastest has the cases by which every kind of destination moves the alias
-// latest, and runs them: a release after releases, through a plan, a publish, a
-// receipt and its verification.
+// Package aliastest tests how a destination moves the alias latest. It publishes releases
+// one after the other and, for each, makes a plan, publishes it, and verifies the receipt.
 package aliastest
 
 import (
@@ -27,7 +26,7 @@ type Event int
 const (
 	Nothing Event = iota
 	Gone          // somebody removes it
-	Unknown       // somebody has it point to what is no release
+	Unknown       // somebody points it to something that is not a release
 )
 
 // A Case says what an alias does when a release is published after others.
@@ -41,12 +40,12 @@ type Case struct {
 	Event  Event
 	// Next is published last.
 	Next Release
-	// State is that of the alias in the plan of Next, and Reason is in its reason.
+	// State is the alias's state in the plan of Next; its reason contains Reason.
 	State  publish.State
 	Reason string
-	// Want is the version that the alias points to after that; empty if it is not there.
+	// Want is the version that the alias points to after that; empty if it does not exist.
 	Want string
-	// Differs says that the receipts of those before no longer hold.
+	// Differs means that the receipts of Before no longer verify.
 	Differs bool
 }
 
@@ -66,30 +65,29 @@ func Cases() []Case {
 		{Name: "a newer commit takes it, whatever its hash", Rule: publish.Newest, Before: []Release{older}, Next: newer, State: behind, Want: newer.Version},
 		{Name: "an older commit that comes last leaves it", Rule: publish.Newest, Before: []Release{newer}, Next: older, State: kept, Reason: "the commit of 1.31.0-alpha.ffff is older", Want: newer.Version},
 		{Name: "the same commit again changes nothing", Rule: publish.Newest, Before: []Release{older, newer}, Next: newer, State: publish.Equal, Want: newer.Version},
-		{Name: "it is made again where it is gone", Rule: publish.Stable, Before: one("1.0.0"), Event: Gone, Next: Release{"1.0.1", 2}, State: publish.Absent, Want: "1.0.1"},
+		{Name: "it is made again if it is gone", Rule: publish.Stable, Before: one("1.0.0"), Event: Gone, Next: Release{"1.0.1", 2}, State: publish.Absent, Want: "1.0.1"},
 		{Name: "what points to unknown content is a conflict", Rule: publish.Stable, Before: one("1.0.0"), Event: Unknown, Next: Release{"1.0.1", 2}, State: conflict, Reason: "version", Differs: true},
 		{Name: "what points to unknown content moves on purpose", Rule: publish.Stable, Back: true, Before: one("1.0.0"), Event: Unknown, Next: Release{"1.0.1", 2}, State: behind, Reason: "moved back on purpose", Want: "1.0.1"},
 	}
 }
 
-// A Place is where releases are published to.
+// A Place is a place to which releases are published.
 type Place struct {
-	// Release is what each release has, beside a version and a time.
+	// Release is what each release has besides a version and a time.
 	Release releasetest.Args
-	// Open makes the destination of a release that has the alias. The tree is nil if
-	// the destination is only to verify.
+	// Open makes the destination for a release with the alias. The tree is nil if the
+	// destination only has to verify.
 	Open func(a publish.Alias, tree *release.Tree) publish.Destination
-	// Points returns the version that the alias points to; empty if it is not there,
-	// or has unknown content.
+	// Points returns the version that the alias points to; empty if it does not exist or
+	// has unknown content.
 	Points func() string
 	// Do makes an event happen to the alias.
 	Do func(Event)
-	// Falls says that the alias is never gone: another release takes the place of the
-	// one that it was removed from, as on GitHub.
+	// Falls means that a removed alias moves to another release, as on GitHub.
 	Falls bool
 }
 
-// Run runs all cases, each at a place of its own.
+// Run runs all cases, each at its own place.
 func Run(t *testing.T, start func(t *testing.T) Place) {
 	for _, c := range Cases() {
 		t.Run(c.Name, func(t *testing.T) {
@@ -144,7 +142,7 @@ func (r *runner) plan(next Release, back bool) *publish.Plan {
 	return plan
 }
 
-// check compares the items of the alias with what a case says.
+// check compares the items of the alias with a case.
 func (r *runner) check(plan *publish.Plan, c Case) {
 	r.t.Helper()
 	items := slices.DeleteFunc(slices.Clone(plan.Destinations[0].Items), func(i publish.Item) bool { return i.Alias == "" })

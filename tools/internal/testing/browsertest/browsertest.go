@@ -1,4 +1,4 @@
-// Package browsertest has a real browser, Chromium, show a page to a test.
+// Package browsertest opens pages in a real browser, Chromium, for tests.
 package browsertest
 
 import (
@@ -12,10 +12,10 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
-// Show opens a page of its own and returns the document as it is after that, as
-// HTML. The test fails if the browser's console says anything: what the page's own
-// policy refuses, what could not be loaded, what a script did. There is no network.
-// Where there is no Chromium, the test is skipped.
+// Show opens a page and returns the resulting document as HTML. The test fails if the
+// browser's console has a message, such as a violation of the page's content security
+// policy, a file that could not be loaded, or an error of a script. There is no network.
+// Without Chromium, the test is skipped.
 func Show(t *testing.T, page []byte) string {
 	t.Helper()
 	chromium := readers.Find(t, "chromium")

@@ -12,14 +12,14 @@ import (
 type Fault string
 
 const (
-	Cut    Fault = "cut"    // the connection breaks before the service has it
-	Lost   Fault = "lost"   // the service has it, and its answer is lost
+	Cut    Fault = "cut"    // the connection breaks before the service gets it
+	Lost   Fault = "lost"   // the service gets it, but its answer is lost
 	Broken Fault = "broken" // the service answers 500
 	Short  Fault = "short"  // the connection breaks within the answer
 )
 
-// Faults is a transport on which request number At, counted from 1, fails, and from
-// which on Then, if it is set, is called, for example to end all work as a crash does.
+// Faults is a transport on which request number At, counted from 1, fails. From then on it
+// calls Then, if that is set, for example to stop all work as a crash does.
 type Faults struct {
 	At    int
 	Fault Fault
@@ -29,14 +29,14 @@ type Faults struct {
 	n  int
 }
 
-// Requests returns how many there were.
+// Requests returns the number of requests.
 func (f *Faults) Requests() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.n
 }
 
-// RoundTrip is that of [http.RoundTripper].
+// RoundTrip implements [http.RoundTripper].
 func (f *Faults) RoundTrip(req *http.Request) (*http.Response, error) {
 	f.mu.Lock()
 	f.n++

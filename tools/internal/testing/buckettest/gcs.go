@@ -27,7 +27,7 @@ type gcs struct {
 	uploads map[string]*upload // by ID
 }
 
-// An upload is one in chunks.
+// An upload is an upload in chunks.
 type upload struct {
 	want string // CRC32C
 	crc  uint32
@@ -112,7 +112,7 @@ func (g *gcs) handle(w http.ResponseWriter, r *http.Request) {
 	g.fake.HTTPHandler().ServeHTTP(w, r)
 }
 
-// met checks ifGenerationMatch against what is there.
+// met checks ifGenerationMatch against the object.
 func (g *gcs) met(w http.ResponseWriter, r *http.Request, bucket, key string) bool {
 	want, err := strconv.ParseInt(r.URL.Query().Get("ifGenerationMatch"), 10, 64)
 	if err != nil {
@@ -151,8 +151,8 @@ func uploadID(u *url.URL) string {
 	return strings.TrimPrefix(u.Path, "/upload/resumable/")
 }
 
-// chunk takes what is new of a chunk, and refuses the last one if the whole has
-// another checksum than was declared.
+// chunk adds the new part of a chunk. It refuses the last chunk if the checksum of the whole
+// is not the declared one.
 func (g *gcs) chunk(w http.ResponseWriter, r *http.Request) {
 	u := g.uploads[uploadID(r.URL)]
 	if u == nil {

@@ -26,7 +26,7 @@ type s3 struct {
 	control sync.Map // Cache-Control by path, which the fake forgets
 }
 
-// S3 starts an Amazon S3 with the buckets Bucket and Other, which are in the path of
+// S3 starts an Amazon S3 with the buckets Bucket and Other, whose names are in the path of
 // its URLs. It sets credentials in the environment.
 func S3(tb testing.TB) *Server {
 	tb.Helper()
@@ -127,12 +127,12 @@ func (s *s3) handle(w http.ResponseWriter, r *http.Request) {
 	if c := r.Header.Get("Cache-Control"); c != "" {
 		s.control.Store(r.URL.Path, c)
 	}
-	r.Header.Del("If-Match") // of which the fake has ideas of its own
+	r.Header.Del("If-Match") // which the fake handles differently
 	r.Header.Del("If-None-Match")
 	s.fake.ServeHTTP(w, r)
 }
 
-// etag returns the ETag of an object at /BUCKET/KEY; empty if there is none.
+// etag returns the ETag of the object at /BUCKET/KEY; empty if there is none.
 func (s *s3) etag(path string) string {
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	o, err := s.backend.HeadObject(bucket, key)
@@ -142,7 +142,7 @@ func (s *s3) etag(path string) string {
 	return `"` + hex.EncodeToString(o.Hash) + `"`
 }
 
-// met checks If-Match and If-None-Match against what is there.
+// met checks If-Match and If-None-Match against the object.
 func (s *s3) met(w http.ResponseWriter, r *http.Request) bool {
 	match, none := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
 	if match == "" && none != "*" {

@@ -1,8 +1,7 @@
-// Package buckettest runs bucket services on loopback for tests: a fake of Google
-// Cloud Storage and one of Amazon S3. In front of each is a layer that holds them to
-// what the services document and the fakes leave out: preconditions on copies and on
-// uploads in parts, checksums of what is sent, chunks that are sent twice. A write
-// without a precondition fails the test.
+// Package buckettest runs bucket services on loopback for tests: a fake Google Cloud Storage
+// and a fake Amazon S3. A layer in front of each enforces what the services document and the
+// fakes leave out: preconditions on copies and on uploads in parts, checksums of uploads,
+// repeated chunks. A write without a precondition fails the test.
 package buckettest
 
 import (
@@ -15,7 +14,7 @@ import (
 	"testing"
 )
 
-// Bucket is the name of the bucket that a server has; Other is a second one.
+// Bucket and Other are the names of a server's buckets.
 const (
 	Bucket = "releases"
 	Other  = "staging"
@@ -25,9 +24,9 @@ const (
 type Server struct {
 	// URL is the endpoint.
 	URL string
-	// Put writes an object as somebody else does, without the metadata that the
-	// publisher adds. Get returns the content and metadata of one, false if there is
-	// none. Delete removes one. Keys lists them, sorted. All are of [Bucket].
+	// Put writes an object as somebody else would, without the publisher's metadata. Get
+	// returns an object's content and metadata, or false if there is none. Delete removes
+	// an object. Keys lists them, sorted. All use [Bucket].
 	Put    func(key, content string)
 	Get    func(key string) (Object, bool)
 	Delete func(key string)
@@ -43,7 +42,7 @@ type Server struct {
 	}
 }
 
-// An Object is what a server holds.
+// An Object is an object in a bucket.
 type Object struct {
 	Content, ContentType, CacheControl, ContentEncoding, SHA256 string
 }
@@ -55,7 +54,7 @@ func (s *Server) Reads() []string {
 	return slices.Clone(s.log.reads)
 }
 
-// Writes returns those that may change something.
+// Writes returns those requests that may change something.
 func (s *Server) Writes() []string {
 	s.log.Lock()
 	defer s.log.Unlock()
@@ -69,22 +68,22 @@ func (s *Server) Reset() {
 	s.log.reads, s.log.writes = nil, nil
 }
 
-// Lax has the server ignore preconditions, as some compatible services do.
+// Lax makes the server ignore preconditions, as some compatible services do.
 func (s *Server) Lax(lax bool) {
 	s.log.Lock()
 	defer s.log.Unlock()
 	s.log.lax = lax
 }
 
-// Before has f called before each write is looked at, outside of any lock: what f
-// writes comes first.
+// Before makes the server call f before it handles each write, without a lock: what f writes
+// comes first.
 func (s *Server) Before(f func(*http.Request)) {
 	s.log.Lock()
 	defer s.log.Unlock()
 	s.log.before = f
 }
 
-// start serves what handle answers.
+// start starts a server with handle as its handler.
 func (s *Server) start(tb testing.TB, handle func(w http.ResponseWriter, r *http.Request)) {
 	s.tb = tb
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -101,7 +100,7 @@ func (s *Server) start(tb testing.TB, handle func(w http.ResponseWriter, r *http
 			handle(w, r)
 			return
 		}
-		body, err := io.ReadAll(r.Body) // in whole, or the client has gone
+		body, err := io.ReadAll(r.Body) // complete, or the client has gone
 		if err != nil {
 			return
 		}

@@ -14,7 +14,7 @@ import (
 type Asset struct {
 	ID   int64
 	Name string
-	// State is uploaded, or starter if the upload broke.
+	// State is uploaded, or starter if the upload was interrupted.
 	State       string
 	Content     []byte // the first 16 MiB
 	Size        int64
@@ -22,7 +22,7 @@ type Asset struct {
 	ContentType string
 }
 
-// complete sets what follows from the content that a test gave.
+// complete sets the fields that follow from the content that a test gave.
 func (a *Asset) complete(s *Server) {
 	if a.ID == 0 {
 		a.ID = s.next()
@@ -71,14 +71,13 @@ func (c *call) serveAsset(number string) {
 	c.notFound()
 }
 
-// redirect sends to the storage, with what is as good as a password in the URL.
+// redirect redirects to the storage, with a signature in the URL that is a secret.
 func (c *call) redirect(a Asset) {
 	c.w.Header().Set("Location", fmt.Sprintf("%s/%d?sig=canary-signature", c.s.storage.URL, a.ID))
 	c.answer(http.StatusFound, nil)
 }
 
-// download serves the addresses of assets that people use, and returns whether
-// the request was for one.
+// download serves the public URLs of assets, and reports whether the request was for one.
 func (c *call) download() bool {
 	p := c.path // OWNER/REPO/releases/download/TAG/NAME
 	if len(p) < 6 || p[2] != "releases" || p[3] != "download" {
@@ -98,7 +97,7 @@ func (c *call) download() bool {
 	return true
 }
 
-// serveStorage is where assets are. It has the addresses signed, and takes no token.
+// serveStorage serves the assets' content. It requires signed URLs and refuses tokens.
 func (s *Server) serveStorage(c *call) {
 	id, _ := strconv.ParseInt(c.path[0], 10, 64)
 	if c.r.Header.Get("Authorization") != "" || c.r.URL.Query().Get("sig") != "canary-signature" {
@@ -121,7 +120,7 @@ func (s *Server) serveStorage(c *call) {
 	c.notFound()
 }
 
-// rename does to a name what GitHub does.
+// rename changes a name as GitHub does.
 func rename(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r < 128 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-+", r)) {
@@ -132,8 +131,8 @@ func rename(name string) string {
 	return strings.Trim(name, ".")
 }
 
-// serveUpload takes an asset. From when it begins until all of it has come, it is a
-// starter, and others can see that.
+// serveUpload receives an asset. Until all of it has arrived, others see it in the state
+// starter.
 func (s *Server) serveUpload(c *call) {
 	if !c.enter() {
 		return

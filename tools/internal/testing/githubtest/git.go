@@ -14,7 +14,7 @@ type repo struct {
 	name     string
 	commits  []string
 	dates    map[string]time.Time // of commits, if not commitDate
-	refs     map[string]object    // by name, as refs/tags/1.2.0
+	refs     map[string]object    // by name, such as refs/tags/1.2.0
 	tags     map[string]tagObject
 	releases []*Release // oldest first
 }
@@ -49,8 +49,8 @@ func (t *tagObject) name() string {
 	return fmt.Sprintf("%x", sha1.Sum(fmt.Appendf(nil, "tag %d\x00%s", len(content), content)))
 }
 
-// Tag returns what a tag names, and the commit that is; all are empty if there is
-// no such tag. A tag is annotated if the object is not the commit.
+// Tag returns the object that a tag names, and its commit; all are empty if there is no such
+// tag. A tag is annotated if the object is not the commit.
 func (s *Server) Tag(owner, name, tag string) (object, commit string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,8 +66,8 @@ func (r *repo) peel(o object) object {
 	return o
 }
 
-// AddTag adds a tag on a commit or another tag's object, and returns its object. An
-// annotated one is of another person and time than any that a test makes.
+// AddTag adds a tag on a commit or another tag's object, and returns its object. An annotated
+// tag has another person and time than any that a test makes.
 func (s *Server) AddTag(owner, name, tag, target string, annotated bool) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,7 +129,7 @@ func (r *repo) refJSON(base, name string, o object) m {
 	return m{"ref": name, "node_id": "R" + o.SHA, "url": base + "/repos/" + r.name + "/git/" + name, "object": o}
 }
 
-// commitDate is the date of commits that a test gives none.
+// commitDate is the default date of commits.
 var commitDate = time.Unix(1e9, 0).UTC()
 
 // date returns the date of a commit.

@@ -1,7 +1,7 @@
-// Package githubtest is a GitHub for tests: the part of its REST API that releases
-// and tags need (https://docs.github.com/en/rest?apiVersion=2022-11-28), with a
-// state, on three hosts as GitHub has them. Uploads go to another host than the
-// API, and an asset's content comes by a redirect to a third, which refuses tokens.
+// Package githubtest is a GitHub for tests, with state: the part of its REST API for releases
+// and tags (https://docs.github.com/en/rest?apiVersion=2022-11-28), on three hosts as GitHub
+// has them. Uploads go to another host than the API, and an asset's content is redirected to
+// a third, which refuses tokens.
 package githubtest
 
 import (
@@ -19,22 +19,22 @@ import (
 	"time"
 )
 
-// Token is the token that a Server takes.
+// Token is the token that a Server accepts.
 const Token = "github_pat_canary_0123456789"
 
-// maxKept is how much of a body, in bytes, is kept.
+// maxKept is the most bytes that are kept of a body.
 const maxKept = 16 << 20
 
 // A Server is a GitHub.
 type Server struct {
 	URL   string // of the API
-	Token string // what it takes
+	Token string // the token it accepts
 
 	api, uploads, storage *httptest.Server
 
 	mu        sync.Mutex
 	repos     map[string]*repo // by lower-case OWNER/REPO
-	last      int64            // the last number that was given
+	last      int64            // the last number in use
 	ticks     int              // of the clock
 	log       []Request
 	limits    []Limit
@@ -42,7 +42,7 @@ type Server struct {
 	keepNone  bool
 }
 
-// A Request is one that came.
+// A Request is a request that the server received.
 type Request struct {
 	Host   string // api, uploads or storage
 	Method string
@@ -52,7 +52,7 @@ type Request struct {
 	Status int    // of the answer; 0 if the connection broke
 }
 
-// A Limit is a refusal.
+// A Limit refuses one request.
 type Limit struct {
 	Status int // 403 or 429
 	// Reset is when the primary limit ends; zero for a secondary limit.
@@ -61,7 +61,7 @@ type Limit struct {
 	RetryAfter string
 }
 
-// New starts a server, which ends with the test.
+// New starts a server that ends with the test.
 func New(tb testing.TB) *Server {
 	s := &Server{Token: Token, repos: map[string]*repo{}}
 	start := func(name string, h func(*call)) *httptest.Server {
@@ -74,8 +74,8 @@ func New(tb testing.TB) *Server {
 	return s
 }
 
-// AddRepo adds a repository that has these commits, the last of which is the head
-// of its default branch, main. They are 40 hexadecimal digits.
+// AddRepo adds a repository with these commits, each 40 hexadecimal digits. The last one is
+// the head of its default branch, main.
 func (s *Server) AddRepo(owner, name string, commits ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,7 +84,7 @@ func (s *Server) AddRepo(owner, name string, commits ...string) {
 	}
 }
 
-// AddCommit adds a commit of a date, which becomes the head of main.
+// AddCommit adds a commit with a date. It becomes the head of main.
 func (s *Server) AddCommit(owner, name, commit string, date time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,28 +94,28 @@ func (s *Server) AddCommit(owner, name, commit string, date time.Time) {
 
 func key(owner, name string) string { return strings.ToLower(owner + "/" + name) }
 
-// Limit makes the next requests fail: one for each limit.
+// Limit makes the next requests fail, one for each limit.
 func (s *Server) Limit(limits ...Limit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limits = append(s.limits, limits...)
 }
 
-// OmitDigests makes it a service that keeps no digests of assets.
+// OmitDigests makes the server keep no digests of assets.
 func (s *Server) OmitDigests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.noDigests = true
 }
 
-// KeepNothing makes it forget bodies and assets' contents, for what is large.
+// KeepNothing makes the server keep no bodies and no assets' contents, for large assets.
 func (s *Server) KeepNothing() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keepNone = true
 }
 
-// Log returns the requests that came, in the order in which they ended.
+// Log returns the requests, in the order in which they ended.
 func (s *Server) Log() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,7 +129,7 @@ func (s *Server) ClearLog() {
 	s.log = nil
 }
 
-// Writes returns those of the requests that change something, as METHOD PATH.
+// Writes returns the requests that change something, as METHOD PATH.
 func (s *Server) Writes() []string {
 	var all []string
 	for _, r := range s.Log() {
@@ -140,7 +140,7 @@ func (s *Server) Writes() []string {
 	return all
 }
 
-// call is one request being answered. Its methods are called with s.mu held.
+// call is a request that is being answered. Its methods are called with s.mu held.
 type call struct {
 	s      *Server
 	w      http.ResponseWriter
@@ -205,7 +205,7 @@ func (c *call) fail(status int, message string, errors ...m) {
 
 func (c *call) notFound() { c.fail(http.StatusNotFound, "Not Found") }
 
-// enter checks limits, the token and the repository, as all of the API's calls do.
+// enter checks limits, the token and the repository, as every call of the API does.
 func (c *call) enter() bool {
 	auth := c.r.Header.Get("Authorization")
 	c.signed = auth == "Bearer "+c.s.Token || auth == "token "+c.s.Token
@@ -277,7 +277,7 @@ func (c *call) page(all []m) {
 	c.answer(http.StatusOK, append([]m{}, all[start:end]...))
 }
 
-// clock returns a time that is later than all that it has returned.
+// clock returns a time later than all that it has returned before.
 func (s *Server) clock() time.Time {
 	s.ticks++
 	return commitDate.AddDate(10, 0, 0).Add(time.Duration(s.ticks) * time.Second)

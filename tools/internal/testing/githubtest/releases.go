@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A Release is one of a repository.
+// A Release is a release of a repository.
 type Release struct {
 	ID                int64
 	Tag, Commit       string
@@ -34,7 +34,7 @@ func (s *Server) Releases(owner, name string) []Release {
 	return all
 }
 
-// AddRelease adds a release, and returns its number. Assets get numbers, too.
+// AddRelease adds a release and returns its number. Its assets get numbers too.
 func (s *Server) AddRelease(owner, name string, r Release) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,8 +51,8 @@ func (s *Server) AddRelease(owner, name string, r Release) int64 {
 	return r.ID
 }
 
-// EditRelease changes a release as somebody else might; f returns whether it stays.
-// Assets that it adds get numbers, and those whose content it changes digests.
+// EditRelease changes a release as somebody else might; f reports whether it stays. Assets
+// that f adds get numbers, and those whose content it changes get digests.
 func (s *Server) EditRelease(owner, name, tag string, f func(*Release) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,8 +69,7 @@ func (s *Server) EditRelease(owner, name, tag string, f func(*Release) bool) {
 	})
 }
 
-// Corrupt changes a byte of an asset's content, as a broken disk does: the digest
-// stays.
+// Corrupt changes a byte of an asset's content, as a broken disk does: its digest stays.
 func (s *Server) Corrupt(owner, name, tag, asset string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,7 +143,7 @@ func (r *repo) find(f func(*Release) bool) *Release {
 	return nil
 }
 
-// latest returns the release that is marked so. Without a mark, it is the one of the
+// latest returns the release that is marked as latest. Without a mark, it is the one of the
 // newest commit, as before there were marks
 // (https://docs.github.com/en/rest/releases/releases#get-the-latest-release).
 func (r *repo) latest() *Release {
@@ -161,7 +160,7 @@ func (r *repo) latest() *Release {
 	return last
 }
 
-// created is the time of a release's commit: of its tag, or that a draft is to tag.
+// created is the time of a release's commit: its tag's, or the one that a draft will tag.
 func (r *repo) created(l *Release) time.Time {
 	if o, ok := r.refs["refs/tags/"+l.Tag]; ok {
 		return r.date(r.peel(o).SHA)
@@ -263,8 +262,8 @@ func (c *call) editRelease(r *Release) {
 	c.answer(http.StatusOK, c.s.releaseJSON(c.repo, r))
 }
 
-// publish does what happens when a release stops to be a draft: its tag is made,
-// lightweight, where it is not there.
+// publish does what happens when a release stops being a draft: if its tag does not exist,
+// it is created, lightweight.
 func (c *call) publish(r *Release, latest *string) bool {
 	if c.repo.find(func(o *Release) bool { return o.ID != r.ID && !o.Draft && o.Tag == r.Tag }) != nil {
 		c.fail(http.StatusUnprocessableEntity, "Validation Failed", m{"resource": "Release", "code": "already_exists", "field": "tag_name"})
@@ -293,8 +292,7 @@ func (c *call) publish(r *Release, latest *string) bool {
 	return true
 }
 
-// mark sets or takes off the mark of the latest release, which no draft and no
-// pre-release gets.
+// mark sets or removes the mark of the latest release. A draft or pre-release cannot have it.
 func (c *call) mark(r *Release, latest string) bool {
 	switch {
 	case latest != "true":
@@ -331,7 +329,7 @@ func (s *Server) releaseJSON(repo *repo, r *Release) m {
 	return v
 }
 
-// webTag is what stands for the tag in URLs of pages: a draft has none.
+// webTag returns the tag in URLs of web pages: a draft has a placeholder.
 func (r *Release) webTag() string {
 	if r.Draft {
 		return fmt.Sprintf("untagged-%020x", r.ID)

@@ -39,12 +39,11 @@ type Commit struct {
 	Time    time.Time
 }
 
-// Repo returns the repository of a name, and makes it if it is not there.
+// Repo returns the named repository, and makes it if it does not exist.
 func (s *Server) Repo(name string) *Repo { return s.NewRepo(name, "sha1") }
 
-// NewRepo is Repo with an object format, "sha1" or "sha256". The server gives
-// commits by name, filters objects and takes pushes from everybody, as forges do
-// from those who may.
+// NewRepo is Repo with an object format, "sha1" or "sha256". The server allows fetching
+// commits by name, filters objects, and accepts pushes from everybody.
 func (s *Server) NewRepo(name, format string) *Repo {
 	s.t.Helper()
 	s.mu.Lock()
@@ -64,7 +63,7 @@ func (s *Server) NewRepo(name, format string) *Repo {
 	return r
 }
 
-// Git runs git in the repository and returns what it prints, without the end of the line.
+// Git runs git in the repository and returns its output without the final line feed.
 func (r *Repo) Git(args ...string) string {
 	r.t.Helper()
 	return r.git(nil, args...)
@@ -82,14 +81,14 @@ func (r *Repo) git(stdin io.Reader, args ...string) string {
 	return strings.TrimSuffix(stdout.String(), "\n")
 }
 
-// Commit adds a commit to a branch and returns its name. The files are what
-// changes; a branch that is not there begins empty.
+// Commit adds a commit to a branch and returns its name. The files are the changes; a new
+// branch starts empty.
 func (r *Repo) Commit(branch string, files map[string]File, message string, at time.Time) string {
 	r.t.Helper()
 	return r.Commits(branch, Commit{files, message, at})[0]
 }
 
-// Commits adds commits to a branch, all by one command, and returns their names.
+// Commits adds commits to a branch with one command, and returns their names.
 func (r *Repo) Commits(branch string, commits ...Commit) []string {
 	r.t.Helper()
 	var b strings.Builder
@@ -147,19 +146,19 @@ func change(b *strings.Builder, name string, f File) {
 	fmt.Fprintf(b, "M %s inline %s\ndata %d\n%s\n", mode, name, len(content), content)
 }
 
-// quote writes a path as git fast-import reads any.
+// quote quotes any path for git fast-import.
 func quote(name string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(name) + `"`
 }
 
-// Has tells whether a revision is there.
+// Has reports whether a revision exists.
 func (r *Repo) Has(revision string) bool {
 	cmd := exec.CommandContext(r.t.Context(), "git", "rev-parse", "--verify", "--quiet", revision)
 	cmd.Dir, cmd.Env = r.Dir, environ(r.home)
 	return cmd.Run() == nil
 }
 
-// Tag points a tag to a commit, wherever it pointed.
+// Tag points a tag to a commit. The tag may exist.
 func (r *Repo) Tag(name, commit string) { r.SetRef("refs/tags/"+name, commit) }
 
 // AnnotatedTag makes a tag with a message and returns the name of the tag object.
@@ -169,7 +168,7 @@ func (r *Repo) AnnotatedTag(name, commit, message string) string {
 	return r.Git("rev-parse", "refs/tags/"+name)
 }
 
-// SetRef points a ref to an object, wherever it pointed; an empty name deletes the ref.
+// SetRef points a ref to an object. The ref may exist; an empty object deletes it.
 func (r *Repo) SetRef(ref, object string) {
 	r.t.Helper()
 	if object == "" {
@@ -179,8 +178,8 @@ func (r *Repo) SetRef(ref, object string) {
 	r.Git("update-ref", ref, object)
 }
 
-// ForceBranch points a branch to a commit, as a forced push does. What no ref
-// leads to any more is deleted at once.
+// ForceBranch points a branch to a commit, as a forced push does, and deletes unreachable
+// objects at once.
 func (r *Repo) ForceBranch(name, commit string) {
 	r.t.Helper()
 	r.SetRef("refs/heads/"+name, commit)
@@ -195,14 +194,14 @@ func (r *Repo) Blob(content string) string {
 	return r.git(strings.NewReader(content), "hash-object", "-t", "blob", "-w", "--stdin")
 }
 
-// TreeEntry is an entry of a tree object, as it is.
+// TreeEntry is an entry of a tree object. It may be invalid.
 type TreeEntry struct {
-	Mode string // as git writes it: 100644, 40000, …
+	Mode string // in git's form: 100644, 40000, …
 	Name string
 	ID   string
 }
 
-// Tree writes a tree object whatever is in it, in the order given, and returns its name.
+// Tree writes a tree object, valid or not, in the order given, and returns its name.
 func (r *Repo) Tree(entries ...TreeEntry) string {
 	r.t.Helper()
 	var b bytes.Buffer
@@ -216,7 +215,7 @@ func (r *Repo) Tree(entries ...TreeEntry) string {
 	return r.git(&b, "hash-object", "-t", "tree", "-w", "--stdin", "--literally")
 }
 
-// CommitTree points a branch to a new commit of a tree and returns its name.
+// CommitTree points a branch to a new commit of a tree, and returns the commit's name.
 func (r *Repo) CommitTree(branch, tree string, parents ...string) string {
 	r.t.Helper()
 	args := []string{"commit-tree", "-m", "tree", tree}
@@ -228,7 +227,7 @@ func (r *Repo) CommitTree(branch, tree string, parents ...string) string {
 	return commit
 }
 
-// Object writes an object of any type, whatever is in it, and returns its name.
+// Object writes an object of any type, valid or not, and returns its name.
 func (r *Repo) Object(kind, content string) string {
 	r.t.Helper()
 	return r.git(strings.NewReader(content), "hash-object", "-t", kind, "-w", "--stdin", "--literally")

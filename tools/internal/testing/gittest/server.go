@@ -1,6 +1,5 @@
-// Package gittest gives tests a git server of their own: git http-backend behind
-// HTTP on the loopback interface, with repositories that they describe, a log of
-// what was asked, and room for faults.
+// Package gittest starts git servers for tests: git http-backend on the loopback interface,
+// with the repositories that a test describes, a log of requests, and a hook for faults.
 package gittest
 
 import (
@@ -19,7 +18,7 @@ import (
 	"testing"
 )
 
-// maxBody is how much a client may send, in bytes.
+// maxBody is the most that a client may send, in bytes.
 const maxBody = 64 << 20
 
 // Server serves repositories.
@@ -37,16 +36,16 @@ type Server struct {
 
 // The services of a Request.
 const (
-	InfoRefs = "info/refs" // what the server can do; in protocol v0 its refs too
+	InfoRefs = "info/refs" // the server's capabilities; in protocol v0 also its refs
 	LsRefs   = "ls-refs"   // the refs
 	Fetch    = "fetch"     // objects
-	Push     = "push"      // refs, with the objects that they need
+	Push     = "push"      // refs and the objects that they need
 )
 
-// Request is one request that was answered.
+// Request is a request that was answered.
 type Request struct {
 	Repo    string
-	Service string // InfoRefs, LsRefs, Fetch or Push; else the path below the repository
+	Service string // InfoRefs, LsRefs, Fetch or Push; otherwise the path below the repository
 	Status  int
 	Bytes   int64  // sent, without the header
 	Body    string // what was asked
@@ -54,7 +53,7 @@ type Request struct {
 	Refs map[string]string
 }
 
-// New starts a server, which ends with the test.
+// New starts a server that ends with the test.
 func New(t testing.TB) *Server {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "git", "--exec-path").Output()
@@ -75,17 +74,17 @@ func New(t testing.TB) *Server {
 	return s
 }
 
-// URL returns the address of a repository, whether it is there or not.
+// URL returns the URL of a repository, which need not exist.
 func (s *Server) URL(name string) string { return s.http.URL + "/" + name }
 
-// Handle has every request go through what wrap makes of the server; nil ends that.
+// Handle makes every request go through wrap's handler; nil ends that.
 func (s *Server) Handle(wrap func(next http.Handler) http.Handler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wrap = wrap
 }
 
-// Log returns the requests since the last Reset, in the order of their answers.
+// Log returns the requests since the last Reset, in the order in which they were answered.
 func (s *Server) Log() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,7 +120,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	// A CGI program wants to know the length.
+	// A CGI program needs to know the length.
 	r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
 	s.mu.Lock()
 	wrap := s.wrap
@@ -132,7 +131,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	request := classify(r, body)
 	counted := &counter{ResponseWriter: w, status: http.StatusOK}
-	defer func() { // of a fault that drops the connection too
+	defer func() { // also for a fault that drops the connection
 		request.Status, request.Bytes = counted.status, counted.bytes
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -141,8 +140,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	next.ServeHTTP(counted, r)
 }
 
-// classify tells what a request wants: in protocol v2 both ls-refs and fetch are
-// a POST of a packet "command=…".
+// classify returns a request's service: in protocol v2 both ls-refs and fetch are a POST of
+// a packet "command=…".
 func classify(r *http.Request, body []byte) Request {
 	if r.Header.Get("Content-Encoding") == "gzip" {
 		if z, err := gzip.NewReader(bytes.NewReader(body)); err == nil {
@@ -173,9 +172,9 @@ func classify(r *http.Request, body []byte) Request {
 	return request
 }
 
-// commands returns what a push asks for. It begins with lines of a length in four
-// hexadecimal digits, then OLD NEW REF; a zero byte and what the client can do end
-// the first, and a length of 0000 ends all (gitprotocol-pack(5)).
+// commands returns the refs of a push. It begins with lines: a length of four hexadecimal
+// digits, then OLD NEW REF. The first line ends in a zero byte and the client's capabilities;
+// a length of 0000 is the end (gitprotocol-pack(5)).
 func commands(body []byte) map[string]string {
 	refs := map[string]string{}
 	for len(body) >= 4 {
@@ -192,7 +191,7 @@ func commands(body []byte) map[string]string {
 	return refs
 }
 
-// counter notes what was sent.
+// counter counts what was sent.
 type counter struct {
 	http.ResponseWriter
 	status int
@@ -210,15 +209,15 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap gives http.ResponseController what it needs.
+// Unwrap is for http.ResponseController.
 func (c *counter) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// Env isolates git in a test from the user's configuration, and sets who commits.
+// Env isolates a test's git from the user's configuration, and sets author and committer.
 func Env(t testing.TB) {
 	t.Helper()
 	for _, e := range os.Environ() {
 		if name, _, _ := strings.Cut(e, "="); strings.HasPrefix(name, "GIT_") {
-			t.Setenv(name, "") // has it put back after the test
+			t.Setenv(name, "") // restores it after the test
 			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)
 			}
@@ -230,7 +229,7 @@ func Env(t testing.TB) {
 	}
 }
 
-// settings are the environment that Env sets.
+// settings returns the environment that Env sets.
 func settings(home string) []string {
 	return []string{
 		"HOME=" + home, "XDG_CONFIG_HOME=" + filepath.Join(home, ".config"),

@@ -9,7 +9,7 @@ import (
 	"github.com/bazelbuild/rules_go/go/runfiles"
 )
 
-// goVariable names the go command as a runfile; Bazel sets it.
+// goVariable names the go command as a runfile. BUILD files set it.
 const goVariable = "RELEASE_TEST_GO"
 
 // GoCommand returns the path of the go command that tests run: the runfile that
@@ -32,15 +32,14 @@ func GoCommand(t testing.TB) string {
 	return path
 }
 
-// Environ returns the variables under which a go command keeps its files below
-// dir, and reads but those and what the proxy, a GOPROXY list, has. There is no
-// HOME: the go command would start a process that writes telemetry there, and
-// outlives it.
+// Environ returns variables that make a go command keep its files below dir, and read only
+// those and the modules of proxy, a GOPROXY list. There is no HOME, so that the go command
+// starts no telemetry process, which would outlive it.
 func Environ(dir, proxy string) map[string]string {
 	return map[string]string{
 		"GOCACHE":         filepath.Join(dir, "go-build"),
 		"GOENV":           "off",
-		"GOFLAGS":         "-modcacherw", // else the test could not remove its directory
+		"GOFLAGS":         "-modcacherw", // otherwise the test could not remove its directory
 		"GOINSECURE":      "",
 		"GONOPROXY":       "",
 		"GONOSUMDB":       "",
@@ -53,14 +52,13 @@ func Environ(dir, proxy string) map[string]string {
 		"GOVCS":           "*:off",
 		"GOWORK":          "off",
 		"HOME":            "",
-		"RELEASE_CACHE":   dir, // as GOCACHE, for the project's own go commands
+		"RELEASE_CACHE":   dir, // like GOCACHE, for the project's own go commands
 		"XDG_CACHE_HOME":  "",
 		"XDG_CONFIG_HOME": "",
 	}
 }
 
-// Setenv sets the variables of Environ, with a temporary directory, until the test
-// ends.
+// Setenv sets the variables of Environ, with a temporary directory, until the test ends.
 func Setenv(t testing.TB, proxy string) {
 	t.Helper()
 	for name, value := range Environ(t.TempDir(), proxy) {

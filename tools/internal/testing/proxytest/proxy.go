@@ -1,6 +1,6 @@
-// Package proxytest gives tests a Go module proxy of their own, with modules
-// that they describe as text, and the go command to read it with. Nothing that
-// it starts asks another proxy, a checksum database or a version control system.
+// Package proxytest makes Go module proxies for tests, with modules that a test describes as
+// text, and finds the go command to use with them. Nothing that it starts asks another proxy,
+// a checksum database or a version control system.
 package proxytest
 
 import (
@@ -24,7 +24,7 @@ import (
 	modzip "golang.org/x/mod/zip"
 )
 
-// Time is the commit time of every version whose files do not say another.
+// Time is the default commit time of versions.
 const Time = "2024-02-29T12:00:00Z"
 
 // Proxy is a module proxy in a directory, in the layout of
@@ -36,17 +36,17 @@ type Proxy struct {
 	made map[module.Version]Module
 }
 
-// Module is one version with its h1 sums, as go.sum has them.
+// Module is one version with its h1 sums, as in go.sum.
 type Module struct {
 	Path, Version, Sum, GoModSum string
 }
 
 // New makes a proxy in a temporary directory. The files are named
-// "<module>@<version>/<path>" and hold what the version has at that path; a file
-// "<module>@<version>.time" holds the version's commit time, if it is not Time.
+// "<module>@<version>/<path>" and have the version's content at that path; a file
+// "<module>@<version>.time" has the version's commit time, if it is not Time.
 //
-// A version that has no go.sum of its own gets the one that its go.mod needs, so
-// that versions cannot require each other.
+// A version without a go.sum gets the one that its go.mod needs, so versions cannot require
+// each other.
 func New(t testing.TB, files map[string]string) *Proxy {
 	t.Helper()
 	p := &Proxy{Dir: t.TempDir(), t: t, tree: map[module.Version]map[string]string{}, made: map[module.Version]Module{}}
@@ -81,7 +81,7 @@ func stamp(t string) string {
 	return t
 }
 
-// URL returns the proxy's directory as a URL, to stand in GOPROXY.
+// URL returns the URL of the proxy's directory, for GOPROXY.
 func (p *Proxy) URL() string {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(p.Dir)}
 	return u.String()
@@ -98,8 +98,8 @@ func (p *Proxy) Module(version string) Module {
 	return m
 }
 
-// File returns the path of a version's file in the proxy's directory, or in any
-// other of its layout. The extension is ".info", ".mod" or ".zip".
+// File returns the path of a version's file in the proxy's directory, or in another directory
+// of the same layout. The extension is ".info", ".mod" or ".zip".
 func File(dir, version, ext string) (string, error) {
 	path, v, _ := strings.Cut(version, "@")
 	path, err := module.EscapePath(path)
@@ -110,8 +110,8 @@ func File(dir, version, ext string) (string, error) {
 	return filepath.Join(dir, filepath.FromSlash(path), "@v", v+ext), err
 }
 
-// GoSum returns the go.sum that a go.mod needs: the sums of all that it
-// requires or replaces something by, and of all that those require.
+// GoSum returns the go.sum that a go.mod needs: the sums of all modules that it requires or
+// uses as replacements, and of all that those require.
 func (p *Proxy) GoSum(goMod string) string {
 	p.t.Helper()
 	var b strings.Builder
@@ -121,7 +121,7 @@ func (p *Proxy) GoSum(goMod string) string {
 	return b.String()
 }
 
-// Closure returns the versions of which GoSum is made, sorted.
+// Closure returns the versions in GoSum, sorted.
 func (p *Proxy) Closure(goMod string) []Module {
 	p.t.Helper()
 	found := map[module.Version]Module{}
@@ -229,7 +229,7 @@ func Txtar(t testing.TB, name string) map[string]string {
 }
 
 // Directory adds the files below a directory, which may be missing, to files.
-func Folder(t testing.TB, dir string, files map[string]string) {
+func Directory(t testing.TB, dir string, files map[string]string) {
 	t.Helper()
 	if _, err := os.Stat(dir); err != nil {
 		return
@@ -251,8 +251,7 @@ func Folder(t testing.TB, dir string, files map[string]string) {
 	}
 }
 
-// Alter adds a file to a module's zip, which stays a good module zip: only its
-// sum changes.
+// Alter adds a file to a module's zip. The zip stays valid, but its sum changes.
 func Alter(name string) error {
 	old, err := zip.OpenReader(name)
 	if err != nil {

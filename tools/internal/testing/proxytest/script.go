@@ -9,7 +9,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// worldKey is where a script's proxy is among its values.
+// worldKey is the key of a script's proxy among its values.
 type worldKey struct{}
 
 type world struct {
@@ -17,13 +17,13 @@ type world struct {
 	server *Server
 }
 
-// ScriptSetup gives a script a proxy with the modules of a txtar archive and of
-// what is below $WORK/mod. GOPROXY and PROXY are its URL, RELEASE_STORE a store
-// yet to be made, and the go command of GoCommand is the first on PATH.
+// ScriptSetup gives a script a proxy with the modules of a txtar archive and those below
+// $WORK/mod. GOPROXY and PROXY are its URL, RELEASE_STORE is a store that does not exist
+// yet, and the go command of GoCommand is the first on PATH.
 func ScriptSetup(env *testscript.Env, archive string) {
 	t := env.T().(testing.TB)
 	modules := Txtar(t, archive)
-	Folder(t, filepath.Join(env.WorkDir, "mod"), modules)
+	Directory(t, filepath.Join(env.WorkDir, "mod"), modules)
 	p := New(t, modules)
 	w := &world{p, p.Serve()}
 	env.Values[worldKey{}] = w
@@ -38,7 +38,7 @@ func ScriptSetup(env *testscript.Env, archive string) {
 // ScriptProxy returns the proxy that ScriptSetup made.
 func ScriptProxy(ts *testscript.TestScript) *Proxy { return ts.Value(worldKey{}).(*world).proxy }
 
-// ScriptCommands returns commands for scripts that ScriptSetup has set up:
+// ScriptCommands returns commands for scripts that use ScriptSetup:
 //
 //	[!] requests                       was the proxy asked since the last time?
 //	gosum directory                       write the go.sum that belongs to the go.mod there

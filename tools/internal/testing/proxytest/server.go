@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Server serves a proxy over HTTP on the loopback interface, and counts.
+// Server serves a proxy over HTTP on the loopback interface, and counts requests.
 type Server struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -14,7 +14,7 @@ type Server struct {
 	hook     func(*http.Request)
 }
 
-// Serve starts a server, which ends with the test.
+// Serve starts a server that ends with the test.
 func (p *Proxy) Serve() *Server {
 	s := &Server{}
 	files := http.FileServer(http.Dir(p.Dir))
@@ -32,7 +32,7 @@ func (p *Proxy) Serve() *Server {
 	return s
 }
 
-// Requests returns the paths that were asked for since the last call, in order.
+// Requests returns the requested paths since the last call, in order.
 func (s *Server) Requests() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,7 +41,7 @@ func (s *Server) Requests() []string {
 	return list
 }
 
-// OnRequest has f called with every request before it is answered.
+// OnRequest makes the server call f with every request before it answers.
 func (s *Server) OnRequest(f func(*http.Request)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,8 +1,8 @@
-// Package readers finds the programs of others that tests read with.
+// Package readers finds independent programs with which tests read what was written.
 //
-// RELEASE_READERS names a directory with some of them, beside PATH. RELEASE_REQUIRE
-// names those, separated by spaces, without which a test fails: CI sets it, so that
-// nothing passes because nobody looked.
+// RELEASE_READERS names a directory with some of them, in addition to PATH. RELEASE_REQUIRE
+// lists those, separated by spaces, that have to be there: without them tests fail instead
+// of being skipped. CI sets it.
 package readers
 
 import (
@@ -24,8 +24,8 @@ func Find(tb testing.TB, name string) string {
 	return path
 }
 
-// Look is Find for a part of a test: without the program that part is skipped, as a test
-// of the program's name, and the result is false.
+// Look is Find for a part of a test. Without the program, it skips a subtest with the
+// program's name, and returns false.
 func Look(t *testing.T, name string) (path string, ok bool) {
 	t.Helper()
 	path, err := look(name)
@@ -36,7 +36,7 @@ func Look(t *testing.T, name string) (path string, ok bool) {
 	return path, true
 }
 
-// Require fails or skips the test for want of something that is no program.
+// Require fails or skips a test that lacks something other than a program.
 func Require(tb testing.TB, name string, there bool) {
 	tb.Helper()
 	if !there {

@@ -30,25 +30,25 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
-// A Server is a registry on loopback, which ends with the test.
+// A Server is a registry on loopback that ends with the test.
 type Server struct {
 	Host string // with the port
 	// Transport trusts the server's certificate, if it has one.
 	Transport http.RoundTripper
 	// CAFile is the server's certificate in PEM; empty if it speaks plain HTTP.
 	CAFile string
-	// Data is the directory that it keeps everything in; empty if that is in memory.
+	// Data is the registry's directory; empty if it keeps everything in memory.
 	Data string
 }
 
-// Args say how a registry is to be reached.
+// Args says how a registry can be reached.
 type Args struct {
 	TLS            bool
 	User, Password string // empty: without a login
 }
 
-// Docker starts Debian's docker-registry, the strict one. Where that is not
-// installed, that is a test that is skipped, and Docker returns nil.
+// Docker starts Debian's docker-registry, the strict one. If it is not installed, Docker
+// skips a subtest and returns nil.
 func Docker(tb *testing.T, a Args) *Server {
 	tb.Helper()
 	command, ok := readers.Look(tb, "docker-registry")
@@ -103,15 +103,15 @@ func (s *Server) wait(tb testing.TB) {
 	tb.Fatalf("docker-registry does not answer at %s", s.Host)
 }
 
-// Strict starts a registry in this process that checks manifests, mounts blobs,
-// and has the referrers API. Requests go through wrap first, if that is not nil.
+// Strict starts a registry in this process that checks manifests, mounts blobs, and has the
+// referrers API. Requests go through wrap first, unless it is nil.
 func Strict(tb testing.TB, wrap func(http.Handler) http.Handler) *Server {
 	tb.Helper()
 	return start(tb, ociserver.New(ocimem.New(), nil), wrap)
 }
 
-// Lax starts a registry in this process that mounts nothing, has one store of
-// blobs for all repositories, and checks little.
+// Lax starts a registry in this process that mounts no blobs, shares blobs between all
+// repositories, and checks little.
 func Lax(tb testing.TB, wrap func(http.Handler) http.Handler) *Server {
 	tb.Helper()
 	return start(tb, registry.New(registry.Logger(log.New(nothing{}, "", 0))), wrap)

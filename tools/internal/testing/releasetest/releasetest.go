@@ -30,27 +30,26 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
-// Time is every time in a release that a test makes, unless Args say another commit
-// time.
+// Time is every time in a release that a test makes, unless Args has another commit time.
 var Time = time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
 
-// Args says what a release has beside lock.json, manifest.yaml and SHA256SUMS.
+// Args says what a release has besides lock.json, manifest.yaml and SHA256SUMS.
 type Args struct {
 	Version string // default 1.2.0
 	// Time is the commit time of the primary dependency; default Time.
 	Time time.Time
 	// Files are contents by path.
 	Files map[string]string
-	// Images are names. Each has linux/amd64 and linux/arm64, two layers of its own
-	// a platform, on the same Bases layers (default 1). A layer has a file of LayerSize
-	// bytes (default 1000), which cannot be compressed.
+	// Images are names. Each has linux/amd64 and linux/arm64, with two layers of its own per
+	// platform, on the same Bases layers (default 1). A layer has a file of LayerSize
+	// incompressible bytes (default 1000).
 	Images           []string
 	Bases, LayerSize int
 	// Charts are names; their version is the release's.
 	Charts []string
 	// Git are the pinned repositories: name → URL@commit.
 	Git map[string]string
-	// Dirty makes the first dependency one that may not be published.
+	// Dirty makes the first dependency dirty, so that it may not be published.
 	Dirty bool
 }
 
@@ -111,7 +110,7 @@ func Open(tb testing.TB, dir string) *release.Tree {
 	return t
 }
 
-// Seal writes the SHA256SUMS of what is in a release's directory.
+// Seal writes the SHA256SUMS of a release's directory.
 func Seal(tb testing.TB, dir string) {
 	tb.Helper()
 	check(tb, os.RemoveAll(filepath.Join(dir, release.Checksums)))
@@ -130,8 +129,8 @@ func Seal(tb testing.TB, dir string) {
 	check(tb, os.WriteFile(filepath.Join(dir, release.Checksums), []byte(strings.Join(lines, "")), 0o644))
 }
 
-// manifestOf returns a manifest that the lock may have been made from. Each git
-// dependency wants the tag v<version> too if its name ends in -go.
+// manifestOf returns a manifest that could resolve to the lock. A git dependency whose name
+// ends in -go also gets the tag v<version>.
 func manifestOf(a Args) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "version: %s\ndependencies:\n", a.Version)

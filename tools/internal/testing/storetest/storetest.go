@@ -22,13 +22,13 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// Blob puts a text into the store.
+// Blob adds a text to the store.
 func Blob(s *store.Store, text string) (digest.Digest, error) {
 	d, _, err := s.PutBlob(strings.NewReader(text))
 	return d, err
 }
 
-// Module puts a module that has a go.mod and nothing else into the store, as a proxy has it.
+// Module adds a module to the store that has only a go.mod, in a proxy's layout.
 func Module(s *store.Store, path, version string) (lock.GoModule, error) {
 	m, v := lock.GoModule{Path: path, Version: version}, module.Version{Path: path, Version: version}
 	goMod := "module " + path + "\n"
@@ -63,14 +63,14 @@ func sum(name, text string) (string, error) {
 	return dirhash.Hash1([]string{name}, func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil })
 }
 
-// The media types of what Image makes.
+// The media types that Image uses.
 const (
 	manifestType = "application/vnd.oci.image.manifest.v1+json"
 	configType   = "application/vnd.oci.image.config.v1+json"
 	layerType    = "application/vnd.oci.image.layer.v1.tar"
 )
 
-// Image puts a base image for linux/amd64 into the store, whose layers are texts.
+// Image adds a base image for linux/amd64, whose layers are texts, to the store.
 func Image(s *store.Store, name string, layers ...string) (lock.Image, error) {
 	var size int
 	put := func(mediaType string, data []byte) (map[string]any, error) {

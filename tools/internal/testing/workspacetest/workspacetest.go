@@ -1,4 +1,4 @@
-// Package workspacetest gives tests copies of this repository's workspace to build in.
+// Package workspacetest makes copies of this repository's workspace for tests to build in.
 package workspacetest
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/bazelbuild/rules_go/go/runfiles"
 )
 
-// Find returns the root of the workspace, of which a variable names the file WORKSPACE
-// as a runfile, or as a path. Where it names none, the test is skipped.
+// Find returns the workspace's root directory. A variable names its file WORKSPACE, as a
+// runfile or as a path.
 func Find(tb testing.TB, variable string) string {
 	tb.Helper()
 	file := os.Getenv(variable)
@@ -31,7 +31,7 @@ func Find(tb testing.TB, variable string) string {
 	return filepath.Dir(file)
 }
 
-// Copy copies a workspace without what git, Bazel and the developer have in it.
+// Copy copies a workspace without the files of git, Bazel and the developer.
 func Copy(tb testing.TB, from, to string) {
 	tb.Helper()
 	CopyTree(tb, from, to, func(rel string) bool {
@@ -39,8 +39,8 @@ func Copy(tb testing.TB, from, to string) {
 	})
 }
 
-// CopyTree copies the regular files of a directory, but for those that skip names by
-// their path in it.
+// CopyTree copies the regular files of a directory, except those that skip names by their
+// path in it.
 func CopyTree(tb testing.TB, from, to string, skip func(rel string) bool) {
 	tb.Helper()
 	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
@@ -67,7 +67,7 @@ func CopyTree(tb testing.TB, from, to string, skip func(rel string) bool) {
 	}
 }
 
-// CopyFile copies a file to a path where there is none.
+// CopyFile copies a file to a path that does not exist.
 func CopyFile(from, to string) error {
 	info, err := os.Stat(from)
 	if err != nil {

@@ -71,11 +71,11 @@ func (w *world) checkStale(t *testing.T) {
 	}
 	l := w.lock()
 	for want, alter := range map[string]func(*lock.Toolchain){
-		"Bazel 7.0.0, and .bazelversion has " + l.Toolchain.Bazel:                              func(c *lock.Toolchain) { c.Bazel = "7.0.0" },
-		"the Go SDK 1.20.1, and release/sources/go_sdk.json has " + l.Toolchain.Go.Version:     func(c *lock.Toolchain) { c.Go.Version = "1.20.1" },
-		"the Go SDK " + l.Toolchain.Go.Version + ", and release/sources/go_sdk.json has other": func(c *lock.Toolchain) { c.Go.Archives = nil },
-		"rules_go v0.1.0, and go.mod has " + l.Toolchain.RulesGo.Version:                       func(c *lock.Toolchain) { c.RulesGo.Version = "v0.1.0" },
-		"rules_go " + l.Toolchain.RulesGo.Version + ", and go.mod has other content":           func(c *lock.Toolchain) { c.RulesGo.Sum = "h1:other" },
+		"Bazel 7.0.0, but .bazelversion has " + l.Toolchain.Bazel:                              func(c *lock.Toolchain) { c.Bazel = "7.0.0" },
+		"the Go SDK 1.20.1, but release/sources/go_sdk.json has " + l.Toolchain.Go.Version:     func(c *lock.Toolchain) { c.Go.Version = "1.20.1" },
+		"the Go SDK " + l.Toolchain.Go.Version + ", but release/sources/go_sdk.json has other": func(c *lock.Toolchain) { c.Go.Archives = nil },
+		"rules_go v0.1.0, but go.mod has " + l.Toolchain.RulesGo.Version:                       func(c *lock.Toolchain) { c.RulesGo.Version = "v0.1.0" },
+		"rules_go " + l.Toolchain.RulesGo.Version + ", but go.mod has other content":           func(c *lock.Toolchain) { c.RulesGo.Sum = "h1:other" },
 	} {
 		other := *l
 		alter(&other.Toolchain)

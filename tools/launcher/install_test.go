@@ -20,7 +20,7 @@ func TestBring(t *testing.T) {
 				m.becomeUser(0)
 			}
 			c := m.run("info")
-			wantContains(t, c.stderr.String(), "bazel: bringing Bazel 7.7.1 (Debian forky, about 1.5 GB, once): downloading packages with apt…")
+			wantContains(t, c.stderr.String(), "bazel: installing Bazel 7.7.1 (Debian forky, about 1.5 GB, once): downloading packages with apt…")
 			wantContains(t, m.logged(), "--mode="+mode, "forky", "test://mirror.invalid/debian\n",
 				`--aptopt=Acquire::http::Proxy "test://proxy.invalid";`,
 				"--include=bazel-bootstrap=7.7.1*,bazel-rules-shell,bubblewrap,ca-certificates,git,libblake3-0,locales,openssh-client",
@@ -69,8 +69,8 @@ func TestNoBubblewrap(t *testing.T) {
 	m := newMachine(t)
 	m.remove("bwrap")
 	for range 2 {
-		if got := m.run("info").who(); got != "brought" {
-			t.Errorf("got %s, want brought", got)
+		if got := m.run("info").who(); got != "installed" {
+			t.Errorf("got %s, want installed", got)
 		}
 	}
 	lib := filepath.Join(m.cache, m.roots()[0], "usr", "lib", "x-linux-gnu")
@@ -130,15 +130,15 @@ func TestCannotBring(t *testing.T) {
 		want string
 	}{
 		{"no apt-get", func(m *machine) { m.remove("apt-get") },
-			"no bazel from 7.7 up to 8 on PATH, and there is no apt-get to bring one with: install Bazelisk"},
+			"no bazel from 7.7 up to 8 on PATH, and no apt-get to install one: install Bazelisk"},
 		{"no rights to install", func(m *machine) { m.becomeUser(0); m.remove("mmdebstrap", "newuidmap") },
 			"no bazel from 7.7 up to 8 on PATH: install Bazelisk, or as root run: apt-get install mmdebstrap uidmap"},
 		{"no subordinate ids", func(m *machine) { m.becomeUser(1) },
 			"or as root run: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 someone"},
 		{"no user namespaces", func(m *machine) { m.env["FAKE_BWRAP_STATUS"] = "1" },
-			"bubblewrap may not run here"},
+			"bubblewrap does not work here"},
 		{"no Debian site", func(m *machine) { m.env["FAKE_NO_SITE"] = "1" },
-			"apt-get knows no Debian site to bring one from: install Bazelisk"},
+			"apt-get has no Debian site to install one from: install Bazelisk"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m := newMachine(t)
@@ -159,7 +159,7 @@ func TestBringFails(t *testing.T) {
 	t.Run("mmdebstrap", func(t *testing.T) {
 		m := newMachine(t)
 		m.env["FAKE_MMDEBSTRAP_STATUS"] = "25"
-		wantContains(t, m.fails("info"), "E: the mirror is on fire\nbazel: error: bringing Bazel 7.7.1 did not work\n"+
+		wantContains(t, m.fails("info"), "E: the mirror is on fire\nbazel: error: cannot install Bazel 7.7.1\n"+
 			"bazel: hint: the whole log is "+m.cache+"/bazel-root.log\n")
 		if roots := m.roots(); len(roots) != 0 {
 			t.Errorf("got %q in the cache, want no root", roots)
@@ -168,7 +168,7 @@ func TestBringFails(t *testing.T) {
 	t.Run("other version", func(t *testing.T) {
 		m := newMachine(t)
 		m.env["FAKE_BROUGHT"] = "8.4.2"
-		wantContains(t, m.fails("info"), "bazel: error: Debian forky has bazel 8.4.2, and .bazelversion wants 7.7.1: install Bazelisk\n")
+		wantContains(t, m.fails("info"), "bazel: error: Debian forky has bazel 8.4.2, but .bazelversion has 7.7.1: install Bazelisk\n")
 		if roots := m.roots(); len(roots) != 0 {
 			t.Errorf("got %q in the cache, want no root", roots)
 		}
@@ -201,8 +201,8 @@ func TestKilledHalfWay(t *testing.T) {
 			}
 
 			delete(m.env, "FAKE_HOLD")
-			if got := m.run("info").who(); got != "brought" {
-				t.Errorf("next call: got %s, want brought", got)
+			if got := m.run("info").who(); got != "installed" {
+				t.Errorf("next call: got %s, want installed", got)
 			}
 			if got := m.roots(); len(got) != 1 || got[0] == "bazel-root.tmp" || exists(filepath.Join(m.cache, got[0], "half")) {
 				t.Errorf("next call: got %q in the cache, want one whole root", got)
@@ -218,12 +218,12 @@ func TestTwoCallsBringOne(t *testing.T) {
 	m.eventually("half of a root", func() bool { return strings.Contains(m.logged(), "half-way") })
 	second := m.start("info")
 	m.eventually("a second call that waits", func() bool {
-		return strings.Contains(second.stderr.String(), "bazel: waiting for another call, which is bringing Bazel\n")
+		return strings.Contains(second.stderr.String(), "bazel: waiting for another call, which is installing Bazel\n")
 	})
 	m.write("hold", "", 0o644)
 	for _, c := range []*call{first, second} {
-		if status := c.wait(); status != 0 || c.who() != "brought" {
-			t.Errorf("got exit status %d of %q, want 0 of brought\n%s", status, c.who(), c.stderr.String())
+		if status := c.wait(); status != 0 || c.who() != "installed" {
+			t.Errorf("got exit status %d of %q, want 0 of installed\n%s", status, c.who(), c.stderr.String())
 		}
 	}
 	if got := strings.Count(m.logged(), "half-way"); got != 1 || len(m.roots()) != 1 {
