@@ -140,6 +140,9 @@ func (r *layoutReader) read(ctx context.Context, name string, v visit) error {
 		return err
 	}
 	d, err := layout.Parse(data)
+	if err == nil && d.SchemaVersion != 2 {
+		err = fmt.Errorf("schemaVersion is %d, want 2", d.SchemaVersion)
+	}
 	if err != nil {
 		return fmt.Errorf("reading %q: %w", name, err)
 	}
