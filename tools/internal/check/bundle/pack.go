@@ -169,7 +169,7 @@ func (x *Index) hash(ctx context.Context, sources []*source) error {
 		err := src.copyTo(ctx, io.MultiWriter(h, &size))
 		got := digest.FromSum(h.Sum(nil))
 		if err == nil && src.want != "" && got != src.want {
-			err = hint.With(fmt.Errorf("sha256: got %s, want %s", got, src.want), "the file was altered since it was stored: delete it, and have a build fetch it again")
+			err = hint.With(fmt.Errorf("sha256: got %s, want %s", got, src.want), "the file was changed after it was stored: delete it, and a build fetches it again")
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", &x.Entries[i], err)
@@ -187,8 +187,8 @@ func (x *Index) hash(ctx context.Context, sources []*source) error {
 	return err
 }
 
-// write writes the index and everything in it. What was altered since it was hashed
-// has another size, or verify finds it.
+// write writes the index and everything in it. A file that changed after it was hashed is
+// an error.
 func write(ctx context.Context, out io.Writer, x *Index, sources []*source) error {
 	if err := x.check(); err != nil {
 		return err
@@ -205,9 +205,13 @@ func write(ctx context.Context, out io.Writer, x *Index, sources []*source) erro
 		return err
 	}
 	for i, src := range sources {
+		h := sha256.New()
 		err := w.WriteHeader(fileHeader(src.Path, src.Size))
 		if err == nil {
-			err = src.copyTo(ctx, w)
+			err = src.copyTo(ctx, io.MultiWriter(w, h))
+		}
+		if got := digest.FromSum(h.Sum(nil)); err == nil && got != x.Entries[i].Digest {
+			err = fmt.Errorf("sha256: got %s, want %s: it changed during packing", got, x.Entries[i].Digest)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", &x.Entries[i], err)
@@ -237,7 +241,7 @@ func copyFile(w io.Writer, name string, size int64) error {
 	defer f.Close()
 	n, err := io.CopyBuffer(w, struct{ io.Reader }{f}, make([]byte, 256<<10))
 	if err == nil && n != size {
-		err = fmt.Errorf("size: got %d bytes, want %d: it changed meanwhile", n, size)
+		err = fmt.Errorf("size: got %d bytes, want %d: it changed during packing", n, size)
 	}
 	return err
 }
@@ -249,8 +253,8 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// checkModules compares the modules among the sources with their h1 sums, as many at
-// a time as there are CPUs. The error joins one for each that is another.
+// checkModules compares the modules among the sources with their h1 sums, one per CPU at a
+// time. The error joins one for each mismatch.
 func checkModules(ctx context.Context, sources []*source) error {
 	sources = slices.DeleteFunc(slices.Clone(sources), func(src *source) bool { return src.Sum == "" })
 	errs := parallel.Do(len(sources), runtime.GOMAXPROCS(0), func(i int) error {
