@@ -92,7 +92,7 @@ func runGazelle(ctx context.Context, command, root string, check bool, stdout io
 	said := environ.Said(stderr.String())
 	// The exit status is also 1 for an error; then there may be no difference.
 	if check && shown && cmd.ProcessState.ExitCode() == 1 {
-		return errors.New(strings.TrimSuffix("BUILD files are stale, the difference is above: "+said, ": "))
+		return errors.New(strings.TrimSuffix("BUILD files are stale: the difference is above; "+said, "; "))
 	}
 	if err != nil {
 		return fmt.Errorf("running gazelle: %w: %s", err, said)

@@ -130,7 +130,7 @@ func checkItems(items []Item) error {
 		key := strings.Join([]string{string(i.Phase), i.Kind, i.Name}, "\x00")
 		switch {
 		case seen[key]:
-			return fmt.Errorf("%s %s stands twice", i.Kind, i.Name)
+			return fmt.Errorf("duplicate %s %s", i.Kind, i.Name)
 		case i.Phase != Upload && i.Phase != Reveal:
 			return fmt.Errorf("%s %s: got phase %q, want upload or reveal", i.Kind, i.Name, i.Phase)
 		case i.State != Absent && i.State != Equal && i.State != Behind && i.State != Kept && i.State != Conflict:

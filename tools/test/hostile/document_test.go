@@ -57,7 +57,7 @@ func manifests() []hazard {
 	add("byte order mark", `1:1: byte order mark, want plain UTF-8`, "\ufeff"+goodManifest)
 	add("UTF-16", `1:1: byte 0xff is not UTF-8`, "\xff\xfev\x00e\x00r\x00")
 	add("direction of text", `control character U+202E, want text`, "version: 1.0.0 # \u202egnp\n")
-	add("key twice", `2:1: key "version" stands twice, first on line 1`, "version: 1.0.0\nversion: 2.0.0\n"+goodManifest[15:])
+	add("key twice", `2:1: duplicate key "version", first on line 1`, "version: 1.0.0\nversion: 2.0.0\n"+goodManifest[15:])
 	add("second document", `a second document starts here, want one`, goodManifest+"---\n"+goodManifest)
 	add("version that is a path", `1:10: version: got "../../x" (has "/")`, "version: ../../x\n"+goodManifest[15:])
 	add("name that is a path", `: dependencies: name: got "../x" (has "/")`, "version: 1.0.0\ndependencies:\n  ../x: {localpath: x}\n")

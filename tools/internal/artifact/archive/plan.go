@@ -169,14 +169,14 @@ func (it item) walk(dir string) ([]item, error) {
 }
 
 // merge sorts items, adds their parent directories, the prefix's included, and
-// reports paths that stand twice and files that are used as directories.
+// reports duplicate paths and files that are used as directories.
 func merge(items []item, prefix string) ([]item, []error) {
 	var errs []error
 	byName := make(map[string]item, len(items))
 	for _, it := range items {
 		if old, ok := byName[it.name]; ok && (old.kind != kindDir || it.kind != kindDir) {
 			a, b := old.String(), it.String()
-			errs = append(errs, fmt.Errorf("path %q stands twice: %s and %s", it.name, min(a, b), max(a, b)))
+			errs = append(errs, fmt.Errorf("duplicate path %q: %s and %s", it.name, min(a, b), max(a, b)))
 			continue
 		}
 		byName[it.name] = it

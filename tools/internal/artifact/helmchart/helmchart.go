@@ -163,7 +163,7 @@ func (c *converter) convertMap(n *yaml.Node, depth int, annotations bool) (any, 
 			return nil, fmt.Errorf("line %d: got a key that is no text", key.Line)
 		}
 		if _, ok := m[key.Value]; ok {
-			return nil, fmt.Errorf("line %d: key %.100q stands twice in one map", key.Line, key.Value)
+			return nil, fmt.Errorf("line %d: duplicate key %.100q in one map", key.Line, key.Value)
 		}
 		v, err := c.convert(n.Content[i+1], depth+1, annotations || depth == 0 && key.Value == "annotations")
 		if err != nil {

@@ -63,7 +63,7 @@ func TestRead(t *testing.T) {
 		{"no semantic version", []string{"web/Chart.yaml", "name: web\nversion: one\n"}, `!version in Chart.yaml is "one"`},
 		{"name", []string{"web/Chart.yaml", "name: ../web\nversion: 1.2.0\n"}, `!name in Chart.yaml is "../web"`},
 		{"dots", []string{"web/Chart.yaml", "name: ..\nversion: 1.2.0\n"}, `!name in Chart.yaml is ".."`},
-		{"two", []string{"web/Chart.yaml", good + "name: x\n"}, `!stands twice|already defined`},
+		{"two", []string{"web/Chart.yaml", good + "name: x\n"}, `!duplicate key|already defined`},
 		{"documents", []string{"web/Chart.yaml", good + "---\n" + good}, `!more than one document`},
 		{"merge", []string{"web/Chart.yaml", good + "a: &a {x: y}\nb: {<<: *a}\n"}, `!a key that is no text`},
 		{"bomb", []string{"web/Chart.yaml", good + bomb()}, `!more than 10000 keys`},

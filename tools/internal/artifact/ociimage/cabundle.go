@@ -24,7 +24,7 @@ const MaxCABundleSize = 16 << 20
 // The certificates are sorted by the SHA-256 of their DER, so that the order in
 // der, which says nothing, does not reach the file. Anything that is not a
 // certificate of a certification authority is an error, as are a certificate
-// that stands twice and a der without certificates. Expiry is not looked at: it
+// that is there twice and a der without certificates. Expiry is not looked at: it
 // depends on the clock.
 func WriteCABundle(w io.Writer, der []byte) error {
 	if len(der) > MaxCABundleSize {

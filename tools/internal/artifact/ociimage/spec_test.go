@@ -18,7 +18,7 @@ func TestReadSpec(t *testing.T) {
 		{name: "smallest", in: `{` + created + `, ` + platforms + `}`},
 		{name: "not JSON", in: `{`, err: `spec.json:1: `},
 		{name: "unknown field", in: `{"createdd": ""}`, err: `unknown field "createdd"`},
-		{name: "key twice", in: `{"ref": "a", "ref": "b"}`, err: `"ref" stands twice`},
+		{name: "key twice", in: `{"ref": "a", "ref": "b"}`, err: `duplicate key "ref"`},
 		{name: "two documents", in: `{} {}`, err: `spec.json:1: `},
 		{name: "created missing", in: `{` + platforms + `}`, err: `created is missing`},
 		{name: "created no time", in: `{"created": "yesterday"}`, err: `spec.json:1: parsing time "yesterday"`},

@@ -97,7 +97,7 @@ func Digests(ctx context.Context, want []release.File, got release.Source) (*Rep
 	olds := map[string]Side{}
 	for _, f := range want {
 		if _, ok := olds[f.Path]; ok {
-			return nil, fmt.Errorf("path %q stands twice", f.Path)
+			return nil, fmt.Errorf("duplicate path %q", f.Path)
 		}
 		olds[f.Path] = Side{f.Digest, f.Size}
 	}

@@ -25,7 +25,7 @@ func TestList(t *testing.T) {
 	p := New("f", "a mapping with names")
 	f := p.Fields(p.Load([]byte("names: [a, b, a]\nnmae: x\n")), "", "", "a mapping with names", []string{"name", "names"})
 	got := p.Words(&f, "names", "[a]", Rule{Want: "a letter", Check: func(s string) string { return "" }})
-	want := `f:1:15: names: "a" stands twice, want it once
+	want := `f:1:15: names: duplicate "a"
 f:2:1: unknown key "nmae": want one of name, names; did you mean "name"?`
 	if err := p.Err(); strings.Join(got, " ") != "a b" || err == nil || err.Error() != want {
 		t.Errorf("got %q, %v, want %s", got, err, want)

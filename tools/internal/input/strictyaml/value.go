@@ -23,7 +23,7 @@ type Fields struct {
 type Entry struct{ Key, Value *yaml.Node }
 
 // Entries returns what stands in the mapping n, in order. It leaves out, and
-// records, keys that are no text and keys that stand twice. The error messages
+// records, keys that are no text and duplicate keys. The error messages
 // name n as what, and say which keys it wants.
 func (p *Parser) Entries(n *yaml.Node, what, want string) []Entry {
 	if n.Kind != yaml.MappingNode {
@@ -38,7 +38,7 @@ func (p *Parser) Entries(n *yaml.Node, what, want string) []Entry {
 		case key.Kind != yaml.ScalarNode || key.Tag == "!!null":
 			p.Errorf(key, "%sgot %s as a key, want text", what, Kind(key))
 		case known:
-			p.Errorf(key, "%skey %s stands twice, first on line %d", what, Quote(key.Value), line)
+			p.Errorf(key, "%sduplicate key %s, first on line %d", what, Quote(key.Value), line)
 		default:
 			first[key.Value] = key.Line
 			all = append(all, Entry{key, n.Content[i+1]})
@@ -156,7 +156,7 @@ func (p *Parser) Word(n *yaml.Node, what, want string, words []string) string {
 }
 
 // List returns the items of the list at a key, without those for which item
-// returns "" and without those that stand twice, which it records.
+// returns "" and without duplicates, which it records.
 func (p *Parser) List(f *Fields, key, want string, item func(n *yaml.Node, what string) string) []string {
 	n := f.Values[key]
 	if n == nil {
@@ -177,7 +177,7 @@ func (p *Parser) Items(n *yaml.Node, what, want string, item func(n *yaml.Node, 
 		switch s := item(c, what); {
 		case s == "":
 		case known[s]:
-			p.Errorf(c, "%s: %s stands twice, want it once", what, Quote(s))
+			p.Errorf(c, "%s: duplicate %s", what, Quote(s))
 		default:
 			known[s] = true
 			all = append(all, s)

@@ -109,7 +109,7 @@ func (s *archiveSource) document(ctx context.Context) (*document, error) {
 	return parseDocument(raw, m.MediaType)
 }
 
-// list notes where each entry of the tar is. A path that stands twice has the
+// list notes where each entry of the tar is. A duplicate path has the
 // content of the last, as for tar itself.
 func (s *archiveSource) list(ctx context.Context) error {
 	s.parts = map[string]part{}

@@ -19,7 +19,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-const alteredHint = "the file was altered since it was stored: delete it to have it fetched again"
+const alteredHint = "the file was changed after it was stored: delete it, and it is fetched again"
 
 // Check reports which blobs of a lock entry the store lacks. The error joins one
 // for each that can be known: what a missing manifest names cannot. It compares

@@ -59,7 +59,7 @@ func (s *Store) ScanTree(d digest.Digest, visit func(h *tar.Header, content io.R
 	}
 	if got.digest != d {
 		err := fmt.Errorf("digest of %q: got %s, want %s", name, got.digest, d)
-		return hint.With(err, "the file was altered since it was stored: delete it to have it made again")
+		return hint.With(err, "the file was changed after it was stored: delete it, and it is made again")
 	}
 	return scanErr
 }
