@@ -75,8 +75,8 @@ func TestPublishedURL(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a.txt"), []byte("c\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := p.Compare(t.Context(), built, t.TempDir()); err == nil || !strings.Contains(err.Error(), "was altered") {
-		t.Errorf("got %v, want that it was altered", err)
+	if _, _, err := p.Compare(t.Context(), built, t.TempDir()); err == nil || !strings.Contains(err.Error(), "was changed") {
+		t.Errorf("got %v, want that it was changed", err)
 	}
 }
 
