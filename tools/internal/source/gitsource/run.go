@@ -81,7 +81,7 @@ func (g git) start(ctx context.Context, config []string, args ...string) *exec.C
 	env := environ.Git(slices.Concat(g.access, []string{"GIT_ALLOC_LIMIT=" + maxAlloc, "GIT_CEILING_DIRECTORIES=" + filepath.Dir(g.dir)})...)
 	cmd := environ.Command(ctx, env, g.command, g.arguments(config, args)...)
 	cmd.Dir, cmd.Stdin = g.dir, g.stdin
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = time.Minute // the end of the group closes the pipes; a busy machine needs time to read them
 	ownGroup(cmd)
 	return cmd
 }

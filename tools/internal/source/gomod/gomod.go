@@ -174,7 +174,7 @@ func (g *Go) execBoth(ctx context.Context, dir string, env, args []string) (out,
 	cmd := environ.Command(ctx, env, g.Command, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 2 * time.Second
+	cmd.WaitDelay = 20 * time.Second // after an interrupt, and for the pipes on a busy machine
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			return nil, nil, ctx.Err()
