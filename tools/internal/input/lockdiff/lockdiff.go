@@ -1,5 +1,5 @@
-// Package lockdiff says what changed between two locks. What resolve prints, what diff
-// shows and what the notes of a release list are made from it.
+// Package lockdiff returns the changes between two locks. The commands resolve and diff print
+// them, and release notes list them.
 package lockdiff
 
 import (
@@ -14,20 +14,20 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
-// A Kind is what an entry of a lock is.
+// A Kind is the kind of an entry of a lock.
 type Kind string
 
-// The kinds, in the order in which [Between] has them. A module is part of a dependency.
+// The kinds, in the order of [Between]. A module is part of a dependency.
 const (
 	Dependency Kind = "dependency"
-	Image      Kind = "image" // what an image is based on
+	Image      Kind = "image" // the base of an image
 	File       Kind = "file"
-	Setting    Kind = "setting" // the version, the product, and what they are built for
+	Setting    Kind = "setting" // the version, the product, platforms and so on
 	Tool       Kind = "tool"
 	Module     Kind = "module"
 )
 
-// A State is how two sides relate: what became of the old one in the new one.
+// A State is what happened to an entry from the old side to the new one.
 type State string
 
 // The states.
@@ -35,31 +35,31 @@ const (
 	Same    State = "same"
 	Added   State = "added"   // only the new side has it
 	Removed State = "removed" // only the old side has it
-	Changed State = "changed" // another revision of it, or other content
-	Moved   State = "moved"   // it comes from another origin
+	Changed State = "changed" // another revision, or other content
+	Moved   State = "moved"   // another origin
 )
 
-// A Change is an entry of either lock, and what became of it.
+// A Change is an entry of either lock and its state.
 type Change struct {
 	Kind Kind   `json:"kind"`
 	Name string `json:"name"`
-	// Platform is that of a file or of an image's base; empty for all platforms.
+	// Platform is the platform of a file or of an image's base; empty for all platforms.
 	Platform string `json:"platform,omitempty"`
 	State    State  `json:"state"`
-	// From and To are what each lock pins; zero where it has no such entry.
+	// From and To are the pins in the two locks; zero if a lock has no such entry.
 	From Pin `json:"from,omitzero"`
 	To   Pin `json:"to,omitzero"`
-	// Compare is the page of the host that compares two commits; empty if none is known.
+	// Compare is the URL of a page that compares the two commits; empty if none is known.
 	Compare string `json:"compare,omitempty"`
-	// Modules are the changes of the Go modules whose content is read to build a dependency,
-	// sorted by path.
+	// Modules are the changed Go modules whose content the dependency's build reads, sorted by
+	// path.
 	Modules []Change `json:"modules,omitempty"`
-	// Old and New are a dependency's entries; nil where a lock has none.
+	// Old and New are a dependency's entries; nil if a lock has none.
 	Old *lock.Dependency `json:"-"`
 	New *lock.Dependency `json:"-"`
 }
 
-// Title is how people name the entry.
+// Title names the entry for people.
 func (c *Change) Title() string {
 	title := c.Name
 	switch c.Kind {
@@ -74,18 +74,18 @@ func (c *Change) Title() string {
 	return title
 }
 
-// A Pin is what a lock has of an entry.
+// A Pin is what a lock pins for an entry.
 type Pin struct {
 	// Origin is a URL, a module path, a directory or an image's reference; empty for
 	// settings and tools.
 	Origin string `json:"origin,omitempty"`
-	// Revision is a commit, a version, a value or, where the origin has none, a digest.
+	// Revision is a commit, a version, a value or, if the origin has none of these, a digest.
 	Revision string `json:"revision"`
 	Digest   string `json:"digest,omitempty"` // of a dependency's content
 	Size     int64  `json:"size,omitempty"`   // of the content, in bytes
 }
 
-// String is the pin for people: its origin, if it has one, and its revision in short.
+// String returns the pin for people: its origin, if it has one, and its short revision.
 func (p Pin) String() string { return strings.TrimSpace(p.Origin + " " + Short(p.Revision)) }
 
 // Between returns every entry of two locks: dependencies, images and files by name, then
@@ -109,7 +109,7 @@ func Between(old, new *lock.Lock) []Change {
 	return append(all, settings(old, new)...)
 }
 
-// Short is a revision for people: 12 digits of a commit or of a digest.
+// Short returns a revision for people: 12 digits of a commit or of a digest.
 func Short(revision string) string {
 	if lock.IsCommit(revision) {
 		return revision[:12]
@@ -120,10 +120,10 @@ func Short(revision string) string {
 	return revision
 }
 
-// key is what an entry is known by in both locks.
+// key identifies an entry in both locks.
 type key struct{ name, platform string }
 
-// pairs returns what either side has, sorted.
+// pairs returns the entries of both sides, sorted.
 func pairs(kind Kind, old, new map[key]Pin) []Change {
 	keys := maps.Clone(old)
 	maps.Copy(keys, new)
@@ -165,8 +165,8 @@ func dependencies(l *lock.Lock) map[key]Pin {
 	return pins
 }
 
-// modules returns the versions of the modules whose content a build reads. A graph has a
-// module once for each go.mod of it that is read; the content is read of one.
+// modules returns the versions of the modules whose content a build reads. A graph may have
+// several versions of a module, of which only the content of one is read.
 func modules(d *lock.Dependency) map[key]Pin {
 	pins := map[key]Pin{}
 	if d == nil {
@@ -199,7 +199,7 @@ func files(l *lock.Lock) map[key]Pin {
 	return pins
 }
 
-// settings returns the settings and tools that either lock has, in an order of their own.
+// settings returns the settings and tools of either lock, in a fixed order.
 func settings(old, new *lock.Lock) []Change {
 	var all []Change
 	for _, s := range []struct {
@@ -226,8 +226,7 @@ func settings(old, new *lock.Lock) []Change {
 	return all
 }
 
-// compare returns the page of a host that compares two commits. What a host runs is known
-// of a few, and guessed of none.
+// compare returns the URL of a page that compares two commits, for a few known hosts.
 func compare(origin, old, new string) string {
 	u, err := url.Parse(origin)
 	if err != nil || u.Scheme != "https" || u.Port() != "" {

@@ -20,7 +20,7 @@ func module(path, version string) lock.GoModule {
 	return lock.GoModule{Path: path, Version: version, Sum: "h1:x"}
 }
 
-// changed returns what is not the same, in short.
+// changed returns the changes in short.
 func changed(old, new *lock.Lock) []string {
 	var lines []string
 	for _, c := range Between(old, new) {
@@ -86,7 +86,7 @@ func TestBetween(t *testing.T) {
 	}
 }
 
-// TestBetweenNothing has a lock without one before it: all of it is added.
+// TestBetweenNothing compares no lock with a lock: all of it is added.
 func TestBetweenNothing(t *testing.T) {
 	l := &lock.Lock{Version: "1", Dependencies: []lock.Dependency{git("a", "https://github.com/x/a", oldCommit)}}
 	want := []Change{

@@ -2,20 +2,19 @@ package manifest
 
 import "github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 
-// autos checks that what auto reads is another dependency, and that no chain
-// of them comes back to where it began.
+// autos checks that auto reads another dependency, and that there are no cycles.
 func (p *parser) autos(all []strictyaml.Fields) {
 	index, names := map[string]int{}, []string{}
 	for i, d := range p.m.Dependencies {
 		index[d.Name] = i
 		names = append(names, d.Name)
 	}
-	next := make([]int, len(all)) // what dependency i reads; -1 for none
+	next := make([]int, len(all)) // the dependency that dependency i reads; -1 for none
 	for i, d := range p.m.Dependencies {
 		next[i] = -1
 		from, known := index[p.m.AutoFrom(&d)]
 		switch n := all[i].Values["from"]; {
-		case d.Auto == "" || d.Primary || d.LocalPath != "": // none, or refused
+		case d.Auto == "" || d.Primary || d.LocalPath != "": // no auto, or already an error
 		case known && from != i:
 			next[i] = from
 		case known && n == nil:
@@ -30,9 +29,9 @@ func (p *parser) autos(all []strictyaml.Fields) {
 	p.circles(all, next)
 }
 
-// circles records every dependency that reads, by others, itself: once a circle.
+// circles records an error for each cycle of auto, at one of its dependencies.
 func (p *parser) circles(all []strictyaml.Fields, next []int) {
-	seen := make([]int, len(next)) // by which walk, counted from 1
+	seen := make([]int, len(next)) // the walk that saw it, counted from 1
 	for i := range next {
 		at := i
 		for at >= 0 && seen[at] == 0 {
@@ -50,6 +49,6 @@ func (p *parser) circles(all []strictyaml.Fields, next []int) {
 		if n == nil {
 			n = all[at].Keys["auto"]
 		}
-		p.Errorf(n, "%sauto reads in a circle, want an end: %s reads it again", all[at].In, chain)
+		p.Errorf(n, "%sauto forms a cycle, want an end: %s reads it again", all[at].In, chain)
 	}
 }

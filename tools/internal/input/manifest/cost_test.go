@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// The most that Parse may take for any file.
+// The limits for any file that Parse reads.
 const (
-	maxRatio = 8        // times what an ordinary file of MaxSize takes
+	maxRatio = 8        // times the cost of an ordinary file of MaxSize
 	maxAlloc = 64 << 20 // bytes, over the whole parse
 )
 
@@ -30,8 +30,7 @@ func TestLargest(t *testing.T) {
 	}
 }
 
-// TestCost checks the time and the memory that hostile files take, whether they
-// parse or not.
+// TestCost checks the time and the memory that hostile files take, valid or not.
 func TestCost(t *testing.T) {
 	var staircase strings.Builder
 	for i := 0; staircase.Len() < MaxSize-5000; i++ {
@@ -58,7 +57,7 @@ func TestCost(t *testing.T) {
 		"version: 1\nfiles: {" + numbered(4_900, "f%d: {urls}, ") + "}\n", "version: 1\nfiles: {a: {urls: {" + numbered(4_900, "linux-amd%d: x, ") + "}}}\n",
 		"version: 1\nimages: {a: {base: x.io/" + fill("a-", MaxSize-100) + "}}\n", "version: 1\nimages: {" + numbered(3_300, "i%d: {base: x.io/y}, ") + "}\n",
 		"version: 1\nfiles: {a: {url: 'http://" + fill("a.", MaxSize-100) + "'}}\n",
-		// What is searched for its line.
+		// These need a search for the line of the error.
 		fill("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa: bb\n", 63_000) + "@", fill("# a\n", 60_000) + "'", "[" + fill("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,\n", 62_000), fill("a\n", 65_000) + ": x",
 	} {
 		if len(in) > MaxSize {
@@ -68,7 +67,7 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// chain returns n dependencies that read each the next, the last the first.
+// chain returns n dependencies, each of which reads the next one. The last reads the first.
 func chain(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -77,7 +76,7 @@ func chain(n int) string {
 	return b.String()
 }
 
-// numbered joins n lines that differ in a number.
+// numbered joins n lines, each with its own number.
 func numbered(n int, format string) string {
 	var b strings.Builder
 	for i := range n {
@@ -86,9 +85,9 @@ func numbered(n int, format string) string {
 	return b.String()
 }
 
-// checkCost parses data and an ordinary file of MaxSize, up to five times if
-// data seems slow. What takes more than linear time takes some thousand times
-// as long, so neither the machine nor what else it does matters.
+// checkCost parses data and an ordinary file of MaxSize, up to five times if data seems slow.
+// A parse in more than linear time takes some thousand times as long, so the machine and its
+// load do not matter.
 func checkCost(t *testing.T, name string, data []byte) {
 	t.Helper()
 	best, ordinary := time.Hour, time.Duration(0)
@@ -123,8 +122,8 @@ func parseTime(t *testing.T, data []byte) (time.Duration, error) {
 	return cpuTime(t) - start, err
 }
 
-// cpuTime returns what this process has used of all CPUs: other processes do
-// not make it longer, the garbage collector does.
+// cpuTime returns the CPU time of this process. Other processes do not affect it, the garbage
+// collector does.
 func cpuTime(t *testing.T) time.Duration {
 	t.Helper()
 	var u syscall.Rusage

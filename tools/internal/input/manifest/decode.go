@@ -53,7 +53,7 @@ func (p *parser) manifest(root *yaml.Node) {
 	}
 }
 
-// unused are the keys that change nothing, and what is so without them.
+// unused are the keys that have no effect, and what happens instead.
 var unused = []struct{ key, instead string }{
 	{"dashboards", "no dashboards are made"},
 	{"directory", "outputs go to bazel-bin/release/all"},
@@ -64,7 +64,7 @@ var unused = []struct{ key, instead string }{
 
 // lists reads the top level's lists and sets their defaults.
 func (p *parser) lists(f *strictyaml.Fields) {
-	const wantArchitecture = "a Go platform as linux/amd64 or linux/arm/v7"
+	const wantArchitecture = "a Go platform such as linux/amd64 or linux/arm/v7"
 	word := func(want string, words []string) func(*yaml.Node, string) string {
 		return func(n *yaml.Node, what string) string { return p.Word(n, what, want, words) }
 	}
@@ -81,7 +81,7 @@ func (p *parser) lists(f *strictyaml.Fields) {
 	}
 }
 
-// dashboards returns the mapping n, or nil if it has no entry.
+// dashboards returns the mapping n, or nil if it is empty.
 func (p *parser) dashboards(n *yaml.Node) map[string]int {
 	if n == nil {
 		return nil
@@ -101,7 +101,7 @@ func (p *parser) dashboards(n *yaml.Node) map[string]int {
 	return all
 }
 
-// scalarKey returns the name that a key is, or "".
+// scalarKey returns the key's text if it is a valid name, or "".
 func (p *parser) scalarKey(key *yaml.Node, what string) string {
 	if bad := rules.Name.Check(key.Value); bad != "" {
 		p.Errorf(key, "%s: got %s (%s), want %s", what, strictyaml.Quote(key.Value), bad, rules.Name.Want)
@@ -110,8 +110,8 @@ func (p *parser) scalarKey(key *yaml.Node, what string) string {
 	return key.Value
 }
 
-// architectures returns what `go tool dist list` of Go 1.26 prints, Linux
-// first, and the variants of 32-bit ARM that GOARM has.
+// architectures returns the output of `go tool dist list` of Go 1.26, Linux first, and the
+// variants of 32-bit ARM that GOARM has.
 func architectures() []string {
 	return strings.Fields(`linux/amd64 linux/arm64 linux/arm linux/arm/v7 linux/arm/v6 linux/arm/v5 linux/386 linux/loong64
 		linux/mips linux/mips64 linux/mips64le linux/mipsle linux/ppc64 linux/ppc64le linux/riscv64 linux/s390x

@@ -12,7 +12,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
-// What the mappings of dependencies want.
+// The expected form of the mappings of dependencies.
 const (
 	wantDependency   = "a mapping with git, localpath or module"
 	wantDependencies = "a mapping of name: source"
@@ -27,7 +27,7 @@ func dependencyKeys() []string {
 	}
 }
 
-// dependencies reads the mapping of that name and chooses the primary.
+// dependencies reads the key dependencies and chooses the primary.
 func (p *parser) dependencies(f *strictyaml.Fields) {
 	n := f.Values["dependencies"]
 	if n == nil {
@@ -53,7 +53,7 @@ func (p *parser) dependencies(f *strictyaml.Fields) {
 	p.autos(all)
 }
 
-// dependency returns the dependency that is called key and has the fields f.
+// dependency returns the dependency at key, which has the fields f.
 func (p *parser) dependency(key *yaml.Node, f *strictyaml.Fields) Dependency {
 	d := Dependency{
 		Name:             key.Value,
@@ -86,7 +86,7 @@ func (p *parser) dependency(key *yaml.Node, f *strictyaml.Fields) Dependency {
 	return d
 }
 
-// source checks that f has one source, and what says its revision.
+// source checks that f has exactly one source, with a revision.
 func (p *parser) source(key *yaml.Node, f *strictyaml.Fields) {
 	sources := f.Present("git", "localpath", "module")
 	if len(sources) == 0 {
@@ -129,7 +129,7 @@ func (p *parser) source(key *yaml.Node, f *strictyaml.Fields) {
 	}
 }
 
-// majorVersion checks that a module's version suits its path.
+// majorVersion checks that a module's version matches its path.
 func (p *parser) majorVersion(f *strictyaml.Fields, d *Dependency) {
 	err := module.Check(d.Module, d.Version)
 	if err == nil {
@@ -142,7 +142,7 @@ func (p *parser) majorVersion(f *strictyaml.Fields, d *Dependency) {
 	p.Errorf(f.Values["version"], "%sversion: got %s (%v), want a version of module %s", f.In, strictyaml.Quote(d.Version), err, strictyaml.Quote(d.Module))
 }
 
-// primary marks the primary dependency. Its revision cannot come from another.
+// primary marks the primary dependency. It cannot have auto.
 func (p *parser) primary(all []strictyaml.Fields) {
 	chosen := -1
 	for i, d := range p.m.Dependencies {
@@ -170,7 +170,7 @@ func (p *parser) primary(all []strictyaml.Fields) {
 	}
 }
 
-// tags returns the build tags by variant at the key gotags, or nil if there are none.
+// tags returns the build tags at the key gotags by variant, or nil if there are none.
 func (p *parser) tags(key *yaml.Node, f *strictyaml.Fields) map[string][]string {
 	n := f.Values["gotags"]
 	if n == nil {

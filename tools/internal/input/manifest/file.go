@@ -10,7 +10,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
-// What the mappings of images and files want.
+// The expected form of the mappings of images and files.
 const (
 	wantImages = "a mapping of name: image"
 	wantImage  = "a mapping with base"
@@ -18,7 +18,7 @@ const (
 	wantFile   = "a mapping with url or urls"
 )
 
-// images reads the mapping of that name, if there is one.
+// images reads the key images, if there is one.
 func (p *parser) images(n *yaml.Node) {
 	for _, e := range p.Optional(n, "images: ", wantImages) {
 		p.scalarKey(e.Key, "images: name")
@@ -33,7 +33,7 @@ func (p *parser) images(n *yaml.Node) {
 	slices.SortFunc(p.m.Images, func(a, b Image) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// files reads the mapping of that name, if there is one.
+// files reads the key files, if there is one.
 func (p *parser) files(n *yaml.Node) {
 	for _, e := range p.Optional(n, "files: ", wantFiles) {
 		p.scalarKey(e.Key, "files: name")
@@ -47,7 +47,7 @@ func (p *parser) files(n *yaml.Node) {
 	slices.SortFunc(p.m.Files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// webFile returns the file that is called key and has the fields f.
+// webFile returns the file at key, which has the fields f.
 func (p *parser) webFile(key *yaml.Node, f *strictyaml.Fields) File {
 	given := f.Present("url", "urls")
 	switch {
@@ -65,8 +65,8 @@ func (p *parser) webFile(key *yaml.Node, f *strictyaml.Fields) File {
 	return file
 }
 
-// byPlatform returns the mapping of platform: text at a key, or nil if there is
-// none. The platforms of sha256 have to be those of urls.
+// byPlatform returns the mapping of platform: text at a key, or nil if there is none. Each
+// platform of sha256 must be in urls.
 func (p *parser) byPlatform(f *strictyaml.Fields, key string, r strictyaml.Rule) map[string]string {
 	n := f.Values[key]
 	if n == nil {
@@ -79,7 +79,7 @@ func (p *parser) byPlatform(f *strictyaml.Fields, key string, r strictyaml.Rule)
 			continue
 		}
 		if urls := f.Values["urls"]; key != "urls" && urls != nil && urls.Kind == yaml.MappingNode && !hasKey(urls, platform) {
-			p.Errorf(e.Key, "%s: got platform %s, want one of those of urls", what, strictyaml.Quote(platform))
+			p.Errorf(e.Key, "%s: got platform %s, want a platform that urls has", what, strictyaml.Quote(platform))
 		}
 		if text := p.Scalar(e.Value, what+": "+platform, r); text != "" {
 			all[platform] = text

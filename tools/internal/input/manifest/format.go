@@ -10,10 +10,9 @@ import (
 	"strings"
 )
 
-// Format renders m as canonical YAML, which Parse reads back as an equal
-// Manifest, but for Notes: equal manifests give equal bytes. Defaults are
-// written out; what is unset, and directory, is left out. The manifest must be
-// as Parse returns it.
+// Format returns m as canonical YAML. Parse reads it back as an equal Manifest, without Notes.
+// Equal manifests give equal bytes. Defaults are written; unset keys and directory are not.
+// The manifest must be valid, as Parse returns it.
 func Format(m *Manifest) []byte {
 	w := new(writer)
 	w.text("", "version", m.Version)
@@ -84,7 +83,7 @@ func (w *writer) files(all []File) {
 	}
 }
 
-// writer writes keys that are set.
+// writer writes the keys that are set.
 type writer struct{ bytes.Buffer }
 
 func (w *writer) text(indent, key, value string) {
@@ -119,12 +118,12 @@ func (w *writer) list(indent, key string, values []string) {
 }
 
 var (
-	// unquoted is a text that every YAML reader takes for text.
+	// unquoted matches a text that every YAML reader reads as text.
 	unquoted = regexp.MustCompile(`^(?:[A-Za-z/]|\.\.?/)[A-Za-z0-9._/@:+-]*[A-Za-z0-9._/@+-]$`)
 	reserved = []string{"true", "false", "yes", "no", "on", "off", "null"}
 )
 
-// scalar returns s as a YAML scalar. All escapes of Go's literals are YAML's too.
+// scalar returns s as a YAML scalar. YAML knows all escapes of Go's literals.
 func scalar(s string) string {
 	if unquoted.MatchString(s) && !slices.Contains(reserved, strings.ToLower(s)) {
 		return s

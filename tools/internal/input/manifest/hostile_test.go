@@ -19,7 +19,7 @@ import (
 // fill repeats s up to size bytes.
 func fill(s string, size int) string { return strings.Repeat(s, size/len(s)) }
 
-// TestBytes gives files that are no plain text, or too much of it.
+// TestBytes parses files that are not plain text, or too large.
 func TestBytes(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"nothing", "", "m: file is empty, want a mapping with version and dependencies"},

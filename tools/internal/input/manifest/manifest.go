@@ -18,15 +18,14 @@
 //	directory      accepted and unused
 //	skipGenerateBillOfMaterials
 //
-// An image has `base`: a registry reference as HOST/REPOSITORY:TAG,
-// oci-layout:PATH or docker-archive:PATH. A file has `url`, or `urls` by
-// platform; `sha256`, of the same form, says what must be there.
+// An image has `base`: a registry reference such as HOST/REPOSITORY:TAG, oci-layout:PATH or
+// docker-archive:PATH. A file has `url`, or `urls` by platform. `sha256`, of the same form, is
+// the expected digest.
 //
-// A dependency has one source: `git` with one of branch, tag, sha, auto, or
-// with branch and sha; `module` with one of version, auto; or `localpath`.
-// Beside auto may stand `from`, the dependency whose file it reads. Beside any
-// source may stand primary, goversionenabled, exclude, `gotags` (variant: build
-// tags) and `gomodules` (directories that have a go.mod).
+// A dependency has one source: `git` with one of branch, tag, sha, auto, or with branch and
+// sha; `module` with one of version, auto; or `localpath`. `from` beside auto names the
+// dependency whose file auto reads. Any dependency may also have primary, goversionenabled,
+// exclude, `gotags` (variant: build tags) and `gomodules` (directories that have a go.mod).
 package manifest
 
 import (
@@ -41,39 +40,41 @@ import (
 // MaxSize is the largest manifest, in bytes, that Parse accepts.
 const MaxSize = strictyaml.MaxSize
 
-// Auto is where a dependency's revision comes from if the manifest does not
-// say it.
+// Auto is where a dependency's revision comes from if it is not in the manifest.
 type Auto string
 
-// The values of Auto; the zero value means that the manifest says the revision.
+// The values of Auto. The zero value means that the revision is in the manifest.
 const (
 	AutoDeps           Auto = "deps"            // istio.deps in the primary source
 	AutoModules        Auto = "modules"         // go.mod of the primary source
 	AutoProxyWorkspace Auto = "proxy_workspace" // WORKSPACE of the proxy source
 )
 
-// Manifest is one parsed manifest. It says nothing about where it was read,
-// Notes aside: equal manifests mean the same release.
+// Manifest is a parsed manifest. Apart from Notes, it does not depend on where the file is:
+// equal manifests mean the same release.
 type Manifest struct {
-	// Version is the release's version, as written: a valid file name, git
-	// tag and registry tag.
+	// Version is the release's version, as written: a valid file name, git tag and registry
+	// tag.
 	Version string
-	// Product names the directory release/<product>; empty leaves it to the caller.
+	// Product names the directory release/<product>. If it is empty, the caller chooses.
 	Product string
-	// Docker is the registry prefix for charts and profiles, as docker.io/istio. It may be empty.
+	// Docker is the registry prefix for charts and profiles, such as docker.io/istio. It may
+	// be empty.
 	Docker string
 	// DockerOutput is how images are written, "tar" or "context"; empty if unset.
 	DockerOutput string
-	// Architectures are the platforms of images and packages, as linux/amd64
-	// or linux/arm/v7, in the order written. Never empty.
+	// Architectures are the platforms of images and packages, such as linux/amd64 or
+	// linux/arm/v7, in the order written. Never empty.
 	Architectures []string
-	// Platforms are the archives' platforms, out of Platforms, in the order written. Never empty.
+	// Platforms are the archives' platforms, each one of Platforms(), in the order written.
+	// Never empty.
 	Platforms []string
-	// Outputs are the kinds of artifact to make, out of Outputs, in the order written; empty means all.
+	// Outputs are the kinds of artifact to make, each one of Outputs(), in the order written.
+	// Empty means all.
 	Outputs []string
-	// ProxyOverride is an http, https or file URL; empty if unset. It makes the file ProxyFile.
+	// ProxyOverride is an http, https or file URL; empty if unset. It adds the file ProxyFile.
 	ProxyOverride string
-	// Dashboards are positive grafana.com ids by dashboard name; nil if there are none.
+	// Dashboards are grafana.com ids by dashboard name, all positive; nil if there are none.
 	Dashboards map[string]int
 	// SkipGenerateBillOfMaterials asks for a release without SBOMs.
 	SkipGenerateBillOfMaterials bool
@@ -82,73 +83,73 @@ type Manifest struct {
 	Files  []File
 	// Dependencies are in the order written. Never empty; exactly one is Primary.
 	Dependencies []Dependency
-	// Notes are what a person should hear about the file, one line each with file and line.
+	// Notes are messages about the file for its author, each a line with file and line number.
 	Notes []string
 }
 
-// ProxyFile is the name of the file that ProxyOverride makes. No File has it then.
+// ProxyFile is the name of the file that ProxyOverride adds. No other file can have it then.
 const ProxyFile = "envoy"
 
-// Image is what an image of the product is based on.
+// Image is the base of an image of the product.
 type Image struct {
 	// Name is a valid file name.
 	Name string
-	// Base is HOST/REPOSITORY[:TAG][@sha256:HEX], or oci-layout:PATH or
-	// docker-archive:PATH with a path relative to the manifest's directory or absolute.
+	// Base is HOST/REPOSITORY[:TAG][@sha256:HEX], oci-layout:PATH or docker-archive:PATH. The
+	// path is absolute or relative to the manifest's directory.
 	Base string
 }
 
-// File is a file that the release takes as it is. Exactly one of URL and URLs is set.
+// File is a file that the release contains unchanged. Exactly one of URL and URLs is set.
 type File struct {
 	// Name is a valid file name.
 	Name string
-	// URL is an http, https or file URL; SHA256, 64 lower-case hexadecimal
-	// digits, is what the file must have, if it is set.
+	// URL is an http, https or file URL. SHA256 is the expected digest, 64 lower-case
+	// hexadecimal digits; empty if unset.
 	URL, SHA256 string
-	// URLs and SHA256s are the same by platform, out of Platforms. No platform
-	// of SHA256s is missing in URLs.
+	// URLs and SHA256s are the same by platform, each one of Platforms(). URLs has every
+	// platform of SHA256s.
 	URLs, SHA256s map[string]string
 }
 
 // Dependency is one source. Exactly one of Git, LocalPath and Module is set.
 type Dependency struct {
-	// Name is a valid file name. No two names of a manifest give one Repository.
+	// Name is a valid file name. No two names of a manifest have the same Repository.
 	Name string
-	// Primary marks the source that gives the release its time and that Auto
-	// reads. The file's first dependency is primary where none says so.
+	// Primary marks the source that gives the release its time and that Auto reads. It is the
+	// first dependency if no other is marked.
 	Primary bool
 
-	// Git is what git clones from: an http, https, ssh or file URL,
-	// user@host:path, or a path, relative to the manifest's directory or absolute.
+	// Git is the URL to clone: an http, https, ssh or file URL, user@host:path, or a path,
+	// absolute or relative to the manifest's directory.
 	Git string
-	// LocalPath is a directory of this machine, relative to the manifest's directory or absolute.
+	// LocalPath is a directory on this machine, absolute or relative to the manifest's
+	// directory.
 	LocalPath string
-	// Module is a Go module path of the module proxy.
+	// Module is the path of a Go module.
 	Module string
 
-	// Branch, Tag, SHA and Auto: exactly one is set with Git, or Branch and SHA:
-	// a commit that has to be on the branch. SHA is 7 to 40, or 64, lower-case
-	// hexadecimal digits.
+	// With Git, exactly one of Branch, Tag, SHA and Auto is set, or Branch and SHA: a commit
+	// that must be on the branch. SHA is 7 to 40, or 64, lower-case hexadecimal digits.
 	Branch, Tag, SHA string
-	// Version is canonical, as v1.2.3. With Module, exactly one of Version and
-	// Auto is set, and Auto is AutoModules.
+	// Version is canonical, such as v1.2.3. With Module, exactly one of Version and Auto is
+	// set, and Auto is AutoModules.
 	Version string
 	// Auto is never set on the primary.
 	Auto Auto
-	// From names the other dependency whose file Auto reads; empty for what
-	// AutoFrom says. It is set only with Auto.
+	// From names the other dependency whose file Auto reads. It is set only with Auto. If it
+	// is empty, see AutoFrom.
 	From string
 
-	// GoVersionEnabled asks for the tag v<version> as well as <version>.
+	// GoVersionEnabled asks for the tag v<version> in addition to <version>.
 	GoVersionEnabled bool
-	// Exclude are patterns of paths to leave out, slash-separated and relative
-	// to the source's root, in the syntax of path.Match ("**" is left to the caller).
+	// Exclude are patterns of paths to leave out, slash-separated and relative to the source's
+	// root directory, in the syntax of path.Match. The caller implements "**".
 	Exclude []string
-	// GoTags are Go build tags by variant, a name of a-z, 0-9 and "_": each is a
-	// repository of its own. Nil if there are none; no variant is without tags.
+	// GoTags are Go build tags by variant, a name of a-z, 0-9 and "_". Each variant is a
+	// repository of its own and has at least one tag. Nil if there are none.
 	GoTags map[string][]string
-	// GoModules are the directories whose go.mod is vendored and built, "." or
-	// relative and slash-separated, in the order written; empty for the default.
+	// GoModules are the directories whose go.mod is vendored and built, "." or relative and
+	// slash-separated, in the order written. Empty means the default.
 	GoModules []string
 }
 
@@ -162,20 +163,19 @@ func Outputs() []string {
 	return []string{"docker", "helm", "debian", "rpm", "archive", "grafana"}
 }
 
-// ValidVersion reports whether a manifest can have s as its version.
+// ValidVersion reports whether s is a valid version of a manifest.
 func ValidVersion(s string) bool { return rules.Version.Check(s) == "" }
 
-// parser collects a manifest and what its keys make.
+// parser collects a manifest and the repositories of its keys.
 type parser struct {
 	*strictyaml.Parser
 	m       Manifest
 	origins []*origin
 }
 
-// Parse parses a manifest. The name stands in errors and notes. The error
-// joins one *strictyaml.Error for each thing that is wrong with the file, sorted by
-// position. A file that is no plain YAML document has only those errors; they
-// hide what is wrong with its content.
+// Parse parses a manifest. Errors and notes begin with the name. The error joins a
+// *strictyaml.Error for each problem, sorted by position. If the file is not a plain YAML
+// document, its content is not checked.
 func Parse(name string, data []byte) (*Manifest, error) {
 	p := &parser{Parser: strictyaml.New(name, wantRoot)}
 	if root := p.Load(data); root != nil {
@@ -187,7 +187,7 @@ func Parse(name string, data []byte) (*Manifest, error) {
 	return &p.m, nil
 }
 
-// Read parses the named file as Parse does.
+// Read reads the named file and parses it, as Parse does.
 func Read(file string) (*Manifest, error) {
 	data, err := fileio.ReadLimited(file, MaxSize)
 	if err != nil {
@@ -214,9 +214,9 @@ func (m *Manifest) Find(name string) (*Dependency, bool) {
 	return &m.Dependencies[i], true
 }
 
-// AutoFrom returns the name of the dependency whose file d.Auto reads: From,
-// or else "proxy" for AutoProxyWorkspace, the primary for the others; empty
-// without Auto. There may be no dependency "proxy".
+// AutoFrom returns the name of the dependency whose file d.Auto reads: From if it is set,
+// otherwise "proxy" for AutoProxyWorkspace and the primary for the others; empty without Auto.
+// The manifest may have no dependency "proxy".
 func (m *Manifest) AutoFrom(d *Dependency) string {
 	switch {
 	case d.Auto == "" || d.From != "":
@@ -230,6 +230,6 @@ func (m *Manifest) AutoFrom(d *Dependency) string {
 	return ""
 }
 
-// Repository returns the name of the dependency's external repository: its
-// name with "_" for "-" and ".". That of a variant has "_" and its name after it.
+// Repository returns the name of the dependency's external repository: its name with "_" for
+// "-" and ".". A variant's repository has "_" and the variant's name appended.
 func (d *Dependency) Repository() string { return repository(d.Name) }

@@ -50,7 +50,7 @@ func glob(t testing.TB, pattern string) []string {
 	return names
 }
 
-// without returns m without what it says about its file.
+// without returns m without its notes.
 func without(m *Manifest) *Manifest {
 	c := *m
 	c.Notes = nil
@@ -86,8 +86,8 @@ func TestBad(t *testing.T) {
 	}
 }
 
-// TestGood compares what manifests mean with the .golden beside them: Format's
-// output, then the notes. A second parse must give the same.
+// TestGood compares manifests with the .golden beside them: Format's output, then the notes. A
+// second parse must give the same.
 func TestGood(t *testing.T) {
 	for _, name := range glob(t, "testdata/good/*.yaml") {
 		data, err := os.ReadFile(name)
@@ -113,8 +113,8 @@ func TestGood(t *testing.T) {
 	}
 }
 
-// checkRoundTrip checks that Format's output parses to m, and that another
-// reader sees only text where a text was.
+// checkRoundTrip checks that Format's output parses to m, and that another YAML reader sees
+// text where a text was.
 func checkRoundTrip(t *testing.T, m *Manifest) {
 	t.Helper()
 	data := Format(m)
@@ -250,7 +250,7 @@ func TestSecret(t *testing.T) {
 	}
 }
 
-// TestAutoFrom checks whose file auto reads.
+// TestAutoFrom checks which dependency auto reads.
 func TestAutoFrom(t *testing.T) {
 	m, err := Read("testdata/good/sources.yaml")
 	if err != nil {
@@ -266,7 +266,7 @@ func TestAutoFrom(t *testing.T) {
 	}
 }
 
-// TestSources checks the fields that images, files, build tags and directories fill.
+// TestSources checks the fields of images, files, build tags and directories.
 func TestSources(t *testing.T) {
 	m, err := Read("testdata/good/sources.yaml")
 	if err != nil {

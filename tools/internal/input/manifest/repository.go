@@ -10,10 +10,10 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
-// origin is what a repository is made for.
+// origin is the key that a repository is made for.
 type origin struct {
 	repository string
-	kind       string // as "dependency"
+	kind       string // such as "dependency"
 	key        *yaml.Node
 }
 
@@ -24,8 +24,8 @@ func (p *parser) makes(repository, kind string, key *yaml.Node) {
 	p.origins = append(p.origins, &origin{strings.ToLower(repository), kind, key})
 }
 
-// collisions checks that no two keys make one repository, or repositories
-// that differ only in case: they are directories.
+// collisions checks that no two keys make the same repository, or repositories that differ
+// only in case: they are directories.
 func (p *parser) collisions() {
 	slices.SortStableFunc(p.origins, func(a, b *origin) int {
 		return cmp.Or(cmp.Compare(a.key.Line, b.key.Line), cmp.Compare(a.key.Column, b.key.Column))
@@ -44,7 +44,7 @@ func (p *parser) collisions() {
 	}
 }
 
-// repository returns the end of the name of the repository that a name makes.
+// repository returns the name of the repository for a name, without its prefix.
 func repository(name string) string {
 	return strings.NewReplacer("-", "_", ".", "_").Replace(name)
 }

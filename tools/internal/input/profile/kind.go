@@ -9,51 +9,50 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
-// A Kind is a kind of place that a profile can have.
+// A Kind is a kind of destination.
 type Kind struct {
-	// Key is where its places stand in a profile, such as "buckets".
+	// Key is the key of such places in a profile, for example "buckets".
 	Key string
-	// Single says that a profile has at most one, and no list of them.
+	// Single means that a profile has at most one such place, and not a list.
 	Single bool
-	// Fields are what can be said of a place, in the order in which a receipt has them.
+	// Fields are the keys of a place, in the order of a receipt.
 	Fields []Field
-	// Aliases are those that each place has by itself.
+	// Aliases are the aliases that every such place has.
 	Aliases []string
-	// Check records what is wrong with the fields f of the mapping n together; may be nil.
+	// Check records problems of the mapping n that concern several fields; may be nil.
 	Check func(p *strictyaml.Parser, n *yaml.Node, f *strictyaml.Fields)
 }
 
-// A Field is what can be said of a place at one key.
+// A Field is a key of a place.
 type Field struct {
 	Key   string
 	Holds Holds
-	// Rule is that of the text, or of each text of a list.
+	// Rule is the rule of the text, or of each text of a list.
 	Rule strictyaml.Rule
-	// Example is a list, for messages.
+	// Example is a list for messages.
 	Example string
-	// Required says that there has to be something.
+	// Required means that the field must have a value.
 	Required bool
-	// Where says that it is a part of where the place is. All else may change without
-	// anything moving.
+	// Where means that the field is a part of the place's location. All other fields may
+	// change without moving the place.
 	Where bool
-	// Default is what a text is for the release of a lock where the profile says
-	// nothing; may be nil.
+	// Default returns the value of an unset text, for the release of a lock; may be nil.
 	Default func(p Place, l *lock.Lock) string
 }
 
-// Holds is what a field holds, which says what is put in place of {state} and such.
+// Holds is the type of a field. It decides what replaces {state} and the like.
 type Holds int
 
 const (
 	Text  Holds = iota // a text
-	URL                // a text in which a path becomes part of a URL
+	URL                // a text; a path in it becomes part of a URL
 	Texts              // a list of texts
-	Names              // a list of names of aliases
+	Names              // a list of alias names
 	Flag               // true or false
-	Gone               // nothing: a key that there was before, of which Check speaks
+	Gone               // a key that is no longer supported: Check has the message
 )
 
-// Takes reports whether a value can stand at the field.
+// Takes reports whether a value has the field's type.
 func (f *Field) Takes(value any) bool {
 	switch value.(type) {
 	case string:
@@ -66,7 +65,7 @@ func (f *Field) Takes(value any) bool {
 	return false
 }
 
-// Kinds are all kinds, in the order in which a receipt has their places.
+// Kinds are all kinds, in the order of a receipt.
 type Kinds []Kind
 
 // Find returns the kind of a key, or nil.
@@ -85,7 +84,8 @@ func (k *Kind) Field(key string) *Field {
 	return nil
 }
 
-// keys are those of the fields, sorted, and of those that are gone only what n has.
+// keys returns the keys of the fields, sorted. Of the unsupported ones it returns those that n
+// has.
 func (k *Kind) keys(n *yaml.Node) []string {
 	var keys []string
 	for _, f := range k.Fields {
@@ -116,8 +116,8 @@ func (k Kinds) HasAlias(p *Profile, name string) bool {
 	})
 }
 
-// Sort puts the places of a profile in the order of their kinds, and what is said of
-// each in that of the kind's fields.
+// Sort sorts the places of a profile in the order of their kinds, and the values of each place
+// in the order of its kind's fields.
 func (k Kinds) Sort(p *Profile) {
 	slices.SortStableFunc(p.Places, func(a, b Place) int {
 		return slices.IndexFunc(k, func(kind Kind) bool { return kind.Key == a.Key }) - slices.IndexFunc(k, func(kind Kind) bool { return kind.Key == b.Key })

@@ -19,8 +19,8 @@ type parser struct {
 	kinds Kinds
 }
 
-// Parse parses a destinations.yaml, which maps profiles' names to profiles, in strict
-// YAML. The error joins one *strictyaml.Error for each thing that is wrong with it.
+// Parse parses a destinations.yaml, a mapping of profiles in strict YAML. The error joins a
+// *strictyaml.Error for each problem.
 func (k Kinds) Parse(name string, data []byte) ([]Profile, error) {
 	p := &parser{strictyaml.New(name, wantProfiles), k}
 	root := p.Load(data)
@@ -50,7 +50,7 @@ func (k Kinds) Parse(name string, data []byte) ([]Profile, error) {
 	return all, nil
 }
 
-// Read parses the named file as Parse does, and returns the profile of a name.
+// Read reads the named file, parses it as Parse does, and returns the named profile.
 func (k Kinds) Read(file, profile string) (*Profile, error) {
 	data, err := fileio.ReadLimited(file, strictyaml.MaxSize)
 	if err != nil {
@@ -71,7 +71,7 @@ func (k Kinds) Read(file, profile string) (*Profile, error) {
 	return &all[i], nil
 }
 
-// profile returns what the fields of a profile say.
+// profile returns the profile with the fields f.
 func (p *parser) profile(name string, f *strictyaml.Fields) Profile {
 	all := Profile{Name: name, From: p.Text(f, "from", rules.Name)}
 	for _, k := range p.kinds {
@@ -119,8 +119,7 @@ func (p *parser) place(k *Kind, n *yaml.Node, f *strictyaml.Fields) Place {
 	return place
 }
 
-// aliases returns the rules by the aliases' names, each of which a destination of
-// the profile has.
+// aliases returns the rules by alias name. A destination of the profile must have each alias.
 func (p *parser) aliases(n *yaml.Node, in string, profile *Profile) map[string]string {
 	all := map[string]string{}
 	for _, e := range p.Entries(n, in, "a mapping of alias: rule") {
@@ -132,7 +131,7 @@ func (p *parser) aliases(n *yaml.Node, in string, profile *Profile) map[string]s
 		case e.Key.Value == "{version}":
 			p.Errorf(e.Key, "%s never moves, want no rule for it", what)
 		case !p.kinds.HasAlias(profile, e.Key.Value):
-			p.Errorf(e.Key, "%s is no alias of a bucket and no tag of a registry or of charts, want it there too", what)
+			p.Errorf(e.Key, "%s is not an alias of a bucket or a tag of a registry or of charts, want it there too", what)
 		}
 	}
 	return all

@@ -1,6 +1,5 @@
-// Package profile reads the file that says where a line's releases are published to:
-// manifests/<line>/destinations.yaml. Which kinds of place a profile can have, and what
-// can be said of each, is the caller's: [Kind].
+// Package profile reads manifests/<line>/destinations.yaml, which says where a line's releases
+// are published to. The caller defines the kinds of destination and their fields: [Kind].
 package profile
 
 import (
@@ -11,21 +10,20 @@ import (
 	"slices"
 )
 
-// Profile is one set of places that a release is published to, as destinations.yaml
-// has it under the profile's name. It holds no secrets. In texts, {state} stands for a
-// directory of the user's own that keeps what a machine remembers of the line,
-// {version} for the release's version, and in the URL of tags {name} for a
-// dependency's. In the names of aliases and tags {version}, {major}, {minor} and
-// {patch} stand for the version and its numbers, and {commit} for the whole commit of
-// the primary dependency.
+// Profile is a named set of destinations, as destinations.yaml has it. It holds no secrets.
+//
+// In texts, {state} is replaced by a directory of the user that keeps the line's state on this
+// machine, and {version} by the release's version. In the URL of tags, {name} is replaced by a
+// dependency's name. In the names of aliases and tags, {version}, {major}, {minor} and {patch}
+// are replaced by the version and its numbers, and {commit} by the full commit of the primary
+// dependency.
 type Profile struct {
 	Name string
-	// From is the profile that promotions come from, the only way to publish to this
-	// one; empty if it takes what was built.
+	// From is the profile whose releases are promoted to this one, the only way to publish to
+	// it. Empty if it takes what was built.
 	From string
-	// Aliases are rules by the name of an alias, which is one of AliasRules. A name
-	// that a destination lists and Aliases does not follows RuleStable. The rule of
-	// latest is GitHub's too.
+	// Aliases are the rules by alias name, each one of AliasRules(). An alias of a destination
+	// that is not in Aliases follows RuleStable. The rule of latest is also used for GitHub.
 	Aliases map[string]string
 	// Places are the destinations, in the order of their kinds.
 	Places []Place
@@ -33,41 +31,41 @@ type Profile struct {
 
 // A Place is one destination of a profile.
 type Place struct {
-	// Key is that of its kind, such as "buckets".
+	// Key is the key of its kind, such as "buckets".
 	Key string
-	// Single says that a profile has at most one place of the kind.
+	// Single means that a profile has at most one place of the kind.
 	Single bool
-	// Values are what is said of it, in the order of the kind's fields.
+	// Values are its fields that are set, in the order of the kind's fields.
 	Values []Value
 }
 
-// A Value is what stands at a key: a string, a []string or true.
+// A Value is the value of a field: a string, a []string or true.
 type Value struct {
 	Key   string
 	Value any
 }
 
-// The rules of aliases; package publish says what they mean.
+// The rules of aliases. Package publish explains them.
 const (
 	RuleStable  = "stable"
 	RuleHighest = "highest"
 	RuleNewest  = "newest"
 )
 
-// AliasRules are all rules.
+// AliasRules returns all rules.
 func AliasRules() []string { return []string{RuleStable, RuleHighest, RuleNewest} }
 
-// Of returns the places of a kind, by its key.
+// Of returns the places of the kind with a key.
 func (p *Profile) Of(key string) []Place {
 	return slices.DeleteFunc(slices.Clone(p.Places), func(place Place) bool { return place.Key != key })
 }
 
-// Drop removes the places of a kind that drop reports true for.
+// Drop removes the places of a kind for which drop returns true.
 func (p *Profile) Drop(key string, drop func(Place) bool) {
 	p.Places = slices.DeleteFunc(slices.Clone(p.Places), func(place Place) bool { return place.Key == key && drop(place) })
 }
 
-// WithText returns a place with a text at a key instead of what is there.
+// WithText returns a copy of the place with a text at a key. An empty text removes the key.
 func (p Place) WithText(key, text string) Place { return p.with(key, text, text != "") }
 
 // WithList is WithText for a list of texts.
@@ -90,7 +88,7 @@ func (p Place) Text(key string) string { return get[string](p, key) }
 // List returns the texts at a key; nil if there are none.
 func (p Place) List(key string) []string { return get[[]string](p, key) }
 
-// Flag reports whether true stands at a key.
+// Flag reports whether the value at a key is true.
 func (p Place) Flag(key string) bool { return get[bool](p, key) }
 
 func get[T any](p Place, key string) T {
@@ -103,8 +101,8 @@ func get[T any](p Place, key string) T {
 	return none
 }
 
-// MarshalJSON writes a profile as a receipt has it: the places of a kind are a list at
-// its key, and a single one is an object.
+// MarshalJSON writes a profile in the form of a receipt: the places of a kind are a list at
+// its key, a single place is an object.
 func (p Profile) MarshalJSON() ([]byte, error) {
 	o := object{{"name", p.Name}}
 	if p.From != "" {
@@ -128,8 +126,8 @@ func (p Profile) MarshalJSON() ([]byte, error) {
 	return o.MarshalJSON()
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. It takes the places of any kind: what
-// opens them refuses those that it does not know.
+// UnmarshalJSON reads what MarshalJSON writes. It accepts places of any kind: the code that
+// opens them refuses unknown ones.
 func (p *Profile) UnmarshalJSON(data []byte) error {
 	*p = Profile{}
 	return members(data, func(key string, data []byte) error {
@@ -220,7 +218,7 @@ func members(data []byte, f func(key string, data []byte) error) error {
 		}
 		err = f(key.(string), value)
 		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-			err = fmt.Errorf("got %s, want %s", wrong.Value, wrong.Type) // its offset is that in a part
+			err = fmt.Errorf("got %s, want %s", wrong.Value, wrong.Type) // without its offset, which is relative to a part
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)

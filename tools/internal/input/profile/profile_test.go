@@ -35,7 +35,7 @@ func TestFrom(t *testing.T) {
 	}
 }
 
-// TestJSON reads profiles as receipts have them, and writes them again.
+// TestJSON reads profiles from receipts and writes them again.
 func TestJSON(t *testing.T) {
 	const good = `{"name":"a","from":"b","aliases":{"x":"stable"},"buckets":[{"url":"u<&>","aliases":["x"]},{"url":"v"}],"tags":{},"github":{"dir":"d","prerelease":true}}`
 	var p Profile

@@ -16,8 +16,8 @@ const (
 	fromBuild = "build"
 )
 
-// promotions completes and checks from which profiles promotions come. Where nothing
-// is said, production takes what is on the stage.
+// promotions sets and checks the profiles that promotions come from. By default, production
+// takes its releases from the stage.
 func (p *parser) promotions(all []Profile, said map[string]*yaml.Node) {
 	find := func(name string) *Profile {
 		if i := slices.IndexFunc(all, func(a Profile) bool { return a.Name == name }); i >= 0 {
@@ -37,7 +37,7 @@ func (p *parser) promotions(all []Profile, said map[string]*yaml.Node) {
 		case find(a.From) == nil:
 			p.Errorf(n, "profile %s: from: no profile %s, want another profile of this file, or build", strictyaml.Quote(a.Name), strictyaml.Quote(a.From))
 		case circular(a, find):
-			p.Errorf(n, "profile %s: from: promotions go round in a circle, want one profile that takes what was built", strictyaml.Quote(a.Name))
+			p.Errorf(n, "profile %s: from: promotions form a cycle, want one profile that takes what was built", strictyaml.Quote(a.Name))
 		}
 	}
 }

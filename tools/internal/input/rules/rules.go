@@ -1,6 +1,6 @@
-// Package rules says what the texts in files that people write have to be. Each rule
-// refuses what would be no file name, URL, revision or reference later on, and
-// secrets: what people write is published with the release.
+// Package rules has the rules for texts in files that people write. Each rule refuses text
+// that would not be a valid file name, URL, revision or reference later. It also refuses
+// secrets, because these files are published with the release.
 package rules
 
 import (
@@ -17,30 +17,30 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
-// The rules of texts, by what the texts are.
+// The rules, by the kind of text.
 var (
 	Any     = strictyaml.Rule{Want: "text", Check: func(string) string { return "" }}
-	Version = strictyaml.Rule{Want: `a tag name as 1.31.0: letters, digits, ".", "_", "-"`, Check: checkVersion}
-	Hub     = strictyaml.Rule{Want: "a registry prefix as docker.io/istio", Check: checkHub}
+	Version = strictyaml.Rule{Want: `a tag name such as 1.31.0: letters, digits, ".", "_", "-"`, Check: checkVersion}
+	Hub     = strictyaml.Rule{Want: "a registry prefix such as docker.io/istio", Check: checkHub}
 	Name    = strictyaml.Rule{Want: `a file name of letters, digits, ".", "_", "-"`, Check: FileName}
 	Web     = strictyaml.Rule{Want: "an http, https or file URL", Check: checkWeb}
 
-	Base   = strictyaml.Rule{Want: "a registry reference as docker.io/library/alpine:3, oci-layout:PATH or docker-archive:PATH", Check: checkBase}
+	Base   = strictyaml.Rule{Want: "a registry reference such as docker.io/library/alpine:3, oci-layout:PATH or docker-archive:PATH", Check: checkBase}
 	SHA256 = strictyaml.Rule{Want: "64 lower-case hexadecimal digits", Check: checkSHA256}
 
 	Git           = strictyaml.Rule{Want: "an http, https, ssh or file URL, user@host:path or a path", Check: checkGit}
 	Ref           = strictyaml.Rule{Want: "a name that git allows", Check: checkRef}
 	SHA           = strictyaml.Rule{Want: "7 to 40, or 64, hexadecimal digits", Check: checkSHA}
 	Path          = strictyaml.Rule{Want: "the path of a directory", Check: PlainText}
-	Module        = strictyaml.Rule{Want: "a Go module path as github.com/owner/name", Check: checkModule}
-	ModuleVersion = strictyaml.Rule{Want: "a canonical module version as v1.2.3", Check: checkModuleVersion}
-	Exclude       = strictyaml.Rule{Want: "a pattern of relative paths as docs/*.md", Check: checkExclude}
-	Folder        = strictyaml.Rule{Want: `a relative path of a directory as sub/tool, or "."`, Check: checkFolder}
+	Module        = strictyaml.Rule{Want: "a Go module path such as github.com/owner/name", Check: checkModule}
+	ModuleVersion = strictyaml.Rule{Want: "a canonical module version such as v1.2.3", Check: checkModuleVersion}
+	Exclude       = strictyaml.Rule{Want: "a pattern of relative paths such as docs/*.md", Check: checkExclude}
+	Folder        = strictyaml.Rule{Want: `a relative path of a directory such as sub/tool, or "."`, Check: checkFolder}
 	Variant       = strictyaml.Rule{Want: `a name of a-z, 0-9, "_"`, Check: checkVariant}
 	Tag           = strictyaml.Rule{Want: `a Go build tag of letters, digits, "_", "."`, Check: checkTag}
 )
 
-// PlainText returns what keeps s from being one printable line, or "".
+// PlainText returns why s is not one printable line, or "".
 func PlainText(s string) string {
 	if s == "" {
 		return "empty"
@@ -61,7 +61,7 @@ func PlainText(s string) string {
 	return ""
 }
 
-// FileName returns what keeps s from being a portable file name, or "".
+// FileName returns why s is not a portable file name, or "".
 func FileName(s string) string {
 	if bad := PlainText(s); bad != "" {
 		return bad
@@ -81,13 +81,13 @@ func FileName(s string) string {
 	}
 	var invalid *module.InvalidPathError
 	if errors.As(module.CheckFilePath(s), &invalid) {
-		return invalid.Err.Error() // a name that Windows reserves
+		return invalid.Err.Error() // reserved on Windows
 	}
 	return ""
 }
 
-// checkVersion wants a file name that is a git tag (git-check-ref-format) and
-// a registry tag (OCI distribution specification) too.
+// checkVersion accepts file names that are also git tags (git-check-ref-format) and registry
+// tags (OCI distribution specification).
 func checkVersion(s string) string {
 	if bad := FileName(s); bad != "" {
 		return bad
@@ -170,15 +170,15 @@ func checkGit(s string) string {
 
 var host = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$|^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$`)
 
-// URL returns what keeps s from being a URL of one of the schemes, or "". It also
-// refuses a secret: a manifest is published with its release.
+// URL returns why s is not a URL of one of the schemes, or "". It also refuses secrets,
+// because a manifest is published with its release.
 func URL(s string, schemes ...string) string {
 	if len(s) > 2000 {
 		return "more than 2000 characters"
 	}
 	u, err := url.Parse(s)
 	if err != nil {
-		return "no valid URL" // the error would show a part of it, which may be the secret
+		return "not a valid URL" // the error would show a part of s, which may be a secret
 	}
 	_, password := u.User.Password()
 	switch {
@@ -191,7 +191,7 @@ func URL(s string, schemes ...string) string {
 	case strings.Contains(s, " "):
 		return `has " "`
 	case u.Scheme == "file" && (u.Host != "" && u.Host != "localhost" || u.Path == ""):
-		return "no absolute path"
+		return "path is not absolute"
 	case u.Scheme != "file" && !host.MatchString(u.Hostname()):
 		return "no host"
 	}
@@ -243,7 +243,7 @@ func checkExclude(s string) string {
 	case bad != "":
 		return bad
 	case err != nil:
-		return "no valid pattern"
+		return "not a valid pattern"
 	case path.IsAbs(s):
 		return "an absolute path"
 	case slices.Contains(strings.Split(s, "/"), ".."):
@@ -275,7 +275,7 @@ const (
 	digits    = "0123456789"
 )
 
-// word returns what keeps s from being a word of the given characters, or "".
+// word returns why s is not a word of the given characters, or "".
 func word(s, characters string) string {
 	if bad := PlainText(s); bad != "" {
 		return bad
@@ -305,9 +305,9 @@ func checkSHA256(s string) string {
 	return ""
 }
 
-// reference follows the grammar of registry references, with a host that
-// nobody takes for a part of the path: it has a "." or a port.
-// (https://github.com/distribution/reference/blob/main/reference.go)
+// reference follows the grammar of registry references. Its host has a "." or a port, so that
+// it cannot be mistaken for a part of the path
+// (https://github.com/distribution/reference/blob/main/reference.go).
 var reference = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?` +
 	`(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
 

@@ -11,10 +11,10 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxErrors is how many errors of one file are shown.
+// maxErrors is the number of errors of a file that are shown.
 const maxErrors = 100
 
-// Error is one thing that is wrong with a file.
+// Error is one problem of a file.
 type Error struct {
 	File string
 	// Line counts from 1; 0 means the whole file.
@@ -25,7 +25,7 @@ type Error struct {
 	Msg string
 }
 
-// Error returns "file:line:column: msg", without the numbers that are 0.
+// Error returns "file:line:column: msg", without numbers that are 0.
 func (e *Error) Error() string {
 	switch {
 	case e.Line == 0:
@@ -36,18 +36,18 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Msg)
 }
 
-// A Parser collects everything that is wrong with a file.
+// A Parser collects the problems of a file.
 type Parser struct {
 	file string
-	// want is what the document is, for messages.
+	// want describes the document, for messages.
 	want string
-	// endLine and endColumn are the position behind the last character; 0 before it is known.
+	// endLine and endColumn are the position after the last character; 0 before it is known.
 	endLine, endColumn int
 	errs               []*Error
 }
 
-// New returns a parser of the named file, which want describes, as "a mapping of
-// name: image".
+// New returns a parser of the named file. The text want describes the file, such as "a mapping
+// of name: image".
 func New(file, want string) *Parser { return &Parser{file: file, want: want} }
 
 // File returns the file's name.
@@ -58,8 +58,8 @@ func (p *Parser) Errorf(n *yaml.Node, format string, args ...any) {
 	p.ErrorAt(n.Line, n.Column, format, args...)
 }
 
-// ErrorAt records an error at a position. The YAML parser puts what is missing
-// at the end of a file that has no last line feed on the line after it.
+// ErrorAt records an error at a position. If a file does not end with a line feed, the YAML
+// parser reports what is missing at its end on the line after it.
 func (p *Parser) ErrorAt(line, column int, format string, args ...any) {
 	if p.endLine > 0 && line > p.endLine {
 		line, column = p.endLine, p.endColumn
@@ -67,7 +67,7 @@ func (p *Parser) ErrorAt(line, column int, format string, args ...any) {
 	p.errs = append(p.errs, &Error{p.file, line, column, fmt.Sprintf(format, args...)})
 }
 
-// Err joins what was recorded, one *Error for each, sorted by position.
+// Err joins the recorded errors, an *Error for each, sorted by position.
 func (p *Parser) Err() error {
 	slices.SortStableFunc(p.errs, func(a, b *Error) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
@@ -83,10 +83,10 @@ func (p *Parser) Err() error {
 	return errors.Join(errs...)
 }
 
-// maxWord is the length in bytes of the longest word that may be a known one misspelt.
+// maxWord is the length in bytes of the longest word for which Guess looks for a known one.
 const maxWord = 40
 
-// Quote returns s as a Go string literal, cut to a length that fits on a line.
+// Quote returns s as a Go string literal, shortened to fit on a line.
 func Quote(s string) string {
 	const limit = 60
 	n := 0
@@ -98,8 +98,8 @@ func Quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// Guess returns the known word that s most likely is, as `; did you mean
-// "word"?`, and the word; or two empty strings.
+// Guess returns the known word that s is most likely meant to be, as `; did you mean "word"?`
+// and as the word; or two empty strings.
 func (p *Parser) Guess(s string, known []string) (hint, word string) {
 	if len(s) > maxWord || len(p.errs) > maxErrors {
 		return "", ""
@@ -121,9 +121,8 @@ func (p *Parser) Guess(s string, known []string) (hint, word string) {
 	return fmt.Sprintf("; did you mean %q?", word), word
 }
 
-// distance returns how many insertions, deletions, replacements and swaps of
-// neighbours make b out of a, whatever their case (optimal string alignment).
-// Neither has more than maxWord bytes.
+// distance returns how many insertions, deletions, replacements and swaps of neighbours turn a
+// into b, ignoring case (optimal string alignment). Neither has more than maxWord bytes.
 func distance(a, b string) int {
 	var rows [3][maxWord + 1]int
 	for j := range len(b) + 1 {

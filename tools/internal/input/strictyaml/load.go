@@ -1,11 +1,10 @@
-// Package strictyaml reads YAML in a strict form: one document, block or flow style,
-// and neither anchors, aliases, merge keys, tags nor tabs. Every key is known and stands
-// once. Text is used as it is written, so `version: 1.10` is "1.10" though YAML calls it
-// a number.
+// Package strictyaml reads a strict form of YAML: one document in block or flow style, without
+// anchors, aliases, merge keys, tags and tabs. Every key is known and unique. Text is used as
+// written: `version: 1.10` is "1.10", although YAML reads a number.
 //
-// A [Parser] goes on after an error, so that a person sees everything that is wrong with
-// a file at once, each with file, line, column, what was found, what was expected, and
-// the known word that was probably meant. [Parser.Load] bounds what a hostile file costs.
+// A [Parser] continues after an error, so that a person sees all problems of a file at once,
+// each with file, line, column, what was found, what was expected, and the known word that was
+// probably meant. [Parser.Load] bounds the cost of hostile files.
 package strictyaml
 
 import (
@@ -26,19 +25,19 @@ import (
 // MaxSize is the largest file, in bytes, that Load accepts.
 const MaxSize = 1 << 20
 
-// Bounds on what reaches the YAML parser, which takes memory and time per
-// node. A real file has some hundred entries, four levels deep.
+// Bounds for the YAML parser, which takes memory and time for each node. A real file has some
+// hundred entries, four levels deep.
 const (
 	maxEntries = 10_000
 	maxDepth   = 64
-	// Finding the line of a syntax error parses the file about twelve times:
-	// only one of this size in bytes, with so many entries.
+	// Finding the line of a syntax error parses the file about twelve times, so it is done
+	// only for files up to this size in bytes, with up to this number of entries.
 	maxSearchSize    = 64 << 10
 	maxSearchEntries = 2_000
 )
 
-// Load returns the root of data's one document, or nil after recording why
-// there is none: data is not text, too large, no YAML, or uses what is refused.
+// Load returns the root of data's only document. If data is not text, is too large, is not
+// YAML or uses a refused feature, it records an error and returns nil.
 func (p *Parser) Load(data []byte) *yaml.Node {
 	if len(data) > MaxSize {
 		p.ErrorAt(0, 0, "file has %d bytes, want at most %d", len(data), MaxSize)
@@ -69,9 +68,9 @@ func (p *Parser) Load(data []byte) *yaml.Node {
 	return root
 }
 
-// characters records for each line the first character that has no place in a
-// file: a tab, a control or direction character, a byte order mark, a line
-// break other than LF and CR LF, and what is not UTF-8.
+// characters records the first forbidden character of each line: a tab, a control or direction
+// character, a byte order mark, a line break other than LF and CR LF, or a byte that is not
+// UTF-8.
 func (p *Parser) characters(data []byte) {
 	line, column, bad := 1, 0, false
 	for i := 0; i < len(data); {
@@ -103,10 +102,10 @@ func (p *Parser) characters(data []byte) {
 	p.endLine, p.endColumn = line, column+1
 }
 
-// bound counts the characters that can make a YAML parser allocate a node, and
-// records an error if there are too many or too many brackets are open. It
-// counts those in text as well. It leaves out comment lines: what looks like
-// one can be the end of a quoted text only if there is a quote before and in it.
+// bound counts the characters that can make a YAML parser allocate a node, including those in
+// text. It records an error if there are too many, or too many open brackets. It skips comment
+// lines. A line that looks like a comment can be the end of a quoted text only if there is a
+// quote before it and in it.
 func (p *Parser) bound(data []byte) (entries int) {
 	depth, quoted := 0, false
 	for number := 1; len(data) > 0; number++ {
@@ -162,10 +161,10 @@ func comment(line []byte) bool {
 // column returns the column of the byte line[i].
 func column(line []byte, i int) int { return utf8.RuneCount(line[:i]) + 1 }
 
-// decode returns the root of the first document, and that of the second if
-// there is one. It returns io.EOF if there is no document. The YAML parser
-// panics in states that it takes for impossible; inputs that reach one have
-// been found in the past (https://github.com/go-yaml/yaml/issues/666).
+// decode returns the root of the first document, and of the second if there is one. It returns
+// io.EOF if there is no document. The YAML parser panics in states that it considers
+// impossible; inputs that reach one have been found
+// (https://github.com/go-yaml/yaml/issues/666).
 func decode(data []byte) (root, second *yaml.Node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -191,9 +190,9 @@ var (
 	unknownAlias = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
-// syntax records what the YAML parser says. Its line is where the surrounding
-// mapping starts, or one less, or missing; so look for the line whose absence
-// makes another error of it, or none.
+// syntax records the YAML parser's error. The parser gives the line where the surrounding
+// mapping starts, or one less, or none. So syntax looks for the line whose removal changes the
+// error, or fixes it.
 func (p *Parser) syntax(data []byte, entries int, err error) {
 	reason := func(err error) string { return position.ReplaceAllString(err.Error(), "") }
 	msg := reason(err)
@@ -215,7 +214,7 @@ func (p *Parser) syntax(data []byte, entries int, err error) {
 	p.ErrorAt(line, 0, "invalid YAML: %s", strings.ToValidUTF8(msg, "?"))
 }
 
-// plain records every anchor, alias, tag and merge key at root and below.
+// plain records an error for every anchor, alias, tag and merge key at root and below.
 func (p *Parser) plain(data []byte, root *yaml.Node) {
 	c := &cursor{rest: data, line: 1, column: 1}
 	var walk func(n *yaml.Node)
@@ -240,7 +239,7 @@ func (p *Parser) plain(data []byte, root *yaml.Node) {
 	walk(root)
 }
 
-// cursor reads characters by position, forwards only: a whole file in one pass.
+// cursor reads characters by position, forwards only. It reads a whole file in one pass.
 type cursor struct {
 	rest         []byte
 	line, column int

@@ -14,7 +14,7 @@ func (p *Parser) Optional(n *yaml.Node, what, want string) []Entry {
 	return p.Entries(n, what, want)
 }
 
-// Filled returns the entries of the mapping n, and records that it has none.
+// Filled returns the entries of the mapping n. It records an error if there are none.
 func (p *Parser) Filled(n *yaml.Node, what, want string) []Entry {
 	if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
 		p.Errorf(n, "%sgot an empty mapping, want %s", what, want)
@@ -22,7 +22,8 @@ func (p *Parser) Filled(n *yaml.Node, what, want string) []Entry {
 	return p.Entries(n, what, want)
 }
 
-// Each calls add for each mapping in the list at a key, whose known keys known returns.
+// Each calls add for each mapping in the list at a key. The function known returns the known
+// keys.
 func (p *Parser) Each(f *Fields, key string, known func(n *yaml.Node) []string, add func(n *yaml.Node, f *Fields)) {
 	n := f.Values[key]
 	if n == nil {
@@ -41,14 +42,14 @@ func (p *Parser) Each(f *Fields, key string, known func(n *yaml.Node) []string, 
 	}
 }
 
-// Required records that a key is missing.
+// Required records an error if a key is missing.
 func (p *Parser) Required(n *yaml.Node, f *Fields, key string) {
 	if n.Kind == yaml.MappingNode && f.Keys[key] == nil {
 		p.Errorf(n, "%sno %s", f.In, key)
 	}
 }
 
-// Alone records two keys of which one can stand.
+// Alone records an error if the mapping has more than one of the keys.
 func (p *Parser) Alone(f *Fields, keys ...string) {
 	if have := f.Present(keys...); len(have) > 1 {
 		p.Errorf(f.Keys[have[1]], "%sgot %s, want one of them", f.In, strings.Join(have, " and "))

@@ -8,13 +8,13 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Fields is a mapping whose keys are known.
+// Fields is a mapping with known keys.
 type Fields struct {
 	Node *yaml.Node
-	// In stands before messages, as `dependency "istio": `; empty at the top.
+	// In is the prefix of messages, such as `dependency "istio": `; empty at the top level.
 	In string
-	// Keys holds the keys that are there. A key that is nearly a known one
-	// counts as that one, with no value, so that it is reported once.
+	// Keys holds the keys that the mapping has. A misspelt key counts as the known one,
+	// without a value, so that it is reported once.
 	Keys   map[string]*yaml.Node
 	Values map[string]*yaml.Node
 }
@@ -22,9 +22,9 @@ type Fields struct {
 // An Entry is one key of a mapping, and its value.
 type Entry struct{ Key, Value *yaml.Node }
 
-// Entries returns what stands in the mapping n, in order. It leaves out, and
-// records, keys that are no text and duplicate keys. The error messages
-// name n as what, and say which keys it wants.
+// Entries returns the entries of the mapping n, in order. It records an error for each key
+// that is not text or is a duplicate, and leaves it out. Messages begin with what; want is the
+// expected form.
 func (p *Parser) Entries(n *yaml.Node, what, want string) []Entry {
 	if n.Kind != yaml.MappingNode {
 		p.Errorf(n, "%sgot %s, want %s", what, Kind(n), want)
@@ -47,8 +47,8 @@ func (p *Parser) Entries(n *yaml.Node, what, want string) []Entry {
 	return all
 }
 
-// Fields returns the mapping n. It leaves out, and records, keys that are not
-// known, as unknown `key "x" in dependency "y"`.
+// Fields returns the mapping n. It records an error for each unknown key, such as unknown `key
+// "x" in dependency "y"`, and leaves it out.
 func (p *Parser) Fields(n *yaml.Node, in, suffix, want string, known []string) Fields {
 	f := Fields{n, in, map[string]*yaml.Node{}, map[string]*yaml.Node{}}
 	var guesses []Entry
@@ -69,7 +69,7 @@ func (p *Parser) Fields(n *yaml.Node, in, suffix, want string, known []string) F
 	return f
 }
 
-// Present returns those of keys that are there, in the order of the file.
+// Present returns the keys that the mapping has, in the order of the file.
 func (f *Fields) Present(keys ...string) []string {
 	keys = slices.DeleteFunc(keys, func(k string) bool { return f.Keys[k] == nil })
 	slices.SortFunc(keys, func(a, b string) int {
@@ -79,15 +79,15 @@ func (f *Fields) Present(keys ...string) []string {
 	return keys
 }
 
-// A Rule is what a text must be.
+// A Rule is the expected form of a text.
 type Rule struct {
-	// Want says it, as "a file name".
+	// Want describes it, such as "a file name".
 	Want string
 	// Check returns what is wrong with a text, or "".
 	Check func(s string) string
 }
 
-// Text returns the text at a key, or "" if there is none that follows the rule.
+// Text returns the text at a key, or "" if there is none or it breaks the rule.
 func (p *Parser) Text(f *Fields, key string, r Rule) string {
 	n := f.Values[key]
 	if n == nil {
@@ -109,8 +109,8 @@ func (p *Parser) Scalar(n *yaml.Node, what string, r Rule) string {
 	return n.Value
 }
 
-// redact returns s without what can be a password, which no log should show:
-// the user of a URL and that of user:password@host.
+// redact removes possible passwords from s: the user of a URL, and user:password of
+// user:password@host.
 func redact(s string) string {
 	at := strings.LastIndexByte(s, '@')
 	if begin := strings.Index(s, "//"); begin >= 0 && begin < at {
@@ -155,8 +155,8 @@ func (p *Parser) Word(n *yaml.Node, what, want string, words []string) string {
 	return n.Value
 }
 
-// List returns the items of the list at a key, without those for which item
-// returns "" and without duplicates, which it records.
+// List returns the items of the list at a key. It records duplicates, and leaves out those and
+// items for which item returns "".
 func (p *Parser) List(f *Fields, key, want string, item func(n *yaml.Node, what string) string) []string {
 	n := f.Values[key]
 	if n == nil {
@@ -165,10 +165,10 @@ func (p *Parser) List(f *Fields, key, want string, item func(n *yaml.Node, what 
 	return p.Items(n, f.In+key, want, item)
 }
 
-// Items returns the items of the list n as List does.
+// Items returns the items of the list n, as List does.
 func (p *Parser) Items(n *yaml.Node, what, want string, item func(n *yaml.Node, what string) string) []string {
 	if n.Kind != yaml.SequenceNode {
-		p.Errorf(n, "%s: got %s, want a list as %s", what, Kind(n), want)
+		p.Errorf(n, "%s: got %s, want a list such as %s", what, Kind(n), want)
 		return nil
 	}
 	var all []string
@@ -186,14 +186,14 @@ func (p *Parser) Items(n *yaml.Node, what, want string, item func(n *yaml.Node, 
 	return all
 }
 
-// NotEmpty records a list without items at a key that has a default.
+// NotEmpty records an error if the list at a key, which has a default, is empty.
 func (p *Parser) NotEmpty(f *Fields, key string) {
 	if n := f.Values[key]; n != nil && n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-		p.Errorf(n, "%s%s: got an empty list, want at least one, or no key for the default", f.In, key)
+		p.Errorf(n, "%s%s: got an empty list, want at least one item, or no key for the default", f.In, key)
 	}
 }
 
-// Boolean returns the truth value at a key, or false.
+// Boolean returns the boolean at a key, or false.
 func (p *Parser) Boolean(f *Fields, key string) bool {
 	n := f.Values[key]
 	if n == nil {
@@ -216,7 +216,7 @@ func (p *Parser) Number(n *yaml.Node, what string) int {
 	return int(i)
 }
 
-// Kind says what n is.
+// Kind describes n for a message.
 func Kind(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:
@@ -226,7 +226,7 @@ func Kind(n *yaml.Node) string {
 	case n.Tag == "!!null":
 		return "nothing"
 	case n.Style == 0 && n.Tag == "!!bool":
-		return "the truth value " + n.Value
+		return "the boolean " + n.Value
 	case n.Style == 0 && (n.Tag == "!!int" || n.Tag == "!!float") && len(n.Value) <= maxWord:
 		return "the number " + n.Value
 	}
