@@ -1,6 +1,5 @@
-// Package changes says what changed between two releases: the sources that they were built
-// from, the files that they have, the layers of their images. What the files hold is not
-// looked at.
+// Package changes compares two releases: the sources that they were built from, their files,
+// and the layers of their images. It does not look into the files.
 package changes
 
 import (
@@ -20,22 +19,22 @@ import (
 // Schema is the format of the JSON.
 const Schema = "release-builder/diff/v2"
 
-// Diff is what changed between two releases. Its lists are sorted by name, and
-// have what is the same only where that is said.
+// Diff has the changes between two releases. Its lists are sorted by name, and contain only
+// what changed unless their comment says otherwise.
 type Diff struct {
 	Schema string  `json:"schema"`
 	Old    Release `json:"old"`
 	New    Release `json:"new"`
-	// Sources are the dependencies that changed, or whose modules did.
+	// Sources are the dependencies that changed or whose modules changed.
 	Sources []lockdiff.Change `json:"sources"`
-	// Inputs are base images, files from the web, settings, and what builds.
+	// Inputs are base images, files from the web, settings and tools.
 	Inputs []lockdiff.Change `json:"inputs"`
-	// Files and Images are there if both sides are directories.
+	// Files and Images are set if both sides are directories.
 	Files  []File  `json:"files,omitempty"`
 	Images []Image `json:"images,omitempty"`
 }
 
-// Release is one of the two.
+// Release is one of the two releases.
 type Release struct {
 	Version string        `json:"version"`
 	Product string        `json:"product"`
@@ -45,7 +44,7 @@ type Release struct {
 	Size    int64         `json:"size,omitempty"` // of all files, in bytes
 }
 
-// Between compares two releases, each the directory of a release or a lock.json alone.
+// Between compares two releases. Each is the directory of a release, or a lock.json alone.
 func Between(ctx context.Context, old, new string) (*Diff, error) {
 	a, err := open(ctx, old)
 	if err != nil {
@@ -62,7 +61,7 @@ func Between(ctx context.Context, old, new string) (*Diff, error) {
 			d.Sources = append(d.Sources, c)
 		case c.State == lockdiff.Same || c.Kind == lockdiff.Dependency:
 		case c.Kind == lockdiff.Setting && (c.Name == "version" || c.Name == "product"), c.Kind == lockdiff.Image && c.Platform != "":
-			// The title says the ones, and the digest of the whole base stands for the others.
+			// The title has the version and the product. A base's digest covers its platforms.
 		default:
 			d.Inputs = append(d.Inputs, c)
 		}
@@ -75,7 +74,7 @@ func Between(ctx context.Context, old, new string) (*Diff, error) {
 	return d, err
 }
 
-// side is one of the two: a lock, and the release if it is given.
+// side is one of the two: a lock, and its release if there is one.
 type side struct {
 	lock   *lock.Lock
 	digest digest.Digest

@@ -30,7 +30,7 @@ func dependency(name, url, commit string, modules ...string) lock.Dependency {
 	return d
 }
 
-// writeLock writes a lock after f altered it.
+// writeLock writes a lock that f changes first.
 func writeLock(t *testing.T, version string, f func(l *lock.Lock)) string {
 	t.Helper()
 	l := &lock.Lock{
@@ -56,7 +56,7 @@ func writeLock(t *testing.T, version string, f func(l *lock.Lock)) string {
 	return name
 }
 
-// changed alters a lock in each way that the text names.
+// changed makes every kind of change to a lock.
 func changed(l *lock.Lock) {
 	l.Dependencies[0] = dependency("api", "https://github.com/acme/api.git", "a1", "golang.org/x/mod@v0.2.0#h1:c", "golang.org/x/sys@v0.3.0#h1:d")
 	l.Dependencies[0].Primary = true
@@ -115,7 +115,7 @@ func TestReleases(t *testing.T) {
 	})
 }
 
-// TestHostileImage has layouts that are no images, or none that end.
+// TestHostileImage has layouts that are not images, and one with an endless index.
 func TestHostileImage(t *testing.T) {
 	blob := "sha256:" + strings.Repeat("a", 64)
 	loop := `{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","size":183,"digest":"` + blob + `"}]}`
@@ -123,7 +123,7 @@ func TestHostileImage(t *testing.T) {
 		"{":                              "unexpected end of JSON input",
 		"null":                           "schemaVersion is 0",
 		`{"manifests":[{"digest":"x"}]}`: "cannot parse hash",
-		loop:                             "got more than 4 indexes in indexes",
+		loop:                             "got more than 4 levels of indexes",
 	} {
 		dir := releasetest.Make(t, releasetest.Args{Files: map[string]string{
 			"images/app/index.json": index, "images/app/oci-layout": `{"imageLayoutVersion":"1.0.0"}`, "images/app/blobs/sha256/" + blob[7:]: loop,

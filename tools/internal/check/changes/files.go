@@ -10,16 +10,16 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
-// File is a file that changed. The blobs of images are not among them.
+// File is a changed file. Blobs of images are left out.
 type File struct {
 	Path    string         `json:"path"`
 	State   lockdiff.State `json:"state"`
-	OldPath string         `json:"old_path,omitempty"` // where the version in the name differs
+	OldPath string         `json:"old_path,omitempty"` // if the version in its name differs
 	OldSize int64          `json:"old_size"`           // in bytes
 	NewSize int64          `json:"new_size"`
 }
 
-// files compares all files but the blobs of images.
+// files compares all files except the blobs of images.
 func files(old, new *release.Tree) []File {
 	olds, news := byName(old), byName(new)
 	list := []File{}
@@ -50,7 +50,7 @@ func files(old, new *release.Tree) []File {
 	return list
 }
 
-// byName names files by their path, with {version} for the release's version.
+// byName returns files by path, with {version} in place of the release's version.
 func byName(t *release.Tree) map[string]release.File {
 	all := map[string]release.File{}
 	for _, f := range t.Files {

@@ -14,7 +14,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
-// Image is an image of the release, whether it changed or not.
+// Image is an image of the release, changed or not.
 type Image struct {
 	Name      string         `json:"name"`
 	State     lockdiff.State `json:"state"`
@@ -25,14 +25,14 @@ type Image struct {
 type Platform struct {
 	Platform string         `json:"platform"`
 	State    lockdiff.State `json:"state"`
-	// Shared are the layers that both have: whoever has the old image does not
-	// download them.
+	// Shared are the layers that both have: a machine with the old image does not download
+	// them.
 	Shared  []Layer `json:"shared"`
 	Added   []Layer `json:"added"`
 	Removed []Layer `json:"removed"`
 }
 
-// Layer is a layer of an image, as it is in a registry.
+// Layer is a layer of an image, as a registry has it.
 type Layer struct {
 	Digest digest.Digest `json:"digest"`
 	Size   int64         `json:"size"` // in bytes
@@ -105,10 +105,10 @@ type built struct {
 	layers []Layer
 }
 
-// maxDepth is how deep indexes may be in indexes.
+// maxDepth is the maximum depth of nested indexes.
 const maxDepth = 4
 
-// platforms returns the image's manifests; none if the release does not have it.
+// platforms returns the image's manifests, or none if the release does not have the image.
 func platforms(ctx context.Context, t *release.Tree, name string) (map[string]built, error) {
 	all := map[string]built{}
 	if !slices.Contains(t.Images(), name) {
@@ -124,7 +124,7 @@ type layoutReader struct {
 	all  map[string]built
 }
 
-// visit is the way to a document.
+// visit is the path to a document.
 type visit struct {
 	platform string
 	digest   digest.Digest
@@ -133,7 +133,7 @@ type visit struct {
 
 func (r *layoutReader) read(ctx context.Context, name string, v visit) error {
 	if v.depth > maxDepth || len(r.all) > 1000 {
-		return fmt.Errorf("%q: got more than %d indexes in indexes, or 1000 manifests", name, maxDepth)
+		return fmt.Errorf("%q: got more than %d levels of indexes, or more than 1000 manifests", name, maxDepth)
 	}
 	data, err := r.tree.ReadFile(ctx, name)
 	if err != nil {

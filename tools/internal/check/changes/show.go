@@ -12,7 +12,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
-// Text is the diff for people.
+// Text returns the diff as text for people.
 func (d *Diff) Text() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s → %s\n", d.Old.title(), d.New.title())
@@ -61,13 +61,12 @@ func section(b *bytes.Buffer, name string, n int) {
 
 func (r Release) title() string { return cli.Line(r.Product + " " + r.Version) }
 
-// sign is how a state is shown: as in a patch.
+// sign returns the sign of a state, as in a patch.
 func sign(s lockdiff.State) string {
 	return map[lockdiff.State]string{lockdiff.Added: "+", lockdiff.Removed: "-", lockdiff.Moved: "~", lockdiff.Changed: "~", lockdiff.Same: "="}[s]
 }
 
-// inputLine and sourceLine leave no more of digests and commits than people need to know
-// them by.
+// inputLine and sourceLine shorten digests and commits.
 func inputLine(c *lockdiff.Change, name string) string {
 	values := strings.Trim(c.From.String()+" → "+c.To.String(), "→ ")
 	return sign(c.State) + " " + cli.Line(name+" "+values)
@@ -119,7 +118,7 @@ func count(layers []Layer, what string) string {
 	return fmt.Sprintf("%d %s (%s)", len(layers), what, cli.Size(sum))
 }
 
-// delta is a difference of sizes, with its sign.
+// delta returns a difference of sizes with its sign.
 func delta(old, new int64) string {
 	if new < old {
 		return "-" + cli.Size(old-new)

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// gzip compares two gzip files (https://www.rfc-editor.org/rfc/rfc1952): their first
-// headers and their content, and where both are equal what the compressors made.
+// gzip compares two gzip files (https://www.rfc-editor.org/rfc/rfc1952): their first headers
+// and their content. If both are equal, it compares the compressed bytes.
 func (e *explainer) gzip(ctx context.Context, p pair) error {
 	type file struct {
 		attrs attrs
@@ -63,7 +63,7 @@ func gzipAttrs(c content, h gzip.Header) (attrs, error) {
 	return attrs{
 		{"gzip mtime", mtime}, {"gzip OS", strconv.Itoa(int(h.OS))}, {"gzip name", h.Name}, {"gzip comment", h.Comment},
 		{"gzip extra", fmt.Sprintf("%x", h.Extra)}, {"gzip level", strconv.Itoa(int(head[8]))},
-		{"gzip flags", strconv.Itoa(int(head[3] & 3))}, // without those of what stands above
+		{"gzip flags", strconv.Itoa(int(head[3] & 3))}, // without those of the fields above
 	}, nil
 }
 
@@ -74,7 +74,7 @@ func plural[T int | int64 | uint64](n T, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// bounded collects entries, as many as are looked at.
+// bounded collects entries up to the limits.
 type bounded struct {
 	entries []entry
 	names   int
@@ -91,7 +91,7 @@ func (b *bounded) add(x entry) error {
 	return nil
 }
 
-// tar compares two tars (POSIX.1-2017 pax, and GNU's).
+// tar compares two tars (POSIX.1-2017 pax and GNU).
 func (e *explainer) tar(ctx context.Context, p pair) error {
 	old, new, err := both(p, formatTar, func(c content) ([]entry, error) { return e.readTar(ctx, c) })
 	if err != nil {
@@ -111,7 +111,7 @@ func (e *explainer) readTar(ctx context.Context, c content) ([]entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The reader reads no further than it was asked to.
+		// The reader reads no further than requested.
 		start, err := r.Seek(0, io.SeekCurrent)
 		if err != nil {
 			return nil, err
@@ -132,7 +132,7 @@ func (e *explainer) readTar(ctx context.Context, c content) ([]entry, error) {
 	}
 }
 
-// tarAttrs are what a header says; what is as usual is left out.
+// tarAttrs returns the fields of a header, without those that have their usual value.
 func tarAttrs(h *tar.Header) attrs {
 	a := attrs{
 		{"type", tarType(h.Typeflag)}, {"mode", octal(h.Mode)}, {"mtime", stamp(h.ModTime)},
@@ -235,8 +235,8 @@ func (e *explainer) hash(ctx context.Context, r io.Reader) (size int64, sum [32]
 	return size, sum, err
 }
 
-// checkZipDirectory refuses a directory that would take much memory to read: it
-// ends the file, with a record that archive/zip finds in the same way.
+// checkZipDirectory refuses a directory that would take much memory to read. The directory's
+// end record is at the end of the file; it is found in the same way as archive/zip does.
 func checkZipDirectory(c content) error {
 	const record, most, maxDirectory = 22, 22 + 65535, 16 << 20
 	tail := make([]byte, min(c.size, most))
@@ -247,25 +247,25 @@ func checkZipDirectory(c content) error {
 	if at < 0 || at+record > len(tail) {
 		return zip.ErrFormat
 	}
-	// In a zip64 the record does not say how large the directory is.
+	// With zip64, the record does not have the directory's size.
 	if size := binary.LittleEndian.Uint32(tail[at+12:]); size > maxDirectory && c.size > maxDirectory {
 		return fmt.Errorf("%w: a directory of more than %d bytes", errBound, maxDirectory)
 	}
 	return nil
 }
 
-// zipAttrs are what the directory says of a file.
+// zipAttrs returns the fields of a file in the directory.
 func zipAttrs(f *zip.File) attrs {
 	return attrs{
 		{"method", strconv.Itoa(int(f.Method))}, {"mode", octal(int64(f.Mode().Perm()))}, {"mtime", f.Modified.Format(time.RFC3339)},
-		{"external attributes", fmt.Sprintf("%#x", f.ExternalAttrs&^(0o777<<16))}, // without what mode says
+		{"external attributes", fmt.Sprintf("%#x", f.ExternalAttrs&^(0o777<<16))}, // without the mode
 		{"extra field", zipExtra(f.Extra)}, {"comment", limited(f.Comment, 1000)},
 		{"header version", fmt.Sprintf("%#x, %d", f.CreatorVersion, f.ReaderVersion)}, {"header flags", fmt.Sprintf("%#x", f.Flags)},
 	}
 }
 
-// zipExtra returns the extra fields but for the extended timestamps (0x5455), which
-// say what mtime says.
+// zipExtra returns the extra fields except the extended timestamps (0x5455), which repeat
+// mtime.
 func zipExtra(extra []byte) string {
 	var rest []byte
 	for len(extra) >= 4 {

@@ -8,8 +8,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/browsertest"
 )
 
-// TestBrowser: nothing in a name or a file becomes an element of the page, and its
-// style is one that its own policy lets in.
+// TestBrowser checks that names and contents of files add no element to the page, and that its
+// own policy allows its style.
 func TestBrowser(t *testing.T) {
 	const script = "<script>document.title='ran'</script>"
 	r := trees(t, map[string]string{"a": "x\n", "b": "same", script: "1"}, map[string]string{"a": script + "\n", "b": "same", script: "2"})

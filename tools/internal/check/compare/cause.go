@@ -9,22 +9,23 @@ import (
 	"unicode"
 )
 
-// finding is a difference before it is known what it may come from.
+// finding is a difference whose cause is not yet known.
 type finding struct {
 	member, what string
-	// old and new are the values; of content, what is around the first difference.
+	// old and new are the values. For content, they are the bytes around the first difference.
 	old, new string
-	// key is what names the value: the JSON path, or the line up to it.
+	// key is the name of the value: its JSON path, or the line up to it.
 	key string
-	// shownOld and shownNew are for people; old and new, if both are empty.
+	// shownOld and shownNew are the values for people; if both are empty, old and new are
+	// shown.
 	shownOld, shownNew string
-	// leaked says that old or new is a path that the other side does not have.
+	// leaked means that old or new is a path that the other side does not have.
 	leaked bool
-	// sorted says, where what is order, how the old and the new are sorted.
+	// sorted is how the old and the new side are sorted, if What is order.
 	sorted [2]string
 }
 
-// showText shows of the values what is around their first difference.
+// showText shows the values around their first difference.
 func (f *finding) showText() {
 	at := commonPrefix(f.old, f.new)
 	f.shownOld, f.shownNew = around(f.old, at), around(f.new, at)
@@ -39,7 +40,7 @@ func (e *explainer) note(f finding) {
 	e.out.add(d)
 }
 
-// The causes, as people read them.
+// The causes, as shown to people.
 const (
 	causeTime       = "a time of the build: SOURCE_DATE_EPOCH is not used"
 	causeZone       = "the time zone: a time is written as local time"
@@ -50,34 +51,34 @@ const (
 	causeMode       = "modes are taken from files on disk"
 	causeCompressor = "the compressor, its level or the number of CPUs: the content is equal"
 	causeLevel      = "the compressor or its level"
-	causeSystem     = "the system that the compressor ran on, or another compressor"
+	causeSystem     = "the operating system of the compressor, or another compressor"
 	causeGzipName   = "the name of the file that was compressed"
 	causePath       = "an absolute path of the build: file names are not made relative"
 	causeTrimpath   = "an absolute path of the build: -trimpath"
-	causeVCS        = "the commit that the go command saw: -buildvcs=false"
-	causeGo         = "another Go built it"
-	causeBuildID    = "an identifier of the rest: follows from it"
-	causeFollows    = "likely follows from the differences above: addresses move"
+	causeVCS        = "the commit that the go command recorded: -buildvcs=false"
+	causeGo         = "built with another version of Go"
+	causeBuildID    = "an identifier of the content: follows from other differences"
+	causeFollows    = "likely follows from the differences above: addresses change"
 	causeDigest     = "a digest of something that differs"
-	causeRandom     = "random: an identifier that is made anew each time"
+	causeRandom     = "random: a new identifier in each build"
 	causeLocale     = "the locale: numbers or names are written in its language"
-	causeHost       = "the name of the host that builds"
+	causeHost       = "the host name of the build machine"
 	causeUser       = "the user who builds"
 	causeCPUs       = "the number of CPUs, or --jobs"
 	causeLineEnds   = "line endings"
 	causeWriter     = "another writer, or another version of it"
 )
 
-// rule is one heuristic. It matches where all that it has does.
+// rule is one heuristic. It matches if all fields that are set match.
 type rule struct {
 	what  *regexp.Regexp       // What of the difference
-	key   string               // words, of which the name of the value has one
-	token *regexp.Regexp       // the first difference is in such a token on both sides
-	also  func(f finding) bool // given the tokens, if there are
+	key   string               // words, one of which is in the name of the value
+	token *regexp.Regexp       // matches the token with the first difference, on both sides
+	also  func(f finding) bool // gets the tokens, if token is set
 	cause string
 }
 
-// The expressions are constants in effect: compiled once, never changed.
+// The expressions are compiled once and never changed.
 var (
 	rePath   = regexp.MustCompile(`(?:^|[^\w./)-])((?:[A-Za-z]:\\|/)(?:[\w.@+~%-]+[/\\])+[\w.@+~%-]*)`)
 	reDigest = regexp.MustCompile(`(?:sha(?:1|256|512)[:-]|h1:)[0-9A-Za-z+/]{27,}=?|\b(?:[0-9a-f]{64}|[0-9a-f]{40})  \S`)
@@ -93,9 +94,8 @@ var (
 	reStamp      = regexp.MustCompile(`^([amc]time|gzip mtime|header TimeDateStamp)$`)
 )
 
-// rules is the table of heuristics. The first that matches names the cause: what a
-// field is comes before what its value looks like, and what looks like one thing
-// only before what may be several.
+// rules is the table of heuristics. The first match gives the cause: rules for a field come
+// before rules for a value, and specific values before general ones.
 var rules = []rule{
 	{what: reStamp, also: sameInstant, cause: causeZone},
 	{what: reStamp, cause: causeTime},
@@ -143,7 +143,7 @@ var rules = []rule{
 func is(names string) *regexp.Regexp { return regexp.MustCompile("^(" + names + ")$") }
 
 func causeOf(f finding) string {
-	// No more of the values than is around where they differ.
+	// Only the part around the first difference is examined.
 	at := commonPrefix(f.old, f.new)
 	start := max(0, at-windowSize)
 	f.old, f.new = f.old[start:min(len(f.old), at+windowSize)], f.new[start:min(len(f.new), at+windowSize)]
@@ -170,7 +170,7 @@ func (r rule) match(f finding) bool {
 	return r.also == nil || r.also(f)
 }
 
-// tokenAt returns the token of s that has the byte at, or ends there.
+// tokenAt returns the token of s that contains the byte at, or ends there.
 func tokenAt(re *regexp.Regexp, s string, at int) string {
 	for _, m := range re.FindAllStringSubmatchIndex(s, 200) {
 		if m = m[len(m)-2:]; m[0] <= at && at <= m[1] {
@@ -180,8 +180,8 @@ func tokenAt(re *regexp.Regexp, s string, at int) string {
 	return ""
 }
 
-// named reports whether one of the words is among the last three of a value's name,
-// or a part of one of them.
+// named reports whether one of the words is among the last three words of a value's name, or a
+// part of one of them.
 func named(key string, words []string) bool {
 	parts := strings.FieldsFunc(strings.ToLower(key), func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_'
@@ -194,8 +194,8 @@ func named(key string, words []string) bool {
 	return false
 }
 
-// sameInstant reports whether two times differ as time zones do: by quarters of an
-// hour, at most 26 hours.
+// sameInstant reports whether two times differ as time zones do: by a multiple of 15 minutes,
+// at most 26 hours.
 func sameInstant(f finding) bool {
 	a, errA := time.Parse(time.RFC3339Nano, f.old)
 	b, errB := time.Parse(time.RFC3339Nano, f.new)
@@ -203,12 +203,12 @@ func sameInstant(f finding) bool {
 	return errA == nil && errB == nil && d <= 26*time.Hour && d%(15*time.Minute) == 0
 }
 
-// collated reports whether one side is sorted by bytes and the other as locales sort.
+// collated reports whether one side is sorted by bytes and the other by a locale.
 func collated(f finding) bool {
 	return f.sorted[0] != f.sorted[1] && f.sorted[0] != "" && f.sorted[1] != ""
 }
 
-// groupOrOther reports whether two modes differ in bits of group and others only.
+// groupOrOther reports whether two modes differ only in the bits of group and others.
 func groupOrOther(f finding) bool {
 	a, errA := strconv.ParseUint(f.old, 8, 32)
 	b, errB := strconv.ParseUint(f.new, 8, 32)
@@ -219,8 +219,8 @@ func isProgram(f finding) bool {
 	return strings.Contains(f.member, " section ") || strings.HasSuffix(f.member, "Go build info")
 }
 
-// mixed reports whether both tokens have digits and letters, as what is random has,
-// and words and numbers have not.
+// mixed reports whether both tokens have digits and letters. Random tokens do; words and
+// numbers do not.
 func mixed(f finding) bool {
 	for _, s := range []string{f.old, f.new} {
 		if !strings.ContainsAny(s, "0123456789") || !strings.ContainsFunc(s, unicode.IsLetter) {

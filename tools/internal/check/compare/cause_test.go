@@ -2,7 +2,7 @@ package compare
 
 import "testing"
 
-// TestCauses has an example of each rule, and of what looks like one and is none.
+// TestCauses has an example for each rule, and for look-alikes without a cause.
 func TestCauses(t *testing.T) {
 	line := func(old, new string) finding {
 		return finding{what: "line 1", old: old, new: new, key: old[:commonPrefix(old, new)]}

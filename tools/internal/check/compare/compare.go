@@ -1,15 +1,12 @@
-// Package compare tells how two releases differ: file by file, and inside a file
-// down to the member, the header field, the section or the JSON path, with what
-// likely causes it.
+// Package compare compares two releases: file by file, and inside a file down to the member,
+// the header field, the section or the JSON path, with the likely cause of each difference.
 //
-// Equal releases cost no more than hashing both. Only files that differ are looked
-// into, one after another and within bounds: how much is decompressed, how deep and
-// how many the entries are. What is decompressed is kept in temporary files. What is
-// beyond a bound, or is not what its first bytes say, is compared byte by byte.
+// Equal releases are only hashed. Files that differ are examined one after another, with
+// bounds on the decompressed size, the depth and the number of entries. Decompressed data is
+// kept in temporary files. A file that exceeds a bound, or does not match its first bytes, is
+// compared byte by byte.
 //
-// Archives, images and programs all become lists of entries, which one function
-// compares. The package is worth its lines because a release that cannot be
-// reproduced is of no use to anybody who is not told why.
+// Archives, images and programs all become lists of entries, which one function compares.
 package compare
 
 import (
@@ -33,7 +30,7 @@ import (
 // Schema is the format of a report.
 const Schema = "release-builder/compare/v2"
 
-// A Report says of every file whether it is the same in both releases.
+// A Report has the result for every file of both releases.
 type Report struct {
 	Schema string       `json:"schema"`
 	Files  []FileResult `json:"files"` // sorted by path
@@ -44,40 +41,40 @@ func (r *Report) Equal() bool {
 	return !slices.ContainsFunc(r.Files, func(f FileResult) bool { return f.State != lockdiff.Same })
 }
 
-// FileResult is what the comparison says of one path.
+// FileResult is the result for one path.
 type FileResult struct {
 	Path  string         `json:"path"`
 	State lockdiff.State `json:"state"`
 	Old   *Side          `json:"old,omitempty"`
 	New   *Side          `json:"new,omitempty"`
-	// Differences are at most 100; the last one says how many more there are.
+	// Differences has at most 100 entries. If there are more, the last one has their number.
 	Differences []Difference `json:"differences,omitempty"`
 }
 
 // Side is a file of one release.
 type Side struct {
 	Digest digest.Digest `json:"digest"`
-	Size   int64         `json:"size"` // in bytes; 0 where only the digest is known
+	Size   int64         `json:"size"` // in bytes; 0 if only the digest is known
 }
 
-// Difference is one difference inside a file, as deep as it can be named. All of
-// it can be printed as it is.
+// Difference is one difference inside a file, as specific as possible. All fields are safe to
+// print.
 type Difference struct {
-	// Member is the path inside the file, with " → " between levels; empty for the
-	// file itself.
+	// Member is the path inside the file, with " → " between levels; empty for the file
+	// itself.
 	Member string `json:"member,omitempty"`
-	// What is mtime, mode, owner, order, content, added, removed, a header's field,
-	// JSON path .a.b[0], line 12, and the like.
+	// What is what differs: mtime, mode, owner, order, content, added, removed, a header
+	// field, JSON path .a.b[0], line 12 and so on.
 	What string `json:"what"`
 	Old  string `json:"old,omitempty"`
 	New  string `json:"new,omitempty"`
-	// Cause is what likely causes it, for people; empty if nothing suggests itself.
+	// Cause is the likely cause, for people; empty if unknown.
 	Cause string `json:"cause,omitempty"`
 }
 
-// Trees compares two releases file by file. Equal files are only hashed; the
-// hashes are read from the files, never taken from SHA256SUMS. A file that cannot
-// be read is an error; one that is malformed is compared byte by byte.
+// Trees compares two releases file by file. Equal files are only hashed. The hashes are
+// computed from the files, never taken from SHA256SUMS. A file that cannot be read is an
+// error; a malformed file is compared byte by byte.
 func Trees(ctx context.Context, old, new release.Source) (*Report, error) {
 	olds, news, err := hashBoth(ctx, old, new)
 	if err != nil {
@@ -90,9 +87,8 @@ func Trees(ctx context.Context, old, new release.Source) (*Report, error) {
 	return r, nil
 }
 
-// Digests compares a release with digests alone, as a SHA256SUMS has them:
-// differences have no members then. SHA256SUMS cannot list itself, so it is left
-// out where want does not have it.
+// Digests compares a release with digests from a SHA256SUMS. The differences then have no
+// members. SHA256SUMS cannot list itself, so it is left out if want does not have it.
 func Digests(ctx context.Context, want []release.File, got release.Source) (*Report, error) {
 	olds := map[string]Side{}
 	for _, f := range want {
@@ -116,7 +112,7 @@ func Digests(ctx context.Context, want []release.File, got release.Source) (*Rep
 	return merge(olds, news), nil
 }
 
-// merge puts the two sides together; they are equal where the digests are.
+// merge joins the two sides. Files are equal if their digests are.
 func merge(olds, news map[string]Side) *Report {
 	paths := slices.Collect(maps.Keys(olds))
 	for p := range news {
@@ -149,7 +145,7 @@ func merge(olds, news map[string]Side) *Report {
 	return r
 }
 
-// side is a release to hash, and where its sums go.
+// side is a release to hash, with the resulting digests.
 type side struct {
 	name   string
 	source release.Source
@@ -168,8 +164,8 @@ func hashBoth(ctx context.Context, old, new release.Source) (olds, news map[stri
 	return olds, news, hashAll(ctx, sides)
 }
 
-// hashAll hashes every file of all sides on all cores, the large ones first, so
-// that no core is left alone with one at the end.
+// hashAll hashes every file of all sides on all cores. It begins with the largest files, so
+// that the cores finish at about the same time.
 func hashAll(ctx context.Context, sides []side) error {
 	type task struct {
 		side *side
@@ -210,11 +206,11 @@ func hashFile(ctx context.Context, s release.Source, path string) (Side, error) 
 	return Side{digest.FromSum(h.Sum(nil)), n}, err
 }
 
-// copyBuffer is how much is read at once, in bytes.
+// copyBuffer is the number of bytes that are read at once.
 const copyBuffer = 256 << 10
 
-// copyAll copies what r has. It ends soon after ctx is cancelled, and with an error
-// that wraps errBound after limit bytes.
+// copyAll copies r to w. It ends soon after ctx is cancelled. After limit bytes it returns an
+// error that wraps errBound.
 func copyAll(ctx context.Context, w io.Writer, r io.Reader, buf []byte, limit int64) (int64, error) {
 	n, err := io.CopyBuffer(struct{ io.Writer }{w}, io.LimitReader(fileio.Reader(ctx, r), limit), buf)
 	if err == nil && n == limit {

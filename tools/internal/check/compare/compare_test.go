@@ -28,7 +28,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 var stamp = time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
 
-// A member is a file of an archive, in whatever format.
+// A member is a file of an archive of any format.
 type member struct {
 	name, content string
 	mode          int64
@@ -46,7 +46,7 @@ func members() []member {
 	}
 }
 
-// leaks are what a packer may let through, one at a time.
+// leaks are the faults of a packer, one at a time.
 var leaks = []struct {
 	name string
 	seed func(m []member) []member
@@ -88,7 +88,7 @@ var formats = []struct {
 	}},
 }
 
-// TestLeaks packs with each leak in each format, and wants it named.
+// TestLeaks packs with each leak in each format, and checks that the difference is named.
 func TestLeaks(t *testing.T) {
 	for _, f := range formats {
 		t.Run(f.name, func(t *testing.T) {
@@ -102,8 +102,8 @@ func TestLeaks(t *testing.T) {
 	}
 }
 
-// listed returns one line for each difference, but not where a blob of an image
-// only refers to another.
+// listed returns a line for each difference. It leaves out blobs of an image that only refer
+// to another.
 func listed(r *compare.Report) string {
 	var b strings.Builder
 	for _, f := range r.Files {
@@ -159,8 +159,8 @@ func zipOf(t *testing.T, m []member) string {
 	return b.String()
 }
 
-// imageOf makes the files of an image of two platforms, of which the second has
-// the layer, after one that does not change.
+// imageOf makes the files of an image of two platforms. The second has the layer, after one
+// that does not change.
 func imageOf(t *testing.T, layer string, alter func(c *v1.ConfigFile)) map[string]string {
 	base := static.NewLayer([]byte(gzipOf(t, tarOf(t, members()[:1]), gzip.Header{}, 6)), types.OCILayer)
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
@@ -195,7 +195,7 @@ func imageOf(t *testing.T, layer string, alter func(c *v1.ConfigFile)) map[strin
 	return files
 }
 
-// trees compares two releases that have these files.
+// trees compares two releases with these files.
 func trees(t testing.TB, old, new map[string]string) *compare.Report {
 	t.Helper()
 	r, err := compare.Trees(t.Context(), release.Dir(write(t, old)), release.Dir(write(t, new)))

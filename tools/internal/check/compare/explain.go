@@ -12,20 +12,20 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
-// The bounds on looking into one file.
+// The bounds for one file.
 const (
-	maxHeld    = 64 << 20 // bytes of one member that are held to look for what leaked
-	maxText    = 8 << 20  // bytes of a text that is compared by line, or as JSON
-	maxSpooled = 8 << 30  // bytes that are decompressed at one time
-	maxRead    = 32 << 30 // bytes that are decompressed
-	maxDepth   = 6        // archives in archives
-	maxEntries = 100_000  // of one archive
+	maxHeld    = 64 << 20 // bytes of one member that are kept in memory to look for leaks
+	maxText    = 8 << 20  // bytes of a text that is compared by line or as JSON
+	maxSpooled = 8 << 30  // bytes that are kept decompressed at one time
+	maxRead    = 32 << 30 // bytes that are decompressed in total
+	maxDepth   = 6        // levels of archives in archives
+	maxEntries = 100_000  // entries of one archive
 	maxNames   = 64 << 20 // bytes of an archive's names and headers
 )
 
 const arrow = " → "
 
-// content is something to look into.
+// content is the content of a file or member.
 type content struct {
 	at   io.ReaderAt
 	size int64
@@ -33,7 +33,7 @@ type content struct {
 
 func (c content) reader() *io.SectionReader { return io.NewSectionReader(c.at, 0, c.size) }
 
-// bytes returns all of c, which fits into memory.
+// bytes returns all of c, which must fit into memory.
 func (c content) bytes() ([]byte, error) {
 	data := make([]byte, c.size)
 	_, err := io.ReadFull(c.reader(), data)
@@ -54,7 +54,7 @@ func join(member, child string) string {
 	return member + arrow + child
 }
 
-// both reads the two sides of a pair.
+// both reads both sides of a pair.
 func both[T any](p pair, what format, read func(content) (T, error)) (old, new T, err error) {
 	if old, err = read(p.old); err != nil {
 		return old, new, fmt.Errorf("reading the old %s: %w", what, err)
@@ -65,17 +65,17 @@ func both[T any](p pair, what format, read func(content) (T, error)) (old, new T
 	return old, new, err
 }
 
-// explainer looks into one file of a release. It is not for concurrent use.
+// explainer finds the differences in one file of a release. It is not safe for concurrent use.
 type explainer struct {
 	out     collector
-	seen    map[[2][32]byte]string // contents that were compared, and where
-	closers []func()               // of what is open
-	spooled int64                  // bytes of it that are decompressed
+	seen    map[[2][32]byte]string // compared contents, and where they were
+	closers []func()               // of open files
+	spooled int64                  // decompressed bytes in open files
 	read    int64                  // bytes decompressed so far
-	buffer  []byte                 // of copy
+	buffer  []byte                 // used by copy
 }
 
-// errBound is what looking inside ends with where it would take too much.
+// errBound is returned, wrapped, when a bound is exceeded.
 var errBound = errors.New("too much to look inside")
 
 // copy copies fewer bytes than limit, within e's bounds.
@@ -88,7 +88,7 @@ func (e *explainer) copy(ctx context.Context, w io.Writer, r io.Reader, limit in
 	return n, err
 }
 
-// spool makes what can be read once only readable at any place, until e.release.
+// spool makes the content of a stream readable at any offset, until e.release.
 func (e *explainer) spool(ctx context.Context, r io.Reader) (content, error) {
 	f, err := os.CreateTemp("", "compare-*")
 	if err != nil {
@@ -104,7 +104,7 @@ func (e *explainer) spool(ctx context.Context, r io.Reader) (content, error) {
 	return content{f, n}, err
 }
 
-// release closes what was opened, but for the first.
+// release closes what was opened, except the first keep files.
 func (e *explainer) release(keep int) {
 	for _, f := range e.closers[keep:] {
 		f()
@@ -112,7 +112,7 @@ func (e *explainer) release(keep int) {
 	e.closers = e.closers[:keep]
 }
 
-// explainAll fills in the differences of a report.
+// explainAll adds the differences to a report.
 func explainAll(ctx context.Context, r *Report, oldSource, newSource release.Source) error {
 	if err := explainImages(ctx, r, oldSource, newSource); err != nil {
 		return err
@@ -132,7 +132,7 @@ func explainAll(ctx context.Context, r *Report, oldSource, newSource release.Sou
 	return nil
 }
 
-// followChecksums says that SHA256SUMS differs because what it lists does.
+// followChecksums explains a difference of SHA256SUMS by the files that it lists.
 func followChecksums(r *Report) {
 	others := false
 	for _, f := range r.Files {
@@ -147,8 +147,7 @@ func followChecksums(r *Report) {
 	}
 }
 
-// file explains one file that differs. Only an error of ctx, or of opening the
-// file, ends the comparison.
+// file explains one file that differs. Its error is ctx's, or from opening the file.
 func (e *explainer) file(ctx context.Context, f *FileResult, old, new release.Source) error {
 	defer e.release(0)
 	a, err := e.open(ctx, old, f.Path, f.Old.Size)
@@ -162,8 +161,8 @@ func (e *explainer) file(ctx context.Context, f *FileResult, old, new release.So
 	return e.explain(ctx, pair{"", a, b, 0})
 }
 
-// open opens a file of a release until e.release. A file of this machine is read in
-// place; any other is copied.
+// open opens a file of a release until e.release. A local file is read in place; any other
+// file is copied.
 func (e *explainer) open(ctx context.Context, s release.Source, path string, size int64) (content, error) {
 	r, err := s.Open(ctx, path)
 	if err != nil {
@@ -177,8 +176,8 @@ func (e *explainer) open(ctx context.Context, s release.Source, path string, siz
 	return e.spool(ctx, r)
 }
 
-// explain reports how the two contents of p differ, which it takes for granted.
-// The error is ctx's.
+// explain reports how the two contents of p differ; they must not be equal. The error is
+// ctx's.
 func (e *explainer) explain(ctx context.Context, p pair) error {
 	if e.out.full() {
 		e.out.add(Difference{Member: p.member, What: "content"})
@@ -202,8 +201,8 @@ func (e *explainer) explain(ctx context.Context, p pair) error {
 	return err
 }
 
-// inside looks into p by what its first bytes are. It reports nothing, or too
-// little, where it returns an error.
+// inside compares p according to its first bytes. If it returns an error, it has reported
+// nothing or too little.
 func (e *explainer) inside(ctx context.Context, p pair) error {
 	old, new, err := both(p, "content", sniff)
 	if err != nil {
@@ -239,8 +238,8 @@ type collector struct {
 	count int
 }
 
-// The bounds on a file's list: all of it, and what is of one kind and cause, so
-// that a thousand times do not hide the one path.
+// The bounds of a file's list: the total, and for one kind and cause, so that a thousand times
+// do not hide one path.
 const (
 	maxDifferences = 100
 	maxKind        = 25

@@ -25,7 +25,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
-// TestFormats has one difference that only the format's own fields show.
+// TestFormats has differences that only a format's own fields show, one at a time.
 func TestFormats(t *testing.T) {
 	content := tarOf(t, members())
 	level := func(n int) string { return gzipOf(t, strings.Repeat(content, 20), gzip.Header{OS: 255}, n) }
@@ -127,8 +127,8 @@ func elfOf(sections ...string) string {
 	return string(body) + string(table)
 }
 
-// TestPrograms builds a Go program in two directories, for three systems, without
-// -trimpath, and wants the path to be found.
+// TestPrograms builds a Go program in two directories, for three systems, without -trimpath,
+// and checks that the path is found.
 func TestPrograms(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil || testing.Short() {
 		t.Skip("not checked: no go command, or -short")
@@ -171,8 +171,8 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
-// TestImage has what is not in a layer: config, manifests, layers by number, and
-// that blobs refer to the image's index.json.
+// TestImage has differences outside of layers: in the config, in manifests and in the number
+// of layers. It checks that blobs refer to the image's index.json.
 func TestImage(t *testing.T) {
 	layer := gzipOf(t, tarOf(t, members()), gzip.Header{OS: 255}, 6)
 	old := imageOf(t, layer, nil)
@@ -207,7 +207,7 @@ func TestImage(t *testing.T) {
 	}
 }
 
-// streams hides that files can be read at any place, as of a server.
+// streams hides that files can be read at any offset, as with a server.
 type streams struct{ release.Dir }
 
 func (s streams) Open(ctx context.Context, path string) (io.ReadCloser, error) {
@@ -218,7 +218,7 @@ func (s streams) Open(ctx context.Context, path string) (io.ReadCloser, error) {
 	return struct{ io.ReadCloser }{r}, nil
 }
 
-// TestStreams compares what can only be read from its start: the same is found.
+// TestStreams compares files that can only be read from the start, with the same result.
 func TestStreams(t *testing.T) {
 	for _, f := range formats {
 		for _, l := range leaks {

@@ -21,8 +21,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
-// hostile compares two files of that name, and wants it to end, in little memory, with
-// some difference.
+// hostile compares two files with that name. It checks that this ends, takes little memory,
+// and finds a difference.
 func hostile(t *testing.T, name, old, new string) []compare.Difference {
 	t.Helper()
 	done := make(chan struct{})
@@ -79,7 +79,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// bomb returns a gzip of n zeros, and a last byte.
+// bomb returns a gzip of n zeros and a last byte.
 func bomb(t *testing.T, n int64, last string) string {
 	var b bytes.Buffer
 	w, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
@@ -113,8 +113,8 @@ func TestBombs(t *testing.T) {
 	hostile(t, "x.tar", wrap(wrap(wrap(wrap(wrap(wrap(wrap(wrap(wrap(one))))))))), wrap(wrap(wrap(wrap(wrap(wrap(wrap(wrap(wrap(two))))))))))
 }
 
-// TestLargeEntries has entries that are not held: their first difference is found
-// as they stream by.
+// TestLargeEntries has entries that are not kept in memory: their first difference is found in
+// the stream.
 func TestLargeEntries(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short")
@@ -148,7 +148,7 @@ func TestLargeEntries(t *testing.T) {
 	}
 }
 
-// TestMany has more entries than are looked at, and more differences than are listed.
+// TestMany has more entries and more differences than the limits.
 func TestMany(t *testing.T) {
 	many := func(n int, shift time.Duration) string {
 		var b bytes.Buffer
@@ -180,8 +180,7 @@ func TestMany(t *testing.T) {
 	hostile(t, "x.zip", b.String(), strings.Replace(b.String(), "69999", "69998", 2))
 }
 
-// TestShuffled has entries in another order that all differ: they are read again a
-// few times only.
+// TestShuffled has entries in another order that all differ: they are read only a few times.
 func TestShuffled(t *testing.T) {
 	var old, new []member
 	for i := range 60 {
@@ -218,8 +217,8 @@ func (m memory) Sizes(context.Context) (map[string]int64, error) {
 
 func (memory) Location(string) string { return "" }
 
-// FuzzTrees: whatever two files are, comparing them ends, names a difference if
-// there is one, and prints nothing that a terminal acts on.
+// FuzzTrees checks that comparing any two files ends, finds a difference if there is one, and
+// prints no control characters.
 func FuzzTrees(f *testing.F) {
 	add := func(a, b string) { f.Add([]byte(a), []byte(b)) }
 	add("a\n", "b\n")

@@ -7,8 +7,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/check/page"
 )
 
-// WriteHTML writes the report as one page that needs nothing else: no script, and
-// its style within. The notes are paragraphs below the title.
+// WriteHTML writes the report as one self-contained page. The notes are paragraphs below the
+// title.
 func (r *Report) WriteHTML(w io.Writer, title string, notes []string) error {
 	p := page.Page{
 		Title: title, Body: body,

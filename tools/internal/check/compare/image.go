@@ -16,10 +16,10 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
-// The bounds on one image layout.
+// The bounds for one image layout.
 const (
 	maxDocuments  = 2000 // indexes and manifests
-	maxIndexDepth = 4    // indexes in indexes
+	maxIndexDepth = 4    // levels of indexes
 )
 
 // imageDir is one side of an image of a release: images/NAME, an OCI image layout.
@@ -31,12 +31,12 @@ type imageDir struct {
 
 	entries   []entry
 	documents int
-	raw       []content         // documents as they are, by the index of their entry
-	roles     map[string]string // what each blob is, by path
+	raw       []content         // raw documents, by the index of their entry
+	roles     map[string]string // the role of each blob, by path
 }
 
-// explainImages explains the images that differ, each at its index.json, and has
-// the results of their blobs refer to that.
+// explainImages explains the images that differ, each at its index.json. The results of their
+// blobs refer to that.
 func explainImages(ctx context.Context, r *Report, oldSource, newSource release.Source) error {
 	olds, news, changed := map[string]*Side{}, map[string]*Side{}, map[string]bool{}
 	for _, f := range r.Files {
@@ -76,7 +76,7 @@ func explainImages(ctx context.Context, r *Report, oldSource, newSource release.
 	return nil
 }
 
-// imageOf returns the directory of the image that a path is in.
+// imageOf returns the directory of the image that contains a path.
 func imageOf(p string) (string, bool) {
 	parts := strings.SplitN(p, "/", 3)
 	if len(parts) < 3 || parts[0] != "images" {
@@ -96,7 +96,7 @@ func (e *explainer) image(ctx context.Context, old, new *imageDir) error {
 	if err := e.entries(ctx, pair{}, old.entries, new.entries); err != nil || e.out.count > 0 {
 		return err
 	}
-	// What is hidden below differs by itself, or documents that say the same differ.
+	// Documents may differ only in their form, or only in fields that hide removes.
 	w := &walk{old: old.entries, new: new.entries}
 	w.match()
 	for _, x := range w.pairs {
@@ -116,7 +116,7 @@ func (e *explainer) image(ctx context.Context, old, new *imageDir) error {
 	return nil
 }
 
-// index adds an index or a manifest that is at a path, and what it points to.
+// index adds the index or manifest at a path, and all that it points to.
 func (l *imageDir) index(ctx context.Context, member, name string, depth int) error {
 	if l.documents++; l.documents > maxDocuments || depth > maxIndexDepth {
 		return fmt.Errorf("%w: more than %d indexes and manifests, or %d levels of them", errBound, maxDocuments, maxIndexDepth)
@@ -164,7 +164,7 @@ func (l *imageDir) index(ctx context.Context, member, name string, depth int) er
 	return nil
 }
 
-// hide takes digest and size from descriptors: they follow from what they point to.
+// hide removes digest and size from descriptors: they follow from the content.
 func hide(doc any, fields ...string) {
 	m, _ := doc.(map[string]any)
 	for _, f := range fields {
@@ -181,8 +181,8 @@ func hide(doc any, fields ...string) {
 	}
 }
 
-// keys names the manifests of an index by platform, or else by their reference.
-// One that stands alone without either has no name.
+// keys names the manifests of an index by platform, or by their reference. A single manifest
+// without either has no name.
 func keys(manifests []v1.Descriptor) []string {
 	names, seen := make([]string, len(manifests)), map[string]int{}
 	for i, m := range manifests {
@@ -202,7 +202,7 @@ func keys(manifests []v1.Descriptor) []string {
 	return names
 }
 
-// path returns the path in the release of what a descriptor describes.
+// path returns the path in the release of a descriptor's content.
 func (l *imageDir) path(d v1.Descriptor) string {
 	return path.Join(l.dir, layout.Blob(layout.DigestOf(d)))
 }
@@ -213,7 +213,7 @@ func (l *imageDir) role(at, what string) {
 	}
 }
 
-// open opens a blob. Its size is what was read of it, not what a descriptor says.
+// open opens a blob. Its size is its actual size, not the descriptor's.
 func (l *imageDir) open(ctx context.Context, name string) (content, error) {
 	f := l.files[name]
 	if f == nil {
@@ -240,7 +240,7 @@ func (l *imageDir) read(ctx context.Context, name string) (raw []byte, doc any, 
 	return raw, doc, err
 }
 
-// document adds a document, of which raw is what is in the layout.
+// document adds a document; raw is its content in the layout.
 func (l *imageDir) document(member string, raw []byte, doc any) {
 	data := []byte(compact(doc))
 	c := content{bytes.NewReader(data), int64(len(data))}

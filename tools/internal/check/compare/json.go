@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// maxJSONDepth is how deep values are compared one by one.
+// maxJSONDepth is the depth up to which values are compared one by one.
 const maxJSONDepth = 64
 
-// json notes each value that differs. It returns false if that is none, or if one
-// of the two is no JSON document.
+// json notes each value that differs. It returns false if there is none, or if one side is not
+// a JSON document.
 func (e *explainer) json(member string, old, new []byte) bool {
 	a, errA := decodeJSON(old)
 	b, errB := decodeJSON(new)
@@ -28,8 +28,8 @@ func (e *explainer) json(member string, old, new []byte) bool {
 	return e.out.count > before
 }
 
-// jsonForm notes how two documents of equal values differ. It returns false if one
-// is no JSON document, or what they say twice differs.
+// jsonForm notes how the form of two documents with equal values differs. It returns false if
+// one is not a JSON document, or if duplicate keys differ.
 func (e *explainer) jsonForm(member string, old, new []byte) bool {
 	var a, b bytes.Buffer
 	if json.Compact(&a, old) != nil || json.Compact(&b, new) != nil {
@@ -129,8 +129,7 @@ func jsonKey(k string) string {
 	return "[" + strconv.Quote(limited(k, 100)) + "]"
 }
 
-// array compares what is between the elements that both start with and those that
-// both end with.
+// array compares the elements between the common prefix and the common suffix.
 func (w *jsonWalk) array(path string, old, new []any, depth int) {
 	x, y := compacts(old), compacts(new)
 	if slices.Equal(slices.Sorted(slices.Values(x)), slices.Sorted(slices.Values(y))) {
@@ -173,7 +172,7 @@ func compacts(values []any) []string {
 	return out
 }
 
-// compact returns a value with sorted keys and no spaces.
+// compact returns a value as JSON with sorted keys and without spaces.
 func compact(v any) string {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -182,7 +181,7 @@ func compact(v any) string {
 	return string(data)
 }
 
-// text returns a string as it is, and anything else as JSON.
+// text returns a string unchanged, and anything else as JSON.
 func text(v any) string {
 	if s, ok := v.(string); ok {
 		return s

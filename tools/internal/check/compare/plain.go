@@ -9,12 +9,12 @@ import (
 	"slices"
 )
 
-// windowSize is how much before and after the first difference is looked at for
-// what it may be, in bytes.
+// windowSize is the number of bytes around the first difference that are examined, before and
+// after it.
 const windowSize = 256
 
-// plain notes the first difference of two byte strings, and what it is if that can
-// be told from all of them.
+// plain notes the first difference of two byte strings, with a cause if the whole content
+// suggests one.
 func (e *explainer) plain(ctx context.Context, p pair) error {
 	const step = 256 << 10
 	old, new := p.old.reader(), p.new.reader()
@@ -67,17 +67,17 @@ func (e *explainer) difference(p pair, offset int64) error {
 	return nil
 }
 
-// leak looks for what may explain a difference wherever it is: an absolute path
-// that only one side has, or UUIDs or times that differ. Where a path changes its
-// length, all that comes after it moves, and the first difference may be an address.
+// leak looks in the whole content for a likely cause: an absolute path that only one side has,
+// or UUIDs or times that differ. If a path has another length, everything after it moves, and
+// the first difference may be an address.
 func (f *finding) leak(old, new []byte) {
 	for _, l := range []struct {
-		mark   byte // what the token has
-		before int  // this many bytes into it
+		mark   byte // a byte that the token has
+		before int  // the number of bytes before it
 		re     *regexp.Regexp
 		path   bool
 	}{
-		// A path that people or build tools make up, and not three bytes of machine code.
+		// A path as people and build tools write it, not three bytes of machine code.
 		{'/', 0, regexp.MustCompile(`^/[A-Za-z][\w.@+~%-]+/(?:[\w.@+~%-]*/)*\.?[A-Za-z][\w.@+~%-]+`), true},
 		{'-', 8, regexp.MustCompile("^" + reUUID.String()), false},
 		{'-', 4, regexp.MustCompile(`^(?:19|20)\d\d-[01]\d-[0-3]\d[T ][0-2]\d:[0-5]\d:[0-6]\d`), false},
@@ -115,12 +115,12 @@ func (f *finding) leak(old, new []byte) {
 	}
 }
 
-// endsInName reports whether a slash after c would be within a name or a URL.
+// endsInName reports whether a slash after c is within a name or a URL.
 func endsInName(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '.' || c == '/' || c == '-' || c == ')'
 }
 
-// first returns the first of a that is not in b, both sorted.
+// first returns the first element of a that is not in b. Both are sorted.
 func first(a, b []string) string {
 	for _, s := range a {
 		if _, ok := slices.BinarySearch(b, s); !ok {

@@ -8,10 +8,10 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
-// maxValue is how long a printed value is at most, in bytes or so.
+// maxValue is the approximate maximum length of a printed value, in bytes.
 const maxValue = 160
 
-// printable escapes what could move the cursor of a terminal, and shortens.
+// printable shortens s and escapes control characters.
 func printable(s string) string { return cli.Line(limited(s, maxValue)) }
 
 // limited returns s, or its start and its end, in about n bytes.
@@ -29,7 +29,7 @@ func limited(s string, n int) string {
 	return head + "…" + tail
 }
 
-// around returns what of s is next to its byte at, for people.
+// around returns the part of s around the byte at, for people.
 func around(s string, at int) string {
 	const before, after = 60, 90
 	start, end := max(0, min(at, len(s))-before), min(len(s), at+after)
@@ -49,7 +49,7 @@ func around(s string, at int) string {
 	return out
 }
 
-// bytesAt shows the bytes of a window from its byte at: as text if they are.
+// bytesAt returns the bytes of a window from the byte at, as text if possible.
 func bytesAt(window []byte, at int) string {
 	if at >= len(window) {
 		return "end"
@@ -69,7 +69,7 @@ func bytesAt(window []byte, at int) string {
 	return fmt.Sprintf("% x", rest)
 }
 
-// commonPrefix is how many bytes a and b share from the start.
+// commonPrefix returns the length of the common prefix of a and b in bytes.
 func commonPrefix[T string | []byte](a, b T) int {
 	n := min(len(a), len(b))
 	for i := range n {

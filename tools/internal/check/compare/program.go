@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// program is what is compared of an executable file.
+// program is the compared part of an executable file.
 type program struct {
 	build, header attrs
 	sections      []entry
 }
 
-// maxSections is how many sections of one program are looked at.
+// maxSections is the maximum number of sections of one program.
 const maxSections = 2000
 
-// program compares two executable files: what Go wrote into them about their
-// build, then their headers and their sections by name.
+// program compares two executable files: Go's build information, then their headers and their
+// sections by name.
 func (e *explainer) program(ctx context.Context, p pair, kind format) error {
 	old, new, err := both(p, kind, func(c content) (*program, error) { return e.readProgram(ctx, c, kind) })
 	if err != nil {
@@ -41,11 +41,11 @@ func (e *explainer) program(ctx context.Context, p pair, kind format) error {
 	return err
 }
 
-// maxFollowing is how many sections are shown that only follow from others.
+// maxFollowing is the number of sections that are shown if they only follow from others.
 const maxFollowing = 3
 
-// follow adds the differences of sections, the ones that have a cause first: the
-// others are likely to follow from them.
+// follow adds the differences of sections. Those with a cause come first, because the others
+// probably follow from them.
 func (e *explainer) follow(member string, found []Difference) {
 	slices.SortStableFunc(found, func(a, b Difference) int { return cmp.Compare(rank(a), rank(b)) })
 	explained := e.out.count > 0 || len(found) > 0 && found[0].Cause != ""
@@ -74,8 +74,8 @@ func rank(d Difference) int {
 	return 0
 }
 
-// readProgram reads the headers of a program. The packages below debug say that
-// they are not hardened against files that mean harm: what panics is malformed.
+// readProgram reads the headers of a program. The debug packages are not hardened against
+// hostile files, so a panic means that the file is malformed.
 func (e *explainer) readProgram(ctx context.Context, c content, kind format) (p *program, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -87,7 +87,7 @@ func (e *explainer) readProgram(ctx context.Context, c content, kind format) (p 
 		x := entry{name: string(kind) + " section " + name, size: int64(size)}
 		at, inFile := int64(offset), min(int64(size), c.size-int64(offset))
 		if at <= 0 || inFile <= 0 {
-			x.attrs = attrs{{"size", plural(size, "byte")}} // it is in memory only
+			x.attrs = attrs{{"size", plural(size, "byte")}} // a section in memory only
 		} else {
 			part := content{io.NewSectionReader(c.at, at, inFile), inFile}
 			x.open = func(context.Context) (content, error) { return part, nil }
@@ -111,7 +111,7 @@ func (e *explainer) readProgram(ctx context.Context, c content, kind format) (p 
 	return p, err
 }
 
-// adder is given the sections of a program; the offset is 0 for what is in memory only.
+// adder receives the sections of a program. The offset is 0 for a section in memory only.
 type adder func(name string, offset, size uint64) error
 
 func readELF(c content, add adder) (attrs, error) {
@@ -175,7 +175,8 @@ func readPE(c content, add adder) (attrs, error) {
 	return attrs{{"header machine", fmt.Sprintf("%#x", f.Machine)}, {"header TimeDateStamp", stamp}}, nil
 }
 
-// buildInfo is what `go version -m` prints of a program; nothing if it has none.
+// buildInfo returns what `go version -m` prints for a program, or nothing if it has no build
+// information.
 func buildInfo(c content) (a attrs) {
 	defer func() {
 		if recover() != nil {

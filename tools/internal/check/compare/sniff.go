@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// format is what the first bytes of a file say that it is.
+// format is the format of a file according to its first bytes.
 type format string
 
 const (
@@ -21,7 +21,7 @@ const (
 	formatEmpty  format = "empty"
 )
 
-// sniffSize is enough for the magic number of a tar, which is at byte 257.
+// sniffSize includes the magic number of a tar, which is at byte 257.
 const sniffSize = 512
 
 func sniff(c content) (format, error) {

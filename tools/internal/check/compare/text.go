@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// text compares texts: as JSON if both are, else by line.
+// text compares texts: as JSON if both are JSON, otherwise by line.
 func (e *explainer) text(p pair) error {
 	if max(p.old.size, p.new.size) > maxText {
 		return nil
 	}
 	old, new, err := both(p, formatText, content.bytes)
 	if err != nil || !isText(old) || !isText(new) {
-		return err // it may only start like one
+		return err // it may only look like one
 	}
 	if looksJSON(old) && looksJSON(new) && (e.json(p.member, old, new) || e.jsonForm(p.member, old, new)) {
 		return nil
@@ -23,8 +23,7 @@ func (e *explainer) text(p pair) error {
 	return nil
 }
 
-// maxCauses is how many differing lines of one text are shown, each for a cause
-// of its own.
+// maxCauses is the number of lines of one text that are shown, each with another cause.
 const maxCauses = 5
 
 // lines notes the first line that differs, and others if they have another cause.

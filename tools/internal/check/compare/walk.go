@@ -8,13 +8,12 @@ import (
 	"strings"
 )
 
-// attr is one field of a header, and what it says, for people.
+// attr is one field of a header and its value, for people.
 type attr struct{ what, value string }
 
 type attrs []attr
 
-// attrs notes each field that differs. A field that only one side has is empty on
-// the other.
+// attrs notes each field that differs. A field that one side lacks is empty on that side.
 func (e *explainer) attrs(member string, old, new attrs) {
 	index := func(a attrs, what string) int {
 		return slices.IndexFunc(a, func(x attr) bool { return x.what == what })
@@ -35,27 +34,27 @@ func (e *explainer) attrs(member string, old, new attrs) {
 	}
 }
 
-// entry is one entry of an archive, an image or a program. What it has is named by
-// its sum, and by that of the form in which it is stored.
+// entry is an entry of an archive, an image or a program. It has the digest of the content,
+// and of its stored form.
 type entry struct {
 	name           string
 	attrs          attrs
 	size, packed   int64
 	sum, packedSum [32]byte
-	// open returns the content, which stays readable until explainer.release.
+	// open returns the content. It is readable until explainer.release.
 	open func(ctx context.Context) (content, error)
 }
 
-// walk is a comparison of two lists of entries under way.
+// walk is a comparison of two lists of entries.
 type walk struct {
 	p              pair
 	old, new       []entry
-	pairs          [][2]int // indexes of what both have, in the order of old
+	pairs          [][2]int // indexes of common entries, in the order of old
 	removed, added []int
 }
 
-// entries compares two lists of entries: their order, what is renamed, removed or
-// added, and of what both have the attributes and the content.
+// entries compares two lists of entries: their order, which are renamed, removed or added, and
+// the attributes and content of common entries.
 func (e *explainer) entries(ctx context.Context, p pair, old, new []entry) error {
 	w := &walk{p: p, old: old, new: new}
 	w.match()
@@ -75,7 +74,7 @@ func (e *explainer) entries(ctx context.Context, p pair, old, new []entry) error
 	return nil
 }
 
-// entry compares two entries of one name.
+// entry compares two entries with the same name.
 func (e *explainer) entry(ctx context.Context, w *walk, old, new entry) error {
 	member, before := w.member(old), e.out.count
 	e.attrs(member, old.attrs, new.attrs)
@@ -86,7 +85,7 @@ func (e *explainer) entry(ctx context.Context, w *walk, old, new entry) error {
 		return nil
 	}
 	if old.open == nil || new.open == nil {
-		return nil // one has no content, which an attribute says
+		return nil // one has no content; an attribute says so
 	}
 	key := [2][32]byte{old.sum, new.sum}
 	if at, ok := e.seen[key]; ok || e.out.full() {
@@ -114,8 +113,8 @@ func (e *explainer) entry(ctx context.Context, w *walk, old, new entry) error {
 
 func (w *walk) member(x entry) string { return join(w.p.member, printable(x.name)) }
 
-// match finds what both lists have, what is removed and what is added. Where one
-// has a name more than once, the n-th is compared with the n-th.
+// match finds the common, the removed and the added entries. The n-th entry of a name is
+// compared with the n-th of that name.
 func (w *walk) match() {
 	type key struct {
 		name string
@@ -143,7 +142,7 @@ func (w *walk) match() {
 	slices.Sort(w.added)
 }
 
-// order notes that what both lists have is in another order.
+// order notes that the common entries are in another order.
 func (e *explainer) order(w *walk) {
 	sorted := slices.SortedFunc(slices.Values(w.pairs), func(x, y [2]int) int { return cmp.Compare(x[1], y[1]) })
 	for i := range sorted {
@@ -167,8 +166,8 @@ func names(entries []entry) []string {
 	return names
 }
 
-// renamed notes what was removed and added with the same content, which then is
-// neither.
+// renamed notes entries that were removed and added with the same content, and takes them off
+// those lists.
 func (e *explainer) renamed(w *walk) {
 	bySum := map[[32]byte]int{}
 	for _, j := range w.added {
@@ -190,10 +189,10 @@ func (e *explainer) renamed(w *walk) {
 	w.added = slices.DeleteFunc(w.added, func(j int) bool { return renamed[j] })
 }
 
-// The orders that names can be in.
+// The orders of names.
 const (
 	orderBytes  = "bytes"
-	orderFolded = "folded" // as many locales collate
+	orderFolded = "folded" // as in many locales
 )
 
 func orderOf(names []string) string {

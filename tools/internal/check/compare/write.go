@@ -9,8 +9,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
-// WriteText writes PASS or FAIL for each file, with the differences below it, and
-// a line that counts.
+// WriteText writes PASS or FAIL for each file, with the differences below it, and a line with
+// the counts.
 func (r *Report) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	for _, f := range r.Files {
@@ -30,7 +30,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	return b.Flush()
 }
 
-// summary says how the file differs as a whole.
+// summary describes how the file differs as a whole.
 func (f *FileResult) summary() string {
 	switch f.State {
 	case lockdiff.Removed:
@@ -45,7 +45,7 @@ func (f *FileResult) summary() string {
 	return string(f.State)
 }
 
-// line is the difference without its cause.
+// line returns the difference without its cause.
 func (d *Difference) line() string {
 	line := d.What
 	if d.Member != "" {
@@ -64,7 +64,7 @@ func orNone(s string) string {
 	return s
 }
 
-// count says how many files are in which state.
+// count returns the number of files in each state, as text.
 func (r *Report) count() string {
 	states := map[lockdiff.State]int{}
 	for _, f := range r.Files {

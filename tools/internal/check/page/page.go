@@ -1,5 +1,5 @@
-// Package page writes what a check found as one HTML page that needs nothing else: no
-// script, and its style within.
+// Package page writes the result of a check as one self-contained HTML page, without scripts
+// and with its style inside.
 package page
 
 import (
@@ -7,14 +7,13 @@ import (
 	"io"
 )
 
-// A Page is what is shown of something.
+// A Page is the content of a page.
 type Page struct {
 	Title string
-	// Body is the template (html/template) of what stands below the title, and Funcs are
-	// its functions.
+	// Body is the html/template of the content below the title, and Funcs are its functions.
 	Body  string
 	Funcs template.FuncMap
-	// Data is what the body is executed with.
+	// Data is passed to the body.
 	Data any
 }
 
