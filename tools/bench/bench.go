@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// A Benchmark measures one thing that we do against others that do it.
+// A Benchmark measures one task: ours against the peers.
 type Benchmark struct {
 	Name string
 	// Run measures and returns the rows for the report.
 	Run func(ctx context.Context, e *Env) ([]Row, error)
 }
 
-// Env is what a running benchmark is given.
+// Env is the environment of a running benchmark.
 type Env struct {
 	Name     string
 	Dir      string    // empty; removed after the benchmark
@@ -29,7 +29,7 @@ type Env struct {
 	notes []string
 }
 
-// Notef adds a line to the report: what was measured, or what was not and why.
+// Notef adds a line to the report: what was measured, or what was not measured and why.
 func (e *Env) Notef(format string, args ...any) {
 	e.notes = append(e.notes, e.Name+": "+fmt.Sprintf(format, args...))
 	e.Logf(format, args...)
@@ -40,14 +40,14 @@ func (e *Env) Logf(format string, args ...any) {
 	fmt.Fprintf(e.Progress, "%s: %s\n", e.Name, fmt.Sprintf(format, args...))
 }
 
-// A Contender does the work once.
+// A Contender does the task once.
 type Contender struct {
 	Name string
 	Run  func(ctx context.Context) error
 }
 
-// Race runs all contenders Count times, in turns, the first of a round being
-// another each time, and returns their wall-clock times in seconds.
+// Race runs all contenders Count times, in turns, each round beginning with another one. It
+// returns their wall-clock times in seconds.
 func (e *Env) Race(ctx context.Context, contenders ...Contender) ([]Sample, error) {
 	samples := make([]Sample, len(contenders))
 	for round := range e.Count {
@@ -59,7 +59,7 @@ func (e *Env) Race(ctx context.Context, contenders ...Contender) ([]Sample, erro
 			start := time.Now()
 			if err := contenders[i].Run(ctx); err != nil {
 				if ctx.Err() != nil {
-					err = ctx.Err() // a killed program says less
+					err = ctx.Err() // the error of a killed program says less
 				}
 				return nil, fmt.Errorf("running %s: %w", contenders[i].Name, err)
 			}
@@ -71,10 +71,10 @@ func (e *Env) Race(ctx context.Context, contenders ...Contender) ([]Sample, erro
 	return samples, nil
 }
 
-// A Sample holds what the runs of one contender gave.
+// A Sample holds the results of one contender's runs.
 type Sample []float64
 
-// Median returns the middle value, or the mean of the middle two.
+// Median returns the middle value, or the mean of the two middle values.
 func (s Sample) Median() float64 {
 	if len(s) == 0 {
 		return 0
@@ -105,28 +105,30 @@ type Row struct {
 	Pass      bool    `json:"pass"`
 }
 
-// Faster is the row that wants us to be that many times as fast as the peer.
+// Faster returns a row with the goal that we are at least the given number of times as fast as
+// the peer.
 func Faster(what string, ours, peer Sample, times float64) Row {
 	ratio := peer.Median() / ours.Median()
 	return Row{What: what, Unit: seconds, Ours: ours, Peer: peer, Ratio: ratio,
 		Goal: fmt.Sprintf("at least %gx as fast", times), Pass: ratio >= times}
 }
 
-// Smaller is the row that wants our bytes to be at most that part of the peer's.
+// Smaller returns a row with the goal that our size is at most the given part of the peer's.
 func Smaller(what string, ours, peer, part float64) Row {
 	ratio := ours / peer
 	return Row{What: what, Unit: bytes, Ours: Sample{ours}, Peer: Sample{peer}, Ratio: ratio,
 		Goal: fmt.Sprintf("at most %gx the size", part), Pass: ratio <= part}
 }
 
-// AtMostTimes is the row that wants us to take at most that many times the peer's time.
+// AtMostTimes returns a row with the goal that we take at most the given multiple of the
+// peer's time.
 func AtMostTimes(what string, ours, peer Sample, times float64) Row {
 	ratio := ours.Median() / peer.Median()
 	return Row{What: what, Unit: seconds, Ours: ours, Peer: peer, Ratio: ratio,
 		Goal: fmt.Sprintf("at most %gx the time", times), Pass: ratio <= times}
 }
 
-// A Report is the outcome of all benchmarks that ran.
+// A Report has the results of all benchmarks that ran.
 type Report struct {
 	Machine Machine  `json:"machine"`
 	Count   int      `json:"count"`
@@ -134,7 +136,7 @@ type Report struct {
 	Rows    []Row    `json:"rows"`
 }
 
-// Machine says what the numbers were measured on.
+// Machine describes the machine of the measurements.
 type Machine struct {
 	CPUs       int    `json:"cpus"`
 	GOMAXPROCS int    `json:"gomaxprocs"`

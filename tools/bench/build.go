@@ -12,11 +12,11 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
-// buildGoal is how much of go install's time a cold build may take.
+// buildGoal is the maximum time of a cold build, as a multiple of go install's.
 const buildGoal = 1.1
 
-// buildTargets are the toolbox line's programs, and buildPackages what go install calls
-// them: the packages of each of the lock's modules.
+// buildTargets are the programs of the toolbox line. buildPackages are their packages for go
+// install, by module of the lock.
 var (
 	buildTargets  = []string{"//release/toolbox:age", "//release/toolbox:age-keygen", "//release/toolbox:crane"}
 	buildPackages = map[string][]string{
@@ -26,10 +26,9 @@ var (
 	buildPlatforms = []string{"linux/amd64", "linux/arm64", "linux/arm", "darwin/amd64", "darwin/arm64", "windows/amd64"}
 )
 
-// buildBench builds the 18 programs of the toolbox line with everything fetched
-// and nothing built: with Bazel, sandboxed and without its disk cache, and with
-// the same SDK's go install, one call for each platform and source. Both make the same
-// bytes: see tools/rebuild.
+// buildBench builds the 18 programs of the toolbox line with everything fetched and nothing
+// built: with Bazel, sandboxed and without its disk cache, and with go install of the same
+// SDK, one call for each platform and source. Both give the same bytes: see tools/rebuild.
 type buildBench struct {
 	root     string // of the checkout
 	base     string // Bazel's output base
@@ -65,7 +64,7 @@ func buildBenchmark() Benchmark {
 	}
 }
 
-// bazel builds cold: `clean` throws away what was built, not what was fetched.
+// bazel builds cold: `clean` deletes what was built, but not what was fetched.
 func (b *buildBench) bazel(ctx context.Context, verb string, flags ...string) error {
 	for _, args := range [][]string{{"clean"}, append(append([]string{verb, "--disk_cache="}, flags...), buildTargets...)} {
 		cmd := environ.Command(ctx, environ.User(), filepath.Join(b.root, "tools", "bazel"), append([]string{"--output_base=" + b.base}, args...)...)
@@ -87,7 +86,7 @@ func (b *buildBench) stop() {
 	_ = environ.Command(context.Background(), environ.Tool(), "chmod", "-R", "u+w", b.base).Run()
 }
 
-// prepare fetches what both read.
+// prepare fetches the inputs of both.
 func (b *buildBench) prepare(ctx context.Context) error {
 	l, err := lock.Read(filepath.Join(b.root, "manifests", "toolbox", "lock.json"))
 	if err != nil {
@@ -106,23 +105,23 @@ func (b *buildBench) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return b.install(ctx, environ.List(user), "-n") // what each platform imports, without building it
+	return b.install(ctx, environ.List(user), "-n") // reads the imports of each platform without building
 }
 
 func (b *buildBench) goCommand() string {
 	return filepath.Join(b.external, "go_sdk_files", "bin", "go")
 }
 
-// modules is where the go command keeps modules.
+// modules returns the go command's module cache.
 func (b *buildBench) modules() string { return filepath.Join(b.dir, "modules") }
 
-// goInstall builds what bazel does.
+// goInstall builds the same programs with the go command.
 func (b *buildBench) goInstall(ctx context.Context) error {
 	proxy := url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(b.modules(), "cache", "download"))}
 	return b.install(ctx, []string{"GOPROXY=" + proxy.String(), "GOSUMDB=off"})
 }
 
-// install builds the programs with an empty cache.
+// install builds the programs with an empty build cache.
 func (b *buildBench) install(ctx context.Context, settings []string, flags ...string) error {
 	cache, err := os.MkdirTemp(b.dir, "gocache-*")
 	if err != nil {

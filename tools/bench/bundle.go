@@ -27,16 +27,16 @@ const (
 	bundleBytes = 600 << 20 // of store and root, in sum
 )
 
-// bundleBench packs what a real bundle has, in the proportions of toolbox's: 5/6 root,
-// 1/24 Go SDK, 1/8 modules. The bundle has the digest of each entry, and is on the disk
-// when that ends; modules are unpacked too, and compared with their h1 sums. The peer
-// packs the same files, takes one SHA-256 of all, compares nothing, and leaves it to
+// bundleBench packs files in the proportions of toolbox's bundle: 5/6 root, 1/24 Go SDK, 1/8
+// modules. The bundle has the digest of each entry and is synced to disk; modules are also
+// unpacked and checked against their h1 sums. The peer packs the same files, takes one SHA-256
+// of everything, checks nothing, and does not sync.
 // the system when they are on the disk.
 type bundleBench struct {
 	dir   string
 	store *store.Store
 	root  string
-	files []corpusFile // of the root; the modules are made of them too
+	files []corpusFile // of the root; the modules consist of them too
 	lock  *lock.Lock
 }
 
@@ -76,7 +76,7 @@ func bundleBenchmark(size int64) Benchmark {
 	}}
 }
 
-// fillStore makes a store: a quarter is the SDK, which does not compress.
+// fillStore makes a store. A quarter of it is the SDK, which does not compress.
 func (b *bundleBench) fillStore(size int64) error {
 	const mean = 400 << 10 // bytes of a module's zip
 	sdk, _, err := b.store.PutBlob(io.LimitReader(rand.NewChaCha8([32]byte{}), size/4))
@@ -96,8 +96,8 @@ func (b *bundleBench) fillStore(size int64) error {
 	return nil
 }
 
-// module puts a module into the store whose zip has at least size bytes, of the last
-// files of the root, which are sources.
+// module adds a module to the store. Its zip has at least size bytes, from the last files of
+// the root, which are sources.
 func (b *bundleBench) module(path string, size int64) (lock.GoModule, error) {
 	m := lock.GoModule{Path: path, Version: "v1.0.0"}
 	v := module.Version{Path: m.Path, Version: m.Version}

@@ -20,8 +20,8 @@ const (
 	compareGoal  = 1.1
 )
 
-// compareBenchmark compares two equal releases, against reading and hashing the
-// same files on as many cores.
+// compareBenchmark compares two equal releases. The peer reads and hashes the same files on as
+// many cores.
 func compareBenchmark(size int64) Benchmark {
 	return Benchmark{Name: "compare", Run: func(ctx context.Context, e *Env) ([]Row, error) {
 		old, new := filepath.Join(e.Dir, "old"), filepath.Join(e.Dir, "new")
@@ -36,7 +36,7 @@ func compareBenchmark(size int64) Benchmark {
 			return nil, err
 		}
 		e.Notef("two equal releases of %d files, %.1f MiB each, in the page cache; both with %d workers", len(files), float64(total)/(1<<20), runtime.GOMAXPROCS(0))
-		if err := hashTrees(ctx, old, new); err != nil { // so that neither is the first to read
+		if err := hashTrees(ctx, old, new); err != nil { // so that both find the files in the page cache
 			return nil, err
 		}
 		times, err := e.Race(ctx,
@@ -55,7 +55,7 @@ func compareBenchmark(size int64) Benchmark {
 	}}
 }
 
-// hashTrees hashes the files of directories, one worker a core.
+// hashTrees hashes the files of directories, with one worker for each core.
 func hashTrees(ctx context.Context, dirs ...string) error {
 	var files []string
 	for _, dir := range dirs {

@@ -16,16 +16,16 @@ import (
 
 // A corpusFile is a file of the corpus.
 type corpusFile struct {
-	Path string // below the corpus directory, with slashes
+	Path string // relative to the corpus directory, with slashes
 	Mode fs.FileMode
 	Size int64
 }
 
-// makeCorpus copies Go's programs, tools and sources, which every machine with Go
-// has, to dir, until about size bytes are reached: whole copies of all of it, then a
-// part. A copy begins some 200 MB after the one before, which is far beyond the 32 KiB
-// window of DEFLATE, so that repetition helps no contender. (One with a larger window,
-// such as zstd or xz, would need another corpus.)
+// makeCorpus copies Go's programs, tools and sources, which every machine with Go has, to dir,
+// until it has about size bytes: whole copies first, then a part of one. A copy begins some
+// 200 MB after the one before, far beyond the 32 KiB window of DEFLATE, so that no contender
+// profits from the repetition. (A compressor with a larger window, such as zstd or xz, would
+// need another corpus.)
 func makeCorpus(ctx context.Context, dir string, size int64) (files []corpusFile, total int64, err error) {
 	goroot, err := runIn(ctx, "", "go", "env", "GOROOT")
 	if err != nil {
@@ -90,7 +90,7 @@ func goBuild(ctx context.Context, dir, pkg string) (string, error) {
 	return out, err
 }
 
-// runIn runs a command in a directory and returns what it prints.
+// runIn runs a command in a directory and returns its output.
 func runIn(ctx context.Context, dir string, command ...string) (string, error) {
 	cmd := environ.Command(ctx, environ.User(), command[0], command[1:]...)
 	cmd.Dir = dir
@@ -102,7 +102,7 @@ func runIn(ctx context.Context, dir string, command ...string) (string, error) {
 	return strings.TrimSpace(stdout.String()), nil
 }
 
-// tail returns the last lines of what a command printed.
+// tail returns the last lines of a command's output.
 func tail(out string) string {
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	return strings.Join(lines[max(0, len(lines)-20):], "\n")

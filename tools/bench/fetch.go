@@ -22,9 +22,9 @@ const (
 	fetchLine = "toolbox"
 )
 
-// fetchBench brings all modules that a line's lock names into an empty store,
-// and has the go command download the same ones into an empty cache. Both ask a
-// proxy on loopback, so that the network's mood is in neither.
+// fetchBench fetches all modules of a line's lock into an empty store. The peer downloads the
+// same modules into an empty cache with the go command. Both use a proxy on loopback, so that
+// the network does not matter.
 type fetchBench struct {
 	dir     string
 	line    string // the line's directory
@@ -54,7 +54,7 @@ func runFetchBench(ctx context.Context, e *Env, line string) ([]Row, error) {
 		return nil, fmt.Errorf("lock %q names no modules", name)
 	}
 	e.Logf("filling the proxy")
-	// A store is a proxy's tree: ours, filled from the proxy that the user has.
+	// A store has the form of a proxy: fill ours from the user's proxy.
 	full := filepath.Join(e.Dir, "full")
 	if err := b.fetch(ctx, full); err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func runFetchBench(ctx context.Context, e *Env, line string) ([]Row, error) {
 	return []Row{AtMostTimes("the line's modules, cold, against go mod download", times[0], times[1], fetchGoal)}, nil
 }
 
-// contents returns the modules whose content a lock needs, each once.
+// contents returns the modules whose content a lock needs, without duplicates.
 func contents(l *lock.Lock) []string {
 	var all []string
 	for i := range l.Dependencies {
@@ -96,8 +96,8 @@ func contents(l *lock.Lock) []string {
 	return slices.Compact(all)
 }
 
-// cold runs with an empty directory, which stays until the benchmark ends: what
-// deleting it takes is no part of the time.
+// cold calls run with an empty directory. The directory is deleted after the benchmark, so
+// that deleting does not count.
 func (b *fetchBench) cold(ctx context.Context, pattern string, run func(ctx context.Context, dir string) error) error {
 	dir, err := os.MkdirTemp(b.dir, pattern)
 	if err != nil {
@@ -106,7 +106,7 @@ func (b *fetchBench) cold(ctx context.Context, pattern string, run func(ctx cont
 	return run(ctx, dir)
 }
 
-// fetch fills a store, from the proxy if that is there.
+// fetch fills a store from the proxy, if there is one.
 func (b *fetchBench) fetch(ctx context.Context, dir string) error {
 	s, err := store.Open(dir)
 	if err != nil {
@@ -116,13 +116,13 @@ func (b *fetchBench) fetch(ctx context.Context, dir string) error {
 	return f.Lock(ctx, b.pinned)
 }
 
-// download has the go command bring the modules, in a directory that is in no module.
+// download downloads the modules with the go command, in a directory outside of any module.
 func (b *fetchBench) download(ctx context.Context, cache string) error {
 	settings := []string{"GOMODCACHE=" + cache, "GOFLAGS=-modcacherw", "GOWORK=off"}
 	return b.run(ctx, settings, cache, "go", append([]string{"mod", "download"}, b.modules...)...)
 }
 
-// run runs a command in a directory, with its settings and those of both.
+// run runs a command in a directory, with its settings and the common ones.
 func (b *fetchBench) run(ctx context.Context, settings []string, dir, command string, args ...string) error {
 	settings = append(settings, "GOTOOLCHAIN=local")
 	cmd := environ.Command(ctx, environ.User(settings...), command, args...)
@@ -133,7 +133,7 @@ func (b *fetchBench) run(ctx context.Context, settings []string, dir, command st
 	return nil
 }
 
-// setenv sets a variable for what this process starts, and returns what takes it back.
+// setenv sets an environment variable, and returns a function that restores it.
 func setenv(name, value string) func() {
 	old, had := os.LookupEnv(name)
 	_ = os.Setenv(name, value)
@@ -168,6 +168,6 @@ func listen(h http.Handler) (url string, stop func(), err error) {
 		return "", nil, err
 	}
 	server := &http.Server{Handler: h}
-	go server.Serve(listener) // ends with an error, always: that it was closed
+	go server.Serve(listener) // always ends with an error: closed
 	return "http://" + listener.Addr().String(), func() { server.Close() }, nil
 }

@@ -2,16 +2,15 @@
 //
 //	go run ./tools/bench [-run REGEX] [-count N] [-json]
 //
-// It prints one row for each comparison: what was measured, our median, the
-// peer's median, their ratio, the goal, and PASS or FAIL. The brackets hold the
-// fastest and the slowest run. Ours and the peers run in turns, so that a busy
-// moment of the machine does not hit one of them alone. Times are wall-clock times;
-// where a goal rests on several CPUs it is for a machine that has them free, and the
-// first line says how busy this one was before.
+// It prints a row for each comparison: what was measured, our median, the peer's median,
+// their ratio, the goal, and PASS or FAIL. The fastest and the slowest run are in brackets.
+// Our runs and the peers' alternate, so that other load on the machine affects both. Times are
+// wall-clock times. Some goals need several free CPUs; the first line has the load before the
+// first run.
 //
-//	-run    run the benchmarks whose name the regular expression matches: all
-//	-count  runs of each contender: 5, which is also what the goals are stated for
-//	-json   print the machine, the rows and every single run as JSON
+//	-run    regular expression for the names of the benchmarks to run (default: all)
+//	-count  runs of each contender (default: 5, for which the goals are made)
+//	-json   print the machine, the rows and every run as JSON
 //
 // The benchmarks, each in a file of its own:
 //
@@ -24,10 +23,10 @@
 //	push         images that share bases to an empty registry, against remote.MultiWrite
 //	compare      comparing two equal releases of 300 MiB, against hashing both
 //
-// A benchmark makes its inputs from what each machine with Go has, in a temporary
-// directory that it removes. It needs the go and git commands, a checkout of this module
-// as working directory, and about 2 GB of disk. The exit status is 1 if a row
-// fails or a benchmark ends with an error, 2 if the command line is wrong.
+// A benchmark makes its inputs from files that every machine with Go has, in a temporary
+// directory that it removes. It needs the go and git commands, a checkout of this module as
+// working directory, and about 2 GB of disk. The exit status is 1 if a row fails or a
+// benchmark ends with an error, and 2 for a wrong command line.
 package main
 
 import (
@@ -47,7 +46,7 @@ const name = "bench"
 
 func main() { cli.Main(run) }
 
-// benchmarks is the registry: a new benchmark is a file and a line here.
+// benchmarks returns all benchmarks. A new one is a file and a line here.
 func benchmarks() []Benchmark {
 	return []Benchmark{
 		packBenchmark("tar.gz", packCorpusBytes),
@@ -106,8 +105,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return cli.OK
 }
 
-// runAll runs the benchmarks, each in a temporary directory of its own. It
-// returns the rows so far with an error.
+// runAll runs the benchmarks, each in its own temporary directory. With an error, it returns
+// the rows so far.
 func runAll(ctx context.Context, chosen []Benchmark, count int, progress io.Writer) (Report, error) {
 	report := Report{Machine: thisMachine(), Count: count}
 	for _, b := range chosen {

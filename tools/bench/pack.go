@@ -15,13 +15,13 @@ import (
 const (
 	packCorpusBytes = 500_000_000
 	packSpeedGoal   = 2.5  // times as fast as the peer, on 2 CPUs
-	packZipGoal     = 2.0  // the same for a zip: level 6 searches less in files that fit into its window
+	packZipGoal     = 2.0  // the same for zip: level 6 searches less in files smaller than its window
 	packSizeGoal    = 1.03 // of the standard library's size at level 6
 	packCommand     = "github.com/jasonwzm/release-builder/tools/build/pack"
 )
 
-// packBench packs the corpus into an archive and takes its SHA-256: with the pack
-// command, in a process of its own, and with the peers.
+// packBench packs the corpus into an archive and takes its SHA-256: with the pack command, in
+// its own process, and with the peers.
 type packBench struct {
 	format  string
 	dir     string
@@ -105,14 +105,14 @@ func (b *packBench) run(ctx context.Context, e *Env) ([]Row, error) {
 	return append(rows, Smaller("size, against the standard library, level 6", oursSize, stdSize, packSizeGoal)), nil
 }
 
-// pack runs the command.
+// pack runs the pack command.
 func (b *packBench) pack(ctx context.Context) error {
 	out := b.file("ours")
 	_, err := runIn(ctx, "", b.command, "-format", b.format, "-entries", b.entries, "-mtime", "1700000000", "-out", out, "-sha256", out+".sha256")
 	return err
 }
 
-// tar does it with the programs that everybody has.
+// tar does the same with tar, gzip and sha256sum.
 func (b *packBench) tar(ctx context.Context) error {
 	_, err := runIn(ctx, b.dir, "sh", "-c", "tar -C corpus -czf tar.tar.gz . && sha256sum tar.tar.gz")
 	return err
@@ -128,7 +128,7 @@ func (b *packBench) size(name string) (float64, error) {
 	return float64(info.Size()), nil
 }
 
-// missingPrograms returns those of the programs that this machine does not have.
+// missingPrograms returns the programs that this machine lacks.
 func missingPrograms(programs ...string) string {
 	var missing []string
 	for _, p := range programs {

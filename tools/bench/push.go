@@ -31,8 +31,8 @@ const (
 	pushLayerSize = 64 << 10
 )
 
-// pushBench pushes images that share their bases to an empty registry in this
-// process, each of whose answers takes a round trip.
+// pushBench pushes images that share their bases to an empty registry in this process. Each of
+// its answers takes a round trip.
 type pushBench struct {
 	tree      *release.Tree
 	dir       string // of the release
@@ -58,7 +58,7 @@ func pushBenchmark(images, layerSize int, roundTrip time.Duration) Benchmark {
 	}}
 }
 
-// run has push fill an empty registry, which is at host.
+// run calls push with an empty registry at host.
 func (b *pushBench) run(ctx context.Context, roundTrip time.Duration, push func(ctx context.Context, host string, t http.RoundTripper) error) error {
 	handler := ociserver.New(ocimem.New(), nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

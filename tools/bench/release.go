@@ -23,15 +23,15 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
-// releaseVersion is that of the releases that benchmarks publish.
+// releaseVersion is the version of the published releases.
 const releaseVersion = "1.2.0"
 
 var imageArchitectures = []string{"amd64", "arm64"}
 
 func imageName(i int) string { return fmt.Sprintf("image%02d", i) }
 
-// sealRelease makes a directory of files a release: it writes lock.json,
-// manifest.yaml and SHA256SUMS.
+// sealRelease makes a directory of files a release: it writes lock.json, manifest.yaml and
+// SHA256SUMS.
 func sealRelease(dir string) error {
 	stamp := time.Unix(1_700_000_000, 0).UTC()
 	l := &lock.Lock{
@@ -74,8 +74,7 @@ func sealRelease(dir string) error {
 	return os.WriteFile(filepath.Join(dir, release.Checksums), []byte(strings.Join(lines, "")), 0o644)
 }
 
-// A benchImage is an image for each architecture, with layers that all have and
-// layers of its own.
+// A benchImage is an image for each architecture, with common layers and layers of its own.
 type benchImage struct{ seed, bases, own, layerSize int }
 
 // makeImage writes an image as an OCI layout.

@@ -16,8 +16,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
 )
 
-// TestRun runs the benchmarks with small inputs. It checks that they measure, not
-// what they measure: the goals are for the whole ones.
+// TestRun runs the benchmarks with small inputs. It checks that they measure something, not
+// the results: the goals are for the full inputs.
 func TestRun(t *testing.T) {
 	if out, err := exec.Command("go", "env", "GOMOD").Output(); err != nil || filepath.Base(strings.TrimSpace(string(out))) != "go.mod" {
 		t.Skip("not checked: no go command, or not in a checkout of the module")
@@ -59,8 +59,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// smallLine makes a line with the lock of two modules, and has the environment
-// name the proxy that has them.
+// smallLine makes a line whose lock has two modules, and sets GOPROXY to a proxy that has
+// them.
 func smallLine(t *testing.T) string {
 	t.Helper()
 	proxy := proxytest.New(t, map[string]string{"example.com/app@v1.0.0/app.go": "package app\n", "example.com/Lib@v1.0.0/lib.go": "package lib\n"})

@@ -14,8 +14,8 @@ const (
 	sourceTarBytes = 100_000_000 // some 10,000 files
 )
 
-// sourceTarBenchmark takes the SHA-256 of the canonical tar of a repository's commit,
-// and of what git archive makes of it.
+// sourceTarBenchmark takes the SHA-256 of the canonical tar of a commit. The peer is the
+// output of git archive.
 func sourceTarBenchmark(size int64) Benchmark {
 	return Benchmark{Name: "sourcetar", Run: func(ctx context.Context, e *Env) ([]Row, error) {
 		if missing := missingPrograms("git", "sha256sum", "sh"); missing != "" {

@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 )
 
-// standard packs the corpus with nothing but the standard library: one stream,
-// compress/gzip or compress/flate at level 6, with the SHA-256 taken on the way.
+// standard packs the corpus with the standard library only: one stream of compress/gzip or
+// compress/flate at level 6, and its SHA-256.
 func (b *packBench) standard(ctx context.Context) (err error) {
 	f, err := os.Create(b.file("standard"))
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package e2e_test checks a built release as its users will meet it: it unpacks
-// the archives, runs the programs, reads the images with other people's tools.
+// Package e2e_test checks a built release as its users do: it unpacks the archives, runs the
+// programs, and reads the images with other tools.
 //
-// `tools/bazel test //tools/test/e2e:e2e_test` hands it the release; by
-// RELEASE_DIR it takes any directory that holds one.
+// `tools/bazel test //tools/test/e2e:e2e_test` passes it the release. RELEASE_DIR can name any
+// directory with one.
 package e2e_test
 
 import (
@@ -28,7 +28,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden listings in testdata")
 
-// dir returns the release's directory. Without a release there is nothing to check.
+// dir returns the release's directory. Without a release, the test is skipped.
 func dir(t testing.TB) string {
 	t.Helper()
 	name := os.Getenv("RELEASE_DIR")
@@ -89,8 +89,8 @@ func TestChecksumFiles(t *testing.T) {
 	}
 }
 
-// TestListings compares names, modes and kinds of everything in the archives
-// with testdata. Sizes and digests are SHA256SUMS' to pin.
+// TestListings compares names, modes and kinds of all entries of the archives with testdata.
+// SHA256SUMS pins sizes and digests.
 func TestListings(t *testing.T) {
 	var b strings.Builder
 	for _, name := range archives(t) {
@@ -159,8 +159,8 @@ func archives(t *testing.T) []string {
 	return names
 }
 
-// walk calls f with the slash-separated path of each file below root. Bazel
-// hands files over as symbolic links.
+// walk calls f with the slash-separated path of each file below root. Bazel passes files as
+// symbolic links.
 func walk(t *testing.T, root string, f func(name string)) {
 	t.Helper()
 	var visit func(rel string)

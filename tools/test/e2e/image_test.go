@@ -19,7 +19,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
-// TestImageLayout has go-containerregistry read and check every byte.
+// TestImageLayout reads and checks every byte with go-containerregistry.
 func TestImageLayout(t *testing.T) {
 	l := readLock(t)
 	index := craneIndex(t)
@@ -62,8 +62,8 @@ func TestImageLayout(t *testing.T) {
 // craneIndex returns the one image index of the layout.
 func craneIndex(t *testing.T) v1.ImageIndex { return imagetest.Open(t, copyLayout(t)) }
 
-// copyLayout returns a copy of crane's layout: readers want to write beside it,
-// or refuse blobs that are symbolic links, as all files are that Bazel hands over.
+// copyLayout returns a copy of crane's layout. Some readers write beside it, or refuse
+// symbolic links, which Bazel passes.
 func copyLayout(t *testing.T) string {
 	t.Helper()
 	source, copied := filepath.Join(dir(t), "images", "crane"), filepath.Join(t.TempDir(), "crane")
@@ -101,7 +101,7 @@ func TestCraneFromImage(t *testing.T) {
 	}
 }
 
-// TestOtherReaders has skopeo and umoci read the layout.
+// TestOtherReaders reads the layout with skopeo and umoci.
 func TestOtherReaders(t *testing.T) {
 	l := readLock(t)
 	copied := copyLayout(t)
@@ -118,7 +118,7 @@ func TestOtherReaders(t *testing.T) {
 	}
 }
 
-// untar unpacks the files of a tar that this release made; it is not for other people's.
+// untar unpacks the files of a tar of this release. It is not safe for other tars.
 func untar(t *testing.T, r io.ReadCloser, to string) {
 	t.Helper()
 	defer r.Close()
@@ -141,7 +141,7 @@ func untar(t *testing.T, r io.ReadCloser, to string) {
 	}
 }
 
-// unzip unpacks a zip that this release made; it is not for other people's.
+// unzip unpacks a zip of this release. It is not safe for other zips.
 func unzip(t *testing.T, file, to string) string {
 	t.Helper()
 	z, err := zip.OpenReader(file)

@@ -14,8 +14,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
-// TestStage publishes the release as `bazel run //release:publish -- --stage` does,
-// to the line's own stage, and again; there is no network and no account.
+// TestStage publishes the release to the line's stage, as `bazel run //release:publish --
+// --stage` does, twice. It needs no network and no account.
 func TestStage(t *testing.T) {
 	if os.Getenv("PUBLISH") == "" {
 		t.Skip("PUBLISH does not name the command")

@@ -14,7 +14,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
-// hostPlatform is the release's name for the platform that the test runs on.
+// hostPlatform returns the release's name for the platform of the test.
 func hostPlatform() string {
 	os := map[string]string{"darwin": "osx", "windows": "win"}[runtime.GOOS]
 	if os == "" {
@@ -23,7 +23,7 @@ func hostPlatform() string {
 	return os + "-" + runtime.GOARCH
 }
 
-// unpack unpacks an archive of the release by the system's own tar or unzip.
+// unpack unpacks an archive of the release with the system's tar or unzip.
 func unpack(t *testing.T, name string) string {
 	t.Helper()
 	to := t.TempDir()
@@ -87,7 +87,7 @@ func TestSingleArchives(t *testing.T) {
 	}
 }
 
-// TestCompletions checks the completions by the shells that they are for.
+// TestCompletions checks the completions with their shells.
 func TestCompletions(t *testing.T) {
 	l := readLock(t)
 	root := filepath.Join(unpack(t, "toolbox-"+l.Version+"-"+hostPlatform()+".tar.gz"), "toolbox-"+l.Version, "completions")
@@ -105,7 +105,7 @@ func TestCompletions(t *testing.T) {
 	}
 }
 
-// TestBuildInformation reads every program of every platform.
+// TestBuildInformation reads every program for every platform.
 func TestBuildInformation(t *testing.T) {
 	l := readLock(t)
 	programs := 0
@@ -128,7 +128,7 @@ func TestBuildInformation(t *testing.T) {
 	}
 }
 
-// checkBuildInfo compares what a program says of itself with the lock.
+// checkBuildInfo compares the build information of a program with the lock.
 func checkBuildInfo(t *testing.T, l *lock.Lock, name string) {
 	info, err := buildinfo.ReadFile(name)
 	if err != nil {

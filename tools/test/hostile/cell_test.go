@@ -19,7 +19,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
 )
 
-// world is what all cases share: a git server, once one asks for it.
+// world is shared by all cases: a git server, started when first needed.
 type world struct {
 	t    *testing.T
 	once sync.Once
@@ -39,14 +39,14 @@ func (w *world) server() *gittest.Server {
 	return w.git
 }
 
-// prep is one case where its input is made.
+// prep is the part of a case that makes the input.
 type prep struct {
 	*testing.T
 	world   *world
-	base    string // below it: cell and store, which feed may fill, and what it may not touch
-	outside string // a directory elsewhere, for absolute paths
+	base    string // has cell and store, which feed may fill, and files that it must not touch
+	outside string // another directory, for absolute paths
 	vars    map[string]string
-	env     []string // of the process that feeds, beside the usual
+	env     []string // additional environment of the feeding process
 }
 
 // The directories below base that feed may write to.
@@ -87,7 +87,7 @@ func (p *prep) write(name string, data []byte) {
 	}
 }
 
-// stream makes an input file that is too large for memory.
+// stream makes an input file that does not fit into memory.
 func (p *prep) stream(name string, write func(w io.Writer) error) {
 	p.Helper()
 	f, err := os.Create(p.in(name))
@@ -110,7 +110,7 @@ func (p *prep) expand(text string) string {
 	return text
 }
 
-// environ is that of the process which feeds.
+// environ returns the environment of the feeding process.
 func (p *prep) environ(name string) []string {
 	p.Helper()
 	vars, err := json.Marshal(p.vars)
@@ -129,7 +129,7 @@ func (p *prep) environ(name string) []string {
 	return append(env, p.env...)
 }
 
-// listing is everything that feed must leave as it is, one line each.
+// listing returns a line for everything that feed must not change.
 func (p *prep) listing() string {
 	p.Helper()
 	var b strings.Builder
@@ -151,7 +151,7 @@ func (p *prep) listing() string {
 	return b.String()
 }
 
-// describe prints what a change of a file would change.
+// describe writes what identifies a file: any change changes it.
 func describe(w io.Writer, path string, d fs.DirEntry) error {
 	const small = 1 << 20
 	info, err := d.Info()
@@ -173,7 +173,7 @@ func describe(w io.Writer, path string, d fs.DirEntry) error {
 	}
 	size, stamp := info.Size(), info.ModTime().UnixNano()
 	if info.IsDir() {
-		size, stamp = 0, 0 // TMPDIR is used, and empty again
+		size, stamp = 0, 0 // TMPDIR may be used, but must be empty afterwards
 	}
 	_, err = fmt.Fprintf(w, "%q %v %d %d %q\n", path, info.Mode(), size, stamp, what)
 	return err

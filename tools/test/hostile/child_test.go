@@ -21,20 +21,20 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// What the process that feeds is told.
+// The environment variables of the feeding process.
 const (
 	caseVariable = "HOSTILE_CASE"
 	baseVariable = "HOSTILE_BASE"
 	varsVariable = "HOSTILE_VARS"
 )
 
-// result is what the process that feeds prints.
+// result is what the feeding process prints.
 type result struct {
-	Text   string // the error and its hints, as a command prints them; empty if there is none
+	Text   string // the error and its hints as a command prints them; empty without an error
 	Report string
-	Memory int64 // bytes: the most that the process, or one that it started, had at a time
+	Memory int64 // peak memory in bytes, of the process or of one that it started
 	Time   time.Duration
-	CPU    time.Duration // with that of processes that it started
+	CPU    time.Duration // including processes that it started
 }
 
 func parseResult(t testing.TB, out []byte) *result {
@@ -46,7 +46,7 @@ func parseResult(t testing.TB, out []byte) *result {
 	return &r
 }
 
-// cell is one case where it is fed.
+// cell is the part of a case that feeds the input.
 type cell struct {
 	ctx    context.Context
 	base   string
@@ -64,7 +64,7 @@ func (c *cell) store() (*store.Store, error) { return store.Open(filepath.Join(c
 // say adds to the report.
 func (c *cell) say(format string, args ...any) { fmt.Fprintf(&c.report, format+"\n", args...) }
 
-// child feeds one case and prints its result.
+// child feeds the input of one case and prints the result.
 func child(name string) int {
 	_, all := hazards()
 	ctx, cancel := context.WithTimeout(context.Background(), killAfter-maxTime)
@@ -97,13 +97,13 @@ func child(name string) int {
 	return 0
 }
 
-// reap waits for what processes that were started have left behind, so that their
-// memory counts, and tells whether one does not end.
+// reap waits for remaining processes, so that their memory counts. It reports whether one does
+// not end.
 func reap() (left bool) {
 	for deadline := time.Now().Add(2 * time.Second); ; {
 		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
 		switch {
-		case err != nil: // there are none
+		case err != nil: // there are none left
 			return false
 		case pid > 0:
 		case time.Now().After(deadline):
@@ -114,10 +114,10 @@ func reap() (left bool) {
 	}
 }
 
-// memory returns the most that this process, or one that it has waited for, had
-// at a time. Linux counts in a process's ru_maxrss what its parent had when it
-// started it (exec_mmap in fs/exec.c), so that this one asks for VmHWM; those that
-// it started itself begin with what it had, which does not make the maximum wrong.
+// memory returns the peak memory of this process and of processes that it has waited for. On
+// Linux, a process's ru_maxrss includes its parent's memory at the start (exec_mmap in
+// fs/exec.c), so for itself it reads VmHWM. Its children begin with its own memory, which does
+// not change the maximum.
 func memory() (int64, error) {
 	var children, self syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &children); err != nil {

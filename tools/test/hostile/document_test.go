@@ -23,7 +23,7 @@ func documents() []hazard {
 
 const goodManifest = "version: 1.0.0\ndependencies:\n  app:\n    git: https://example.com/app\n    branch: main\n"
 
-// manifests are what a person, or who sends a change, writes.
+// manifests are hostile manifest.yaml files.
 func manifests() []hazard {
 	var all []hazard
 	add := func(name, want string, parts ...any) {
@@ -36,7 +36,7 @@ func manifests() []hazard {
 			},
 		})
 	}
-	dependency := func(name, want, lines string) { // of line 3 on
+	dependency := func(name, want, lines string) { // lines from line 3
 		add(name, want, "version: 1.0.0\ndependencies:\n  app:\n    "+strings.ReplaceAll(lines, "\n", "\n    ")+"\n")
 	}
 	bomb := "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
@@ -85,13 +85,13 @@ func manifests() []hazard {
 	return all
 }
 
-// times is a text n times; %d in it is the number of the repetition.
+// times is a text, n times; %d in it is the number of the repetition.
 type times struct {
 	n    int
 	text string
 }
 
-// text makes an input file of strings and times.
+// text makes an input file of strings and times values.
 func (p *prep) text(name string, parts []any) {
 	p.file(name, nil)
 	p.stream(name, func(w io.Writer) error {
@@ -120,7 +120,7 @@ const (
 	lockHead   = `{"schema": "release-builder/lock/v1", "manifest": "` + someDigest + `", "version": "1.0.0", "product": "x", "platforms": [], "architectures": [],` + "\n"
 )
 
-// locks are what a change to lock.json may hold.
+// locks are hostile lock.json files.
 func locks() []hazard {
 	var all []hazard
 	add := func(name, want string, parts ...any) {
@@ -154,7 +154,7 @@ func locks() []hazard {
 	return all
 }
 
-// depsFiles are what a primary source may say of its dependencies.
+// depsFiles are hostile deps files of a primary source.
 func depsFiles() []hazard {
 	var all []hazard
 	add := func(name, want string, parts ...any) {

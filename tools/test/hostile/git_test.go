@@ -17,7 +17,7 @@ func gitClient() *gitsource.Client {
 	return &gitsource.Client{Timeout: 5 * time.Second, Attempts: 1, MaxFetch: 64 << 20}
 }
 
-// fetchCommit feeds a commit of a server to what makes a tar of it.
+// fetchCommit fetches a commit from a server and makes a tar of it.
 func fetchCommit(c *cell) error {
 	w := gitsource.Want{URL: c.vars["url"], SHA: c.vars["commit"], Branch: c.vars["branch"], Tag: c.vars["tag"]}
 	repo, err := gitClient().Fetch(c.ctx, w)
@@ -28,7 +28,7 @@ func fetchCommit(c *cell) error {
 	return packCommit(c, repo)
 }
 
-// packLocal feeds the repository below in to what makes a tar of it.
+// packLocal makes a tar of the repository in the directory in.
 func packLocal(c *cell) error {
 	repo, err := gitsource.OpenLocal(c.ctx, "", c.in("git"))
 	if err != nil {
@@ -62,7 +62,7 @@ type (
 	tree      = []treeEntry
 )
 
-// gitWorld makes objects in the repository that all trees are in.
+// gitWorld makes objects in the repository of all trees.
 type gitWorld struct {
 	*gittest.Repo
 	blob string
@@ -81,7 +81,7 @@ func (g *gitWorld) link(name, target string) treeEntry {
 	return treeEntry{Mode: "120000", Name: name, ID: g.Blob(target)}
 }
 
-// trees are trees that git stores, but that are no trees of files.
+// trees are trees that git stores although they are not valid trees of files.
 func trees() []hazard {
 	var all []hazard
 	add := func(name, want string, entries func(p *prep, g *gitWorld) tree) {
@@ -91,7 +91,7 @@ func trees() []hazard {
 			p.set("url", p.world.server().URL("trees"))
 			p.set("commit", g.CommitTree(branch, g.Tree(entries(p, g)...)))
 		}}
-		if other, ok := strings.CutPrefix(want, "!"); ok { // it does not come as far as that
+		if other, ok := strings.CutPrefix(want, "!"); ok { // it fails before that
 			h.want = other
 		}
 		if report, ok := strings.CutPrefix(want, "report: "); ok {
@@ -166,7 +166,7 @@ func trees() []hazard {
 	return all
 }
 
-// trees returns the repository that all trees are in.
+// trees returns the repository of all trees.
 func (w *world) trees() *gitWorld {
 	w.treesOnce.Do(func() {
 		r := w.server().Repo("trees")

@@ -27,7 +27,7 @@ func (p *prep) serve(h http.HandlerFunc) {
 	p.set("host", strings.TrimPrefix(s.URL, "http://"))
 }
 
-// forever writes until the client has gone.
+// forever writes until the client disconnects.
 func forever(w http.ResponseWriter, r *http.Request, piece string) {
 	for r.Context().Err() == nil {
 		if _, err := io.WriteString(w, piece); err != nil {
@@ -40,8 +40,8 @@ func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 func pkt(text string) string { return fmt.Sprintf("%04x%s", len(text)+4, text) }
 
-// fakeGit answers in protocol v2 (https://git-scm.com/docs/protocol-v2) as it is
-// told, and else as a server whose branch main is at commit.
+// fakeGit answers in protocol v2 (https://git-scm.com/docs/protocol-v2) with its handlers. By
+// default it is a server whose branch main is at commit.
 type fakeGit struct {
 	commit            string
 	info, refs, fetch http.HandlerFunc // nil for the usual answer
@@ -83,13 +83,13 @@ func band(w io.Writer, data []byte) {
 	}
 }
 
-// startPack is what comes before a pack's objects.
+// startPack writes the header of a pack.
 func startPack(w io.Writer, commit string, objects int) {
 	_, _ = io.WriteString(w, pkt("shallow-info\n")+pkt("shallow "+commit)+"0001"+pkt("packfile\n"))
 	band(w, packHead(objects))
 }
 
-// gitServers are servers that lie, or do not end.
+// gitServers are servers that lie, or send without end.
 func gitServers() []hazard {
 	blob := object(blobObject, []byte("evil"))
 	tree := treeOf(treeEntry{Mode: "100644", Name: "x", ID: blob.name})
@@ -163,7 +163,7 @@ func gitServers() []hazard {
 	return append(all, gitRedirects(add, head.name)...)
 }
 
-// gitRedirects are servers that send elsewhere, and whose lists do not end.
+// gitRedirects are servers that redirect, and servers with endless lists.
 func gitRedirects(add func(name, want string, prepare func(p *prep, f *fakeGit)), commit string) []hazard {
 	redirect := func(name, want string, to func(p *prep) string) {
 		add("redirect "+name, want, func(p *prep, f *fakeGit) {
@@ -199,7 +199,7 @@ func gitRedirects(add func(name, want string, prepare func(p *prep, f *fakeGit))
 	})
 	list := func(c *cell) error {
 		client := gitClient()
-		client.Timeout = time.Minute // silence is not what ends it
+		client.Timeout = time.Minute // the idle timeout must not end it
 		_, err := client.Tip(c.ctx, gitsource.Want{URL: c.vars["url"], Branch: "main"})
 		return err
 	}
@@ -225,7 +225,7 @@ func gitRedirects(add func(name, want string, prepare func(p *prep, f *fakeGit))
 			}
 			p.serve(f.ServeHTTP)
 		}},
-		// Until it is told to end, git does what the server says: it unpacks 10 MB.
+		// Until it is stopped, git unpacks what the server sends: 10 MB.
 		{name: "blob of 10 GiB", want: `reading commit {commit} of "{url}": context deadline exceeded`, feed: brief, prepare: func(p *prep) {
 			f := &fakeGit{commit: commit, pack: packOf(zeros(blobObject, 10<<30))}
 			p.serve(f.ServeHTTP)
@@ -262,7 +262,7 @@ func gitRedirects(add func(name, want string, prepare func(p *prep, f *fakeGit))
 	}
 }
 
-// randomBlob does not become smaller.
+// randomBlob returns an incompressible blob.
 func randomBlob() packed {
 	b := make([]byte, 60_000)
 	x := uint64(1)

@@ -1,19 +1,16 @@
 //go:build linux
 
-// Package hostile feeds to every entry point that reads something from outside
-// what an attacker would send it: trees, archives, images, documents, servers.
+// Package hostile tests every entry point that reads something from outside with the input of
+// an attacker: trees, archives, images, documents, servers.
 //
-// Each case is a row of a table. This process makes the input, or serves it; a
-// process of its own feeds it to the entry point, so that memory and time are
-// that entry point's alone. What has to hold for every case:
+// Each case is a row of a table. This process makes or serves the input. Another process feeds
+// it to the entry point, so that its memory and time can be measured. Every case must have:
 //
-//   - an error that says what is wrong and with what, or, for the few that are
-//     let through, the report;
+//   - an error that says what is wrong and with what, or a report if the input is accepted;
 //   - text that a terminal can show: no control characters, no megabytes;
-//   - nothing outside the target directory is touched, nothing is left in TMPDIR;
+//   - no change outside of the target directory, and nothing left in TMPDIR;
 //   - at most 256 MiB of memory, of the process and of each that it starts;
-//   - at most 5 seconds, of CPU; on a machine that is busy with other work the clock
-//     may show up to three times as much.
+//   - at most 5 seconds of CPU time. On a busy machine, the wall-clock time may be longer.
 //
 // The inputs are generated. A new case is a row in the table of its kind.
 package hostile
@@ -33,34 +30,34 @@ import (
 
 const (
 	maxMemory = 256 << 20       // bytes
-	maxTime   = 5 * time.Second // of feed, by the CPU
-	maxWait   = time.Minute     // of feed, by the clock, on a machine with more to do
-	maxText   = 8 << 10         // bytes of what a person reads
+	maxTime   = 5 * time.Second // CPU time of feed
+	maxWait   = time.Minute     // wall-clock time of feed, on a busy machine
+	maxText   = 8 << 10         // bytes of text for a person
 	killAfter = 90 * time.Second
 )
 
-// A hazard is one hostile input and the entry point that it is fed to.
+// A hazard is a hostile input and the entry point that reads it.
 type hazard struct {
 	name string
-	// prepare makes the input, in the process that measures. It may be nil.
+	// prepare makes the input, in the measuring process. It may be nil.
 	prepare func(p *prep)
-	// feed feeds it, in a process of its own.
+	// feed passes the input to the entry point, in a process of its own.
 	feed func(c *cell) error
-	// want is a part of the error, and report of what is said without one; exactly
-	// one is set. {NAME} stands for what prepare set NAME to.
+	// want is a part of the error, and report of the report if there is no error. Exactly one
+	// is set. {NAME} is replaced by the value that prepare set.
 	want, report string
-	// never must not be in the error, as a secret.
+	// never must not be in the error, such as a secret.
 	never string
 }
 
-// kinds are the tables.
+// kinds returns the tables.
 func kinds() map[string][]hazard {
 	return map[string][]hazard{
 		"tar": tars(), "document": documents(), "git": trees(), "pack": packs(), "gitserver": gitServers(), "image": slices.Concat(bases(), layouts(), dockerArchives(), registries()), "web": webServers(), "zip": zips(), "module": modules(),
 	}
 }
 
-// hazards are all rows by the names of their tests, sorted.
+// hazards returns all rows by test name, and the sorted names.
 func hazards() (names []string, all map[string]hazard) {
 	all = map[string]hazard{}
 	for kind, table := range kinds() {
@@ -107,7 +104,7 @@ func (w *worst) add(name string, r *result) {
 	}
 }
 
-// print prints them; go test shows it with -v, or where a case fails.
+// print prints the numbers. The output of go test has them with -v, or if a case fails.
 func (w *worst) print() {
 	fmt.Printf("hostile: %d cases in %.1f s, largest memory %d MiB (%s), slowest %.1f s (%s)\n",
 		w.cases, time.Since(w.started).Seconds(), w.memory>>20, w.largest, w.time.Seconds(), w.slowest)
@@ -138,7 +135,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// check compares what came with what has to hold.
+// check compares a result with the expectations.
 func (h *hazard) check(t *testing.T, p *prep, r *result) {
 	t.Helper()
 	switch want := p.expand(h.want + h.report); {
@@ -164,7 +161,7 @@ func (h *hazard) check(t *testing.T, p *prep, r *result) {
 	}
 }
 
-// contains tells whether a text has the parts of want between "…", in order.
+// contains reports whether a text has the parts of want between "…", in order.
 func contains(text, want string) bool {
 	for part := range strings.SplitSeq(want, "…") {
 		_, rest, ok := strings.Cut(text, part)
@@ -176,10 +173,11 @@ func contains(text, want string) bool {
 	return true
 }
 
-// unprintable tells what moves a terminal's cursor, or worse.
+// unprintable reports whether r is a control character, such as one that moves a terminal's
+// cursor.
 func unprintable(r rune) bool { return r < ' ' && r != '\n' || 0x7f <= r && r < 0xa0 || r == 0x202e }
 
-// run has a new process feed the case and measures it.
+// run starts a process that feeds the input, and measures it.
 func (p *prep) run(name string) *result {
 	p.Helper()
 	exe, err := os.Executable()

@@ -26,14 +26,14 @@ const (
 	layerType    = "application/vnd.oci.image.layer.v1.tar"
 )
 
-// descriptor is as image-spec v1.1, descriptor.md, has it.
+// descriptor is the descriptor of image-spec v1.1, descriptor.md.
 type descriptor struct {
 	MediaType string `json:"mediaType"`
 	Digest    string `json:"digest"`
 	Size      int64  `json:"size"`
 }
 
-// layout makes an OCI image layout, as it is told.
+// layout makes an OCI image layout, valid or not.
 type layout struct {
 	p   *prep
 	dir string
@@ -45,7 +45,7 @@ func (p *prep) layout() *layout {
 	return l
 }
 
-// blob adds a blob. mediaType is what the descriptor says of it.
+// blob adds a blob. The descriptor has mediaType.
 func (l *layout) blob(mediaType string, data []byte) descriptor {
 	d := describeBlob(mediaType, data)
 	l.p.file("layout/blobs/sha256/"+d.Digest[7:], data)
@@ -71,13 +71,13 @@ func (l *layout) index(all ...descriptor) {
 	l.p.file("layout/index.json", marshal(l.p, map[string]any{"schemaVersion": 2, "mediaType": indexType, "manifests": all}))
 }
 
-// image adds a manifest over layers, and its config. diffIDs are those of the layers.
+// image adds a manifest with layers, and its config with diffIDs.
 func (l *layout) image(layers []descriptor, diffIDs []string) descriptor {
 	config := l.json(configType, map[string]any{"os": "linux", "architecture": "amd64", "rootfs": map[string]any{"type": "layers", "diff_ids": diffIDs}})
 	return l.json(manifestType, map[string]any{"schemaVersion": 2, "mediaType": manifestType, "config": config, "layers": layers})
 }
 
-// plain adds an image over layers that are not compressed.
+// plain adds an image with uncompressed layers.
 func (l *layout) plain(layers ...[]byte) descriptor {
 	var all []descriptor
 	var diffIDs []string
@@ -99,7 +99,7 @@ func tarOf(p *prep, write func(w *tarWriter)) []byte {
 	return b.Bytes()
 }
 
-// buildOn feeds the first image of the layout below in, as a base, to what builds images.
+// buildOn builds an image on a base: the first image of the layout in the directory in.
 func buildOn(c *cell) error {
 	all, err := ours.Path(c.in("layout")).Manifests()
 	if err != nil {
@@ -134,7 +134,7 @@ func buildOn(c *cell) error {
 	return err
 }
 
-// bases are base images whose layers are not what the config says.
+// bases are base images whose layers do not match the config.
 func bases() []hazard {
 	compressed := func(name, want string, data func(p *prep) []byte) hazard {
 		return hazard{name: "base: " + name, want: want, feed: buildOn, prepare: func(p *prep) {

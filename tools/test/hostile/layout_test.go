@@ -15,7 +15,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
 )
 
-// pin feeds a base image to what pins it.
+// pin pins a base image.
 func pin(c *cell) error {
 	a, err := pinArgs(c)
 	if err != nil {
@@ -40,7 +40,7 @@ func (secretKeychain) Resolve(authn.Resource) (authn.Authenticator, error) {
 	return authn.FromConfig(authn.AuthConfig{Username: "me", Password: "hunter2"}), nil
 }
 
-// layouts are layouts that lie.
+// layouts are image layouts with false data.
 func layouts() []hazard {
 	var all []hazard
 	add := func(name, want string, feed func(*cell) error, prepare func(p *prep, l *layout)) {
@@ -69,7 +69,7 @@ func layouts() []hazard {
 		d := l.blob(layerType, layer(p))
 		l.index(l.image([]descriptor{d}, []string{d.Digest}))
 		data := layer(p)
-		data[block] = 'b' // the content of the file
+		data[block] = 'b' // in the content of the file
 		p.file("layout/blobs/sha256/"+d.Digest[7:], data)
 	})
 	add("size of a layer", `size: got `, pin, func(p *prep, l *layout) {
@@ -152,7 +152,7 @@ func many(d descriptor, n int) []descriptor {
 	return all
 }
 
-// dockerArchives are files that claim to be what `docker save` writes.
+// dockerArchives are files that pretend to be the output of `docker save`.
 func dockerArchives() []hazard {
 	var all []hazard
 	add := func(name, want string, write func(p *prep, w *tarWriter)) {

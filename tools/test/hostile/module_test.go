@@ -21,7 +21,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
 )
 
-// useGo has the process that feeds find a go command, which asks url for modules.
+// useGo gives the feeding process a go command that reads modules from url.
 func (p *prep) useGo() {
 	p.set("go", proxytest.GoCommand(p))
 	env := proxytest.Environ(p.path("gocache"), p.vars["url"])
@@ -35,7 +35,7 @@ func goCommand(c *cell) (*gomod.Go, error) {
 	return &gomod.Go{Command: c.vars["go"], Store: s, Cache: filepath.Join(c.base, "gocache", "mod")}, err
 }
 
-// fill feeds what a proxy says to what brings a lock's modules into the store.
+// fill fetches a lock's modules from a proxy into the store.
 func fill(c *cell) error {
 	g, err := goCommand(c)
 	if err != nil {
@@ -50,7 +50,7 @@ func fill(c *cell) error {
 	return err
 }
 
-// listed feeds a source to what lists its packages.
+// listed lists the packages of a source.
 func listed(c *cell) error {
 	_, err := list(c, c.in("source"))
 	return err
@@ -65,7 +65,7 @@ func list(c *cell, dir string) (gomod.Listing, error) {
 	return g.ListRoot(c.ctx, dir, ".", nil, false)
 }
 
-// laidOut feeds a source to what lists its packages and writes BUILD files for them.
+// laidOut lists the packages of a source and writes BUILD files for them.
 func laidOut(c *cell) error {
 	a := gosource.Args{Dir: filepath.Join(c.target(), "source"), Name: "m", Repo: "repo", Roots: []gosource.Root{{Dir: ".", Main: gosource.Module{Path: "example.com/m"}}}}
 	var err error
@@ -80,10 +80,10 @@ func laidOut(c *cell) error {
 	return err
 }
 
-// modules are proxies that lie, go.mod files, and sources.
+// modules are hostile proxies, go.mod files and sources.
 func modules() []hazard { return slices.Concat(proxies(), goMods(), goFiles()) }
 
-// goodProxy answers as a proxy that has example.com/m@v1.0.0.
+// goodProxy answers like a proxy that has example.com/m@v1.0.0.
 func goodProxy(w http.ResponseWriter, r *http.Request) {
 	switch filepath.Ext(r.URL.Path) {
 	case ".info":
@@ -133,7 +133,7 @@ func proxies() []hazard {
 	return all
 }
 
-// goMods are go.mod files that a source may have.
+// goMods are hostile go.mod files of a source.
 func goMods() []hazard {
 	var all []hazard
 	add := func(name, want string, parts ...any) {
@@ -158,7 +158,7 @@ func goMods() []hazard {
 	return all
 }
 
-// goFiles are sources with files of many bytes.
+// goFiles are sources with large files.
 func goFiles() []hazard {
 	var all []hazard
 	add := func(name, report string, prepare func(p *prep)) {

@@ -29,13 +29,13 @@ const (
 // packed is an object of a pack.
 type packed struct {
 	kind   int
-	size   int64  // as the pack says
-	base   string // the name of a delta's base, in hexadecimal
+	size   int64  // the size in the pack
+	base   string // the name of a delta's base in hexadecimal
 	stream []byte // zlib
-	name   string // in hexadecimal; not of a delta
+	name   string // in hexadecimal; empty for a delta
 }
 
-// object makes an object as git would.
+// object makes a valid object.
 func object(kind int, content []byte) packed {
 	var z bytes.Buffer
 	w := zlib.NewWriter(&z)
@@ -60,7 +60,7 @@ func treeOf(entries ...treeEntry) packed {
 	return object(treeObject, b.Bytes())
 }
 
-// zeros makes an object of so many zeros, in a zlib stream of about a thousandth.
+// zeros makes an object of size zeros. Its zlib stream has about a thousandth of the size.
 func zeros(kind int, size int64) packed {
 	const chunk = 8 << 20
 	var z bytes.Buffer
@@ -69,13 +69,13 @@ func zeros(kind int, size int64) packed {
 	_ = w.Flush()
 	first := z.Len()
 	stream := append(z.Bytes()[:2:2], bytes.Repeat(z.Bytes()[2:first], int(size/chunk))...)
-	stream = append(stream, 0x03, 0x00) // the last block, which is empty
+	stream = append(stream, 0x03, 0x00) // the last block, empty
 	adler := uint32(size%65521)<<16 | 1
 	stream = binary.BigEndian.AppendUint32(stream, adler)
 	return packed{kind: kind, size: size, stream: stream, name: strings.Repeat("5", 40)}
 }
 
-// delta makes size bytes of a base with baseSize, by copying it again and again.
+// delta makes size bytes from a base of baseSize bytes by repeated copying.
 func delta(base string, baseSize, size int64) packed {
 	var d []byte
 	varint := func(n int64) {
@@ -96,7 +96,7 @@ func delta(base string, baseSize, size int64) packed {
 	return p
 }
 
-// entry is the object as a pack has it.
+// entry returns the object's entry in a pack.
 func (o packed) entry() []byte {
 	n := o.size
 	c := byte(o.kind<<4) | byte(n&15)
@@ -114,7 +114,7 @@ func packHead(n int) []byte {
 	return binary.BigEndian.AppendUint32([]byte("PACK\x00\x00\x00\x02"), uint32(n))
 }
 
-// packOf makes a pack.
+// packOf returns a pack of objects.
 func packOf(objects ...packed) []byte {
 	b := packHead(len(objects))
 	for _, o := range objects {
@@ -124,8 +124,8 @@ func packOf(objects ...packed) []byte {
 	return append(b, sum[:]...)
 }
 
-// indexOf makes the index of a pack (version 2) that says what the objects' names
-// are, whether they are or not.
+// indexOf returns the index (version 2) of a pack, with the objects' declared names, right or
+// wrong.
 func indexOf(objects ...packed) []byte {
 	type line struct {
 		name   []byte
@@ -166,7 +166,7 @@ func indexOf(objects ...packed) []byte {
 	return append(b, sum[:]...)
 }
 
-// localRepo makes a repository below in whose HEAD is the last object.
+// localRepo makes a repository in the directory in. HEAD is the last object.
 func (p *prep) localRepo(objects ...packed) {
 	p.Helper()
 	pack := packOf(objects...)
@@ -180,7 +180,7 @@ func (p *prep) localRepo(objects ...packed) {
 	p.set("commit", head)
 }
 
-// serveRepo has the git server serve the objects, of which the last is the branch main's.
+// serveRepo makes the git server serve the objects. The branch main is at the last one.
 func (p *prep) serveRepo(objects ...packed) {
 	p.Helper()
 	r := p.world.server().Repo(fmt.Sprintf("packs/%x", sha1.Sum([]byte(p.Name()))))
@@ -195,7 +195,7 @@ func (p *prep) serveRepo(objects ...packed) {
 	p.set("url", p.world.server().URL(r.Name))
 }
 
-// packs are objects that are much of something.
+// packs are objects that are too large, too many or too deep.
 func packs() []hazard {
 	var all []hazard
 	add := func(name, want string, feed func(*cell) error, prepare func(*prep)) {

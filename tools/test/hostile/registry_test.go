@@ -14,7 +14,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
 )
 
-// bring feeds a lock entry to what brings the image.
+// bring fetches the image of a lock entry.
 func bring(c *cell) error {
 	a, err := pinArgs(c)
 	if err != nil {
@@ -24,12 +24,12 @@ func bring(c *cell) error {
 	return baseimage.Bring(c.ctx, a, &lock.Image{Name: "app", Base: a.Base, Digest: d, Platforms: []lock.ImagePlatform{{Platform: "linux/amd64", Digest: d, Size: 1}}})
 }
 
-// A fakeRegistry answers as distribution-spec v1.1 has it, or as it is told.
+// A fakeRegistry answers as in distribution-spec v1.1, or with its handlers.
 type fakeRegistry struct {
 	blobs           map[string][]byte // by digest; and by tag
 	ping            http.HandlerFunc  // /v2/
 	manifest, layer http.HandlerFunc
-	layers          map[string]bool // the digests that layer answers
+	layers          map[string]bool // the digests that the handler layer answers
 }
 
 func (f *fakeRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -54,7 +54,7 @@ func (f *fakeRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// newRegistry has an image app:1 of one layer.
+// newRegistry returns a registry with the image app:1, which has one layer.
 func newRegistry(p *prep) *fakeRegistry {
 	f := &fakeRegistry{blobs: map[string][]byte{}, layers: map[string]bool{}}
 	add := func(mediaType string, data []byte) descriptor {
@@ -71,7 +71,7 @@ func newRegistry(p *prep) *fakeRegistry {
 	return f
 }
 
-// registries are registries that lie, or do not end.
+// registries are registries that lie, or send without end.
 func registries() []hazard {
 	var all []hazard
 	feedTo := func(feed func(*cell) error, name, want string, prepare func(p *prep, f *fakeRegistry)) {

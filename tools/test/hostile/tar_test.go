@@ -13,7 +13,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/sourcetar"
 )
 
-// extract feeds a source's tar to what unpacks it.
+// extract unpacks a source's tar.
 func extract(c *cell) error {
 	f, err := os.Open(c.in("tar"))
 	if err != nil {
@@ -23,7 +23,7 @@ func extract(c *cell) error {
 	return sourcetar.Extract(f, c.target())
 }
 
-// tars are archives that claim to be a source's canonical tar.
+// tars are archives that pretend to be a source's canonical tar.
 func tars() []hazard {
 	var all []hazard
 	add := func(name, want string, write func(p *prep, w *tarWriter)) {
@@ -99,7 +99,7 @@ func tars() []hazard {
 	return append(all, tarSizes(add)...)
 }
 
-// tarSizes are archives that are much of something, or less than they say.
+// tarSizes are archives that are too large, or smaller than they claim.
 func tarSizes(add func(name, want string, write func(p *prep, w *tarWriter))) []hazard {
 	add("many long names", `the tree's paths and links have more than`, func(_ *prep, w *tarWriter) {
 		long := strings.Repeat(strings.Repeat("n", 199)+"/", 19)

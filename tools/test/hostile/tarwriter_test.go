@@ -15,11 +15,11 @@ import (
 
 const block = 512 // bytes
 
-// tarWriter writes archives, also such as archive/tar does not write.
+// tarWriter writes archives, including those that archive/tar refuses to write.
 type tarWriter struct {
 	out *bufio.Writer
 	tar *tar.Writer
-	bad bool // no archive/tar wrote the end
+	bad bool // the end was not written by archive/tar
 	err error
 }
 
@@ -49,7 +49,7 @@ func (w *tarWriter) link(name, target string) {
 	w.header(&tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777})
 }
 
-// bytes writes what is no entry. The archive has no end then.
+// bytes writes raw bytes. The archive then gets no end.
 func (w *tarWriter) bytes(s string) {
 	w.note(w.tar.Flush())
 	_, err := w.out.WriteString(s)
@@ -57,12 +57,12 @@ func (w *tarWriter) bytes(s string) {
 	w.bad = true
 }
 
-// rawHeader is a header of any values.
+// rawHeader is a header with any values.
 type rawHeader struct {
 	name, link string
 	flag       byte
 	size       int64
-	checksum   int // is added to the right one
+	checksum   int // added to the correct one
 	gnu        bool
 	more       func(b []byte)
 }
@@ -74,7 +74,7 @@ func headerBytes(h rawHeader) []byte {
 	b := make([]byte, block)
 	copy(b, h.name)
 	copy(b[100:], fmt.Sprintf("%07o\x00%07o\x00%07o\x00", 0o644, 0, 0))
-	if h.size < 0 || h.size >= 1<<33 { // GNU's form of large numbers
+	if h.size < 0 || h.size >= 1<<33 { // GNU's form for large numbers
 		binary.BigEndian.PutUint64(b[128:], uint64(h.size))
 		b[124] = 0x80
 		if h.size < 0 {
@@ -103,7 +103,8 @@ func headerBytes(h rawHeader) []byte {
 	return b
 }
 
-// pax writes a header with one record of any content, and the header that it is for.
+// pax writes an extended header with one record of any content, and the header that it applies
+// to.
 func (w *tarWriter) pax(key, value string, h rawHeader) {
 	w.records(record(key, value), h)
 }
@@ -114,7 +115,7 @@ func (w *tarWriter) records(records string, h rawHeader) {
 	w.raw(h)
 }
 
-// manyEntries is a tar of n empty files, which takes no memory.
+// manyEntries is a tar of n empty files that takes no memory.
 type manyEntries struct {
 	n, at  int64
 	header []byte
@@ -134,7 +135,7 @@ func (m *manyEntries) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// entry changes the digits of the name, and the checksum by as much.
+// entry changes the digits of the name, and the checksum accordingly.
 func (m *manyEntries) entry(i int64) []byte {
 	sum, _ := strconv.ParseInt(string(m.header[148:154]), 8, 32)
 	for at := 6; at >= 0; at-- {
@@ -148,7 +149,7 @@ func (m *manyEntries) entry(i int64) []byte {
 	return m.header
 }
 
-// Seek implements io.Seeker as far as it is used.
+// Seek implements io.Seeker as far as it is needed.
 func (m *manyEntries) Seek(offset int64, whence int) (int64, error) {
 	if whence == io.SeekCurrent {
 		offset += m.at
@@ -157,14 +158,14 @@ func (m *manyEntries) Seek(offset int64, whence int) (int64, error) {
 	return m.at, nil
 }
 
-// record is "LENGTH KEY=VALUE\n", whose length counts itself.
+// record returns "LENGTH KEY=VALUE\n". LENGTH includes itself.
 func record(key, value string) string {
 	n := len(key) + len(value) + 3
 	n += len(fmt.Sprint(n + len(fmt.Sprint(n))))
 	return fmt.Sprintf("%d %s=%s\n", n, key, value)
 }
 
-// gnuSparse writes a file of holes in GNU's old form.
+// gnuSparse writes a sparse file of holes only, in GNU's old format.
 func (w *tarWriter) gnuSparse(name string, size int64) {
 	w.raw(rawHeader{name: name, flag: tar.TypeGNUSparse, gnu: true, more: func(b []byte) {
 		binary.BigEndian.PutUint64(b[386+4:], uint64(size)) // an empty extent at the end
@@ -175,7 +176,7 @@ func (w *tarWriter) gnuSparse(name string, size int64) {
 	}})
 }
 
-// paxSparse writes a file of holes in the form 1.0 of GNU tar.
+// paxSparse writes a sparse file of holes only, in format 1.0 of GNU tar.
 func (w *tarWriter) paxSparse(name string, size int64) {
 	records := record("GNU.sparse.major", "1") + record("GNU.sparse.minor", "0") +
 		record("GNU.sparse.name", name) + record("GNU.sparse.realsize", fmt.Sprint(size))
@@ -183,7 +184,7 @@ func (w *tarWriter) paxSparse(name string, size int64) {
 	w.bytes(fmt.Sprintf("%-*s", block, "1\n"+fmt.Sprint(size)+"\n0\n"))
 }
 
-// close ends the archive, unless bytes did so.
+// close ends the archive, unless bytes has.
 func (w *tarWriter) close() error {
 	if !w.bad {
 		w.note(w.tar.Close())

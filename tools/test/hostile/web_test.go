@@ -15,7 +15,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/web/download"
 )
 
-// bringFile feeds a URL to what downloads a file into the store, by its digest.
+// bringFile downloads a file from a URL into the store, by its digest.
 func bringFile(c *cell) error {
 	s, err := c.store()
 	if err != nil {
@@ -25,7 +25,7 @@ func bringFile(c *cell) error {
 	return s.Bring(c.ctx, digest.Digest(someDigest), store.FetchFunc(func(ctx context.Context) (io.ReadCloser, error) { return download.Get(ctx, a) }))
 }
 
-// webServers are servers of files that lie, or do not end.
+// webServers are servers of files that lie, or send without end.
 func webServers() []hazard {
 	var all []hazard
 	add := func(name, want string, h http.HandlerFunc) {

@@ -24,13 +24,13 @@ import (
 
 const zipPrefix = "example.com/m@v1.0.0/"
 
-// unzip feeds a module's zip to what unpacks it.
+// unzip unpacks a module's zip.
 func unzip(c *cell) error {
 	m := module.Version{Path: "example.com/m", Version: "v1.0.0"}
 	return gomod.Unzip(filepath.Join(c.target(), "module"), m, c.in("zip"))
 }
 
-// hashZip feeds a module's zip to what compares it with the lock.
+// hashZip compares a module's zip with the lock.
 func hashZip(c *cell) error {
 	_, err := gomod.HashZip(c.in("zip"))
 	return err
@@ -41,7 +41,7 @@ func listZip(c *cell) error {
 	return err
 }
 
-// zips are module zips, and other zips, that claim to be good ones.
+// zips are hostile module zips, and zips that are not modules.
 func zips() []hazard {
 	var all []hazard
 	raw := func(name, want string, feed func(*cell) error, write func(w io.Writer) error) {
@@ -106,7 +106,7 @@ func zips() []hazard {
 	return append(all, rawZips(raw)...)
 }
 
-// deflated is a stream of so many zeros, and its CRC-32 does not matter.
+// deflated returns a stream of n zeros. Its CRC-32 does not matter.
 func deflated(n int) []byte {
 	var b bytes.Buffer
 	w, _ := flate.NewWriter(&b, flate.BestCompression)
@@ -115,7 +115,7 @@ func deflated(n int) []byte {
 	return b.Bytes()
 }
 
-// overlapping is a zip of n entries that share the content of one, as in
+// overlapping writes a zip of n entries that share the content of one, as in
 // https://www.bamsoftware.com/hacks/zipbomb/.
 func overlapping(w io.Writer, n, size int, name func(i int) string) error {
 	data := deflated(size)

@@ -21,7 +21,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
-// List limits what it reads of an archive, which may come from anywhere.
+// List limits what it reads, because archives may come from anywhere.
 const (
 	maxEntries = 200_000  // entries
 	maxBytes   = 1 << 36  // bytes of content, uncompressed
@@ -29,22 +29,21 @@ const (
 	maxZipLink = 1 << 16  // bytes of a link target in a zip
 )
 
-// List returns one line for each entry of a tar, a gzipped tar or a zip, told
-// apart by their first bytes, in the archive's order:
+// List returns a line for each entry of a tar, a gzipped tar or a zip, in the archive's order.
+// It recognises the format by the first bytes:
 //
 //	-rwxr-xr-x 0:0 1234 2026-01-02T03:04:05Z bin/age sha256:0123456789ab
 //	drwxr-xr-x 0:0 0 2026-01-02T03:04:05Z share/
 //	lrwxrwxrwx 0:0 0 2026-01-02T03:04:05Z bin/a -> age
 //
-// which are the mode, the numeric owner ("-:-" in a zip; "0=root:0=root" where a
-// tar gives names), the size in bytes, the time in UTC, the name, the target of
-// a symbolic or hard link (types l and h), and the first digits of a file's
-// SHA-256. Names with unprintable characters are quoted as Go quotes them.
+// which are the mode, the numeric owner ("-:-" in a zip; "0=root:0=root" if a tar has names),
+// the size in bytes, the time in UTC, the name, the target of a symbolic or hard link (types l
+// and h), and the first digits of a file's SHA-256. Names with unprintable characters are
+// quoted as in Go.
 //
-// It reads all content and so checks all checksums, with the standard library
-// alone. An archive that is damaged, that
-// has anything but zeros after a tar's end, or that exceeds the limits is an
-// error. Memory is bounded by the names, not by the content.
+// It reads all content and so checks all checksums, with the standard library alone. An
+// archive that is damaged, has data other than zeros after a tar's end, or exceeds the limits
+// is an error. Memory is bounded by the names, not by the content.
 func List(r io.ReaderAt, size int64) ([]string, error) {
 	return list(r, size, limits{maxEntries, maxBytes, maxText})
 }
@@ -92,7 +91,7 @@ func list(r io.ReaderAt, size int64, lim limits) ([]string, error) {
 	return l.lines, nil
 }
 
-// limits are what may still come.
+// limits are the remaining entries and bytes.
 type limits struct {
 	entries int
 	bytes   int64
@@ -104,9 +103,9 @@ type lister struct {
 	left  limits
 }
 
-// entry is one line, before it is text.
+// entry is the content of a line.
 type entry struct {
-	kind   byte // as ls has it
+	kind   byte // as in ls
 	mode   fs.FileMode
 	owner  string
 	size   int64
@@ -171,7 +170,7 @@ func (l *lister) tar(r io.Reader) error {
 	return l.tarError(content, onlyZeros(content))
 }
 
-// tarError tells the limit's end from the archive's.
+// tarError distinguishes the end of a limit from the end of the archive.
 func (l *lister) tarError(content *io.LimitedReader, err error) error {
 	if content.N <= 0 {
 		return errors.New("archive is too large")
@@ -207,8 +206,8 @@ func (l *lister) zip(r io.ReaderAt, size int64) error {
 	return nil
 }
 
-// countEntries counts what may be an entry of a zip's directory: archive/zip
-// keeps as many as there are, whatever number the directory's end says.
+// countEntries counts possible entries of a zip's directory. The package archive/zip keeps all
+// entries, whatever number the end record has.
 func countEntries(r io.Reader, limit int) error {
 	signature := []byte("PK\x01\x02")
 	buf := make([]byte, 256<<10)
@@ -219,7 +218,7 @@ func countEntries(r io.Reader, limit int) error {
 		if count += bytes.Count(part, signature); count > limit {
 			return errors.New("archive has too many entries")
 		}
-		// A signature may lie across two parts; no whole one is kept.
+		// A signature may be split between two parts; a whole one is not kept.
 		kept = copy(buf, part[max(0, len(part)-len(signature)+1):])
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -230,8 +229,8 @@ func countEntries(r io.Reader, limit int) error {
 	}
 }
 
-// zipContent reads a file's or link's content into e. The zip reader checks the
-// size and the CRC-32.
+// zipContent reads a file's or link's content into e. The zip reader checks the size and the
+// CRC-32.
 func (l *lister) zipContent(f *zip.File, e *entry) error {
 	if e.kind == 'd' {
 		return nil
@@ -253,7 +252,7 @@ func (l *lister) zipContent(f *zip.File, e *entry) error {
 	return err
 }
 
-// sum returns the digest of what r holds.
+// sum returns the digest of r.
 func (l *lister) sum(r io.Reader) (digest.Digest, error) {
 	h := sha256.New()
 	n, err := io.Copy(h, io.LimitReader(r, l.left.bytes+1))
@@ -263,7 +262,7 @@ func (l *lister) sum(r io.Reader) (digest.Digest, error) {
 	return digest.FromSum(h.Sum(nil)), err
 }
 
-// onlyZeros reads r to its end, which makes gzip check its trailer.
+// onlyZeros reads r to its end, so that gzip checks its trailer.
 func onlyZeros(r io.Reader) error {
 	buf := make([]byte, 32<<10)
 	for {
@@ -290,8 +289,8 @@ func owner(h *tar.Header) string {
 	return part(h.Uid, h.Uname) + ":" + part(h.Gid, h.Gname)
 }
 
-// permissions returns the nine permission bits as ls does, with setuid, setgid
-// and sticky as the letters u, g and t before them.
+// permissions returns the nine permission bits as in ls, after the letters u, g and t for
+// setuid, setgid and sticky.
 func permissions(m fs.FileMode) string {
 	m &= fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
 	return strings.TrimPrefix(m.String(), "-")

@@ -24,7 +24,7 @@ func build(t testing.TB, format archive.Format) []byte {
 	return b.Bytes()
 }
 
-// foreign returns a tar with things that our writer does not write.
+// foreign returns a tar with features that our writer does not use.
 func foreign(t testing.TB) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -103,14 +103,13 @@ func TestListErrors(t *testing.T) {
 }
 
 func TestListZeroPadding(t *testing.T) {
-	data := append(foreign(t), make([]byte, 10240)...) // as GNU tar pads
+	data := append(foreign(t), make([]byte, 10240)...) // padded as by GNU tar
 	if _, err := List(bytes.NewReader(data), int64(len(data))); err != nil {
 		t.Error(err)
 	}
 }
 
-// FuzzList checks that no input makes the lister panic, or give more lines than
-// it may.
+// FuzzList checks that no input makes the lister panic or return more lines than the limit.
 func FuzzList(f *testing.F) {
 	f.Add(build(f, archive.TarGzip))
 	f.Add(build(f, archive.Zip))

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestShow: what is returned is what became of the page, and not its text.
+// TestShow checks that the resulting document is returned, not the page's source.
 func TestShow(t *testing.T) {
 	got := Show(t, []byte(`<!DOCTYPE html><title>a</title><script>document.title = "b"</script>`))
 	if !strings.Contains(got, "<title>b</title>") {

@@ -41,7 +41,7 @@ func ScriptProxy(ts *testscript.TestScript) *Proxy { return ts.Value(worldKey{})
 // ScriptCommands returns commands for scripts that use ScriptSetup:
 //
 //	[!] requests                       was the proxy asked since the last time?
-//	gosum directory                       write the go.sum that belongs to the go.mod there
+//	gosum directory                    write the go.sum that belongs to the go.mod there
 //	alter store|proxy module@version   add a file to a module's zip
 func ScriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){"requests": requests, "gosum": goSum, "alter": alter}

@@ -22,7 +22,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// state is what becomes of a test.
+// state is the state of a test.
 type state struct {
 	testing.TB
 	skipped, failed bool

@@ -28,8 +28,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/imagetest"
 )
 
-// TestLine pins a line's sources, base image and files, builds its release
-// without a network, and looks at what came out. Then it alters what was pinned.
+// TestLine pins a line's sources, base image and files, builds its release without a network,
+// and checks the result. Then it alters pinned inputs.
 func TestLine(t *testing.T) {
 	w := newWorld(t)
 	commit := w.plantLine()
@@ -49,7 +49,7 @@ func TestLine(t *testing.T) {
 		t.Errorf("got %d fetches from the git server, want 2: the commit, and its history without files", fetches)
 	}
 
-	// From here on there is nobody to ask.
+	// From here on, the git server refuses everything.
 	w.git.Handle(refuse)
 	w.registry.Close()
 	w.web.Close()
@@ -62,7 +62,7 @@ func TestLine(t *testing.T) {
 	t.Run("host tools", func(t *testing.T) { w.checkHostTools(t) })
 }
 
-// checkStale has the lock say that it was resolved with other tools than those that build.
+// checkStale changes the toolchain in the lock, so that it differs from the tools that build.
 func (w *world) checkStale(t *testing.T) {
 	name := filepath.Join(w.dir, "manifests", "demo", "lock.json")
 	good, err := os.ReadFile(name)
@@ -93,8 +93,8 @@ func (w *world) checkStale(t *testing.T) {
 	w.mustBazel("build", "--config=airgap", "--nobuild", "//release:all")
 }
 
-// checkHostTools damages a module of what repository rules run: it is named with its
-// sum, though the go command, of a damaged zip, says neither.
+// checkHostTools damages a module of the tools that repository rules run. The error names the
+// module and its sum, although the go command's error for a damaged zip has neither.
 func (w *world) checkHostTools(t *testing.T) {
 	m, err := gomod.Required(filepath.Join(w.dir, "go.mod"), filepath.Join(w.dir, "go.sum"), "golang.org/x/mod")
 	if err != nil {
@@ -110,7 +110,7 @@ func (w *world) checkHostTools(t *testing.T) {
 	}
 }
 
-// pushBase puts an index of two platforms into the registry.
+// pushBase pushes an index of two platforms to the registry.
 func (w *world) pushBase() map[string]v1.Image {
 	w.t.Helper()
 	images := map[string]v1.Image{}
@@ -144,7 +144,7 @@ func (w *world) pushBase() map[string]v1.Image {
 	return images
 }
 
-// checkArchive runs the programs, and reads what they say of themselves.
+// checkArchive runs the programs and checks what they print about themselves.
 func checkArchive(t *testing.T, release, commit string) {
 	dir := t.TempDir()
 	files := unpack(t, filepath.Join(release, "demo-1.0.0-linux-amd64.tar.gz"), dir)
@@ -231,7 +231,7 @@ func unpack(t *testing.T, file, dir string) (files []string) {
 	}
 }
 
-// checkImage compares the base's layers with those of the image on it.
+// checkImage compares the layers of the base with those of the image built on it.
 func checkImage(t *testing.T, release string, base map[string]v1.Image, l *lock.Lock) {
 	index := imagetest.Open(t, filepath.Join(release, "images", "hello"))
 	for _, pin := range l.Images[0].Platforms {
@@ -253,7 +253,7 @@ func checkImage(t *testing.T, release string, base map[string]v1.Image, l *lock.
 	}
 }
 
-// layers returns digest and size of the layers as they are compressed.
+// layers returns digest and size of the compressed layers.
 func layers(t *testing.T, img v1.Image) (all []string) {
 	t.Helper()
 	m, err := img.Manifest()
@@ -266,8 +266,8 @@ func layers(t *testing.T, img v1.Image) (all []string) {
 	return all
 }
 
-// checkAltered alters lock entries and the store, one at a time: each stops the
-// build, which names the entry and both digests.
+// checkAltered alters lock entries and the store, one at a time. Each time the build fails and
+// names the entry and both digests.
 func (w *world) checkAltered(t *testing.T) {
 	good := w.lock()
 	blob := func(digest string) string {
@@ -287,7 +287,7 @@ func (w *world) checkAltered(t *testing.T) {
 		store string // a file of the store to alter
 		want  []string
 	}{
-		// Another reason changes nothing that is built, but has the entry read again.
+		// Another reason does not affect the build, but the entry is read again.
 		{"source in the store", func(l *lock.Lock) { l.Dependencies[0].Why = "altered" }, true, blob(src.Digest), []string{`lock entry "src"`, "got sha256:", "want " + src.Digest}},
 		{"module in the store", func(l *lock.Lock) { l.Dependencies[0].Why = "altered zip" }, true, module(".zip"), []string{`lock entry "src": zip of module filippo.io/edwards25519@v1.2.0: h1 sum`, "got ", "want h1:crnVqOiS4jqYleHd9vaKZ+HKtHfllngJIiOpNpoJsjo="}},
 		{"go.mod in the store", func(l *lock.Lock) { l.Dependencies[0].Why = "altered go.mod" }, true, module(".mod"), []string{`lock entry "src": mod of module filippo.io/edwards25519@v1.2.0: h1 sum`, "got h1:", "want h1:xzAOLCNug/yB62zG1bQ8uziwrIqIuxhctzJT18Q77mc="}},
@@ -328,7 +328,7 @@ func (w *world) checkAltered(t *testing.T) {
 	}
 }
 
-// spoil flips a bit of a file, and returns what undoes that before then.
+// spoil flips a bit of a file. It returns a function that calls then after undoing that.
 func spoil(t *testing.T, file string, then func() error) func() error {
 	t.Helper()
 	data, err := os.ReadFile(file)

@@ -16,11 +16,11 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
 )
 
-// corpusPlatforms are those that the corpus is built for.
+// corpusPlatforms are the platforms of the corpus.
 var corpusPlatforms = []string{"linux-amd64", "osx-arm64", "win-amd64"}
 
-// TestCorpus builds programs for whose bits it takes the go command's word, and has the go
-// command build them as well: the bytes are the same.
+// TestCorpus builds programs with Bazel and with the go command, and checks that the bytes are
+// the same.
 func TestCorpus(t *testing.T) {
 	w := newWorld(t)
 	programs := w.plantCorpus()
@@ -49,7 +49,7 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// checkInit makes a line of a module, and builds it.
+// checkInit makes a line for a module and builds it.
 func (w *world) checkInit(t *testing.T) {
 	t.Helper()
 	out := w.mustBazel("run", "//release:init", "--", "--name", "fresh", "--module", "example.com/Upper/v2@v2.1.0")
@@ -67,14 +67,14 @@ func (w *world) checkInit(t *testing.T) {
 	}
 }
 
-// corpusProgram is one that a release has.
+// corpusProgram is a program of a release.
 type corpusProgram struct {
 	label     string
 	platforms []string
 }
 
-// plantCorpus writes the line of the corpus and serves its sources. It returns its
-// programs by name.
+// plantCorpus writes the line of the corpus and serves its sources. It returns the programs by
+// name.
 func (w *world) plantCorpus() map[string]corpusProgram {
 	w.t.Helper()
 	corpus := archive(w.t, "corpus.txtar")
@@ -86,8 +86,8 @@ func (w *world) plantCorpus() map[string]corpusProgram {
 			files[name] = gittest.File{Content: string(f.Data)}
 		}
 	}
-	// Each module of the proxy has the sums of what it requires, but one: who installs it
-	// does not ask.
+	// Each module of the proxy has a complete go.sum, except one: installing it does not need
+	// that.
 	proxy := proxytest.New(w.t, modules)
 	for name, text := range maps.Clone(modules) {
 		if module, ok := strings.CutSuffix(name, "/go.mod"); ok && strings.Contains(text, "require") && module != "example.com/old@v1.0.0" {
@@ -98,7 +98,7 @@ func (w *world) plantCorpus() map[string]corpusProgram {
 	for name, file := range maps.Clone(files) {
 		if dir, ok := strings.CutSuffix(name, "go.mod"); ok {
 			text := file.Content
-			if strings.Contains(text, "fork") { // which stands in for dep
+			if strings.Contains(text, "fork") { // the replacement of dep
 				text = "module x\n\nrequire example.com/fork v1.3.0\n"
 			}
 			files[dir+"go.sum"] = gittest.File{Content: proxy.GoSum(text)}
@@ -136,7 +136,8 @@ func (w *world) plantCorpus() map[string]corpusProgram {
 	return programs
 }
 
-// writeLine writes a line whose product has an archive of the programs of the same platforms.
+// writeLine writes a line. Its product has an archive for the programs of each set of
+// platforms.
 func (w *world) writeLine(manifest string, programs map[string]corpusProgram) {
 	w.t.Helper()
 	var b strings.Builder
@@ -184,7 +185,7 @@ release_tree(
 	}
 }
 
-// profile returns what a program has done with its time, as default.pgo has it.
+// profile returns a CPU profile of a program, in the form of default.pgo.
 func profile(t *testing.T) string {
 	t.Helper()
 	var b bytes.Buffer

@@ -1,6 +1,6 @@
-// Package lines_test builds a line as its owner would: it pins sources on servers
-// of this machine, and builds them with a Bazel of its own, in a copy of the
-// workspace and with a copy of the store. Nothing leaves the loopback interface.
+// Package lines_test builds a line as its owner does: it pins sources on local servers and
+// builds them with its own Bazel, in a copy of the workspace and with a copy of the store. It
+// uses only the loopback interface.
 //
 // `tools/bazel test //tools/test/e2e/lines:all` runs it, outside of the sandbox.
 package lines_test
@@ -30,8 +30,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/workspacetest"
 )
 
-// world is a workspace with a line, the servers that its sources are on, and the
-// Bazel that builds it.
+// world is a workspace with a line, the servers of its sources, and the Bazel that builds it.
 type world struct {
 	t        *testing.T
 	dir      string // the workspace
@@ -45,7 +44,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	// Bazel would take this directory, which is the other Bazel's, for its own.
+	// Bazel would use this directory, which belongs to the outer Bazel.
 	environ := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "TEST_TMPDIR=") })
 	gittest.Env(t)
 	scratch := t.TempDir()
@@ -59,7 +58,7 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(w.registry.Close)
 	t.Cleanup(w.web.Close)
-	// What is fetched besides the line's own sources is in the store already.
+	// Everything but the line's own sources is in the store already.
 	w.environ = append(environ, "RELEASE_STORE="+w.store, "GOPROXY=off", "GOSUMDB=off", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
 	workspacetest.Copy(t, workspacetest.Find(t, "LINES_WORKSPACE"), w.dir)
 	workspacetest.CopyTree(t, os.Getenv("RELEASE_STORE"), w.store, nil)
@@ -67,7 +66,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// bazel runs a Bazel command for the line and returns what it said.
+// bazel runs a Bazel command for the line and returns its output.
 func (w *world) bazel(command string, args ...string) (string, error) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Minute)
@@ -92,7 +91,7 @@ func (w *world) mustBazel(command string, args ...string) string {
 	return out
 }
 
-// stop ends the Bazel server and makes what it fetched deletable.
+// stop stops the Bazel server and makes the fetched files deletable.
 func (w *world) stop() {
 	cmd := exec.Command(filepath.Join(w.dir, "tools", "bazel"), "--output_base="+w.base, "shutdown")
 	cmd.Dir, cmd.Env = w.dir, w.environ
@@ -104,14 +103,14 @@ func (w *world) stop() {
 	}
 }
 
-// plantLine writes the line and returns the commit that its source is at.
+// plantLine writes the line and returns the commit of its source.
 func (w *world) plantLine() (commit string) {
 	w.t.Helper()
 	files := map[string]gittest.File{}
 	for _, f := range archive(w.t, "source.txtar").Files {
 		files[f.Name] = gittest.File{Content: string(f.Data)}
 	}
-	// The go command embeds this one; it refuses the same name decomposed.
+	// The go command embeds this name. It refuses the same name in decomposed form.
 	files["cmd/hello/web/\u00e9.txt"] = gittest.File{Content: "composed"}
 	files["run.sh"] = gittest.File{Content: "#!/bin/sh\n", Exec: true}
 	commit = w.git.Repo("src").Commit("main", files, "first", time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC))
@@ -153,7 +152,7 @@ func (w *world) lock() *lock.Lock {
 	return l
 }
 
-// refuse answers nothing.
+// refuse rejects every request.
 func refuse(http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
-// TestNames packs files whose names are not ASCII, and has other programs read the
-// archives: each name is there byte for byte, composed or decomposed as it was.
+// TestNames packs files whose names are not ASCII, and reads the archives with other programs.
+// Each name must keep its bytes, composed or decomposed.
 func TestNames(t *testing.T) {
 	w := newWorld(t)
 	w.writeArchive("names.txtar")
@@ -54,7 +54,7 @@ func TestNames(t *testing.T) {
 	})
 }
 
-// checkNames compares the files below dir with those that were packed. Each holds its name.
+// checkNames compares the files below dir with the packed ones. Each contains its name.
 func checkNames(t *testing.T, dir string, want []string) {
 	t.Helper()
 	var got []string

@@ -16,12 +16,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// patience is how long a command may take to come to where it is to end.
+// patience is the maximum time until a command reaches the point where it is stopped.
 const patience = 10 * time.Minute
 
-// interrupt runs a command, and interrupts it as Ctrl-C does where its output matches
-// a pattern, or for "-" where a request stalls: interrupt PATTERN COMMAND…. It has to
-// end soon, and not well.
+// interrupt PATTERN COMMAND… runs a command and interrupts it, as Ctrl-C does, when its output
+// matches the pattern or, for "-", when a request stalls. The command must fail soon after
+// that.
 func (w *world) interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: interrupt PATTERN COMMAND...")
@@ -40,7 +40,7 @@ func (w *world) interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// crash runs a command, and kills it and all that it started where a request stalls.
+// crash runs a command, and kills it and its children when a request stalls.
 func (w *world) crash(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: crash COMMAND...")
@@ -49,7 +49,7 @@ func (w *world) crash(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Logf("%s\n[killed: %v]", out, err)
 }
 
-// end runs a command and ends it by a signal.
+// end runs a command and stops it with a signal.
 func (w *world) end(ts *testscript.TestScript, sig syscall.Signal, pattern *regexp.Regexp, args []string) (string, time.Duration, error) {
 	var out watched
 	out.pattern, out.found = pattern, make(chan struct{}, 1)
@@ -90,7 +90,7 @@ func environ(ts *testscript.TestScript) []string {
 	return env
 }
 
-// watched is output in which a pattern is looked for.
+// watched is output that is searched for a pattern.
 type watched struct {
 	mu      sync.Mutex
 	b       bytes.Buffer
@@ -117,8 +117,8 @@ func (w *watched) String() string {
 	return w.b.String()
 }
 
-// executed writes the actions that a build executed, by mnemonic, from its build
-// event file: executed EVENTS FILE.
+// executed EVENTS FILE writes the actions that a build executed, by mnemonic, from its build
+// event file.
 func executed(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: executed EVENTS FILE")

@@ -14,14 +14,14 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/workspacetest"
 )
 
-// otherSDK is the version that the story changes to. `go mod download` of it has to
-// have been run; .ci/run does.
+// otherSDK is the version that the story changes to. `go mod download` must have fetched it;
+// .ci/run does that.
 const otherSDK = "1.26.7"
 
 const toolchain = "golang.org/toolchain/@v/v0.0.1-go"
 
-// otherZip is the file of that SDK; empty if this machine does not have it. The home
-// of the tests is another one.
+// otherZip is the file of that SDK; empty if this machine does not have it. It is found before
+// the tests get another home directory.
 var otherZip = findZip()
 
 func findZip() string {
@@ -33,7 +33,7 @@ func findZip() string {
 	return file
 }
 
-// sdk pins the other SDK: sdk FILE.
+// sdk FILE pins the other SDK.
 func (w *world) sdk(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: sdk FILE")
@@ -47,7 +47,7 @@ func (w *world) sdk(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), pins))
 }
 
-// serveSDK makes a module proxy that has the pinned SDK, from the store.
+// serveSDK makes a module proxy with the pinned SDK from the store.
 func (w *world) serveSDK(store string) error {
 	var pins lock.GoSDK
 	if err := jsonfile.Read(filepath.Join(w.workspace, "release", "sources", "go_sdk.json"), &pins); err != nil {

@@ -15,9 +15,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
-// state writes the whole state of stage and production to $WORK/now, for people:
-// every version with the number of its files, every pointer with what it points to.
-// What a version's files hold never changes: that is checked here, each time.
+// state writes the state of stage and production to $WORK/now, for people: every version with
+// its number of files, and every pointer with its target. It also checks that the files of a
+// version have not changed.
 func (w *world) state(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: state")
@@ -41,7 +41,7 @@ func (w *world) state(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), "now"), []byte(b.String()), 0o644))
 }
 
-// objects returns what the bucket of production holds.
+// objects returns the objects in production's bucket.
 func (w *world) objects() map[string]string {
 	all := map[string]string{}
 	for _, key := range w.bucket.Keys() {
@@ -51,7 +51,7 @@ func (w *world) objects() map[string]string {
 	return all
 }
 
-// directory returns the files of a directory, by path.
+// directory returns the contents of a directory's files by path.
 func directory(ts *testscript.TestScript, dir string) map[string]string {
 	all := map[string]string{}
 	if _, err := os.Stat(dir); err != nil {
@@ -93,7 +93,7 @@ func (w *world) bucketState(ts *testscript.TestScript, b *strings.Builder, place
 	}
 }
 
-// checkVersion checks a version's files by its SHA256SUMS, and returns how many there are.
+// checkVersion checks a version's files against its SHA256SUMS, and returns their number.
 func checkVersion(ts *testscript.TestScript, place, version string, objects map[string]string) int {
 	listed := map[string]bool{version + "/SHA256SUMS": true}
 	for line := range strings.Lines(objects[version+"/SHA256SUMS"]) {
@@ -112,7 +112,7 @@ func checkVersion(ts *testscript.TestScript, place, version string, objects map[
 	return len(listed)
 }
 
-// unchanged fails the story if what has a name was once something else.
+// unchanged fails the story if a name had other content before.
 func (w *world) unchanged(ts *testscript.TestScript, name string, d digest.Digest) {
 	if old, ok := w.seen[name]; ok && old != string(d) {
 		ts.Fatalf("%s: got %s, was %s", name, d, old)
@@ -120,7 +120,7 @@ func (w *world) unchanged(ts *testscript.TestScript, name string, d digest.Diges
 	w.seen[name] = string(d)
 }
 
-// registryState lists the tags of the images: those that name one image in a line.
+// registryState lists the tags of the images. Tags of the same image share a line.
 func (w *world) registryState(ts *testscript.TestScript, b *strings.Builder, place string) {
 	var catalog struct{ Repositories []string }
 	w.get(ts, "/v2/_catalog?n=1000", &catalog)
@@ -154,7 +154,7 @@ func (w *world) registryState(ts *testscript.TestScript, b *strings.Builder, pla
 	}
 }
 
-// get asks the registry, and returns the digest of what it answers.
+// get sends a request to the registry and returns the digest of the answer.
 func (w *world) get(ts *testscript.TestScript, path string, v any) string {
 	response, err := http.Get(w.registry.URL + path)
 	ts.Check(err)
@@ -167,7 +167,7 @@ func (w *world) get(ts *testscript.TestScript, path string, v any) string {
 	return string(digest.FromBytes(data))
 }
 
-// tagState lists the git tags: production's are in the sources' own repositories.
+// tagState lists the git tags. Production's tags are in the sources' own repositories.
 func (w *world) tagState(ts *testscript.TestScript, place string) string {
 	var b strings.Builder
 	list := func(name, out string) {
@@ -188,7 +188,7 @@ func (w *world) tagState(ts *testscript.TestScript, place string) string {
 	return b.String()
 }
 
-// githubState lists the releases of a directory that stands for GitHub.
+// githubState lists the releases of a directory that replaces GitHub.
 func githubState(ts *testscript.TestScript, b *strings.Builder, dir string) {
 	releases := directory(ts, dir)
 	for _, name := range keys(releases) {

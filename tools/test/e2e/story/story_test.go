@@ -1,10 +1,9 @@
-// Package story_test lives with a line for a year: it releases, patches, promotes,
-// loses machines and cleans up, with the commands that the documentation has, in
-// clones of this repository, with a Bazel of its own. testdata/year.txtar is the
-// story; all that it needs is on this machine, and nothing leaves the loopback
+// Package story_test uses a line for a year: it releases, patches, promotes, loses machines
+// and cleans up. It runs the documented commands in clones of this repository, with its own
+// Bazel. testdata/year.txtar is the story. It uses only files of this machine and the loopback
 // interface.
 //
-// `tools/bazel test //tools/test/e2e/story:all --test_output=all` tells it.
+// `tools/bazel test //tools/test/e2e/story:all --test_output=all` runs it with its output.
 package story_test
 
 import (

@@ -28,12 +28,12 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/workspacetest"
 )
 
-// world is what the story happens in: the repository, the servers that sources come
-// from and releases go to, and the machines that it is told on.
+// world is the environment of the story: the repository, the servers for sources and releases,
+// and the machines.
 type world struct {
 	t         *testing.T
 	workspace string // this repository's
-	origin    string // what is cloned
+	origin    string // the cloned repository
 	git       *gittest.Server
 	proxy     *proxytest.Proxy
 	bucket    *buckettest.Server
@@ -43,9 +43,9 @@ type world struct {
 	seen      map[string]string
 
 	mu      sync.Mutex
-	pattern *regexp.Regexp // of the requests that stall
+	pattern *regexp.Regexp // the requests that stall
 	stalled chan struct{}
-	over    chan struct{} // closed where they are given up
+	over    chan struct{} // closed to release them
 }
 
 func newWorld(t *testing.T) *world {
@@ -59,7 +59,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// plant makes the sources of the line, and the repository that is cloned.
+// plant makes the sources of the line and the repository to clone.
 func (w *world) plant() {
 	w.t.Helper()
 	a, err := txtar.ParseFile("testdata/sources")
@@ -102,9 +102,9 @@ func (w *world) setup(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	// What the network has: the line's modules, those of the tools, and the SDKs.
+	// The network has the line's modules, those of the tools, and the SDKs.
 	proxies := []string{w.proxy.URL(), "file://" + filepath.Join(outer, "goproxy"), "file://" + w.sdks}
-	// What other tests have built is taken from where they left it.
+	// Use what other tests have built.
 	disk := cmp.Or(os.Getenv("RELEASE_DISK_CACHE"), filepath.Join(os.Getenv("RELEASE_CACHE"), "disk"))
 	set := map[string]string{
 		"RELEASE_CACHE": cache, "RELEASE_DISK_CACHE": disk, "RELEASE_STORE": store,
@@ -124,8 +124,7 @@ func (w *world) setup(env *testscript.Env) error {
 	return nil
 }
 
-// shareCache makes a cache that has the roots and the go command's cache of another,
-// and nothing else of it.
+// shareCache makes a cache that has only the roots and the go command's cache of another one.
 func shareCache(outer, cache string) error {
 	shared, err := filepath.Glob(filepath.Join(outer, "bazel-7*"))
 	if err == nil {
@@ -139,8 +138,9 @@ func shareCache(outer, cache string) error {
 	return err
 }
 
-// home makes a machine's own directories and says where they are. The go command writes
-// no telemetry there: a process that outlives it would, while the directory is removed.
+// home makes a machine's own directories and sets their variables. It turns off the go
+// command's telemetry, whose process may outlive the go command and write while the directory
+// is removed.
 func (w *world) home(setenv func(name, value string), work, name string) {
 	setenv("HOME", filepath.Join(work, "machines", name))
 	setenv("XDG_STATE_HOME", filepath.Join(work, "machines", name, "state"))
@@ -150,7 +150,7 @@ func (w *world) home(setenv func(name, value string), work, name string) {
 	}
 }
 
-// machine goes on as another machine: one with a home of its own.
+// machine switches to another machine, with its own home directory.
 func (w *world) machine(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: machine NAME")
@@ -158,7 +158,7 @@ func (w *world) machine(ts *testscript.TestScript, neg bool, args []string) {
 	w.home(ts.Setenv, ts.Getenv("WORK"), args[0])
 }
 
-// clone clones the repository, or another clone, and goes there: clone NAME [FROM].
+// clone NAME [FROM] clones the repository, or another clone, and changes to its directory.
 func (w *world) clone(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 || len(args) > 2 {
 		ts.Fatalf("usage: clone NAME [FROM]")
@@ -172,7 +172,7 @@ func (w *world) clone(ts *testscript.TestScript, neg bool, args []string) {
 	env := environ(ts)
 	ts.Defer(func() {
 		cmd := exec.Command(filepath.Join(dir, "tools", "bazel"), "shutdown")
-		cmd.Dir, cmd.Env = dir, env // of the machine that the clone is on
+		cmd.Dir, cmd.Env = dir, env // of the clone's machine
 		if out, err := cmd.CombinedOutput(); err != nil {
 			w.t.Logf("bazel shutdown: %v\n%s", err, out)
 		}
@@ -183,8 +183,8 @@ func (w *world) clone(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Chdir(dir))
 }
 
-// commit adds a commit to the repository hello, on a branch: commit BRANCH TEXT.
-// COMMIT is its name.
+// commit BRANCH TEXT adds a commit to a branch of the repository hello and sets COMMIT to its
+// name.
 func (w *world) commit(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: commit BRANCH TEXT")
@@ -196,7 +196,7 @@ func (w *world) commit(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("COMMIT", name)
 }
 
-// stalling has the requests that match the pattern wait, and never be answered.
+// stalling lets requests that match the pattern wait without an answer.
 func (w *world) stalling(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
@@ -214,7 +214,8 @@ func (w *world) stalling(next http.Handler) http.Handler {
 	})
 }
 
-// stall has requests that match METHOD PATH never answered; without a pattern all are.
+// stall METHOD PATH makes matching requests wait without an answer. Without a pattern, all
+// requests do.
 func (w *world) stall(ts *testscript.TestScript, neg bool, args []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
