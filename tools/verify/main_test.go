@@ -114,10 +114,10 @@ func TestVerifyPublished(t *testing.T) {
 	}{
 		{"as published", func(string) error { return nil }, ""},
 		{"an alias moved on", func(dir string) error { return rewrite(dir+"/bucket/latest", "1.3.0") }, ""},
-		{"a file is gone", func(dir string) error { return os.Remove(dir + "/bucket/1.2.0/demo") }, `file "demo" is in SHA256SUMS and not in the release`},
+		{"a file is gone", func(dir string) error { return os.Remove(dir + "/bucket/1.2.0/demo") }, `file "demo" is in SHA256SUMS but not in the release`},
 		{"a file is another", func(dir string) error { return rewrite(dir+"/bucket/1.2.0/demo", "demO") }, "bucket: object"},
 		{"a file is longer", func(dir string) error { return rewrite(dir+"/bucket/1.2.0/demo", "demo and more") }, "bucket: object"},
-		{"a file is added", func(dir string) error { return os.WriteFile(dir+"/bucket/1.2.0/more", nil, 0o644) }, `file "more" is in the release and not in SHA256SUMS`},
+		{"a file is added", func(dir string) error { return os.WriteFile(dir+"/bucket/1.2.0/more", nil, 0o644) }, `file "more" is in the release but not in SHA256SUMS`},
 		{"a tag is gone", func(dir string) error { return rewrite(dir+"/registry/app/index.json", "{}") }, "registry: "},
 		{"the receipt is gone", func(dir string) error { return os.Remove(dir + "/bucket/1.2.0.receipt.json") }, `finding version "1.2.0" on profile "stage": it has no receipts`},
 		{"the receipt is nothing", receipt(func(string) string { return "{}" }), "schema"},

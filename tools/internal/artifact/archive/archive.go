@@ -1,17 +1,14 @@
-// Package archive writes archives whose bytes depend on nothing but their
-// entries and options, and lists archives for people and for golden tests.
+// Package archive writes archives whose bytes depend only on their entries and options.
 //
-//	WriteTar        the plain tar stream of entries        POSIX.1-2001 (ustar, pax)
-//	NewGzipWriter   the compressor for any stream          RFC 1952
-//	WriteTarGzip    the two together
-//	WriteZip        the zip of entries                     PKWARE APPNOTE 6.3.10
-//	WriteFile       either format into a file, atomically, with its SHA-256
-//	List            one line for each entry of a tar, tar.gz or zip
+//	WriteTar        writes a tar                                POSIX.1-2001 (ustar, pax)
+//	NewGzipWriter   compresses a stream                         RFC 1952
+//	WriteTarGzip    writes a compressed tar
+//	WriteZip        writes a zip                                PKWARE APPNOTE 6.3.10
+//	WriteFile       writes either to a file, atomically, and returns its SHA-256
 //
-// The writers stream: their memory does not grow with the size of the files.
-// Order, owner, mode and time come from the arguments alone; the clock, the
-// time zone, the locale, the umask, the user, the modes of the files on disk
-// and the number of CPUs never reach an output.
+// Memory does not grow with the size of the files. Order, owner, mode and time come from
+// the arguments. The clock, the time zone, the locale, the umask, the user, the modes of
+// the files on disk and the number of CPUs have no effect.
 package archive
 
 import (
@@ -25,45 +22,43 @@ import (
 	"unicode/utf8"
 )
 
-// An Entry is one thing to put into an archive: a file, a directory of files, a
-// symbolic link or an empty directory. Of Source, Content and Symlink exactly
-// one is set; an entry with none of them is an empty directory if its Path ends
-// in "/", and an error otherwise.
+// An Entry is something to put into an archive: a file, a directory of files, a symbolic
+// link or an empty directory. Exactly one of Source, Content and Symlink is set. An entry
+// with none of them is an empty directory if its Path ends in "/", otherwise an error.
 //
-// Parent directories need no entry: a writer adds each of them once.
+// Parent directories need no entry: the writers add them.
 type Entry struct {
-	// Path is the entry's path below Options.Prefix: relative, separated by
-	// slashes, without ".", "..", "//", backslashes or control characters, in
-	// UTF-8. A "/" at its end marks a directory.
+	// Path is the entry's path below Options.Prefix, in UTF-8: relative,
+	// slash-separated, without ".", "..", "//", backslashes or control characters. A "/"
+	// at the end marks a directory.
 	Path string
 
-	// Source names the file on disk that holds the content. Symbolic links are
-	// followed. If it is a directory, all regular files below it are added
-	// below Path; a link inside it must lead to a regular file.
+	// Source is the name of the file on disk with the content. Symbolic links are
+	// followed. If it is a directory, all regular files below it are added below Path; a
+	// link in it must lead to a regular file.
 	Source string
 
-	// Content is the content itself. Nil means none; empty and not nil means an
+	// Content is the content itself. Nil means that it is not set; an empty slice is an
 	// empty file.
 	Content []byte
 
-	// Symlink is the target of a symbolic link, as it will stand in the archive.
+	// Symlink is the target of a symbolic link, which is written as it is.
 	Symlink string
 
 	// Mode is 0644 or 0755, for a file or for all files of a directory. Zero
-	// means 0644. Directories are always 0755 and symbolic links 0777; the mode
-	// on disk is never looked at.
+	// means 0644. Directories are always 0755 and symbolic links 0777. The mode on disk
+	// has no effect.
 	Mode fs.FileMode
 }
 
-// Options are what all entries of an archive share.
+// Options apply to all entries of an archive.
 type Options struct {
-	// Prefix is the directory that holds all entries, such as
-	// "toolbox-1.0.0/", with or without the slash at its end. Empty means none.
+	// Prefix is the directory that holds all entries, such as "toolbox-1.0.0/". The slash
+	// is optional. Empty means none.
 	Prefix string
 
-	// ModTime is the modification time of every entry: whole seconds, from 1970
-	// on. The zero Time means 1970-01-01T00:00:00Z. A zip holds years 1980 to
-	// 2105: see WriteZip.
+	// ModTime is the modification time of every entry, in whole seconds, 1970 or later.
+	// The zero Time means 1970-01-01T00:00:00Z. For the limits of a zip see WriteZip.
 	ModTime time.Time
 }
 
@@ -80,8 +75,7 @@ func (o Options) modTime() (time.Time, error) {
 	return t, nil
 }
 
-// checkPath checks a path that will stand in an archive. It accepts one slash
-// at the end.
+// checkPath checks a path of an archive. It accepts one slash at the end.
 func checkPath(p string) error {
 	trimmed := strings.TrimSuffix(p, "/")
 	switch {
@@ -118,8 +112,8 @@ func checkLink(target string) error {
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
 
-// copyExactly copies size bytes from src to dst. It returns an error if src
-// has fewer bytes or more.
+// copyExactly copies size bytes from src to dst. It returns an error if src does not have
+// exactly that many.
 func copyExactly(dst io.Writer, src io.Reader, size int64, buf []byte) error {
 	// The wrappers hide ReadFrom and WriteTo, which would ignore buf.
 	n, err := io.CopyBuffer(struct{ io.Writer }{dst}, io.LimitReader(src, size), buf)

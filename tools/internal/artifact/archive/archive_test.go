@@ -233,7 +233,7 @@ func TestErrors(t *testing.T) {
 		{name: "bad name on disk", entries: []Entry{{Path: "a", Source: filepath.Join(dir, "bad")}}, want: []string{"backslash", "bad"}},
 		{name: "link target", entries: []Entry{{Path: "a", Symlink: "b\n"}}, want: []string{"control"}},
 		{name: "twice", entries: []Entry{{Path: "a", Source: file}, {Path: "a", Symlink: "z"}}, want: []string{`duplicate path "a"`, file, `a link to "z"`}},
-		{name: "file as directory", entries: in("a/b", "a"), want: []string{`"a/b" is below "a"`, "no directory"}},
+		{name: "file as directory", entries: in("a/b", "a"), want: []string{`"a/b" is below "a"`, "not a directory"}},
 		{name: "directory and file", entries: append(in("a"), Entry{Path: "a/"}), want: []string{`duplicate path "a"`, "a directory"}},
 		{name: "all at once", entries: append(in("/a"), Entry{Path: "b"}), want: []string{"absolute", "none of"}},
 		{name: "case", entries: in("bin/Age", "bin/age"), zipOnly: true, want: []string{`"toolbox/bin/Age" and "toolbox/bin/age"`, "case"}, opts: Options{Prefix: "toolbox"}},
@@ -317,7 +317,7 @@ func TestSourceChanges(t *testing.T) {
 			t.Errorf("size %d: got %v, want %q", tt.size, err, tt.want)
 		}
 	}
-	// A file of Linux's whose size is 0 until it is read.
+	// A file of Linux whose size is 0 until it is read.
 	const growing = "/proc/self/status"
 	if info, err := os.Stat(growing); err != nil || info.Size() != 0 {
 		t.Skipf("not checked with a real file: this system has no %s", growing)
@@ -334,8 +334,8 @@ type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// TestFailingWriters checks that an error comes back as it is, and that no
-// goroutine stays behind, wherever in the archive it happens.
+// TestFailingWriters checks that an error at any byte of the archive is returned, and that
+// no goroutine is left.
 func TestFailingWriters(t *testing.T) {
 	full := errors.New("disk full")
 	entries := []Entry{{Path: "big", Content: noise(1, 3*gzipBlockSize)}}
@@ -358,7 +358,7 @@ func TestFailingWriters(t *testing.T) {
 			}
 		}
 	}
-	for range 100 { // those that have given their result may still be on their way out
+	for range 100 { // goroutines may end a little later
 		if runtime.NumGoroutine() <= before {
 			return
 		}

@@ -12,8 +12,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
-// noise returns size bytes that compress to about a half, the same for a seed:
-// every other 64 bytes repeat some before them.
+// noise returns size bytes that compress to about half, the same for each seed: every
+// other 64 bytes repeat earlier ones.
 func noise(seed byte, size int) []byte {
 	b := make([]byte, size)
 	random := rand.NewChaCha8([32]byte{seed})
@@ -25,8 +25,8 @@ func noise(seed byte, size int) []byte {
 	return b
 }
 
-// TestDeterminism builds one archive again and again, each time with another
-// thing changed that must not reach the bytes.
+// TestDeterminism builds one archive several times, each time with a change that must not
+// affect the output.
 func TestDeterminism(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"one", "two"} {
@@ -93,8 +93,7 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
-// TestMemory packs a file that is larger than the memory allowed, on as many
-// CPUs as a large machine has.
+// TestMemory packs a file that is larger than the memory limit, with many CPUs.
 func TestMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("writes 2 x 300 MiB of zeros")

@@ -17,7 +17,7 @@ type jsonEntry struct {
 	Mode    string  `json:"mode,omitempty"`
 }
 
-// ReadEntries reads a JSON file that lists entries, as Bazel rules write it:
+// ReadEntries reads a JSON list of entries, which Bazel rules write:
 //
 //	[
 //	  {"path": "bin/age", "source": "bazel-out/…/age", "mode": "0755"},
@@ -26,8 +26,8 @@ type jsonEntry struct {
 //	  {"path": "plugins/"}
 //	]
 //
-// The mode is "0644", which it is if not given, or "0755". An unknown key or
-// mode, and an empty list, is an error.
+// The mode is "0644", the default, or "0755". An unknown key or mode and an empty list are
+// errors.
 func ReadEntries(name string) ([]Entry, error) {
 	var list []jsonEntry
 	if err := jsonfile.Read(name, &list); err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
-// A Format is a file format that WriteFile writes.
+// A Format is a file format of archives.
 type Format string
 
 // The formats, named by the extension of their files.
@@ -41,7 +41,7 @@ func (f Format) Write(w io.Writer, entries []Entry, opts Options) error {
 	return err
 }
 
-// WriteFileArgs say what WriteFile writes.
+// WriteFileArgs are the arguments of WriteFile.
 type WriteFileArgs struct {
 	Name    string // of the file; required
 	Format  Format // required
@@ -55,11 +55,10 @@ type WriteFileResult struct {
 	Size   int64         // in bytes
 }
 
-// WriteFile writes an archive to the named file, mode 0644, and returns its
-// digest, which it takes while it writes. It writes a temporary file in the same
-// directory and renames it, so that the name holds the whole archive or what it
-// held before; an error or the end of ctx leaves no temporary file. The file is
-// not synced to disk: after a crash of the machine, write it again.
+// WriteFile writes an archive to the named file, with mode 0644, and returns its digest. It
+// writes a temporary file in the same directory and renames it, so that the file is never
+// incomplete. An error or the end of ctx leaves no temporary file. The file is not synced
+// to disk: after a crash of the machine, write it again.
 func WriteFile(ctx context.Context, args WriteFileArgs) (WriteFileResult, error) {
 	hash, count := sha256.New(), new(fileio.Counter)
 	err := fileio.Replace(args.Name, fileio.Options{Mode: 0o644}, func(f *os.File) error {

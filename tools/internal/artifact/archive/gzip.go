@@ -9,9 +9,9 @@ import (
 	"github.com/klauspost/pgzip"
 )
 
-// The compressor's constants. Each of them, and the versions of pgzip and
-// klauspost/compress in go.mod, decide the bytes; to change one changes every
-// archive. Run "go run ./tools/bench -run pack" to measure a change.
+// The compressor's constants. Changing one of them, or the version of pgzip or
+// klauspost/compress in go.mod, changes every archive. Run "go run ./tools/bench -run pack"
+// to measure a change.
 const (
 	// gzipLevel 6 gave 2.0 % (Go binaries) to 2.7 % (Go sources) more bytes than
 	// compress/gzip's level 6 in a third of its time on one CPU. Level 7 gives
@@ -19,42 +19,40 @@ const (
 	// exceeds the 3 % that we allow on sources.
 	gzipLevel = 6
 
-	// gzipBlockSize is what one CPU compresses at a time, in bytes, primed with
-	// the 16 KiB before it. Between 128 KiB and 4 MiB the size of the output
-	// moves by 0.2 % and the speed not at all beyond the noise; 512 KiB is
-	// within 0.1 % of the smallest output, and small enough that several
-	// blocks in flight cost little memory and that an archive of a few MiB
-	// still occupies several CPUs.
+	// gzipBlockSize is the number of bytes that one CPU compresses at a time, with the
+	// 16 KiB before them as a dictionary. Between 128 KiB and 4 MiB the size of the
+	// output changes by 0.2 %, and the speed by no more than the noise. 512 KiB is within
+	// 0.1 % of the smallest output. It is small enough that blocks need little memory
+	// and that an archive of a few MiB still uses several CPUs.
 	gzipBlockSize = 512 << 10
 
-	// gzipMaxBlocks limits the blocks in flight, and with them the memory, to
-	// some 3 MiB for each, on machines with many CPUs. It does not reach the
-	// bytes.
+	// gzipMaxBlocks limits the blocks that are compressed at a time on machines with many
+	// CPUs, because each takes about 3 MiB of memory. It has no effect on the output.
 	gzipMaxBlocks = 16
 )
 
-// NewGzipWriter returns a writer that compresses to w as one gzip member
-// (RFC 1952) on all CPUs, up to 16. The bytes depend on what is written and on
-// nothing else: neither on GOMAXPROCS nor on how the writes are cut. The header
-// has no name, no comment, the time 0 and the operating system 255 (unknown).
+// NewGzipWriter returns a writer that compresses to w as one gzip member (RFC 1952) on up
+// to 16 CPUs. The output depends only on what is written, not on GOMAXPROCS or the sizes
+// of the writes. The header has no name, no comment, the time 0 and the operating system
+// 255 (unknown).
 //
-// Close must be called, also after an error, to end the member and the
-// writer's goroutines; it does not close w. An error of w may be returned by a
-// later Write or only by Close.
+// Close must be called, also after an error, to end the member and the writer's
+// goroutines. It does not close w. An error of w may be returned by a later Write or only
+// by Close.
 func NewGzipWriter(w io.Writer) io.WriteCloser {
 	g := &gzipWriter{}
 	g.reset(w)
 	return g
 }
 
-// gzipWriter keeps errors of the underlying writer away from pgzip: after one,
-// pgzip's Close leaves goroutines behind.
+// gzipWriter hides errors of the underlying writer from pgzip, whose Close leaves
+// goroutines behind after an error.
 type gzipWriter struct {
 	z   *pgzip.Writer
 	dst *stickyWriter
 }
 
-// reset makes g write a new member to w. The member before must be closed.
+// reset makes g write a new member to w. The previous member must be closed.
 func (g *gzipWriter) reset(w io.Writer) {
 	g.dst = &stickyWriter{w: w}
 	if g.z == nil {
@@ -62,8 +60,8 @@ func (g *gzipWriter) reset(w io.Writer) {
 	} else {
 		g.z.Reset(g.dst)
 	}
-	// pgzip writes the lower 32 bits of the Unix time, which for the zero Time are
-	// not zero. RFC 1952 has 0 for "no time".
+	// pgzip writes the lower 32 bits of the Unix time, which are not zero for the zero
+	// Time. In RFC 1952, 0 means "no time".
 	g.z.ModTime = time.Unix(0, 0)
 	// Errs on non-positive or tiny numbers only.
 	_ = g.z.SetConcurrency(gzipBlockSize, min(runtime.GOMAXPROCS(0), gzipMaxBlocks))
@@ -83,15 +81,14 @@ func (g *gzipWriter) Close() error {
 	return g.dst.failure()
 }
 
-// stop ends the goroutines of a member that an error has left unfinished.
+// stop ends the goroutines of a member that an error left unfinished.
 func (g *gzipWriter) stop() {
 	if g.z != nil {
 		g.z.Close() // does nothing after the first time
 	}
 }
 
-// stickyWriter keeps the first error of w, and from then on accepts and drops
-// what is written.
+// stickyWriter keeps the first error of w. After that it discards what is written.
 type stickyWriter struct {
 	w   io.Writer
 	mu  sync.Mutex
@@ -120,15 +117,14 @@ func (s *stickyWriter) failure() error {
 	return s.err
 }
 
-// rawDeflate passes on what is between the header and the trailer of a gzip
-// member: the DEFLATE stream (RFC 1951) that a zip wants. It is made for
-// members as NewGzipWriter writes them, whose header has the fixed part only
-// (RFC 1952, section 2.3). pgzip has no other way to its blocks, and these decide the
-// bytes of every zip.
+// rawDeflate removes the header and the trailer of a gzip member. The rest is the DEFLATE
+// stream (RFC 1951) for a zip. It works for the members of NewGzipWriter, whose header has
+// only the fixed part (RFC 1952, section 2.3). pgzip has no other access to its blocks, and
+// they decide the bytes of every zip.
 type rawDeflate struct {
 	w      io.Writer
-	header int    // bytes of the header still to come
-	held   []byte // the last bytes so far: the trailer, if no more come
+	header int    // remaining bytes of the header
+	held   []byte // the last bytes so far, which may be the trailer
 }
 
 const (
@@ -145,7 +141,7 @@ func (r *rawDeflate) Write(p []byte) (int, error) {
 	drop := min(r.header, n)
 	r.header -= drop
 	p = p[drop:]
-	// Of held and p together, all but the last bytes can go.
+	// Write all bytes of held and p but the last ones.
 	if out := min(len(r.held)+len(p)-gzipTrailerSize, len(r.held)); out > 0 {
 		if _, err := r.w.Write(r.held[:out]); err != nil {
 			return 0, err

@@ -78,8 +78,8 @@ func TestGzipRoundTrip(t *testing.T) {
 	}
 }
 
-// TestGzipCuts checks that it does not matter how the writes are cut, and that
-// a used compressor gives what a new one gives.
+// TestGzipCuts checks that the sizes of the writes have no effect, and that a reused
+// compressor writes the same as a new one.
 func TestGzipCuts(t *testing.T) {
 	data := noise(4, 2<<20+1)
 	var want bytes.Buffer

@@ -19,7 +19,7 @@ const (
 	kindLink
 )
 
-// An item is one entry as it will stand in the archive.
+// An item is an entry as it will be in the archive.
 type item struct {
 	name    string // with the prefix, without a slash at the end
 	kind    kind
@@ -28,7 +28,7 @@ type item struct {
 	source  string      // of a file on disk
 	content []byte      // of any other file
 	target  string      // of a link
-	parent  bool        // a directory that no entry asked for
+	parent  bool        // a directory without an entry
 }
 
 func (it item) String() string {
@@ -45,8 +45,8 @@ func (it item) String() string {
 	return fmt.Sprintf("inline content of %d bytes", it.size)
 }
 
-// plan checks entries and returns what to write, in order: each parent
-// directory once, sorted by name. It returns all that is wrong at once.
+// plan checks entries and returns the items to write, sorted by name, with each parent
+// directory once. The error joins all that is wrong.
 func plan(entries []Entry, prefix string) ([]item, error) {
 	if prefix != "" {
 		if err := checkPath(prefix); err != nil {
@@ -70,7 +70,7 @@ func plan(entries []Entry, prefix string) ([]item, error) {
 	return items, errors.Join(errs...)
 }
 
-// expand turns an entry into the items that it stands for, without parents.
+// expand returns the items of an entry, without parents.
 func expand(e Entry, prefix string) ([]item, error) {
 	if err := checkPath(e.Path); err != nil {
 		return nil, err
@@ -112,8 +112,8 @@ func countTrue(conditions ...bool) (n int) {
 	return n
 }
 
-// fromDisk returns an item for the file, or one for each file below the
-// directory. Symbolic links are followed: Bazel's sandbox is made of them.
+// fromDisk returns an item for the file, or one for each file below the directory. It
+// follows symbolic links, because Bazel's sandbox consists of them.
 func (it item) fromDisk(source string, wantDir bool) ([]item, error) {
 	info, err := os.Stat(source)
 	switch {
@@ -134,8 +134,8 @@ func (it item) fromDisk(source string, wantDir bool) ([]item, error) {
 	return []item{it}, nil
 }
 
-// walk returns an item for each regular file below the directory, with it.mode.
-// Directories without files are left out: Bazel does not carry them reliably.
+// walk returns an item for each regular file below the directory, with it.mode. Empty
+// directories are left out: Bazel does not preserve them reliably.
 func (it item) walk(dir string) ([]item, error) {
 	list, err := os.ReadDir(dir)
 	if err != nil {
@@ -148,7 +148,7 @@ func (it item) walk(dir string) ([]item, error) {
 			return nil, fmt.Errorf("checking file %q: %w", file, err)
 		}
 		if d.Type()&fs.ModeSymlink != 0 {
-			// A link to a directory could lead round in a circle.
+			// A link to a directory could lead to a cycle.
 			if info, err := os.Stat(file); err == nil && info.IsDir() {
 				return nil, fmt.Errorf("%q is a link to a directory", file)
 			}
@@ -168,8 +168,8 @@ func (it item) walk(dir string) ([]item, error) {
 	return items, nil
 }
 
-// merge sorts items, adds their parent directories, the prefix's included, and
-// reports duplicate paths and files that are used as directories.
+// merge sorts items and adds their parent directories, including the prefix's. It reports
+// duplicate paths, and files that are used as directories.
 func merge(items []item, prefix string) ([]item, []error) {
 	var errs []error
 	byName := make(map[string]item, len(items))
@@ -192,7 +192,7 @@ func merge(items []item, prefix string) ([]item, []error) {
 		for ; dir != "."; dir = path.Dir(dir) {
 			old, ok := byName[dir]
 			if ok && old.kind != kindDir {
-				errs = append(errs, fmt.Errorf("path %q is below %q, which is no directory: %s and %s", it.name, dir, it, old))
+				errs = append(errs, fmt.Errorf("path %q is below %q, which is not a directory: %s and %s", it.name, dir, it, old))
 			}
 			if ok {
 				break

@@ -13,8 +13,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
-// FuzzPath checks that each path is either refused or stands in both formats
-// as it was given, below the prefix.
+// FuzzPath checks that each path is either an error or unchanged in both formats, below
+// the prefix.
 func FuzzPath(f *testing.F) {
 	for _, s := range []string{"a", "a/b", "a/", "../a", "/a", "a//b", "ä", "a\x00", `a\b`, "con", "a.", strings.Repeat("x", 300), "a:b", "-"} {
 		f.Add(s, s)
@@ -42,7 +42,7 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
-// firstFile returns the first header that is no directory's.
+// firstFile returns the first header that is not of a directory.
 func firstFile(t *testing.T, b *bytes.Buffer) *tar.Header {
 	t.Helper()
 	tr := tar.NewReader(b)
@@ -57,7 +57,7 @@ func firstFile(t *testing.T, b *bytes.Buffer) *tar.Header {
 	}
 }
 
-// TestTools lets the programs that users have unpack and test our archives.
+// TestTools unpacks and tests archives by the programs that users have.
 func TestTools(t *testing.T) {
 	defer setUmask(0)()
 	dir := t.TempDir()

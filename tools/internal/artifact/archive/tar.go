@@ -8,19 +8,18 @@ import (
 	"time"
 )
 
-// copyBufferSize is the size in bytes of the one buffer that files go through.
+// copyBufferSize is the size of the copy buffer, in bytes.
 const copyBufferSize = 1 << 20
 
-// WriteTar writes entries to w as a tar stream (POSIX.1-2001): ustar headers,
-// with pax records before those entries alone whose name, link target or size
-// does not fit or is not ASCII. Entries stand in byte order of their paths,
-// each parent directory once and before what it holds; the owner is 0:0 without
-// names. The same entries, in any order, with the same options give the same
-// bytes.
+// WriteTar writes entries to w as a tar stream (POSIX.1-2001): ustar headers, and pax
+// records only for entries whose name, link target or size does not fit or is not ASCII.
+// Entries are sorted by path in byte order. Each parent directory is there once, before
+// its files. The owner is 0:0, without names. The order of entries has no effect on the
+// output.
 //
-// All entries are checked before the first byte is written. Errors name the
-// entry; paths that clash are named with what stands at both. A file that
-// changes its size while it is read is an error. w is not closed.
+// All entries are checked before the first byte is written. Errors name the entry, and for
+// conflicting paths both entries. A file whose size changes while it is read is an error.
+// WriteTar does not close w.
 func WriteTar(w io.Writer, entries []Entry, opts Options) error {
 	mtime, err := opts.modTime()
 	if err != nil {
@@ -40,7 +39,7 @@ func WriteTar(w io.Writer, entries []Entry, opts Options) error {
 	return tw.Close()
 }
 
-// WriteTarGzip writes to w what WriteTar writes, through NewGzipWriter.
+// WriteTarGzip is WriteTar through NewGzipWriter.
 func WriteTarGzip(w io.Writer, entries []Entry, opts Options) error {
 	gz := NewGzipWriter(w)
 	err := WriteTar(gz, entries, opts)
@@ -66,7 +65,7 @@ func writeTarItem(tw *tar.Writer, it item, mtime time.Time, buf []byte) error {
 	return it.copyTo(tw, buf)
 }
 
-// copyTo writes the content of a file to w, and nothing for another kind.
+// copyTo writes the content of a file to w. For other kinds it does nothing.
 func (it item) copyTo(w io.Writer, buf []byte) error {
 	switch {
 	case it.kind != kindFile:

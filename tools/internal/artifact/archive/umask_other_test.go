@@ -2,5 +2,5 @@
 
 package archive
 
-// setUmask does nothing where there is no umask.
+// setUmask does nothing: there is no umask.
 func setUmask(int) (restore func()) { return func() {} }

@@ -4,7 +4,7 @@ package archive
 
 import "syscall"
 
-// setUmask sets the umask and returns what restores it.
+// setUmask sets the umask and returns a function that restores it.
 func setUmask(mask int) (restore func()) {
 	old := syscall.Umask(mask)
 	return func() { syscall.Umask(old) }

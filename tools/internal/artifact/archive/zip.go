@@ -13,21 +13,20 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// WriteZip writes entries to w as a zip (PKWARE APPNOTE 6.3.10), with order,
-// parent directories, checks and determinism as WriteTar has them.
+// WriteZip writes entries to w as a zip (PKWARE APPNOTE 6.3.10). Order, parent directories
+// and checks are those of WriteTar. The order of entries has no effect on the output.
 //
-// Files are deflated (method 8): large ones with NewGzipWriter's compressor, on all
-// CPUs, and those of one block on one. Links and directories are stored. The CRC-32 and the sizes of a file follow its data
-// (flag bit 3), so that w need not seek; Zip64 records appear where a number does
-// not fit into 32 bits. Names outside ASCII carry the UTF-8 flag (bit 11). The
-// external attributes hold the Unix mode. The time stands in UTC in the MS-DOS
-// fields, which hold even seconds, and exactly in the extended timestamp field
-// (0x5455), so that readers agree in every time zone.
+// Files are deflated (method 8): large ones with NewGzipWriter's compressor on all CPUs,
+// those of one block on one CPU. Links and directories are stored. The CRC-32 and the sizes
+// of a file follow its data (flag bit 3), so that w need not seek. There are Zip64 records
+// for numbers that do not fit into 32 bits. Names that are not ASCII have the UTF-8 flag
+// (bit 11). The external attributes have the Unix mode. The MS-DOS fields have the time in
+// UTC, in even seconds; the extended timestamp field (0x5455) has it exactly, so that
+// readers agree in every time zone.
 //
-// A zip's time starts at 1980-01-01T00:00:00Z: an earlier Options.ModTime is
-// written as that. Later than 2105 is an error. Windows and macOS unpack zips
-// too: two paths that are equal but for case are an error, as is a name that
-// Windows cannot hold.
+// A zip cannot hold times before 1980-01-01T00:00:00Z: an earlier Options.ModTime becomes
+// that. A time after 2105 is an error. Windows and macOS unpack zips too, so two paths that
+// differ only in case are an error, and so is a name that Windows cannot hold.
 func WriteZip(w io.Writer, entries []Entry, opts Options) error {
 	mtime, err := zipTime(opts)
 	if err != nil {
@@ -52,8 +51,8 @@ func WriteZip(w io.Writer, entries []Entry, opts Options) error {
 	return z.zw.Close()
 }
 
-// zipTime returns the modification time that a zip gets. MS-DOS time starts in
-// 1980, and the 32 bits of the extended timestamp end in 2106.
+// zipTime returns the modification time for a zip. MS-DOS time starts in 1980, and the
+// 32 bits of the extended timestamp end in 2106.
 func zipTime(opts Options) (time.Time, error) {
 	t, err := opts.modTime()
 	if err != nil {
@@ -74,7 +73,7 @@ type zipWriter struct {
 	mtime time.Time
 	small *flate.Writer // for files that one CPU compresses
 	large gzipWriter    // for all other files
-	it    item          // which is being written
+	it    item          // the current one
 	buf   []byte
 }
 
@@ -102,7 +101,7 @@ func (z *zipWriter) write(it item) error {
 	return it.copyTo(w, z.buf)
 }
 
-// compressor is the zip.Compressor of the file that is being written.
+// compressor is a zip.Compressor for the current item.
 func (z *zipWriter) compressor(w io.Writer) (io.WriteCloser, error) {
 	if z.it.size <= gzipBlockSize {
 		z.small.Reset(w)
@@ -112,8 +111,8 @@ func (z *zipWriter) compressor(w io.Writer) (io.WriteCloser, error) {
 	return &z.large, nil
 }
 
-// checkPortable returns an error for each two paths that differ in case only,
-// and for each name that Windows cannot hold.
+// checkPortable returns an error for paths that differ only in case and for names that
+// Windows cannot hold.
 func checkPortable(items []item) error {
 	var errs []error
 	folded := make(map[string]string, len(items))
@@ -121,7 +120,7 @@ func checkPortable(items []item) error {
 		// Up, then down: some letters have one upper but two lower cases.
 		key := strings.ToLower(strings.ToUpper(it.name))
 		if other, ok := folded[key]; ok {
-			errs = append(errs, fmt.Errorf("paths %q and %q are equal but for case", other, it.name))
+			errs = append(errs, fmt.Errorf("paths %q and %q differ only in case", other, it.name))
 		}
 		folded[key] = it.name
 		if problem := windowsProblem(path.Base(it.name)); problem != "" {
@@ -131,7 +130,7 @@ func checkPortable(items []item) error {
 	return errors.Join(errs...)
 }
 
-// windowsProblem says why Windows cannot hold a file of that name, or nothing.
+// windowsProblem returns why Windows cannot hold a file of that name, or "".
 func windowsProblem(name string) string {
 	if strings.ContainsAny(name, `<>:"|?*`) {
 		return `has one of <>:"|?*`

@@ -1,5 +1,5 @@
-// Package helmchart reads what a Helm chart says of itself: the Chart.yaml in its
-// archive (https://helm.sh/docs/topics/charts/#the-chartyaml-file).
+// Package helmchart reads the metadata of a Helm chart: the Chart.yaml in its archive
+// (https://helm.sh/docs/topics/charts/#the-chartyaml-file).
 package helmchart
 
 import (
@@ -17,26 +17,27 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Limits on what a chart may hold, whoever wrote it.
+// Limits on a chart, which is not trusted.
 const (
-	maxArchive  = 100 << 20 // bytes unpacked; what Helm reads at most
+	maxArchive  = 100 << 20 // bytes unpacked; Helm's limit
 	maxFiles    = 10_000
 	maxMetadata = 1 << 20 // bytes of Chart.yaml
 	maxNodes    = 10_000  // keys and values of Chart.yaml, aliases followed
 	maxDepth    = 50
 )
 
-// A Chart is what a chart says of itself.
+// A Chart is the metadata of a chart.
 type Chart struct {
 	Name    string
 	Version string // a semantic version
-	// Metadata is Chart.yaml for JSON: maps, lists, strings and truth values.
-	// Numbers and dates are strings, as they are written: no field that Helm knows
-	// is a number, and the version 1.10 is not 1.1.
+	// Metadata is Chart.yaml for JSON: maps, lists, strings and booleans. Numbers and
+	// dates are strings, as they are written: no field that Helm knows is a number, and
+	// the version 1.10 is not 1.1.
 	Metadata map[string]any
 }
 
-// Read reads a chart's archive, NAME-VERSION.tgz, to its Chart.yaml or to its end.
+// Read reads the metadata in a chart's archive, NAME-VERSION.tgz. It stops reading after
+// Chart.yaml.
 func Read(r io.Reader) (*Chart, error) {
 	raw, err := YAML(r)
 	if err != nil {
@@ -57,7 +58,7 @@ func Read(r io.Reader) (*Chart, error) {
 	}
 	metadata, ok := value.(map[string]any)
 	if !ok {
-		return nil, errors.New("parsing Chart.yaml: got no map at the top, want one")
+		return nil, errors.New("parsing Chart.yaml: want a map at the top level")
 	}
 	chart := &Chart{Metadata: metadata, Name: text(metadata, "name"), Version: text(metadata, "version")}
 	return chart, chart.check()
@@ -75,14 +76,14 @@ func (c *Chart) check() error {
 	return nil
 }
 
-// text returns a value that is a string, or nothing.
+// text returns the value of a key, or "" if it is not a string.
 func text(m map[string]any, key string) string {
 	s, _ := m[key].(string)
 	return s
 }
 
-// YAML returns the Chart.yaml in a chart's archive, NAME/Chart.yaml, as it is there:
-// at most 1 MiB, found among the first 10,000 files and 100 MiB.
+// YAML returns the raw NAME/Chart.yaml in a chart's archive. It has at most 1 MiB, and is
+// within the first 10,000 files and 100 MiB.
 func YAML(r io.Reader) ([]byte, error) {
 	z, err := gzip.NewReader(r)
 	if err != nil {
@@ -105,7 +106,7 @@ func YAML(r io.Reader) ([]byte, error) {
 			continue
 		}
 		if h.Typeflag != tar.TypeReg || h.Size > maxMetadata {
-			return nil, fmt.Errorf("%.100q in chart is no file of at most %d bytes", h.Name, maxMetadata)
+			return nil, fmt.Errorf("%.100q in chart is not a file of at most %d bytes", h.Name, maxMetadata)
 		}
 		raw, err := io.ReadAll(io.LimitReader(t, maxMetadata))
 		if err != nil {
@@ -116,10 +117,10 @@ func YAML(r io.Reader) ([]byte, error) {
 	return nil, fmt.Errorf("chart has more than %d files before NAME/Chart.yaml", maxFiles)
 }
 
-// A converter makes what JSON has of what YAML has.
+// A converter converts YAML to JSON's types.
 type converter struct{ nodes int }
 
-// convert converts a node. Annotations are strings, truth values too.
+// convert converts a node. In annotations, booleans become strings.
 func (c *converter) convert(n *yaml.Node, depth int, annotations bool) (any, error) {
 	if c.nodes++; c.nodes > maxNodes || depth > maxDepth {
 		return nil, fmt.Errorf("got more than %d keys and values, or deeper than %d", maxNodes, maxDepth)
@@ -152,7 +153,7 @@ func (c *converter) convert(n *yaml.Node, depth int, annotations bool) (any, err
 	case "!!str", "!!int", "!!float", "!!timestamp":
 		return n.Value, nil
 	}
-	return nil, fmt.Errorf("line %d: got a value of type %.50q, want text", n.Line, n.Tag)
+	return nil, fmt.Errorf("line %d: got a value of type %.50q, want a string", n.Line, n.Tag)
 }
 
 func (c *converter) convertMap(n *yaml.Node, depth int, annotations bool) (any, error) {
@@ -160,7 +161,7 @@ func (c *converter) convertMap(n *yaml.Node, depth int, annotations bool) (any, 
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if key.Kind != yaml.ScalarNode || key.ShortTag() == "!!merge" {
-			return nil, fmt.Errorf("line %d: got a key that is no text", key.Line)
+			return nil, fmt.Errorf("line %d: got a key that is not a string", key.Line)
 		}
 		if _, ok := m[key.Value]; ok {
 			return nil, fmt.Errorf("line %d: duplicate key %.100q in one map", key.Line, key.Value)

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// chart makes an archive of files: name, content, name, content.
+// chart returns an archive of files: name, content, name, content.
 func chart(t testing.TB, files ...string) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -56,16 +56,16 @@ func TestRead(t *testing.T) {
 		{"none", []string{"web/values.yaml", ""}, `!^chart has no file NAME/Chart.yaml$`},
 		{"at the top", []string{"Chart.yaml", good, "../Chart.yaml", good}, `!has no file`},
 		{"empty", []string{"web/Chart.yaml", ""}, `!parsing Chart.yaml: EOF`},
-		{"link", []string{"web/Chart.yaml", "-> /etc/passwd"}, `!is no file`},
-		{"large", []string{"web/Chart.yaml", strings.Repeat(" ", maxMetadata+1)}, `!is no file of at most`},
-		{"no map", []string{"web/Chart.yaml", "- a\n"}, `!want one$`},
+		{"link", []string{"web/Chart.yaml", "-> /etc/passwd"}, `!is not a file`},
+		{"large", []string{"web/Chart.yaml", strings.Repeat(" ", maxMetadata+1)}, `!is not a file of at most`},
+		{"no map", []string{"web/Chart.yaml", "- a\n"}, `!want a map at the top level$`},
 		{"no version", []string{"web/Chart.yaml", "name: web\n"}, `!version in Chart.yaml is "", want`},
 		{"no semantic version", []string{"web/Chart.yaml", "name: web\nversion: one\n"}, `!version in Chart.yaml is "one"`},
 		{"name", []string{"web/Chart.yaml", "name: ../web\nversion: 1.2.0\n"}, `!name in Chart.yaml is "../web"`},
 		{"dots", []string{"web/Chart.yaml", "name: ..\nversion: 1.2.0\n"}, `!name in Chart.yaml is ".."`},
 		{"two", []string{"web/Chart.yaml", good + "name: x\n"}, `!duplicate key|already defined`},
 		{"documents", []string{"web/Chart.yaml", good + "---\n" + good}, `!more than one document`},
-		{"merge", []string{"web/Chart.yaml", good + "a: &a {x: y}\nb: {<<: *a}\n"}, `!a key that is no text`},
+		{"merge", []string{"web/Chart.yaml", good + "a: &a {x: y}\nb: {<<: *a}\n"}, `!a key that is not a string`},
 		{"bomb", []string{"web/Chart.yaml", good + bomb()}, `!more than 10000 keys`},
 		{"own alias", []string{"web/Chart.yaml", good + "a: &a [*a]\n"}, `!more than|unknown anchor|contains itself`},
 		{"deep", []string{"web/Chart.yaml", good + "a: " + strings.Repeat("[", 100) + strings.Repeat("]", 100)}, `!deeper than 50`},
@@ -98,7 +98,7 @@ func bomb() string {
 	return s
 }
 
-// TestUnpacked has a chart that is small packed only.
+// TestUnpacked reads charts that are small only when compressed.
 func TestUnpacked(t *testing.T) {
 	data := chart(t, "web/a", strings.Repeat("\x00", maxArchive+1), "web/Chart.yaml", "name: web\nversion: 1.2.0\n")
 	if _, err := Read(bytes.NewReader(data)); err == nil || !strings.Contains(err.Error(), "more than") {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// A Document is an index or a manifest, whichever it has the fields of
+// A Document is an index or a manifest: it has the fields of both
 // (https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md and
 // image-index.md).
 type Document struct {
@@ -25,8 +25,8 @@ type Document struct {
 }
 
 // Parse parses an index or a manifest of any media type. It accepts unknown fields, as
-// the specification asks for, but nothing behind the document. Its digests are
-// hexadecimal, and so lead out of no directory.
+// the specification requires, but nothing after the document. All digests in the result
+// are hexadecimal, so that they are safe in file names.
 func Parse(raw []byte) (*Document, error) {
 	var lists struct {
 		Manifests json.RawMessage `json:"manifests"`
@@ -42,12 +42,12 @@ func Parse(raw []byte) (*Document, error) {
 	return d, json.Unmarshal(raw, d)
 }
 
-// LimitElements counts the elements of a JSON array without keeping them: two bytes
-// can become a large struct. What is no array has none.
+// LimitElements returns an error if a JSON array has more elements than limit. It does not
+// keep them, because two bytes can become a large struct. Other values are accepted.
 func LimitElements(raw json.RawMessage, limit int) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return nil // the parser says what is wrong
+		return nil // the parser reports what is wrong
 	}
 	for n := 0; d.More(); n++ {
 		if n == limit {

@@ -20,8 +20,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
-// An Index is an index.json that is changed. What it keeps stays as it is, also what
-// this package does not know.
+// An Index is an index.json that can be changed. Entries that are not changed keep their
+// bytes, including fields that this package does not know.
 type Index struct {
 	SchemaVersion int               `json:"schemaVersion"`
 	MediaType     types.MediaType   `json:"mediaType"`
@@ -32,24 +32,24 @@ type Index struct {
 // An Entry is a descriptor in an index.json.
 type Entry struct {
 	MediaType types.MediaType
-	Digest    digest.Digest // as it stands there: nobody has checked it
-	Tag       string        // its RefName; empty means none
+	Digest    digest.Digest // as in the file, not checked
+	Tag       string        // its RefName, or empty
 	raw       json.RawMessage
 }
 
 // NewEntry returns the entry for a descriptor.
 func NewEntry(desc v1.Descriptor) Entry {
-	raw, err := jsonfile.Marshal(desc) // escapes nothing that HTML would need
+	raw, err := jsonfile.Marshal(desc) // does not escape for HTML
 	if err != nil {
 		panic(err) // a descriptor is strings and numbers
 	}
 	return Entry{desc.MediaType, DigestOf(desc), desc.Annotations[RefName], raw}
 }
 
-// MarshalJSON returns the descriptor as it stood in the index.
+// MarshalJSON implements [json.Marshaler]. It returns the descriptor as it was in the index.
 func (e Entry) MarshalJSON() ([]byte, error) { return e.raw, nil }
 
-// UnmarshalJSON parses a descriptor.
+// UnmarshalJSON implements [json.Unmarshaler].
 func (e *Entry) UnmarshalJSON(raw []byte) error {
 	var d struct {
 		MediaType   types.MediaType   `json:"mediaType"`
@@ -61,7 +61,7 @@ func (e *Entry) UnmarshalJSON(raw []byte) error {
 	return err
 }
 
-// Retag gives an entry that has a tag another one.
+// Retag replaces the tag of an entry that has one.
 func (e *Entry) Retag(tag string) error {
 	var all map[string]any
 	d := json.NewDecoder(bytes.NewReader(e.raw))
@@ -75,7 +75,7 @@ func (e *Entry) Retag(tag string) error {
 	return err
 }
 
-// NewIndex returns an index over descriptors.
+// NewIndex returns an index of the descriptors.
 func NewIndex(manifests ...v1.Descriptor) *Index {
 	x := &Index{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []Entry{}}
 	for _, desc := range manifests {
@@ -84,13 +84,13 @@ func NewIndex(manifests ...v1.Descriptor) *Index {
 	return x
 }
 
-// ParseIndex parses an index.json that is to be changed.
+// ParseIndex parses an index.json.
 func ParseIndex(raw []byte) (*Index, error) {
 	x := NewIndex()
 	return x, json.Unmarshal(raw, x)
 }
 
-// Index reads the layout's index.json; one that is not there is empty.
+// Index reads the layout's index.json. If there is none, the result is empty.
 func (p Path) Index() (*Index, error) {
 	name := filepath.Join(string(p), IndexFile)
 	raw, err := fileio.ReadLimited(name, jsonfile.MaxSize)
@@ -115,8 +115,8 @@ func (p Path) WriteIndex(x *Index) error {
 	)
 }
 
-// Add has index.json point to what is among the blobs, or will be. Several processes
-// may do so at a time.
+// Add adds a descriptor to index.json, unless its digest is there. The blob may be added
+// later. Several processes may do so at the same time.
 func (p Path) Add(desc v1.Descriptor) error {
 	err := p.edit(func(all []Entry) []Entry {
 		if slices.ContainsFunc(all, func(e Entry) bool { return e.Digest == DigestOf(desc) }) {
@@ -132,8 +132,8 @@ func (p Path) Add(desc v1.Descriptor) error {
 	return nil
 }
 
-// Drop has index.json point to none of the digests. Their blobs stay. Several
-// processes may do so at a time.
+// Drop removes the digests from index.json. Their blobs stay. Several processes may do so
+// at the same time.
 func (p Path) Drop(gone map[digest.Digest]bool) error {
 	err := p.edit(func(all []Entry) []Entry {
 		return slices.DeleteFunc(all, func(e Entry) bool { return gone[e.Digest] })
@@ -144,8 +144,8 @@ func (p Path) Drop(gone map[digest.Digest]bool) error {
 	return nil
 }
 
-// edit replaces index.json if edit makes it longer or shorter, while no other process
-// does.
+// edit changes index.json under a lock. It writes the file only if the number of entries
+// changes.
 func (p Path) edit(edit func([]Entry) []Entry) error {
 	if err := os.MkdirAll(string(p), 0o755); err != nil {
 		return err

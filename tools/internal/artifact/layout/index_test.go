@@ -16,7 +16,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
-// TestAdd has several writers at a time, and what somebody else wrote.
+// TestAdd adds to an index of another program, from several goroutines.
 func TestAdd(t *testing.T) {
 	p := Path(t.TempDir())
 	index := filepath.Join(string(p), "index.json")
@@ -103,7 +103,7 @@ func TestDrop(t *testing.T) {
 	}
 }
 
-// TestRetag gives a tag another name, and keeps what this package does not know.
+// TestRetag replaces a tag, and keeps fields that this package does not know.
 func TestRetag(t *testing.T) {
 	const raw = `{"schemaVersion": 2, "manifests": [{"new": 12345678901234567890, "annotations": {"a": "b", "org.opencontainers.image.ref.name": "1.0"}}], "annotations": {"c": "d"}}`
 	x, err := ParseIndex([]byte(raw))

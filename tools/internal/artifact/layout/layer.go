@@ -16,11 +16,11 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
-// maxLayerBytes is how many bytes, 16 GiB, a layer may have when it is decompressed.
+// maxLayerBytes limits the size of a decompressed layer, to 16 GiB.
 const maxLayerBytes = 16 << 30
 
-// CheckLayer reads a compressed layer to its end and compares its size, digest
-// and DiffID with what the layer says of itself. Its errors begin with name.
+// CheckLayer reads a compressed layer to its end and compares its size, digest and DiffID
+// with those of layer. Errors begin with name.
 func CheckLayer(r io.Reader, name string, layer v1.Layer) error {
 	wantDigest, err1 := layer.Digest()
 	wantSize, err2 := layer.Size()
@@ -31,7 +31,7 @@ func CheckLayer(r io.Reader, name string, layer v1.Layer) error {
 	hash, size := sha256.New(), new(fileio.Counter)
 	tee := io.TeeReader(r, io.MultiWriter(hash, size))
 	diffID, readErr := diffIDOf(tee, maxLayerBytes)
-	// Whatever decompression made of it, the digest decides first.
+	// A wrong digest is reported before an error of decompression.
 	if _, err := io.Copy(io.Discard, tee); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -49,11 +49,11 @@ func CheckLayer(r io.Reader, name string, layer v1.Layer) error {
 	return nil
 }
 
-// maxZStdWindow is how many bytes, 128 MiB, a zstd layer may make its reader
-// keep: what `zstd --ultra -22` asks for.
+// maxZStdWindow limits the window of a zstd layer to 128 MiB, which `zstd --ultra -22`
+// uses.
 const maxZStdWindow = 128 << 20
 
-// diffIDOf returns the digest of the tar in a layer, compressed or not, of at
+// diffIDOf returns the digest of the tar in a layer, compressed or not. The tar has at
 // most limit bytes.
 func diffIDOf(r io.Reader, limit int64) (v1.Hash, error) {
 	rc, err := decompress(r)
@@ -68,8 +68,8 @@ func diffIDOf(r io.Reader, limit int64) (v1.Hash, error) {
 	return Hash(d), err
 }
 
-// decompress tells by the first bytes how a layer is compressed, as every reader
-// of images does: the media type is often wrong.
+// decompress recognizes the compression of a layer by its first bytes, as every reader of
+// images does, because the media type is often wrong.
 func decompress(r io.Reader) (io.ReadCloser, error) {
 	br := bufio.NewReader(r)
 	magic, err := br.Peek(4)

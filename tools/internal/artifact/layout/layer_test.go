@@ -11,7 +11,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
-// TestDiffIDOf has layers that decompress to more than they may.
+// TestDiffIDOf reads layers that decompress to more than the limit.
 func TestDiffIDOf(t *testing.T) {
 	data := bytes.Repeat([]byte("0123456789abcdef"), 100_000)
 	var b bytes.Buffer
@@ -34,7 +34,7 @@ func TestDiffIDOf(t *testing.T) {
 		_, err = diffIDOf(bytes.NewReader(layer), int64(len(data)-1))
 		wantError(t, err, "more bytes than the limit")
 	}
-	// A frame whose header asks for a window of 512 MiB, and then one byte.
+	// A frame whose header has a window of 512 MiB, and then one byte.
 	wide := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, 19 << 3, 9, 0, 0, 'x'}
 	_, err = diffIDOf(bytes.NewReader(wide), 1<<20)
 	wantError(t, err, "window size exceeded")

@@ -12,7 +12,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
-// An AlteredError is a blob whose digest is not what its name says.
+// An AlteredError reports a blob whose digest does not match its name.
 type AlteredError struct {
 	Name      string // of the file
 	Got, Want digest.Digest
@@ -22,8 +22,8 @@ func (e *AlteredError) Error() string {
 	return fmt.Sprintf("digest of %q: got %s, want %s", e.Name, e.Got, e.Want)
 }
 
-// Make makes the directories of the layout, and oci-layout if there is none, so that
-// blobs can be put there. Several callers may do so at a time.
+// Make makes the directories of the layout, and oci-layout if there is none. Several
+// callers may do so at the same time.
 func (p Path) Make() error {
 	if err := os.MkdirAll(filepath.Join(string(p), "blobs", "sha256"), 0o755); err != nil {
 		return err
@@ -35,9 +35,9 @@ func (p Path) Make() error {
 	return fileio.WriteFile(name, []byte(`{"imageLayoutVersion":"`+version+`"}`), 0o644)
 }
 
-// Link puts a blob of another layout into this one, which must not have it: as a hard
-// link, or as a copy where the file system has no links to it. It reads what came of
-// that; content with another digest is an AlteredError.
+// Link adds a blob of another layout to this one, which must not have it: as a hard link,
+// or as a copy if the file system cannot link it. It reads the result, and returns an
+// *AlteredError if its digest differs.
 func (p Path) Link(ctx context.Context, from Path, d digest.Digest) error {
 	if err := os.Link(from.Blob(d), p.Blob(d)); err != nil {
 		if err := copyFile(ctx, from.Blob(d), p.Blob(d)); err != nil {

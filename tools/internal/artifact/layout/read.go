@@ -17,12 +17,11 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
-// Manifests returns what the layout's index.json points to, and checks that its
-// oci-layout is of a version that this package knows.
+// Manifests returns the descriptors in the layout's index.json, and checks the version in
+// its oci-layout.
 //
-// Links in the directory are followed, also out of it, here and in Read: Bazel's
-// sandbox is made of them, and it is the digest that says whether the content is the
-// right one.
+// Manifests and Read follow symbolic links, including links out of the directory: Bazel's
+// sandbox consists of them. The digest decides whether the content is right.
 func (p Path) Manifests() ([]v1.Descriptor, error) {
 	var marker struct {
 		ImageLayoutVersion string `json:"imageLayoutVersion"`
@@ -55,7 +54,7 @@ func (p Path) Manifests() ([]v1.Descriptor, error) {
 	return index.Manifests, nil
 }
 
-// Read returns the content with the digest, of at most limit bytes.
+// Read returns the blob with the digest, which has at most limit bytes.
 func (p Path) Read(d digest.Digest, limit int64) ([]byte, error) {
 	info, err := os.Stat(p.Blob(d))
 	if err != nil {
@@ -64,7 +63,7 @@ func (p Path) Read(d digest.Digest, limit int64) ([]byte, error) {
 	return p.ReadDescriptor(v1.Descriptor{Digest: Hash(d), Size: info.Size()}, limit)
 }
 
-// ReadDescriptor returns the content that desc describes, of at most limit bytes.
+// ReadDescriptor returns the blob that desc describes, which has at most limit bytes.
 func (p Path) ReadDescriptor(desc v1.Descriptor, limit int64) ([]byte, error) {
 	if desc.Size > limit {
 		return nil, fmt.Errorf("reading blob %s: size is %d bytes, want at most %d", desc.Digest, desc.Size, limit)
@@ -77,8 +76,8 @@ func (p Path) ReadDescriptor(desc v1.Descriptor, limit int64) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// Open returns a reader of the content that desc describes. Content of another size or
-// digest is an error of Read, at the latest where the end of file would be.
+// Open opens the blob that desc describes. If its size or digest differs, a Read fails, at
+// the latest instead of io.EOF.
 func (p Path) Open(desc v1.Descriptor) (io.ReadCloser, error) {
 	d, err := digest.Parse(desc.Digest.String())
 	if err != nil {
@@ -98,7 +97,7 @@ func (p Path) Open(desc v1.Descriptor) (io.ReadCloser, error) {
 	return &verifier{f: f, hash: sha256.New(), size: desc.Size, want: d}, nil
 }
 
-// A verifier reads a blob, and compares its size and digest at its end.
+// A verifier reads a blob and compares its size and digest at the end.
 type verifier struct {
 	f       *os.File
 	hash    hash.Hash

@@ -36,7 +36,7 @@ func write(t *testing.T, name string, data []byte) {
 	}
 }
 
-// TestManifests reads what go-containerregistry wrote.
+// TestManifests reads layouts that go-containerregistry wrote.
 func TestManifests(t *testing.T) {
 	p, err := theirs.Write(t.TempDir(), empty.Index)
 	if err != nil {
@@ -147,7 +147,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestLink copies where there can be no link, and tells what was altered.
+// TestLink copies blobs that cannot be linked, and reports altered ones.
 func TestLink(t *testing.T) {
 	from, to := Path(t.TempDir()), Path(t.TempDir())
 	for _, p := range []Path{from, to} {

@@ -19,9 +19,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
 
-// WriteArgs say what Write writes.
+// WriteArgs are the arguments of Write.
 type WriteArgs struct {
-	// Dir is the directory, which must be empty or not be there. Required.
+	// Dir is the directory, which must be empty or not exist. Required.
 	Dir string
 
 	// Index is what the layout's index.json points to: an index over images.
@@ -32,13 +32,12 @@ type WriteArgs struct {
 	Ref string
 }
 
-// Write writes an OCI image layout (image-spec v1.1, image-layout.md):
-// oci-layout, index.json with one descriptor, and under blobs/ each blob once,
-// all files with mode 0644 and all directories with 0755.
+// Write writes an OCI image layout (image-spec v1.1, image-layout.md): oci-layout, an
+// index.json with one descriptor, and each blob once. Files have mode 0644, directories
+// 0755.
 //
-// A layer is copied, never linked, and the copy is compared with the digest, the
-// size and the DiffID that the layer claims; an error shows both. oci-layout is
-// written last. After an error the directory is empty again.
+// Layers are copied, never linked. The copy is compared with the digest, the size and the
+// DiffID of the layer. oci-layout is written last. After an error the directory is empty.
 func Write(ctx context.Context, args WriteArgs) (err error) {
 	if err := makeEmptyDir(args.Dir); err != nil {
 		return fmt.Errorf("writing layout %q: %w", args.Dir, err)
@@ -79,8 +78,8 @@ func Write(ctx context.Context, args WriteArgs) (err error) {
 	return writeFile(filepath.Join(args.Dir, MarkerFile), []byte(Marker))
 }
 
-// collectBlobs returns idx with the manifests and configs that it is made of, and its
-// layers, each once, in order.
+// collectBlobs returns idx with its manifests and configs, and its layers, each once, in
+// order.
 func collectBlobs(idx v1.ImageIndex) (small [][]byte, layers []v1.Layer, err error) {
 	im, err := idx.IndexManifest()
 	if err != nil {
@@ -124,15 +123,15 @@ func collectBlobs(idx v1.ImageIndex) (small [][]byte, layers []v1.Layer, err err
 	return small, layers, nil
 }
 
-// copyLayers copies the layers, as many at a time as there are CPUs: to
-// decompress one, which the DiffID needs, keeps one busy.
+// copyLayers copies the layers, one at a time for each CPU: the DiffID needs
+// decompression, which keeps a CPU busy.
 func copyLayers(ctx context.Context, dir Path, layers []v1.Layer) error {
 	return parallel.DoAll(ctx, len(layers), runtime.GOMAXPROCS(0), func(ctx context.Context, i int) error {
 		return copyLayer(ctx, dir, layers[i])
 	})
 }
 
-// copyBlock is how many bytes are copied between two looks at the context.
+// copyBlock is the number of bytes that are copied between two checks of the context.
 const copyBlock = 64 << 20
 
 func copyLayer(ctx context.Context, dir Path, l v1.Layer) error {
@@ -154,8 +153,8 @@ func copyLayer(ctx context.Context, dir Path, l v1.Layer) error {
 		return err
 	}
 	defer dst.Close()
-	// Between two files io.CopyN is copy_file_range(2), which shares blocks
-	// where the file system can. The copy is what gets checked.
+	// Between two files io.CopyN uses copy_file_range(2), which shares blocks if the
+	// file system can. The copy is checked below, not the source.
 	for n := int64(copyBlock); n == copyBlock; {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("copying %s: %w", name, err)
@@ -185,14 +184,14 @@ func create(name string) (*os.File, error) {
 	return f, nil
 }
 
-// writeFile writes a new file with mode 0644. A file that is there already must
-// hold the same: two images can have the same config.
+// writeFile writes a new file with mode 0644. An existing file must have the same
+// content: two images can have the same config.
 func writeFile(name string, data []byte) error {
 	f, err := create(name)
 	if errors.Is(err, fs.ErrExist) {
 		d, _, err := digest.FromFile(name)
 		if err == nil && d != digest.FromBytes(data) {
-			err = fmt.Errorf("writing %q: file is there with other content", name)
+			err = fmt.Errorf("writing %q: file exists with different content", name)
 		}
 		return err
 	}
@@ -213,7 +212,7 @@ func makeDir(name string) error {
 	return os.Chmod(name, 0o755)
 }
 
-// makeEmptyDir makes a directory, or checks that it is empty if it is there.
+// makeEmptyDir makes a directory, or checks that an existing one is empty.
 func makeEmptyDir(name string) error {
 	err := makeDir(name)
 	if !errors.Is(err, fs.ErrExist) {
@@ -229,7 +228,7 @@ func makeEmptyDir(name string) error {
 	return nil
 }
 
-// emptyDir removes what is in the directory.
+// emptyDir removes the directory's entries.
 func emptyDir(name string) error {
 	list, err := os.ReadDir(name)
 	if err != nil {

@@ -18,16 +18,15 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
-// baseDigestAnnotation names what an image is based on: image-spec v1.1, annotations.md.
+// baseDigestAnnotation has the digest of an image's base: image-spec v1.1, annotations.md.
 const baseDigestAnnotation = "org.opencontainers.image.base.digest"
 
-// DockerLayerZStd is what BuildKit calls a zstd layer in an image with Docker's
-// media types. It stands in no specification.
+// DockerLayerZStd is BuildKit's media type for a zstd layer in an image with Docker's
+// media types. No specification has it.
 const DockerLayerZStd types.MediaType = "application/vnd.docker.image.rootfs.diff.tar.zstd"
 
-// LayerMediaType returns the media type of the OCI image specification for a
-// layer with media type t, the same bytes. A layer that may not be distributed
-// has none, and neither has what is no layer.
+// LayerMediaType returns the OCI media type for the same bytes as a layer with media type
+// t. It returns an error for a layer that may not be distributed, and for anything else.
 func LayerMediaType(t types.MediaType) (types.MediaType, error) {
 	switch t {
 	case types.OCILayer, types.DockerLayer:
@@ -40,7 +39,7 @@ func LayerMediaType(t types.MediaType) (types.MediaType, error) {
 	if !t.IsDistributable() || t == types.OCIUncompressedRestrictedLayer {
 		return "", fmt.Errorf("mediaType is %q: such a layer may not be distributed", t)
 	}
-	return "", fmt.Errorf("mediaType is %q, want a tar layer, alone or with gzip or zstd, of OCI or Docker", t)
+	return "", fmt.Errorf("mediaType is %q, want an OCI or Docker layer: a tar, uncompressed or with gzip or zstd", t)
 }
 
 // A baseImage is an image of one platform that another one is built on.
@@ -50,9 +49,8 @@ type baseImage struct {
 	layers []v1.Layer // with OCI media types
 }
 
-// openBase reads the image with the given manifest from a layout, whatever its
-// index.json points to. The layers are compared with their digests when they are
-// copied.
+// openBase reads the image with the given manifest from a layout. It does not read
+// index.json. The layers are compared with their digests when they are copied.
 func openBase(spec BaseSpec) (*baseImage, error) {
 	want, err := digest.Parse(string(spec.Digest))
 	if err != nil {
@@ -100,7 +98,7 @@ func (b *baseImage) setLayers(dir layout.Path, m *layout.Document) error {
 			return fmt.Errorf("config %s: layer %s has two diff_ids: %s and %s", m.Config.Digest, desc.Digest, other, diffIDs[i])
 		}
 		seen[desc.Digest] = diffIDs[i]
-		// The descriptor says what OCI has words for: not where else the layer might be.
+		// Only OCI's fields are kept, not Docker's, such as the URLs of a layer.
 		desc = v1.Descriptor{MediaType: mediaType, Size: desc.Size, Digest: desc.Digest}
 		layer, err := partial.CompressedToLayer(baseLayer{dir, desc, diffIDs[i]})
 		if err != nil {
@@ -111,7 +109,7 @@ func (b *baseImage) setLayers(dir layout.Path, m *layout.Document) error {
 	return nil
 }
 
-// A baseLayer is a layer of a base image: its bytes under an OCI media type.
+// A baseLayer is a layer of a base image, with an OCI media type.
 type baseLayer struct {
 	dir    layout.Path
 	desc   v1.Descriptor
@@ -127,8 +125,8 @@ func (l baseLayer) MediaType() (types.MediaType, error) { return l.desc.MediaTyp
 func (l baseLayer) Descriptor() (*v1.Descriptor, error) { return l.desc.DeepCopy(), nil }
 func (l baseLayer) Compressed() (io.ReadCloser, error)  { return l.dir.Open(l.desc) }
 
-// check reports where the base is not for the platform. A config that leaves the
-// variant out leaves it open: many for arm do.
+// check returns an error if the base is not for the platform. A config without a variant,
+// which is common for arm, matches any.
 func (b *baseImage) check(want v1.Platform) error {
 	got := v1.Platform{OS: b.config.OS, Architecture: b.config.Architecture, Variant: b.config.Variant}
 	if got.Variant == "" && got.Architecture == want.Architecture {
@@ -142,12 +140,12 @@ func (b *baseImage) check(want v1.Platform) error {
 		return fmt.Errorf("config is for platform %q, want %q", normal.String(), want.String())
 	}
 	if n := len(b.config.Config.OnBuild); n > 0 {
-		return fmt.Errorf("config has %d ONBUILD instructions, which only the program that builds from a Dockerfile can run", n)
+		return fmt.Errorf("config has %d ONBUILD instructions, which only a build from a Dockerfile can run", n)
 	}
 	return nil
 }
 
-// addenda returns the base's layers for an image to begin with.
+// addenda returns the base's layers, to append to an empty image.
 func (b *baseImage) addenda() []mutate.Addendum {
 	var adds []mutate.Addendum
 	for _, l := range b.layers {
@@ -156,8 +154,8 @@ func (b *baseImage) addenda() []mutate.Addendum {
 	return adds
 }
 
-// history returns the base's history with exactly one entry for each of its
-// layers, and those that have none.
+// history returns the base's history with exactly one entry for each of its layers, in
+// addition to the entries without a layer.
 func (b *baseImage) history() ([]v1.History, error) {
 	history, layers := slices.Clone(b.config.History), 0
 	for _, h := range history {
@@ -174,10 +172,9 @@ func (b *baseImage) history() ([]v1.History, error) {
 	return history, nil
 }
 
-// inherit returns the config of an image that adds own to the base's config, as
-// a Dockerfile's instructions would: image-spec v1.1, conversion.md, and the
-// Dockerfile reference. An entrypoint drops the base's arguments, which were for
-// another program.
+// inherit returns the base's config with own added, as by the instructions of a
+// Dockerfile: image-spec v1.1, conversion.md, and the Dockerfile reference. An entrypoint
+// removes the base's arguments, which are for another program.
 func inherit(base, own v1.Config) v1.Config {
 	cfg := *base.DeepCopy()
 	if len(own.Entrypoint) > 0 {
@@ -198,7 +195,7 @@ func inherit(base, own v1.Config) v1.Config {
 	return cfg
 }
 
-// mergeEnv sets own's variables where base has them, the others behind.
+// mergeEnv replaces variables of base by those of own, and appends the others.
 func mergeEnv(base, own []string) []string {
 	env := slices.Clone(base)
 	for _, e := range own {
@@ -225,7 +222,7 @@ func merge[V any](base, own map[string]V) map[string]V {
 	return all
 }
 
-// A BaseSpec names the image that the image of one platform is built on.
+// A BaseSpec is the base image of one platform's image.
 type BaseSpec struct {
 	Layout string        `json:"layout"` // directory of an OCI image layout
 	Digest digest.Digest `json:"digest"` // of the image's manifest for this platform

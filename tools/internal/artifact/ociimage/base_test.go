@@ -28,8 +28,8 @@ import (
 
 var baseTime = v1.Time{Time: time.Date(2020, 2, 2, 0, 0, 0, 0, time.UTC)}
 
-// testBase says how a base image is made; its zero is a small one of Docker's for
-// linux/arm64 with three layers, each compressed in another way.
+// testBase configures a base image. The zero value is a small Docker image for linux/arm64
+// with three layers, each with a different compression.
 type testBase struct {
 	config   func(*v1.ConfigFile)
 	manifest func(*v1.Manifest)
@@ -123,8 +123,8 @@ func baseSpec(t *testing.T, base *BaseSpec, config ConfigSpec) Spec {
 	return Spec{Created: testTime, Platforms: []PlatformSpec{{OS: "linux", Architecture: "arm64", Base: base, Layers: []LayerSpec{own}, Config: config}}}
 }
 
-// TestBase builds on a base with Docker's media types: its bytes stay, its media
-// types become OCI's, its config is the new one's start.
+// TestBase builds on a base with Docker's media types: its bytes stay, its media types
+// become OCI's, and its config is inherited.
 func TestBase(t *testing.T) {
 	base := testBase{}.write(t)
 	baseLayers := readManifest(t, base).Layers
@@ -132,7 +132,7 @@ func TestBase(t *testing.T) {
 		Entrypoint: []string{"/bin/app"}, Env: []string{"HOME=/app", "NEW=1"}, Labels: map[string]string{"b": "own"}, Ports: []string{"443"},
 	})
 	img := imagetest.Find(t, imagetest.Open(t, buildLayout(t, spec)), "linux/arm64")
-	// The whole of validate knows gzip only: TestBaseReadByOthers.
+	// All of validate works for gzip only: TestBaseReadByOthers.
 	if err := validate.Image(img, validate.Fast); err != nil {
 		t.Error(err)
 	}
@@ -208,7 +208,7 @@ func readManifest(t *testing.T, base *BaseSpec) v1.Manifest {
 	return m
 }
 
-// TestBaseHistory has bases that leave out what was done for each layer.
+// TestBaseHistory builds on bases with an incomplete history.
 func TestBaseHistory(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
@@ -244,7 +244,7 @@ func TestBaseSameLayerTwice(t *testing.T) {
 	}
 }
 
-// TestBaseRefused has bases that cannot be built on.
+// TestBaseRefused checks the errors for bases that cannot be used.
 func TestBaseRefused(t *testing.T) {
 	config := func(f func(*v1.ConfigFile)) testBase { return testBase{config: f} }
 	manifest := func(f func(*v1.Manifest)) testBase { return testBase{manifest: f} }
@@ -261,7 +261,7 @@ func TestBaseRefused(t *testing.T) {
 		{"another diff_id", config(func(cf *v1.ConfigFile) { cf.RootFS.DiffIDs[0] = ours.Hash(digest.FromBytes(nil)) }), `diffID: got sha256:[0-9a-f]+, want sha256:e3b0`},
 		{"history", config(func(cf *v1.ConfigFile) { cf.History = make([]v1.History, 4) }), `config has history of 4 layers, want 3`},
 		{"foreign layer", manifest(func(m *v1.Manifest) { m.Layers[0].MediaType = types.DockerForeignLayer }), `such a layer may not be distributed`},
-		{"unknown layer", manifest(func(m *v1.Manifest) { m.Layers[0].MediaType = "text/plain" }), `mediaType is "text/plain", want a tar layer`},
+		{"unknown layer", manifest(func(m *v1.Manifest) { m.Layers[0].MediaType = "text/plain" }), `mediaType is "text/plain", want an OCI or Docker layer`},
 		{"artifact", manifest(func(m *v1.Manifest) { m.Config.MediaType = types.OCIEmptyJSON }), `mediaType of config is "application/vnd.oci.empty.v1\+json", want an image config`},
 		{"index", manifest(func(m *v1.Manifest) { m.MediaType = types.OCIImageIndex }), `want an image manifest`},
 		{"config digest", manifest(func(m *v1.Manifest) { m.Config.Digest = m.Layers[0].Digest }), `size: got \d+ bytes, want \d+`},
@@ -314,8 +314,7 @@ func TestInherit(t *testing.T) {
 	}
 }
 
-// TestBaseReadByOthers has go-containerregistry check all of what is built on a
-// base that it made.
+// TestBaseReadByOthers validates an image by go-containerregistry, on a base that it made.
 func TestBaseReadByOthers(t *testing.T) {
 	base, err := random.Image(1024, 3)
 	if err != nil {

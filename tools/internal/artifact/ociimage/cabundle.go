@@ -14,17 +14,16 @@ import (
 	"unicode"
 )
 
-// MaxCABundleSize is the largest bundle, in bytes, that WriteCABundle reads.
+// MaxCABundleSize limits the input of WriteCABundle, in bytes.
 const MaxCABundleSize = 16 << 20
 
-// WriteCABundle writes the root certificates in der as a file that TLS libraries
-// read: each certificate as PEM (RFC 7468) below a comment line with its subject
-// (RFC 2253). Der holds X.509 certificates (RFC 5280) one behind the other.
+// WriteCABundle writes the root certificates in der as a file that TLS libraries read:
+// each certificate in PEM (RFC 7468) below a comment with its subject (RFC 2253). Der is a
+// concatenation of X.509 certificates (RFC 5280).
 //
-// The certificates are sorted by the SHA-256 of their DER, so that the order in
-// der, which says nothing, does not reach the file. Anything that is not a
-// certificate of a certification authority is an error, as are a certificate
-// that is there twice and a der without certificates. Expiry is not looked at: it
+// The certificates are sorted by the SHA-256 of their DER: their order in der has no
+// meaning. Anything that is not a certificate of a certification authority is an error,
+// and so are a duplicate certificate and an empty der. Expiry is not checked, because it
 // depends on the clock.
 func WriteCABundle(w io.Writer, der []byte) error {
 	if len(der) > MaxCABundleSize {
@@ -64,20 +63,20 @@ func parseCAs(der []byte) ([]*x509.Certificate, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", where, err)
 		}
-		// Version 1 has no field to say what a certificate is for.
+		// Version 1 has no field for the purpose of a certificate.
 		if c.Version >= 2 && !c.IsCA {
 			return nil, fmt.Errorf("%s: %q is not the certificate of a certification authority", where, c.Subject)
 		}
 		sum := sha256.Sum256(c.Raw)
 		if first, ok := at[sum]; ok {
-			return nil, fmt.Errorf("%s: %q stands already as certificate %d", where, c.Subject, first)
+			return nil, fmt.Errorf("%s: duplicate certificate %q: also certificate %d", where, c.Subject, first)
 		}
 		certs = append(certs, c)
 		at[sum] = len(certs)
 		rest = next
 	}
 	if len(certs) == 0 {
-		return nil, errors.New("found none")
+		return nil, errors.New("got none, want at least one")
 	}
 	slices.SortFunc(certs, func(a, b *x509.Certificate) int {
 		x, y := sha256.Sum256(a.Raw), sha256.Sum256(b.Raw)
@@ -86,8 +85,8 @@ func parseCAs(der []byte) ([]*x509.Certificate, error) {
 	return certs, nil
 }
 
-// oneLine replaces what does not print, a line feed above all, by "?": a subject
-// must not end its comment.
+// oneLine replaces characters that are not printable, such as line feeds, by "?": a
+// subject must not end its comment.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

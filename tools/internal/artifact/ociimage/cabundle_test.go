@@ -101,13 +101,13 @@ func TestWriteCABundleErrors(t *testing.T) {
 		der  []byte
 		err  string
 	}{
-		{"nothing", nil, `found none`},
+		{"nothing", nil, `got none, want at least one`},
 		{"text", []byte("-----BEGIN CERTIFICATE-----\n"), `certificate 1 at byte 0: want DER: `},
 		{"a byte behind", append(slices.Clone(a), 0), `certificate 2 at byte \d+: want DER: `},
 		{"a byte between", slices.Concat(a, []byte{0}, b), `certificate 2 at byte \d+`},
 		{"cut off", slices.Concat(a, b[:len(b)-1]), `certificate 2 at byte \d+: want DER: `},
 		{"other DER", []byte{0x30, 0x03, 0x02, 0x01, 0x05}, `certificate 1 at byte 0: x509: malformed`},
-		{"twice", slices.Concat(a, b, a), `certificate 3 at byte \d+: "CN=A" stands already as certificate 1`},
+		{"twice", slices.Concat(a, b, a), `certificate 3 at byte \d+: duplicate certificate "CN=A": also certificate 1`},
 		{"no authority", makeCert(t, 3, pkix.Name{CommonName: "C"}, false), `"CN=C" is not the certificate of a certification authority`},
 		{"too large", make([]byte, MaxCABundleSize+1), `want at most 16777216`},
 	} {

@@ -14,8 +14,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
-// TestDeterminism builds one image again and again, each time with another thing
-// changed that must not reach the bytes.
+// TestDeterminism builds one image several times, each time with a change that must not
+// affect the output.
 func TestDeterminism(t *testing.T) {
 	dir := t.TempDir()
 	spec := testSpec(t, dir)

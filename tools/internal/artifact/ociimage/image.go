@@ -15,17 +15,15 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
-// createdBy is what the history of an image says of each layer.
+// createdBy is in the history of an image for each layer.
 const createdBy = "release-builder image layer"
 
-// Index returns the index over the images of spec, sorted by operating system,
-// architecture and variant (image-spec v1.1, image-index.md). It reads the
-// layers' descriptors and takes their word for what the layers hold: WriteLayout
-// compares.
+// Index returns an index of the images of spec, sorted by operating system, architecture
+// and variant (image-spec v1.1, image-index.md). It reads the layers' descriptors, but not
+// the layers: layout.Write compares the two.
 //
-// Where two files have the same digest, as a layer built once for each platform
-// has, only the first is used; the others are compared with their descriptors
-// here.
+// If several files have the same digest, such as a layer that is built for each platform,
+// only the first is used. Index compares the others with their descriptors.
 func Index(spec Spec) (v1.ImageIndex, error) {
 	if err := spec.check(); err != nil {
 		return nil, fmt.Errorf("checking image spec: %w", err)
@@ -51,15 +49,15 @@ func Index(spec Spec) (v1.ImageIndex, error) {
 	return idx, nil
 }
 
-// A platformImage is an image that knows its platform.
+// A platformImage is an image with its platform.
 type platformImage struct {
 	v1.Image
 	platform v1.Platform
 }
 
-// Descriptor returns what the index says of the image. Without this method the
-// library would add the config's media type as artifactType, which is for
-// artifacts: image-spec v1.1, descriptor.md.
+// Descriptor returns the image's descriptor in the index. Without this method the library
+// would set artifactType to the config's media type, but that is for artifacts: image-spec
+// v1.1, descriptor.md.
 func (p *platformImage) Descriptor() (*v1.Descriptor, error) {
 	mediaType, err := p.MediaType()
 	if err != nil {
@@ -144,8 +142,8 @@ func buildImage(spec Spec, p PlatformSpec, platform v1.Platform, layers layerSet
 	return img, nil
 }
 
-// A layerSet holds the layers of all platforms by their digest, each with the
-// name of the file that it was first found in.
+// A layerSet has the layers of all platforms by digest, each with the name of the first
+// file that it was found in.
 type layerSet map[digest.Digest]namedLayer
 
 type namedLayer struct {
@@ -153,7 +151,6 @@ type namedLayer struct {
 	name string
 }
 
-// get returns the layer that spec names.
 func (s layerSet) get(spec LayerSpec) (v1.Layer, error) {
 	desc, err := ReadLayerDescriptor(spec.Descriptor)
 	if err != nil {

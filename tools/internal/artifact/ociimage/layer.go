@@ -20,9 +20,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
-// A LayerDescriptor describes a layer file. It is what an OCI descriptor says
-// (image-spec v1.1, descriptor.md) with the DiffID, which a config needs and
-// which could otherwise be had only by decompressing the layer.
+// A LayerDescriptor describes a layer file. It is an OCI descriptor (image-spec v1.1,
+// descriptor.md) with the DiffID, so that a config can be written without decompressing
+// the layer.
 type LayerDescriptor struct {
 	MediaType types.MediaType `json:"mediaType"`
 	Digest    digest.Digest   `json:"digest"` // of the compressed file
@@ -30,8 +30,8 @@ type LayerDescriptor struct {
 	DiffID    digest.Digest   `json:"diffID"` // digest of the tar stream inside
 }
 
-// ReadLayerDescriptor reads the canonical JSON document of a LayerDescriptor and
-// checks its form. It does not look at the layer.
+// ReadLayerDescriptor reads a LayerDescriptor from a JSON file and checks its fields. It
+// does not read the layer.
 func ReadLayerDescriptor(name string) (LayerDescriptor, error) {
 	var d LayerDescriptor
 	if err := jsonfile.Read(name, &d); err != nil {
@@ -53,11 +53,10 @@ func ReadLayerDescriptor(name string) (LayerDescriptor, error) {
 }
 
 // WriteLayer writes entries to w as one gzip layer (application/vnd.oci.image.layer.v1.tar+gzip,
-// image-spec v1.1, layer.md) and returns its descriptor, which it computes while
-// it writes. Every entry has the time modTime, in whole seconds, and the owner
-// 0:0. It streams: memory does not grow with the size of the files.
+// image-spec v1.1, layer.md) and returns its descriptor. Every entry has the time modTime,
+// in whole seconds, and the owner 0:0. Memory does not grow with the size of the files.
 //
-// A path with a part that starts with ".wh." is an error: in a layer such a name
+// A path with a part that starts with ".wh." is an error, because in a layer such a name
 // removes a file.
 func WriteLayer(w io.Writer, entries []archive.Entry, modTime time.Time) (LayerDescriptor, error) {
 	for _, e := range entries {
@@ -87,7 +86,7 @@ const whiteoutPrefix = ".wh."
 func refuseWhiteouts(e archive.Entry) error {
 	for part := range strings.SplitSeq(e.Path, "/") {
 		if strings.HasPrefix(part, whiteoutPrefix) {
-			return fmt.Errorf("name %q would remove a file of the layers below", part)
+			return fmt.Errorf("name %q would remove a file from the layers below", part)
 		}
 	}
 	if info, err := os.Stat(e.Source); e.Source == "" || err != nil || !info.IsDir() {
@@ -95,7 +94,7 @@ func refuseWhiteouts(e archive.Entry) error {
 	}
 	return filepath.WalkDir(e.Source, func(name string, d fs.DirEntry, err error) error {
 		if err == nil && strings.HasPrefix(d.Name(), whiteoutPrefix) && name != e.Source {
-			err = fmt.Errorf("name of %q would remove a file of the layers below", name)
+			err = fmt.Errorf("name of %q would remove a file from the layers below", name)
 		}
 		return err
 	})
@@ -112,8 +111,8 @@ var _ interface {
 	partial.WithDiffID
 } = fileLayer{}
 
-// newFileLayer returns the layer in the named file as the descriptor has it. It
-// does not compare the two.
+// newFileLayer returns the layer in the named file. It does not compare the file with the
+// descriptor.
 func newFileLayer(name string, desc LayerDescriptor) (v1.Layer, error) {
 	return partial.CompressedToLayer(fileLayer{name, desc})
 }
@@ -123,6 +122,6 @@ func (l fileLayer) DiffID() (v1.Hash, error)            { return v1.NewHash(stri
 func (l fileLayer) Size() (int64, error)                { return l.desc.Size, nil }
 func (l fileLayer) MediaType() (types.MediaType, error) { return l.desc.MediaType, nil }
 
-// Compressed returns the file itself: the system can then copy it without the
-// bytes passing through this process, or share its blocks.
+// Compressed returns an *os.File, so that the system can copy it without the bytes passing
+// through this process, or share its blocks.
 func (l fileLayer) Compressed() (io.ReadCloser, error) { return os.Open(l.name) }

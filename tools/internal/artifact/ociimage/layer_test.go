@@ -121,8 +121,7 @@ func TestReadLayerDescriptor(t *testing.T) {
 	}
 }
 
-// TestMemory makes a layer and a layout of a file that is larger than the memory
-// that they may take.
+// TestMemory writes a layer and a layout of a file that is larger than the memory limit.
 func TestMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compresses 300 MiB of zeros")
@@ -149,8 +148,8 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// watchMemory returns a function that returns the most memory, in bytes, that the
-// Go runtime has had since.
+// watchMemory returns a function that returns the peak memory of the Go runtime since
+// then, in bytes.
 func watchMemory(t *testing.T) func() uint64 {
 	var peak uint64
 	stop, done := make(chan struct{}), make(chan struct{})

@@ -27,7 +27,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
-// TestLayout has go-containerregistry read and validate what is written.
+// TestLayout reads and validates a layout by go-containerregistry.
 func TestLayout(t *testing.T) {
 	dir := buildLayout(t, testSpec(t, t.TempDir()))
 	theirs, err := layout.ImageIndexFromPath(dir)
@@ -178,7 +178,7 @@ func TestRegistry(t *testing.T) {
 	}
 }
 
-// TestSkopeo lets skopeo read and copy a layout.
+// TestSkopeo reads and copies a layout by skopeo.
 func TestSkopeo(t *testing.T) {
 	skopeo, ok := readers.Look(t, "skopeo")
 	if !ok {
@@ -225,8 +225,8 @@ func fileDigests(t *testing.T, dir string) []string {
 	return list
 }
 
-// TestWriteLayoutCopies checks that a blob is no link to the layer, and that the
-// modes are fixed.
+// TestWriteLayoutCopies checks that a blob is not a link to the layer, and that the modes
+// are fixed.
 func TestWriteLayoutCopies(t *testing.T) {
 	src := t.TempDir()
 	spec := testSpec(t, src)
@@ -315,8 +315,8 @@ func TestDescriptorIsNotTrusted(t *testing.T) {
 	}
 }
 
-// TestSameLayerTwice gives one layer as two files, as a build for two platforms
-// does, and then spoils the second.
+// TestSameLayerTwice passes one layer as two files, like a build for two platforms, and
+// then alters the second.
 func TestSameLayerTwice(t *testing.T) {
 	src := t.TempDir()
 	spec := testSpec(t, src)

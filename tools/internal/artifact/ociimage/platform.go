@@ -9,26 +9,26 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// platformWord is what an operating system, architecture or variant looks like.
+// platformWord matches an operating system, architecture or variant.
 var platformWord = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
 
-// otherNames maps names that uname, Debian and others use to the values of
-// GOARCH, which the specification asks for.
+// otherNames maps names that uname, Debian and others use to the values of GOARCH and
+// GOOS, which the specification requires.
 var otherNames = map[string]string{
 	"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "i686": "386",
 	"armhf": "arm", "armel": "arm", "armv7l": "arm", "macos": "darwin",
 }
 
-// NormalizePlatform returns p as it is written into an index and a config. The
-// operating system and the architecture are values of GOOS and GOARCH. A variant
-// that is not set becomes the one that every reader takes it for:
+// NormalizePlatform returns p in the form for an index and a config. The operating system
+// and the architecture are values of GOOS and GOARCH. A missing variant becomes the one
+// that every reader assumes:
 //
 //	arm64  v8  the only base value in the specification's table of variants;
 //	           containerd treats arm64 and arm64/v8 as the same platform
-//	arm    v7  as containerd and Go's GOARM have it
+//	arm    v7  the default of containerd and of GOARM
 //
-// and "8" or "7" becomes "v8" or "v7". For other architectures nothing is added,
-// and amd64/v1 becomes amd64, which containerd treats as the same.
+// and "8" or "7" becomes "v8" or "v7". Other architectures get no variant. amd64/v1 becomes
+// amd64, which containerd treats as the same.
 func NormalizePlatform(p v1.Platform) (v1.Platform, error) {
 	for _, part := range []struct{ name, value string }{{"os", p.OS}, {"architecture", p.Architecture}} {
 		if part.value == "" {

@@ -19,29 +19,28 @@ import (
 
 // A Spec says what Index builds: one image for each platform.
 type Spec struct {
-	// Created is the time of all images, as RFC 3339 has it. It is written in
-	// UTC. Required.
+	// Created is the time of all images, in RFC 3339. It is written in UTC. Required.
 	Created time.Time `json:"created"`
 
-	// Ref is the name of the image in its layout, such as "v1.2.3"
+	// Ref is the tag of the image in its layout, such as "v1.2.3"
 	// (org.opencontainers.image.ref.name). Empty means none.
 	Ref string `json:"ref,omitempty"`
 
-	// Annotations are those of the index and of each image's manifest.
+	// Annotations are set on the index and on each image's manifest.
 	Annotations map[string]string `json:"annotations,omitempty"`
 
-	// Platforms are the images, in any order; at least one.
+	// Platforms has at least one image, in any order.
 	Platforms []PlatformSpec `json:"platforms"`
 }
 
-// A PlatformSpec says what the image of one platform is made of.
+// A PlatformSpec describes the image of one platform.
 type PlatformSpec struct {
-	OS           string `json:"os"`                // as GOOS
-	Architecture string `json:"architecture"`      // as GOARCH
+	OS           string `json:"os"`                // a GOOS, such as "linux"
+	Architecture string `json:"architecture"`      // a GOARCH, such as "arm64"
 	Variant      string `json:"variant,omitempty"` // see NormalizePlatform
 
-	// Base is the image that the layers are put on; nil for none. What Config
-	// leaves out is the base's.
+	// Base is the image below the layers, or nil. The image inherits the parts of its
+	// config that Config does not set.
 	Base *BaseSpec `json:"base,omitempty"`
 
 	// Layers are the layers, the lowest first; at least one.
@@ -50,15 +49,15 @@ type PlatformSpec struct {
 	Config ConfigSpec `json:"config"`
 }
 
-// A LayerSpec names the two files that WriteLayer's caller made of a layer.
-// Relative names start at the current directory.
+// A LayerSpec has the names of a layer's two files. Relative names start at the current
+// directory.
 type LayerSpec struct {
 	Tar        string `json:"tar"`        // the gzip layer
 	Descriptor string `json:"descriptor"` // the JSON of its LayerDescriptor
 }
 
-// A ConfigSpec says how a container of the image is started: image-spec v1.1,
-// config.md. The zero of each field leaves the property out.
+// A ConfigSpec configures the containers of the image: image-spec v1.1, config.md. Fields
+// with their zero value are left out.
 type ConfigSpec struct {
 	Entrypoint []string          `json:"entrypoint,omitempty"`
 	Cmd        []string          `json:"cmd,omitempty"`
@@ -69,8 +68,8 @@ type ConfigSpec struct {
 	Ports      []string          `json:"ports,omitempty"` // "8080", "8080/tcp", "53/udp"
 }
 
-// ReadSpec reads the JSON document of a Spec and checks it. Unknown fields are
-// errors. All that is wrong is reported at once.
+// ReadSpec reads a Spec from a JSON file and checks it. Unknown fields are errors. The
+// error joins all that is wrong.
 func ReadSpec(name string) (Spec, error) {
 	var s Spec
 	if err := jsonfile.Read(name, &s); err != nil {
@@ -97,7 +96,7 @@ func unjoin(err error) []error {
 // annotations.md.
 var refName = regexp.MustCompile(`^[A-Za-z0-9]+(([-._:@+]|--)[A-Za-z0-9]+)*(/[A-Za-z0-9]+(([-._:@+]|--)[A-Za-z0-9]+)*)*$`)
 
-// check returns all that is wrong with s, joined, in the order of the document.
+// check joins an error for each thing that is wrong, in the order of the document.
 func (s Spec) check() error {
 	var errs []error
 	if s.Created.IsZero() {
@@ -111,7 +110,7 @@ func (s Spec) check() error {
 		case "":
 			errs = append(errs, errors.New("annotations: a key is empty"))
 		case layout.RefName:
-			errs = append(errs, fmt.Errorf("annotations: %s belongs to the layout: set ref", key))
+			errs = append(errs, fmt.Errorf("annotations: got %s: set ref instead", key))
 		}
 	}
 	if len(s.Platforms) == 0 {
@@ -124,7 +123,7 @@ func (s Spec) check() error {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", at, err))
 		} else if first, ok := seen[platform.String()]; ok {
-			errs = append(errs, fmt.Errorf("%s: %s stands already at platforms[%d]", at, platform, first))
+			errs = append(errs, fmt.Errorf("%s: duplicate platform %s, also at platforms[%d]", at, platform, first))
 		} else {
 			seen[platform.String()] = i
 		}
@@ -160,7 +159,7 @@ func (p PlatformSpec) check() []error {
 		case !ok || name == "":
 			errs = append(errs, fmt.Errorf("config.env[%d] is %q: want NAME=value", i, e))
 		case names[name]:
-			errs = append(errs, fmt.Errorf("config.env[%d]: %s is set already", i, name))
+			errs = append(errs, fmt.Errorf("config.env[%d]: duplicate variable %s", i, name))
 		default:
 			names[name] = true
 		}
@@ -174,7 +173,7 @@ func (p PlatformSpec) check() []error {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("config.ports[%d]: %w", i, err))
 		case ports[port]:
-			errs = append(errs, fmt.Errorf("config.ports[%d]: %s stands already", i, port))
+			errs = append(errs, fmt.Errorf("config.ports[%d]: duplicate port %s", i, port))
 		default:
 			ports[port] = true
 		}
@@ -182,7 +181,7 @@ func (p PlatformSpec) check() []error {
 	return errs
 }
 
-// normalizePort returns a port with its protocol: tcp where s has none.
+// normalizePort returns a port with its protocol, which is tcp if s has none.
 func normalizePort(s string) (string, error) {
 	number, protocol, ok := strings.Cut(s, "/")
 	if !ok {
@@ -190,12 +189,12 @@ func normalizePort(s string) (string, error) {
 	}
 	n, err := strconv.ParseUint(number, 10, 16)
 	if err != nil || n == 0 || strconv.FormatUint(n, 10) != number || !slices.Contains([]string{"tcp", "udp", "sctp"}, protocol) {
-		return "", fmt.Errorf("parsing port %q: want 1 to 65535, alone or with /tcp, /udp or /sctp", s)
+		return "", fmt.Errorf("parsing port %q: want 1 to 65535, optionally with /tcp, /udp or /sctp", s)
 	}
 	return number + "/" + protocol, nil
 }
 
-// config returns c as an image config has it.
+// config converts c to the library's type.
 func (c ConfigSpec) config() (v1.Config, error) {
 	cfg := v1.Config{
 		Entrypoint: c.Entrypoint, Cmd: c.Cmd, Env: c.Env,

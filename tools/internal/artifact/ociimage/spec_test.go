@@ -30,7 +30,7 @@ func TestReadSpec(t *testing.T) {
 		{name: "os missing", in: `{` + created + `, "platforms": [{"architecture": "amd64", ` + layers + `}]}`, err: `platforms\[0\]: .*os is missing`},
 		{name: "platform twice", in: `{` + created + `, "platforms": [
 			{"os": "linux", "architecture": "arm64", ` + layers + `},
-			{"os": "linux", "architecture": "arm64", "variant": "v8", ` + layers + `}]}`, err: `platforms\[1\]: linux/arm64/v8 stands already at platforms\[0\]`},
+			{"os": "linux", "architecture": "arm64", "variant": "v8", ` + layers + `}]}`, err: `platforms\[1\]: duplicate platform linux/arm64/v8, also at platforms\[0\]`},
 		{name: "annotation without key", in: `{` + created + `, "annotations": {"": "x"}, ` + platforms + `}`, err: `key is empty`},
 		{name: "ref as annotation", in: `{` + created + `, "annotations": {"org.opencontainers.image.ref.name": "x"}, ` + platforms + `}`, err: `set ref`},
 		{name: "ref", in: `{` + created + `, "ref": "example/app:v1.2.3", ` + platforms + `}`},
@@ -38,7 +38,7 @@ func TestReadSpec(t *testing.T) {
 		{name: "ref with two dots", in: `{` + created + `, "ref": "a..b", ` + platforms + `}`, err: `ref is "a..b"`},
 		{name: "env without =", in: withConfig(`"env": ["A"]`), err: `config.env\[0\] is "A": want NAME=value`},
 		{name: "env without name", in: withConfig(`"env": ["=A"]`), err: `want NAME=value`},
-		{name: "env twice", in: withConfig(`"env": ["A=1", "A=2"]`), err: `config.env\[1\]: A is set already`},
+		{name: "env twice", in: withConfig(`"env": ["A=1", "A=2"]`), err: `config.env\[1\]: duplicate variable A`},
 		{name: "workdir relative", in: withConfig(`"workdir": "tmp"`), err: `config.workdir is "tmp"`},
 		{name: "workdir not clean", in: withConfig(`"workdir": "/tmp/../etc"`), err: `config.workdir`},
 		{name: "ports", in: withConfig(`"ports": ["80", "80/udp", "80/sctp", "65535/tcp"]`)},
@@ -47,7 +47,7 @@ func TestReadSpec(t *testing.T) {
 		{name: "port with zeros", in: withConfig(`"ports": ["080"]`), err: `parsing port`},
 		{name: "port with other protocol", in: withConfig(`"ports": ["80/http"]`), err: `parsing port`},
 		{name: "port without protocol", in: withConfig(`"ports": ["80/"]`), err: `parsing port`},
-		{name: "port twice", in: withConfig(`"ports": ["80", "80/tcp"]`), err: `80/tcp stands already`},
+		{name: "port twice", in: withConfig(`"ports": ["80", "80/tcp"]`), err: `duplicate port 80/tcp`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), "spec.json")
@@ -60,7 +60,7 @@ func TestReadSpec(t *testing.T) {
 	}
 }
 
-// TestReadSpecAll wants all that is wrong, each with the name of the file.
+// TestReadSpecAll checks that all errors are reported, each with the name of the file.
 func TestReadSpecAll(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "spec.json")
 	in := `{"ref": " ", "platforms": [{"os": "linux", "architecture": "x86_64", "config": {"env": ["A"], "ports": ["x"]}}]}`

@@ -14,15 +14,15 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
 
-// Check reads all files of the release. The error joins one for each file that is
-// not what SHA256SUMS says, and one for each dependency that was built from a
-// directory whose content is in no commit.
+// Check reads all files of the release. The error joins one for each file that does not
+// match SHA256SUMS, and one for each dependency that was built from a directory with
+// uncommitted changes.
 func (t *Tree) Check(ctx context.Context) error {
 	errs := parallel.Do(len(t.Files), runtime.GOMAXPROCS(0), func(i int) error {
 		return t.checkFile(ctx, t.Files[i].Path)
 	})
 	if err := errors.Join(errs...); err != nil {
-		err = hint.With(err, "the release was altered since it was built; build it again: tools/bazel build //release:all")
+		err = hint.With(err, "the release was altered after it was built; build it again: tools/bazel build //release:all")
 		return errors.Join(err, t.CheckClean())
 	}
 	return t.CheckClean()
@@ -41,7 +41,7 @@ func (t *Tree) checkFile(ctx context.Context, path string) error {
 	return err
 }
 
-// CheckClean is the last part of Check. It reads no file.
+// CheckClean is the part of Check about dependencies. It reads no file.
 func (t *Tree) CheckClean() error {
 	var errs []error
 	for _, d := range t.Lock.Dependencies {
@@ -53,7 +53,7 @@ func (t *Tree) CheckClean() error {
 	return errors.Join(errs...)
 }
 
-// verifier reads a file of a release, and fails where it ends if it is another.
+// verifier reads a file of a release, and fails at its end if it does not match want.
 type verifier struct {
 	r    io.ReadCloser
 	want File

@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 )
 
-// Dir is a release in a directory. Its files may be symbolic links, as Bazel makes.
+// Dir is a release in a directory. Its files may be symbolic links, as in Bazel's output.
 type Dir string
 
-// Open is that of [Source].
+// Open implements [Source].
 func (d Dir) Open(_ context.Context, path string) (io.ReadCloser, error) {
 	if !filepath.IsLocal(filepath.FromSlash(path)) {
 		return nil, fmt.Errorf("path %q is not below the release", path)
@@ -20,13 +20,13 @@ func (d Dir) Open(_ context.Context, path string) (io.ReadCloser, error) {
 	return os.Open(filepath.Join(string(d), filepath.FromSlash(path)))
 }
 
-// Sizes is that of [Source].
+// Sizes implements [Source].
 func (d Dir) Sizes(ctx context.Context) (map[string]int64, error) {
 	sizes := map[string]int64{}
 	return sizes, d.walk(ctx, ".", sizes)
 }
 
-// walk follows links to directories, which filepath.WalkDir does not.
+// walk follows links to directories. filepath.WalkDir does not.
 func (d Dir) walk(ctx context.Context, path string, sizes map[string]int64) error {
 	entries, err := os.ReadDir(filepath.Join(string(d), path))
 	if err != nil {
@@ -55,5 +55,5 @@ func (d Dir) walk(ctx context.Context, path string, sizes map[string]int64) erro
 	return nil
 }
 
-// Location is that of [Source]: no service can reach this machine's files.
+// Location implements [Source]. No service can reach this machine's files.
 func (Dir) Location(string) string { return "" }

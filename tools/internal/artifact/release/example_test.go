@@ -10,8 +10,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
-// A release is opened, and checked against what its SHA256SUMS says, before and after
-// somebody has altered a file.
+// A release is opened and checked against its SHA256SUMS, before and after a file is
+// altered.
 func ExampleOpen() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "release-*")

@@ -1,5 +1,5 @@
-// Package release reads a built release: the tree that //release:all makes, from a
-// directory or from where it was published to.
+// Package release reads a built release, the output of //release:all, from a directory
+// or from where it was published.
 package release
 
 import (
@@ -16,30 +16,30 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
-// The release's files about itself.
+// The files that describe the release.
 const (
 	Checksums = "SHA256SUMS"
 	LockFile  = "lock.json"
 )
 
-// maxDocument is how large, in bytes, the files above may be.
+// maxDocument limits the size of these files, in bytes.
 const maxDocument = 64 << 20
 
 // A Source holds the files of a release. It is safe for concurrent use.
 type Source interface {
-	// Open opens the file at a path of the release. An error for one that is not
-	// there wraps fs.ErrNotExist.
+	// Open opens the file at a path of the release. The error for a file that does not
+	// exist wraps fs.ErrNotExist.
 	Open(ctx context.Context, path string) (io.ReadCloser, error)
 	// Sizes returns the size in bytes of every file, by path.
 	Sizes(ctx context.Context) (map[string]int64, error)
-	// Location is where the file is, so that a service can copy it from there by
-	// itself, as gs://bucket/object#generation; empty for a file on this machine.
+	// Location returns a location that a service can copy the file from, such as
+	// gs://bucket/object#generation. It is empty for a file on this machine.
 	Location(path string) string
 }
 
 // A File is one file of a release.
 type File struct {
-	Path   string        `json:"path"` // with slashes, below the release
+	Path   string        `json:"path"` // slash-separated, relative to the release
 	Digest digest.Digest `json:"digest"`
 	Size   int64         `json:"size"` // in bytes
 }
@@ -47,7 +47,7 @@ type File struct {
 // A Tree is a release: its files, and what it was built from.
 type Tree struct {
 	Version string
-	// Lock is what it was built from, Digest the digest of lock.json.
+	// Lock is the lock that it was built from, Digest the digest of lock.json.
 	Lock   *lock.Lock
 	Digest digest.Digest
 	// Files are sorted by path; SHA256SUMS is one of them.
@@ -55,8 +55,8 @@ type Tree struct {
 	source Source
 }
 
-// Open reads what a release says of itself, and checks that it has the files that
-// its SHA256SUMS lists and no others. [Tree.Check] reads the files.
+// Open reads SHA256SUMS and lock.json, and checks that the release has exactly the files
+// that SHA256SUMS lists. [Tree.Check] reads the files.
 func Open(ctx context.Context, s Source) (*Tree, error) {
 	sums, err := readAll(ctx, s, Checksums)
 	if err != nil {
@@ -83,14 +83,14 @@ func (t *Tree) addSizes(sizes map[string]int64) error {
 	for i, f := range t.Files {
 		size, ok := sizes[f.Path]
 		if !ok {
-			errs = append(errs, fmt.Errorf("file %q is in %s and not in the release", f.Path, Checksums))
+			errs = append(errs, fmt.Errorf("file %q is in %s but not in the release", f.Path, Checksums))
 		}
 		t.Files[i].Size = size
 	}
 	if len(errs) > 0 || len(sizes) > len(t.Files) {
 		for p := range sizes {
 			if _, ok := t.Find(p); !ok {
-				errs = append(errs, fmt.Errorf("file %q is in the release and not in %s", p, Checksums))
+				errs = append(errs, fmt.Errorf("file %q is in the release but not in %s", p, Checksums))
 			}
 		}
 	}
@@ -108,7 +108,7 @@ func (t *Tree) readLock(ctx context.Context) error {
 	}
 	t.Version, t.Digest = t.Lock.Version, digest.FromBytes(data)
 	if f, ok := t.Find(LockFile); !ok || f.Digest != t.Digest {
-		return fmt.Errorf("sha256 of %s: got %s, want %s of %s", LockFile, t.Digest, f.Digest, Checksums)
+		return fmt.Errorf("sha256 of %s: got %s, want %s as in %s", LockFile, t.Digest, f.Digest, Checksums)
 	}
 	return nil
 }
@@ -122,8 +122,8 @@ func (t *Tree) Find(path string) (File, bool) {
 	return t.Files[i], true
 }
 
-// Open opens a file of the release. Reading fails at the end, before io.EOF, if
-// the content is not what SHA256SUMS says: what is altered is never published.
+// Open opens a file of the release. If the content does not match SHA256SUMS, the last
+// Read fails instead of returning io.EOF, so that an altered file is never published.
 func (t *Tree) Open(ctx context.Context, path string) (io.ReadCloser, error) {
 	f, ok := t.Find(path)
 	if !ok {
@@ -146,7 +146,7 @@ func (t *Tree) ReadFile(ctx context.Context, path string) ([]byte, error) {
 	return limitedAll(r, path)
 }
 
-// Location is that of the tree's source.
+// Location implements [Source].
 func (t *Tree) Location(path string) string { return t.source.Location(path) }
 
 // Images returns the names of the images, sorted: images/NAME is an OCI layout
@@ -192,9 +192,9 @@ func limitedAll(r io.Reader, path string) ([]byte, error) {
 	return data, nil
 }
 
-// ParseChecksums parses a SHA256SUMS as sha256sum(1) writes it: a line is 64
-// digits, two spaces and a path below the release; sorted by path, each once. The
-// sizes are not known.
+// ParseChecksums parses a SHA256SUMS as sha256sum(1) writes it: each line has 64 digits,
+// two spaces and a path below the release. The lines are sorted by path, without
+// duplicates. The files' sizes are not set.
 func ParseChecksums(data []byte) ([]File, error) {
 	var files []File
 	for i, line := range strings.Split(strings.TrimSuffix(string(data), "\n"), "\n") {

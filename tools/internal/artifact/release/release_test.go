@@ -52,7 +52,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestBazelLinks reads a release as bazel-bin has it: links to files and directories.
+// TestBazelLinks reads a release with links to files and directories, as in bazel-bin.
 func TestBazelLinks(t *testing.T) {
 	dir, links := releasetest.Make(t, releasetest.Args{Images: []string{"a"}}), t.TempDir()
 	for _, name := range []string{"images", release.LockFile, "manifest.yaml", release.Checksums} {
@@ -65,7 +65,7 @@ func TestBazelLinks(t *testing.T) {
 	}
 }
 
-// TestAltered alters a release in each way and looks for what is said.
+// TestAltered checks the errors for releases that were altered.
 func TestAltered(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -74,8 +74,8 @@ func TestAltered(t *testing.T) {
 		want  string // in the error of Open or Check
 	}{
 		{"no release", releasetest.Args{}, os.RemoveAll, `opening "SHA256SUMS" of the release: `},
-		{"a file less", releasetest.Args{}, func(dir string) error { return os.Remove(dir + "/manifest.yaml") }, `file "manifest.yaml" is in SHA256SUMS and not in the release`},
-		{"a file more", releasetest.Args{}, write("x", "x"), `file "x" is in the release and not in SHA256SUMS`},
+		{"a file less", releasetest.Args{}, func(dir string) error { return os.Remove(dir + "/manifest.yaml") }, `file "manifest.yaml" is in SHA256SUMS but not in the release`},
+		{"a file more", releasetest.Args{}, write("x", "x"), `file "x" is in the release but not in SHA256SUMS`},
 		{"longer", releasetest.Args{}, write("manifest.yaml", "version: 1.2.0\n\n"), "sha256 of \"manifest.yaml\": got sha256:"},
 		{"same size", releasetest.Args{}, flip("manifest.yaml"), "sha256 of \"manifest.yaml\": got sha256:"},
 		{"lock", releasetest.Args{}, write("lock.json", "{}\n"), "reading lock"},
@@ -100,7 +100,7 @@ func TestAltered(t *testing.T) {
 	}
 }
 
-// TestAlteredWhileReading swaps a file after the release was opened.
+// TestAlteredWhileReading replaces a file after the release was opened.
 func TestAlteredWhileReading(t *testing.T) {
 	for _, content := range []string{"demO", "dem", "demo2", ""} {
 		dir := releasetest.Make(t, releasetest.Args{Files: map[string]string{"demo": "demo"}})

@@ -279,7 +279,7 @@ func TestHostileChart(t *testing.T) {
 		{"above", "../Chart.yaml", good, "chart has no file NAME/Chart.yaml"},
 		{"absolute", "/Chart.yaml", good, "chart has no file NAME/Chart.yaml"},
 		{"of a dependency", "web/charts/sub/Chart.yaml", good, "chart has no file NAME/Chart.yaml"},
-		{"large", "web/Chart.yaml", good + strings.Repeat("#", 1<<20), `"web/Chart.yaml" in chart is no file of at most 1048576 bytes`},
+		{"large", "web/Chart.yaml", good + strings.Repeat("#", 1<<20), `"web/Chart.yaml" in chart is not a file of at most 1048576 bytes`},
 		{"many aliases", "web/Chart.yaml", deep, "got more than 10000 fields"},
 		{"cycle", "web/Chart.yaml", good + "a: &a [*a]\n", "anchor 'a' value contains itself|got more than 10000 fields"},
 		{"name", "web/Chart.yaml", "name: ../web\nversion: 1.2.0\n", `name in Chart.yaml: got "../web"`},
