@@ -34,13 +34,13 @@ func commands() map[string]command {
 				{"entries", "JSON `file` with the layer's entries", nil},
 				{"mtime", "modification time of all entries, in `seconds` since 1970", checkSeconds},
 				{"out", "layer `file` to write", nil},
-				{"descriptor", "JSON `file` to write, which describes the layer", nil},
+				{"descriptor", "JSON `file` to write, with the layer's descriptor", nil},
 			},
 			run: layer,
 		},
 		"index": {
 			flags: []flagSpec{
-				{"spec", "JSON `file` with what to build", nil},
+				{"spec", "JSON `file` that describes the images", nil},
 				{"out", "`directory` of the layout to write", nil},
 			},
 			run: index,

@@ -11,9 +11,8 @@
 //
 // # image layer
 //
-// Writes files as one gzip layer, sorted by path, with the owner 0:0 and
-// the modification time SECONDS after 1970 for all, parent directories included.
-// ENTRIES.json is an array:
+// Writes files as one gzip layer, sorted by path. Parent directories are added. All entries
+// have the owner 0:0 and the modification time SECONDS after 1970. ENTRIES.json is an array:
 //
 //	[
 //	  {"path": "usr/bin/crane", "source": "bazel-out/crane", "mode": "0755"},
@@ -22,8 +21,8 @@
 //	  {"path": "tmp/"}
 //	]
 //
-// A source that is a directory adds all files below it. The mode is 0644, the
-// default, or 0755. LAYER.json describes the layer:
+// If a source is a directory, all files below it are added. The mode is 0644, the default,
+// or 0755. LAYER.json describes the layer:
 //
 //	{
 //	  "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -34,8 +33,8 @@
 //
 // # image index
 //
-// Writes an OCI image layout, whose index.json points to one image index over
-// images for one or more platforms. SPEC.json:
+// Writes an OCI image layout. Its index.json points to one image index of images for one
+// or more platforms. SPEC.json:
 //
 //	{
 //	  "created": "2026-01-31T12:00:00Z",
@@ -73,9 +72,9 @@
 // "skopeo copy --all oci:DIR:REF DESTINATION" push the index.
 //
 // A base's layers are kept byte for byte; Docker's media types become OCI's. The config
-// inherits what it leaves out from the base: env, labels and ports are merged, and an
-// entrypoint replaces the base's cmd. The annotation
-// org.opencontainers.image.base.digest of the manifest has the base's digest.
+// inherits from the base: env, labels and ports are merged, and other fields that are not
+// set are the base's. An entrypoint removes the base's cmd. The manifest's annotation
+// org.opencontainers.image.base.digest has the base's digest.
 //
 // # image ca-bundle
 //

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"image": main, "list": list})
 }
 
-// list prints all that is in a layout.
+// list lists the contents of a layout.
 func list() {
 	text, err := imagetest.List(os.Args[1])
 	fmt.Print(text)
@@ -40,7 +40,7 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// TestCancelled interrupts the commands that take long.
+// TestCancelled interrupts commands that take long.
 func TestCancelled(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, content string) string {

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"pack": main, "list": list})
 }
 
-// list prints what an archive has, for the scripts.
+// list lists an archive for the scripts.
 func list() {
 	lines, err := archivetest.ListFile(os.Args[1])
 	if err != nil {

@@ -1,4 +1,4 @@
-// Pull lays out a pinned base image as a Bazel repository. It reads the image from the
+// Pull writes a pinned base image as a Bazel repository. It reads the image from the
 // store, and fetches it into the store if it is missing there. Repository rules run it
 // before Bazel can build anything.
 //
@@ -10,10 +10,9 @@
 //	OUT/layout        an OCI image layout, whose index.json points to the pinned image
 //	OUT/BUILD.bazel   the target :base, which provides BaseImageInfo
 //
-// Every byte is compared with the digests of the entry. Registries are asked by digest,
-// so a tag that moved does not matter; credentials are those of docker login. With
-// --airgap no socket is opened. If something is missing from the store, the error names
-// the entry.
+// Every byte is compared with the digests of the entry. Images are requested by digest,
+// so a tag that moved does not matter. Credentials are those of docker login. With
+// --airgap no socket is opened, and anything that is missing from the store is an error.
 //
 // Exit status: 0 done, 1 an error, 2 the command line is wrong.
 package main

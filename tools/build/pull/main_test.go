@@ -55,7 +55,7 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// push pushes an index for platforms, whose layers hold a text: "push REFERENCE text platform...".
+// push pushes an index for platforms with a text in its layers: "push REFERENCE text platform...".
 func push(ts *testscript.TestScript, _ bool, args []string) {
 	idx := v1.ImageIndex(empty.Index)
 	for _, platform := range args[2:] {
@@ -83,7 +83,7 @@ func pin(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), img))
 }
 
-// reseal gives an entry that was altered the digest that belongs to it: "reseal file".
+// reseal corrects the seal of an altered entry: "reseal file".
 func reseal(ts *testscript.TestScript, _ bool, args []string) {
 	var img lock.Image
 	ts.Check(jsonfile.Read(ts.MkAbs(args[0]), &img))

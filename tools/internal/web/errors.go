@@ -16,7 +16,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
-// certificate reports whether an error is about who the server is.
+// certificate reports whether an error is about the server's certificate.
 func certificate(err error) bool {
 	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
@@ -35,7 +35,7 @@ func unknownHost(err error) bool {
 	return ok && dns.IsNotFound
 }
 
-// Transient reports whether another attempt may not meet an error of a connection.
+// Transient reports whether another attempt may succeed after an error of a connection.
 func Transient(err error) bool {
 	if certificate(err) || unknownHost(err) || errors.Is(err, context.Canceled) {
 		return false
@@ -63,7 +63,7 @@ func Transient(err error) bool {
 	return false
 }
 
-// TransientStatus reports whether another attempt may not meet a status.
+// TransientStatus reports whether another attempt may succeed after a status.
 func TransientStatus(code int) bool {
 	switch code {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
@@ -72,29 +72,28 @@ func TransientStatus(code int) bool {
 	return code >= 500 && code != http.StatusNotImplemented && code != http.StatusHTTPVersionNotSupported
 }
 
-// isNetwork reports whether an error is of a connection, or of looking up a name.
+// isNetwork reports whether an error is from a connection or a name lookup.
 func isNetwork(err error) bool {
 	_, op := errors.AsType[*net.OpError](err)
 	dns, name := errors.AsType[*net.DNSError](err)
 	return op && !name || name && dns.IsTemporary
 }
 
-// reason says in a few words why an attempt failed, without any address.
+// reason returns in a few words why an attempt failed, without any address.
 func reason(err error) string {
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
 	case silent(err):
-		return "nothing, or too little, for too long"
+		return "too little data for too long"
 	case errors.Is(err, context.DeadlineExceeded), isNet && timeout.Timeout():
 		return "a timeout"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "no connection: it was refused"
+		return "a refused connection"
 	}
 	return "a broken connection"
 }
 
-// hide takes the secrets of the request's URL out of an error, and says what can
-// be done.
+// hide removes the secrets of the request's URL from an error, and adds a hint.
 func hide(err error, req *http.Request) error {
 	err = Redact(err)
 	if err == nil {
@@ -111,12 +110,12 @@ func hide(err error, req *http.Request) error {
 	case certificate(err):
 		return hint.With(err, "the TLS certificate does not match the host, or its issuer is not trusted on this machine")
 	case unknownHost(err):
-		return hint.With(err, "look at the host's name and at the network")
+		return hint.With(err, "check the host's name and the network")
 	}
 	return err
 }
 
-// secrets are the user and the query of a URL.
+// secrets returns the user and the query of a URL.
 func secrets(u *url.URL) (all []string) {
 	if u.RawQuery != "" {
 		all = append(all, u.RawQuery)
@@ -132,15 +131,15 @@ func secrets(u *url.URL) (all []string) {
 	return all
 }
 
-// Shown returns a URL without what can be a secret: user, query and fragment.
+// Shown returns a URL without the parts that can be secret: user, query and fragment.
 func Shown(u *url.URL) string {
 	public := *u
 	public.User, public.RawQuery, public.ForceQuery, public.Fragment, public.RawFragment = nil, "", false, "", ""
 	return public.String()
 }
 
-// Redact returns an error whose text has neither user nor query of any URL in it,
-// and which wraps err. Those of an http.Client have the request's.
+// Redact returns an error that wraps err, without the user and the query of any URL in its
+// text. Errors of an http.Client have the request's URL.
 func Redact(err error) error {
 	if err == nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
-// A SilentError is why a watchdog ended an attempt.
+// A SilentError reports that a watchdog ended an attempt.
 type SilentError struct {
 	limit   time.Duration
 	minRate int
@@ -26,8 +26,8 @@ func (e *SilentError) Error() string {
 	return "the server was silent for " + round(e.limit)
 }
 
-// attempt sends a request once. Reading the answer's body is a part of it: when
-// the body is closed or at its end, the attempt is over.
+// attempt sends a request once. The attempt ends when the response's body is closed or at
+// its end.
 func (t *Transport) attempt(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	w := newWatchdog(t.idle, t.minRate, cancel)
@@ -36,7 +36,7 @@ func (t *Transport) attempt(req *http.Request) (*http.Response, error) {
 	if req.Body != nil && req.Body != http.NoBody {
 		sent.Body = &sending{req.Body, w}
 	}
-	if req.GetBody != nil { // net/http sends again by itself what it could not send at all
+	if req.GetBody != nil { // net/http itself repeats a request that it could not send at all
 		sent.GetBody = func() (io.ReadCloser, error) {
 			body, err := req.GetBody()
 			if err != nil || body == http.NoBody {
@@ -48,14 +48,14 @@ func (t *Transport) attempt(req *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(sent)
 	w.answered.Store(true)
 	w.pause(0)
-	why := func() error { // why the attempt was ended, if we did
+	why := func() error { // why the watchdog ended the attempt, if it did
 		if req.Context().Err() != nil {
 			return nil
 		}
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		err = cmp.Or(why(), err) // ours wins over what net/http makes of a cancelled context
+		err = cmp.Or(why(), err) // net/http's error would be about a cancelled context
 		cancel(nil)
 		return nil, err
 	}
@@ -70,29 +70,30 @@ func (t *Transport) attempt(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// A watchdog ends an attempt if a limit of waiting for the network does not bring
-// the least number of bytes. Time that nobody waits for the network does not count.
+// A watchdog ends an attempt if fewer than a least number of bytes arrive in a time limit.
+// Only time that is spent waiting for the network counts.
 type watchdog struct {
 	limit time.Duration
 	least int
 	timer *time.Timer
-	// answered says that the end of the request's body is of no interest any more.
+	// answered is set when there is a response, after which the request's body does not
+	// matter.
 	answered atomic.Bool
 
 	mu    sync.Mutex
-	since time.Time // when the waiting began; zero if nobody waits
+	since time.Time // when the waiting began; zero if the time does not run
 	left  time.Duration
-	got   int // bytes since left was limit
+	got   int // bytes since left was reset to limit
 }
 
 func newWatchdog(limit time.Duration, minRate int, end context.CancelCauseFunc) *watchdog {
-	err := hint.With(&SilentError{limit, minRate}, "look at the network, and run this again")
+	err := hint.With(&SilentError{limit, minRate}, "check the network, then run this again")
 	w := &watchdog{limit: limit, left: limit, least: int(float64(minRate) * limit.Seconds())}
 	w.timer = time.AfterFunc(limit, func() { end(err) })
 	return w
 }
 
-// wait has the time run.
+// wait starts the time.
 func (w *watchdog) wait() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -100,7 +101,7 @@ func (w *watchdog) wait() {
 	w.timer.Reset(w.left)
 }
 
-// pause has the time stand still. The waiting brought n bytes.
+// pause stops the time. n is the number of bytes that arrived.
 func (w *watchdog) pause(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -114,8 +115,7 @@ func (w *watchdog) pause(n int) {
 	}
 }
 
-// sending is a request's body. While it is being read we wait for whoever makes
-// it, and not for the network.
+// sending is a request's body. Reading it is not waiting for the network.
 type sending struct {
 	io.ReadCloser
 	dog *watchdog
@@ -134,8 +134,8 @@ func (b *sending) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// receiving is an answer's body. Only while it is being read we wait for the
-// network: who takes its time between is not idle. Its end is that of the attempt.
+// receiving is a response's body. Only reading it is waiting for the network: a slow caller
+// is not idle. Its end is the end of the attempt.
 type receiving struct {
 	io.ReadCloser
 	dog *watchdog

@@ -11,19 +11,19 @@ import (
 
 const maxRedirects = 10
 
-// Client returns a client whose redirects are those of [CheckRedirect]. Its errors
-// show the whole URL, as http.Client has it: [Redact] them.
+// Client returns a client with [CheckRedirect]. Like those of any http.Client, its errors
+// have the whole URL: [Redact] them.
 func Client(t http.RoundTripper) *http.Client {
 	return &http.Client{Transport: t, CheckRedirect: CheckRedirect}
 }
 
-// CheckRedirect is an http.Client's, and says where a redirect may lead:
+// CheckRedirect is the CheckRedirect of an http.Client. It refuses
 //
-//   - to http and https only, never from https to http, and to no URL with a user;
-//   - not to a private or link-local address, nor to this machine: see [CheckTarget];
-//   - at most 10 times, and never so that a request becomes one of another method.
+//   - schemes other than http and https, redirects from https to http, and URLs with a user;
+//   - private and link-local addresses, and this machine: see [CheckTarget];
+//   - more than 10 redirects, and redirects that change the method.
 //
-// Credentials do not go to another host; where the request came from goes nowhere.
+// Credentials are not sent to another host. Referer is never sent.
 func CheckRedirect(req *http.Request, via []*http.Request) error {
 	from, to := via[len(via)-1].URL, req.URL
 	switch {
@@ -34,9 +34,9 @@ func CheckRedirect(req *http.Request, via []*http.Request) error {
 	case from.Scheme == "https" && to.Scheme == "http":
 		return fmt.Errorf("redirect from https to %q: want https", Shown(to))
 	case to.User != nil:
-		return fmt.Errorf("redirect to %q: a user in the URL, want none", Shown(to))
+		return fmt.Errorf("redirect to %q: URL has a user, want none", Shown(to))
 	case req.Method != via[0].Method:
-		return fmt.Errorf("redirect of %s makes it %s", via[0].Method, req.Method)
+		return fmt.Errorf("redirect changes the method from %s to %s", via[0].Method, req.Method)
 	}
 	req.Header.Del("Referer")
 	for _, v := range via {
@@ -47,9 +47,9 @@ func CheckRedirect(req *http.Request, via []*http.Request) error {
 	return CheckTarget(from, to)
 }
 
-// CheckTarget returns an error if what is at from names a URL in the network that the
-// client is in: one of another host whose address is private, link-local, or this
-// machine's. What is on loopback may name any. Names are not looked up.
+// CheckTarget returns an error if a response from one URL leads to another host whose
+// address is private, link-local or this machine's, unless from is on loopback. It does not
+// resolve names.
 func CheckTarget(from, to *url.URL) error {
 	a, b := host(from), host(to)
 	if a == b || IsLoopback(a) {
@@ -63,14 +63,14 @@ func CheckTarget(from, to *url.URL) error {
 	return nil
 }
 
-// host returns the host that a URL names, as one may be written in several ways.
+// host returns the host of a URL in one normal form.
 func host(u *url.URL) string { return strings.TrimSuffix(strings.ToLower(u.Hostname()), ".") }
 
-// NoRedirect is an http.Client's CheckRedirect for a service that answers by itself:
-// a redirect is an answer like others.
+// NoRedirect is a CheckRedirect that follows no redirect: the client returns it as the
+// response.
 func NoRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// private reports whether a header is for one host only, as Authorization is.
+// private reports whether a header is for one host only, such as Authorization.
 func private(name string) bool {
 	name = strings.ToLower(name)
 	for _, part := range []string{"auth", "cookie", "token", "secret", "password", "api-key"} {

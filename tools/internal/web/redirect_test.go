@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestCheckRedirect has where a redirect may lead, and what is said of the others.
+// TestCheckRedirect checks which redirects are allowed, and the errors for the others.
 func TestCheckRedirect(t *testing.T) {
 	request := func(s string) *http.Request {
 		method, s, _ := strings.Cut(s, " ")
@@ -36,8 +36,8 @@ func TestCheckRedirect(t *testing.T) {
 		{"GET https://registry.example", "GET http://storage.example/x?s3cr3t", `redirect from https to "http://storage.example/x": want https`},
 		{"GET https://127.0.0.1:5000", "GET http://127.0.0.1:5000", "redirect from https"},
 		{"GET http://a.example", "GET file:///etc/passwd", `redirect to "file:///etc/passwd": want http or https`},
-		{"GET http://a.example", "GET http://me:s3cr3t@b.example", `redirect to "http://b.example": a user in the URL, want none`},
-		{"POST http://a.example", "GET http://b.example", "redirect of POST makes it GET"},
+		{"GET http://a.example", "GET http://me:s3cr3t@b.example", `redirect to "http://b.example": URL has a user, want none`},
+		{"POST http://a.example", "GET http://b.example", "redirect changes the method from POST to GET"},
 	} {
 		err := CheckRedirect(request(tt.to), []*http.Request{request(tt.from)})
 		if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {

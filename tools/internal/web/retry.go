@@ -20,24 +20,21 @@ const (
 	maxRetryAfter   = 5 * time.Minute
 )
 
-// Retry says how often and when something that failed is tried again. The zero
-// value works.
+// Retry repeats what fails. The zero value works.
 type Retry struct {
-	// Attempts is how often it is tried at most; default 5.
+	// Attempts limits the number of attempts. Default 5.
 	Attempts int
-	// Pause is the longest first pause, which doubles up to 30 s; each is a random
-	// part of that, at least half. Default 500 ms.
+	// Pause limits the first pause. The limit doubles with each attempt, up to 30 s. A
+	// pause is a random time between half the limit and the limit. Default 500 ms.
 	Pause time.Duration
-	// May reports whether an error may pass, and how long the server asks to wait,
-	// which is 0 if it does not say. It is asked only where there are attempts left.
-	// Default [Transient].
+	// May reports whether another attempt may succeed, and how long the server asks to
+	// wait, or 0. It is called only if there are attempts left. Default [Transient].
 	May func(err error) (after time.Duration, again bool)
-	// Log takes a line about each error that is followed by another attempt; may be nil.
+	// Log prints a line for each error that is followed by another attempt. It may be nil.
 	Log func(format string, args ...any)
 }
 
-// Do calls f, with the number of the attempt from 1 on, until it returns nil or Wait
-// an error.
+// Do calls f until f returns nil or Wait returns an error. Attempts count from 1.
 func (r Retry) Do(ctx context.Context, f func(attempt int) error) error {
 	for attempt := 1; ; attempt++ {
 		err := f(attempt)
@@ -50,9 +47,9 @@ func (r Retry) Do(ctx context.Context, f func(attempt int) error) error {
 	}
 }
 
-// Wait returns nil after the pause that follows an attempt that failed with err. If
-// there is to be no other attempt it returns err itself; if the server asks to wait
-// for more than 5 min, or ctx ends in the pause, an error that wraps it.
+// Wait waits for the next attempt, after one that failed with err, and returns nil. If
+// there is no next attempt it returns err. If the server asks to wait for more than 5 min,
+// or ctx ends during the pause, it returns an error that wraps err.
 func (r Retry) Wait(ctx context.Context, attempt int, err error) error {
 	attempts := cmp.Or(r.Attempts, defaultAttempts)
 	if attempt >= attempts || ctx.Err() != nil {
@@ -74,19 +71,19 @@ func (r Retry) Wait(ctx context.Context, attempt int, err error) error {
 	}
 	limit := min(maxPause, cmp.Or(r.Pause, defaultPause)<<min(attempt-1, 16))
 	pause := limit/2 + rand.N(limit/2+1)
-	if after > 0 { // those who were told so do not come at once
+	if after > 0 { // clients with the same Retry-After should not all return at once
 		pause = max(pause, after+rand.N(min(limit, time.Second)+1))
 	}
 	if r.Log != nil {
 		r.Log("%v; trying again in %s (attempt %d of %d)", err, round(pause), attempt+1, attempts)
 	}
 	if ended := Sleep(ctx, pause); ended != nil {
-		return fmt.Errorf("%w, in the pause after: %w", ended, err)
+		return fmt.Errorf("%w during the pause after: %w", ended, err)
 	}
 	return nil
 }
 
-// Sleep waits for d. If ctx ends before, it returns why.
+// Sleep waits for d. If ctx ends before that, it returns the cause.
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -98,14 +95,14 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// RetryAfter returns how long the server of an answer with the header asks to wait:
-// Retry-After (RFC 9110, section 10.2.3), in whole seconds or as a date. It is never
-// negative. What is neither is no answer.
+// RetryAfter returns how long the server asks to wait: Retry-After (RFC 9110, section
+// 10.2.3), in whole seconds or as a date. It is never negative. Other values are ignored.
 func RetryAfter(header http.Header) (wait time.Duration, ok bool) {
 	return parseRetryAfter(header.Get("Retry-After"), ServerTime(header))
 }
 
-// ServerTime is the server's clock where the header shows it, as ours may be wrong.
+// ServerTime returns the time in the header's Date, because this machine's clock may be
+// wrong. Without a Date it returns this machine's time.
 func ServerTime(header http.Header) time.Time {
 	if date, err := http.ParseTime(header.Get("Date")); err == nil {
 		return date
@@ -113,7 +110,7 @@ func ServerTime(header http.Header) time.Time {
 	return time.Now()
 }
 
-// longest is 68 years: what is more overflows nothing.
+// longest, 68 years, replaces longer times, which could overflow.
 const longest = 1 << 31 * time.Second
 
 func parseRetryAfter(value string, now time.Time) (wait time.Duration, ok bool) {
@@ -134,7 +131,7 @@ func parseRetryAfter(value string, now time.Time) (wait time.Duration, ok bool) 
 	return 0, false
 }
 
-// round is a duration for people.
+// round formats a duration for people.
 func round(d time.Duration) string {
 	if d < time.Second {
 		return fmt.Sprintf("%d ms", d.Milliseconds())

@@ -40,7 +40,7 @@ func send(t *testing.T, c *http.Client, method, url string, body io.Reader) (str
 	return string(data), err
 }
 
-// idle is long for a busy machine, and short for whoever waits for this test.
+// idle is long enough for a busy machine.
 const idle = 600 * time.Millisecond
 
 func quick(attempts int) web.Retry { return web.Retry{Attempts: attempts, Pause: time.Millisecond} }
@@ -49,10 +49,10 @@ func client(attempts int, idle time.Duration) *http.Client {
 	return web.Client(web.New(web.Config{Retry: quick(attempts), Idle: idle}))
 }
 
-// TestIdle: a real server that is silent, or slow but not silent.
+// TestIdle uses a server that is silent, or slow but not silent.
 func TestIdle(t *testing.T) {
 	var n atomic.Int32
-	over := make(chan struct{}) // a server that reads nothing does not see that its client has gone
+	over := make(chan struct{}) // a server that does not read cannot see that its client is gone
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		flush := http.NewResponseController(w).Flush
 		wait := func() {
@@ -132,7 +132,7 @@ func (s *slow) Read(p []byte) (int, error) {
 	return copy(p, "."), nil
 }
 
-// TestSlowReader: who takes the answer slowly is not idle.
+// TestSlowReader checks that a client that reads slowly is not idle.
 func TestSlowReader(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 8<<20)) })
 	resp, err := client(1, idle).Get(s.URL)
@@ -146,7 +146,7 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
-// TestResets: a real server that cuts connections.
+// TestResets uses a server that breaks connections.
 func TestResets(t *testing.T) {
 	var n atomic.Int32
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -175,7 +175,7 @@ func TestResets(t *testing.T) {
 	}
 }
 
-// TestTLS: a server that nobody vouches for is asked once.
+// TestTLS checks that a server with an untrusted certificate gets one request.
 func TestTLS(t *testing.T) {
 	var n atomic.Int32
 	s := httptest.NewUnstartedServer(http.NotFoundHandler())
@@ -195,7 +195,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestRedirects: where they may lead, and what goes along.
+// TestRedirects checks the targets of redirects and the headers that are sent there.
 func TestRedirects(t *testing.T) {
 	var seen http.Header
 	other := serve(t, func(w http.ResponseWriter, r *http.Request) {

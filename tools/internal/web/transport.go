@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// NewTransport returns the transport of all connections. It follows the environment
-// (HTTPS_PROXY, NO_PROXY), speaks HTTP/2 and TLS 1.2 or later, verifies certificates,
-// and takes content as it is stored. It limits the size of a head, and the time to
-// connect; how long an answer may take is for a [Transport] to limit.
+// NewTransport returns the transport for all connections. It uses HTTPS_PROXY and NO_PROXY,
+// supports HTTP/2, requires TLS 1.2 or later, verifies certificates and does not
+// decompress. It limits the size of headers and the time to connect. [Transport] limits the
+// time of a response.
 func NewTransport() *http.Transport {
 	const connect = 30 * time.Second
 	return &http.Transport{
@@ -29,9 +29,9 @@ func NewTransport() *http.Transport {
 	}
 }
 
-// loopback sends requests to this machine itself by one transport, which takes any
-// certificate, and all others by another: nobody else can answer there, and who
-// runs a registry of their own for a test has no certificate for it.
+// loopback accepts any certificate from this machine, and uses another transport for all
+// other hosts. Nobody else can answer on loopback, and a local registry for a test rarely
+// has a valid certificate.
 type loopback struct{ own, others *http.Transport }
 
 func newLoopback(others *http.Transport) *loopback {
@@ -40,7 +40,7 @@ func newLoopback(others *http.Transport) *loopback {
 	return &loopback{own, others}
 }
 
-// RoundTrip is that of http.RoundTripper.
+// RoundTrip implements [http.RoundTripper].
 func (l *loopback) RoundTrip(req *http.Request) (*http.Response, error) {
 	if IsLoopback(req.URL.Hostname()) {
 		return l.own.RoundTrip(req)
@@ -48,7 +48,7 @@ func (l *loopback) RoundTrip(req *http.Request) (*http.Response, error) {
 	return l.others.RoundTrip(req)
 }
 
-// CloseIdleConnections is what an http.Client calls.
+// CloseIdleConnections is called by [http.Client.CloseIdleConnections].
 func (l *loopback) CloseIdleConnections() {
 	l.own.CloseIdleConnections()
 	l.others.CloseIdleConnections()

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestCertificates checks that any certificate will do on loopback, and none that
-// nobody vouches for elsewhere, whatever address a name has.
+// TestCertificates checks that any certificate is accepted on loopback, and only trusted
+// ones elsewhere, whatever the address of a name is.
 func TestCertificates(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()

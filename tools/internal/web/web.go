@@ -1,7 +1,7 @@
-// Package web is how this project speaks HTTP. There is one of each: [NewTransport]
-// makes connections, a [Transport] repeats what failed where that cannot do harm and
-// ends what is silent, [CheckRedirect] says where a redirect may lead, [Retry] is the
-// loop of all that is tried again, and [Redact] takes the secrets out of errors.
+// Package web is this project's HTTP client. [NewTransport] makes connections. A
+// [Transport] repeats failed requests if that is safe, and ends silent ones.
+// [CheckRedirect] limits redirects. [Retry] is the loop for everything that is tried again.
+// [Redact] removes secrets from errors.
 package web
 
 import (
@@ -16,22 +16,22 @@ import (
 
 const (
 	defaultIdle = time.Minute
-	maxDrain    = 64 << 10 // of the answer of a failed attempt, in bytes
+	maxDrain    = 64 << 10 // of a failed attempt's response, in bytes
 )
 
-// Config says how requests are made. The zero value works.
+// Config configures a Transport. The zero value works.
 type Config struct {
-	// Base sends a request once; nil is one of NewTransport that verifies
+	// Base sends a request once. Nil means one of NewTransport that verifies
 	// certificates, except those of servers on loopback.
 	Base http.RoundTripper
-	// Retry says how often a request is sent, and with what pauses. It takes a line
-	// with the host's name of the URL about each retry. Its May is not used.
+	// Retry configures attempts and pauses. Its Log gets a line with the host's name for
+	// each retry. Its May is not used.
 	Retry Retry
-	// Idle ends an attempt in which nothing was sent and nothing received for so
-	// long; default 60 s.
+	// Idle ends an attempt in which nothing is sent or received for that time. Default
+	// 60 s.
 	Idle time.Duration
-	// MinRate is how many bytes a second each Idle of waiting has to bring; 0 is
-	// content with any byte.
+	// MinRate is the least number of bytes a second, on average over each Idle. With 0,
+	// any byte is enough.
 	MinRate int
 }
 
@@ -53,11 +53,11 @@ func New(c Config) *Transport {
 	return t
 }
 
-// RoundTrip sends a request, and again after a pause where that may help and can
-// do no harm: if its body can be had again, and its method is idempotent (RFC 9110
-// section 9.2.2), or the server says that it did nothing (429, or 503 with
-// Retry-After). The last answer is returned as it is, even if it is such a status.
-// Errors have neither user nor query of a URL.
+// RoundTrip implements [http.RoundTripper]. It repeats a request after a pause if that may
+// help and is safe: the body can be read again, and either the method is idempotent (RFC
+// 9110 section 9.2.2) or the server did nothing (429, or 503 with Retry-After). It returns
+// the last response as it is, whatever its status. Errors do not have the user or the query
+// of a URL.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	var resp *http.Response
 	err := t.retry.Do(req.Context(), func(attempt int) error {
@@ -68,7 +68,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp, err = t.attempt(sent)
 		return judge(req, resp, err)
 	})
-	if f, ok := err.(*failure); ok { // the last; one that is wrapped was given up
+	if f, ok := err.(*failure); ok { // the response of a wrapped one is closed
 		return f.resp, hide(f.err, req)
 	}
 	if err != nil {
@@ -77,7 +77,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// again returns the request of an attempt, with a body of its own.
+// again returns the request for an attempt, with a new body.
 func again(req *http.Request, attempt int) (*http.Request, error) {
 	if attempt == 1 || req.GetBody == nil {
 		return req, nil
@@ -91,20 +91,19 @@ func again(req *http.Request, attempt int) (*http.Request, error) {
 	return next, nil
 }
 
-// A failure is an attempt with an error, or with an answer that another attempt may
-// not meet.
+// A failure is an attempt with an error or a transient status.
 type failure struct {
 	text  string // without any address
 	resp  *http.Response
 	err   error
 	again bool
-	after time.Duration // that the server asks to wait
+	after time.Duration // from Retry-After
 }
 
 func (f *failure) Error() string { return f.text }
 func (f *failure) Unwrap() error { return f.err }
 
-// judge returns a failure, or nil for an answer that is the request's.
+// judge returns a failure, or nil for a final response.
 func judge(req *http.Request, resp *http.Response, err error) error {
 	f := &failure{resp: resp, err: err}
 	if err != nil {
@@ -127,8 +126,8 @@ func judge(req *http.Request, resp *http.Response, err error) error {
 	return f
 }
 
-// repeat is the [Retry.May] of requests. It reads a little of an answer that nobody
-// will see, so that its connection can be used again.
+// repeat is the [Retry.May] of requests. It reads a little of the response that will be
+// dropped, so that its connection can be reused.
 func repeat(err error) (time.Duration, bool) {
 	f, ok := errors.AsType[*failure](err)
 	if !ok || !f.again {

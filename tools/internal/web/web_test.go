@@ -22,7 +22,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
-// fake answers attempts in turn: an int is a status, an error that; after the last, 200.
+// fake answers attempts in turn: with a status for an int, or with an error. After the
+// last one it answers 200.
 type fake struct {
 	answers []any
 	header  http.Header
@@ -65,7 +66,7 @@ type answer struct {
 
 func (b *answer) Close() error { b.fake.open--; return nil }
 
-// request makes one whose body can be had again, unless once.
+// request returns a request. Its body can be read again, unless once is set.
 func request(ctx context.Context, method, body string, once bool) *http.Request {
 	var r io.Reader
 	if body != "" {
@@ -87,7 +88,7 @@ func hints(err error) string {
 	return b.String()
 }
 
-// TestRetry: what is repeated, and what is not.
+// TestRetry checks which requests are repeated.
 func TestRetry(t *testing.T) {
 	reset := &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
@@ -97,7 +98,7 @@ func TestRetry(t *testing.T) {
 		name    string
 		method  string
 		body    string
-		once    bool   // the body cannot be had again
+		once    bool   // the body cannot be read again
 		after   string // Retry-After
 		answers []any
 		sent    int
@@ -163,7 +164,7 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// TestPauses: how long, and what is said of it.
+// TestPauses checks the length of pauses and the log.
 func TestPauses(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -227,7 +228,7 @@ func TestPauses(t *testing.T) {
 	})
 }
 
-// TestSecrets: what an error may not have.
+// TestSecrets checks that errors have no secrets.
 func TestSecrets(t *testing.T) {
 	leak := errors.New(`dialing https://user:hunter2@api.example/path?X-Signature=s3cr3t: X-Signature=s3cr3t and hunter2 are wrong`)
 	tr := web.New(web.Config{Base: &fake{answers: []any{leak}}})
@@ -249,7 +250,7 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// TestBodyAgain: the body of an attempt that cannot be had again is an error.
+// TestBodyAgain checks the error for a body that cannot be read again.
 func TestBodyAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		req := request(t.Context(), "PUT", "x", false)

@@ -96,10 +96,10 @@ func layouts() []hazard {
 	add("digest of another algorithm", `parsing index.json: unsupported hash: "md5"`, pin, func(p *prep, l *layout) {
 		l.index(descriptor{manifestType, "md5:" + strings.Repeat("0", 64), 9})
 	})
-	add("index and image in one", `document is an index and an image`, pin, func(p *prep, l *layout) {
+	add("index and image in one", `document is both an index and an image`, pin, func(p *prep, l *layout) {
 		l.index(l.json("", map[string]any{"schemaVersion": 2, "manifests": []any{}, "layers": []any{}, "config": l.blob(configType, nil)}))
 	})
-	add("another media type inside", `mediaType is "`+manifestType+`", want "`+indexType+`", as was said of it`, pin, func(p *prep, l *layout) {
+	add("another media type inside", `mediaType is "`+manifestType+`", want "`+indexType+`" as in its descriptor or Content-Type`, pin, func(p *prep, l *layout) {
 		d := l.plain(layer(p))
 		d.MediaType = indexType
 		l.index(d)
@@ -170,7 +170,7 @@ func dockerArchives() []hazard {
 		w.file("c", config)
 		w.link("l", p.outside+"/x")
 	})
-	add("layer that is a circle of links", `layer "l": "l" is a link over more than 8 links`, func(_ *prep, w *tarWriter) {
+	add("layer that is a circle of links", `layer "l": "l" has more than 8 links to its file`, func(_ *prep, w *tarWriter) {
 		w.file("manifest.json", manifest("l"))
 		w.file("c", config)
 		w.link("l", "l")

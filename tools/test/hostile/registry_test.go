@@ -96,8 +96,8 @@ func registries() []hazard {
 		f.blobs[someDigest] = f.blobs["1"]
 	})
 	add("another layer", `digest: got sha256:`, func(p *prep, f *fakeRegistry) { f.layer = text(strings.Repeat("x", 2048)) })
-	add("short layer", `size: got 3 bytes by Content-Length, want 2048`, func(_ *prep, f *fakeRegistry) { f.layer = text("abc") })
-	add("endless manifest", `size: got more than 4194304 bytes, want at most as many`, func(_ *prep, f *fakeRegistry) { f.manifest = endless })
+	add("short layer", `Content-Length: got 3 bytes, want 2048`, func(_ *prep, f *fakeRegistry) { f.layer = text("abc") })
+	add("endless manifest", `size: got more than 4194304 bytes`, func(_ *prep, f *fakeRegistry) { f.manifest = endless })
 	add("endless layer", `size: got more than 2048 bytes, want 2048`, func(_ *prep, f *fakeRegistry) { f.layer = endless })
 	add("endless error", `got status 404 Not Found, want 200`, func(_ *prep, f *fakeRegistry) {
 		f.manifest = func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNotFound); endless(w, r) }

@@ -40,7 +40,7 @@ func webServers() []hazard {
 		all = append(all, hazard{name: name, want: want, feed: bringFile, never: "hunter2", prepare: func(p *prep) { p.set("url", p.expand(url)) }})
 	}
 	const at = `downloading "{url}": `
-	add("another file", `digest of what was fetched: got sha256:`, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "evil") })
+	add("another file", `digest of fetched file: got sha256:`, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "evil") })
 	add("without an end", at+`size: got 8388609 bytes or more, want at most 8388608`, func(w http.ResponseWriter, r *http.Request) { forever(w, r, strings.Repeat("x", 64<<10)) })
 	add("larger than may be", at+`size: got 1099511627776 bytes or more, want at most 8388608`, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", fmt.Sprint(int64(1)<<40))
@@ -82,11 +82,11 @@ func webServers() []hazard {
 	})
 	location("redirect to a file", `redirect to "file://{outside}/x": want http or https`, "file://{outside}/x")
 	location("redirect to itself", `got more than 10 redirects`, "{url}")
-	location("redirect with a user", `redirect to "http://{host}/": a user in the URL, want none`, "http://me:hunter2@{host}/")
+	location("redirect with a user", `redirect to "http://{host}/": URL has a user, want none`, "http://me:hunter2@{host}/")
 	location("redirect to a command", `redirect to "ext:`, "ext::sh -c x")
 	url("command", `downloading "ext::`, "ext::touch {base}/x")
 	url("file that is a directory", `got d---------, want a regular file`, "file://{outside}")
-	url("file of another machine", `want an absolute path of this machine`, "file://example.com/x")
+	url("file of another machine", `want an absolute path on this machine`, "file://example.com/x")
 	url("device", `want a regular file`, "file:///dev/zero")
 	url("secret in a URL that is wrong", `it is not valid`, "http://me:hunter2@[::1/x")
 	return all

@@ -22,7 +22,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
-// The limits on a docker-archive beside those of every base.
+// Further limits on a docker-archive.
 const (
 	maxArchiveIndex   = 1 << 20 // bytes of manifest.json
 	maxArchiveEntries = 10_000
@@ -30,9 +30,9 @@ const (
 	maxArchiveLinks   = 8    // a link to a link to a link …
 )
 
-// An archiveSource reads what `docker save` wrote: a tar of layers, configs and
-// manifest.json, which names them. There is no manifest in it; the source makes
-// one, the same from the same files.
+// An archiveSource reads a tar of `docker save`: layers, configs, and manifest.json, which
+// names them. The tar has no OCI manifest. The source makes one, which depends only on the
+// files.
 type archiveSource struct {
 	name  string
 	tag   string
@@ -41,8 +41,7 @@ type archiveSource struct {
 	blobs map[v1.Hash]part // config and layers of the image
 }
 
-// A part is an entry of the tar: where its content is, or the entry that it is a
-// link to.
+// A part is an entry of the tar: the place of its content, or the target of a link.
 type part struct {
 	offset, size int64
 	link         string
@@ -78,7 +77,7 @@ func (s *archiveSource) root(ctx context.Context, want digest.Digest) (*document
 	}
 	if got := layout.DigestOf(d.desc); want != "" && got != want {
 		err := fmt.Errorf("reading %q: digest of the image's manifest: got %s, want %s", s.name, got, want)
-		return nil, hint.With(err, "the file changed since it was pinned: run tools/bazel run //release:resolve")
+		return nil, hint.With(err, "the file changed after it was pinned: run tools/bazel run //release:resolve")
 	}
 	return d, nil
 }
@@ -109,8 +108,8 @@ func (s *archiveSource) document(ctx context.Context) (*document, error) {
 	return parseDocument(raw, m.MediaType)
 }
 
-// list notes where each entry of the tar is. A duplicate path has the
-// content of the last, as for tar itself.
+// list records the place of each entry of the tar. For duplicate paths the last entry
+// counts, as in tar.
 func (s *archiveSource) list(ctx context.Context) error {
 	s.parts = map[string]part{}
 	var magic [2]byte
@@ -135,7 +134,7 @@ func (s *archiveSource) list(ctx context.Context) error {
 		name := path.Clean(h.Name)
 		switch h.Typeflag {
 		case tar.TypeReg:
-			// The reader of a tar takes whole blocks: what follows is the content.
+			// tar.Reader reads whole blocks, so the content is next.
 			offset, err := s.file.Seek(0, io.SeekCurrent)
 			if err != nil {
 				return err
@@ -158,7 +157,7 @@ func isSparse(h *tar.Header) bool {
 	return h.Typeflag == tar.TypeGNUSparse
 }
 
-// contextSeeker skips content by seeking, until its context ends.
+// contextSeeker is a reader with a context that can also seek.
 type contextSeeker struct {
 	io.Reader
 	s io.Seeker
@@ -168,7 +167,7 @@ func (c contextSeeker) Seek(offset int64, whence int) (int64, error) {
 	return c.s.Seek(offset, whence)
 }
 
-// find returns the file with the name, through links.
+// find returns the file with the name. It follows links.
 func (s *archiveSource) find(name string) (part, error) {
 	at := path.Clean(name)
 	for range maxArchiveLinks {
@@ -181,7 +180,7 @@ func (s *archiveSource) find(name string) (part, error) {
 		}
 		at = p.link
 	}
-	return part{}, fmt.Errorf("%.200q is a link over more than %d links", name, maxArchiveLinks)
+	return part{}, fmt.Errorf("%.200q has more than %d links to its file", name, maxArchiveLinks)
 }
 
 func (s *archiveSource) section(p part) *io.SectionReader {
@@ -203,8 +202,8 @@ func (s *archiveSource) bytes(name string, limit int64) ([]byte, part, error) {
 	return raw, p, nil
 }
 
-// chooseArchived returns the image of manifest.json that has the tag, or else
-// the only one.
+// chooseArchived returns the image in manifest.json with the tag, or the only image if tag
+// is empty.
 func chooseArchived(raw []byte, tag string) (*archivedImage, error) {
 	if err := layout.LimitElements(raw, layout.MaxDescriptors); err != nil {
 		return nil, err
@@ -223,7 +222,7 @@ func chooseArchived(raw []byte, tag string) (*archivedImage, error) {
 	}
 	if len(found) != 1 {
 		slices.Sort(have)
-		return nil, fmt.Errorf("got %d images for tag %q, want 1; there is %s", len(found), tag, quoteAll(have))
+		return nil, fmt.Errorf("got %d images for tag %q, want 1; available: %s", len(found), tag, quoteAll(have))
 	}
 	if n := len(found[0].Layers); n > maxLayers {
 		return nil, fmt.Errorf("image has %d layers, want at most %d", n, maxLayers)
@@ -231,7 +230,7 @@ func chooseArchived(raw []byte, tag string) (*archivedImage, error) {
 	return &found[0], nil
 }
 
-// manifest makes the manifest of an image: its config and layers as they are.
+// manifest makes the manifest of an image. The bytes of its config and layers stay.
 func (s *archiveSource) manifest(ctx context.Context, img *archivedImage) (*v1.Manifest, error) {
 	raw, p, err := s.bytes(img.Config, maxConfigSize)
 	if err != nil {
@@ -264,8 +263,8 @@ func (s *archiveSource) manifest(ctx context.Context, img *archivedImage) (*v1.M
 	return m, nil
 }
 
-// layer describes a layer by its first bytes, as its name and size say nothing of
-// how it is compressed. One that is not must be what the config says.
+// layer returns the descriptor of a layer. It recognizes the compression by the first
+// bytes. An uncompressed layer must match the config's diff_id.
 func (s *archiveSource) layer(ctx context.Context, name string, diffID digest.Digest) (v1.Descriptor, error) {
 	p, err := s.find(name)
 	if err != nil {
@@ -292,7 +291,7 @@ func (s *archiveSource) layer(ctx context.Context, name string, diffID digest.Di
 	case n != p.size:
 		return desc, fmt.Errorf("size: got %d bytes, want %d", n, p.size)
 	case desc.MediaType == types.OCIUncompressedLayer && got != diffID:
-		return desc, fmt.Errorf("digest: got %s, want %s, as the config has it", got, diffID)
+		return desc, fmt.Errorf("digest: got %s, want %s as in config", got, diffID)
 	}
 	desc.Digest = layout.Hash(got)
 	s.blobs[desc.Digest] = p

@@ -1,12 +1,11 @@
-// Package baseimage pins the images that others are based on, and brings what is
-// pinned into the store: the raw bytes of index, manifests and configs, and the
-// layers as they come.
+// Package baseimage pins base images and fetches them into the store: the raw bytes of
+// index, manifests, configs and layers.
 //
-//	Pin     a base, platforms  → lock.Image, its blobs in the store
-//	Bring   a lock.Image       → its blobs in the store, by digest
-//	Check   a lock.Image       → what the store lacks of it
-//	Blobs   a lock.Image       → the digests of all that it needs
-//	Layout  a lock.Image       → an OCI image layout, every byte verified
+//	Pin       a base, platforms  → a lock.Image, its blobs in the store
+//	Bring     a lock.Image       → its blobs in the store, by digest
+//	Check     a lock.Image       → an error if blobs are missing from the store
+//	Contents  a lock.Image       → the digests of all its blobs
+//	Layout    a lock.Image       → an OCI image layout, every byte verified
 //
 // A base is one of
 //
@@ -14,10 +13,9 @@
 //	oci-layout:PATH, …:PATH:TAG, …@DIGEST     a directory (image-spec v1.1, image-layout.md)
 //	docker-archive:PATH, docker-archive:PATH:TAG   a file that `docker save` wrote
 //
-// It holds an index or manifest list over several platforms, or a single image.
-// What a registry, a directory or a file says is not trusted: sizes and numbers are
-// limited, media types are checked, and bytes are kept only if their digest is
-// the one asked for.
+// It is an index or manifest list of several platforms, or a single image. Registries,
+// directories and files are not trusted: sizes and numbers are limited, media types are
+// checked, and digests are compared.
 package baseimage
 
 import (
@@ -40,44 +38,42 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// Args say which base, and how to reach it.
+// Args name a base and how to read it.
 type Args struct {
-	// Name is the lock entry's. Required.
+	// Name is the name of the lock entry. Required.
 	Name string
 
-	// Base is the reference, as the manifest has it. Required.
+	// Base is the reference in the manifest. Required.
 	Base string
 
-	// Dir is the directory that a relative PATH in Base starts at; empty means the
-	// current directory.
+	// Dir is the directory that a relative PATH in Base starts at. Empty means the current
+	// directory.
 	Dir string
 
-	// Platforms are the platforms that Pin wants, as linux/arm64.
+	// Platforms are the platforms for Pin, such as linux/arm64.
 	Platforms []string
 
-	// Store is where the blobs are kept. Required.
+	// Store gets the blobs. Required.
 	Store *store.Store
 
-	// Keychain knows the registries' credentials; nil knows none.
+	// Keychain has the registries' credentials. Nil means none.
 	Keychain authn.Keychain
 
-	// Transport carries requests to registries; nil is one with timeouts.
+	// Transport makes the requests to registries. Nil means one with timeouts.
 	Transport http.RoundTripper
 
-	// Idle is how long a registry may send nothing; zero means 30 s.
+	// Idle is how long a registry may send nothing. Zero means 30 s.
 	Idle time.Duration
 
-	// Pause is the pause before a request is tried again, three times as long
-	// before each next one; zero means 1 s.
+	// Pause is the Pause of a [web.Retry]. Zero means 1 s.
 	Pause time.Duration
 
-	// Progress is told what takes long; nil tells nobody.
+	// Progress prints a line about work that takes long. It may be nil.
 	Progress func(format string, args ...any)
 }
 
-// Pin resolves the base to digests and brings what they name into the store:
-// the index, and for each platform the manifest, the config and the layers. The
-// same content gives the same entry.
+// Pin resolves the base to digests and fetches the index, and the manifest, config and
+// layers of each platform, into the store. The same content gives the same entry.
 func Pin(ctx context.Context, a Args) (*lock.Image, error) {
 	img, err := pin(ctx, a)
 	if err != nil {
@@ -116,8 +112,8 @@ func pin(ctx context.Context, a Args) (*lock.Image, error) {
 	return img, nil
 }
 
-// Bring brings exactly what a lock entry pins into the store, by digest: a tag
-// that moved does not matter. Args.Platforms is not used.
+// Bring fetches the blobs of a lock entry into the store, by digest: a tag that moved does
+// not matter. Args.Platforms is not used.
 func Bring(ctx context.Context, a Args, want *lock.Image) error {
 	if err := bringPinned(ctx, a, want); err != nil {
 		return fmt.Errorf("lock entry %q: base %q: %w", want.Name, want.Base, err)
@@ -173,21 +169,21 @@ func checkSizes(want *lock.Image, sizes []int64) error {
 	return nil
 }
 
-// A source is where a base comes from.
+// A source is a place that has a base.
 type source interface {
-	// root returns the index or the manifest that the base names, or the one
-	// with digest want unless that is empty.
+	// root returns the index or the manifest of the base. If want is not empty, it
+	// returns the one with that digest.
 	root(ctx context.Context, want digest.Digest) (*document, error)
 
-	// fetch hands read the content that desc describes, which read compares. It
-	// may do so again after a failure that may pass. It comes after root, and
-	// several may run at a time.
+	// fetch calls read with the content that desc describes, and again after a failure
+	// that may pass. Read checks the content. Root is called before fetch. Several calls
+	// of fetch may run at the same time.
 	fetch(ctx context.Context, desc v1.Descriptor, kind kind, read reader) error
 
 	close() error
 }
 
-// open returns the source that a.Base names. It touches nothing yet.
+// open returns the source of a.Base. It does not read it.
 func open(a Args) (source, error) {
 	if rest, ok := strings.CutPrefix(a.Base, "oci-layout:"); ok {
 		return newLayoutSource(a.Dir, rest)
@@ -198,7 +194,7 @@ func open(a Args) (source, error) {
 	return newRegistrySource(a)
 }
 
-// splitPath takes "PATH:TAG" apart. A path has no colon, as for other tools.
+// splitPath splits "PATH:TAG". A path has no colon, as in other tools.
 func splitPath(dir, s string) (path, tag string, err error) {
 	path, tag, found := strings.Cut(s, ":")
 	if path == "" || found && tag == "" {

@@ -55,7 +55,7 @@ func TestPin(t *testing.T) {
 		}
 		wantError(t, Check(a.Store, img), "")
 
-		// Again: what is there is not fetched. In another store: the same entry.
+		// A second time nothing is fetched. In another store the entry is the same.
 		again, err := Pin(t.Context(), a)
 		if err != nil || !reflect.DeepEqual(again, img) {
 			t.Errorf("second Pin: got %+v, %v", again, err)
@@ -88,7 +88,7 @@ func imageSize(t *testing.T, img v1.Image) int64 {
 	return n
 }
 
-// TestPinSharedLayers has two platforms with the same layers.
+// TestPinSharedLayers pins two platforms with the same layers.
 func TestPinSharedLayers(t *testing.T) {
 	var adds []mutate.IndexAddendum
 	for _, platform := range []string{"linux/amd64", "linux/arm64"} {
@@ -113,7 +113,7 @@ func TestPinSharedLayers(t *testing.T) {
 	}
 }
 
-// TestPinSingle has bases that are no index, or whose index names no platform.
+// TestPinSingle pins bases without an index, or with an index without platforms.
 func TestPinSingle(t *testing.T) {
 	r := newTestRegistry(t, nil)
 	single := testImage(t, "linux/arm64", 1, true)
@@ -128,10 +128,10 @@ func TestPinSingle(t *testing.T) {
 		{"single, with variant", r.push(t, "single:1", single), []string{"linux/arm64/v8"}, ``},
 		{"single, by digest", r.host + "/single@" + digestString(t, single), []string{"linux/arm64"}, ``},
 		{"single, more wanted", r.push(t, "single:1", single), []string{"linux/amd64", "linux/arm64", "linux/arm/v7"},
-			`^image "app": base ".*/single:1": platform "linux/amd64": no image for it; there is linux/arm64/v8\nplatform "linux/arm/v7": no image`},
+			`^image "app": base ".*/single:1": platform "linux/amd64": no image for it; available: linux/arm64/v8\nplatform "linux/arm/v7": no image`},
 		{"no platforms in the index", r.push(t, "unnamed:1", unnamed), []string{"linux/amd64", "linux/arm64"}, ``},
-		{"none for it", r.push(t, "index:1", testIndex(t, false, "linux/s390x", "linux/amd64")), []string{"linux/arm64"}, `no image for it; there is linux/amd64, linux/s390x$`},
-		{"none at all", r.push(t, "index:2", testIndex(t, false)), []string{"linux/arm64"}, `there is none$`},
+		{"none for it", r.push(t, "index:1", testIndex(t, false, "linux/s390x", "linux/amd64")), []string{"linux/arm64"}, `no image for it; available: linux/amd64, linux/s390x$`},
+		{"none at all", r.push(t, "index:2", testIndex(t, false)), []string{"linux/arm64"}, `available: none$`},
 		{"two for it", r.push(t, "index:3", testIndex(t, false, "linux/arm64", "linux/arm64/v8")), []string{"linux/arm64"}, `platform "linux/arm64": got 2 images for it, want 1: sha256:[0-9a-f]+, sha256:`},
 		{"no platform wanted", r.push(t, "single:1", single), nil, `no platforms given`},
 		{"not a platform", r.push(t, "single:1", single), []string{"linux/x86_64"}, `architecture is "x86_64", want "amd64"`},
@@ -145,7 +145,7 @@ func TestPinSingle(t *testing.T) {
 	}
 }
 
-// TestBring brings what was pinned after the tag has moved.
+// TestBring fetches a pinned image after its tag moved.
 func TestBring(t *testing.T) {
 	r := newTestRegistry(t, nil)
 	a := args(t, r.push(t, "base:1", testIndex(t, false, "linux/amd64", "linux/arm64")), "linux/amd64")
@@ -168,7 +168,7 @@ func TestBring(t *testing.T) {
 	}
 	wantError(t, Check(b.Store, img), "")
 
-	// Each blob alone is noticed and comes back.
+	// Each blob is fetched again if it is missing.
 	for _, name := range want {
 		if err := os.Remove(filepath.Join(b.Store.OCIDir(), "blobs", "sha256", name)); err != nil {
 			t.Fatal(err)
@@ -186,7 +186,7 @@ func TestBring(t *testing.T) {
 	}
 }
 
-// TestBringRefused has lock entries that are not what the registry has.
+// TestBringRefused checks the errors for lock entries that do not match the registry.
 func TestBringRefused(t *testing.T) {
 	r := newTestRegistry(t, nil)
 	a := args(t, r.push(t, "base:1", testIndex(t, false, "linux/amd64", "linux/arm64")), "linux/amd64")
@@ -218,7 +218,7 @@ func TestBringRefused(t *testing.T) {
 	}
 }
 
-// TestLayout lays a pinned base out, and flips a byte of each blob in the store.
+// TestLayout writes the layout of a pinned base, and flips a byte of each blob in the store.
 func TestLayout(t *testing.T) {
 	r := newTestRegistry(t, nil)
 	a := args(t, r.push(t, "base:1", testIndex(t, true, "linux/amd64", "linux/arm64")), "linux/amd64")
@@ -233,7 +233,7 @@ func TestLayout(t *testing.T) {
 	if got, want := blobs(t, dir), blobs(t, a.Store.OCIDir()); !slices.Equal(got, want) {
 		t.Errorf("layout has %q\nwant %q", got, want)
 	}
-	// The layout is a base itself.
+	// The layout can be used as a base.
 	b := args(t, "oci-layout:"+dir, "linux/amd64")
 	same, err := Pin(t.Context(), b)
 	if err != nil {

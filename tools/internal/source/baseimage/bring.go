@@ -19,10 +19,10 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// atOnce is how many layers are brought at the same time.
+// atOnce is the number of layers that are fetched at a time.
 const atOnce = 4
 
-// A kind says what a digest names: a registry keeps the two apart.
+// A kind is the kind of content of a digest. Registries have different URLs for the two.
 type kind int
 
 const (
@@ -32,18 +32,17 @@ const (
 
 func (k kind) String() string { return [...]string{"blob", "manifest"}[k] }
 
-// A reader reads content to its end and compares it with what it should be. An
-// error of r is wrapped.
+// A reader reads content to its end and checks it. It wraps errors of r.
 type reader func(r io.Reader) error
 
-// A bringer brings blobs from a source into the store.
+// A bringer fetches blobs from a source into the store.
 type bringer struct {
 	args Args
 	src  source
 }
 
-// bring brings the images into the store, then the root, and has the layout
-// point to that. It returns the size of each image in bytes.
+// bring fetches the images into the store, then the root, and adds that to the layout's
+// index.json. It returns the size of each image in bytes.
 func (b *bringer) bring(ctx context.Context, root *document, chosen []choice) ([]int64, error) {
 	var sizes []int64
 	var manifests []*document
@@ -100,8 +99,8 @@ func (b *bringer) manifest(ctx context.Context, desc v1.Descriptor) (*document, 
 	return d, nil
 }
 
-// small returns what desc describes, of at most limit bytes: out of the store, or
-// else from the source, and then the store has it.
+// small returns the blob that desc describes, which has at most limit bytes, from the
+// store. If it is missing there, small fetches it into the store.
 func (b *bringer) small(ctx context.Context, desc v1.Descriptor, k kind, limit int64) ([]byte, error) {
 	raw, err := storedBytes(b.args.Store, layout.DigestOf(desc), limit)
 	if err == nil || !errors.Is(err, store.ErrMissing) {
@@ -117,7 +116,7 @@ func (b *bringer) small(ctx context.Context, desc v1.Descriptor, k kind, limit i
 	return raw, b.keep(desc, raw)
 }
 
-// readSmall reads what desc describes into memory and compares it.
+// readSmall reads a blob into memory and compares it with desc.
 func readSmall(r io.Reader, desc v1.Descriptor, limit int64) ([]byte, error) {
 	if err := checkDescriptor(desc, limit); err != nil {
 		return nil, err
@@ -137,7 +136,7 @@ func readSmall(r io.Reader, desc v1.Descriptor, limit int64) ([]byte, error) {
 	return raw, nil
 }
 
-// keep has the store keep what is in memory, and was compared.
+// keep adds a checked blob to the store.
 func (b *bringer) keep(desc v1.Descriptor, raw []byte) error {
 	if have, err := present(b.args.Store, desc); have || err != nil {
 		return err
@@ -148,15 +147,15 @@ func (b *bringer) keep(desc v1.Descriptor, raw []byte) error {
 	return nil
 }
 
-// layers brings each layer that the store lacks, several at a time. The error is
-// the first layer's in the order of digests, but a cause before what it cancelled.
+// layers fetches each layer that is missing from the store, several at a time. It returns
+// the error of the first layer by digest, but not one that only reports cancellation.
 func (b *bringer) layers(ctx context.Context, all map[v1.Hash]v1.Descriptor) error {
 	missing, size, err := b.missing(all)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
 	if b.args.Progress != nil {
-		b.args.Progress("image %s: bringing %d layers, %s", b.args.Name, len(missing), cli.Size(size))
+		b.args.Progress("image %s: fetching %d layers, %s", b.args.Name, len(missing), cli.Size(size))
 	}
 	return parallel.DoAll(ctx, len(missing), atOnce, func(ctx context.Context, i int) error { return b.layer(ctx, missing[i]) })
 }
@@ -188,8 +187,8 @@ func (b *bringer) layer(ctx context.Context, desc v1.Descriptor) error {
 	return nil
 }
 
-// present reports whether the store has the blob. One of another size is an
-// error: it was altered.
+// present reports whether the store has the blob. If its size differs, it was altered, and
+// present returns an error.
 func present(s *store.Store, desc v1.Descriptor) (bool, error) {
 	info, err := s.Stat(s.OCIBlobPath(layout.DigestOf(desc)))
 	if errors.Is(err, os.ErrNotExist) {

@@ -13,7 +13,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
-// TestChildLies has indexes whose manifests are not what they say.
+// TestChildLies pins indexes whose manifests do not match their descriptors.
 func TestChildLies(t *testing.T) {
 	child := testImage(t, "linux/amd64", 1, false)
 	good := func(f func(*v1.Descriptor)) string {
@@ -33,9 +33,9 @@ func TestChildLies(t *testing.T) {
 	}{
 		{"none", good(func(*v1.Descriptor) {}), ``},
 		{"media type", good(func(d *v1.Descriptor) { d.MediaType = types.DockerManifestSchema2 }), `mediaType is "application/vnd.oci.image.manifest.v1\+json", want "application/vnd.docker.distribution.manifest.v2\+json"`},
-		{"size", good(func(d *v1.Descriptor) { d.Size-- }), `manifest sha256:[0-9a-f]+: .*size: got \d+ bytes by Content-Length, want \d+`},
+		{"size", good(func(d *v1.Descriptor) { d.Size-- }), `manifest sha256:[0-9a-f]+: .*Content-Length: got \d+ bytes, want \d+`},
 		{"giant", good(func(d *v1.Descriptor) { d.Size = 5 << 20 }), `index: manifest sha256:[0-9a-f]+: size is 5242880 bytes, want 1 to 4194304`},
-		{"an index below", good(func(d *v1.Descriptor) { d.MediaType = types.OCIImageIndex }), `no image for it; there is none`},
+		{"an index below", good(func(d *v1.Descriptor) { d.MediaType = types.OCIImageIndex }), `no image for it; available: none`},
 	} {
 		lying := false
 		r := newTestRegistry(t, func(next http.Handler) http.Handler {
@@ -54,7 +54,7 @@ func TestChildLies(t *testing.T) {
 	}
 }
 
-// TestBringLies has a registry that answers another manifest for a digest.
+// TestBringLies fetches from a registry that answers with another manifest.
 func TestBringLies(t *testing.T) {
 	lying := false
 	r := newTestRegistry(t, func(next http.Handler) http.Handler {

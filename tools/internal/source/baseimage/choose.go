@@ -14,13 +14,13 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
 )
 
-// maxUnnamed is how many manifests of an index are read because the index does
-// not say which platform they are for.
+// maxUnnamed limits the manifests that are read because their index does not have their
+// platform.
 const maxUnnamed = 16
 
 // A choice is the manifest for a platform.
 type choice struct {
-	platform string // as it was asked for
+	platform string // as requested
 	desc     v1.Descriptor
 }
 
@@ -30,8 +30,8 @@ type candidate struct {
 	desc     v1.Descriptor
 }
 
-// choose returns the one image for each platform, in the same order. The error
-// joins one for each platform that has none, and names those that there are.
+// choose returns the image for each platform, in the same order. The error joins one for
+// each platform that does not have exactly one, with the platforms of the base.
 func (b *bringer) choose(ctx context.Context, root *document, platforms []string) ([]choice, error) {
 	wanted, err := parsePlatforms(platforms)
 	if err != nil {
@@ -68,7 +68,7 @@ func only(all []candidate, want v1.Platform) (v1.Descriptor, error) {
 	}
 	if len(found) == 0 {
 		slices.Sort(have)
-		return v1.Descriptor{}, fmt.Errorf("no image for it; there is %s", cmp.Or(strings.Join(slices.Compact(have), ", "), "none"))
+		return v1.Descriptor{}, fmt.Errorf("no image for it; available: %s", cmp.Or(strings.Join(slices.Compact(have), ", "), "none"))
 	}
 	var digests []string
 	for _, c := range found {
@@ -78,8 +78,8 @@ func only(all []candidate, want v1.Platform) (v1.Descriptor, error) {
 	return v1.Descriptor{}, fmt.Errorf("got %d images for it, want 1: %s", len(found), strings.Join(digests, ", "))
 }
 
-// candidates returns the images of a base with their platforms. What has a
-// platform that nothing runs on, as an attestation's unknown/unknown, is none.
+// candidates returns the images of a base with their platforms. It leaves out platforms
+// that cannot exist, such as an attestation's unknown/unknown.
 func (b *bringer) candidates(ctx context.Context, root *document) ([]candidate, error) {
 	if root.manifest != nil {
 		p, err := b.configPlatform(ctx, root)
@@ -92,7 +92,7 @@ func (b *bringer) candidates(ctx context.Context, root *document) ([]candidate, 
 			continue
 		}
 		if desc.Platform != nil {
-			// Its features are not compared: the release's platforms have none.
+			// OS features are not compared: the release's platforms have none.
 			p, err := ociimage.NormalizePlatform(v1.Platform{OS: desc.Platform.OS, Architecture: desc.Platform.Architecture, Variant: desc.Platform.Variant})
 			if err == nil && p.OS != "unknown" {
 				all = append(all, candidate{p, desc})
@@ -115,7 +115,7 @@ func (b *bringer) candidates(ctx context.Context, root *document) ([]candidate, 
 	return all, nil
 }
 
-// configPlatform returns the platform that an image's config names.
+// configPlatform returns the platform in an image's config.
 func (b *bringer) configPlatform(ctx context.Context, m *document) (v1.Platform, error) {
 	raw, err := b.small(ctx, *m.manifest.Config, blobKind, maxConfigSize)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
-// The limits on what a base may have.
+// Limits on a base.
 const (
 	maxManifestSize = layout.MaxManifestSize
 	maxConfigSize   = layout.MaxConfigSize
@@ -23,7 +23,7 @@ const (
 	maxLayerSize    = 16 << 30 // bytes
 )
 
-// acceptable are the media types of what a base may be.
+// acceptable are the media types of a base.
 var acceptable = []types.MediaType{types.OCIImageIndex, types.DockerManifestList, types.OCIManifestSchema1, types.DockerManifestSchema2}
 
 // A document is an index or an image manifest. Exactly one of index and manifest
@@ -35,10 +35,9 @@ type document struct {
 	manifest *layout.Document
 }
 
-// parseDocument parses raw. The media type is that of the document itself or
-// else the one that was said of it; where both say something they must agree
-// (CVE-2021-41190: the same bytes must not be an index for one reader and an
-// image for another).
+// parseDocument parses raw. The media type is the one in the document, or otherwise said. If
+// both are set they must be equal (CVE-2021-41190: the same bytes must not be an index for
+// one reader and an image for another).
 func parseDocument(raw []byte, said types.MediaType) (*document, error) {
 	head, err := layout.Parse(raw)
 	if err != nil {
@@ -48,14 +47,14 @@ func parseDocument(raw []byte, said types.MediaType) (*document, error) {
 	mediaType := head.MediaType
 	switch {
 	case head.SchemaVersion == 1 || mediaType.IsSchema1() || said.IsSchema1():
-		err := errors.New("manifest is of Docker's schema 1, which names no config: want schema 2, or OCI")
+		err := errors.New("manifest has Docker's schema 1, which has no config: want schema 2 or OCI")
 		return nil, hint.With(err, "pull and push the image with a newer docker or skopeo")
 	case head.SchemaVersion != 2:
 		return nil, fmt.Errorf("schemaVersion is %d, want 2", head.SchemaVersion)
 	case mediaType != "" && said != "" && mediaType != said:
-		return nil, fmt.Errorf("mediaType is %q, want %q, as was said of it", mediaType, said)
+		return nil, fmt.Errorf("mediaType is %q, want %q as in its descriptor or Content-Type", mediaType, said)
 	case head.Manifests != nil && (head.Layers != nil || head.Config != nil):
-		return nil, errors.New("document is an index and an image: it has manifests, and layers or a config")
+		return nil, errors.New("document is both an index and an image: it has manifests, and layers or a config")
 	case mediaType == "" && said != "":
 		mediaType = said
 	case mediaType == "" && head.Manifests != nil:
@@ -76,8 +75,8 @@ func parseDocument(raw []byte, said types.MediaType) (*document, error) {
 	return nil, fmt.Errorf("mediaType is %q, want one of %q", mediaType, acceptable)
 }
 
-// knownMediaType returns the media type in a Content-Type, or nothing if that
-// says nothing of manifests: some registries send text/plain.
+// knownMediaType returns the media type in a Content-Type, or "" if it is not one of
+// manifests: some registries send text/plain.
 func knownMediaType(s types.MediaType) types.MediaType {
 	name, _, err := mime.ParseMediaType(string(s))
 	if t := types.MediaType(name); err == nil && (slices.Contains(acceptable, t) || t.IsSchema1()) {
@@ -133,8 +132,8 @@ func (d *document) size() int64 {
 	return n
 }
 
-// find returns what the document says of the image manifest with the digest:
-// itself, if it is one.
+// find returns the descriptor of the image manifest with the digest, which may be the
+// document itself.
 func (d *document) find(want digest.Digest) (v1.Descriptor, error) {
 	if d.manifest != nil {
 		if got := layout.DigestOf(d.desc); got != want {

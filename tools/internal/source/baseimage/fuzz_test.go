@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// FuzzArchive has a docker-archive with any manifest.json. Whatever is pinned
-// passes Check and can be laid out.
+// FuzzArchive pins a docker-archive with any manifest.json. If that works, Check and Layout
+// work too.
 func FuzzArchive(f *testing.F) {
 	entries := savedImage(f)
 	last := len(entries) - 1
@@ -24,8 +24,8 @@ func FuzzArchive(f *testing.F) {
 	})
 }
 
-// FuzzRegistry has a registry that answers with any manifest, of which it has the
-// image of the seeds.
+// FuzzRegistry pins from a registry that answers with any manifest, and has the blobs of
+// the seeds.
 func FuzzRegistry(f *testing.F) {
 	idx, img := testIndex(f, false, "linux/amd64"), testImage(f, "linux/amd64", 0, false)
 	for _, m := range []interface{ RawManifest() ([]byte, error) }{idx, img, testIndex(f, true, "linux/amd64")} {
@@ -52,13 +52,13 @@ func FuzzRegistry(f *testing.F) {
 	f.Fuzz(func(t *testing.T, manifest []byte, mediaType string) {
 		answer = func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", mediaType)
-			w.Write(manifest) //nolint:errcheck // the client may have enough
+			w.Write(manifest) //nolint:errcheck // the client may stop reading
 		}
 		pinAny(t, args(t, base, "linux/amd64"))
 	})
 }
 
-// pinAny pins a base that may be refused. What is not must be whole.
+// pinAny pins a base. If that works, the entry must be complete.
 func pinAny(t *testing.T, a Args) {
 	t.Helper()
 	img, err := Pin(t.Context(), a)

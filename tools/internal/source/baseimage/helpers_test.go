@@ -31,7 +31,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// A testRegistry is a registry of this process, and what it was asked for.
+// A testRegistry is a registry in this process that records its requests.
 type testRegistry struct {
 	host string
 
@@ -61,7 +61,7 @@ func newTestRegistry(t testing.TB, wrap func(http.Handler) http.Handler) *testRe
 	return r
 }
 
-// asked returns the paths that were asked for since the last call, sorted.
+// asked returns the paths that were requested since the last call, sorted.
 func (r *testRegistry) asked() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -119,8 +119,8 @@ func testImage(t testing.TB, platform string, seed int64, docker bool) v1.Image 
 	return img
 }
 
-// testIndex returns an index, or Docker's manifest list, with an image for each
-// platform, and what BuildKit attests.
+// testIndex returns an index, or Docker's manifest list, with an image for each platform
+// and BuildKit's attestation.
 func testIndex(t testing.TB, docker bool, platforms ...string) v1.ImageIndex {
 	t.Helper()
 	var adds []mutate.IndexAddendum
@@ -147,13 +147,13 @@ func newStore(t testing.TB) *store.Store {
 	return s
 }
 
-// args returns arguments for a base that wait for nothing.
+// args returns arguments for a base, without pauses.
 func args(t testing.TB, base string, platforms ...string) Args {
 	t.Helper()
 	return Args{Name: "app", Base: base, Platforms: platforms, Store: newStore(t), Idle: time.Minute, Pause: time.Millisecond}
 }
 
-// blobs returns the names of the blobs that a layout has.
+// blobs returns the names of a layout's blobs.
 func blobs(t testing.TB, dir string) []string {
 	t.Helper()
 	list, err := os.ReadDir(filepath.Join(dir, "blobs", "sha256"))
@@ -167,7 +167,7 @@ func blobs(t testing.TB, dir string) []string {
 	return names
 }
 
-// imageBlobs returns the names of the blobs that an image consists of.
+// imageBlobs returns the names of an image's blobs.
 func imageBlobs(t testing.TB, img v1.Image) []string {
 	t.Helper()
 	h, err := img.Digest()
@@ -194,7 +194,7 @@ func digestString(t testing.TB, d interface{ Digest() (v1.Hash, error) }) string
 	return h.String()
 }
 
-// keychain has one login for all.
+// keychain has one login for all registries.
 type keychain struct{ user, password string }
 
 func (k keychain) Resolve(authn.Resource) (authn.Authenticator, error) {
@@ -218,7 +218,7 @@ func wantError(t testing.TB, err error, want string) {
 	}
 }
 
-// A refuser has no network.
+// A refuser refuses every request.
 type refuser struct{}
 
 func (refuser) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -14,8 +14,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
-// A layoutSource reads an OCI image layout. Links in it are followed: it is the
-// digest that says whether the content is the right one.
+// A layoutSource reads an OCI image layout. It follows links: the digest decides whether
+// the content is right.
 type layoutSource struct {
 	dir    layout.Path
 	tag    string
@@ -64,7 +64,7 @@ func (s *layoutSource) root(_ context.Context, want digest.Digest) (*document, e
 	return parseDocument(raw, desc.MediaType)
 }
 
-// choose returns the descriptor that the base names.
+// choose returns the descriptor with the base's tag or digest.
 func (s *layoutSource) choose(all []v1.Descriptor) (v1.Descriptor, error) {
 	var found []v1.Descriptor
 	var have []string
@@ -84,10 +84,10 @@ func (s *layoutSource) choose(all []v1.Descriptor) (v1.Descriptor, error) {
 		return found[0], nil
 	}
 	slices.Sort(have)
-	return v1.Descriptor{}, fmt.Errorf("index.json has %d manifests for %q, want 1; there is %s", len(found), cmp.Or(string(s.digest), s.tag, "any tag"), quoteAll(have))
+	return v1.Descriptor{}, fmt.Errorf("index.json has %d manifests for %q, want 1; available: %s", len(found), cmp.Or(string(s.digest), s.tag, "any tag"), quoteAll(have))
 }
 
-// quoteAll shows what a stranger wrote, some of it.
+// quoteAll quotes strings that are not trusted, up to a limit.
 func quoteAll(list []string) string {
 	const most = 20
 	if len(list) == 0 {

@@ -50,8 +50,8 @@ func TestLayoutBase(t *testing.T) {
 		{"oci-layout:" + dir + "/images:v2", want, ``},
 		{"oci-layout:images@" + want, want, ``},
 		{"oci-layout:images:v1", digestString(t, idx), ``},
-		{"oci-layout:images", "", `^image "app": base "oci-layout:images": index.json has 2 manifests for "any tag", want 1; there is "v1 sha256:[0-9a-f]{64}", "v2 sha256:[0-9a-f]{64}"$`},
-		{"oci-layout:images:v3", "", `index.json has 0 manifests for "v3", want 1; there is "v1 sha256`},
+		{"oci-layout:images", "", `^image "app": base "oci-layout:images": index.json has 2 manifests for "any tag", want 1; available: "v1 sha256:[0-9a-f]{64}", "v2 sha256:[0-9a-f]{64}"$`},
+		{"oci-layout:images:v3", "", `index.json has 0 manifests for "v3", want 1; available: "v1 sha256`},
 		{"oci-layout:images@sha256:" + strings.Repeat("0", 64), "", `index.json has 0 manifests for "sha256:0`},
 	} {
 		a := args(t, tc.base, "linux/arm64")
@@ -118,8 +118,8 @@ func writeTar(t testing.TB, entries ...entry) []byte {
 	return b.Bytes()
 }
 
-// savedImage returns what `docker save` writes: layers as tars, one of them a link
-// to another's, as old versions wrote what two images share.
+// savedImage returns an archive of `docker save` with layers as tars. One of them is a link
+// to another's, as old versions wrote shared layers.
 func savedImage(t testing.TB) []entry {
 	t.Helper()
 	one, two := string(writeTar(t, entry{name: "one", body: "1"})), string(writeTar(t, entry{name: "two", body: "2"}))
@@ -144,7 +144,7 @@ func writeFile(t testing.TB, data []byte) string {
 	return name
 }
 
-// TestArchive pins what docker and what go-containerregistry save.
+// TestArchive pins archives of docker and of go-containerregistry.
 func TestArchive(t *testing.T) {
 	name := writeFile(t, writeTar(t, savedImage(t)...))
 	for _, base := range []string{"docker-archive:" + name, "docker-archive:" + name + ":app:1", "docker-archive:" + name + ":host/app:2"} {
@@ -179,8 +179,8 @@ func storedManifest(t testing.TB, a Args, img *lock.Image) *ours.Document {
 	return d.manifest
 }
 
-// TestArchiveOfOthers has an archive with gzip layers, which stay what they are,
-// and two images.
+// TestArchiveOfOthers pins an archive with two images and with gzip layers, whose bytes
+// stay.
 func TestArchiveOfOthers(t *testing.T) {
 	img := testImage(t, "linux/arm64", 3, true)
 	file := filepath.Join(t.TempDir(), "image.tar")
@@ -216,12 +216,12 @@ func TestArchiveOfOthers(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = Pin(t.Context(), args(t, "docker-archive:"+file, "linux/arm64"))
-	wantError(t, err, `manifest.json: got 2 images for tag "", want 1; there is "team/app:1", "team/other:1"$`)
+	wantError(t, err, `manifest.json: got 2 images for tag "", want 1; available: "team/app:1", "team/other:1"$`)
 	_, err = Pin(t.Context(), args(t, "docker-archive:"+file+":none:1", "linux/arm64"))
 	wantError(t, err, `got 0 images for tag "none:1", want 1`)
 }
 
-// TestArchiveRefused has archives that are not what `docker save` writes.
+// TestArchiveRefused checks the errors for archives that are not those of `docker save`.
 func TestArchiveRefused(t *testing.T) {
 	replace := func(old, new string) []byte {
 		all := savedImage(t)
@@ -248,9 +248,9 @@ func TestArchiveRefused(t *testing.T) {
 		{"no layer", replace(`"a/layer.tar"`, `"/etc/passwd"`), `layer "/etc/passwd": tar has no file "/etc/passwd"`},
 		{"garbage", replace(`[{`, `{`), `manifest.json: invalid character`},
 		{"garbage config", replace(`"rootfs"`, `rootfs`), `config "config.json": invalid character`},
-		{"altered layer", with(entry{name: "b/layer.tar", body: "other"}), `layer "b/layer.tar": digest: got sha256:[0-9a-f]+, want sha256:[0-9a-f]+, as the config has it`},
+		{"altered layer", with(entry{name: "b/layer.tar", body: "other"}), `layer "b/layer.tar": digest: got sha256:[0-9a-f]+, want sha256:[0-9a-f]+ as in config`},
 		{"one layer less", replace(`, "d.tar"`, ``), `got 4 diff_ids, want 3: one for each layer`},
-		{"link in a circle", with(entry{name: "a/layer.tar", symlink: "layer.tar"}), `"a/layer.tar" is a link over more than 8 links`},
+		{"link in a circle", with(entry{name: "a/layer.tar", symlink: "layer.tar"}), `"a/layer.tar" has more than 8 links to its file`},
 		{"link out", with(entry{name: "a/layer.tar", symlink: "../../../etc/passwd"}), `tar has no file "a/layer.tar"`},
 		{"empty layer", with(entry{name: "a/layer.tar"}), `layer "a/layer.tar": size is 0 bytes`},
 		{"large config", with(entry{name: "config.json", body: strings.Repeat(" ", 9<<20)}), `config: size of "config.json": got 9437184 bytes, want at most 8388608`},
@@ -266,7 +266,7 @@ func TestArchiveRefused(t *testing.T) {
 	}
 }
 
-// TestArchiveChanged brings a pinned archive that is another one now.
+// TestArchiveChanged fetches a pinned archive that was changed.
 func TestArchiveChanged(t *testing.T) {
 	name := writeFile(t, writeTar(t, savedImage(t)...))
 	img, err := Pin(t.Context(), args(t, "docker-archive:"+name, "linux/amd64"))
@@ -280,11 +280,10 @@ func TestArchiveChanged(t *testing.T) {
 	}
 	err = Bring(t.Context(), args(t, ""), img)
 	wantError(t, err, `^lock entry "app": base "docker-archive:.*": reading ".*": digest of the image's manifest: got sha256:[0-9a-f]+, want `+string(img.Digest))
-	wantHint(t, err, "the file changed since it was pinned")
+	wantHint(t, err, "the file changed after it was pinned")
 }
 
-// TestArchiveSparse has GNU tar's sparse files, whose content is not where the
-// tar says that it is.
+// TestArchiveSparse checks GNU tar's sparse files, whose content is at other offsets.
 func TestArchiveSparse(t *testing.T) {
 	plain := &tar.Header{Typeflag: tar.TypeReg, PAXRecords: map[string]string{"path": "x"}}
 	pax := &tar.Header{Typeflag: tar.TypeReg, PAXRecords: map[string]string{"GNU.sparse.major": "1"}}

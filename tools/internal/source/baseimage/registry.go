@@ -31,7 +31,7 @@ type registrySource struct {
 	retry    web.Retry
 
 	mu     sync.Mutex
-	client *http.Client // nil until the registry has said how to log in
+	client *http.Client // nil before login
 }
 
 func newRegistrySource(a Args) (*registrySource, error) {
@@ -51,8 +51,8 @@ func newRegistrySource(a Args) (*registrySource, error) {
 	}, nil
 }
 
-// mayPass is that of registries, but for 408: it is about a request's body, and what
-// reads has none.
+// mayPass is [registryclient.MayPass] without status 408, which is about a request's body:
+// these requests have none.
 func mayPass(err error) (time.Duration, bool) {
 	if status, _ := registryclient.StatusOf(err); status == http.StatusRequestTimeout {
 		return 0, false
@@ -96,14 +96,14 @@ func (s *registrySource) fetch(ctx context.Context, desc v1.Descriptor, k kind, 
 	}
 	return s.get(ctx, path, desc.Digest.String(), func(resp *http.Response, body io.Reader) error {
 		if n := resp.ContentLength; n >= 0 && n != desc.Size {
-			return fmt.Errorf("size: got %d bytes by Content-Length, want %d", n, desc.Size)
+			return fmt.Errorf("Content-Length: got %d bytes, want %d", n, desc.Size)
 		}
 		return read(body)
 	})
 }
 
-// get requests PATH/ID of the repository and has use read the answer. It tries
-// again what may pass.
+// get requests PATH/ID of the repository and calls use with the response. It retries
+// errors that may pass.
 func (s *registrySource) get(ctx context.Context, path, id string, use func(*http.Response, io.Reader) error) error {
 	repo := s.ref.Context()
 	u := url.URL{Scheme: repo.Scheme(), Host: repo.RegistryStr(), Path: "/v2/" + repo.RepositoryStr() + "/" + path + "/" + id}
@@ -124,7 +124,7 @@ func (s *registrySource) request(ctx context.Context, u url.URL, use func(*http.
 	if err != nil {
 		return err
 	}
-	// The bytes as they are: Go would decompress what it asked for by itself.
+	// Without this header net/http would ask for compression and decompress.
 	req.Header.Set("Accept-Encoding", "identity")
 	for _, t := range acceptable {
 		req.Header.Add("Accept", string(t))
@@ -138,12 +138,12 @@ func (s *registrySource) request(ctx context.Context, u url.URL, use func(*http.
 		return registryclient.NewStatusError(resp, resp.Body)
 	}
 	if e := resp.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return fmt.Errorf("Content-Encoding is %q, want none: the digest is of the content as it is", e)
+		return fmt.Errorf("Content-Encoding is %q, want none: the digest is of unencoded content", e)
 	}
 	return use(resp, resp.Body)
 }
 
-// login returns a client that has the credentials which the registry asks for.
+// login returns a client with the credentials that the registry requires.
 func (s *registrySource) login(ctx context.Context) (*http.Client, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,7 +161,7 @@ func (s *registrySource) login(ctx context.Context) (*http.Client, error) {
 	return s.client, nil
 }
 
-// withHint says what the reader of err can do.
+// withHint adds a hint to err.
 func (s *registrySource) withHint(err error) error {
 	host := s.ref.Context().RegistryStr()
 	switch status, code := registryclient.StatusOf(err); {
@@ -170,7 +170,7 @@ func (s *registrySource) withHint(err error) error {
 	case status == http.StatusNotFound && code == transport.NameUnknownErrorCode:
 		return hint.With(err, "check the repository's name, %s", s.ref.Context().RepositoryStr())
 	case status == http.StatusNotFound:
-		return hint.With(err, "check the tag; where the digest is that of a lock, what it pins was deleted: run tools/bazel run //release:resolve")
+		return hint.With(err, "check the tag; if the digest is from lock.json, the image was deleted: run tools/bazel run //release:resolve")
 	}
 	return err
 }

@@ -23,7 +23,7 @@ import (
 
 const user, password = "robot", "secret"
 
-// basicAuth asks for a password on every request.
+// basicAuth requires a password on every request.
 func basicAuth(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.Header.Get("Authorization") != basicHeader(user, password) {
@@ -36,7 +36,7 @@ func basicAuth(next http.Handler) http.Handler {
 	})
 }
 
-// bearerAuth gives a token for a password, and wants it on every other request.
+// bearerAuth returns a token for a password, and requires it on every other request.
 func bearerAuth(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch {
@@ -83,8 +83,8 @@ func wantHint(t *testing.T, err error, want string) {
 	}
 }
 
-// TestRedirect has a registry that keeps its blobs on another host, which must
-// not see the credentials.
+// TestRedirect fetches from a registry that keeps its blobs on another host, which must
+// not get the credentials.
 func TestRedirect(t *testing.T) {
 	var files http.Handler
 	var seen []string
@@ -124,7 +124,7 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
-// TestLies has registries that do not keep their word.
+// TestLies fetches from registries that answer wrongly.
 func TestLies(t *testing.T) {
 	img := testImage(t, "linux/amd64", 1, false)
 	m, err := img.Manifest()
@@ -170,7 +170,7 @@ func TestLies(t *testing.T) {
 		{"longer layer", layer, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", fmt.Sprint(layerSize+1))
 			io.WriteString(w, strings.Repeat("x", layerSize+1))
-		}, `size: got 2\d+ bytes by Content-Length, want \d+`},
+		}, `Content-Length: got 2\d+ bytes, want \d+`},
 		{"shorter layer", layer, chunked(strings.NewReader("x")), `size: got 1 bytes, want \d+`},
 		{"endless layer", layer, chunked(endless{}), `size: got more than \d+ bytes, want \d+`},
 		{"endless config", "blobs/" + m.Config.Digest.String(), chunked(endless{}), `blob sha256:[0-9a-f]+: .*size: got more than`},
@@ -187,15 +187,15 @@ func TestLies(t *testing.T) {
 		{"garbage layers", "manifests/1", answer(`{"schemaVersion": 2, "config": {}, "layers": {}}`), `parsing manifest: json: cannot unmarshal object`},
 		{"nothing", "manifests/1", answer(""), `parsing manifest: unexpected end`},
 		{"huge manifest", "manifests/1", chunked(endless{}), `size: got more than 4194304 bytes`},
-		{"schema 1", "manifests/1", answer(`{"schemaVersion": 1, "fsLayers": []}`), `manifest is of Docker's schema 1, .*: want schema 2, or OCI`},
-		{"schema 1, signed", "manifests/1", typed(types.DockerManifestSchema1Signed, `{"schemaVersion": 2}`), `manifest is of Docker's schema 1`},
+		{"schema 1", "manifests/1", answer(`{"schemaVersion": 1, "fsLayers": []}`), `manifest has Docker's schema 1, .*: want schema 2 or OCI`},
+		{"schema 1, signed", "manifests/1", typed(types.DockerManifestSchema1Signed, `{"schemaVersion": 2}`), `manifest has Docker's schema 1`},
 		{"schema 3", "manifests/1", answer(`{"schemaVersion": 3}`), `schemaVersion is 3, want 2`},
-		{"two media types", "manifests/1", typed(types.OCIImageIndex, string(raw)), `mediaType is "application/vnd.oci.image.manifest.v1\+json", want "application/vnd.oci.image.index.v1\+json", as was said of it`},
-		{"index and image", "manifests/1", answer(`{"schemaVersion": 2, "manifests": [], "config": {}, "layers": []}`), `document is an index and an image`},
+		{"two media types", "manifests/1", typed(types.OCIImageIndex, string(raw)), `mediaType is "application/vnd.oci.image.manifest.v1\+json", want "application/vnd.oci.image.index.v1\+json" as in its descriptor or Content-Type`},
+		{"index and image", "manifests/1", answer(`{"schemaVersion": 2, "manifests": [], "config": {}, "layers": []}`), `document is both an index and an image`},
 		{"chart", "manifests/1", altered(func(m *v1.Manifest) { m.Config.MediaType = "application/vnd.cncf.helm.config.v1+json" }), `not the manifest of an image: mediaType of config is "application/vnd.cncf.helm`},
 		{"other type", "manifests/1", answer(`{"schemaVersion": 2, "mediaType": "text/plain"}`), `mediaType is "text/plain", want one of \["application/vnd.oci`},
 		{"foreign layer", "manifests/1", altered(func(m *v1.Manifest) { m.Layers[0].MediaType = types.DockerForeignLayer }), `layer sha256:[0-9a-f]+: .*such a layer may not be distributed`},
-		{"unknown layer", "manifests/1", altered(func(m *v1.Manifest) { m.Layers[0].MediaType = "text/plain" }), `want a tar layer`},
+		{"unknown layer", "manifests/1", altered(func(m *v1.Manifest) { m.Layers[0].MediaType = "text/plain" }), `want an OCI or Docker layer`},
 		{"giant layer", "manifests/1", altered(func(m *v1.Manifest) { m.Layers[0].Size = 1 << 40 }), `size is 1099511627776 bytes, want 1 to 17179869184`},
 		{"negative layer", "manifests/1", altered(func(m *v1.Manifest) { m.Layers[0].Size = -1 }), `size is -1 bytes`},
 		{"giant config", "manifests/1", altered(func(m *v1.Manifest) { m.Config.Size = 9 << 20 }), `config sha256:.*: size is 9437184 bytes, want 1 to 8388608`},
@@ -259,7 +259,7 @@ func (endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestRetry has a registry that fails a few times. What may pass is tried again.
+// TestRetry fetches from a registry that fails a few times.
 func TestRetry(t *testing.T) {
 	status := func(code int) func(http.ResponseWriter) { return func(w http.ResponseWriter) { w.WriteHeader(code) } }
 	for _, tc := range []struct {

@@ -8,8 +8,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/registrytest"
 )
 
-// TestDockerRegistry pins from Docker's own registry, which is stricter than the
-// one in this process.
+// TestDockerRegistry pins from Docker's registry, which is stricter than the one in this
+// process.
 func TestDockerRegistry(t *testing.T) {
 	server := registrytest.Docker(t, registrytest.Args{})
 	if server == nil {

@@ -21,18 +21,18 @@ import (
 
 const alteredHint = "the file was changed after it was stored: delete it, and it is fetched again"
 
-// Check reports which blobs of a lock entry the store lacks. The error joins one
-// for each that can be known: what a missing manifest names cannot. It compares
-// the digests of manifests and the sizes of the others; Layout compares all. It wraps
-// [store.ErrMissing] if all that the store has of the entry is what it should be.
+// Check checks that the store has the blobs of a lock entry. It compares the digests of
+// manifests and the sizes of the others; Layout compares all digests. The error joins one
+// for each blob that is missing or wrong, and wraps [store.ErrMissing] for missing ones.
+// The blobs of a missing manifest are not known.
 func Check(s *store.Store, img *lock.Image) error {
 	_, err := contents(s, img)
 	return err
 }
 
-// Contents returns the digests of all blobs that the lock entry needs, sorted, and the
-// descriptor of the index, or of the single image, that they belong to. A blob that the
-// store lacks is an error, as for Check.
+// Contents returns the digests of all blobs of the lock entry, sorted, and the descriptor
+// of their index or single image. A blob that is missing from the store is an error, as for
+// Check.
 func Contents(s *store.Store, img *lock.Image) (v1.Descriptor, []digest.Digest, error) {
 	all, err := contents(s, img)
 	if err != nil {
@@ -45,7 +45,7 @@ func Contents(s *store.Store, img *lock.Image) (v1.Descriptor, []digest.Digest, 
 	return all.root, list, nil
 }
 
-// content is what the store has of a lock entry.
+// content is a lock entry's content in the store.
 type content struct {
 	root  v1.Descriptor
 	blobs []v1.Descriptor // root, manifests, configs and layers, sorted by digest
@@ -73,7 +73,7 @@ func contents(s *store.Store, img *lock.Image) (*content, error) {
 	return &content{root.desc, sorted(blobs)}, errors.Join(errs...)
 }
 
-// addImage adds the blobs of one image, of which the store must have each.
+// addImage adds the blobs of one image. The store must have all of them.
 func addImage(s *store.Store, c choice, size int64, blobs map[v1.Hash]v1.Descriptor) error {
 	m, err := storedDocument(s, layout.DigestOf(c.desc), c.desc.MediaType)
 	if err != nil {
@@ -100,7 +100,7 @@ func addImage(s *store.Store, c choice, size int64, blobs map[v1.Hash]v1.Descrip
 	return errors.Join(errs...)
 }
 
-// each returns the errors that are joined in err, each behind a prefix.
+// each returns the errors that are joined in err, each with a prefix.
 func each(err error, prefix string) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
@@ -117,7 +117,7 @@ func missing(s *store.Store, d digest.Digest) error {
 	return fmt.Errorf("blob %s %w %q", d, store.ErrMissing, s.Dir())
 }
 
-// storedDocument returns an index or manifest out of the store.
+// storedDocument reads an index or manifest from the store.
 func storedDocument(s *store.Store, d digest.Digest, said types.MediaType) (*document, error) {
 	raw, err := storedBytes(s, d, maxManifestSize)
 	if err != nil {
@@ -126,10 +126,9 @@ func storedDocument(s *store.Store, d digest.Digest, said types.MediaType) (*doc
 	return parseDocument(raw, said)
 }
 
-// storedBytes returns a blob of at most limit bytes out of the store, compared
-// with its digest.
+// storedBytes reads a blob of at most limit bytes from the store and compares its digest.
 func storedBytes(s *store.Store, d digest.Digest, limit int64) ([]byte, error) {
-	_, _ = s.Stat(s.OCIBlobPath(d)) // it is in use
+	_, _ = s.Stat(s.OCIBlobPath(d)) // record the use
 	raw, err := fileio.ReadLimited(s.OCIBlobPath(d), limit)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, missing(s, d)

@@ -13,11 +13,10 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// Layout lays a lock entry out as an OCI image layout in dir, which must not be
-// there: the store's blobs as hard links, or copies where the file system has no
-// links to them, and an index.json that points to what is pinned. The digest of
-// every blob is compared. An index may name manifests that the layout lacks:
-// those of platforms that the lock has not.
+// Layout writes an OCI image layout of a lock entry to dir, which must not exist: the
+// store's blobs as hard links, or as copies if the file system cannot link them, and an
+// index.json. The digest of every blob is compared. An index may name manifests that are
+// missing from the layout, for platforms that the lock does not pin.
 func Layout(ctx context.Context, s *store.Store, img *lock.Image, dir string) error {
 	all, err := contents(s, img)
 	if err != nil {

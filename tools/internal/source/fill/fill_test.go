@@ -114,7 +114,7 @@ func TestLockAltered(t *testing.T) {
 		{"module that is imported", func(l *lock.Lock) {
 			l.Dependencies[0].GoModules[0].Sum = "h1:0123456789abcdefghijklmnopqrstuvwxyzABCDEFG="
 		}, []string{"example.com/lib@v1.0.0", "checksum mismatch"}},
-		{"tar", func(l *lock.Lock) { l.Dependencies[1].Digest = string(digest.FromBytes(nil)) }, []string{`lock entry "src": digest of what was fetched: got sha256:`, "want " + string(digest.FromBytes(nil))}},
+		{"tar", func(l *lock.Lock) { l.Dependencies[1].Digest = string(digest.FromBytes(nil)) }, []string{`lock entry "src": digest of fetched file: got sha256:`, "want " + string(digest.FromBytes(nil))}},
 		{"commit", func(l *lock.Lock) { l.Dependencies[1].Git.Commit = strings.Repeat("ab", 20) }, []string{`lock entry "src": `, strings.Repeat("ab", 20)}},
 		{"file", func(l *lock.Lock) { l.Files[0].Digest = digest.FromBytes(nil) }, []string{`lock entry "tool": digest of "http:`, "want " + string(digest.FromBytes(nil))}},
 	} {

@@ -12,42 +12,42 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
-// Fetcher returns bytes from elsewhere; the store verifies them.
+// Fetcher fetches a file. The store verifies it.
 type Fetcher interface {
-	// Fetch returns a stream that ends without an error only if it is whole. The
+	// Fetch returns a stream that ends without an error only if it is complete. The
 	// caller closes it.
 	Fetch(ctx context.Context) (io.ReadCloser, error)
 }
 
-// FetchFunc is a function that is a Fetcher.
+// FetchFunc is a function that implements [Fetcher].
 type FetchFunc func(ctx context.Context) (io.ReadCloser, error)
 
-// Fetch implements Fetcher.
+// Fetch implements [Fetcher].
 func (f FetchFunc) Fetch(ctx context.Context) (io.ReadCloser, error) { return f(ctx) }
 
-// ErrMissing is what an error wraps that says what a store lacks.
+// ErrMissing is wrapped by errors about files that are missing from a store.
 var ErrMissing = errors.New("is not in the store")
 
-// MismatchError says that what was fetched is not what was wanted.
+// MismatchError reports that a fetched file has the wrong digest.
 type MismatchError struct{ Got, Want digest.Digest }
 
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("digest of what was fetched: got %s, want %s", e.Got, e.Want)
+	return fmt.Sprintf("digest of fetched file: got %s, want %s", e.Got, e.Want)
 }
 
-// BlobPath returns where the file with digest d is, or would be.
+// BlobPath returns the path of the file with digest d, whether or not it exists.
 func (s *Store) BlobPath(d digest.Digest) string {
 	return filepath.Join(s.dir, "content_addressable", "sha256", d.Hex(), "file")
 }
 
-// HasBlob reports whether the store has a file under the name of digest d.
-// VerifyBlob reports whether it is the right one.
+// HasBlob reports whether the store has a file with the name of digest d. VerifyBlob checks
+// the content.
 func (s *Store) HasBlob(d digest.Digest) bool {
 	info, err := s.Stat(s.BlobPath(d))
 	return err == nil && info.Mode().IsRegular()
 }
 
-// VerifyBlob reads the file with digest d and checks that it has that digest.
+// VerifyBlob reads the file with the name of digest d and checks its digest.
 func (s *Store) VerifyBlob(d digest.Digest) error {
 	got, _, err := digest.FromFile(s.BlobPath(d))
 	if err != nil {
@@ -59,12 +59,11 @@ func (s *Store) VerifyBlob(d digest.Digest) error {
 	return nil
 }
 
-// PutBlob keeps what r gives and returns its digest and size in bytes.
+// PutBlob adds the content of r and returns its digest and its size in bytes.
 func (s *Store) PutBlob(r io.Reader) (digest.Digest, int64, error) { return s.put(r, "") }
 
-// Bring makes sure that the store has a file under the name of digest want: if
-// it has not, it keeps what f brings, provided that the digest is right. The
-// error is a *MismatchError if it is not.
+// Bring fetches the file with digest want into the store, unless the store has it. If the
+// fetched file has another digest, the error is a *MismatchError.
 func (s *Store) Bring(ctx context.Context, want digest.Digest, f Fetcher) error {
 	if s.HasBlob(want) {
 		return nil
@@ -77,13 +76,13 @@ func (s *Store) Bring(ctx context.Context, want digest.Digest, f Fetcher) error 
 	return errors.Join(err, r.Close())
 }
 
-// put keeps what r gives, if it has the digest want, which may be empty.
+// put adds the content of r. If want is not empty, the digest must match.
 func (s *Store) put(r io.Reader, want digest.Digest) (digest.Digest, int64, error) {
 	f, err := s.temp(filepath.Join(s.dir, "content_addressable", "sha256"))
 	if err != nil {
 		return "", 0, err
 	}
-	defer os.Remove(f.Name()) // fails once the file has its name
+	defer os.Remove(f.Name()) // fails after the rename
 	h := sha256.New()
 	n, err := io.Copy(io.MultiWriter(f, h), r)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
-// stream is a Fetcher of a reader, and counts how often.
+// stream is a Fetcher of a reader that counts its calls.
 type stream struct {
 	r       func() io.Reader
 	err     error
@@ -72,9 +72,9 @@ func TestBringErrors(t *testing.T) {
 		want   string
 		closed int32
 	}{
-		{"other", text("Hello\n"), "digest of what was fetched: got sha256:66a045b452102c59d840ec097d59d9467e13a3f34f6494e539ffd32c1bb35f18, want " + string(hello), 1},
-		{"nothing", text(""), "digest of what was fetched: got sha256:e3b0c442", 1},
-		{"longer", text("hello\n\n"), "digest of what was fetched: got ", 1},
+		{"other", text("Hello\n"), "digest of fetched file: got sha256:66a045b452102c59d840ec097d59d9467e13a3f34f6494e539ffd32c1bb35f18, want " + string(hello), 1},
+		{"nothing", text(""), "digest of fetched file: got sha256:e3b0c442", 1},
+		{"longer", text("hello\n\n"), "digest of fetched file: got ", 1},
 		{"broken", broken, io.ErrUnexpectedEOF.Error(), 1},
 		{"none", &stream{err: fs.ErrNotExist}, fs.ErrNotExist.Error(), 0},
 	} {
@@ -97,7 +97,7 @@ func TestBringErrors(t *testing.T) {
 	}
 }
 
-// TestBringConcurrent checks that who brings the same file meanwhile does no harm.
+// TestBringConcurrent fetches the same file twice at the same time.
 func TestBringConcurrent(t *testing.T) {
 	s, f := open(t), text("hello\n")
 	var wg sync.WaitGroup

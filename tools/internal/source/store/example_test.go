@@ -11,7 +11,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
-// What is fetched is in the store only if it has the digest that was asked for.
+// A fetched file is added to the store only if its digest matches.
 func ExampleStore_Bring() {
 	dir, err := os.MkdirTemp("", "store-*")
 	if err != nil {
@@ -31,6 +31,6 @@ func ExampleStore_Bring() {
 	fmt.Println(s.Bring(context.Background(), want, serve("altered")), s.HasBlob(want))
 	fmt.Println(s.Bring(context.Background(), want, serve("hello")), s.HasBlob(want))
 	// Output:
-	// digest of what was fetched: got sha256:4aa009153649a0a7c1425387f3da9c72330ad069ea9f69ce1640abe46f92a83b, want sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 false
+	// digest of fetched file: got sha256:4aa009153649a0a7c1425387f3da9c72330ad069ea9f69ce1640abe46f92a83b, want sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 false
 	// <nil> true
 }

@@ -12,7 +12,6 @@ import (
 	"golang.org/x/mod/module"
 )
 
-// plant writes files below dir.
 func plant(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
 	for path, data := range files {
@@ -23,7 +22,7 @@ func plant(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// downloads is what a module cache's download directory has.
+// downloads are files of a module cache's download directory.
 var downloads = map[string]string{
 	"example.com/a/@v/v1.0.0.info":       "info",
 	"example.com/a/@v/v1.0.0.mod":        "mod",
@@ -59,7 +58,7 @@ func TestImportModules(t *testing.T) {
 			t.Errorf("files: got\n%swant\n%s", got, imported)
 		}
 	}
-	// The store's files are its own, and stay as they are.
+	// The store has copies, which do not change.
 	plant(t, cache, map[string]string{"example.com/a/@v/v1.0.0.zip": "other", "example.com/a/@v/v1.1.0.zip": "new"})
 	if got, err := s.ImportModules(cache); got != 1 || err != nil {
 		t.Errorf("got %d new files, %v, want 1", got, err)
@@ -112,8 +111,8 @@ func TestImportModulesConcurrent(t *testing.T) {
 	}
 }
 
-// TestReadOnly: a store that has everything is not written to, and one that
-// cannot be written to says so.
+// TestReadOnly checks that a store that has everything is not written to, and the error for
+// a read-only one.
 func TestReadOnly(t *testing.T) {
 	s, cache := open(t), t.TempDir()
 	plant(t, cache, downloads)
@@ -144,7 +143,7 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// stamps prints when each directory below dir was changed.
+// stamps lists the modification time of each directory below dir.
 func stamps(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder

@@ -12,23 +12,23 @@ import (
 )
 
 // OCIDir returns the directory of the store's OCI image layout (image-spec v1.1,
-// image-layout.md). An index in it may name manifests that the store lacks: those
-// of platforms that nobody asked for. Package layout has what changes its index.json.
+// image-layout.md). An index in it may name manifests that are missing from the store, for
+// platforms that no lock pins. Package layout changes its index.json.
 func (s *Store) OCIDir() string { return filepath.Join(s.dir, "oci") }
 
-// OCIBlobPath returns where in the layout the blob with digest d is, or would be.
+// OCIBlobPath returns the path of the layout's blob with digest d, whether or not it exists.
 func (s *Store) OCIBlobPath(d digest.Digest) string {
 	return filepath.Join(s.OCIDir(), "blobs", "sha256", d.Hex())
 }
 
-// PutOCIBlob keeps what r gives in the layout, if it has the given digest and
-// size in bytes. It reads one byte more than size at most.
+// PutOCIBlob adds the content of r to the layout. Its digest and its size in bytes must
+// match. PutOCIBlob reads at most one byte more than size.
 func (s *Store) PutOCIBlob(r io.Reader, want digest.Digest, size int64) error {
 	f, err := s.temp(filepath.Dir(s.OCIBlobPath(want)))
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // fails once the file has its name
+	defer os.Remove(f.Name()) // fails after the rename
 	h := sha256.New()
 	n, err := io.Copy(io.MultiWriter(f, h), io.LimitReader(r, size+1))
 	if err == nil && n > size {

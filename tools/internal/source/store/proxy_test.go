@@ -10,8 +10,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
 )
 
-// TestProxyURL has the go command download from stores in directories whose names
-// mean something in a URL or in a GOPROXY list.
+// TestProxyURL downloads by the go command from stores in directories whose names have
+// special characters of URLs and GOPROXY lists.
 func TestProxyURL(t *testing.T) {
 	goCommand := proxytest.GoCommand(t)
 	proxy := proxytest.New(t, map[string]string{"example.com/Up/a@v1.0.0/go.mod": "module example.com/Up/a\n"})

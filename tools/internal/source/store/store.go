@@ -1,15 +1,14 @@
-// Package store keeps what builds read, so that they can run without a network.
+// Package store keeps the inputs of builds, so that builds can run without a network.
 //
-// A store is a directory in formats that its readers know already:
+// A store is a directory in formats that its readers know:
 //
 //	content_addressable/sha256/<hex>/file   Bazel's repository cache, which --repository_cache names
 //	goproxy/<module>/@v/<version>.{info,mod,zip}   a Go module proxy, which GOPROXY=file://… names
 //	oci/{oci-layout,index.json,blobs/sha256/<hex>} an OCI image layout, which holds base images
 //
-// Entries are added by a rename of a complete, synced file each, so that several
-// processes can share a store and a crash leaves no half of an entry. Package gc
-// removes what nothing needs, but not what was added or looked up of late: an
-// entry's modification time says when that was.
+// An entry is added by renaming a complete, synced file, so that several processes can
+// share a store and a crash leaves no partial entry. Package gc removes what nothing needs,
+// but not what was added or looked up recently, by an entry's modification time.
 package store
 
 import (
@@ -29,7 +28,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/filelock"
 )
 
-// Store is a store's directory. It may be read-only as long as nothing is added.
+// Store is the directory of a store. It may be read-only if nothing has to be added.
 type Store struct{ dir string }
 
 // Open returns the store in dir, which need not exist yet.
@@ -44,14 +43,14 @@ func Open(dir string) (*Store, error) {
 // Dir returns the store's directory, an absolute path.
 func (s *Store) Dir() string { return s.dir }
 
-// ProxyURL returns the file URL of the store's module proxy, to stand in GOPROXY.
+// ProxyURL returns the file URL of the store's module proxy, for GOPROXY.
 func (s *Store) ProxyURL() string {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(s.dir, "goproxy"))}
 	return strings.NewReplacer(",", "%2C", "|", "%7C").Replace(u.String())
 }
 
-// ModuleFile returns the path of a module's file in the store's proxy, present
-// or not. The extension is ".info", ".mod" or ".zip".
+// ModuleFile returns the path of a module's file in the store's proxy, whether or not it
+// exists. The extension is ".info", ".mod" or ".zip".
 func (s *Store) ModuleFile(m module.Version, ext string) (string, error) {
 	path, err := module.EscapePath(m.Path)
 	if err != nil {
@@ -74,7 +73,7 @@ func (s *Store) HasModule(m module.Version, ext string) bool {
 	return err == nil
 }
 
-// Stat describes a file of the store. It notes that the file is in use, in its time.
+// Stat describes a file of the store. It updates the file's time, to record the use.
 func (s *Store) Stat(name string) (fs.FileInfo, error) {
 	info, err := os.Stat(name)
 	if err != nil || !info.Mode().IsRegular() || time.Since(info.ModTime()) < useGrain {
@@ -83,18 +82,18 @@ func (s *Store) Stat(name string) (fs.FileInfo, error) {
 	defer s.hold()()
 	if err := os.Chtimes(name, time.Time{}, time.Now()); errors.Is(err, fs.ErrNotExist) {
 		return nil, err // removed meanwhile
-	} // else the store may be one that can only be read
+	} // the store may be read-only
 	return info, nil
 }
 
-// useGrain is how exactly an entry's time says when it was used.
+// useGrain is the precision of an entry's time of use.
 const useGrain = time.Hour
 
-// Hold waits until no other process adds, finds or removes an entry, and has all
-// others wait until unlock is called. That is to be soon.
+// Hold locks the store: other processes that add, look up or remove an entry wait until
+// unlock is called. Call it soon.
 func (s *Store) Hold() (unlock func(), err error) { return filelock.Dir(s.dir) }
 
-// hold is Hold where there may be no such lock: who removes something insists on it.
+// hold is Hold without an error: adding and looking up work without a lock, removing does not.
 func (s *Store) hold() (unlock func()) {
 	unlock, err := s.Hold()
 	if err != nil {
@@ -103,9 +102,9 @@ func (s *Store) hold() (unlock func()) {
 	return unlock
 }
 
-// ImportModules adds the modules of a module cache's download directory
-// (GOMODCACHE/cache/download), which has a proxy's layout, and returns how many
-// files were new. The caller has had the go command verify them.
+// ImportModules adds the modules in a module cache's download directory
+// (GOMODCACHE/cache/download), which has a proxy's layout, and returns the number of new
+// files. The go command must have verified them.
 func (s *Store) ImportModules(download string) (added int, err error) {
 	err = filepath.WalkDir(download, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -141,8 +140,8 @@ func (s *Store) ImportModules(download string) (added int, err error) {
 	return added, nil
 }
 
-// importFile copies from to to, unless to is there. A link would alias a file
-// that its owner may still change.
+// importFile copies from to to, unless to exists. It does not link, because the owner may
+// still change the file.
 func (s *Store) importFile(from, to string) (fresh bool, err error) {
 	if _, err := s.Stat(to); err == nil {
 		return false, nil
@@ -159,8 +158,8 @@ func (s *Store) importFile(from, to string) (fresh bool, err error) {
 	return err == nil, err
 }
 
-// PutModule adds a module's file, unless it is there. What write writes is kept
-// if it returns no error: it is to verify that before.
+// PutModule adds a module's file, unless it exists. Write must verify the content: the
+// file is added if write returns nil.
 func (s *Store) PutModule(m module.Version, ext string, write func(*os.File) error) error {
 	to, err := s.ModuleFile(m, ext)
 	if err != nil {
@@ -172,32 +171,32 @@ func (s *Store) PutModule(m module.Version, ext string, write func(*os.File) err
 	return s.add(to, write)
 }
 
-// add makes the file to of what write writes.
+// add adds the file to with the content that write writes.
 func (s *Store) add(to string, write func(*os.File) error) error {
 	f, err := s.temp(filepath.Dir(to))
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // fails once the file has its name
+	defer os.Remove(f.Name()) // fails after the rename
 	if err := write(f); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	return s.seal(f, to)
 }
 
-// temp makes a temporary file in a directory, which is made if need be.
+// temp makes a temporary file in a directory, and the directory if it does not exist.
 func (s *Store) temp(dir string) (*os.File, error) {
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return nil, err
 	}
-	defer s.hold()() // else the directory, empty still, may be removed in between
+	defer s.hold()() // without it the empty directory may be removed meanwhile
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	return os.CreateTemp(dir, ".tmp-*")
 }
 
-// seal syncs and closes f and gives it the name to, which every reader may read.
+// seal syncs, closes and renames f, and makes it readable for all.
 func (s *Store) seal(f *os.File, to string) error {
 	if err := f.Chmod(0o644); err != nil {
 		return errors.Join(err, f.Close())
@@ -212,8 +211,8 @@ func (s *Store) seal(f *os.File, to string) error {
 	return os.Rename(f.Name(), to)
 }
 
-// DefaultDir returns the directory of the store that the launcher and the
-// repository rules use: RELEASE_STORE, or "store" in the launcher's cache.
+// DefaultDir returns the directory of the store that the launcher and the repository rules
+// use: RELEASE_STORE, or "store" in the launcher's cache directory.
 func DefaultDir(getenv func(string) string) (string, error) {
 	if dir := getenv("RELEASE_STORE"); dir != "" {
 		return dir, nil

@@ -26,7 +26,7 @@ func open(t *testing.T) *Store {
 	return s
 }
 
-// files prints everything below dir, one line each.
+// files lists everything below dir, one line each.
 func files(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -125,7 +125,7 @@ func TestPutBlobConcurrent(t *testing.T) {
 				errs <- fmt.Errorf("got %s, %d, %w, want %s, 200000", d, n, err, want)
 				return
 			}
-			// What is there is there whole, while the others go on.
+			// A file is complete as soon as it exists.
 			if data, err := os.ReadFile(s.BlobPath(d)); err != nil || string(data) != content {
 				errs <- fmt.Errorf("blob %s: got %d bytes, %w", d, len(data), err)
 			}

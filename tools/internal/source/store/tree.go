@@ -11,8 +11,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
-// PutStream keeps what write writes and returns its digest. An error of write's
-// is returned as it is, and nothing is kept.
+// PutStream adds what write writes and returns its digest. If write fails, PutStream adds
+// nothing and returns write's error as it is.
 func (s *Store) PutStream(write func(io.Writer) error) (digest.Digest, error) {
 	pr, pw := io.Pipe()
 	wrote := make(chan error, 1)
@@ -29,9 +29,8 @@ func (s *Store) PutStream(write func(io.Writer) error) (digest.Digest, error) {
 	return d, err
 }
 
-// ScanTree calls visit for each entry of the canonical tar with digest d, in
-// order, and verifies the digest on the way: what visit was given holds only if
-// ScanTree returns no error.
+// ScanTree calls visit for each entry of the canonical tar with digest d, in order, and
+// verifies the digest. If it returns an error, what visit was given may be wrong.
 func (s *Store) ScanTree(d digest.Digest, visit func(h *tar.Header, content io.Reader) error) error {
 	name := s.BlobPath(d)
 	f, err := os.Open(name)

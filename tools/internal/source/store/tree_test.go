@@ -14,7 +14,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/sourcetar"
 )
 
-// keep puts the canonical tar of a directory with the given files into s.
+// keep adds the canonical tar of a directory with the given files to s.
 func keep(t *testing.T, s *Store, content map[string]string) digest.Digest {
 	t.Helper()
 	dir := t.TempDir()
@@ -49,7 +49,7 @@ func TestPutStream(t *testing.T) {
 func TestPutStreamErrors(t *testing.T) {
 	s := open(t)
 	broken := errors.New("broken")
-	// More than a pipe holds comes before what is wrong.
+	// More bytes than a pipe holds are before the error.
 	d, err := s.PutStream(func(w io.Writer) error {
 		if _, err := w.Write(bytes.Repeat([]byte("x"), 1<<20)); err != nil {
 			return err
@@ -98,7 +98,7 @@ func TestScanTree(t *testing.T) {
 	}
 }
 
-// TestScanTreeAltered: each byte that is another is found, wherever it is.
+// TestScanTreeAltered checks that every altered byte is found.
 func TestScanTreeAltered(t *testing.T) {
 	s := open(t)
 	d := keep(t, s, map[string]string{"a": "12345"})

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/mod/module"
 )
 
-// TestLookingUpNotesUse: what removes old entries goes by their time.
+// TestLookingUpNotesUse checks that a look-up updates an entry's time, by which gc removes.
 func TestLookingUpNotesUse(t *testing.T) {
 	s, err := Open(t.TempDir())
 	if err != nil {

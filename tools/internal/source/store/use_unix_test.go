@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestRemovedWhileLookedUp: what is removed before its use is noted was not found.
+// TestRemovedWhileLookedUp checks that a file that is removed during a look-up is not found.
 func TestRemovedWhileLookedUp(t *testing.T) {
 	s, err := Open(t.TempDir())
 	if err != nil {

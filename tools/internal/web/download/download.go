@@ -1,9 +1,8 @@
-// Package download reads one file from the web, or from a file URL, as a stream
-// that ends without an error only if it was whole.
+// Package download reads a file from the web, or from a file URL, as a stream that ends
+// without an error only if it is complete.
 //
-// It retries what may pass (a connection that breaks, a server that is silent,
-// overloaded or restarting) and goes on where it was. It does not verify content:
-// the store does.
+// It retries errors that may pass (a broken connection, or a server that is silent,
+// overloaded or restarting) and resumes. It does not verify content: the store does.
 package download
 
 import (
@@ -28,32 +27,31 @@ const (
 	DefaultBackoff  = time.Second
 )
 
-// Args says what to download. Only URL has to be set.
+// Args are the arguments of a download. Only URL is required.
 type Args struct {
 	// URL is an http, https or file URL.
 	URL string
-	// MaxSize is the largest file in bytes; 0 means DefaultMaxSize.
+	// MaxSize limits the size of the file, in bytes. 0 means DefaultMaxSize.
 	MaxSize int64
-	// Timeout is how long a server may be silent, or bring less than 1000 bytes a
-	// second; 0 means DefaultTimeout.
+	// Timeout limits the time in which the server sends nothing, or less than 1000 bytes
+	// a second. 0 means DefaultTimeout.
 	Timeout time.Duration
-	// Attempts is how many requests the download may take; 0 means DefaultAttempts.
+	// Attempts limits the number of requests. 0 means DefaultAttempts.
 	Attempts int
-	// Backoff is the Pause of a [web.Retry]; 0 means DefaultBackoff.
+	// Backoff is the Pause of a [web.Retry]. 0 means DefaultBackoff.
 	Backoff time.Duration
-	// Progress is told, as bytes come, how many there are and how many there will
-	// be, -1 if that is not known. It may be nil.
+	// Progress is called with the number of bytes so far and in total, or -1 if the total
+	// is unknown. It may be nil.
 	Progress func(done, total int64)
-	// Transport makes the requests; nil means one of [web.NewTransport].
+	// Transport makes the requests. Nil means one of [web.NewTransport].
 	Transport http.RoundTripper
 }
 
 // Fetch implements store.Fetcher.
 func (a Args) Fetch(ctx context.Context) (io.ReadCloser, error) { return Get(ctx, a) }
 
-// Get starts a download. Reading the stream fails if the file turns out to be
-// truncated, larger than MaxSize, or other than what an interrupted attempt
-// began. Errors name the URL, without a user or query.
+// Get starts a download. Reading the stream fails if the file is truncated or larger than
+// MaxSize, or changed between two attempts. Errors have the URL, without user and query.
 func Get(ctx context.Context, a Args) (io.ReadCloser, error) {
 	u, err := url.Parse(a.URL)
 	if err != nil {
@@ -93,20 +91,20 @@ func (a *Args) setDefaults() {
 	}
 }
 
-// tooLarge is the error of a file that has size bytes, or more.
+// tooLarge returns the error for a file that has at least size bytes.
 func tooLarge(size, limit int64) error {
 	return fmt.Errorf("size: got %d bytes or more, want at most %d", size, limit)
 }
 
-// openFile opens a file of this machine.
+// openFile opens a file on this machine.
 func openFile(u *url.URL, a *Args) (io.ReadCloser, error) {
 	if u.Host != "" && u.Host != "localhost" || u.Path == "" {
-		return nil, fmt.Errorf("downloading %q: want an absolute path of this machine", web.Shown(u))
+		return nil, fmt.Errorf("downloading %q: want an absolute path on this machine", web.Shown(u))
 	}
 	name := filepath.FromSlash(u.Path)
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil, hint.With(fmt.Errorf("downloading %q: %w", web.Shown(u), err), "check the URL; it is a file of this machine")
+		return nil, hint.With(fmt.Errorf("downloading %q: %w", web.Shown(u), err), "check the URL: it names a file on this machine")
 	}
 	switch {
 	case !info.Mode().IsRegular():
@@ -121,8 +119,7 @@ func openFile(u *url.URL, a *Args) (io.ReadCloser, error) {
 	return &localFile{f, web.Shown(u), 0, info.Size(), a.Progress}, nil
 }
 
-// localFile is a file that has to have, to its end, the size that it had when
-// it was opened.
+// localFile is a file whose size must not change while it is read.
 type localFile struct {
 	*os.File
 	url        string
@@ -142,7 +139,7 @@ func (f *localFile) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteTo hides os.File's, which would go round Read.
+// WriteTo replaces os.File's, which would bypass Read.
 func (f *localFile) WriteTo(w io.Writer) (int64, error) {
 	return io.Copy(w, struct{ io.Reader }{f})
 }

@@ -40,7 +40,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *server {
 	return s
 }
 
-// quick are arguments with which nothing takes long.
+// quick returns arguments with short times.
 func quick(url string) Args {
 	return Args{URL: url, Timeout: 5 * time.Second, Attempts: 3, Backoff: time.Millisecond}
 }
@@ -58,7 +58,7 @@ func get(t *testing.T, a Args) (string, error) {
 	return string(data), errors.Join(err, r.Close())
 }
 
-// printed is how a command shows an error, with its hints.
+// printed returns an error with its hints, as a command prints it.
 func printed(err error) string {
 	var b strings.Builder
 	if err != nil {
@@ -93,7 +93,7 @@ func TestGet(t *testing.T) {
 			if got := r.Header.Get("User-Agent"); got != "release-builder" {
 				t.Errorf("User-Agent: got %q", got)
 			}
-			w.Header().Set("Content-Encoding", "gzip") // as some servers say of a .tar.gz
+			w.Header().Set("Content-Encoding", "gzip") // as some servers do for a .tar.gz
 			io.WriteString(w, content)
 		},
 	} {
@@ -137,7 +137,7 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestRefused checks answers that are no file, and that none is asked for twice.
+// TestRefused checks responses without the file, and that they are not requested again.
 func TestRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -145,8 +145,8 @@ func TestRefused(t *testing.T) {
 		want    []string
 	}{
 		{"404", http.NotFound, []string{"status: got 404 Not Found, want 200 OK", "hint: check the URL"}},
-		{"401", status(401, ""), []string{"status: got 401 Unauthorized", "hint: the server wants credentials"}},
-		{"403", status(403, ""), []string{"status: got 403 Forbidden", "hint: the server wants credentials"}},
+		{"401", status(401, ""), []string{"status: got 401 Unauthorized", "hint: the server requires credentials"}},
+		{"403", status(403, ""), []string{"status: got 403 Forbidden", "hint: the server requires credentials"}},
 		{"204", status(204, ""), []string{"status: got 204 No Content, want 200 OK"}},
 		{"206", status(206, "x"), []string{"status: got 206 Partial Content, want 200 OK"}},
 		{"304", status(304, ""), []string{"status: got 304 Not Modified"}},
@@ -206,10 +206,10 @@ func TestURL(t *testing.T) {
 		{"gs://bucket/file", `downloading "gs://bucket/file": scheme: got "gs", want http, https or file`},
 		{"/file", `downloading "/file": scheme: got ""`},
 		{"https://me:hunter2@h:x/", "parsing a URL to download: it is not valid"},
-		{"file://host/x", `downloading "file://host/x": want an absolute path of this machine`},
-		{"file:x", "want an absolute path of this machine"},
+		{"file://host/x", `downloading "file://host/x": want an absolute path on this machine`},
+		{"file:x", "want an absolute path on this machine"},
 		{"file://" + filepath.ToSlash(dir), "want a regular file"},
-		{"file://" + filepath.ToSlash(dir) + "/none", "hint: check the URL; it is a file of this machine"},
+		{"file://" + filepath.ToSlash(dir) + "/none", "hint: check the URL: it names a file on this machine"},
 		{"http://127.0.0.1:1/x", "connection refused"},
 	} {
 		_, err := get(t, quick(tt.url))
@@ -281,5 +281,5 @@ func TestClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = r.Read(make([]byte, 1))
-	checkError(t, err, "reading after it was closed")
+	checkError(t, err, "read after Close")
 }

@@ -32,7 +32,7 @@ func TestRedirects(t *testing.T) {
 	for _, tt := range []struct{ to, want string }{
 		{"ftp://h/x", `redirect to "ftp://h/x": want http or https`},
 		{"file:///etc/passwd", `redirect to "file:///etc/passwd": want http or https`},
-		{"https://me:hunter2@h/x", `redirect to "https://h/x": a user in the URL, want none`},
+		{"https://me:hunter2@h/x", `redirect to "https://h/x": URL has a user, want none`},
 		{"/gone?token=hunter2", `redirected to "` + "HOST" + `/gone": status: got 404 Not Found`},
 	} {
 		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -51,8 +51,8 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// TestTLS checks that a download that began with TLS goes on with it, and that
-// a certificate is checked.
+// TestTLS checks that a download with TLS is not redirected to one without, and that
+// certificates are verified.
 func TestTLS(t *testing.T) {
 	plain := serve(t, hops)
 	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +87,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestCredentials checks that what the URL has stays with its host.
+// TestCredentials checks that credentials in a URL are sent only to its host.
 func TestCredentials(t *testing.T) {
 	other := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		for _, h := range []string{"Authorization", "Referer", "Cookie"} {

@@ -17,7 +17,7 @@ import (
 
 const userAgent = "release-builder"
 
-// request makes one request for what is not there yet.
+// request requests the rest of the file.
 func (s *stream) request() error {
 	s.attempts++
 	req, err := http.NewRequestWithContext(s.ctx, http.MethodGet, s.url.String(), nil)
@@ -32,7 +32,7 @@ func (s *stream) request() error {
 	}
 	resp, err := s.client.Do(req)
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		return wrapped.Err // without the URL, which may have a secret
+		return wrapped.Err // the URL may have a secret
 	}
 	if err != nil {
 		return err
@@ -47,7 +47,8 @@ func (s *stream) request() error {
 	return nil
 }
 
-// accept checks an answer's head and, where it begins anew, skips what is there.
+// accept checks the header of a response. If the response begins with the whole file, it
+// skips the part that was read before.
 func (s *stream) accept(req *http.Request, resp *http.Response) error {
 	partial := req.Header.Get("Range") != "" && resp.StatusCode == http.StatusPartialContent
 	if resp.StatusCode != http.StatusOK && !partial {
@@ -75,7 +76,7 @@ func (s *stream) accept(req *http.Request, resp *http.Response) error {
 	}
 	s.total = max(s.total, size)
 	if s.etag = resp.Header.Get("ETag"); !strings.HasPrefix(s.etag, `"`) {
-		s.etag = "" // weak: not good for a range
+		s.etag = "" // a weak one is not allowed for a range
 	}
 	if s.done > 0 && !partial {
 		return s.skip()
@@ -83,7 +84,7 @@ func (s *stream) accept(req *http.Request, resp *http.Response) error {
 	return nil
 }
 
-// skip reads again what an earlier attempt has read, which has to be the same.
+// skip reads the part that was read before, and checks that it is the same.
 func (s *stream) skip() error {
 	again := sha256.New()
 	left := s.done
@@ -101,10 +102,10 @@ func (s *stream) skip() error {
 	return nil
 }
 
-// A statusError is an answer that is no file.
+// A statusError is a response with an unexpected status.
 type statusError struct {
 	code  int
-	after time.Duration // that the server asks to wait
+	after time.Duration // from Retry-After
 }
 
 func (e *statusError) Error() string {
@@ -116,14 +117,14 @@ func newStatusError(resp *http.Response) error {
 	err.after, _ = web.RetryAfter(resp.Header)
 	switch err.code {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return hint.With(err, "the server wants credentials, and none are sent: use a URL that everybody may read")
+		return hint.With(err, "the server requires credentials, but downloads have none: use a public URL")
 	case http.StatusNotFound, http.StatusGone:
 		return hint.With(err, "check the URL: the server has no such file")
 	}
 	return err
 }
 
-// mayPass is the [web.Retry.May] of downloads.
+// mayPass is the [web.Retry.May] for downloads.
 func mayPass(err error) (time.Duration, bool) {
 	if e, ok := errors.AsType[*statusError](err); ok {
 		return e.after, web.TransientStatus(e.code)

@@ -12,7 +12,7 @@ import (
 
 // first answers the first n requests with bad, the others with the content.
 func first(n int, bad http.HandlerFunc) http.HandlerFunc {
-	seen := 0 // requests come one after the other
+	seen := 0 // requests are sequential
 	return func(w http.ResponseWriter, r *http.Request) {
 		if seen++; seen <= n {
 			bad(w, r)
@@ -23,7 +23,7 @@ func first(n int, bad http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// reset breaks the connection after so many bytes of the content.
+// reset breaks the connection after some bytes of the content.
 func reset(after int) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		conn, _, err := w.(http.Hijacker).Hijack()
@@ -32,19 +32,19 @@ func reset(after int) http.HandlerFunc {
 		}
 		if after > 0 {
 			fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(content), content[:after])
-			time.Sleep(20 * time.Millisecond) // a reset would take what is not read yet with it
+			time.Sleep(20 * time.Millisecond) // a reset would discard what is not read yet
 		}
 		conn.(*net.TCPConn).SetLinger(0)
 		conn.Close()
 	}
 }
 
-// TestRetry checks what another attempt heals, and that it is not tried for ever.
+// TestRetry checks which errors are retried, and that attempts are limited.
 func TestRetry(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		bad  http.HandlerFunc
-		want string // the error if it is never healed
+		want string // the error if every attempt fails
 	}{
 		{"500", status(500, "x"), "status: got 500 Internal Server Error, want 200 OK (attempts: 3)"},
 		{"502", status(502, "x"), "status: got 502 Bad Gateway"},
@@ -73,7 +73,7 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// TestSilent checks that servers which bring nothing, or next to nothing, are given up.
+// TestSilent checks that an attempt ends if the server sends nothing or too little.
 func TestSilent(t *testing.T) {
 	for name, bad := range map[string]http.HandlerFunc{
 		"no answer": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
@@ -140,7 +140,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestResume checks that a connection that breaks does not cost what it has brought.
+// TestResume checks that a download resumes after a broken connection.
 func TestResume(t *testing.T) {
 	var ranges []string
 	seen := 0
@@ -161,7 +161,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// breaking breaks the connection after so many bytes.
+// breaking breaks the connection after some bytes.
 type breaking struct {
 	http.ResponseWriter
 	left int
@@ -178,7 +178,7 @@ func (b *breaking) Write(p []byte) (int, error) {
 	panic(http.ErrAbortHandler)
 }
 
-// TestChanged checks that no file is put together from two.
+// TestChanged checks that a file that changes between two attempts is an error.
 func TestChanged(t *testing.T) {
 	other := "x" + content[1:]
 	partial := func(head string) http.HandlerFunc {
@@ -219,7 +219,7 @@ func TestChanged(t *testing.T) {
 	}
 }
 
-// TestLonger is a file that has grown, which shows only at its end.
+// TestLonger checks a file that has grown between two attempts.
 func TestLonger(t *testing.T) {
 	seen := 0
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {

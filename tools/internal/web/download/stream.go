@@ -14,7 +14,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
-// minRate is the least that a server has to bring, in bytes a second.
+// minRate is the least speed of a server, in bytes a second.
 const minRate = 1000
 
 // stream is a download in progress. It outlives its connections.
@@ -23,15 +23,15 @@ type stream struct {
 	args   *Args
 	url    *url.URL
 	client *http.Client
-	own    *http.Transport // for this download alone; nil if the caller has one
+	own    *http.Transport // nil if the caller passed one
 
-	body     io.ReadCloser // of the current answer; nil if there is none
+	body     io.ReadCloser // of the current response, or nil
 	attempts int
 
-	done, total int64  // total is -1 if it is not known
+	done, total int64  // total is -1 if unknown
 	etag        string // strong, or empty
 	sum         hash.Hash
-	err         error // what every further Read returns
+	err         error // returned by every further Read
 }
 
 func newStream(ctx context.Context, u *url.URL, a *Args) *stream {
@@ -45,14 +45,14 @@ func newStream(ctx context.Context, u *url.URL, a *Args) *stream {
 	return s
 }
 
-// Read implements io.Reader.
+// Read implements [io.Reader].
 func (s *stream) Read(p []byte) (int, error) {
 	for s.err == nil && len(p) > 0 {
 		limit := s.args.MaxSize
 		if s.total >= 0 {
 			limit = s.total
 		}
-		// One byte more than there may be shows that there are more.
+		// One byte more than the limit shows that the file is too large.
 		n, err := s.body.Read(p[:min(int64(len(p)), limit+1-s.done)])
 		if n > 0 {
 			s.done += int64(n)
@@ -79,7 +79,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	return 0, s.err
 }
 
-// reconnect goes on after the connection broke, or says why not.
+// reconnect resumes after a broken connection, or sets s.err.
 func (s *stream) reconnect(err error) {
 	s.drop()
 	if s.err = s.pause(err); s.err == nil {
@@ -87,7 +87,7 @@ func (s *stream) reconnect(err error) {
 	}
 }
 
-// connect makes requests until one is answered with the file from s.done on.
+// connect makes requests until a response has the file from s.done on.
 func (s *stream) connect() error {
 	for {
 		err := s.request()
@@ -101,7 +101,7 @@ func (s *stream) connect() error {
 	}
 }
 
-// pause waits for the next attempt. It returns an error if there is none.
+// pause waits for the next attempt. If there is none it returns an error.
 func (s *stream) pause(err error) error {
 	final := web.Retry{Attempts: s.args.Attempts, Pause: s.args.Backoff, May: mayPass}.Wait(s.ctx, s.attempts, err)
 	if final == nil {
@@ -129,14 +129,14 @@ func (s *stream) drop() {
 	}
 }
 
-// Close implements io.Closer.
+// Close implements [io.Closer].
 func (s *stream) Close() error {
 	s.drop()
 	if s.own != nil {
 		s.own.CloseIdleConnections()
 	}
 	if s.err == nil {
-		s.err = s.failure(errors.New("reading after it was closed"))
+		s.err = s.failure(errors.New("read after Close"))
 	}
 	return nil
 }

@@ -1,6 +1,5 @@
-// Package registryclient is what all clients of OCI registries share: how they log
-// in, which connections they make, and what they say of an answer
-// (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md).
+// Package registryclient is shared by the clients of OCI registries: login, connections
+// and errors (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md).
 package registryclient
 
 import (
@@ -23,21 +22,21 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
-const maxErrorSize = 16 << 10 // bytes of a registry's error that are read
+const maxErrorSize = 16 << 10 // bytes of a registry's error
 
-// Args say how to log in to a registry.
+// Args are the arguments of Login.
 type Args struct {
 	Registry name.Registry
-	// Resource is what the credentials are for; nil is the registry.
+	// Resource is what the credentials are for. Nil means the registry.
 	Resource  authn.Resource
-	Keychain  authn.Keychain // nil knows no credentials
+	Keychain  authn.Keychain // nil means no credentials
 	Transport http.RoundTripper
-	Scopes    []string // of one token
+	Scopes    []string // of the token
 }
 
-// Login asks the registry how to log in, does so, and returns a client that has
-// the credentials. They go to the registry's host only; connections are those of
-// [Guard], redirects those of [web.CheckRedirect].
+// Login logs in to the registry, in the way that the registry requires, and returns a
+// client with the credentials. They are sent only to the registry's host. Connections are
+// limited by [Guard], redirects by [web.CheckRedirect].
 func Login(ctx context.Context, a Args) (*http.Client, error) {
 	auth := authn.Anonymous
 	if a.Resource == nil {
@@ -56,8 +55,8 @@ func Login(ctx context.Context, a Args) (*http.Client, error) {
 	return web.Client(t), nil
 }
 
-// Guard returns a transport that refuses plain HTTP but to this machine, whoever
-// asks for it: a name, a redirect, or a registry that says where to log in.
+// Guard returns a transport that refuses plain HTTP except to this machine, whether the URL
+// is from a name, a redirect or the registry's login.
 func Guard(inner http.RoundTripper) http.RoundTripper { return guard{inner} }
 
 type guard struct{ inner http.RoundTripper }
@@ -72,19 +71,19 @@ func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	return g.inner.RoundTrip(req)
 }
 
-// A StatusError is an answer of a registry with a status that was not wanted.
+// A StatusError is a response of a registry with an unexpected status.
 type StatusError struct {
 	Status int
-	Want   []int // what was wanted; empty is 200
+	Want   []int // expected statuses; empty means 200
 	Errors []transport.Diagnostic
-	After  time.Duration // that the registry asks to wait, by Retry-After
+	After  time.Duration // from Retry-After
 }
 
-// NewStatusError reads what the registry says in the body of an answer.
+// NewStatusError returns the error of a response, with the details in its body.
 func NewStatusError(resp *http.Response, body io.Reader, want ...int) *StatusError {
 	after, _ := web.RetryAfter(resp.Header)
 	e := &StatusError{Status: resp.StatusCode, Want: want, After: after}
-	// What cannot be read says no less than nothing.
+	// A body that cannot be read is ignored.
 	if raw, err := io.ReadAll(io.LimitReader(body, maxErrorSize)); err == nil {
 		var said transport.Error
 		if json.Unmarshal(raw, &said) == nil {
@@ -109,8 +108,8 @@ func (e *StatusError) Error() string {
 	return s
 }
 
-// StatusOf returns the status and the registry's first error code in err, from
-// the repository or from where it is logged in to.
+// StatusOf returns the status and the first error code in err, which is from the registry
+// or from its login service.
 func StatusOf(err error) (int, transport.ErrorCode) {
 	var diagnostics []transport.Diagnostic
 	status := 0
@@ -125,7 +124,7 @@ func StatusOf(err error) (int, transport.ErrorCode) {
 	return status, diagnostics[0].Code
 }
 
-// MayPass is the [web.Retry.May] of what a registry is asked.
+// MayPass is the [web.Retry.May] for requests to a registry.
 func MayPass(err error) (after time.Duration, again bool) {
 	status, code := StatusOf(err)
 	if e, ok := errors.AsType[*StatusError](err); ok {
@@ -135,9 +134,9 @@ func MayPass(err error) (after time.Duration, again bool) {
 	return after, lost || web.TransientStatus(status) || status == 0 && web.Transient(err)
 }
 
-// WithoutURL takes the URL out of err: after a redirect it can hold a signature.
-// What a registry said when it was logged in to is put in the words of StatusError.
-// That it was silent is of more interest than that it has no TLS, which was tried before.
+// WithoutURL removes the URL from err, because after a redirect it can have a signature. It
+// turns an error of the login into a StatusError. If err has several causes, such as
+// failed TLS and a silent server, it returns the SilentError.
 func WithoutURL(err error) error {
 	if e, ok := errors.AsType[*web.SilentError](err); ok {
 		return e
@@ -151,11 +150,11 @@ func WithoutURL(err error) error {
 	return err
 }
 
-// ReadAtMost reads all, and fails if that is more than limit bytes.
+// ReadAtMost reads all of r. It returns an error if r has more than limit bytes.
 func ReadAtMost(r io.Reader, limit int64) ([]byte, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(raw)) > limit {
-		err = fmt.Errorf("size: got more than %d bytes, want at most as many", limit)
+		err = fmt.Errorf("size: got more than %d bytes", limit)
 	}
 	return raw, err
 }

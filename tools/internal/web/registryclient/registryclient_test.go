@@ -27,7 +27,7 @@ func TestStatusError(t *testing.T) {
 	wantError(t, &StatusError{Status: 500, Want: []int{202, 201}}, `^got status 500 Internal Server Error, want 201 or 202$`)
 }
 
-// A refuser has no network.
+// A refuser refuses every request.
 type refuser struct{}
 
 func (refuser) RoundTrip(req *http.Request) (*http.Response, error) {
