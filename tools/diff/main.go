@@ -1,23 +1,22 @@
-// Diff says what changed between two releases.
+// Diff shows what changed between two releases.
 //
 //	tools/bazel run //release:diff -- OLD                   from OLD to the release that Bazel builds
 //	tools/bazel run //tools/diff -- OLD NEW                 text
 //	tools/bazel run //tools/diff -- --json OLD NEW          JSON, schema release-builder/diff/v2
-//	tools/bazel run //tools/diff -- --html FILE OLD NEW     text, and a page that needs nothing else
+//	tools/bazel run //tools/diff -- --html FILE OLD NEW     text, and a self-contained page
 //
-// OLD and NEW are directories of releases, such as a copy of bazel-bin/release/all,
-// or lock.json files. Of two locks it says which sources changed: the range of commits or of
-// versions, with a link to it where the forge is a known one, and the Go modules
-// that each source builds with: added, removed, and moved to another version. Of
-// two directories it also says which files did, with their sizes, and which layers of
-// the images both have. A file whose name has the version in it is compared with
-// the one that has the other version there.
+// OLD and NEW are directories of releases, such as a copy of bazel-bin/release/all, or
+// lock.json files. For two locks it shows which sources changed: the range of commits or
+// versions, with a link if the forge is a known one, and which Go modules of each source were
+// added, removed or moved to another version. For two directories it also shows which files
+// changed, with their sizes, and which layers the images share. A file with the version in
+// its name is compared with the file that has the other version there.
 //
-// What the files hold is not looked at: two releases that should be equal are
-// what //tools/reproduce compares.
+// It does not compare the contents of files. //tools/reproduce compares two releases that
+// should be equal.
 //
-// Exit status: 0 whatever changed, 1 a release cannot be read, 2 the command line
-// is wrong.
+// Exit status: 0 with or without changes, 1 a release cannot be read, 2 the command line is
+// wrong.
 package main
 
 import (
@@ -40,7 +39,7 @@ func main() { cli.Main(run) }
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set := flag.NewFlagSet("diff", flag.ContinueOnError)
 	asJSON := set.Bool("json", false, "print JSON")
-	html := set.String("html", "", "the `file` to write a page to")
+	html := set.String("html", "", "write a page to this `file`")
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status
 	}

@@ -40,7 +40,7 @@ func TestInterrupt(t *testing.T) {
 	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 1 {
 		t.Errorf("got %v, want exit status 1", err)
 	}
-	if want := "publish: interrupted; nothing is lost: run the same command again, and it goes on from here\n"; !strings.HasSuffix(stderr.String(), want) {
+	if want := "publish: interrupted; nothing is lost: run the same command again, and it resumes from here\n"; !strings.HasSuffix(stderr.String(), want) {
 		t.Errorf("got %q, want it to end with %q", stderr.String(), want)
 	}
 }

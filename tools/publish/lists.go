@@ -11,7 +11,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
 )
 
-// words is a list, with commas between or the flag several times.
+// words is a list: separated by commas, or the flag several times.
 type words []string
 
 func (w *words) String() string { return strings.Join(*w, ",") }
@@ -19,14 +19,14 @@ func (w *words) String() string { return strings.Join(*w, ",") }
 func (w *words) Set(s string) error {
 	for word := range strings.SplitSeq(s, ",") {
 		if word = strings.TrimSpace(word); word == "" {
-			return errors.New("want names with commas between them")
+			return errors.New("want names separated by commas")
 		}
 		*w = append(*w, word)
 	}
 	return nil
 }
 
-// aliases is a list of NAME or NAME=RULE, written as words.
+// aliases is a list of NAME or NAME=RULE, with the syntax of words.
 type aliases struct {
 	names words
 	rules map[string]string
@@ -57,8 +57,8 @@ func (a *aliases) Set(s string) error {
 	return nil
 }
 
-// overrideRules puts the rules of flags in place of the profile's, which keeps those
-// of aliases that a destination has.
+// overrideRules replaces the profile's rules by those of flags. The rules of the
+// destinations' other aliases stay.
 func (o *options) overrideRules(p *profile.Profile) error {
 	said := map[string]string{}
 	for _, list := range []aliases{o.tags, o.gcsAliases, o.s3Aliases} {

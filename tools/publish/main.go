@@ -1,68 +1,66 @@
-// Publish takes the built release to buckets, registries, git repositories and
-// GitHub.
+// Publish publishes the built release to buckets, registries, git repositories and GitHub.
 //
 //	tools/bazel run //release:publish -- --stage             to the line's profile "stage"
 //	tools/bazel run //release:publish -- --production        to its profile "production"
 //	tools/bazel run //release:publish -- --destinations FILE:PROFILE
-//	tools/bazel run //release:publish -- --stage --plan      show what it would do; change nothing
-//	tools/bazel run //release:promote -- VERSION --production   from the stage; builds nothing
+//	tools/bazel run //release:publish -- --stage --plan      show what it would do, change nothing
+//	tools/bazel run //release:promote -- VERSION --production   from the stage, without a build
 //
-// Profiles stand in manifests/<line>/destinations.yaml; flags override what they
-// say, or say all where no profile is named.
+// Profiles are in manifests/<line>/destinations.yaml. Flags override a profile, or give all
+// destinations if no profile is named.
 //
-// First everything is planned: what each destination has, what is to be created,
-// what conflicts. A conflict anywhere ends the run before anything is changed.
-// Then all content is uploaded to all destinations and read back. Then each bucket
-// gets the receipt, PREFIX/VERSION.receipt.json: which files the release has, and
-// what each destination has of it. Only then the pointers move by which people find
-// the release: registry tags, chart indexes, aliases, git tags, the end of GitHub's
-// draft. Whatever ends a run half-way, the same command goes on from there; what is
-// there already is not sent again.
+// First it plans: what each destination has, what to create, what conflicts. A conflict
+// anywhere ends the run before anything is changed. Then it uploads all content to all
+// destinations and reads it back. Then it writes the receipt, PREFIX/VERSION.receipt.json, to
+// each bucket: the files of the release, and what each destination has of it. Only then it
+// moves the pointers by which people find the release: registry tags, chart indexes, aliases,
+// git tags, GitHub's draft. If a run stops half-way, run the same command again: it resumes,
+// and sends nothing that is already there.
 //
-// The receipt follows from the release, the profile and the notes: a second run finds it equal.
-// One that a smaller profile left is replaced; one of another build of the version is
-// a conflict. With --only no receipt is written, and one that is there stays.
+// The receipt depends only on the release, the profile and the notes: a second run finds it
+// equal. A receipt with fewer destinations is replaced. A receipt of another build of the
+// version is a conflict. With --only no receipt is written, and an existing one stays.
 //
-// An alias, such as latest, points to a release by the rule that its profile states:
-// stable, the highest version that is no pre-release; highest, pre-releases included;
-// newest, of the pre-releases of one version the one with the newest commit. An alias
-// that its rule leaves where it is, is a line of the plan and no conflict.
-// --allow-downgrade latest,1.31 lets these move to this release, whatever their rules
-// say; each has to be an alias of a destination. On the command line NAME=RULE gives
-// a rule: --gcsaliases latest=newest. On GitHub, a version that latest never takes is
-// marked as a pre-release, and what is marked so is never the latest.
+// An alias, such as latest, points to a release by the rule in its profile: stable, the
+// highest version that is not a pre-release; highest, pre-releases included; newest, of the
+// pre-releases of one version the one with the newest commit. An alias that does not move by
+// its rule is a line of the plan, not a conflict. --allow-downgrade latest,1.31 moves these
+// aliases to this release, against their rules; each must be an alias of a destination. On
+// the command line NAME=RULE sets a rule: --gcsaliases latest=newest. On GitHub, a version
+// that latest never takes is marked as a pre-release, and a release with that mark is never
+// the latest.
 //
-// --promote VERSION publishes what is on the stage: it finds the receipt in a bucket
-// of the stage, from any machine, checks that the stage still has all that the
-// receipt says, which reads what a service keeps no SHA-256 of, and copies the
-// release from that bucket, on the server where the service can. Nothing is built.
-// --promote VERSION@sha256:DIGEST takes that receipt only, as publish printed it: who
-// can write to the stage cannot change what is promoted. The stage is the profile that
-// the key from of the promoted one names. Where a file has the profiles stage and
-// production, production has from: stage, unless it says from: build. A profile with
-// from takes promotions only.
+// --promote VERSION publishes what is on the stage. It finds the receipt in a bucket of the
+// stage, from any machine. It checks that the stage still has everything in the receipt, and
+// downloads what has no SHA-256 from the service. Then it copies the release from that
+// bucket, on the server if the service can. It builds nothing. --promote
+// VERSION@sha256:DIGEST takes only that receipt, which publish printed: then nobody who can
+// write to the stage can change what is promoted. The stage is the profile that the key from
+// of the promoted profile names. If a file has the profiles stage and production, production
+// has from: stage by default; from: build turns that off. A profile with from accepts
+// promotions only.
 //
-// The notes of a GitHub release list the sources that it was built from, with links to
-// their commits. --since PATH names the release before, by its lock.json or its directory:
-// then they also list what changed since, with links that compare the commits. The notes are part
-// of what is planned and published: every run to one profile needs the same --since.
-// --notes FILE has notes of your own.
+// The notes of a GitHub release list the sources that it was built from, with links to their
+// commits. With --since PATH, the lock.json or the directory of an earlier release, they also
+// list the changes since, with links that compare the commits. The notes are planned and
+// published like the rest: every run to one profile needs the same --since. --notes FILE
+// replaces the notes by your own.
 //
-// A stage whose URLs have {state} is a directory of one machine, and so are its receipts.
+// A stage with {state} in its URLs is a directory of one machine, and so are its receipts.
 //
-// It writes plan.json, receipt.json and ledger.json to a directory of the line's,
-// profile's and version's own below $XDG_STATE_HOME/release-builder, by default
-// ~/.local/state/release-builder, and prints where; with --only the names end in
-// the kinds, as receipt-bucket.json. No command needs them: deleting them loses nothing.
+// It writes plan.json, receipt.json and ledger.json to a directory for the line, profile and
+// version below $XDG_STATE_HOME/release-builder, by default ~/.local/state/release-builder,
+// and prints where. With --only the names end in the kinds, such as receipt-bucket.json. No
+// command needs these files: they can be deleted.
 //
-// Credentials are each service's own: Application Default Credentials, the AWS
-// configuration, Docker's credential helpers and config.json, git's credential
-// helpers, and for GitHub --githubtoken FILE, GITHUB_TOKEN or GH_TOKEN.
-// GITHUB_API_URL, STORAGE_EMULATOR_HOST and AWS_ENDPOINT_URL name other servers.
+// Credentials are those of each service: Application Default Credentials, the AWS
+// configuration, Docker's credential helpers and config.json, git's credential helpers, and
+// for GitHub --githubtoken FILE, GITHUB_TOKEN or GH_TOKEN. GITHUB_API_URL,
+// STORAGE_EMULATOR_HOST and AWS_ENDPOINT_URL set other servers.
 //
-// Exit status: 0 it is published, or with --plan there is nothing to do; 1 a
-// conflict or a failure; 2 the command line is wrong; 3 with --plan there are changes
-// to make.
+// Exit status: 0 the release is published, or with --plan there is nothing to do; 1 a
+// conflict or a failure; 2 the command line is wrong; 3 with --plan there are changes to
+// make.
 package main
 
 import (
@@ -82,14 +80,14 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
-// Changes is the exit status of a plan that has some.
+// Changes is the exit status of a plan with changes.
 const Changes = 3
 
-// grace is how long work may take to end after an interrupt.
+// grace is the time that work has to end after an interrupt.
 const grace = 1500 * time.Millisecond
 
-// memory is how much the heap may grow to, in bytes, before what nobody needs any
-// more is collected: a publish holds little at a time, but makes much of it.
+// memory is the limit of the heap, in bytes, at which garbage is collected: a publication
+// holds little memory at a time, but allocates much.
 const memory = 128 << 20
 
 func main() {
@@ -115,20 +113,20 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.SetOutput(stderr)
 	set.BoolVar(&o.stage, "stage", false, "publish to the line's profile stage")
 	set.BoolVar(&o.production, "production", false, "publish to the line's profile production")
-	set.StringVar(&o.destinations, "destinations", "", "publish to a profile of another file: `FILE:PROFILE`")
-	set.BoolVar(&o.plan, "plan", false, "change nothing: show what exists, what would be created, what conflicts")
-	set.Var((*words)(&o.Only), "only", "the `kinds` of destination, of "+strings.Join(kinds(), ","))
-	set.StringVar(&o.Release, "release", "", "the release's `directory`; what Bazel built if not given")
+	set.StringVar(&o.destinations, "destinations", "", "publish to a profile of another file, `FILE:PROFILE`")
+	set.BoolVar(&o.plan, "plan", false, "only show what exists, what would be created, what conflicts")
+	set.Var((*words)(&o.Only), "only", "publish only to these `kinds` of destination: "+strings.Join(kinds(), ","))
+	set.StringVar(&o.Release, "release", "", "the release's `directory` (default: what Bazel built)")
 	set.StringVar(&o.Promote, "promote", "", "publish what is on the stage: `VERSION`, or VERSION@sha256:DIGEST of its receipt")
 	set.BoolVar(&o.json, "json", false, "print the plan or the receipt as JSON")
 	set.BoolVar(&o.yes, "yes", false, "do not ask before production")
-	set.Var((*words)(&o.Back), "allow-downgrade", "`aliases` that move to this release, whatever their rules say")
+	set.Var((*words)(&o.Back), "allow-downgrade", "`aliases` that move to this release against their rules")
 	set.StringVar(&o.State, "state", "", "the `directory` for plans and receipts")
-	set.StringVar(&o.Notes, "notes", "", "the `file` with GitHub's release notes; made from the lock if not given")
-	set.StringVar(&o.Since, "since", "", "the release before, whose changes GitHub's release notes list: the `path` of its lock.json or of its directory")
+	set.StringVar(&o.Notes, "notes", "", "the `file` with GitHub's release notes (default: made from the lock)")
+	set.StringVar(&o.Since, "since", "", "list the changes since an earlier release in GitHub's release notes: the `path` of its lock.json or directory")
 
 	set.StringVar(&o.hub, "dockerhub", "", "the images' registry: `HOST/PATH`")
-	set.Var(&o.tags, "dockertags", "the images' `tags`, each NAME or NAME=RULE; the version if not given")
+	set.Var(&o.tags, "dockertags", "the images' `tags`, each NAME or NAME=RULE (default: the version)")
 	set.StringVar(&o.gcs, "gcsbucket", "", "a Google Cloud Storage bucket: `BUCKET/PREFIX`")
 	set.Var(&o.gcsAliases, "gcsaliases", "`names` of objects there whose body is the version, each NAME or NAME=RULE")
 	set.StringVar(&o.s3, "s3bucket", "", "an S3 bucket: `BUCKET/PREFIX`")
@@ -136,9 +134,9 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.StringVar(&o.endpoint, "s3-base-endpoint", "", "the `URL` of a service that speaks S3")
 	set.StringVar(&o.helmBucket, "helmbucket", "", "the charts' Google Cloud Storage bucket, with an index.yaml: `BUCKET/PREFIX`")
 	set.StringVar(&o.helmHub, "helmhub", "", "the charts' registry: `HOST/PATH`")
-	set.StringVar(&o.github, "github", "", "the GitHub `organization` of the tags and the release")
-	set.StringVar(&o.TokenFile, "githubtoken", "", "the `file` with GitHub's token; GITHUB_TOKEN or GH_TOKEN if not given")
-	set.StringVar(&o.tagger, "tagger", "", "who tags: `NAME <ADDRESS>`")
+	set.StringVar(&o.github, "github", "", "the GitHub `organization` for the tags and the release")
+	set.StringVar(&o.TokenFile, "githubtoken", "", "the `file` with GitHub's token (default: GITHUB_TOKEN or GH_TOKEN)")
+	set.StringVar(&o.tagger, "tagger", "", "the tags' author: `NAME <ADDRESS>`")
 	return set
 }
 
@@ -161,7 +159,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return status
 	case <-ctx.Done():
 	}
-	// What a server has begun may be waited for a moment, not for long.
+	// Wait a moment for servers to finish, but not for long.
 	select {
 	case status := <-result:
 		if status == cli.OK {
@@ -169,7 +167,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 	case <-time.After(grace):
 	}
-	fmt.Fprintln(stderr, "publish: interrupted; nothing is lost: run the same command again, and it goes on from here")
+	fmt.Fprintln(stderr, "publish: interrupted; nothing is lost: run the same command again, and it resumes from here")
 	return cli.Failure
 }
 
@@ -185,7 +183,7 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) int {
 	return status
 }
 
-// failed prints an error, unless it is that of an interrupt, of which run speaks.
+// failed prints an error, unless an interrupt caused it: run reports that.
 func failed(ctx context.Context, stderr io.Writer, err error) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return cli.Failure

@@ -16,7 +16,7 @@ import (
 
 func kinds() []string { return destinations.All().Names() }
 
-// check returns what is wrong with the flags, or "".
+// check returns the error in the flags, or "".
 func (o *options) check() string {
 	var named []string
 	for flag, given := range map[string]bool{"--stage": o.stage, "--production": o.production, "--destinations": o.destinations != ""} {
@@ -39,9 +39,9 @@ func (o *options) check() string {
 	case o.destinations != "" && !strings.Contains(o.destinations, ":"):
 		return fmt.Sprintf("--destinations: got %q, want FILE:PROFILE", o.destinations)
 	case o.Promote != "" && o.Release != "":
-		return "got --promote and --release, want one of them: a promotion takes the release from where it was published"
+		return "got --promote and --release, want one of them: a promotion takes the release from its stage"
 	case o.Notes != "" && o.Since != "":
-		return "got --notes and --since, want one of them: --since is for notes that are made from the lock"
+		return "got --notes and --since, want one of them: --since only affects notes that are made from the lock"
 	case len(o.tags.names) > 0 && o.hub == "" && len(named) == 0:
 		return "--dockertags without --dockerhub"
 	case len(o.gcsAliases.names) > 0 && o.gcs == "" && len(named) == 0:
@@ -49,7 +49,7 @@ func (o *options) check() string {
 	case (len(o.s3Aliases.names) > 0 || o.endpoint != "") && o.s3 == "" && len(named) == 0:
 		return "--s3aliases or --s3-base-endpoint without --s3bucket"
 	case len(named) == 0 && !o.overrides():
-		return "no destinations: want --stage, --production, --destinations FILE:PROFILE, or flags that name some"
+		return "no destinations: want --stage, --production, --destinations FILE:PROFILE, or flags for destinations"
 	}
 	return ""
 }
@@ -59,7 +59,7 @@ func (o *options) overrides() bool {
 	return o.hub != "" || o.gcs != "" || o.s3 != "" || o.helmBucket != "" || o.helmHub != "" || o.github != ""
 }
 
-// name is the profile's.
+// name returns the profile's name.
 func (o *options) name() string {
 	switch {
 	case o.stage:
@@ -72,8 +72,8 @@ func (o *options) name() string {
 	return "flags"
 }
 
-// profile returns the profile that is named, with what flags override. The line's
-// own destinations are in file, which is empty if it has none.
+// profile returns the named profile with the overrides of flags. The line's own destinations
+// are in file, which is empty if it has none.
 func (o *options) profile(file, line string) (profile.Profile, error) {
 	p := profile.Profile{Name: o.name()}
 	if o.stage || o.production || o.destinations != "" {
@@ -84,7 +84,7 @@ func (o *options) profile(file, line string) (profile.Profile, error) {
 	}
 	if p.From != "" && o.Promote == "" {
 		err := fmt.Errorf("profile %q takes promotions from profile %q only: got no --promote", p.Name, p.From)
-		return p, hint.With(err, "publish to profile %q, then pass --promote VERSION; or let %q take what was built: from: build in its profile", p.From, p.Name)
+		return p, hint.With(err, "publish to profile %q, then pass --promote VERSION; or write from: build in profile %q", p.From, p.Name)
 	}
 	return p, o.override(&p)
 }
@@ -93,20 +93,20 @@ func (o *options) profile(file, line string) (profile.Profile, error) {
 func (o *options) source(file, line string, p profile.Profile) (profile.Profile, error) {
 	from := cmp.Or(p.From, profile.Stage)
 	if from == p.Name {
-		err := fmt.Errorf("promoting to profile %q: it takes what was built", p.Name)
-		return p, hint.With(err, "leave out --promote, or name the profile to promote to, as --production")
+		err := fmt.Errorf("promoting to profile %q: it does not take promotions", p.Name)
+		return p, hint.With(err, "leave out --promote, or pass the profile to promote to, such as --production")
 	}
 	return o.read(file, line, from)
 }
 
-// read returns a profile of the file that a flag names, or of the line's own.
+// read returns a profile of the file that a flag names, or of the line's own file.
 func (o *options) read(file, line, name string) (profile.Profile, error) {
 	if o.destinations != "" {
 		file = dirs.FromCaller(o.destinations[:strings.LastIndexByte(o.destinations, ':')])
 	}
 	if file == "" {
 		err := fmt.Errorf("line %q has no destinations", line)
-		return profile.Profile{}, hint.With(err, "write manifests/%s/destinations.yaml, or name the destinations with flags", line)
+		return profile.Profile{}, hint.With(err, "write manifests/%s/destinations.yaml, or pass flags for destinations", line)
 	}
 	p, err := destinations.All().Schema().Read(file, name)
 	if err != nil {
@@ -115,7 +115,7 @@ func (o *options) read(file, line, name string) (profile.Profile, error) {
 	return *p, nil
 }
 
-// override puts what flags say in place of what the profile says of the same service.
+// override replaces the profile's places by those that flags give for the same service.
 func (o *options) override(p *profile.Profile) error {
 	o.overrideBucket(p, "gs://", o.gcs, "", o.gcsAliases.names)
 	o.overrideBucket(p, "s3://", o.s3, o.endpoint, o.s3Aliases.names)
@@ -156,7 +156,7 @@ func (o *options) overrideGitHub(p *profile.Profile) error {
 		tagger = t.Text("tagger")
 	}
 	if tagger == "" {
-		return errors.New("--github: nobody to tag as: say who with --tagger 'NAME <ADDRESS>'")
+		return errors.New("--github: no author for the tags: pass --tagger 'NAME <ADDRESS>'")
 	}
 	for _, g := range p.Of(release.Key) {
 		release = g.WithText("dir", "")
@@ -187,7 +187,7 @@ func (o *options) overrideBucket(p *profile.Profile, scheme, bucket, endpoint st
 	}
 }
 
-// bucketURL takes a bucket with and without its scheme.
+// bucketURL returns the URL of a bucket, which may have its scheme already.
 func bucketURL(scheme, bucket string) string {
 	if strings.Contains(bucket, "://") {
 		return bucket

@@ -20,7 +20,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish/session"
 )
 
-// session opens what the flags name.
+// session opens the release and the destinations that the flags name.
 func (o *options) session(ctx context.Context) (*session.Session, error) {
 	var err error
 	if o.State, err = dirs.State(o.State, o.Env); err != nil {
@@ -43,13 +43,13 @@ func (o *options) session(ctx context.Context) (*session.Session, error) {
 		}
 	case o.Release == "":
 		if o.Release = runfile.Path(o.Env("RELEASE_DIR")); o.Release == "" {
-			return nil, errors.New("no release: run it as tools/bazel run //release:publish, or pass --release DIRECTORY")
+			return nil, errors.New("no release: run tools/bazel run //release:publish, or pass --release DIRECTORY")
 		}
 	}
 	return session.Open(ctx, o.Args)
 }
 
-// publish plans and, unless only that was asked for, applies.
+// publish plans and, without --plan, applies.
 func (o *options) publish(ctx context.Context, board *progress.Board, stdout, stderr io.Writer) (int, error) {
 	s, err := o.session(ctx)
 	if err != nil {
@@ -91,7 +91,7 @@ func (o *options) publish(ctx context.Context, board *progress.Board, stdout, st
 	return cli.OK, nil
 }
 
-// confirmed asks on a terminal before production.
+// confirmed asks for confirmation on a terminal before production.
 func (o *options) confirmed(changes int, stderr io.Writer) bool {
 	terminal := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 	if !o.production || o.yes || !terminal(os.Stdin) || !terminal(os.Stderr) {

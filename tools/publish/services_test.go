@@ -285,7 +285,7 @@ func TestServiceConflicts(t *testing.T) {
 	for _, want := range []string{
 		"registry: tag " + s.registry.Host + "/demo/app:1.2.0: found sha256:",
 		"gcs: object gs://releases/demo/1.2.0/demo-1.2.0-linux-amd64.tar.gz: found ",
-		`gcs: alias gs://releases/demo/latest: found nightly, want 1.2.0: "nightly" is no semantic version`,
+		`gcs: alias gs://releases/demo/latest: found nightly, want 1.2.0: "nightly" is not a semantic version`,
 		"s3: object s3://releases/demo/1.2.0/lock.json: found ",
 		"tags: git tag " + s.github.URL + "/org/demo tag 1.2.0: found tag on 1212",
 		"github: asset ",

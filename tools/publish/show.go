@@ -11,8 +11,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// showPlan prints what each destination has and is to have: content by number,
-// receipts, pointers and conflicts one by one.
+// showPlan prints what each destination has and should have: the number of contents, and each
+// receipt, pointer and conflict.
 func showPlan(w io.Writer, profile string, p *publish.Plan) {
 	fmt.Fprintf(w, "%s to %s: %s\n", p.Version, profile, changes(p.Changes(), p.Size()))
 	for _, d := range p.Destinations {
@@ -30,7 +30,7 @@ func showPlan(w io.Writer, profile string, p *publish.Plan) {
 	}
 }
 
-// itemLine is the line of a pointer or a conflict.
+// itemLine returns the line of a pointer or a conflict.
 func itemLine(i publish.Item) string {
 	what, why := i.Kind+" "+i.Name, ""
 	if i.Reason != "" {
@@ -94,7 +94,7 @@ func changes(n int, size int64) string {
 	return fmt.Sprintf("%d changes, %s", n, cli.Size(size))
 }
 
-// showPublished prints where to look.
+// showPublished prints where the release is.
 func showPublished(w io.Writer, p *publish.Plan, receipt string) {
 	fmt.Fprintf(w, "published %s\n", p.Version)
 	for _, d := range p.Destinations {
@@ -113,7 +113,7 @@ func showPublished(w io.Writer, p *publish.Plan, receipt string) {
 	fmt.Fprintf(w, "receipt: %s\n", receipt)
 }
 
-// directory returns where the objects of a bucket are: that of the release's files.
+// directory returns the directory of the release's objects in a bucket.
 func directory(items []publish.Item) string {
 	for _, i := range items {
 		if name, ok := strings.CutSuffix(i.Name, i.Path); ok && i.Kind == "object" && i.Path != "" {
@@ -123,7 +123,7 @@ func directory(items []publish.Item) string {
 	return ""
 }
 
-// observer shows one task for each destination and phase.
+// observer shows a task for each destination and phase.
 type observer struct {
 	board *progress.Board
 	mu    sync.Mutex

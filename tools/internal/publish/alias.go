@@ -11,45 +11,45 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 )
 
-// A Rule says to which release an alias, such as latest, points.
+// A Rule says which release an alias such as latest points to.
 type Rule string
 
-// The rules. Versions are compared as https://semver.org orders them.
+// The rules. Versions are compared in the order of https://semver.org.
 const (
-	// Stable is the highest version that is no pre-release.
+	// Stable is the highest version that is not a pre-release.
 	Stable Rule = profile.RuleStable
 	// Highest is the highest version, pre-releases included.
 	Highest Rule = profile.RuleHighest
-	// Newest is as Highest, but of the pre-releases of one version it is the one
-	// with the newest commit: of 1.31.0-alpha.<commit>, semver would compare hashes.
+	// Newest is Highest, except that of the pre-releases of one version it is the one with
+	// the newest commit. For 1.31.0-alpha.<commit>, semver would compare hashes.
 	Newest Rule = profile.RuleNewest
 )
 
-// An Alias is a name that points to a release: an object of a bucket whose body is
-// the version, a tag in a registry, GitHub's latest release.
+// An Alias is a name that points to a release: an object in a bucket whose body is the
+// version, a tag in a registry, GitHub's latest release.
 type Alias struct {
 	Name string
 	Rule Rule
-	// Back lets the alias move to any release, whatever the rule says.
+	// Back lets the alias move to any release, against its rule.
 	Back bool
 }
 
 // A Candidate is a release that an alias may point to.
 type Candidate struct {
-	// Version is empty if it is not known.
+	// Version is empty if unknown.
 	Version string
-	// Time is the commit time of the primary source; zero if it is not known.
+	// Time is the commit time of the primary source; zero if unknown.
 	Time time.Time
 }
 
-// The reasons of what only [Alias.Back] allows.
+// The reasons for what only [Alias.Back] allows.
 const (
 	setOnPurpose = "set on purpose"
 	movedBack    = "moved back on purpose"
 )
 
-// Start says what to do with an alias that does not exist, when want is published:
-// create it (Absent), or leave it (Kept), with the reason.
+// Start decides about an alias that does not exist, when want is published: create it
+// (Absent) or leave it out (Kept), with the reason.
 func (a Alias) Start(want Candidate) (State, string) {
 	switch reason := a.refuses(want); {
 	case reason == "":
@@ -61,13 +61,13 @@ func (a Alias) Start(want Candidate) (State, string) {
 	}
 }
 
-// Move says what to do with an alias that points to found, when want is published:
-// nothing (Equal), move it (Behind), leave it where it is (Kept), or stop, because
-// it cannot be told which of the two comes first (Conflict). The reason is for
-// people; it is empty if the alias is equal, or moves as its rule says.
+// Move decides about an alias that points to found, when want is published: nothing to do
+// (Equal), move it (Behind), leave it (Kept), or stop because the two cannot be ordered
+// (Conflict). The reason is for people. It is empty if the alias is equal or moves by its
+// rule.
 //
-// That the versions are equal does not say that the content is: the caller compares
-// it, and may ask [Alias.Other]. The times are compared only if [Alias.NeedsTime].
+// Equal versions may have different content: the caller compares it, and may call
+// [Alias.Other]. The times are compared only if [Alias.NeedsTime].
 func (a Alias) Move(found, want Candidate) (State, string) {
 	if found.Version != "" && found.Version == want.Version {
 		return Equal, ""
@@ -79,8 +79,7 @@ func (a Alias) Move(found, want Candidate) (State, string) {
 	return state, reason
 }
 
-// Other is Move for an alias that points to other content of the version that is
-// published.
+// Other is Move for an alias that points to other content of the published version.
 func (a Alias) Other() (State, string) {
 	if a.Back {
 		return Behind, movedBack
@@ -88,8 +87,8 @@ func (a Alias) Other() (State, string) {
 	return Conflict, "it has other content of the same version"
 }
 
-// Since returns nil if an alias of the rule, which a receipt recorded at one release,
-// may be at another by now: it stayed, or moved as the rule says. The error says why not.
+// Since returns nil if an alias with the rule can have moved from then, which a receipt
+// recorded, to now: it did not move, or moved by the rule. The error says why not.
 func (r Rule) Since(then, now Candidate) error {
 	state, reason := Alias{Rule: r}.Move(then, now)
 	if state == Equal || state == Behind {
@@ -98,8 +97,7 @@ func (r Rule) Since(then, now Candidate) error {
 	return errors.New(reason)
 }
 
-// NeedsTime reports whether Move compares the times of two versions, so that a
-// caller need not find out what nobody asks for.
+// NeedsTime reports whether Move compares the times of two versions.
 func (a Alias) NeedsTime(found, want string) bool {
 	f, w := "v"+found, "v"+want
 	if found == want || !semver.IsValid(f) || !semver.IsValid(w) || a.refuses(Candidate{Version: want}) != "" {
@@ -108,7 +106,7 @@ func (a Alias) NeedsTime(found, want string) bool {
 	return semver.Compare(f, w) == 0 || a.Rule == Newest && sameRelease(f, w)
 }
 
-// rule is Move by the rule alone.
+// rule is Move without Back.
 func (a Alias) rule(found, want Candidate) (State, string) {
 	if reason := a.refuses(want); reason != "" {
 		return Kept, reason
@@ -116,11 +114,11 @@ func (a Alias) rule(found, want Candidate) (State, string) {
 	f, w := "v"+found.Version, "v"+want.Version
 	switch {
 	case found.Version == "" || want.Version == "":
-		return Conflict, "what it points to names no version"
+		return Conflict, "its target has no version"
 	case !semver.IsValid(f):
-		return Conflict, fmt.Sprintf("%.100q is no semantic version", found.Version)
+		return Conflict, fmt.Sprintf("%.100q is not a semantic version", found.Version)
 	case !semver.IsValid(w):
-		return Conflict, fmt.Sprintf("%.100q is no semantic version", want.Version)
+		return Conflict, fmt.Sprintf("%.100q is not a semantic version", want.Version)
 	case a.NeedsTime(found.Version, want.Version):
 		return byTime(found, want)
 	case semver.Compare(f, w) > 0:

@@ -41,9 +41,9 @@ func TestAlias(t *testing.T) {
 		{"commit whose time is not known", Newest, false, Candidate{Version: "1.31.0-alpha.0aaa"}, at("1.31.0-alpha.ffff", 1), Conflict, "the commit time of 1.31.0-alpha.0aaa is not known"},
 		{"builds of one version", Stable, false, at("1.0.0+a", 1), at("1.0.0+b", 2), Behind, ""},
 		{"builds of one version, the other way round", Stable, false, at("1.0.0+b", 2), at("1.0.0+a", 1), Kept, "the commit of 1.0.0+a is older than that of 1.0.0+b"},
-		{"unknown content", Stable, false, Candidate{}, at("1.0.0", 1), Conflict, "what it points to names no version"},
-		{"no version", Stable, false, at("nightly", 1), at("1.0.0", 1), Conflict, `"nightly" is no semantic version`},
-		{"release that is no version", Highest, false, at("1.0.0", 1), at("nightly", 1), Conflict, `"nightly" is no semantic version`},
+		{"unknown content", Stable, false, Candidate{}, at("1.0.0", 1), Conflict, "its target has no version"},
+		{"no version", Stable, false, at("nightly", 1), at("1.0.0", 1), Conflict, `"nightly" is not a semantic version`},
+		{"release that is no version", Highest, false, at("1.0.0", 1), at("nightly", 1), Conflict, `"nightly" is not a semantic version`},
 		{"no version, on purpose", Stable, true, at("nightly", 1), at("1.0.0", 1), Behind, movedBack},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -114,8 +114,8 @@ func TestSince(t *testing.T) {
 		{"it moved on", "1.1.0", "1.2.0", ""},
 		{"it moved back", "1.1.0", "1.0.5", "1.0.5 is lower than 1.1.0"},
 		{"it moved to a pre-release", "1.1.0", "1.2.0-rc.1", "1.2.0-rc.1 is a pre-release"},
-		{"it points to something else", "1.1.0", "nightly", `"nightly" is no semantic version`},
-		{"it points to what has no version", "1.1.0", "", "what it points to names no version"},
+		{"it points to something else", "1.1.0", "nightly", `"nightly" is not a semantic version`},
+		{"it points to what has no version", "1.1.0", "", "its target has no version"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := ""

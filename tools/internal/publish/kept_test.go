@@ -83,7 +83,7 @@ func TestAliasMovedMeanwhile(t *testing.T) {
 // TestConflictHint names the aliases that may move all the same.
 func TestConflictHint(t *testing.T) {
 	for _, tt := range []struct{ item, digest, want string }{
-		{"ref", "nightly", "publish a new version. To move an alias all the same, add --allow-downgrade ref\n"},
+		{"ref", "nightly", "publish a new version. To move an alias anyway, pass --allow-downgrade ref\n"},
 		{"y", "other", "publish a new version\n"},
 	} {
 		_, all := places()

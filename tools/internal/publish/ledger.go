@@ -14,32 +14,32 @@ import (
 // LedgerSchema is the format of a ledger.
 const LedgerSchema = "release-builder/ledger/v1"
 
-// A Ledger is a file that says how far a run came, for the person who runs the
-// next one: which phase, and how many items of each destination are written. No
-// run relies on it. A nil Ledger keeps nothing.
+// A Ledger is a file that records how far a run got, for the person who runs the next one:
+// the phase, and the number of written items of each destination. No run depends on it. A nil
+// Ledger does nothing.
 type Ledger struct {
 	name string
 	mu   sync.Mutex
 	now  LedgerState
 }
 
-// LedgerState is what a ledger says.
+// LedgerState is the content of a ledger.
 type LedgerState struct {
 	Schema  string        `json:"schema"`
 	Version string        `json:"version"`
 	Lock    digest.Digest `json:"lock"`
-	// Phase is upload, record, reveal, or done.
+	// Phase is upload, record, reveal or done.
 	Phase string `json:"phase"`
-	// Written is how many items of each destination a run wrote.
+	// Written is the number of items that a run wrote, for each destination.
 	Written map[string]int `json:"written,omitempty"`
 	// Revealed are the pointers that it moved, in order.
 	Revealed []string `json:"revealed,omitempty"`
-	// Error is what ended it.
+	// Error is the error that ended the run.
 	Error string `json:"error,omitempty"`
 }
 
-// OpenLedger returns the ledger in the named file, and what the last run left in
-// it; a file that is not there or cannot be read says nothing.
+// OpenLedger returns the ledger in the named file, and the state that the last run left. The
+// state is empty if the file does not exist or cannot be read.
 func OpenLedger(name string) (*Ledger, LedgerState) {
 	var last LedgerState
 	if err := jsonfile.Read(name, &last); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -64,8 +64,8 @@ func (l *Ledger) fail(err error) error {
 	return l.update(true, func(s *LedgerState) { s.Error = web.Redact(err).Error() })
 }
 
-// done counts an item. Pointers are few, and worth a write each; that it fails is
-// found by the next write that has to succeed.
+// done counts an item. It saves each pointer, because there are few. If saving fails, the
+// next write that has to succeed fails too.
 func (l *Ledger) done(destination string, i Item) {
 	_ = l.update(i.Phase == Reveal, func(s *LedgerState) {
 		s.Written[destination]++
@@ -75,7 +75,7 @@ func (l *Ledger) done(destination string, i Item) {
 	})
 }
 
-// update changes what the ledger says and, if save is true, the file.
+// update changes the state and, if save is true, the file.
 func (l *Ledger) update(save bool, change func(*LedgerState)) error {
 	if l == nil {
 		return nil

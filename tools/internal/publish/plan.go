@@ -12,10 +12,10 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
 
-// PlanSchema is the format of a Plan as JSON.
+// PlanSchema is the schema of a Plan as JSON.
 const PlanSchema = "release-builder/plan/v1"
 
-// A Plan is what all destinations have, compared with what they are to have.
+// A Plan compares all destinations with the release.
 type Plan struct {
 	Schema  string `json:"schema"`
 	Version string `json:"version"`
@@ -30,7 +30,7 @@ type Planned struct {
 	Items []Item `json:"items"`
 }
 
-// Changes returns how many items are absent or behind.
+// Changes returns the number of items that are absent or behind.
 func (p *Plan) Changes() int {
 	n := 0
 	for _, d := range p.Destinations {
@@ -39,7 +39,7 @@ func (p *Plan) Changes() int {
 	return n
 }
 
-// Size returns how many bytes the changes send at most.
+// Size returns the maximum number of bytes that the changes send.
 func (p *Plan) Size() int64 {
 	var n int64
 	for _, d := range p.Destinations {
@@ -73,12 +73,12 @@ func (p *Plan) Conflicts() error {
 	advice := "nothing was changed. Published files are never replaced: publish a new version"
 	if len(aliases) > 0 {
 		slices.Sort(aliases)
-		advice += ". To move an alias all the same, add --allow-downgrade " + strings.Join(aliases, ",")
+		advice += ". To move an alias anyway, pass --allow-downgrade " + strings.Join(aliases, ",")
 	}
 	return hint.With(errors.Join(errs...), "%s", advice)
 }
 
-// changes returns the items of a phase that are to be written.
+// changes returns the items of a phase that have to be written.
 func (d *Planned) changes(phase Phase) []Item {
 	var items []Item
 	for _, i := range d.Items {
@@ -97,8 +97,7 @@ func (d *Planned) size(phase Phase) int64 {
 	return n
 }
 
-// plan asks the destinations for which ask returns true what they have; the
-// others keep what old says.
+// plan plans the destinations for which ask returns true. The others keep their part of old.
 func (p *Publisher) plan(ctx context.Context, old *Plan, ask func(i int) bool) (*Plan, error) {
 	next := &Plan{Schema: PlanSchema, Version: p.Tree.Version, Lock: p.Tree.Digest, Destinations: make([]Planned, len(p.Destinations))}
 	errs := parallel.Do(len(p.Destinations), max(1, len(p.Destinations)), func(i int) error {
@@ -123,7 +122,7 @@ func (p *Publisher) plan(ctx context.Context, old *Plan, ask func(i int) bool) (
 	return next, p.planReceipts(ctx, next, ask)
 }
 
-// checkItems checks what the engine relies on.
+// checkItems checks what Publisher relies on.
 func checkItems(items []Item) error {
 	seen := map[string]bool{}
 	for _, i := range items {

@@ -15,25 +15,25 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 )
 
-// ReceiptSchema is the format of a Receipt as JSON.
+// ReceiptSchema is the schema of a Receipt as JSON.
 const ReceiptSchema = "release-builder/receipt/v1"
 
-// A Receipt says what was published, and where it is: from the digest of the lock
-// to the digests of the files to each place that has them.
+// A Receipt records what was published and where: from the digest of the lock to the digests
+// of the files to each place that has them.
 type Receipt struct {
 	Schema  string        `json:"schema"`
 	Line    string        `json:"line"`
 	Version string        `json:"version"`
 	Lock    digest.Digest `json:"lock"`
-	// Checksums is the digest of the release's SHA256SUMS, which names all files.
+	// Checksums is the digest of the release's SHA256SUMS, which lists all files.
 	Checksums digest.Digest  `json:"checksums"`
 	Files     []release.File `json:"files"`
-	// Profile is how the destinations were reached, without secrets.
+	// Profile describes the destinations, without secrets.
 	Profile      profile.Profile `json:"profile"`
 	Destinations []Planned       `json:"destinations"`
 }
 
-// NewReceipt returns the receipt of a plan in which all is equal or kept.
+// NewReceipt returns the receipt of a plan in which everything is equal or kept.
 func NewReceipt(line string, tree *release.Tree, profile profile.Profile, p *Plan) (*Receipt, error) {
 	if n := p.Changes(); n > 0 || p.Conflicts() != nil {
 		return nil, fmt.Errorf("making a receipt: %d items are not published", n)
@@ -53,7 +53,7 @@ func newReceipt(line string, tree *release.Tree, profile profile.Profile, all []
 	}
 }
 
-// Verify checks that destinations have what the receipt says; see [Destination].
+// Verify checks that the destinations still have the receipt's items; see [Destination].
 func (r *Receipt) Verify(ctx context.Context, all []Destination, deep bool) error {
 	byName := map[string]Destination{}
 	for _, d := range all {

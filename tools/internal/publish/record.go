@@ -13,24 +13,23 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 )
 
-// A Recorder is a destination that keeps a receipt of each release that it has,
-// beside the release.
+// A Recorder is a destination that keeps a receipt of each of its releases, beside the
+// release.
 type Recorder interface {
 	Destination
 
-	// PlanReceipt compares what is kept for the receipt's version with the receipt,
-	// as [Receipt.Compare] does. It changes nothing.
+	// PlanReceipt compares the stored receipt of the version with r, as [Receipt.Compare]
+	// does. It changes nothing.
 	PlanReceipt(ctx context.Context, r *Receipt) (Item, error)
 
-	// Record writes the receipt, whose item PlanReceipt returned and which is absent
-	// or behind. It holds to what Apply holds to.
+	// Record writes the receipt. PlanReceipt returned its item, which is absent or behind.
+	// The rules of Apply hold.
 	Record(ctx context.Context, i Item, r *Receipt, report Report) error
 }
 
-// receipt returns the receipt that recorders keep. It follows from the release, the
-// profile and the notes alone, so that each run of the same release makes the same one: it
-// has the content and the pointers that never move, and nothing of what a
-// destination happens to have.
+// receipt returns the receipt that recorders keep. It depends only on the release, the
+// profile and the notes, so that every run of a release makes the same one: it has the
+// content and the pointers that never move, without the state of the destinations.
 func (p *Publisher) receipt(plan *Plan) *Receipt {
 	var all []Planned
 	for _, d := range plan.Destinations {
@@ -47,12 +46,12 @@ func (p *Publisher) receipt(plan *Plan) *Receipt {
 	return newReceipt(p.Line, p.Tree, p.Profile, all)
 }
 
-// moves reports whether an item is a pointer that goes on to other releases.
+// moves reports whether an item is a pointer that later releases move.
 func (i *Item) moves() bool { return i.Kind == "alias" || i.Rule != "" }
 
-// Compare says what to do about a receipt that is kept already: nothing, replace it
-// because it is one of the same release with other destinations, or stop because it
-// is another release's or none. What was found is for people.
+// Compare decides about a stored receipt: nothing to do, replace it because it is the same
+// release's with other destinations, or stop because it is another release's or not a
+// receipt. The text describes it for people.
 func (r *Receipt) Compare(found []byte) (State, string) {
 	want, err := r.Marshal()
 	if err != nil {
@@ -65,14 +64,14 @@ func (r *Receipt) Compare(found []byte) (State, string) {
 	other, err := ParseReceipt("found", found)
 	switch {
 	case err != nil:
-		return Conflict, fmt.Sprintf("no receipt, %s", sum)
+		return Conflict, fmt.Sprintf("not a receipt, %s", sum)
 	case other.Line != r.Line || other.Version != r.Version || other.Lock != r.Lock || other.Checksums != r.Checksums:
 		return Conflict, fmt.Sprintf("the receipt of another release, %s with lock %s", other.Version, other.Lock)
 	}
-	return Behind, fmt.Sprintf("%s of other destinations", sum)
+	return Behind, fmt.Sprintf("%s with other destinations", sum)
 }
 
-// planReceipts adds to the destinations that ask returns true for what they keep.
+// planReceipts adds the receipts to the plans of the destinations for which ask returns true.
 func (p *Publisher) planReceipts(ctx context.Context, plan *Plan, ask func(i int) bool) error {
 	receipt := p.receipt(plan)
 	errs := parallel.Do(len(p.Destinations), max(1, len(p.Destinations)), func(i int) error {
@@ -101,13 +100,13 @@ func (p *Publisher) planReceipt(ctx context.Context, r Recorder, receipt *Receip
 		return item, fmt.Errorf("planning the receipt of %s: %w", r.Name(), err)
 	}
 	if len(p.Only) > 0 && (item.State == Absent || item.State == Behind) {
-		item.State, item.Guard, item.Reason = Kept, "", "this run publishes to "+strings.Join(p.Only, ", ")+" only"
+		item.State, item.Guard, item.Reason = Kept, "", "this run publishes only to "+strings.Join(p.Only, ", ")
 	}
 	return item, nil
 }
 
-// record has all recorders keep the receipt, reads it back, and returns the plan of
-// what is left: pointers.
+// record writes the receipt to all recorders, reads it back, and returns the plan of what is
+// left: pointers.
 func (p *Publisher) record(ctx context.Context, plan *Plan) (*Plan, error) {
 	if err := p.Ledger.enter(Record); err != nil {
 		return nil, err
@@ -140,7 +139,7 @@ func (p *Publisher) record(ctx context.Context, plan *Plan) (*Plan, error) {
 	return &next, err
 }
 
-// Receipts returns where the plan's receipt is published, with its digest.
+// Receipts returns the places of the plan's receipt, with its digest.
 func (p *Plan) Receipts() []string {
 	found := map[string]bool{}
 	for _, d := range p.Destinations {
@@ -153,8 +152,8 @@ func (p *Plan) Receipts() []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// ParseName takes a release's name apart, which is VERSION or, bound to one receipt,
-// VERSION@sha256:DIGEST. The digest is empty if it has none.
+// ParseName splits a release's name: VERSION or, for one particular receipt,
+// VERSION@sha256:DIGEST. The digest is empty if there is none.
 func ParseName(name string) (version string, receipt digest.Digest, err error) {
 	version, sum, bound := strings.Cut(name, "@")
 	if bound {

@@ -82,16 +82,16 @@ func TestReceiptThere(t *testing.T) {
 	}{
 		{"none", nil, nil, Absent, ""},
 		{"the same", text, nil, Equal, ""},
-		{"of the same release with other destinations", func(r *Receipt) string { return text(without(r)) }, nil, Behind, " of other destinations"},
+		{"of the same release with other destinations", func(r *Receipt) string { return text(without(r)) }, nil, Behind, " with other destinations"},
 		{"of another build of the version", func(r *Receipt) string {
 			r.Checksums = digest.FromBytes([]byte("x"))
 			return text(r)
 		}, nil, Conflict, "the receipt of another release, 1.2.0 with lock sha256:e3b0"},
 		{"of another line", func(r *Receipt) string { r.Line = "other"; return text(r) }, nil, Conflict, "the receipt of another release"},
-		{"something else", func(*Receipt) string { return "{}" }, nil, Conflict, "no receipt, sha256:"},
+		{"something else", func(*Receipt) string { return "{}" }, nil, Conflict, "not a receipt, sha256:"},
 		{"none, and not all is published", nil, []string{"bucket"}, Kept, ""},
-		{"of other destinations, and not all is published", func(r *Receipt) string { return text(without(r)) }, []string{"bucket"}, Kept, " of other destinations"},
-		{"something else, and not all is published", func(*Receipt) string { return "{}" }, []string{"bucket"}, Conflict, "no receipt, sha256:"},
+		{"of other destinations, and not all is published", func(r *Receipt) string { return text(without(r)) }, []string{"bucket"}, Kept, " with other destinations"},
+		{"something else, and not all is published", func(*Receipt) string { return "{}" }, []string{"bucket"}, Conflict, "not a receipt, sha256:"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, all := places()

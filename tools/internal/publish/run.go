@@ -11,48 +11,48 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 )
 
-// An Observer hears how a run goes on. It is called from several goroutines.
+// An Observer is told about the progress of a run, from several goroutines.
 type Observer interface {
-	// Begin says that a destination now writes items of a phase, which send at
-	// most size bytes.
+	// Begin means that a destination starts to write items of a phase, of at most size bytes.
 	Begin(destination string, phase Phase, items int, size int64)
-	// Progress is that of the destination.
+	// Progress is the destination's report.
 	Progress(destination string, phase Phase, p Progress)
-	// End says that the destination has written all of them, or not.
+	// End means that the destination has written all of them, or failed.
 	End(destination string, phase Phase, err error)
 }
 
 // A Publisher publishes one release.
 type Publisher struct {
 	Tree *release.Tree
-	// Line and Profile are those of the receipt that is published, which says of the
-	// destinations no more than where they are.
+	// Line and Profile are the line and the profile in the receipt, which says only where the
+	// destinations are.
 	Line    string
 	Profile profile.Profile
-	// Only are the kinds of destination if not all of the profile's are here; then
-	// no receipt is published, and one that is there stays.
+	// Only are the kinds of destination if some of the profile's are left out. Then no
+	// receipt is published, and an existing one stays.
 	Only []string
-	// Destinations are in the order in which they reveal: what others point to first.
+	// Destinations are in the order in which they reveal: those that others point to come
+	// first.
 	Destinations []Destination
-	// Ledger keeps what was done, for the person who runs the next one. It may be nil.
+	// Ledger records progress for the person who runs the next run. It may be nil.
 	Ledger *Ledger
 	// Observer may be nil.
 	Observer Observer
 }
 
-// Plan asks all destinations what they have, at the same time. It changes
-// nothing. Conflicts are in the plan, not in the error.
+// Plan plans all destinations at the same time. It changes nothing. Conflicts are in the
+// plan, not in the error.
 func (p *Publisher) Plan(ctx context.Context) (*Plan, error) {
 	return p.plan(ctx, nil, func(int) bool { return true })
 }
 
-// Apply brings about what a plan without conflicts says, and returns the plan
-// that is left, in which all is equal, or kept where its rule leaves it.
+// Apply applies a plan without conflicts and returns the plan of what is left, in which
+// everything is equal or kept.
 //
-// All content of all destinations is there, and was read back, before the receipt
-// is, and all receipts are before the first pointer moves; pointers move one after
-// the other. A step that fails ends the run. What it leaves is content that nobody
-// finds, or the first of the pointers in their order; to run again goes on from there.
+// All content of all destinations is written and read back before any receipt, and all
+// receipts before the first pointer. Pointers move one after the other. A step that fails
+// ends the run. It leaves content that nobody finds, or the first few pointers in their new
+// place; the next run resumes there.
 func (p *Publisher) Apply(ctx context.Context, plan *Plan) (*Plan, error) {
 	if err := plan.Conflicts(); err != nil {
 		return nil, err
@@ -85,8 +85,7 @@ func (p *Publisher) upload(ctx context.Context, plan *Plan) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Nothing may have happened meanwhile to what is not written before all of
-	// it is: a pointer that another run moved ends this one before it moves any.
+	// Plan again what has pointers: if another run moved one, stop before this run moves any.
 	next, err := p.plan(ctx, plan, func(i int) bool { return changed(i) || len(plan.Destinations[i].changes(Reveal)) > 0 })
 	if err != nil {
 		return nil, fmt.Errorf("reading back: %w", err)
@@ -94,7 +93,7 @@ func (p *Publisher) upload(ctx context.Context, plan *Plan) (*Plan, error) {
 	return next, readBack(plan, next)
 }
 
-// readBack checks that all content is there, and that pointers are as they were.
+// readBack checks that all content is there and that no pointer has moved.
 func readBack(before, after *Plan) error {
 	if err := after.Conflicts(); err != nil {
 		return fmt.Errorf("reading back: %w", err)
@@ -112,14 +111,14 @@ func readBack(before, after *Plan) error {
 				errs = append(errs, fmt.Errorf("reading back %s: %s %s: got %s, want it equal", d.Name, i.Kind, i.Name, i.State))
 			case !known && i.State != Equal, old.State == Equal && i.State != Equal,
 				i.Phase == Record && i.State != Equal && i.Guard != old.Guard,
-				// The plan that people saw says which aliases move, and which do not.
+				// The plan that people saw says which aliases move.
 				old.State == Kept && i.State != Kept && i.State != Equal, old.State != Kept && i.State == Kept,
 				old.State == Behind && i.State == Behind && i.Guard != old.Guard:
 				errs = append(errs, fmt.Errorf("%s: %s %s: %w", d.Name, i.Kind, i.Name, ErrChanged))
 			}
 		}
 	}
-	return hint.With(errors.Join(errs...), "no pointer has moved; run again, with --plan to look first")
+	return hint.With(errors.Join(errs...), "no pointer has moved; run again, first with --plan")
 }
 
 // reveal moves the pointers and returns the plan of what is left: nothing.
@@ -135,7 +134,7 @@ func (p *Publisher) reveal(ctx context.Context, plan *Plan) (*Plan, error) {
 		}
 		moved[i] = true
 		if err := p.apply(ctx, i, Reveal, items); err != nil {
-			return nil, hint.With(err, "run again: it goes on with the pointers that have not moved")
+			return nil, hint.With(err, "run again: it resumes with the pointers that have not moved")
 		}
 	}
 	if len(moved) == 0 {
@@ -146,7 +145,7 @@ func (p *Publisher) reveal(ctx context.Context, plan *Plan) (*Plan, error) {
 		return nil, fmt.Errorf("reading back: %w", err)
 	}
 	if n := last.Changes(); n > 0 || last.Conflicts() != nil {
-		return nil, errors.Join(fmt.Errorf("reading back: %d items are not as they were written", n), last.Conflicts())
+		return nil, errors.Join(fmt.Errorf("reading back: %d items differ from what was written", n), last.Conflicts())
 	}
 	return last, nil
 }
@@ -155,7 +154,7 @@ func (p *Publisher) apply(ctx context.Context, n int, phase Phase, items []Item)
 	return p.write(n, phase, items, func(report Report) error { return p.Destinations[n].Apply(ctx, phase, items, report) })
 }
 
-// write has a destination write items, by do, and tells of it.
+// write calls do, which writes items of a destination, and tells the observer.
 func (p *Publisher) write(n int, phase Phase, items []Item, do func(Report) error) error {
 	d := p.Destinations[n]
 	observer := p.Observer

@@ -158,7 +158,7 @@ func TestConflicts(t *testing.T) {
 	if err == nil {
 		t.Fatal("got no error")
 	}
-	want := "bucket: object y: found other, want y\ntags: alias ref: found nightly, want 1.2.0: \"nightly\" is no semantic version"
+	want := "bucket: object y: found other, want y\ntags: alias ref: found nightly, want 1.2.0: \"nightly\" is not a semantic version"
 	if err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
@@ -225,7 +225,7 @@ func TestChangedMeanwhile(t *testing.T) {
 func TestLost(t *testing.T) {
 	for _, tt := range []struct{ name, want string }{
 		{"y", "reading back bucket: object y: got absent, want it equal"},
-		{"latest", "reading back: 1 items are not as they were written"},
+		{"latest", "reading back: 1 items differ from what was written"},
 	} {
 		_, all := places()
 		all[1].lost = tt.name

@@ -16,7 +16,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// aliasLimit is how long a version may be, in bytes.
+// aliasLimit is the maximum size of an alias in bytes.
 const aliasLimit = 1 << 10
 
 // alias returns the item of an alias.
@@ -33,8 +33,8 @@ func (b *bucket) alias(ctx context.Context, alias publish.Alias) (publish.Item, 
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		i.Found = fmt.Sprintf("more than %d bytes", aliasLimit)
-		o, err = b.store.stat(ctx, key) // the version of the whole
-	case err == nil && found.Version == "": // an empty object too
+		o, err = b.store.stat(ctx, key) // for its version
+	case err == nil && found.Version == "": // the object may be empty
 		i.State, i.Reason = alias.Start(want)
 		i.Found, i.Guard = "", o.version
 		return i, nil
@@ -48,7 +48,7 @@ func (b *bucket) alias(ctx context.Context, alias publish.Alias) (publish.Item, 
 	switch i.State, i.Reason = alias.Move(found, want); {
 	case body == want.Version:
 		i.Found, i.Version = "", o.version
-	case i.State == publish.Equal: // but for white space
+	case i.State == publish.Equal: // except for white space
 		i.State, i.Guard = publish.Behind, o.version
 	case i.State == publish.Kept:
 		i.Found, i.Version = found.Version, o.version
@@ -58,7 +58,7 @@ func (b *bucket) alias(ctx context.Context, alias publish.Alias) (publish.Item, 
 	return i, nil
 }
 
-// shown returns a body for people: as it is if it may be a version, else quoted.
+// shown returns a body for people: unchanged if it may be a version, otherwise quoted.
 func shown(body string) string {
 	if quoted := strconv.Quote(body); quoted != `"`+body+`"` || strings.Contains(body, " ") {
 		return quoted
@@ -66,8 +66,8 @@ func shown(body string) string {
 	return body
 }
 
-// commitTime returns the commit time of a version that is there; zero if it is not
-// there, or its lock is none.
+// commitTime returns the commit time of a published version; zero if there is none or its
+// lock cannot be parsed.
 func (b *bucket) commitTime(ctx context.Context, version string) (time.Time, error) {
 	key := b.prefix + version + "/" + release.LockFile
 	data, _, err := readPointer(ctx, b.store, key, jsonfile.MaxSize)
@@ -81,7 +81,7 @@ func (b *bucket) commitTime(ctx context.Context, version string) (time.Time, err
 	return l.Time, nil
 }
 
-// move writes an alias if it is still what the plan saw.
+// move writes an alias if it has not changed since the plan.
 func (b *bucket) move(ctx context.Context, i publish.Item, report publish.Report) error {
 	if i.Kind != aliasKind || i.Digest != b.tree.Version {
 		return fmt.Errorf("alias %q: want one that names %q", i.Name, b.tree.Version)
@@ -110,8 +110,8 @@ func (b *bucket) move(ctx context.Context, i publish.Item, report publish.Report
 	return err
 }
 
-// verifyAlias checks that an alias points to where a receipt says, or has moved on as
-// its rule says, to a release that is there.
+// verifyAlias checks that an alias points to the release in a receipt, or has moved by its
+// rule to another release that exists.
 func (b *bucket) verifyAlias(ctx context.Context, i publish.Item) error {
 	want := i.Digest
 	if i.State == publish.Kept {
@@ -143,8 +143,8 @@ func (b *bucket) verifyAlias(ctx context.Context, i publish.Item) error {
 	return nil
 }
 
-// since returns why an alias of a rule cannot have moved from one version to another
-// since a receipt, or nil.
+// since returns why an alias cannot have moved by its rule from then, which a receipt
+// recorded, to now; nil if it can.
 func (b *bucket) since(ctx context.Context, rule publish.Rule, then, now string) (why, err error) {
 	from, to := publish.Candidate{Version: then}, publish.Candidate{Version: now}
 	if (publish.Alias{Rule: rule}).NeedsTime(then, now) {
@@ -160,7 +160,7 @@ func (b *bucket) since(ctx context.Context, rule publish.Rule, then, now string)
 	}
 	_, err = b.store.stat(ctx, b.prefix+now+"/"+release.Checksums)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no release %s", now), nil
+		return fmt.Errorf("no release %s", now), nil
 	}
 	return nil, err
 }

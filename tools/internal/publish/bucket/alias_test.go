@@ -139,11 +139,11 @@ func TestVerifyAlias(t *testing.T) {
 	}{
 		{"as published", "1.2.0", ""},
 		{"a later release that is there", "1.3.0", ""},
-		{"a later release that is not there", "1.4.0", `got "1.4.0", want "1.2.0" or a later release: there is no release 1.4.0`},
+		{"a later release that is not there", "1.4.0", `got "1.4.0", want "1.2.0" or a later release: no release 1.4.0`},
 		{"an older release", "1.1.0", `got "1.1.0", want "1.2.0" or a later release: 1.1.0 is lower than 1.2.0`},
-		{"a line feed", "1.2.0\n", `got "1.2.0\n", want "1.2.0" or a later release: "1.2.0\n" is no semantic version`},
-		{"a line feed after a later release", "1.3.0\n", `got "1.3.0\n", want "1.2.0" or a later release: "1.3.0\n" is no semantic version`},
-		{"something else", "nightly", `got "nightly", want "1.2.0" or a later release: "nightly" is no semantic version`},
+		{"a line feed", "1.2.0\n", `got "1.2.0\n", want "1.2.0" or a later release: "1.2.0\n" is not a semantic version`},
+		{"a line feed after a later release", "1.3.0\n", `got "1.3.0\n", want "1.2.0" or a later release: "1.3.0\n" is not a semantic version`},
+		{"something else", "nightly", `got "nightly", want "1.2.0" or a later release: "nightly" is not a semantic version`},
 		{"gone", "", `got none, want "1.2.0"`},
 		{"more than a version", strings.Repeat("1", 2000), `got more than 1024 bytes, want "1.2.0"`},
 	} {

@@ -1,18 +1,17 @@
-// Package bucket publishes releases to Google Cloud Storage, to Amazon S3 and
-// services like it, and to directories, and reads releases from there.
+// Package bucket publishes releases to Google Cloud Storage, to Amazon S3 and compatible
+// services, and to directories, and reads releases from there.
 //
-// A release of version V is the objects PREFIX/V/PATH, one for each of its files
-// and no others. They are created, never replaced: [New]. Aliases are objects
-// PREFIX/ALIAS whose body is a version and nothing else: one with a line feed after it
-// names the version, and is written again. Of a version that is there, lock.json says
-// the commit time, by which a rule may compare. PREFIX/V.receipt.json is the release's
-// receipt ([ReadReceipt]). [NewSource] reads a release that was published. What else is
-// kept in a bucket, as a Helm repository, is made of a [Place].
+// A release of version V is the objects PREFIX/V/PATH, one for each of its files and no
+// others. They are created, never replaced: [New]. Aliases are objects PREFIX/ALIAS whose
+// body is a version. An alias with a line feed after the version is valid, and is rewritten
+// without it. The commit time of a published version, which a rule may compare, is in its
+// lock.json. PREFIX/V.receipt.json is the release's receipt ([ReadReceipt]). [NewSource]
+// reads a published release. Packages for other content of a bucket, such as a Helm
+// repository, use a [Place].
 //
-// Each object carries the SHA-256 of its content as metadata "sha256", so that a
-// listing (Google) or one request (S3) tells whether it is the one that is wanted.
-// An upload to S3 in parts that a crash left behind is nobody's object; a bucket's
-// lifecycle rule for incomplete uploads removes it.
+// Each object has the SHA-256 of its content as metadata "sha256", so that a listing (Google)
+// or one request (S3) is enough to compare it. A multipart upload to S3 that a crash
+// interrupted is not an object; a bucket's lifecycle rule for incomplete uploads removes it.
 package bucket
 
 import (
@@ -30,34 +29,34 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
-// defaultJobs is how many objects are compared or sent at a time. Each of them
+// defaultJobs is the number of objects that are compared or sent at a time. Each of them
 // holds at most one chunk in memory.
 const (
 	defaultJobs = 8
 	chunkSize   = 8 << 20 // bytes
 )
 
-// Config says where releases are published to.
+// Config describes a bucket.
 type Config struct {
-	// Name is that of the [publish.Destination].
+	// Name is the name of the [publish.Destination].
 	Name string
-	// URL is gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or file:///FOLDER.
+	// URL is gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or file:///DIRECTORY.
 	URL string
-	// Endpoint is the URL of a service other than Google's or Amazon's own. To
-	// one of gs: with http: no credentials are sent. Empty means the service's
-	// own, for gs: also what STORAGE_EMULATOR_HOST says.
+	// Endpoint is the URL of a service other than Google's or Amazon's own. For gs:// and
+	// http:// no credentials are sent. Empty means the service's own; for gs://
+	// STORAGE_EMULATOR_HOST is then also used.
 	Endpoint string
 	// Aliases are the objects below the prefix whose body is a version.
 	Aliases []publish.Alias
-	// Jobs is how many objects are sent at a time; 0 means 8. One takes up to 8
+	// Jobs is the number of objects that are sent at a time; 0 means 8. Each takes up to 8
 	// MiB of memory.
 	Jobs int
-	// Transport is where all requests go; nil means one of [web.NewTransport].
+	// Transport sends all requests; nil means one from [web.NewTransport].
 	Transport http.RoundTripper
 }
 
-// New makes the destination of a release: its objects, then the aliases. The tree
-// may be nil if only Verify is called.
+// New returns the destination for a release: its objects, then the aliases. The tree may be
+// nil if only Verify is called.
 func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error) {
 	p, err := Open(ctx, c, tree)
 	if err != nil {
@@ -72,17 +71,16 @@ func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination
 	return &bucket{Place: p, aliases: c.Aliases}, nil
 }
 
-// A Place is a prefix of a store, and the release that belongs there.
+// A Place is a prefix in a store, and the release that is published there.
 type Place struct {
 	name   string
 	store  store
-	prefix string // empty or with a slash at the end
+	prefix string // empty or ends with a slash
 	jobs   int
-	tree   *release.Tree // nil if there is only something to verify
+	tree   *release.Tree // nil if only Verify is called
 }
 
-// Open returns the place of a configuration. The tree may be nil if nothing is to be
-// published.
+// Open returns the place of a configuration. The tree may be nil if nothing is published.
 func Open(ctx context.Context, c Config, tree *release.Tree) (*Place, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
@@ -125,25 +123,25 @@ func Open(ctx context.Context, c Config, tree *release.Tree) (*Place, error) {
 	return p, nil
 }
 
-// urlError says what a URL has to be. It does not repeat what may be a password.
+// urlError returns the error for a bad URL, without the URL if it may have a password.
 func urlError(raw string) error {
 	if u, err := url.Parse(raw); err == nil {
 		raw = u.Redacted()
 	}
-	return hint.With(fmt.Errorf("reading bucket URL %q: want gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or file:///FOLDER", raw), "correct destinations.yaml")
+	return hint.With(fmt.Errorf("reading bucket URL %q: want gs://BUCKET/PREFIX, s3://BUCKET/PREFIX or file:///DIRECTORY", raw), "correct destinations.yaml")
 }
 
-// Name is that of [publish.Destination].
+// Name implements [publish.Destination].
 func (p *Place) Name() string { return p.name }
 
-// Object returns the key, the name for people, and the URL of the object at a path
-// below the prefix.
+// Object returns the key, the name for people and the URL of the object at a path below the
+// prefix.
 func (p *Place) Object(path string) (key, name, url string) {
 	key = p.prefix + path
 	return key, p.store.name(key), p.store.url(key)
 }
 
-// Key returns the key of the object that an item's name names.
+// Key returns the key of the object with an item's name.
 func (p *Place) Key(name string) (string, error) {
 	key, ok := strings.CutPrefix(name, p.store.name(""))
 	if !ok {

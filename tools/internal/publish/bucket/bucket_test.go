@@ -153,7 +153,7 @@ func TestConflict(t *testing.T) {
 		{"same size", at + "demo-1.2.0-linux-amd64.tar.gz", "ARCHIVE", "other content of 7 bytes|sha256:"},
 		{"longer", at + "demo-1.2.0-linux-amd64.tar.gz", "archive2", "other content of 8 bytes"},
 		{"empty", at + "lock.json", "", "other content of 0 bytes"},
-		{"an object more", at + "docs/more", "x", "an object that the release does not have"},
+		{"an object more", at + "docs/more", "x", "an object that is not in the release"},
 		{"alias that is no version", "all/demo/latest", "hello", "hello"},
 		{"large alias", "all/demo/latest", strings.Repeat("1", 2000), "more than 1024 bytes"},
 	} {

@@ -17,11 +17,11 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// smallSize is up to where, in bytes, reading a file here is faster than asking the
-// store for more than its listing says.
+// smallSize is the size, in bytes, up to which it is faster to read the local file than to
+// ask the store for more than its listing has.
 const smallSize = 8 << 20
 
-// PlanFile returns the item of a release's file at a key.
+// PlanFile returns the item for a file of the release at a key.
 func (p *Place) PlanFile(ctx context.Context, kind, key string, f release.File) (publish.Item, error) {
 	o, err := p.store.stat(ctx, key)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -32,8 +32,7 @@ func (p *Place) PlanFile(ctx context.Context, kind, key string, f release.File) 
 	return p.item(ctx, kind, key, f, &o)
 }
 
-// item returns the item of a release's file at a key, with what is there: nil if
-// nothing is.
+// item returns the item for a file of the release at a key. o is the existing object, or nil.
 func (p *Place) item(ctx context.Context, kind, key string, f release.File, o *object) (publish.Item, error) {
 	i := publish.Item{
 		Phase: publish.Upload, Kind: kind, Name: p.store.name(key), Path: f.Path, Digest: string(f.Digest), Size: f.Size,
@@ -54,8 +53,8 @@ func (p *Place) item(ctx context.Context, kind, key string, f release.File, o *o
 	return i, nil
 }
 
-// compare returns what is there instead of the file, or nothing if it is the file,
-// and all that was learned of the object. It asks for no more than it needs.
+// compare returns what the existing object is instead of the file, or "" if it is the file,
+// and the object with all that was learned about it. It makes as few requests as possible.
 func (p *Place) compare(ctx context.Context, o object, f release.File) (object, string, error) {
 	if o.size != f.Size {
 		return o, describe(o), nil
@@ -95,14 +94,14 @@ func (p *Place) compare(ctx context.Context, o object, f release.File) (object, 
 func describe(o object) string {
 	switch {
 	case o.size < 0:
-		return "no file"
+		return "not a file"
 	case o.sha256 != "":
 		return string(o.sha256)
 	}
 	return fmt.Sprintf("other content of %d bytes", o.size)
 }
 
-// sameSums compares the sums that a store computed with those of the release's file.
+// sameSums compares the sums that a store computed with those of the file.
 func (p *Place) sameSums(ctx context.Context, o object, f release.File) (bool, error) {
 	r, err := p.tree.Open(ctx, f.Path)
 	if err != nil {
@@ -116,7 +115,7 @@ func (p *Place) sameSums(ctx context.Context, o object, f release.File) (bool, e
 	return bytes.Equal(m.Sum(nil), o.md5) && (o.crc32c == nil || bytes.Equal(c.Sum(nil), o.crc32c)), nil
 }
 
-// create writes the object of an item that was absent.
+// create writes the object of an absent item.
 func (p *Place) create(ctx context.Context, i publish.Item, report publish.Report) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -150,7 +149,7 @@ func (p *Place) create(ctx context.Context, i publish.Item, report publish.Repor
 	return err
 }
 
-// settle says whether what came since the plan is what was to be created.
+// settle checks whether an object that appeared since the plan is the one to create.
 func (p *Place) settle(ctx context.Context, key string, f release.File, taken error) error {
 	o, err := p.store.stat(ctx, key)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -166,14 +165,14 @@ func (p *Place) settle(ctx context.Context, key string, f release.File, taken er
 	return err
 }
 
-// VerifyObject checks that an object is what an item says, as [publish.Destination] has it.
+// VerifyObject checks that an object matches its item, as [publish.Destination] defines it.
 func (p *Place) VerifyObject(ctx context.Context, i publish.Item, deep bool) error {
 	return p.verify(ctx, i, nil, deep)
 }
 
-// verify checks that an object is what an item says. Without o it asks for it.
-// The content is read if deep, or if the store's own word does not do: its version
-// is another one than that which was recorded.
+// verify checks that an object matches its item. If o is nil it requests the object. It reads
+// the content if deep, or if the store's metadata is not enough because the object's version
+// is not the recorded one.
 func (p *Place) verify(ctx context.Context, i publish.Item, o *object, deep bool) error {
 	key, err := p.Key(i.Name)
 	if err != nil {
@@ -206,7 +205,7 @@ func (p *Place) verify(ctx context.Context, i publish.Item, o *object, deep bool
 	return err
 }
 
-// unexpected are the objects below a prefix whose keys are not among the wanted.
+// unexpected returns the objects whose keys are not wanted.
 func unexpected(objects []object, wanted func(key string) bool) []object {
 	var more []object
 	for _, o := range objects {
@@ -217,8 +216,7 @@ func unexpected(objects []object, wanted func(key string) bool) []object {
 	return more
 }
 
-// below returns the prefix that an item's key has without its path; false if the
-// object is not at its path.
+// below returns an item's key without its path; false if the key does not end with the path.
 func below(key, path string) (string, bool) {
 	prefix, ok := strings.CutSuffix(key, path)
 	return prefix, ok && (prefix == "" || strings.HasSuffix(prefix, "/"))

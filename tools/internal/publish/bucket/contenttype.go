@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// What caches may do with what never changes, and with a pointer.
+// The Cache-Control of content, which never changes, and of pointers.
 const (
 	immutable = "public, max-age=31536000, immutable"
 	noCache   = "no-cache, max-age=0"
@@ -25,9 +25,9 @@ var contentTypes = map[string]string{
 	".deb": "application/vnd.debian.binary-package", ".rpm": "application/x-rpm", ".exe": "application/vnd.microsoft.portable-executable",
 }
 
-// contentType returns the media type of a release's file by its path. Blobs of an
-// OCI layout are bytes, whatever they hold; compressed files are stored as they
-// are, so there never is a content encoding, which would unpack them on the way.
+// contentType returns the media type of a release's file by its path. Blobs of an OCI layout
+// are bytes, whatever they contain. Compressed files have no content encoding, because
+// clients would decompress them.
 func contentType(p string) string {
 	base := path.Base(p)
 	switch {

@@ -21,14 +21,14 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/filelock"
 )
 
-// fileStore is a directory. Its objects are files below it, to which no symbolic link
-// leads out; an object's version is its SHA-256.
+// fileStore is a directory. Its objects are files below it; symbolic links cannot lead out of
+// it. An object's version is its SHA-256.
 type fileStore struct{ dir string }
 
-// unfinished are files that are written at this moment, or that a crash left behind.
+// unfinished matches files that are being written, or that a crash left behind.
 var unfinished = regexp.MustCompile(`^\.(.+)\.[0-9a-f]{16}\.publishing$`)
 
-// fileLock is the file that guards pointers against a run at the same time.
+// fileLock is the lock file for writing pointers.
 const fileLock = ".publish.lock"
 
 func (s *fileStore) name(key string) string {
@@ -96,7 +96,7 @@ func (s *fileStore) stat(ctx context.Context, key string) (object, error) {
 	return o, err
 }
 
-// open leaves the object's version empty: it is in the content.
+// open leaves the object's version empty, because that would need the content.
 func (s *fileStore) open(_ context.Context, key, _ string, offset int64) (io.ReadCloser, object, error) {
 	root, err := s.root(key)
 	if err != nil {
@@ -121,8 +121,7 @@ func (s *fileStore) open(_ context.Context, key, _ string, offset int64) (io.Rea
 	return f, object{key: key, size: info.Size()}, nil
 }
 
-// put writes a file beside the one that is to be, and links or renames it to its
-// name when it is on the disk in whole.
+// put writes and syncs a temporary file beside the object, then links or renames it.
 func (s *fileStore) put(ctx context.Context, w write) error {
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return err
@@ -137,7 +136,7 @@ func (s *fileStore) put(ctx context.Context, w write) error {
 	if err := makeFolders(root, folder); err != nil {
 		return err
 	}
-	if w.guard != "" { // nobody sweeps this while it is locked
+	if w.guard != "" { // the lock prevents sweeps
 		unlock, err := filelock.Lock(filepath.Join(s.dir, fileLock))
 		if err != nil {
 			return err
@@ -156,7 +155,7 @@ func (s *fileStore) put(ctx context.Context, w write) error {
 	return syncFolder(root, folder)
 }
 
-// makeFolders is os.Root.MkdirAll with each new directory on the disk.
+// makeFolders is os.Root.MkdirAll that syncs each new directory.
 func makeFolders(root *os.Root, folder string) error {
 	if folder == "." {
 		return nil
@@ -197,12 +196,12 @@ func (s *fileStore) fill(ctx context.Context, root *os.Root, temp string, w writ
 func (s *fileStore) reveal(root *os.Root, temp string, w write) error {
 	if w.guard == "" {
 		switch err := root.Link(temp, w.key); {
-		case errors.Is(err, fs.ErrExist), errors.Is(err, fs.ErrNotExist): // the latter: swept by who was first
+		case errors.Is(err, fs.ErrExist), errors.Is(err, fs.ErrNotExist): // the latter: swept by the writer that was first
 			return errTaken
 		case err == nil:
 			return nil
 		}
-		unlock, err := filelock.Lock(filepath.Join(s.dir, fileLock)) // a file system without links
+		unlock, err := filelock.Lock(filepath.Join(s.dir, fileLock)) // the file system has no links
 		if err != nil {
 			return err
 		}
@@ -229,7 +228,7 @@ func (s *fileStore) reveal(root *os.Root, temp string, w write) error {
 	return err
 }
 
-// sweep removes what crashes left of a file that is now complete.
+// sweep removes temporary files that crashes left beside a file that is now complete.
 func sweep(root *os.Root, folder, base string) {
 	entries, _ := fs.ReadDir(root.FS(), folder)
 	for _, e := range entries {

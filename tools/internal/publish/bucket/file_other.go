@@ -4,5 +4,5 @@ package bucket
 
 import "os"
 
-// syncFolder does nothing where a directory cannot be opened to be synced.
+// syncFolder does nothing where a directory cannot be synced.
 func syncFolder(*os.Root, string) error { return nil }

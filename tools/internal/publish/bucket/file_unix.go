@@ -4,7 +4,7 @@ package bucket
 
 import "os"
 
-// syncFolder brings the names in a directory to the disk.
+// syncFolder syncs the entries of a directory.
 func syncFolder(root *os.Root, folder string) error {
 	f, err := root.Open(folder)
 	if err != nil {

@@ -30,18 +30,18 @@ import (
 
 const (
 	gcsHost = "storage.googleapis.com"
-	// sumKey is the metadata that holds an object's SHA-256 in hexadecimal.
+	// sumKey is the metadata key of an object's SHA-256 in hexadecimal.
 	sumKey = "sha256"
 )
 
-// gcsStore is a bucket of Google Cloud Storage, by its JSON API
+// gcsStore is a bucket of Google Cloud Storage, through its JSON API
 // (https://cloud.google.com/storage/docs/json_api/v1).
 type gcsStore struct {
 	bucket *storage.BucketHandle
 	client *storage.Client
 	root   string // URL of the bucket
 	named  string
-	chunk  int64 // size of the chunks of what is not sent at once, in bytes
+	chunk  int64 // size of the chunks of larger objects in bytes
 }
 
 func newGCS(ctx context.Context, a storeArgs) (*gcsStore, error) {
@@ -74,20 +74,19 @@ func newGCS(ctx context.Context, a storeArgs) (*gcsStore, error) {
 	return &gcsStore{bucket: client.Bucket(a.bucket), client: client, root: root + "/" + a.bucket + "/", named: "gs://" + a.bucket + "/", chunk: chunkSize}, nil
 }
 
-// authenticate adds the token of the application default credentials to requests
-// to the host.
+// authenticate adds the token of the application default credentials to requests to the host.
 func authenticate(ctx context.Context, base http.RoundTripper, host string) (http.RoundTripper, error) {
 	ctx = context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Transport: base, CheckRedirect: web.NoRedirect})
 	creds, err := google.FindDefaultCredentials(ctx, storage.ScopeReadWrite)
 	if err != nil {
 		return nil, hint.With(fmt.Errorf("finding Google credentials: %w", err),
-			"log in with gcloud auth application-default login, or have GOOGLE_APPLICATION_CREDENTIALS name a key file")
+			"log in with gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS to a key file")
 	}
 	return &bearer{base: base, host: host, tokens: creds.TokenSource}, nil
 }
 
-// asStored asks for content as it is stored. Neither the service nor Go then unpacks
-// what somebody stored with a content encoding.
+// asStored requests content as it is stored: neither the service nor Go decompresses content
+// with a content encoding.
 type asStored struct{ base http.RoundTripper }
 
 func (t asStored) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -98,8 +97,8 @@ func (t asStored) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(req)
 }
 
-// bearer sends tokens to one host only. Waiting for a token ends with the request's
-// context, which the one of oauth2 does not.
+// bearer sends tokens to one host only. Waiting for a token ends with the request's context;
+// oauth2's own transport ignores that.
 type bearer struct {
 	base   http.RoundTripper
 	host   string
@@ -136,21 +135,21 @@ func (b *bearer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return b.base.RoundTrip(req)
 }
 
-// object returns a handle whose requests are tried a few times. The library would
-// go on for ever.
+// object returns a handle whose requests are retried a few times. The library would retry for
+// ever.
 func (s *gcsStore) object(key string) *storage.ObjectHandle {
 	return s.bucket.Object(key).Retryer(gcsRetry()...)
 }
 
-// gcsRetry leaves the retries to the library, which knows what it may send again and
-// goes on with an upload where it was. It has the attempts and pauses of ours.
+// gcsRetry leaves retries to the library, which knows what it may send again and resumes
+// uploads. The number of attempts and the pauses are ours.
 func gcsRetry() []storage.RetryOption {
 	failed := 0
 	return []storage.RetryOption{
 		storage.WithPolicy(storage.RetryIdempotent),
 		storage.WithMaxAttempts(attempts),
 		storage.WithBackoff(gax.Backoff{Initial: 2 * pause, Max: 5e9, Multiplier: 2}),
-		storage.WithErrorFunc(func(err error) bool { // of one goroutine at a time
+		storage.WithErrorFunc(func(err error) bool { // called by one goroutine at a time
 			if err == nil || !storage.ShouldRetry(err) && !errors.Is(err, io.EOF) {
 				return false
 			}
@@ -165,7 +164,7 @@ func (s *gcsStore) url(key string) string  { return s.root + escape(key) }
 
 func (s *gcsStore) location(o object) string { return s.name(o.key) + "#" + o.version }
 
-// gcsAttributes are what object needs, so that listings are small.
+// gcsAttributes are the attributes that object needs, to keep listings small.
 var gcsAttributes = []string{"Name", "Size", "Generation", "CRC32C", "MD5", "Metadata"}
 
 func (s *gcsStore) list(ctx context.Context, prefix string) ([]object, error) {
@@ -226,7 +225,7 @@ func (s *gcsStore) open(ctx context.Context, key, version string, offset int64) 
 	return r, object{key: key, size: r.Attrs.Size, version: strconv.FormatInt(r.Attrs.Generation, 10)}, nil
 }
 
-// failed puts the service's answer into the terms of [store].
+// failed translates the service's error for [store].
 func (s *gcsStore) failed(doing, key string, err error) error {
 	var answer *googleapi.Error
 	code := 0
@@ -242,7 +241,7 @@ func (s *gcsStore) failed(doing, key string, err error) error {
 	case code == http.StatusPreconditionFailed:
 		return fmt.Errorf("%s object %q: %w", doing, s.name(key), errTaken)
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		return hint.With(wrapped, "let these credentials list, read and create objects: roles/storage.objectUser")
+		return hint.With(wrapped, "give these credentials permission to list, read and create objects: roles/storage.objectUser")
 	}
 	return wrapped
 }

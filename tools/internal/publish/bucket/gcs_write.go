@@ -17,11 +17,11 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
-// chunkUnit is what the size of a chunk of a resumable upload is a multiple of.
+// chunkUnit divides the size of each chunk of a resumable upload.
 const chunkUnit = 256 << 10
 
-// put sends a small object in one request and a large one in chunks. The service
-// refuses content that has another CRC32C than the file that is to be published.
+// put sends a small object in one request and a large one in chunks. The service refuses
+// content whose CRC32C differs from the file's.
 func (s *gcsStore) put(ctx context.Context, w write) error {
 	h, err := s.guarded(w)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *gcsStore) put(ctx context.Context, w write) error {
 	out.CRC32C, out.SendCRC32C = sum, true
 	out.ChunkSize = int(min(s.chunk, (w.size/chunkUnit+1)*chunkUnit))
 	if _, err := io.Copy(out, &counter{content, w.sent}); err != nil {
-		cancel() // else Close would create the object from what came so far
+		cancel() // otherwise Close would create the object from what was sent so far
 		out.Close()
 		return s.failed("writing", w.key, err)
 	}
@@ -50,7 +50,7 @@ func (s *gcsStore) put(ctx context.Context, w write) error {
 	return nil
 }
 
-// guarded returns the object under the condition that a write has.
+// guarded returns the object with the precondition of a write.
 func (s *gcsStore) guarded(w write) (*storage.ObjectHandle, error) {
 	if w.guard == "" {
 		return s.object(w.key).If(storage.Conditions{DoesNotExist: true}), nil
@@ -64,7 +64,7 @@ func (s *gcsStore) guarded(w write) (*storage.ObjectHandle, error) {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// prepare returns the content and its CRC32C, for which a large file is read twice.
+// prepare returns the content and its CRC32C. It reads a large file twice.
 func (s *gcsStore) prepare(ctx context.Context, w write) (io.ReadCloser, uint32, error) {
 	r, err := w.open(ctx)
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *gcsStore) prepare(ctx context.Context, w write) (io.ReadCloser, uint32,
 	return again, sum.Sum32(), err
 }
 
-// counter tells how many bytes were read.
+// counter reports how many bytes were read.
 type counter struct {
 	io.Reader
 	sent func(int64)
@@ -99,7 +99,7 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// copy rewrites an object of this service, if it says that it has the content.
+// copy copies an object inside this service, if its metadata says that it has the content.
 func (s *gcsStore) copy(ctx context.Context, location string, w write) (bool, error) {
 	name, generation, ok := cutLast(strings.TrimPrefix(location, "gs://"), "#")
 	bucket, key, found := strings.Cut(name, "/")

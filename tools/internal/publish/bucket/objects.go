@@ -26,11 +26,11 @@ const (
 	aliasKind  = "alias"
 )
 
-// Plan is that of [publish.Destination]. SHA256SUMS is the last object: where it is,
-// all the others are.
+// Plan implements [publish.Destination]. SHA256SUMS is the last object: if it exists, all
+// others do.
 func (b *bucket) Plan(ctx context.Context) ([]publish.Item, error) {
 	if b.tree == nil {
-		return nil, errors.New("planning: there is no release")
+		return nil, errors.New("planning: no release")
 	}
 	prefix := b.prefix + b.tree.Version + "/"
 	objects, err := b.store.list(ctx, prefix)
@@ -62,7 +62,7 @@ func (b *bucket) Plan(ctx context.Context) ([]publish.Item, error) {
 	for _, o := range more {
 		items = append(items, publish.Item{
 			Phase: publish.Upload, Kind: objectKind, Name: b.store.name(o.key), State: publish.Conflict,
-			Found: "an object that the release does not have", URL: b.store.url(o.key),
+			Found: "an object that is not in the release", URL: b.store.url(o.key),
 		})
 	}
 	return items, nil
@@ -82,13 +82,13 @@ func checksumsLast(files []release.File) []release.File {
 	return sorted
 }
 
-// Apply is that of [publish.Destination].
+// Apply implements [publish.Destination].
 func (b *bucket) Apply(ctx context.Context, phase publish.Phase, items []publish.Item, report publish.Report) error {
 	if report == nil {
 		report = func(publish.Progress) {}
 	}
 	if b.tree == nil {
-		return errors.New("publishing: there is no release")
+		return errors.New("publishing: no release")
 	}
 	if phase == publish.Reveal {
 		for _, i := range items {
@@ -101,7 +101,7 @@ func (b *bucket) Apply(ctx context.Context, phase publish.Phase, items []publish
 	return b.Upload(ctx, items, report)
 }
 
-// Upload creates the objects of items that PlanFile returned, several at a time, and then SHA256SUMS.
+// Upload creates the objects of items from PlanFile, several at a time, and then SHA256SUMS.
 func (p *Place) Upload(ctx context.Context, items []publish.Item, report publish.Report) error {
 	var first, last []publish.Item
 	for _, i := range items {
@@ -120,7 +120,7 @@ func (p *Place) Upload(ctx context.Context, items []publish.Item, report publish
 	return nil
 }
 
-// pointer is the write of what may change later.
+// pointer returns the write of an object that may change later.
 func pointer(key, guard string, data []byte, contentType string) write {
 	return write{
 		key: key, guard: guard, digest: digest.FromBytes(data), size: int64(len(data)), contentType: contentType, cacheControl: noCache,
@@ -128,8 +128,8 @@ func pointer(key, guard string, data []byte, contentType string) write {
 	}
 }
 
-// Verify is that of [publish.Destination]. If SHA256SUMS is among the items they are
-// a whole release, and an object that is none of them is a difference too.
+// Verify implements [publish.Destination]. If SHA256SUMS is among the items they are a whole
+// release, and any other object is a difference.
 func (b *bucket) Verify(ctx context.Context, items []publish.Item, deep bool) error {
 	found, errs := map[string]*object{}, []error{}
 	wanted := map[string]bool{}
@@ -156,7 +156,7 @@ func (b *bucket) Verify(ctx context.Context, items []publish.Item, deep bool) er
 		}
 		if wanted[b.store.name(prefix+release.Checksums)] {
 			for _, o := range unexpected(objects, func(key string) bool { return wanted[b.store.name(key)] }) {
-				errs = append(errs, fmt.Errorf("object %q: got an object that the release does not have, want none", b.store.name(o.key)))
+				errs = append(errs, fmt.Errorf("object %q: got an object that is not in the release, want none", b.store.name(o.key)))
 			}
 		}
 	}

@@ -14,15 +14,15 @@ import (
 
 const (
 	receiptKind = "receipt"
-	// receiptSuffix follows the version in the key of a receipt, which is beside the
-	// release's objects: these are what SHA256SUMS lists and no others.
+	// receiptSuffix follows the version in the key of a receipt. The receipt is beside the
+	// release's objects, which are exactly those in SHA256SUMS.
 	receiptSuffix = ".receipt.json"
 )
 
 // ReceiptName returns the name of a version's receipt, beside the version's objects.
 func ReceiptName(version string) string { return version + receiptSuffix }
 
-// PlanReceipt is that of [publish.Recorder].
+// PlanReceipt implements [publish.Recorder].
 func (b *bucket) PlanReceipt(ctx context.Context, r *publish.Receipt) (publish.Item, error) {
 	want, err := r.Marshal()
 	if err != nil {
@@ -36,7 +36,7 @@ func (b *bucket) PlanReceipt(ctx context.Context, r *publish.Receipt) (publish.I
 	found, o, err := readPointer(ctx, b.store, key, jsonfile.MaxSize)
 	switch {
 	case errors.Is(err, ErrTooLarge):
-		i.State, i.Found = publish.Conflict, fmt.Sprintf("more than %d bytes, which are no receipt", jsonfile.MaxSize)
+		i.State, i.Found = publish.Conflict, fmt.Sprintf("not a receipt, more than %d bytes", jsonfile.MaxSize)
 		return i, nil
 	case err != nil || o.version == "":
 		return i, err
@@ -50,7 +50,7 @@ func (b *bucket) PlanReceipt(ctx context.Context, r *publish.Receipt) (publish.I
 	return i, nil
 }
 
-// Record is that of [publish.Recorder].
+// Record implements [publish.Recorder].
 func (b *bucket) Record(ctx context.Context, i publish.Item, r *publish.Receipt, report publish.Report) error {
 	data, err := r.Marshal()
 	if err != nil {
@@ -76,8 +76,8 @@ func (b *bucket) Record(ctx context.Context, i publish.Item, r *publish.Receipt,
 	return err
 }
 
-// ReadReceipt returns the content of the receipt that a bucket keeps of a version,
-// nothing if it has none, and what people call it.
+// ReadReceipt returns the content of a version's receipt in a bucket, nil if there is none,
+// and its name for people.
 func ReadReceipt(ctx context.Context, c Config, version string) (data []byte, name string, err error) {
 	p, err := Open(ctx, c, nil)
 	if err != nil {
@@ -88,7 +88,7 @@ func ReadReceipt(ctx context.Context, c Config, version string) (data []byte, na
 	return data, p.store.name(key), err
 }
 
-// Versions returns the versions of which a bucket has a receipt, sorted by text.
+// Versions returns the versions with a receipt in a bucket, sorted as text.
 func Versions(ctx context.Context, c Config) ([]string, error) {
 	p, err := Open(ctx, c, nil)
 	if err != nil {

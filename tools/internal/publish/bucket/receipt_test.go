@@ -72,8 +72,8 @@ func TestRecordConflict(t *testing.T) {
 	other.Checksums = digest.FromBytes([]byte("other"))
 	for _, tt := range []struct{ name, there, found string }{
 		{"another build", receiptText(t, other), "the receipt of another release, 1.2.0 with lock sha256:"},
-		{"no receipt", "hello", "no receipt, sha256:"},
-		{"nothing in it", "", "no receipt, sha256:"},
+		{"no receipt", "hello", "not a receipt, sha256:"},
+		{"nothing in it", "", "not a receipt, sha256:"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			each(t, func(t *testing.T, s *buckettest.Server, c Config) {

@@ -27,17 +27,17 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
-// s3Store is a bucket of Amazon S3 or of a service with its API
+// s3Store is a bucket of Amazon S3 or of a compatible service
 // (https://docs.aws.amazon.com/AmazonS3/latest/API/).
 type s3Store struct {
 	client *s3.Client
 	bucket string
 	root   string // URL of the bucket
-	// foreign services may not know conditions, and then heed none.
+	// foreign services may not know conditions, and then ignore them.
 	foreign bool
-	// single is the largest object of one request, chunk the size of parts; bytes.
+	// single is the largest object for one request, chunk the size of parts, in bytes.
 	single, chunk int64
-	// buffers are what parts are in while they are sent; nil until it is used.
+	// buffers hold parts while they are sent; nil until first used.
 	buffers chan []byte
 }
 
@@ -51,7 +51,7 @@ func newS3(ctx context.Context, a storeArgs) (*s3Store, error) {
 		s.buffers <- nil
 	}
 	if c.Region == "" && s.foreign {
-		c.Region = "us-east-1" // what such services take for none
+		c.Region = "us-east-1" // the usual default of such services
 	}
 	if c.Region == "" {
 		return nil, hint.With(fmt.Errorf("finding the region of bucket %q: got none", a.bucket), "set AWS_REGION")
@@ -73,17 +73,17 @@ func newS3(ctx context.Context, a storeArgs) (*s3Store, error) {
 	return s, nil
 }
 
-// amazonConfig reads the environment and Amazon's files. Where they name a bundle of
-// authorities, the library takes no client but its own: then credentials that come
-// from a service are fetched by it, and all else goes through the client.
+// amazonConfig reads the environment and Amazon's files. If these set a CA bundle, the
+// library accepts only its own client. Then it fetches credentials from services with that;
+// all other requests use our client.
 func amazonConfig(ctx context.Context, client *http.Client) (aws.Config, error) {
 	options := []func(*config.LoadOptions) error{
-		// The library has its own loop, which signs each attempt anew.
+		// The library retries itself, and signs each attempt again.
 		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, 5*time.Second })
 		}),
 		config.WithLogger(logging.Nop{}),
-		// Services that are not Amazon's refuse the checksums that are sent unasked.
+		// Other services refuse checksums that they did not ask for.
 		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
 		config.WithResponseChecksumValidation(aws.ResponseChecksumValidationWhenRequired),
 	}
@@ -122,8 +122,8 @@ func (s *s3Store) list(ctx context.Context, prefix string) ([]object, error) {
 	return all, nil
 }
 
-// etagMD5 returns the MD5 that an ETag of one upload is, unless the object is
-// encrypted with a key of the customer's or of the key service.
+// etagMD5 returns the MD5 in the ETag of an object that was uploaded in one part. It is not
+// an MD5 if the object is encrypted with a key of the customer or of the key service.
 func etagMD5(etag string) []byte {
 	sum, err := hex.DecodeString(strings.Trim(etag, `"`))
 	if err != nil || len(sum) != 16 {
@@ -161,13 +161,13 @@ func (s *s3Store) open(ctx context.Context, key, version string, offset int64) (
 		return nil, object{}, s.failed("reading", key, err)
 	}
 	o := object{key: key, size: aws.ToInt64(out.ContentLength) + offset, version: aws.ToString(out.ETag)}
-	if version != "" && o.version != version { // a service without conditions
+	if version != "" && o.version != version { // the service has no conditions
 		out.Body.Close()
 		return nil, o, fmt.Errorf("reading object %q: %w", s.name(key), errTaken)
 	}
 	if offset > 0 && !strings.HasPrefix(aws.ToString(out.ContentRange), fmt.Sprintf("bytes %d-", offset)) {
 		out.Body.Close()
-		return nil, o, fmt.Errorf("reading object %q: got range %q, want one from %d on", s.name(key), aws.ToString(out.ContentRange), offset)
+		return nil, o, fmt.Errorf("reading object %q: got range %q, want one from %d", s.name(key), aws.ToString(out.ContentRange), offset)
 	}
 	return out.Body, o, nil
 }
@@ -181,7 +181,7 @@ func statusOf(err error) int {
 	return 0
 }
 
-// failed puts the service's answer into the terms of [store].
+// failed translates the service's error for [store].
 func (s *s3Store) failed(doing, key string, err error) error {
 	var missing *types.NoSuchBucket
 	wrapped := fmt.Errorf("%s object %q: %w", doing, s.name(key), err)
@@ -197,7 +197,7 @@ func (s *s3Store) failed(doing, key string, err error) error {
 	case code == http.StatusMovedPermanently || code == http.StatusTemporaryRedirect:
 		return hint.With(wrapped, "set AWS_REGION to the bucket's region")
 	case code == http.StatusForbidden || code == http.StatusUnauthorized:
-		return hint.With(wrapped, "let these credentials list the bucket, and read and create objects")
+		return hint.With(wrapped, "give these credentials permission to list the bucket, and to read and create objects")
 	}
 	return wrapped
 }

@@ -22,15 +22,15 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
-// Sizes in bytes at which the way of writing changes.
+// Limits of S3 in bytes, and of parts.
 const (
-	singleLimit = 64 << 20 // of one request
-	copyLimit   = 5 << 30  // of CopyObject
-	maxParts    = 10_000   // of an upload
+	singleLimit = 64 << 20 // bytes in one request
+	copyLimit   = 5 << 30  // bytes for CopyObject
+	maxParts    = 10_000   // parts of an upload
 )
 
-// put sends an object in one request, or a large one in parts. The service refuses
-// content, or a part, that has another SHA-256 than it is to have.
+// put sends a small object in one request and a large one in parts. The service refuses
+// content with another SHA-256.
 func (s *s3Store) put(ctx context.Context, w write) error {
 	if w.size > s.single {
 		return s.putParts(ctx, w)
@@ -50,7 +50,7 @@ func (s *s3Store) put(ctx context.Context, w write) error {
 	}
 	in.IfMatch, in.IfNoneMatch = conditions(w.guard)
 	var out *s3.PutObjectOutput
-	// Somebody else may write at this moment; only then is it clear who was first.
+	// A conflict means that somebody else is writing: try again to see who was first.
 	err := retries(func(err error) bool { return statusOf(err) == http.StatusConflict }).Do(ctx, func(int) error {
 		_, err := body.Seek(0, io.SeekStart)
 		if err == nil {
@@ -67,8 +67,7 @@ func (s *s3Store) put(ctx context.Context, w write) error {
 	return s.readBack(ctx, w, out.ETag)
 }
 
-// readBack finds out whether a service without conditions let somebody else write
-// at the same moment.
+// readBack checks that nobody else wrote at the same moment to a service without conditions.
 func (s *s3Store) readBack(ctx context.Context, w write, etag *string) error {
 	if !s.foreign {
 		return nil
@@ -89,12 +88,12 @@ func conditions(guard string) (match, none *string) {
 }
 
 func base64Sum(d digest.Digest) *string {
-	sum, _ := hex.DecodeString(d.Hex()) // which a Digest is
+	sum, _ := hex.DecodeString(d.Hex()) // a Digest is valid
 	return aws.String(base64.StdEncoding.EncodeToString(sum))
 }
 
-// signed has a request's signature cover the SHA-256 of its content, which is known
-// without reading it once more.
+// signed makes a request's signature cover the SHA-256 of its content, which is already
+// known.
 func signed(sum string) func(*s3.Options) {
 	return s3.WithAPIOptions(func(stack *middleware.Stack) error {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("KnownContent",
@@ -104,15 +103,15 @@ func signed(sum string) func(*s3.Options) {
 	})
 }
 
-// rewinder is content that is read again from its start for each attempt.
+// rewinder is content that each attempt reads from the start.
 type rewinder struct {
 	open func() (io.ReadCloser, error)
 	sent func(int64)
 	size int64
-	at   int64 // where Seek went
+	at   int64 // the offset of the last Seek
 	r    io.ReadCloser
-	read int64 // bytes of r
-	err  error // of reading, which the client does not pass on
+	read int64 // bytes read from r
+	err  error // of reading; the client does not pass it on
 }
 
 func (b *rewinder) Seek(offset int64, whence int) (int64, error) {
@@ -140,14 +139,14 @@ func (b *rewinder) Read(p []byte) (int, error) {
 	}
 	if err != nil && err != io.EOF {
 		b.err = err
-		return 0, err // not the last bytes of content that turns out to be another
+		return 0, err // withhold the last bytes of wrong content
 	}
 	return n, err
 }
 
 func (b *rewinder) start() error {
 	if b.at != 0 {
-		return fmt.Errorf("reading from byte %d: want from the start or on", b.at)
+		return fmt.Errorf("reading from byte %d: want from the start or the current position", b.at)
 	}
 	b.Close()
 	if b.sent != nil && b.read > 0 {
@@ -168,7 +167,7 @@ func (b *rewinder) Close() error {
 	return err
 }
 
-// putParts writes an object in parts, of which nothing is left if it fails.
+// putParts writes an object in parts. It leaves nothing behind if it fails.
 func (s *s3Store) putParts(ctx context.Context, w write) error {
 	if _, err := s.stat(ctx, w.key); err == nil && w.guard == "" {
 		return fmt.Errorf("writing object %q: %w", s.name(w.key), errTaken)
@@ -191,7 +190,7 @@ func (s *s3Store) putParts(ctx context.Context, w write) error {
 			return s.readBack(ctx, w, out.ETag)
 		}
 		if statusOf(err) == http.StatusNotFound || statusOf(err) == http.StatusConflict {
-			// An attempt before this one ended the upload, or somebody else wrote.
+			// An earlier attempt completed the upload, or somebody else wrote.
 			err = errors.Join(errTaken, err)
 		}
 	}
@@ -201,8 +200,8 @@ func (s *s3Store) putParts(ctx context.Context, w write) error {
 	return s.failed("writing", w.key, err)
 }
 
-// sendParts reads the content once and sends several parts at a time, each of which
-// is in memory until the service has it.
+// sendParts reads the content once and sends several parts at a time. Each part is in memory
+// until the service has it.
 func (s *s3Store) sendParts(ctx context.Context, w write, upload *string) ([]types.CompletedPart, error) {
 	r, err := w.open(ctx)
 	if err != nil {
@@ -242,7 +241,7 @@ func (s *s3Store) sendParts(ctx context.Context, w write, upload *string) ([]typ
 		}
 	}
 	if ctx.Err() == nil {
-		// The end of the content is where reading it says if it is another one.
+		// The digest is checked at the end of the content.
 		if _, err := io.Copy(io.Discard, r); err != nil {
 			cancel(err)
 		}
@@ -278,7 +277,7 @@ func (s *s3Store) sendPart(ctx context.Context, p part) (types.CompletedPart, er
 	return types.CompletedPart{ETag: out.ETag, PartNumber: &p.number, ChecksumSHA256: base64Sum(sum)}, nil
 }
 
-// copy has the service copy an object of its own, if it says that it has the content.
+// copy copies an object inside the service, if its metadata says that it has the content.
 func (s *s3Store) copy(ctx context.Context, location string, w write) (bool, error) {
 	name, found := strings.CutPrefix(location, "s3://")
 	if !found || w.size > copyLimit {
@@ -316,8 +315,7 @@ func (s *s3Store) copy(ctx context.Context, location string, w write) (bool, err
 	return true, s.checkCopy(ctx, out.CopyObjectResult, o, w)
 }
 
-// checkCopy compares what the service says that it copied; if it says nothing that
-// can be compared, it reads the copy.
+// checkCopy compares the service's checksum of the copy. If it has none, it reads the copy.
 func (s *s3Store) checkCopy(ctx context.Context, r *types.CopyObjectResult, from object, w write) error {
 	switch want := *base64Sum(w.digest); {
 	case r != nil && r.ChecksumSHA256 != nil && !strings.Contains(*r.ChecksumSHA256, "-"):

@@ -11,16 +11,16 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 )
 
-// source is a release that was published.
+// source is a published release.
 type source struct {
 	place   *Place
 	prefix  string
 	objects map[string]object // by path
 }
 
-// NewSource reads a version that [New] published. It holds on to the objects that
-// are there now: one that is replaced later fails to open. Their locations are
-// gs://BUCKET/KEY#GENERATION and s3://BUCKET/KEY#ETAG; files have none.
+// NewSource reads a version that [New] published. It is bound to the objects that exist now:
+// opening one that was replaced later fails. Locations are gs://BUCKET/KEY#GENERATION and
+// s3://BUCKET/KEY#ETAG; files have none.
 func NewSource(ctx context.Context, c Config, version string) (release.Source, error) {
 	if !fs.ValidPath(version) || version == "." {
 		return nil, fmt.Errorf("version %q: want a path below %s", version, c.URL)
@@ -36,15 +36,14 @@ func NewSource(ctx context.Context, c Config, version string) (release.Source, e
 	}
 	for _, o := range objects {
 		if o.size < 0 {
-			return nil, fmt.Errorf("listing %q: got %q, which is no file", p.store.name(s.prefix), o.key)
+			return nil, fmt.Errorf("listing %q: got %q, which is not a file", p.store.name(s.prefix), o.key)
 		}
 		s.objects[strings.TrimPrefix(o.key, s.prefix)] = o
 	}
 	return s, nil
 }
 
-// Open is that of [release.Source]. Where the connection breaks, reading goes on
-// from there.
+// Open implements [release.Source]. If the connection breaks, reading resumes there.
 func (s *source) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	o, ok := s.objects[path.Clean(name)]
 	if !ok {
@@ -53,7 +52,7 @@ func (s *source) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	return openWhole(ctx, s.place.store, o.key, o.version)
 }
 
-// Sizes is that of [release.Source].
+// Sizes implements [release.Source].
 func (s *source) Sizes(context.Context) (map[string]int64, error) {
 	sizes := map[string]int64{}
 	for p, o := range s.objects {
@@ -62,7 +61,7 @@ func (s *source) Sizes(context.Context) (map[string]int64, error) {
 	return sizes, nil
 }
 
-// Location is that of [release.Source].
+// Location implements [release.Source].
 func (s *source) Location(name string) string {
 	if o, ok := s.objects[path.Clean(name)]; ok {
 		return s.place.store.location(o)

@@ -17,46 +17,43 @@ import (
 
 // A store holds objects by key. It is safe for concurrent use.
 type store interface {
-	// list returns the objects whose keys begin with a prefix, which is empty or
-	// ends with a slash, sorted by key. Empty objects that stand for a directory are
-	// left out.
+	// list returns the objects whose keys begin with a prefix, sorted by key. The prefix is
+	// empty or ends with a slash. Empty objects that represent directories are left out.
 	list(ctx context.Context, prefix string) ([]object, error)
-	// stat returns all that the store knows of an object. An error for one that
-	// is not there wraps fs.ErrNotExist; so does one of open.
+	// stat returns all that the store knows about an object. The error of stat and open for a
+	// missing object wraps fs.ErrNotExist.
 	stat(ctx context.Context, key string) (object, error)
-	// open reads an object from an offset on. A version that is not empty has to
-	// be the object's.
+	// open reads an object from an offset. If version is not empty, the object must have it.
 	open(ctx context.Context, key, version string, offset int64) (io.ReadCloser, object, error)
-	// put writes an object if what is there has the write's guard as its version,
-	// or if nothing is there and the guard is empty. Otherwise the error wraps
-	// errTaken. An object is there in whole or not at all.
+	// put writes an object if the existing one has the write's guard as its version, or if
+	// none exists and the guard is empty. Otherwise the error wraps errTaken. put is atomic.
 	put(ctx context.Context, w write) error
-	// copy is put of the content at a location, without the content passing
-	// through here. It returns false if the store cannot do that.
+	// copy is put with the content at a location, without a download. It returns false if the
+	// store cannot do that.
 	copy(ctx context.Context, location string, w write) (bool, error)
-	// name returns what people call an object, url where its content can be had,
-	// and location what copy understands.
+	// name returns an object's name for people, url the URL of its content, and location its
+	// location for copy.
 	name(key string) string
 	url(key string) string
 	location(o object) string
 }
 
-// errTaken says that there is another object than a write's guard asks for.
-var errTaken = errors.New("there is another object")
+// errTaken means that the existing object does not match a write's guard.
+var errTaken = errors.New("another object exists")
 
-// An object is what a store knows of an object without reading its content.
+// An object is what a store knows about an object without reading its content.
 type object struct {
 	key     string
-	size    int64 // in bytes; negative if it is no file
+	size    int64 // in bytes; negative if it is not a file
 	version string
-	// sha256 is what the store or the metadata says; empty if nothing.
+	// sha256 is from the store or the metadata; empty if unknown.
 	sha256 digest.Digest
-	// checked says that the store computed sha256 itself.
+	// checked means that the store computed sha256 itself.
 	checked bool
-	// md5 and crc32c are what the store computed; nil if it did not. The CRC is
-	// that of the Castagnoli polynomial, in network order.
+	// md5 and crc32c are what the store computed; nil if it did not. The CRC uses the
+	// Castagnoli polynomial, in network byte order.
 	md5, crc32c []byte
-	// partial says that stat may know more; weak that md5 may be no MD5.
+	// partial means that stat may know more; weak that md5 may not be an MD5.
 	partial, weak bool
 }
 
@@ -66,39 +63,39 @@ type write struct {
 	digest                    digest.Digest
 	size                      int64 // in bytes
 	contentType, cacheControl string
-	// open reads the content from its start. Reading fails if it is another one
-	// than digest and size say.
+	// open reads the content from the start. Reading fails if the content does not match
+	// digest and size.
 	open func(ctx context.Context) (io.ReadCloser, error)
-	// sent is told how many bytes were sent.
+	// sent is called with the number of bytes sent.
 	sent func(n int64)
 }
 
-// storeArgs is what the stores of the services are made from.
+// storeArgs are the arguments for the stores of services.
 type storeArgs struct {
 	bucket, endpoint string
 	transport        http.RoundTripper
 	jobs             int
 }
 
-// escape returns a key as the path of a URL. A plus is one also where a service takes
-// it for a space.
+// escape returns a key as the path of a URL. It escapes a plus, which some services decode as
+// a space.
 func escape(key string) string {
 	return strings.ReplaceAll((&url.URL{Path: "/" + key}).EscapedPath()[1:], "+", "%2B")
 }
 
-// Attempts at what the transport cannot repeat, and the pause before the second.
+// The number of attempts that the transport cannot make itself, and the pause before the
+// second.
 const (
 	attempts = 4
 	pause    = 100 * time.Millisecond
 )
 
-// retries is for what may pass.
+// retries is for temporary errors.
 func retries(may func(err error) bool) web.Retry {
 	return web.Retry{Attempts: attempts, Pause: pause, May: func(err error) (time.Duration, bool) { return 0, may(err) }}
 }
 
-// openWhole reads an object from its start, and where the connection breaks goes
-// on from there.
+// openWhole reads an object from the start. If the connection breaks, it resumes there.
 func openWhole(ctx context.Context, s store, key, version string) (io.ReadCloser, error) {
 	r, o, err := s.open(ctx, key, version, 0)
 	if err != nil {
@@ -116,7 +113,7 @@ func openWhole(ctx context.Context, s store, key, version string) (io.ReadCloser
 type whole struct {
 	r      io.ReadCloser
 	offset int64
-	failed int // attempts since something was read
+	failed int // attempts since the last byte was read
 	reopen func(offset int64) (io.ReadCloser, error)
 	wait   func(n int, err error) error
 }
@@ -132,7 +129,7 @@ func (w *whole) Read(p []byte) (int, error) {
 			return n, err
 		}
 		if n > 0 {
-			return n, nil // the same reader fails again, or goes on
+			return n, nil // the next Read fails again or continues
 		}
 		for {
 			w.failed++
@@ -164,12 +161,11 @@ func hash(ctx context.Context, s store, key, version string) (digest.Digest, int
 	return digest.FromReader(r)
 }
 
-// readPointer reads an object of at most limit bytes. One that is not there has
-// no version.
+// readPointer reads an object of at most limit bytes. One that does not exist has no version.
 func readPointer(ctx context.Context, s store, key string, limit int64) ([]byte, object, error) {
 	var data []byte
 	var o object
-	var broken error // of the last attempt that could open it
+	var broken error // error of the last attempt that could open it
 	err := retries(func(err error) bool { return err == broken }).Do(ctx, func(int) (err error) {
 		var r io.ReadCloser
 		if r, o, err = s.open(ctx, key, "", 0); err != nil {
@@ -198,5 +194,5 @@ func readPointer(ctx context.Context, s store, key string, limit int64) ([]byte,
 	return data, o, nil
 }
 
-// ErrTooLarge says that a pointer is more than anybody reads.
+// ErrTooLarge means that a pointer is too large to read.
 var ErrTooLarge = errors.New("the object is too large")

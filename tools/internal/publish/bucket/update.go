@@ -8,18 +8,19 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// maxRaces is how often a pointer is made anew because somebody else wrote it.
+// maxRaces is the number of times that a pointer is written again after somebody else wrote
+// it.
 const maxRaces = 10
 
-// Read returns the content and the version of an object of at most limit bytes. One
-// that is not there has no version. The error for a larger one wraps [ErrTooLarge].
+// Read returns the content and the version of an object of at most limit bytes. One that does
+// not exist has no version. The error for a larger one wraps [ErrTooLarge].
 func (p *Place) Read(ctx context.Context, key string, limit int64) (data []byte, version string, err error) {
 	data, o, err := readPointer(ctx, p.store, key, limit)
 	return data, o.version, err
 }
 
-// Update writes what change makes of the content of an object that others write too,
-// and makes it again of what they wrote if they were faster. A change to nothing
+// Update replaces the content of an object by the result of change. If somebody else writes
+// the object first, it calls change again with their content. If change returns nothing, it
 // writes nothing.
 func (p *Place) Update(ctx context.Context, key string, limit int64, change func([]byte) ([]byte, error)) error {
 	again := retries(func(err error) bool { return errors.Is(err, errTaken) })
@@ -37,7 +38,7 @@ func (p *Place) Update(ctx context.Context, key string, limit int64, change func
 			return err
 		}
 		if n == maxRaces {
-			return fmt.Errorf("writing %q %d times: others keep writing it: %w", p.store.name(key), n, publish.ErrChanged)
+			return fmt.Errorf("writing %q %d times: others write it at the same time: %w", p.store.name(key), n, publish.ErrChanged)
 		}
 		if err := again.Wait(ctx, max(1, n/2), err); err != nil {
 			return err

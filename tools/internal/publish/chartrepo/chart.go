@@ -16,7 +16,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 )
 
-// maxChartFields bounds the YAML nodes of a Chart.yaml, with aliases written out.
+// maxChartFields limits the YAML nodes of a Chart.yaml, with aliases expanded.
 const maxChartFields = 10_000
 
 var chartName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,249}$`)
@@ -25,12 +25,12 @@ var chartName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,249}$`)
 type chart struct {
 	file          release.File
 	name, version string
-	// metadata is the mapping in Chart.yaml, of which it has the fields that Helm
-	// knows, sorted, without anchors and comments.
+	// metadata is the mapping in Chart.yaml with the fields that Helm knows, sorted, without
+	// anchors and comments.
 	metadata *yaml.Node
 }
 
-// readChart reads what a chart says of itself, and checks the whole file.
+// readChart reads a chart's metadata and checks the whole file.
 func readChart(ctx context.Context, t *release.Tree, file release.File) (chart, error) {
 	c := chart{file: file}
 	r, err := t.Open(ctx, file.Path)
@@ -79,9 +79,8 @@ func (c *chart) parse(data []byte) error {
 
 func semverOf(version string) string { return "v" + strings.TrimPrefix(version, "v") }
 
-// plain returns a node with its aliases written out, and without anchors, comments
-// and style, of which left bounds the number of nodes. Keys at each level are
-// scalars and sorted.
+// plain returns a node with its aliases expanded, without anchors, comments and style. left
+// is the number of nodes that it may have. The keys of mappings are scalars and sorted.
 func plain(n *yaml.Node, left *int) (*yaml.Node, error) {
 	if *left--; *left < 0 {
 		return nil, fmt.Errorf("got more than %d fields", maxChartFields)
@@ -93,7 +92,7 @@ func plain(n *yaml.Node, left *int) (*yaml.Node, error) {
 		return &yaml.Node{Kind: n.Kind, Tag: n.ShortTag(), Value: n.Value}, nil
 	case yaml.SequenceNode, yaml.MappingNode:
 	default:
-		return nil, fmt.Errorf("line %d: got what is no scalar, sequence or mapping", n.Line)
+		return nil, fmt.Errorf("line %d: want a scalar, sequence or mapping", n.Line)
 	}
 	out := &yaml.Node{Kind: n.Kind, Tag: n.ShortTag()}
 	for _, c := range n.Content {
@@ -114,7 +113,7 @@ func sortFields(m *yaml.Node) error {
 	var pairs []pair
 	for k, v := range fields(m) {
 		if k.Kind != yaml.ScalarNode {
-			return errors.New("got a key that is no scalar")
+			return errors.New("want scalar keys")
 		}
 		pairs = append(pairs, pair{k, v})
 	}

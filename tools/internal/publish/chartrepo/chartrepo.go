@@ -1,5 +1,5 @@
 // Package chartrepo publishes a release's charts to a Helm repository in a bucket:
-// PREFIX/FILE.tgz, and their index PREFIX/index.yaml.
+// PREFIX/FILE.tgz, and the index PREFIX/index.yaml.
 package chartrepo
 
 import (
@@ -20,7 +20,7 @@ const (
 	chartKind = "chart"
 	indexKind = "chart index"
 	indexFile = "index.yaml"
-	// defaultJobs is how many charts are read or compared at a time.
+	// defaultJobs is the number of charts that are read or compared at a time.
 	defaultJobs = 8
 )
 
@@ -29,15 +29,15 @@ type charts struct {
 	*bucket.Place
 	tree *release.Tree // nil if there is only something to verify
 	jobs int
-	// key, index and url are those of the index.
+	// key, index and url locate the index.
 	key, index, url string
 }
 
-// New makes the destination of a release's Helm charts. An item of kind chart is an
-// archive; one of kind chart index is an entry of the index, for a chart's name and
-// version, and its digest is that of the archive. Entries that others add meanwhile are
-// no conflict: the index is merged again. The configuration has no aliases. The tree may
-// be nil if only Verify is called.
+// New returns the destination for a release's Helm charts. An item of kind chart is an
+// archive. An item of kind chart index is an entry of the index for a chart's name and
+// version; its digest is the archive's. If others add entries during the run, the index is
+// merged again: that is not a conflict. The configuration has no aliases. The tree may be nil
+// if only Verify is called.
 func New(ctx context.Context, c bucket.Config, tree *release.Tree) (publish.Destination, error) {
 	p, err := bucket.Open(ctx, c, tree)
 	if err != nil {
@@ -54,7 +54,7 @@ func New(ctx context.Context, c bucket.Config, tree *release.Tree) (publish.Dest
 // readCharts returns the release's charts, sorted by path.
 func (c *charts) readCharts(ctx context.Context) ([]chart, error) {
 	if c.tree == nil {
-		return nil, errors.New("publishing charts: there is no release")
+		return nil, errors.New("publishing charts: no release")
 	}
 	paths := c.tree.Charts()
 	all := make([]chart, len(paths))
@@ -77,7 +77,7 @@ func (c *charts) readCharts(ctx context.Context) ([]chart, error) {
 	return all, nil
 }
 
-// Plan is that of [publish.Destination].
+// Plan implements [publish.Destination].
 func (c *charts) Plan(ctx context.Context) ([]publish.Item, error) {
 	all, err := c.readCharts(ctx)
 	if err != nil || len(all) == 0 {
@@ -115,7 +115,7 @@ func (c *charts) planIndex(ctx context.Context, all []chart) ([]publish.Item, er
 			State: publish.Absent, URL: c.url,
 		}
 		if err != nil {
-			i.State, i.Found = publish.Conflict, strings.ReplaceAll(fmt.Sprintf("no chart index: %v", err), "\n", " ")
+			i.State, i.Found = publish.Conflict, strings.ReplaceAll(fmt.Sprintf("not a chart index: %v", err), "\n", " ")
 		} else if found, ok := x.digest(ch.name, ch.version, ch.file.Digest.Hex()); ok && found == ch.file.Digest.Hex() {
 			i.State, i.Version = publish.Equal, stored
 		} else if ok {
@@ -126,7 +126,7 @@ func (c *charts) planIndex(ctx context.Context, all []chart) ([]publish.Item, er
 	return items, nil
 }
 
-// entryName is what entry returns: the index, the chart's name and its version.
+// entryName matches what entry returns: the index, the chart's name and its version.
 var entryName = regexp.MustCompile(`^(.+) entry (\S+) (\S+)$`)
 
 // entry returns the name of a chart's entry in the index.
@@ -134,13 +134,13 @@ func (c *charts) entry(ch chart) string {
 	return c.index + " entry " + ch.name + " " + ch.version
 }
 
-// Apply is that of [publish.Destination]. All entries are one write of the index.
+// Apply implements [publish.Destination]. All entries are one write of the index.
 func (c *charts) Apply(ctx context.Context, phase publish.Phase, items []publish.Item, report publish.Report) error {
 	if report == nil {
 		report = func(publish.Progress) {}
 	}
 	if c.tree == nil {
-		return errors.New("publishing charts: there is no release")
+		return errors.New("publishing charts: no release")
 	}
 	if phase == publish.Upload || len(items) == 0 {
 		return c.Upload(ctx, items, report)
@@ -171,7 +171,7 @@ func (c *charts) Apply(ctx context.Context, phase publish.Phase, items []publish
 	return nil
 }
 
-// merged returns the index with the entries, or nothing if it has them.
+// merged returns the index with the entries added, or nil if it already has them.
 func (c *charts) merged(data []byte, add []chart) ([]byte, error) {
 	x, err := parseIndex(data)
 	if err != nil {
@@ -199,7 +199,7 @@ func (c *charts) merged(data []byte, add []chart) ([]byte, error) {
 	return out, err
 }
 
-// Verify is that of [publish.Destination]. Entries of others are nobody's business.
+// Verify implements [publish.Destination]. It ignores entries of other charts.
 func (c *charts) Verify(ctx context.Context, items []publish.Item, deep bool) error {
 	indexes := map[string]*index{}
 	var errs []error

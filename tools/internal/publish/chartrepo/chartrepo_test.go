@@ -191,11 +191,11 @@ func TestChartConflict(t *testing.T) {
 		{"archive", otherIndex, "other", "sha256:d9298a10d1b0"},
 		{"entry", strings.Replace(same, "DIGEST", strings.Repeat("a", 64), 1), "", "digest " + strings.Repeat("a", 64)},
 		{"entry without digest", strings.Replace(same, "DIGEST", `""`, 1), "", "digest none"},
-		{"no YAML", "a: [", "", "no chart index: parsing: yaml: "},
-		{"a list", "- a", "", "no chart index: want a mapping"},
-		{"another version", "apiVersion: v2\nentries: {}\n", "", `no chart index: apiVersion: got "v2", want v1`},
-		{"entries", "apiVersion: v1\nentries: [1]\n", "", "no chart index: entries: want a mapping"},
-		{"list", "apiVersion: v1\nentries: {web: 1}\n", "", `no chart index: entries of "web": want a sequence`},
+		{"no YAML", "a: [", "", "not a chart index: parsing: yaml: "},
+		{"a list", "- a", "", "not a chart index: want a mapping"},
+		{"another version", "apiVersion: v2\nentries: {}\n", "", `not a chart index: apiVersion: got "v2", want v1`},
+		{"entries", "apiVersion: v1\nentries: [1]\n", "", "not a chart index: entries: want a mapping"},
+		{"list", "apiVersion: v1\nentries: {web: 1}\n", "", `not a chart index: entries of "web": want a sequence`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			place := buckettest.Open(t, "file")
@@ -287,9 +287,9 @@ func TestHostileChart(t *testing.T) {
 		{"no mapping", "web/Chart.yaml", "[]", "parsing Chart.yaml: want a mapping"},
 		{"empty", "web/Chart.yaml", "", "parsing Chart.yaml: want a mapping"},
 		{"unknown fields", "web/Chart.yaml", good + "digest: x\nx-unknown: 1\nmaintainers: [{name: 1, x: y}]\n", ""},
-		{"list for a string", "web/Chart.yaml", good + "appVersion: [1]\n", `"appVersion": got a value of another kind`},
-		{"string for a list", "web/Chart.yaml", good + "dependencies: [{name: a, tags: b}]\n", `"dependencies": "tags": got a value of another kind`},
-		{"complex key", "web/Chart.yaml", good + "? [a]\n: b\n", "got a key that is no scalar"},
+		{"list for a string", "web/Chart.yaml", good + "appVersion: [1]\n", `"appVersion": got a value of the wrong type`},
+		{"string for a list", "web/Chart.yaml", good + "dependencies: [{name: a, tags: b}]\n", `"dependencies": "tags": got a value of the wrong type`},
+		{"complex key", "web/Chart.yaml", good + "? [a]\n: b\n", "want scalar keys"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			data := tgz(t, tt.file, []byte(tt.content))

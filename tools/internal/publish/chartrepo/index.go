@@ -14,18 +14,18 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxIndex is how large a chart index may be, in bytes.
+// maxIndex is the maximum size of a chart index in bytes.
 const maxIndex = 16 << 20
 
 // An index is a Helm repository's index.yaml
-// (https://helm.sh/docs/topics/chart_repository/#the-index-file). What others put
-// into it stays as it is, fields that nobody knows included.
+// (https://helm.sh/docs/topics/chart_repository/#the-index-file). Entries of others stay
+// unchanged, including unknown fields.
 type index struct {
 	doc     yaml.Node
 	entries *yaml.Node
 }
 
-// parseIndex reads an index; no data is an empty one.
+// parseIndex parses an index. Without data it is empty.
 func parseIndex(data []byte) (*index, error) {
 	if len(data) == 0 {
 		data = []byte("apiVersion: v1\nentries: {}\n")
@@ -63,8 +63,7 @@ func parseIndex(data []byte) (*index, error) {
 	return x, nil
 }
 
-// writeNulls has values that are left out stay null: the library writes them as
-// empty strings.
+// writeNulls keeps omitted values null: the library would write empty strings.
 func writeNulls(n *yaml.Node) {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" && n.Value == "" {
 		n.Value = "null"
@@ -74,9 +73,9 @@ func writeNulls(n *yaml.Node) {
 	}
 }
 
-// digest returns the sha256 in hexadecimal that the index has for a chart's version;
-// false if it has no such entry. The digest of an entry without one is "none". If
-// there are several entries, it is the first that differs from want.
+// digest returns the index's digest, sha256 in hexadecimal, of a version of a chart; false if
+// it has no such entry. The digest of an entry without one is "none". Of several entries it
+// is the first that differs from want.
 func (x *index) digest(name, version, want string) (string, bool) {
 	list := field(x.entries, name)
 	if list == nil || list.Kind != yaml.SequenceNode {
@@ -98,7 +97,7 @@ func (x *index) digest(name, version, want string) (string, bool) {
 	return found, ok
 }
 
-// add puts a chart into the index, its versions newest first.
+// add adds a chart to the index. Its versions are sorted newest first.
 func (x *index) add(c chart, created time.Time) {
 	e := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	e.Content = append(e.Content, c.metadata.Content...)
@@ -126,7 +125,7 @@ func (x *index) add(c chart, created time.Time) {
 	})
 }
 
-// marshal returns the index, which was generated at a time or later.
+// marshal returns the index. Its time of generation is generated or later.
 func (x *index) marshal(generated time.Time) ([]byte, error) {
 	top := x.doc.Content[0]
 	stamp := generated.UTC().Format(time.RFC3339)
@@ -150,8 +149,8 @@ func (x *index) marshal(generated time.Time) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// scalar is a string, quoted if it would read as something else, also to a reader of
-// YAML 1.1 as Helm is, to whom yes is a boolean.
+// scalar returns a string, quoted if YAML would read it as another type. That includes YAML
+// 1.1, which Helm reads: there yes is a boolean.
 func scalar(s string) *yaml.Node {
 	n := &yaml.Node{}
 	n.SetString(s)
@@ -162,7 +161,7 @@ func scalar(s string) *yaml.Node {
 	return n
 }
 
-// fields yields the keys and values of a mapping.
+// fields returns the keys and values of a mapping.
 func fields(m *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
 	return func(yield func(k, v *yaml.Node) bool) {
 		for i := 0; m != nil && m.Kind == yaml.MappingNode && i+1 < len(m.Content); i += 2 {
@@ -173,8 +172,7 @@ func fields(m *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
 	}
 }
 
-// field returns a value of a mapping, the one that an alias stands for; nil if there
-// is none.
+// field returns a value of a mapping, with aliases resolved; nil if there is none.
 func field(m *yaml.Node, key string) *yaml.Node {
 	if m != nil && m.Kind == yaml.AliasNode {
 		m = m.Alias
@@ -189,7 +187,7 @@ func field(m *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// text returns a scalar as it is written; empty if it is none.
+// text returns the value of a scalar; empty for any other node.
 func text(n *yaml.Node) string {
 	if n == nil || n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
 		return ""

@@ -9,16 +9,16 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Pruned is what is left of a Helm repository's index.yaml.
+// Pruned is a Helm repository's index.yaml after entries were removed.
 type Pruned struct {
 	Data []byte
-	// Goes are the names of the files, beside the index, of the entries that are no
-	// longer in it, and Stays those of the others.
+	// Goes are the names of the files, beside the index, of the removed entries; Stays those
+	// of the others.
 	Goes, Stays []string
 }
 
-// PruneIndex removes the entries of a version from an index. A chart of which no
-// version is left is gone. The index was generated at now.
+// PruneIndex removes the entries of a version from an index. A chart without any version left
+// is removed. The index was generated at now.
 func PruneIndex(data []byte, version string, now time.Time) (*Pruned, error) {
 	x, err := parseIndex(data)
 	if err != nil {
@@ -45,7 +45,7 @@ func PruneIndex(data []byte, version string, now time.Time) (*Pruned, error) {
 	return p, err
 }
 
-// filesOf returns the files beside the index that an entry names.
+// filesOf returns the files beside the index that an entry refers to.
 func filesOf(e *yaml.Node) []string {
 	var files []string
 	if urls := field(e, "urls"); urls != nil {

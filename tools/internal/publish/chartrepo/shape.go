@@ -7,9 +7,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// A shape is what Helm takes for a value. Helm reads an index strictly: one field that
-// it does not know, or a number in the place of a string, and nobody can use any chart
-// of the repository. So an entry has nothing else, as one that Helm writes.
+// A shape is what Helm accepts as a value. Helm reads an index strictly: one unknown field,
+// or a number instead of a string, and no chart of the repository can be used. So an entry
+// has only what Helm itself would write.
 type shape struct {
 	scalar string // the tag that a scalar gets, if it is !!str, or has
 	list   *shape
@@ -24,7 +24,8 @@ var (
 	textsList = &shape{list: textShape}
 )
 
-// chartShape is that of Chart.yaml (https://helm.sh/docs/topics/charts/#the-chartyaml-file).
+// chartShape is the shape of Chart.yaml
+// (https://helm.sh/docs/topics/charts/#the-chartyaml-file).
 var chartShape = &shape{fields: map[string]*shape{
 	"apiVersion": textShape, "name": textShape, "version": textShape, "kubeVersion": textShape, "description": textShape,
 	"type": textShape, "keywords": textsList, "home": textShape, "sources": textsList, "icon": textShape, "appVersion": textShape,
@@ -36,7 +37,7 @@ var chartShape = &shape{fields: map[string]*shape{
 	}}},
 }}
 
-// fit leaves in a node what Helm knows. It is an error if the rest is no shape of it.
+// fit removes from a node what Helm does not know. The error says what else does not fit.
 func (s *shape) fit(n *yaml.Node) error {
 	if s.any || n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
 		return nil
@@ -57,7 +58,7 @@ func (s *shape) fit(n *yaml.Node) error {
 	case (s.fields != nil || s.values != nil) && n.Kind == yaml.MappingNode:
 		return s.fitFields(n)
 	}
-	return errors.New("got a value of another kind")
+	return errors.New("got a value of the wrong type")
 }
 
 func (s *shape) fitFields(n *yaml.Node) error {

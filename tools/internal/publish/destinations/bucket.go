@@ -13,9 +13,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish/bucket"
 )
 
-// Rules of buckets, which charts have too.
+// Rules of buckets, which also apply to charts.
 var (
-	bucketRule   = strictyaml.Rule{Want: "a URL as gs://bucket/prefix, s3://bucket/prefix or file:///folder", Check: checkBucket}
+	bucketRule   = strictyaml.Rule{Want: "a URL such as gs://bucket/prefix, s3://bucket/prefix or file:///directory", Check: checkBucket}
 	endpointRule = strictyaml.Rule{Want: "an http or https URL", Check: checkEndpoint}
 	aliasRule    = strictyaml.Rule{
 		Want:  `a file name of letters, digits, ".", "_", "-", and {major}, {minor}, {patch}, {version}, {commit}`,
@@ -31,7 +31,7 @@ func buckets() Kind {
 			{Key: "url", Holds: profile.URL, Rule: bucketRule, Required: true, Where: true},
 			// The URL of a service that speaks S3; none for AWS.
 			{Key: "endpoint", Holds: profile.URL, Rule: endpointRule, Where: true},
-			// Objects whose body is the version, as latest.
+			// Objects whose body is the version, such as latest.
 			{Key: "aliases", Holds: profile.Names, Rule: aliasRule, Example: "[latest]"},
 		}},
 		Label: func(p profile.Place) string {
@@ -79,7 +79,7 @@ func checkEndpoint(s string) string {
 	return rules.URL(s, "http", "https")
 }
 
-// filled returns s with texts in place of what stands for them.
+// filled returns s with examples in place of the templates.
 func filled(s string) string {
 	return strings.NewReplacer("{state}", "/state", "{version}", "1.0.0", "{name}", "name").Replace(s)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish/registry"
 )
 
-// charts get the Helm charts: a bucket as a Helm repository, a hub as OCI artifacts.
+// charts is the kind for Helm charts: a bucket as a Helm repository, a hub for OCI artifacts.
 func charts() Kind {
 	return Kind{
 		Name: "charts", Noun: "place for charts", Reveals: 2,
@@ -22,8 +22,9 @@ func charts() Kind {
 				{Key: "bucket", Holds: profile.URL, Rule: bucketRule, Where: true},
 				{Key: "endpoint", Holds: profile.URL, Rule: endpointRule, Where: true},
 				{Key: "hub", Holds: profile.URL, Rule: hubRule, Where: true},
-				// Aliases in the hub, beside the chart's own version, which never moves. In their
-				// names stands the release's version; what is compared are the charts' own.
+				// Aliases in the hub, beside the chart's own version, which never moves.
+				// Their names have the release's version; the rules compare the charts'
+				// versions.
 				{Key: "tags", Holds: profile.Names, Rule: tagRule, Example: "[latest]"},
 			},
 			Check: func(p *strictyaml.Parser, n *yaml.Node, f *strictyaml.Fields) {

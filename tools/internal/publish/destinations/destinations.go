@@ -19,48 +19,48 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish/github"
 )
 
-// Args says how to make destinations.
+// Args are the arguments of Open.
 type Args struct {
-	// Kinds are those that there are; nil for All.
+	// Kinds are the known kinds; nil for All.
 	Kinds Kinds
-	// Profile is what Expand returned.
+	// Profile is the result of Expand.
 	Profile profile.Profile
 	// Only are the names of the kinds to make; empty for all.
 	Only []string
-	// Tree is nil if they are only to verify.
+	// Tree is nil if only Verify is called.
 	Tree *release.Tree
-	// Back are the aliases that may move to any release, whatever their rules say, by
-	// name or by the template that the profile has.
+	// Back are the aliases that may move to any release, against their rules: by name or by
+	// the template in the profile.
 	Back []string
-	// Promoted is the profile that a promotion comes from, whose registries have the
-	// same images.
+	// Promoted is the profile that a promotion comes from. Its registries have the same
+	// images.
 	Promoted profile.Profile
-	// Notes are those of the GitHub release; empty for what the lock gives.
+	// Notes are the notes of the GitHub release; empty for notes made from the lock.
 	Notes string
-	// Since is the lock of the release that those notes name changes since; nil for none.
+	// Since is the lock of the release whose changes since the notes list; nil for none.
 	Since *lock.Lock
-	// TokenFile has GitHub's token; empty for the environment's.
+	// TokenFile has GitHub's token; empty for the one in the environment.
 	TokenFile string
-	// Transport takes all requests.
+	// Transport sends all requests.
 	Transport http.RoundTripper
 	// Env is os.Getenv.
 	Env func(string) string
-	// Log takes what a person should hear.
+	// Log prints a line for people.
 	Log func(format string, args ...any)
 }
 
-// An Opener is what a kind makes a destination from.
+// An Opener has what a kind needs to make a destination.
 type Opener struct {
 	Args
-	// Name is the destination's, which no other has.
+	// Name is the destination's, unique in a profile.
 	Name  string
 	moves []string // the names of Back
-	// limits keeps to GitHub's limits, one budget for all that is there.
+	// limits keeps to GitHub's rate limits, with one budget for all destinations.
 	limits http.RoundTripper
 }
 
-// Open makes the destinations of a profile, in the order in which they reveal.
-// The error joins all that is wrong with any of them.
+// Open makes the destinations of a profile, in the order in which they reveal. The error
+// joins one for each destination that cannot be made.
 func Open(ctx context.Context, a Args) ([]publish.Destination, error) {
 	if a.Log == nil {
 		a.Log = func(string, ...any) {}
@@ -109,7 +109,7 @@ func (a *Args) kinds() Kinds {
 	return slices.DeleteFunc(a.Kinds.revealing(), func(k Kind) bool { return len(a.Only) > 0 && !slices.Contains(a.Only, k.Name) })
 }
 
-// known refuses what no kind has, in a profile that a receipt gives.
+// known checks that the kinds know every key of a profile from a receipt.
 func (a *Args) known() error {
 	schema := a.Kinds.Schema()
 	var errs []error
@@ -134,5 +134,5 @@ func (a *Args) warnReadable(name string) {
 	if err != nil || !info.Mode().IsRegular() || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
 		return
 	}
-	a.Log("warning: others can read %s, which has credentials: chmod 600 %s", name, name)
+	a.Log("warning: %s has credentials and other users can read it: run chmod 600 %s", name, name)
 }

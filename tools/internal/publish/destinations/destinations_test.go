@@ -147,7 +147,7 @@ func TestWarnings(t *testing.T) {
 	var want []string
 	for _, name := range names {
 		file := filepath.Join(home, name)
-		want = append(want, fmt.Sprintf("warning: others can read %s, which has credentials: chmod 600 %s", file, file))
+		want = append(want, fmt.Sprintf("warning: %s has credentials and other users can read it: run chmod 600 %s", file, file))
 	}
 	if !slices.Equal(said, want) {
 		t.Errorf("got %q, want %q", said, want)

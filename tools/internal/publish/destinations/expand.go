@@ -18,10 +18,10 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// Expand returns a profile with texts in place of {state} and {version}, and in the
-// names of aliases and tags of what else [profile.Profile] says, for the release of a
-// lock, and with the defaults of what the profile does not say. The error joins one for
-// each name that has no such text, that two templates give, or that is another version's.
+// Expand expands the templates of a profile for the release of a lock: {state} and {version}
+// everywhere, the others of [profile.Profile] in names of aliases and tags. It also sets
+// defaults. The error joins one for each name that cannot be expanded, that two templates
+// give, or that is another version.
 func (k Kinds) Expand(p profile.Profile, state string, l *lock.Lock) (profile.Profile, error) {
 	n := &namer{lock: l, templates: map[string]string{}}
 	p = k.replaced(p, state, l.Version, n.name)
@@ -45,8 +45,8 @@ func (k Kinds) Expand(p profile.Profile, state string, l *lock.Lock) (profile.Pr
 	return p, errors.Join(n.errs...)
 }
 
-// replaced returns a profile with texts in place of {state} and {version}, and with
-// names in place of those of aliases and tags.
+// replaced returns a profile with {state} and {version} expanded, and name applied to the
+// names of aliases and tags.
 func (k Kinds) replaced(p profile.Profile, state, version string, name func(template string) string) profile.Profile {
 	in := strings.NewReplacer("{state}", filepath.ToSlash(state), "{version}", version)
 	// A path becomes part of a URL.
@@ -92,12 +92,12 @@ func (n *namer) name(template string) string {
 	switch first := cmp.Or(n.templates[name], template); {
 	case err != nil:
 	case name != n.lock.Version && semver.Canonical(v) == v && semver.Prerelease(v) == "":
-		err = fmt.Errorf("alias %q: it is %q for version %q, and the name of another version, which never moves", template, name, n.lock.Version)
+		err = fmt.Errorf("alias %q: it is %q for version %q, which is the name of another version and never moves", template, name, n.lock.Version)
 	case first != template:
 		err = fmt.Errorf("aliases %q and %q are both %q for version %q: want one of them", first, template, name, n.lock.Version)
 	}
 	if err != nil {
-		// The same template may stand in several places.
+		// The same template may occur in several places.
 		if !slices.ContainsFunc(n.errs, func(e error) bool { return e.Error() == err.Error() }) {
 			n.errs = append(n.errs, err)
 		}
@@ -114,8 +114,8 @@ func expandName(template string, l *lock.Lock) (string, error) {
 		v := semver.Canonical("v" + l.Version)
 		numbers := strings.Split(strings.TrimPrefix(strings.TrimSuffix(v, semver.Prerelease(v)), "v"), ".")
 		if len(numbers) != 3 {
-			err := fmt.Errorf("alias %q: version %q is no semantic version, which has a {major}, a {minor} and a {patch}", template, l.Version)
-			return "", hint.With(err, "give the release a version such as 1.2.3, or take the alias out of destinations.yaml")
+			err := fmt.Errorf("alias %q: version %q is not a semantic version, so it has no {major}, {minor} or {patch}", template, l.Version)
+			return "", hint.With(err, "give the release a version such as 1.2.3, or remove the alias from destinations.yaml")
 		}
 		name = strings.NewReplacer("{major}", numbers[0], "{minor}", numbers[1], "{patch}", numbers[2]).Replace(name)
 	}
@@ -132,7 +132,7 @@ func expandName(template string, l *lock.Lock) (string, error) {
 	}
 	if commit == "" {
 		err := fmt.Errorf("alias %q: the primary dependency %q has no commit", template, d.Name)
-		return "", hint.With(err, "make a dependency from git the primary one, or take the alias out of destinations.yaml")
+		return "", hint.With(err, "make a dependency from git the primary one, or remove the alias from destinations.yaml")
 	}
 	return strings.ReplaceAll(name, "{commit}", commit), nil
 }
@@ -160,7 +160,7 @@ func (o *Opener) alias(name string) publish.Alias {
 	return publish.Alias{Name: name, Rule: rule, Back: slices.Contains(o.moves, name)}
 }
 
-// back returns the names that Back gives, each of which a destination has.
+// back returns the names of Back. The error joins one for each that no destination has.
 func (a *Args) back() ([]string, error) {
 	if len(a.Back) == 0 {
 		return nil, nil
@@ -179,8 +179,8 @@ func (a *Args) back() ([]string, error) {
 	return names, errors.Join(errs...)
 }
 
-// aliasNames returns the names of the aliases that the destinations have, sorted. A
-// tag that is the version is none.
+// aliasNames returns the names of the destinations' aliases, sorted, without tags that are
+// the version.
 func (a *Args) aliasNames() []string {
 	var names []string
 	for _, kind := range a.kinds() {

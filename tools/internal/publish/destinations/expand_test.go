@@ -109,11 +109,11 @@ func TestExpandNames(t *testing.T) {
 	}{
 		{"all of them", lockOf("1.31.2"), []string{"{version}", "{major}", "{major}.{minor}", "v{major}-{minor}-{patch}"}, "1.31.2 1 1.31 v1-31-2"},
 		{"a pre-release has the numbers of its release", lockOf("1.31.0-alpha.ff+b"), []string{"{version}", "{major}.{minor}-{patch}"}, "1.31.0-alpha.ff+b 1.31-0"},
-		{"the name of another version", lockOf("1.31.0-rc.1"), []string{"{major}.{minor}.{patch}"}, `alias "{major}.{minor}.{patch}": it is "1.31.0" for version "1.31.0-rc.1", and the name of another version, which never moves`},
+		{"the name of another version", lockOf("1.31.0-rc.1"), []string{"{major}.{minor}.{patch}"}, `alias "{major}.{minor}.{patch}": it is "1.31.0" for version "1.31.0-rc.1", which is the name of another version and never moves`},
 		{"a version with a suffix", lockOf("1.31.0"), []string{"{version}-slim"}, "1.31.0-slim"},
 		{"the commit of a directory", local, []string{"at-{commit}"}, "at-c0ffee"},
 		{"a name without templates, of any version", lockOf("nightly"), []string{"latest", "{version}-x"}, "latest nightly-x"},
-		{"no numbers", lockOf("nightly"), []string{"{major}.{minor}"}, `alias "{major}.{minor}": version "nightly" is no semantic version, which has a {major}, a {minor} and a {patch}`},
+		{"no numbers", lockOf("nightly"), []string{"{major}.{minor}"}, `alias "{major}.{minor}": version "nightly" is not a semantic version, so it has no {major}, {minor} or {patch}`},
 		{"no commit", module, []string{"{commit}"}, `alias "{commit}": the primary dependency "a" has no commit`},
 		{"two that are one", lockOf("1.2.0"), []string{"1.2", "{major}.{minor}"}, `aliases "1.2" and "{major}.{minor}" are both "1.2" for version "1.2.0": want one of them`},
 		{"two that are the version", lockOf("1.2.0"), []string{"{version}", "{major}.{minor}.{patch}"}, `aliases "{version}" and "{major}.{minor}.{patch}" are both "1.2.0" for version "1.2.0": want one of them`},

@@ -19,13 +19,13 @@ import (
 )
 
 const (
-	// latest is the alias that GitHub has by itself.
+	// latest is GitHub's own alias.
 	latest = "latest"
-	// fileKey is what dir was before.
+	// fileKey is the former name of dir.
 	fileKey = "file"
 )
 
-// githubReleases are releases on GitHub, or in a directory that stands for it.
+// githubReleases is the kind for releases on GitHub, or in a directory that imitates it.
 func githubReleases() Kind {
 	return Kind{
 		Name: "github", Noun: "GitHub releases in", Reveals: 5,
@@ -39,12 +39,13 @@ func githubReleases() Kind {
 					}
 					return primary(l).Name
 				}},
-				// A directory that stands for the repository: it has a JSON file for each release.
+				// A directory that imitates the repository, with a JSON file for each
+				// release.
 				{Key: "dir", Rule: rules.Path, Where: true},
 				{Key: fileKey, Holds: profile.Gone},
 				// Patterns of release paths (path.Match); none for the files at the top.
 				{Key: "assets", Holds: profile.Texts, Example: `["*.tar.gz"]`, Rule: strictyaml.Rule{
-					Want: "a pattern of release paths as *.tar.gz", Check: rules.Exclude.Check,
+					Want: "a pattern of release paths such as *.tar.gz", Check: rules.Exclude.Check,
 				}},
 				{Key: "title", Rule: lineRule},
 				{Key: "prerelease", Holds: profile.Flag},
@@ -71,14 +72,14 @@ func githubReleases() Kind {
 
 func checkGitHub(p *strictyaml.Parser, n *yaml.Node, f *strictyaml.Fields) {
 	if file := p.Text(f, fileKey, rules.Path); f.Keys[fileKey] != nil {
-		p.Errorf(f.Keys[fileKey], "%sgot key %q, which held one release, want dir, which holds any number: write dir: %q", f.In, fileKey, strings.TrimSuffix(file, ".json"))
+		p.Errorf(f.Keys[fileKey], "%sgot key %q, which was replaced by dir: write dir: %q", f.In, fileKey, strings.TrimSuffix(file, ".json"))
 	} else if len(f.Present("dir", "owner")) == 0 {
 		p.Errorf(n, "%sno owner and no dir, want one", f.In)
 	}
 	p.Alone(f, "dir", "owner")
 }
 
-// tokenFile is the file with GitHub's token, for a place at GitHub.
+// tokenFile returns the file with GitHub's token, for a place at GitHub.
 func tokenFile(a *Args, p profile.Place) string {
 	if p.Text("owner") == "" {
 		return ""
@@ -86,8 +87,7 @@ func tokenFile(a *Args, p profile.Place) string {
 	return a.TokenFile
 }
 
-// token returns GitHub's token. A release without one is an error before
-// anything is asked.
+// token returns GitHub's token. To publish without one is an error before any request.
 func (a *Args) token() (string, error) {
 	if a.TokenFile != "" {
 		data, err := fileio.ReadLimited(a.TokenFile, 64<<10)
@@ -108,5 +108,5 @@ func (a *Args) token() (string, error) {
 	if a.Tree == nil {
 		return "", nil // what is public can be verified without
 	}
-	return "", hint.With(errors.New("no token for GitHub"), "say --githubtoken FILE, or set GITHUB_TOKEN or GH_TOKEN; it needs to write contents")
+	return "", hint.With(errors.New("no token for GitHub"), "pass --githubtoken FILE, or set GITHUB_TOKEN or GH_TOKEN; the token needs permission to write contents")
 }

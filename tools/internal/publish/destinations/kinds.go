@@ -9,30 +9,30 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// A Kind is a kind of destination: all that the rest of the project knows of it.
+// A Kind is a kind of destination. It has all that other packages know about it.
 type Kind struct {
-	// Name is what --only calls it, and what its destinations are called.
+	// Name is its name for --only, and the name of its destinations.
 	Name string
-	// Noun is what messages call a place of it, such as "bucket".
+	// Noun is the word for a place of this kind in messages, such as "bucket".
 	Noun string
-	// Reveals says when its pointers move: kinds with lower numbers reveal first.
+	// Reveals orders the kinds: those with lower numbers reveal first.
 	Reveals int
-	// Kind is what a profile can say of a place: the keys, their rules, and which of
-	// them take a release's version and such.
+	// Kind has the keys of a place in a profile, their rules, and which of them have
+	// templates.
 	profile.Kind
-	// Label is what the destination of a place is called; nil for Name.
+	// Label returns the name of a place's destination; nil for Name.
 	Label func(p profile.Place) string
-	// Credentials returns the file with the credentials for a place, if it is one that
-	// nobody else should read, or ""; may be nil.
+	// Credentials returns the file with the credentials for a place, which nobody else should
+	// be able to read, or "". It may be nil.
 	Credentials func(a *Args, p profile.Place) string
-	// Open makes the destination of a place, whose texts are expanded. It sends nothing.
+	// Open makes the destination of a place with expanded templates. It sends no request.
 	Open func(ctx context.Context, o *Opener, p profile.Place) (publish.Destination, error)
 }
 
-// Kinds are kinds in the order in which a receipt has their places.
+// Kinds are kinds in the order of a receipt's places.
 type Kinds []Kind
 
-// All returns all kinds. A new one is a line here.
+// All returns all kinds. To add a kind, add a line here.
 func All() Kinds {
 	return Kinds{
 		buckets(),
@@ -57,7 +57,7 @@ func (k Kinds) Names() []string {
 	return names
 }
 
-// Schema returns what a profile can have of the kinds.
+// Schema returns the kinds' part of a profile's schema.
 func (k Kinds) Schema() profile.Kinds {
 	var all profile.Kinds
 	for _, kind := range k {
@@ -66,8 +66,8 @@ func (k Kinds) Schema() profile.Kinds {
 	return all
 }
 
-// Recorded returns the part of a profile that says where its destinations are. How
-// releases are named and described there changes without anything moving.
+// Recorded returns the part of a profile that says where its destinations are. How releases
+// are named and described there may change without a move.
 func (k Kinds) Recorded(p profile.Profile) profile.Profile {
 	where := profile.Profile{Name: p.Name}
 	schema := k.Schema()

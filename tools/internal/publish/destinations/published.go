@@ -23,13 +23,12 @@ import (
 
 // FindArgs says which release to find, and where.
 type FindArgs struct {
-	// Profile is as destinations.yaml has it; State is the directory that {state} in
-	// it stands for.
+	// Profile is a profile of destinations.yaml. State replaces {state} in it.
 	Profile profile.Profile
 	State   string
 	Line    string
 	Version string
-	// Receipt is the digest of the release's receipt; empty if any will do.
+	// Receipt is the digest of the release's receipt; empty for any.
 	Receipt   digest.Digest
 	Transport http.RoundTripper
 }
@@ -37,23 +36,23 @@ type FindArgs struct {
 // Published is a release that was published.
 type Published struct {
 	Receipt *publish.Receipt
-	// Tree is the release as the bucket with the receipt has it.
+	// Tree is the release in the bucket with the receipt.
 	Tree *release.Tree
 }
 
-// Line returns the name of the line that a command works on: Bazel says it.
+// Line returns the name of the line that a command works on, which Bazel sets.
 func Line(env func(string) string) string { return cmp.Or(env("RELEASE_LINE"), "release") }
 
-// StateDir returns what {state} stands for in a profile of a line, where dir keeps
-// what a machine remembers.
+// StateDir returns the directory that replaces {state} in a profile of a line. dir has the
+// state of this machine.
 func StateDir(dir, line, profile string) string { return filepath.Join(dir, line, profile) }
 
-// Find returns a release by the receipt that the profile's buckets keep of it. The
-// receipt and the release agree, and the receipt names no place that the profile does
-// not: whoever can write to the bucket can write a receipt.
+// Find returns a release by its receipt in one of the profile's buckets. It checks that the
+// receipt and the release match, and that the receipt names only places of the profile:
+// whoever can write to the bucket can write a receipt.
 func Find(ctx context.Context, a FindArgs) (*Published, error) {
 	if len(a.Profile.Of("buckets")) == 0 {
-		err := fmt.Errorf("profile %q has no bucket, and so no receipts", a.Profile.Name)
+		err := fmt.Errorf("profile %q has no bucket and therefore no receipts", a.Profile.Name)
 		return nil, hint.With(err, "give it a bucket in destinations.yaml, and publish to it")
 	}
 	kinds := All()
@@ -74,12 +73,12 @@ func (a *FindArgs) config(b profile.Place) bucket.Config {
 	return bucket.Config{URL: b.Text("url"), Endpoint: b.Text("endpoint"), Transport: a.Transport}
 }
 
-// read checks a receipt that was found, and opens the release.
+// read checks a receipt and opens the release.
 func (a *FindArgs) read(ctx context.Context, data []byte, name string, where profile.Profile) (*Published, error) {
 	sum := digest.FromBytes(data)
 	if a.Receipt != "" && sum != a.Receipt {
 		err := fmt.Errorf("sha256 of receipt %q: got %s, want %s", name, sum, a.Receipt)
-		return nil, hint.With(err, "it is not the receipt that was looked at before; look at it, then name its digest")
+		return nil, hint.With(err, "the receipt was replaced: check it, then pass its digest")
 	}
 	r, err := publish.ParseReceipt(name, data)
 	if err != nil {
@@ -89,7 +88,7 @@ func (a *FindArgs) read(ctx context.Context, data []byte, name string, where pro
 		return nil, fmt.Errorf("receipt %q: got version %q of line %q, want %q of %q", name, r.Version, r.Line, a.Version, a.Line)
 	}
 	if err := within(r, name, where); err != nil {
-		return nil, hint.With(err, "publish the release to profile %q again, with the destinations.yaml of now", a.Profile.Name)
+		return nil, hint.With(err, "publish the release to profile %q again, with the current destinations.yaml", a.Profile.Name)
 	}
 	for _, b := range r.Profile.Of("buckets") {
 		other, otherName, err := bucket.ReadReceipt(ctx, a.config(b), a.Version)
@@ -102,7 +101,7 @@ func (a *FindArgs) read(ctx context.Context, data []byte, name string, where pro
 		}
 		if got != sum {
 			err := fmt.Errorf("sha256 of receipt %q: got %s, want %s of %q", otherName, got, sum, name)
-			return nil, hint.With(err, "publish the release to profile %q again: it goes on where a run ended", a.Profile.Name)
+			return nil, hint.With(err, "publish the release to profile %q again: it resumes where the last run stopped", a.Profile.Name)
 		}
 	}
 	source, err := Source(ctx, r, a.Transport)
@@ -116,7 +115,8 @@ func (a *FindArgs) read(ctx context.Context, data []byte, name string, where pro
 	return &Published{r, tree}, agree(r, tree, name)
 }
 
-// agree checks that a receipt is of a release, and tags its sources only.
+// agree checks that a receipt matches a release, and that its tags are in the release's
+// sources.
 func agree(r *publish.Receipt, tree *release.Tree, name string) error {
 	tags := r.Profile.Of("tags")
 	sums, _ := tree.Find(release.Checksums)
@@ -126,7 +126,7 @@ func agree(r *publish.Receipt, tree *release.Tree, name string) error {
 	case tree.Digest != r.Lock || tree.Version != r.Version:
 		return fmt.Errorf("sha256 of %s: got %s of version %q, want %s of %q in receipt %q", release.LockFile, tree.Digest, tree.Version, r.Lock, r.Version, name)
 	case !slices.EqualFunc(tree.Files, r.Files, func(a, b release.File) bool { return a.Path == b.Path && a.Digest == b.Digest }):
-		return fmt.Errorf("receipt %q: it lists other files than %s, which it names", name, release.Checksums)
+		return fmt.Errorf("receipt %q: its files differ from those in %s", name, release.Checksums)
 	case len(tags) == 0 || tags[0].Text("owner") != "":
 		return nil
 	}
@@ -139,14 +139,14 @@ func agree(r *publish.Receipt, tree *release.Tree, name string) error {
 	for _, d := range r.Destinations {
 		for _, i := range d.Items {
 			if url, _, ok := strings.Cut(i.Name, " tag "); d.Name == "tags" && (!ok || !known[url]) {
-				return fmt.Errorf("receipt %q: git tag %q is in no repository that the release was built from", name, i.Name)
+				return fmt.Errorf("receipt %q: git tag %q is not in a repository that the release was built from", name, i.Name)
 			}
 		}
 	}
 	return nil
 }
 
-// within checks that the places of the named receipt are all of a profile.
+// within checks that all places of the named receipt are in a profile.
 func within(r *publish.Receipt, name string, where profile.Profile) error {
 	kinds := All()
 	schema := kinds.Schema()
@@ -168,8 +168,8 @@ func within(r *publish.Receipt, name string, where profile.Profile) error {
 	return errors.Join(errs...)
 }
 
-// at reports whether a place that a receipt names is one of a profile, which may leave
-// out what follows from the release.
+// at reports whether a receipt's place is the place p of a profile, which may omit what
+// follows from the release.
 func at(kind *profile.Kind, p, got profile.Place) bool {
 	got.Values = slices.DeleteFunc(slices.Clone(got.Values), func(v profile.Value) bool {
 		f := kind.Field(v.Key)
@@ -178,10 +178,10 @@ func at(kind *profile.Kind, p, got profile.Place) bool {
 	return reflect.DeepEqual(p, got)
 }
 
-// shown is how many versions an error names.
+// shown is the number of versions that an error lists.
 const shown = 10
 
-// unknown is the error of a version that no bucket has a receipt of.
+// unknown returns the error for a version without a receipt in any bucket.
 func (a *FindArgs) unknown(ctx context.Context, where profile.Profile) error {
 	var versions []string
 	for _, b := range where.Of("buckets") {
@@ -211,17 +211,17 @@ func (a *FindArgs) publishFirst() string {
 	}
 	for _, b := range a.Profile.Of("buckets") {
 		if strings.Contains(b.Text("url"), "{state}") {
-			return hint + ", on this machine: no other one has the directory that {state} stands for"
+			return hint + ", on this machine: {state} is a local directory"
 		}
 	}
 	return hint
 }
 
-// Source returns the release that a receipt says is in a bucket.
+// Source returns the release in the bucket of a receipt.
 func Source(ctx context.Context, r *publish.Receipt, web http.RoundTripper) (release.Source, error) {
 	for _, b := range r.Profile.Of("buckets") {
 		return bucket.NewSource(ctx, bucket.Config{URL: b.Text("url"), Endpoint: b.Text("endpoint"), Transport: web}, r.Version)
 	}
-	err := errors.New("the receipt has no bucket: there is nowhere to take the release's files from")
+	err := errors.New("the receipt has no bucket, so there is no copy of the release's files")
 	return nil, hint.With(err, "give the stage a bucket, publish to it, and promote that receipt")
 }

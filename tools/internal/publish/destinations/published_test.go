@@ -156,8 +156,8 @@ func TestFindErrors(t *testing.T) {
 	}{
 		{"the second bucket has none", good, "", full, "second/1.2.0.receipt.json\": got none, want sha256:"},
 		{"the second bucket has another", good, good + " ", full, "second/1.2.0.receipt.json\": got sha256:"},
-		{"a tag elsewhere", strings.Replace(good, "/git/demo.git tag", "/elsewhere/demo.git tag", 1), "=", full, "is in no repository that the release was built from"},
-		{"an item that is no tag among the tags", strings.Replace(good, "/git/demo.git tag 1.2.0", "/git/demo.git", 1), "=", full, "is in no repository that the release was built from"},
+		{"a tag elsewhere", strings.Replace(good, "/git/demo.git tag", "/elsewhere/demo.git tag", 1), "=", full, "is not in a repository that the release was built from"},
+		{"an item that is no tag among the tags", strings.Replace(good, "/git/demo.git tag 1.2.0", "/git/demo.git", 1), "=", full, "is not in a repository that the release was built from"},
 		{"a profile that lost a bucket", good, "=", smaller(func(p *profile.Profile) { drop(p, "buckets", "second") }), `profile "stage" has no bucket "file://`},
 		{"a profile that lost its charts", good, "=", smaller(func(p *profile.Profile) { drop(p, "charts", "") }), `profile "stage" has no place for charts`},
 		{"a profile with tags elsewhere", good, "=", smaller(func(p *profile.Profile) {
@@ -166,7 +166,7 @@ func TestFindErrors(t *testing.T) {
 		}), `profile "stage" has no tags in`},
 		{"a profile that lost GitHub", good, "=", smaller(func(p *profile.Profile) { drop(p, "github", "") }), `profile "stage" has no GitHub releases in`},
 		{"a profile that moved", good, "=", smaller(func(p *profile.Profile) { change(p, "registries", "hub", "file://{state}/registry/new") }), `profile "stage" has no registry`},
-		{"a profile without buckets", good, "=", smaller(func(p *profile.Profile) { drop(p, "buckets", "") }), `profile "stage" has no bucket, and so no receipts`},
+		{"a profile without buckets", good, "=", smaller(func(p *profile.Profile) { drop(p, "buckets", "") }), `profile "stage" has no bucket and therefore no receipts`},
 		{"a profile with another alias and title is the same place", good, "=", smaller(func(p *profile.Profile) {
 			change(p, "buckets", "aliases", "")
 			change(p, "github", "title", "x")

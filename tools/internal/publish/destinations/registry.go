@@ -16,21 +16,21 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish/registry"
 )
 
-// Rules of registries, which charts have too.
+// Rules of registries, which also apply to charts.
 var (
-	hubRule = strictyaml.Rule{Want: "a registry prefix as docker.io/istio, or file:///folder", Check: checkHub}
+	hubRule = strictyaml.Rule{Want: "a registry prefix such as docker.io/istio, or file:///directory", Check: checkHub}
 	tagRule = strictyaml.Rule{Want: `a registry tag of letters, digits, ".", "_", "-"`, Check: checkTag}
 )
 
-// registries get the images.
+// registries is the kind for images.
 func registries() Kind {
 	return Kind{
 		Name: "registry", Noun: "registry", Reveals: 1,
 		Kind: profile.Kind{Key: "registries", Fields: []profile.Field{
 			// HOST/PATH, or a directory for OCI layouts.
 			{Key: "hub", Holds: profile.URL, Rule: hubRule, Required: true, Where: true},
-			// What each image is tagged with; none for the version alone. The version never
-			// moves; the others are aliases.
+			// The tags of each image; none for the version alone. The version never moves;
+			// the others are aliases.
 			{Key: "tags", Holds: profile.Names, Rule: tagRule, Example: `["{version}", latest]`},
 		}},
 		Credentials: func(a *Args, p profile.Place) string { return registryCredentials(a, p.Text("hub")) },
@@ -72,7 +72,7 @@ var imageTag = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
 func checkTag(s string) string {
 	if !imageTag.MatchString(filledName(s)) {
-		return "no tag of the OCI distribution specification"
+		return "not a tag of the OCI distribution specification"
 	}
 	return ""
 }

@@ -21,20 +21,20 @@ var (
 	lineRule  = strictyaml.Rule{Want: "one line of text", Check: rules.PlainText}
 )
 
-// tags are tags of the commits that the release was built from.
+// tags is the kind for tags of the commits that the release was built from.
 func tags() Kind {
 	return Kind{
 		Name: "tags", Noun: "tags in", Reveals: 4,
 		Kind: profile.Kind{
 			Key: "tags", Single: true,
 			Fields: []profile.Field{
-				// What git pushes to; none for each dependency's own repository.
+				// The URL that git pushes to; none for each dependency's own repository.
 				{Key: "url", Holds: profile.URL, Where: true, Rule: strictyaml.Rule{
 					Want: "a URL that git can push to", Check: func(s string) string { return rules.Git.Check(filled(s)) },
 				}},
-				// It makes GitHub's API set the tags, in repositories of this owner.
+				// With an owner, GitHub's API sets the tags, in repositories of this owner.
 				{Key: "owner", Rule: ownerRule, Where: true},
-				{Key: "tagger", Rule: strictyaml.Rule{Want: "a name and address as Release <release@example.com>", Check: checkTagger}, Required: true},
+				{Key: "tagger", Rule: strictyaml.Rule{Want: "a name and address such as Release <release@example.com>", Check: checkTagger}, Required: true},
 				{Key: "message", Rule: lineRule},
 			},
 			Check: func(p *strictyaml.Parser, _ *yaml.Node, f *strictyaml.Fields) { p.Alone(f, "owner", "url") },
@@ -49,7 +49,7 @@ func openTags(ctx context.Context, o *Opener, p profile.Place) (publish.Destinat
 	prefixed := o.prefixed()
 	message := p.Text("message")
 	if message == "" && o.Tree != nil {
-		// The same for git and for GitHub: a stage's tag is then production's.
+		// The same for git and for GitHub, so that production gets the same tag as the stage.
 		message = o.Tree.Lock.Product + " " + o.Tree.Version
 	}
 	if p.Text("owner") == "" {
@@ -72,7 +72,7 @@ func openTags(ctx context.Context, o *Opener, p profile.Place) (publish.Destinat
 	}, o.Tree)
 }
 
-// prefixed returns the dependencies that get the tag v<version> too.
+// prefixed returns the dependencies that also get the tag v<version>.
 func (o *Opener) prefixed() []string {
 	var names []string
 	if o.Tree != nil {
@@ -92,7 +92,7 @@ func checkTagger(s string) string {
 	case bad != "":
 		return bad
 	case !tagger.MatchString(s):
-		return "no name and address"
+		return "not a name and address"
 	}
 	return ""
 }

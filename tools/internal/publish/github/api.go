@@ -11,8 +11,8 @@ import (
 	gh "github.com/google/go-github/v32/github"
 )
 
-// api makes requests of GitHub's API by go-github, which no other file knows. What
-// that release of it has no words for, as the digests of assets, is in types of our own.
+// api calls GitHub's API through go-github, which only this file knows. What that version of
+// it lacks, such as the digests of assets, has types of our own.
 type api struct{ *gh.Client }
 
 func newAPI(c *http.Client, base *url.URL) api {
@@ -21,8 +21,8 @@ func newAPI(c *http.Client, base *url.URL) api {
 	return a
 }
 
-// call makes one request of the API, and returns the number of the list's next page; 0
-// if there is none. In and out may be nil.
+// call makes one request and returns the number of the list's next page; 0 if there is none.
+// In and out may be nil.
 func (c *client) call(ctx context.Context, method, path string, in, out any) (next int, err error) {
 	req, err := c.api.NewRequest(method, path, in)
 	if err != nil {
@@ -31,7 +31,7 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) (ne
 	return c.do(ctx, req, out)
 }
 
-// do sends a request that call or newUpload made.
+// do sends a request of call or newUpload.
 func (c *client) do(ctx context.Context, req *http.Request, out any) (next int, err error) {
 	resp, err := c.api.Do(ctx, req, out)
 	if err != nil {
@@ -40,13 +40,13 @@ func (c *client) do(ctx context.Context, req *http.Request, out any) (next int, 
 	return resp.NextPage, nil
 }
 
-// newUpload returns the request that sends a file of a size and a media type to a URL.
+// newUpload returns a request that sends a file to a URL.
 func (c *client) newUpload(to string, body io.Reader, size int64, mediaType string) (*http.Request, error) {
 	return c.api.NewUploadRequest(to, body, size, mediaType)
 }
 
-// content returns the content of an asset. It does not use go-github for the answer:
-// its Do takes a body that broke off for a whole one.
+// content returns the content of an asset. It does not use go-github's Do, which accepts a
+// truncated body.
 func (c *client) content(ctx context.Context, path string) (io.ReadCloser, error) {
 	req, err := c.api.NewRequest(http.MethodGet, path, nil)
 	if err != nil {
@@ -64,8 +64,8 @@ func (c *client) content(ctx context.Context, path string) (io.ReadCloser, error
 	return resp.Body, nil
 }
 
-// clean takes off what no error may show: URLs, which are signed after a redirect,
-// and the token, should a server send it back.
+// clean removes from an error what must not be shown: URLs, which are signed after a
+// redirect, and the token, in case a server sends it back.
 func (c *client) clean(err error) error {
 	if err == nil {
 		return nil

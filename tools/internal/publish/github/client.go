@@ -22,9 +22,9 @@ const (
 	userAgent      = "release-builder"
 	apiVersion     = "2022-11-28" // https://docs.github.com/en/rest/about-the-rest-api/api-versions
 	attempts       = 4
-	perPage        = 100 // the most that GitHub gives
+	perPage        = 100 // GitHub's maximum
 	maxPages       = 1000
-	maxMessage     = 300 // bytes of a server's words in an error
+	maxMessage     = 300 // bytes of a server's message in an error
 )
 
 type clientArgs struct {
@@ -33,14 +33,14 @@ type clientArgs struct {
 	Log            func(format string, args ...any)
 }
 
-// A client speaks with one GitHub.
+// A client makes requests to one GitHub server.
 type client struct {
 	api   api
 	http  *http.Client
 	auth  *authorized
 	base  *url.URL
-	web   string        // where people look: https://github.com
-	pause time.Duration // that of [web.Retry]
+	web   string        // the web pages: https://github.com
+	pause time.Duration // see [web.Retry]
 }
 
 func newClient(a clientArgs) (*client, error) {
@@ -67,8 +67,8 @@ func newClient(a clientArgs) (*client, error) {
 
 func origin(u *url.URL) string { return u.Scheme + "://" + strings.ToLower(u.Host) }
 
-// webURL returns where people see what the API serves: api.github.com is
-// github.com, and an Enterprise Server's API is below its own /api/v3/.
+// webURL returns the URL of the web pages: github.com for api.github.com. An Enterprise
+// Server's API is below /api/v3/ of it.
 func webURL(base *url.URL) string {
 	u := *base
 	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/api/v3")
@@ -78,8 +78,8 @@ func webURL(base *url.URL) string {
 	return u.String()
 }
 
-// authorized sends the token to the API's host and to the upload host that the API
-// named, and to no other: each request, after a redirect too, comes by here.
+// authorized sends the token only to the API's host and to the upload host that the API
+// named. It sees every request, including those after a redirect.
 type authorized struct {
 	base  http.RoundTripper
 	token string
@@ -88,7 +88,7 @@ type authorized struct {
 	origins map[string]bool
 }
 
-// RoundTrip is that of http.RoundTripper.
+// RoundTrip implements [http.RoundTripper].
 func (a *authorized) RoundTrip(req *http.Request) (*http.Response, error) {
 	a.mu.RLock()
 	ours := a.origins[origin(req.URL)]
@@ -104,17 +104,17 @@ func (a *authorized) RoundTrip(req *http.Request) (*http.Response, error) {
 	return a.base.RoundTrip(req)
 }
 
-// trustUploads reads a release's upload_url, and lets the token go there if it is
-// of the API's domain.
+// trustUploads parses a release's upload_url and allows the token there if it is in the API's
+// domain.
 func (c *client) trustUploads(template string) (*url.URL, error) {
 	s, _, _ := strings.Cut(template, "{")
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.User != nil {
-		return nil, errors.New("upload_url of the release is no URL")
+		return nil, errors.New("upload_url of the release is not a URL")
 	}
 	host, domain := u.Hostname(), strings.TrimPrefix(c.base.Hostname(), "api.")
 	if u.Scheme != c.base.Scheme || host != c.base.Hostname() && host != domain && host != "uploads."+domain {
-		return nil, fmt.Errorf("upload_url of the release: got %q, want one of %s: the token goes nowhere else", origin(u), domain)
+		return nil, fmt.Errorf("upload_url of the release: got %q, want one of %s: the token is not sent elsewhere", origin(u), domain)
 	}
 	c.auth.mu.Lock()
 	c.auth.origins[origin(u)] = true
@@ -149,7 +149,7 @@ func list[T any](ctx context.Context, c *client, path string, size int) ([]T, er
 		if err := decode(&some); err != nil {
 			return err
 		}
-		if some == nil { // go-github takes an empty body for an answer
+		if some == nil { // go-github accepts an empty body
 			return errors.New("the answer is empty, want a list")
 		}
 		all = append(all, some...)
@@ -158,7 +158,7 @@ func list[T any](ctx context.Context, c *client, path string, size int) ([]T, er
 	return all, err
 }
 
-// A statusError is an answer that says no.
+// A statusError is an answer with an error status.
 type statusError struct {
 	code    int
 	message string
@@ -179,8 +179,7 @@ func (c *client) status(resp *http.Response, message string) error {
 	return &statusError{resp.StatusCode, message[:min(len(message), maxMessage)]}
 }
 
-// A requestError is a request without an answer, or with one after which to look
-// again at what is there.
+// A requestError is a request without an answer, or one after which to check the state again.
 type requestError struct{ err error }
 
 func (e *requestError) Error() string { return e.err.Error() }
@@ -191,7 +190,7 @@ func hasStatus(err error, code int) bool {
 	return errors.As(err, &s) && s.code == code
 }
 
-// temporary says that the same request might do at another time.
+// temporary reports whether the same request may succeed later.
 func temporary(err error) bool {
 	var s *statusError
 	var r *requestError
@@ -199,7 +198,7 @@ func temporary(err error) bool {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return false
-	case errors.As(err, &r): // whatever it wraps
+	case errors.As(err, &r): // regardless of what it wraps
 		return true
 	case errors.As(err, &s):
 		return s.code >= 500 || s.code == http.StatusRequestTimeout
@@ -207,14 +206,14 @@ func temporary(err error) bool {
 	return errors.As(err, &op) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// repeat calls f again while what it returns is temporary. It is for what the
-// transport does not repeat: f looks at what the attempt before has done.
+// repeat calls f again while its error is temporary. It is for what the transport does not
+// retry: f checks what the previous attempt did.
 func (c *client) repeat(ctx context.Context, f func() error) error {
 	may := func(err error) (time.Duration, bool) { return 0, temporary(err) }
 	return web.Retry{Attempts: attempts, Pause: c.pause, May: may}.Do(ctx, func(int) error { return f() })
 }
 
-// about says what was being done with a repository, and what its user can do.
+// about adds to an error what was being done with a repository, and a hint.
 func about(err error, repo, format string, args ...any) error {
 	if err == nil {
 		return nil
@@ -224,9 +223,9 @@ func about(err error, repo, format string, args ...any) error {
 	case hasStatus(err, http.StatusUnauthorized):
 		return hint.With(wrapped, "GitHub does not accept the token: it is wrong, or it has expired")
 	case hasStatus(err, http.StatusForbidden):
-		return hint.With(wrapped, "the token has to have the permission contents: write for %s", repo)
+		return hint.With(wrapped, "the token needs the permission contents: write for %s", repo)
 	case hasStatus(err, http.StatusNotFound):
-		return hint.With(wrapped, "check that %s exists, and that the token may see and write it", repo)
+		return hint.With(wrapped, "check that %s exists, and that the token can read and write it", repo)
 	}
 	return wrapped
 }

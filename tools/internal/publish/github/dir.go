@@ -18,13 +18,13 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// The names in a directory of releases beside those of releases, which end in .json.
+// The other names in a directory of releases. Those of releases end in .json.
 const (
 	latestFile = "latest"
 	lockFile   = ".publish.lock"
 )
 
-// maxTag is the size of a tag at most, in bytes: what file systems take as a name.
+// maxTag is the maximum size of a tag in bytes, because of the limits of file names.
 const maxTag = 240
 
 // directory has releases, each in a file.
@@ -36,14 +36,14 @@ type directory struct {
 	want   record
 
 	mu    sync.Mutex
-	guard string // of the draft that the upload phase made
+	guard string // of the draft from the upload phase
 }
 
-// NewDir returns a destination that writes what [New] would publish to a directory,
-// through the same phases: a draft first, with its assets, then the release. Each
-// release is a JSON file, TAG.json, in which the tag is escaped as in a URL's path;
-// the file latest names the tag of the latest one. It has the assets' digests, not
-// their content. Config needs no Owner, Repo, Token and URL.
+// NewDir returns a destination that writes to a directory what [New] would publish, in the
+// same phases: first a draft with its assets, then the release. Each release is a JSON file,
+// TAG.json, with the tag escaped as in a URL's path. The file latest has the tag of the
+// latest release. The directory has the assets' digests, not their content. Config needs no
+// Owner, Repo, Token and URL.
 func NewDir(dir string, cfg Config, tree *release.Tree) (publish.Destination, error) {
 	assets, err := cfg.complete(tree)
 	if err == nil && len(url.PathEscape(cfg.Tag)) > maxTag {
@@ -60,16 +60,16 @@ func NewDir(dir string, cfg Config, tree *release.Tree) (publish.Destination, er
 	return d, nil
 }
 
-// Name is that of publish.Destination.
+// Name implements [publish.Destination].
 func (d *directory) Name() string { return d.cfg.Name }
 
-// file is where the release of a tag is.
+// file returns the file of a tag's release.
 func (d *directory) file(tag string) string { return filepath.Join(d.dir, url.PathEscape(tag)+".json") }
 
-// ofAsset stands between a release's file and an asset in the name of an item.
+// ofAsset separates a release's file and an asset in the name of an item.
 const ofAsset = " asset "
 
-// parse returns the file and the asset that an item's name means.
+// parse returns the file and the asset in an item's name.
 func (d *directory) parse(item publish.Item) (file, asset string, err error) {
 	file = item.Name
 	if i := strings.LastIndex(file, ofAsset); item.Kind == kindAsset && i >= 0 {
@@ -103,7 +103,7 @@ func (d *directory) latest() (string, error) {
 	return string(data), err
 }
 
-// timeOf is a timeOf.
+// timeOf is a [timeOf].
 func (d *directory) timeOf(tag string) (time.Time, error) {
 	r, err := d.read(d.file(tag))
 	if r == nil {
@@ -112,8 +112,8 @@ func (d *directory) timeOf(tag string) (time.Time, error) {
 	return r.Created, nil
 }
 
-// guard names the release without its assets, which are compared one by one.
-// Without a release it is empty.
+// guard identifies the release without its assets, which are compared one by one. It is empty
+// without a release.
 func (r *record) guard() string {
 	if r == nil {
 		return ""
@@ -122,7 +122,7 @@ func (r *record) guard() string {
 	return h.guard()
 }
 
-// Plan is that of publish.Destination.
+// Plan implements [publish.Destination].
 func (d *directory) Plan(ctx context.Context) ([]publish.Item, error) {
 	if d.tree == nil {
 		return nil, errNoTree
@@ -149,7 +149,7 @@ func (d *directory) Plan(ctx context.Context) ([]publish.Item, error) {
 	return append(items, d.planRelease(r, diff), latest), ctx.Err()
 }
 
-// planAssets returns the items of the assets, and how those of r differ from them.
+// planAssets returns the items of the assets, and how the assets of r differ.
 func (d *directory) planAssets(r *record) ([]publish.Item, differences) {
 	there := r.byName()
 	var items []publish.Item
@@ -222,7 +222,7 @@ func (d *directory) complete(item *publish.Item) {
 	item.State, item.Found, item.Guard, item.Version, item.URL = publish.Equal, "", "", item.Digest, d.url(*item)
 }
 
-// url is where an item can be had; an asset has none.
+// url returns the URL of an item; an asset has none.
 func (d *directory) url(item publish.Item) string {
 	abs, err := filepath.Abs(item.Name)
 	if err != nil || item.Kind == kindAsset {
@@ -231,7 +231,7 @@ func (d *directory) url(item publish.Item) string {
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(abs)}).String()
 }
 
-// Verify is that of publish.Destination. The directory has no content to be read.
+// Verify implements [publish.Destination]. The directory has no content to read.
 func (d *directory) Verify(ctx context.Context, items []publish.Item, _ bool) error {
 	var errs []error
 	for _, item := range items {
@@ -269,7 +269,7 @@ func (d *directory) verifyLatest(item publish.Item) error {
 	if err == nil && found != "" {
 		var r *record
 		if r, err = d.read(d.file(found)); err == nil && (r == nil || r.Draft) {
-			err = fmt.Errorf("got %q, of which there is no published release", found)
+			err = fmt.Errorf("got %q, which is not a published release", found)
 		}
 	}
 	if err != nil {

@@ -141,18 +141,18 @@ func TestDirChanged(t *testing.T) {
 			[]string{"release 1.2.0.json: conflict published with other notes"}, "other notes", []string{"4 characters of notes"}},
 		{"notes with other ends of lines are the same", func(r *record) { r.Draft, r.Notes = false, "Notes.\r\n" }, nil, "", nil},
 		{"published, one less", func(r *record) { r.Draft, r.Assets = false, r.Assets[1:] },
-			[]string{"asset 1.2.0.json asset SHA256SUMS: conflict a published release without it", "release 1.2.0.json: conflict published without this SHA256SUMS"},
-			"published without this SHA256SUMS", []string{`SHA256SUMS": got none, want one`, "4 assets"}},
+			[]string{"asset 1.2.0.json asset SHA256SUMS: conflict a published release without it", "release 1.2.0.json: conflict published without the release's SHA256SUMS"},
+			"published without the release's SHA256SUMS", []string{`SHA256SUMS": got none, want one`, "4 assets"}},
 		{"one more", func(r *record) { r.Assets = append(r.Assets, recordAsset{Name: "x"}) },
-			[]string{"release 1.2.0.json: conflict draft with also x"}, "draft with also x", []string{"6 assets"}},
+			[]string{"release 1.2.0.json: conflict draft with extra x"}, "draft with extra x", []string{"6 assets"}},
 		{"another one", func(r *record) { r.Assets[0].Digest = "sha256:00" },
 			[]string{"asset 1.2.0.json asset SHA256SUMS: conflict sha256:00 (437 bytes, text/plain; charset=utf-8)", "release 1.2.0.json: behind draft"},
-			"got draft without this SHA256SUMS", []string{`SHA256SUMS": sha256: got sha256:00, want sha256:`, item}},
+			"got draft without the release's SHA256SUMS", []string{`SHA256SUMS": sha256: got sha256:00, want sha256:`, item}},
 		{"another size", func(r *record) { r.Assets[0].Size = 7 },
-			[]string{"asset 1.2.0.json asset SHA256SUMS: conflict sha256:", "release 1.2.0.json: behind draft"}, "got draft without this SHA256SUMS", []string{item}},
+			[]string{"asset 1.2.0.json asset SHA256SUMS: conflict sha256:", "release 1.2.0.json: behind draft"}, "got draft without the release's SHA256SUMS", []string{item}},
 		{"another content type", func(r *record) { r.Assets[3].ContentType = "text/html" },
 			[]string{"asset 1.2.0.json asset lock.json: conflict sha256:", "release 1.2.0.json: behind draft"},
-			"got draft without this lock.json", []string{`lock.json": content type: got "text/html", want "application/json"`, item}},
+			"got draft without the release's lock.json", []string{`lock.json": content type: got "text/html", want "application/json"`, item}},
 		{"other notes of a draft", func(r *record) { r.Notes = "mine" }, []string{"release 1.2.0.json: behind draft"}, ", want 0 ", []string{"4 characters of notes"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -213,7 +213,7 @@ func TestDirDangling(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "latest"), []byte("1.3.0"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	contains(t, openDir(t, dir, nil).Verify(t.Context(), items, false), `got "1.3.0", of which there is no published release`)
+	contains(t, openDir(t, dir, nil).Verify(t.Context(), items, false), `got "1.3.0", which is not a published release`)
 }
 
 // TestDirAltered has a file of the release change, and the run be cancelled.
@@ -234,8 +234,8 @@ func TestDirAltered(t *testing.T) {
 	if got := readFile(t, file); got != "" {
 		t.Errorf("got %s, want no file", got)
 	}
-	contains(t, d.Apply(t.Context(), publish.Reveal, todo(items, publish.Reveal), nil), "there is no draft")
-	contains(t, d.Apply(t.Context(), publish.Reveal, items[6:], nil), `there is no published release "1.2.0"`)
+	contains(t, d.Apply(t.Context(), publish.Reveal, todo(items, publish.Reveal), nil), "no draft")
+	contains(t, d.Apply(t.Context(), publish.Reveal, items[6:], nil), `no published release "1.2.0"`)
 	contains(t, openDir(t, dir, nil).Verify(t.Context(), items, false), "got no release, want one")
 	contains(t, openDir(t, t.TempDir(), nil).Verify(t.Context(), items, false), `1.2.0.json": want one of "`)
 	if err := os.WriteFile(file, []byte("{"), 0o644); err != nil {

@@ -18,8 +18,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// Apply is that of publish.Destination. Of processes that publish to one directory
-// at the same moment, one writes after the other.
+// Apply implements [publish.Destination]. Processes that publish to one directory at the same
+// time write one after the other.
 func (d *directory) Apply(ctx context.Context, phase publish.Phase, items []publish.Item, report publish.Report) error {
 	if d.tree == nil {
 		return errNoTree
@@ -44,7 +44,7 @@ func (d *directory) Apply(ctx context.Context, phase publish.Phase, items []publ
 	return nil
 }
 
-// locked calls f while no other publisher writes to the directory.
+// locked calls f while no other process writes to the directory.
 func (d *directory) locked(f func() error) error {
 	if err := os.MkdirAll(d.dir, 0o755); err != nil {
 		return err
@@ -59,7 +59,7 @@ func (d *directory) locked(f func() error) error {
 	return f()
 }
 
-// upload adds assets to the draft. It reads them, so that no altered one is in it.
+// upload adds assets to the draft. It reads them to check that none was altered.
 func (d *directory) upload(ctx context.Context, items []publish.Item) error {
 	err := parallel.DoAll(ctx, len(items), d.cfg.Jobs, func(ctx context.Context, i int) error {
 		return d.check(ctx, items[i].Path)
@@ -90,7 +90,7 @@ func (d *directory) addAssets(items []publish.Item) error {
 		case was == a, !slices.ContainsFunc(items, func(item publish.Item) bool { return item.Path == d.assets[i].Path }):
 			continue
 		case ok || !r.Draft:
-			return fmt.Errorf("asset %q: got %q in a release that is draft: %v, want %s: %w", a.Name, was.Digest, r.Draft, a.Digest, publish.ErrChanged)
+			return fmt.Errorf("asset %q: got %q in a release with draft %v, want %s: %w", a.Name, was.Digest, r.Draft, a.Digest, publish.ErrChanged)
 		}
 		r.Assets, changed = append(r.Assets, a), true
 	}
@@ -101,7 +101,7 @@ func (d *directory) addAssets(items []publish.Item) error {
 	return jsonfile.Write(d.file(d.cfg.Tag), r)
 }
 
-// check reads a file of the release to its end.
+// check reads a file of the release to the end.
 func (d *directory) check(ctx context.Context, path string) error {
 	r, err := d.tree.Open(ctx, path)
 	if err != nil {
@@ -124,7 +124,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// reveal makes the draft a release, and that the latest one, as the items say.
+// reveal publishes the draft and makes it the latest release, as the items say.
 func (d *directory) reveal(ctx context.Context, items []publish.Item) error {
 	return d.locked(func() error {
 		found, err := d.latest()
@@ -162,7 +162,7 @@ func (d *directory) revealRelease(ctx context.Context, item publish.Item) error 
 	case state.State == publish.Equal:
 		return nil
 	case r == nil:
-		return fmt.Errorf("there is no draft: %w", publish.ErrChanged)
+		return fmt.Errorf("no draft: %w", publish.ErrChanged)
 	case state.State == publish.Conflict || diff.String() != "":
 		return fmt.Errorf("got %s %s: %w", cmp.Or(state.Found, "draft"), diff, publish.ErrChanged)
 	case want != "" && r.guard() != want:
@@ -173,14 +173,14 @@ func (d *directory) revealRelease(ctx context.Context, item publish.Item) error 
 	return jsonfile.Write(d.file(d.cfg.Tag), &d.want)
 }
 
-// revealLatest points latest to the release, which has to be published.
+// revealLatest points latest to the release, which must be published.
 func (d *directory) revealLatest() error {
 	r, err := d.read(d.file(d.cfg.Tag))
 	switch {
 	case err != nil:
 		return err
 	case r == nil || r.Draft:
-		return fmt.Errorf("latest: there is no published release %q: %w", d.cfg.Tag, publish.ErrChanged)
+		return fmt.Errorf("latest: no published release %q: %w", d.cfg.Tag, publish.ErrChanged)
 	}
 	return fileio.WriteFile(filepath.Join(d.dir, latestFile), []byte(d.cfg.Tag), 0o644)
 }

@@ -164,13 +164,13 @@ func TestChanged(t *testing.T) {
 		{"another draft", publish.Reveal, func(s *githubtest.Server) {
 			s.AddRelease(owner, repo, githubtest.Release{Tag: tag, Draft: true})
 		}, "2 drafts of this tag"},
-		{"draft removed", publish.Reveal, edit(func(*githubtest.Release) bool { return false }), "there is no draft"},
+		{"draft removed", publish.Reveal, edit(func(*githubtest.Release) bool { return false }), "no draft"},
 		{"other notes", publish.Reveal, edit(func(r *githubtest.Release) bool { r.Notes = "mine"; return true }), "draft: got "},
 		{"one asset more", publish.Reveal, edit(func(r *githubtest.Release) bool {
 			r.Assets = append(r.Assets, githubtest.Asset{Name: "strange.txt", Content: []byte("x")})
 			return true
-		}), "with also strange.txt"},
-		{"one asset less", publish.Reveal, edit(func(r *githubtest.Release) bool { r.Assets = r.Assets[1:]; return true }), "without this "},
+		}), "with extra strange.txt"},
+		{"one asset less", publish.Reveal, edit(func(r *githubtest.Release) bool { r.Assets = r.Assets[1:]; return true }), "without the release's "},
 		{"published", publish.Reveal, func(s *githubtest.Server) {
 			s.AddTag(owner, repo, tag, commit, false)
 			s.EditRelease(owner, repo, tag, func(r *githubtest.Release) bool { r.Draft = false; return true })
@@ -179,10 +179,10 @@ func TestChanged(t *testing.T) {
 			s.AddTag(owner, repo, tag, commit, false)
 			s.EditRelease(owner, repo, tag, func(r *githubtest.Release) bool { r.Draft, r.Title = false, "mine"; return true })
 		}, `got it published with title "mine"`},
-		{"published without an asset", publish.Reveal, edit(func(r *githubtest.Release) bool { r.Draft, r.Assets = false, r.Assets[1:]; return true }), "without this "},
+		{"published without an asset", publish.Reveal, edit(func(r *githubtest.Release) bool { r.Draft, r.Assets = false, r.Assets[1:]; return true }), "without the release's "},
 		{"another release published", publish.Reveal, func(s *githubtest.Server) {
 			s.AddRelease(owner, repo, githubtest.Release{Tag: tag})
-		}, "without this SHA256SUMS, "},
+		}, "without the release's SHA256SUMS, "},
 		{"tag elsewhere", publish.Reveal, func(s *githubtest.Server) { s.AddTag(owner, repo, tag, other, true) }, "got tag on " + other},
 		{"tag there", publish.Reveal, func(s *githubtest.Server) { s.AddTag(owner, repo, tag, commit, true) }, ""},
 	} {

@@ -18,11 +18,10 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// releasesPerPage keeps a page small: each release in it has all of its assets.
+// releasesPerPage keeps pages small: each release in a page has all of its assets.
 const releasesPerPage = 50
 
-// hosted is a release as the API has it
-// (https://docs.github.com/en/rest/releases/releases).
+// hosted is a release in the API (https://docs.github.com/en/rest/releases/releases).
 type hosted struct {
 	ID         int64  `json:"id"`
 	Tag        string `json:"tag_name"`
@@ -38,7 +37,7 @@ type hosted struct {
 	URL       string    `json:"html_url"`
 }
 
-// guard names the draft as it is, so that a change by somebody else shows.
+// guard identifies the content of a draft, so that a change by somebody else is found.
 func (h *hosted) guard() string {
 	sum := digest.FromBytes(fmt.Appendf(nil, "%q %q %q %q %v", h.Tag, h.Commit, h.Title, h.Notes, h.Prerelease))
 	return fmt.Sprintf("%d %s", h.ID, sum.Short())
@@ -50,22 +49,22 @@ type asset struct {
 	Name   string        `json:"name"`
 	State  string        `json:"state"`
 	Size   int64         `json:"size"`
-	Digest digest.Digest `json:"digest"` // empty on services that have none yet
+	Digest digest.Digest `json:"digest"` // empty on servers without digests
 	Type   string        `json:"content_type"`
 	URL    string        `json:"browser_download_url"`
 }
 
-// finished says that all of the asset has come. An asset whose upload broke is a
-// "starter", which GitHub's documentation wants to be removed.
+// finished reports whether the asset was uploaded completely. An interrupted upload leaves an
+// asset in state "starter", which GitHub's documentation says to remove.
 func (a *asset) finished() bool { return a.State == "uploaded" }
 
-// found is what is under a tag.
+// found has the releases of a tag.
 type found struct {
 	published *hosted
 	drafts    []hosted
 }
 
-// current returns what assets are compared with, or nil.
+// current returns the release whose assets are compared, or nil.
 func (f *found) current() *hosted {
 	switch {
 	case f.published != nil:
@@ -88,7 +87,7 @@ func (d *destination) path(format string, args ...any) string {
 	return "repos/" + d.repo + "/" + fmt.Sprintf(format, args...)
 }
 
-// find looks for the releases of a tag. Drafts are only in the list of all.
+// find finds the releases of a tag. Drafts are only in the list of all releases.
 func (d *destination) find(ctx context.Context, tag string) (*found, error) {
 	all, err := list[hosted](ctx, d.c, d.path("releases"), releasesPerPage)
 	if err != nil {
@@ -98,7 +97,7 @@ func (d *destination) find(ctx context.Context, tag string) (*found, error) {
 	ours := d.draft
 	d.mu.Unlock()
 	if ours != 0 && !slices.ContainsFunc(all, func(h hosted) bool { return h.ID == ours }) {
-		var h hosted // GitHub's lists lag behind
+		var h hosted // GitHub's lists are behind
 		switch _, err := d.c.call(ctx, http.MethodGet, d.path("releases/%d", ours), nil, &h); {
 		case err == nil:
 			all = append(all, h)
@@ -108,7 +107,7 @@ func (d *destination) find(ctx context.Context, tag string) (*found, error) {
 	}
 	f := &found{}
 	slices.SortFunc(all, func(a, b hosted) int { return cmp.Compare(a.ID, b.ID) })
-	all = slices.CompactFunc(all, func(a, b hosted) bool { return a.ID == b.ID }) // pages move meanwhile
+	all = slices.CompactFunc(all, func(a, b hosted) bool { return a.ID == b.ID }) // pages shift between requests
 	for _, h := range all {
 		switch {
 		case h.Tag != tag:
@@ -134,8 +133,8 @@ func (d *destination) list(ctx context.Context, id int64) (map[string]asset, err
 	return byName, nil
 }
 
-// compare says how an asset compares with a file: Absent if it is not there or not
-// finished. Where the service keeps no digest, the content is read.
+// compare compares an asset with a file: Absent if it does not exist or is not finished. If
+// the server has no digest, it reads the content.
 func (d *destination) compare(ctx context.Context, a asset, want release.File) (publish.State, string, error) {
 	switch {
 	case !a.finished():
@@ -154,8 +153,8 @@ func (d *destination) compare(ctx context.Context, a asset, want release.File) (
 	return publish.Equal, "", nil
 }
 
-// A gitObject is an object of git, a gitRef what points to one, and a gitTag a tag's
-// own object (https://docs.github.com/en/rest/git).
+// A gitObject is a git object, a gitRef a ref that points to one, and a gitTag a tag object
+// (https://docs.github.com/en/rest/git).
 type (
 	gitObject struct {
 		SHA  string `json:"sha"`
@@ -171,7 +170,7 @@ type (
 	}
 )
 
-// gitPath returns the path of what git has of a repository.
+// gitPath returns the API's path of a repository's git data.
 func gitPath(owner, repo, kind string, name ...string) string {
 	path := "repos/" + owner + "/" + repo + "/git/" + kind
 	for _, part := range name {
@@ -180,13 +179,13 @@ func gitPath(owner, repo, kind string, name ...string) string {
 	return path
 }
 
-// tagged is a tag: zero if it is not there.
+// tagged is a tag: zero if it does not exist.
 type tagged struct {
-	object, commit string // the tag's own object is the commit if it is lightweight
+	object, commit string // a lightweight tag's object is the commit
 	annotated      bool
 }
 
-// String is for people.
+// String describes the tag for people.
 func (t tagged) String() string {
 	if t.annotated {
 		return "tag on " + t.commit
@@ -194,7 +193,7 @@ func (t tagged) String() string {
 	return "lightweight tag on " + t.commit
 }
 
-// maxPeel is how many tags of tags are followed.
+// maxPeel is the maximum depth of tags of tags.
 const maxPeel = 5
 
 // tag reads a tag and follows it to its commit.
@@ -215,11 +214,11 @@ func (c *client) tag(ctx context.Context, owner, repo, name string) (tagged, err
 	return t, about(err, owner+"/"+repo, "reading tag %q", name)
 }
 
-// peel returns the commit that an object is, or is a tag of.
+// peel returns the commit of an object, which is the commit or a tag of it.
 func (c *client) peel(ctx context.Context, owner, repo string, o gitObject) (string, error) {
 	for range maxPeel {
 		if o.Type != "tag" {
-			return o.SHA, nil // of a tree or blob it is no commit's
+			return o.SHA, nil // a tree or blob matches no commit
 		}
 		var t gitTag
 		if _, err := c.call(ctx, http.MethodGet, gitPath(owner, repo, "tags", o.SHA), nil, &t); err != nil {
@@ -227,7 +226,7 @@ func (c *client) peel(ctx context.Context, owner, repo string, o gitObject) (str
 		}
 		o = t.Object
 	}
-	return "", errors.New("a tag of a tag, too many times")
+	return "", errors.New("too many tags of tags")
 }
 
 // checkCommit returns an error if a repository does not have a commit.
@@ -240,15 +239,15 @@ func (c *client) checkCommit(ctx context.Context, owner, repo, commit string) er
 	return about(err, owner+"/"+repo, "reading commit %s", commit)
 }
 
-// releaseURL is where people see the release of a tag.
+// releaseURL returns the URL of a tag's release.
 func (d *destination) releaseURL(tag string) string {
 	return d.c.web + "/" + d.repo + "/releases/tag/" + url.PathEscape(tag)
 }
 
-// latestURL is where people see the latest release.
+// latestURL returns the URL of the latest release.
 func (d *destination) latestURL() string { return d.c.web + "/" + d.repo + "/releases/latest" }
 
-// assetURL is where an asset can be had once the release is published.
+// assetURL returns the URL of an asset of a published release.
 func (d *destination) assetURL(tag, name string) string {
 	return d.c.web + "/" + d.repo + "/releases/download/" + url.PathEscape(tag) + "/" + name
 }

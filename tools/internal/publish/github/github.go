@@ -1,14 +1,13 @@
-// Package github publishes a release on GitHub: as a release with its assets
-// ([New]), and as annotated tags in the repositories that it was built from
-// ([NewTags]). [NewDir] stands in for GitHub's releases where there is no account.
+// Package github publishes a release on GitHub: as a release with its assets ([New]), and as
+// annotated tags in the repositories that it was built from ([NewTags]). [NewDir] imitates
+// GitHub's releases in a directory.
 //
-// A release begins as a draft, which nobody but the repository's writers sees. Its
-// assets are sent, listed again and compared; then one request publishes it. What
-// is published is never changed, nor is a finished asset of a draft: what differs
-// is a conflict.
+// A release starts as a draft, which only the repository's writers see. Its assets are
+// uploaded, listed again and compared. Then one request publishes it. Published releases and
+// finished assets of a draft are never changed: a difference is a conflict.
 //
-// The client is go-github v32. It does not know what GitHub's API has got since
-// then, such as an asset's digest: those requests have their own types here.
+// The client is go-github v32. Newer features of GitHub's API, such as an asset's digest,
+// have their own types here.
 package github
 
 import (
@@ -31,44 +30,44 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// Config says where a GitHub release is, and what it is to be.
+// Config describes a GitHub release.
 type Config struct {
-	Name        string // of the destination; default github
+	Name        string // the destination's; default github
 	Owner, Repo string
-	// Token needs the permission contents: write for the repository. Without one,
-	// only what is public can be verified.
+	// Token needs the permission contents: write for the repository. Without a token, only
+	// public releases can be verified.
 	Token string
-	// BaseURL is that of the API: https://api.github.com/ by default, and
-	// https://HOST/api/v3/ for an Enterprise Server.
+	// BaseURL is the API's URL: https://api.github.com/ by default, and https://HOST/api/v3/
+	// for an Enterprise Server.
 	BaseURL string
-	// Assets are patterns (path.Match) of the release's paths that become assets.
-	// By default they are the archives, zips and checksums of the top level,
-	// manifest.yaml and lock.json.
+	// Assets are patterns (path.Match) of the release's files that become assets. By default
+	// these are the archives, zips and checksums of the top level, manifest.yaml and
+	// lock.json.
 	Assets []string
 	Tag    string // default: the version
-	// Commit is what GitHub tags where the tag is not there when the release is
-	// published; a tag that is there has to be on it. The default is the commit that
-	// the release pins of this repository; without any, GitHub tags the default branch.
+	// Commit is the commit that GitHub tags if the tag does not exist; an existing tag must
+	// be on it. The default is the commit of this repository in the release's lock; without
+	// any, GitHub tags the default branch.
 	Commit string
 	Title  string // default: the tag
-	Notes  string // Markdown; default: those of GenerateNotes
-	// Since is the lock of the release that the notes name changes since; nil for none.
+	Notes  string // Markdown; default: from GenerateNotes
+	// Since is the lock of the release whose changes since the notes list; nil for none.
 	Since *lock.Lock
-	// Prerelease marks the release as not ready for production. One that the rule of
-	// Latest never takes is marked in any case: of the others, GitHub makes the first
-	// one the latest, whatever it is told.
+	// Prerelease marks the release as not ready for production. Releases that the rule of
+	// Latest never takes are always marked, because GitHub makes the first unmarked release
+	// the latest one.
 	Prerelease bool
-	// Latest says when the release becomes GitHub's latest one; its rule is
-	// publish.Stable if it has none.
+	// Latest decides whether the release becomes GitHub's latest one. The default rule is
+	// publish.Stable.
 	Latest publish.Alias
 	Jobs   int // uploads at a time; default 4
-	// Transport is for all requests; Limits is put around it, if it is none.
+	// Transport sends all requests. It is wrapped in Limits unless it is one.
 	Transport http.RoundTripper
-	// Log takes a line for each wait, or is nil.
+	// Log prints a line for each wait; it may be nil.
 	Log func(format string, args ...any)
 }
 
-// What GitHub takes
+// GitHub's limits
 // (https://docs.github.com/en/repositories/releasing-projects-on-github/about-releases#storage-and-bandwidth-quotas).
 const (
 	maxAssets    = 1000
@@ -96,14 +95,13 @@ type destination struct {
 	assets []assetFile // sorted by name
 
 	mu    sync.Mutex
-	draft int64                   // made by this destination, or 0
+	draft int64                   // created by this destination, or 0
 	guard string                  // of that draft
-	moved *string                 // the guard of latest before this destination moved it
-	sums  map[int64]digest.Digest // of assets that were read, by number
+	moved *string                 // guard of latest before this destination moved it
+	sums  map[int64]digest.Digest // of assets that were read, by ID
 }
 
-// New returns a GitHub release as a destination. Without a tree it can only be
-// verified.
+// New returns the destination for a GitHub release. Without a tree it can only verify.
 func New(_ context.Context, cfg Config, tree *release.Tree) (publish.Destination, error) {
 	if err := checkRepository(cfg.Owner, cfg.Repo); err != nil {
 		return nil, err
@@ -121,10 +119,10 @@ func New(_ context.Context, cfg Config, tree *release.Tree) (publish.Destination
 	}, nil
 }
 
-// Name is that of publish.Destination.
+// Name implements [publish.Destination].
 func (d *destination) Name() string { return d.cfg.Name }
 
-// complete sets what has a default and returns the assets.
+// complete sets defaults and returns the assets.
 func (c *Config) complete(tree *release.Tree) ([]assetFile, error) {
 	c.Name, c.Jobs = cmp.Or(c.Name, "github"), cmp.Or(max(c.Jobs, 0), defaultJobs)
 	if tree == nil {
@@ -145,7 +143,7 @@ func (c *Config) complete(tree *release.Tree) ([]assetFile, error) {
 		return nil, fmt.Errorf("notes have %d characters, want at most %d", n, maxNotes)
 	}
 	if !utf8.ValidString(c.Notes) || !utf8.ValidString(c.Title) {
-		return nil, errors.New("title or notes: got bytes that are no UTF-8, want text")
+		return nil, errors.New("title or notes: got bytes that are not UTF-8, want text")
 	}
 	if len(c.Assets) == 0 {
 		c.Assets = defaultAssets()
@@ -153,7 +151,7 @@ func (c *Config) complete(tree *release.Tree) ([]assetFile, error) {
 	return chooseAssets(tree.Files, c.Assets)
 }
 
-// pinned returns the commit of a repository that a release was built from, if any.
+// pinned returns the commit of a repository in a lock, or "".
 func pinned(l *lock.Lock, owner, repo string) string {
 	for _, d := range l.Dependencies {
 		if d.Git == nil {
@@ -166,7 +164,7 @@ func pinned(l *lock.Lock, owner, repo string) string {
 	return ""
 }
 
-// chooseAssets returns the files that a pattern matches, by their names as assets.
+// chooseAssets returns the files that match a pattern, by their names as assets.
 func chooseAssets(files []release.File, patterns []string) ([]assetFile, error) {
 	var all []assetFile
 	for _, p := range patterns {
@@ -183,42 +181,42 @@ func chooseAssets(files []release.File, patterns []string) ([]assetFile, error) 
 	var errs []error
 	for i, a := range all {
 		if i > 0 && a.name == all[i-1].name {
-			errs = append(errs, fmt.Errorf("assets %q and %q have one name: %q", all[i-1].Path, a.Path, a.name))
+			errs = append(errs, fmt.Errorf("assets %q and %q: duplicate name %q", all[i-1].Path, a.Path, a.name))
 		}
 		errs = append(errs, checkAsset(a))
 	}
 	switch {
 	case len(all) == 0:
-		errs = append(errs, fmt.Errorf("no file of the release is one of the assets %q", patterns))
+		errs = append(errs, fmt.Errorf("no file of the release matches the assets %q", patterns))
 	case len(all) > maxAssets:
-		errs = append(errs, fmt.Errorf("got %d assets, GitHub takes %d", len(all), maxAssets))
+		errs = append(errs, fmt.Errorf("got %d assets, GitHub accepts at most %d", len(all), maxAssets))
 	}
 	return all, errors.Join(errs...)
 }
 
-// checkAsset refuses what GitHub would not take as it is: it renames a file with
-// other characters, or with a dot at an end, and wants no empty ones.
+// checkAsset refuses files that GitHub would rename, because of other characters or a dot at
+// an end, and empty files, which it does not accept.
 func checkAsset(a assetFile) error {
 	switch {
 	case strings.ContainsFunc(a.name, func(r rune) bool { return !assetRune(r) }):
 		return hint.With(fmt.Errorf("asset %q: GitHub would change the name, want only letters, digits and . _ - +", a.Path),
-			"give the file another name, or leave it out of the assets")
+			"rename the file, or leave it out of the assets")
 	case strings.Trim(a.name, ".") != a.name:
 		return fmt.Errorf("asset %q: GitHub would change the name, want no dot at its beginning or end", a.Path)
 	case a.Size == 0:
-		return fmt.Errorf("asset %q is empty: GitHub takes no empty file", a.Path)
+		return fmt.Errorf("asset %q is empty: GitHub does not accept empty files", a.Path)
 	case a.Size > maxAssetSize:
-		return fmt.Errorf("asset %q has %d bytes, GitHub takes at most %d", a.Path, a.Size, maxAssetSize)
+		return fmt.Errorf("asset %q has %d bytes, GitHub accepts at most %d", a.Path, a.Size, maxAssetSize)
 	}
 	return nil
 }
 
-// assetRune says whether GitHub keeps a character of an asset's name.
+// assetRune reports whether GitHub keeps a character in an asset's name.
 func assetRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-+", r)
 }
 
-// checkRepository refuses names that would lead to another path of the API.
+// checkRepository refuses names that would change the API's path.
 func checkRepository(owner, repo string) error {
 	for _, s := range []string{owner, repo} {
 		if s == "" || s == "." || s == ".." || strings.ContainsFunc(s, func(r rune) bool { return r == '+' || !assetRune(r) }) {
@@ -228,7 +226,7 @@ func checkRepository(owner, repo string) error {
 	return nil
 }
 
-// splitURL returns whose repository a git URL means, and its name.
+// splitURL returns the owner and the name of the repository in a git URL.
 func splitURL(s string) (owner, repo string, err error) {
 	rest := s
 	if u, err := url.Parse(s); err == nil && u.Scheme != "" && u.Host != "" {

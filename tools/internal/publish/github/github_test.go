@@ -129,8 +129,8 @@ func TestNew(t *testing.T) {
 		{"other letters", map[string]string{"ä.zip": "x"}, nil, `asset "ä.zip": GitHub would change the name`},
 		{"dot first", map[string]string{".a.zip": "x"}, nil, `asset ".a.zip": GitHub would change the name, want no dot`},
 		{"empty", map[string]string{"a.zip": ""}, nil, `asset "a.zip" is empty`},
-		{"two of one name", map[string]string{"a/x.zip": "x", "b/x.zip": "y"}, func(c *Config) { c.Assets = []string{"*/x.zip"} }, `assets "a/x.zip" and "b/x.zip" have one name: "x.zip"`},
-		{"nothing", nil, func(c *Config) { c.Assets = []string{"*.rpm"} }, `no file of the release is one of the assets ["*.rpm"]`},
+		{"two of one name", map[string]string{"a/x.zip": "x", "b/x.zip": "y"}, func(c *Config) { c.Assets = []string{"*/x.zip"} }, `assets "a/x.zip" and "b/x.zip": duplicate name "x.zip"`},
+		{"nothing", nil, func(c *Config) { c.Assets = []string{"*.rpm"} }, `no file of the release matches the assets ["*.rpm"]`},
 		{"pattern", nil, func(c *Config) { c.Assets = []string{"["} }, `pattern "[" of assets`},
 		{"owner", nil, func(c *Config) { c.Owner = ".." }, `GitHub repository "../istio"`},
 		{"no repository", nil, func(c *Config) { c.Repo = "" }, `GitHub repository "istio/"`},
@@ -164,7 +164,7 @@ func TestConflicts(t *testing.T) {
 		s.RemoveTag(owner, repo, tag)
 		return all
 	}
-	lacking := []string{"asset SHA256SUMS: conflict a published release without it", "release 1.2.0: conflict published without this SHA256SUMS"}
+	lacking := []string{"asset SHA256SUMS: conflict a published release without it", "release 1.2.0: conflict published without the release's SHA256SUMS"}
 	wrongItem := "asset lock.json: conflict sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
 	for _, tt := range []struct {
 		name string
@@ -179,11 +179,11 @@ func TestConflicts(t *testing.T) {
 			r.Assets[i].State, r.Assets[i].Size = "starter", 0
 		}, lacking},
 		{"published with one more", func(_ *githubtest.Server, r *githubtest.Release) { r.Assets = append(r.Assets, strange) },
-			[]string{"release 1.2.0: conflict published with also strange.txt"}},
+			[]string{"release 1.2.0: conflict published with extra strange.txt"}},
 		{"published with another", func(_ *githubtest.Server, r *githubtest.Release) {
 			i := slices.IndexFunc(r.Assets, func(a githubtest.Asset) bool { return a.Name == "lock.json" })
 			r.Assets[i] = wrong
-		}, []string{wrongItem, "release 1.2.0: conflict published without this lock.json"}},
+		}, []string{wrongItem, "release 1.2.0: conflict published without the release's lock.json"}},
 		{"published, tag elsewhere", func(s *githubtest.Server, _ *githubtest.Release) { s.AddTag(owner, repo, tag, other, true) },
 			[]string{"release 1.2.0: conflict tag on " + other}},
 		{"draft with another", func(_ *githubtest.Server, r *githubtest.Release) {
@@ -191,7 +191,7 @@ func TestConflicts(t *testing.T) {
 		}, []string{wrongItem, "release 1.2.0: behind draft 7"}},
 		{"draft with one more", func(_ *githubtest.Server, r *githubtest.Release) {
 			r.Draft, r.Assets = true, []githubtest.Asset{strange}
-		}, []string{"release 1.2.0: conflict draft 7 with also strange.txt"}},
+		}, []string{"release 1.2.0: conflict draft 7 with extra strange.txt"}},
 		{"draft, tag elsewhere", func(s *githubtest.Server, r *githubtest.Release) {
 			r.Draft, r.Assets = true, nil
 			s.AddTag(owner, repo, tag, other, false)
@@ -303,7 +303,7 @@ func TestEdited(t *testing.T) {
 		{"ends of lines as GitHub's page makes them", func(r *githubtest.Release) { r.Notes = "Two\r\nlines.\r\n" }, nil},
 		{"a pre-release", func(r *githubtest.Release) { r.Prerelease = true }, []string{"release 1.2.0: conflict published with prerelease true"}},
 		{"another content type", func(r *githubtest.Release) { lock(r).ContentType = "text/html" },
-			[]string{`asset lock.json: conflict content type "text/html"`, "release 1.2.0: conflict published without this lock.json"}},
+			[]string{`asset lock.json: conflict content type "text/html"`, "release 1.2.0: conflict published without the release's lock.json"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := start(t)

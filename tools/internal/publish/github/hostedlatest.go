@@ -15,9 +15,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// latest returns the repository's latest release; its number is 0 if there is none.
-// GitHub's answers lag behind: after this destination has moved latest, one that
-// names what was the latest before is asked for again.
+// latest returns the repository's latest release; its ID is 0 if there is none. GitHub's
+// answers may be outdated: after this destination has moved latest, it repeats a request that
+// returns the previous one.
 func (d *destination) latest(ctx context.Context) (*hosted, error) {
 	var h hosted
 	err := d.c.repeat(ctx, func() error {
@@ -29,15 +29,15 @@ func (d *destination) latest(ctx context.Context) (*hosted, error) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if d.moved != nil && h.latestGuard() == *d.moved {
-			err := fmt.Errorf("got the latest release %q, want %q, which was made the latest", h.Tag, d.cfg.Tag)
-			return &requestError{hint.With(err, "GitHub's answers can lag behind: run again in a minute")}
+			err := fmt.Errorf("got the latest release %q, want %q, which was just made the latest", h.Tag, d.cfg.Tag)
+			return &requestError{hint.With(err, "GitHub's answers can be outdated: run again in a minute")}
 		}
 		return nil
 	})
 	return &h, err
 }
 
-// latestGuard names the release that is the latest; it is empty if there is none.
+// latestGuard identifies the latest release; it is empty if there is none.
 func (h *hosted) latestGuard() string {
 	if h.ID == 0 {
 		return ""
@@ -45,7 +45,7 @@ func (h *hosted) latestGuard() string {
 	return strconv.FormatInt(h.ID, 10)
 }
 
-// movedLatest keeps what was the latest release before this destination moved it.
+// movedLatest records the latest release before this destination moved it.
 func (d *destination) movedLatest(guard string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -67,8 +67,8 @@ func (d *destination) planLatest(ctx context.Context) (publish.Item, error) {
 	return item, err
 }
 
-// checkLatest returns the latest release if it is what the plan saw, or already the
-// one that is to be.
+// checkLatest returns the latest release if it is what the plan saw, or already the one to
+// publish.
 func (d *destination) checkLatest(ctx context.Context, guard string) (*hosted, error) {
 	h, err := d.latest(ctx)
 	if err == nil && h.Tag != d.cfg.Tag && h.latestGuard() != guard {
@@ -77,8 +77,8 @@ func (d *destination) checkLatest(ctx context.Context, guard string) (*hosted, e
 	return h, err
 }
 
-// revealLatest makes the published release the latest one, unless it is already:
-// the request that published the draft did that, too.
+// revealLatest makes the published release the latest one, unless the request that published
+// the draft already did.
 func (d *destination) revealLatest(ctx context.Context, item publish.Item) (publish.Item, error) {
 	h, err := d.checkLatest(ctx, item.Guard)
 	if err == nil && h.Tag != d.cfg.Tag {
@@ -97,7 +97,7 @@ func (d *destination) makeLatest(ctx context.Context, item publish.Item) (*hoste
 	case err != nil:
 		return nil, err
 	case h == nil || h.Draft:
-		return nil, fmt.Errorf("there is no published release: %w", publish.ErrChanged)
+		return nil, fmt.Errorf("no published release: %w", publish.ErrChanged)
 	}
 	err = d.c.repeat(ctx, func() error {
 		change := struct {
@@ -113,8 +113,8 @@ func (d *destination) makeLatest(ctx context.Context, item publish.Item) (*hoste
 	return d.checkLatest(ctx, item.Guard)
 }
 
-// timeOf returns the time of a release's commit: that of its lock, or what GitHub
-// says of the commit that it tagged.
+// timeOf returns the time of a release's commit, from its lock or from the commit that GitHub
+// tagged.
 func (d *destination) timeOf(ctx context.Context) timeOf {
 	return func(tag string) (time.Time, error) {
 		h, err := d.lookUp(ctx, tag)
@@ -129,7 +129,7 @@ func (d *destination) timeOf(ctx context.Context) timeOf {
 	}
 }
 
-// lock returns the lock that a release has as an asset, or nil.
+// lock returns the lock among a release's assets, or nil.
 func (d *destination) lock(ctx context.Context, id int64) (*lock.Lock, error) {
 	there, err := d.list(ctx, id)
 	if err != nil {
@@ -154,12 +154,12 @@ func (d *destination) lock(ctx context.Context, id int64) (*lock.Lock, error) {
 	}
 	l, err := lock.Parse(a.Name, data)
 	if err != nil {
-		return nil, nil // somebody else's file of that name
+		return nil, nil // another file with that name
 	}
 	return l, nil
 }
 
-// verifyLatest checks where latest is.
+// verifyLatest verifies the item of latest.
 func (d *destination) verifyLatest(ctx context.Context, item publish.Item) error {
 	found, err := d.latest(ctx)
 	if err == nil {

@@ -8,17 +8,17 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// neverLatest is why GitHub's latest release is not one that is marked as a
-// pre-release, whatever a rule says.
-const neverLatest = "GitHub has no pre-release as its latest release"
+// neverLatest is the reason why a pre-release is not the latest release, regardless of a
+// rule.
+const neverLatest = "on GitHub a pre-release cannot be the latest release"
 
-// versionOf returns the version that a tag stands for.
+// versionOf returns the version of a tag.
 func versionOf(tag string) string { return strings.TrimPrefix(tag, "v") }
 
-// timeOf returns the commit time of the release of a tag; zero if it is not known.
+// timeOf returns the commit time of a tag's release; zero if unknown.
 type timeOf func(tag string) (time.Time, error)
 
-// candidate returns the release of a tag, with its time if that is needed.
+// candidate returns the release of a tag, with its time if needed.
 func candidate(tag string, needsTime bool, at timeOf) (c publish.Candidate, err error) {
 	c.Version = versionOf(tag)
 	if needsTime {
@@ -27,8 +27,8 @@ func candidate(tag string, needsTime bool, at timeOf) (c publish.Candidate, err 
 	return c, err
 }
 
-// latestItem is the item of the alias, at its name; found is the tag that it points
-// to, or empty. Want is the release's time.
+// latestItem returns the item of the alias with a name. found is the tag that it points to,
+// or empty. want is the release's time.
 func (c *Config) latestItem(name, found string, want time.Time, at timeOf) (publish.Item, error) {
 	item := publish.Item{
 		Phase: publish.Reveal, Kind: kindAlias, Name: name, Digest: c.Tag, Alias: c.Latest.Name, Rule: c.Latest.Rule, Found: found,
@@ -57,8 +57,8 @@ func (c *Config) latestItem(name, found string, want time.Time, at timeOf) (publ
 	return item, err
 }
 
-// verifyLatest checks that the alias is where an item recorded it, or has moved from
-// there as its rule says: found is the tag that it points to, or empty.
+// verifyLatest checks that the alias is where an item recorded it, or has moved by its rule.
+// found is the tag that it points to, or empty.
 func verifyLatest(item publish.Item, found string, at timeOf) error {
 	was := item.Digest
 	if item.State == publish.Kept {
@@ -89,7 +89,7 @@ func verifyLatest(item publish.Item, found string, at timeOf) error {
 		err = item.Rule.Since(then, now)
 	}
 	if err != nil {
-		return fmt.Errorf("got %q, want %q, or a release that comes after it: %w", found, was, err)
+		return fmt.Errorf("got %q, want %q or a later release: %w", found, was, err)
 	}
 	return nil
 }

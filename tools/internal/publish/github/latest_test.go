@@ -188,7 +188,7 @@ func TestLatestAlone(t *testing.T) {
 	}
 	s.EditRelease(owner, repo, tag, func(*githubtest.Release) bool { return false })
 	err := open(t, s, tree).Apply(t.Context(), publish.Reveal, items[6:], nil)
-	contains(t, err, "there is no published release")
+	contains(t, err, "no published release")
 }
 
 // behind has the latest release lag behind, as GitHub's answers do: the next answers
@@ -225,7 +225,7 @@ func TestLatestLag(t *testing.T) {
 	}{
 		{"a short while", 3, false, ""},
 		{"a short while, latest alone", 3, true, ""},
-		{"too long", 10, false, `making release "1.2.0" the latest of istio/istio: got the latest release "1.1.0", want "1.2.0", which was made the latest`},
+		{"too long", 10, false, `making release "1.2.0" the latest of istio/istio: got the latest release "1.1.0", want "1.2.0", which was just made the latest`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := start(t)
@@ -302,7 +302,7 @@ func TestVerifyLatest(t *testing.T) {
 		{"it stayed", equal, "1.2.0", ""},
 		{"it moved on", equal, "v1.3.0", ""},
 		{"it is gone", equal, "", `got none, want "1.2.0"`},
-		{"it moved back", equal, "1.1.0", `got "1.1.0", want "1.2.0", or a release that comes after it: 1.1.0 is lower than 1.2.0`},
+		{"it moved back", equal, "1.1.0", `got "1.1.0", want "1.2.0" or a later release: 1.1.0 is lower than 1.2.0`},
 		{"it moved to a pre-release", equal, "1.3.0-rc.1", "1.3.0-rc.1 is a pre-release"},
 		{"it is no version", equal, "1.2.0\n", `got "1.2.0\n", want "1.2.0"`},
 		{"it moved to another tag of the version", equal, "v1.2.0", `got "v1.2.0", want "1.2.0": it has other content`},

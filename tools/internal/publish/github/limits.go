@@ -13,19 +13,20 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
-// What GitHub allows, and how it is met
-// (https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api).
+// GitHub's limits
+// (https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api), and our
+// own.
 const (
 	writesPerMinute = 80
 	writesPerHour   = 500
 	leastSecondary  = time.Minute
-	mostWait        = 90 * time.Minute // a primary limit ends within the hour
+	mostWait        = 90 * time.Minute // a primary limit ends within an hour
 	limitedAttempts = 8
-	maxLimitBody    = 64 << 10 // bytes of an answer that are looked at
+	maxLimitBody    = 64 << 10 // bytes of an answer that are read
 )
 
-// Limits returns a transport that keeps GitHub's rate limits. Destinations that
-// use the same token should share one, which is then their Config.Transport.
+// Limits returns a transport that respects GitHub's rate limits. Destinations with the same
+// token should share one as their Config.Transport.
 //
 //   - 403 or 429 with X-RateLimit-Remaining: 0: all requests wait for
 //     X-RateLimit-Reset; so they do after the last answer that was allowed.
@@ -57,12 +58,12 @@ type limits struct {
 	mu        sync.Mutex
 	until     time.Time // no request before
 	why       string
-	secondary time.Duration // the last wait that GitHub did not give a length for
+	secondary time.Duration // the last wait of our own length
 	writes    []time.Time   // of the last hour, oldest first
 }
 
-// RoundTrip is that of http.RoundTripper. It is no [web.Retry]: a limit holds all
-// requests of a token, those that were not sent yet too, and for up to 90 minutes.
+// RoundTrip implements [http.RoundTripper]. It does not use [web.Retry]: a limit delays all
+// requests with a token, including new ones, for up to 90 minutes.
 func (l *limits) RoundTrip(req *http.Request) (*http.Response, error) {
 	for attempt := 1; ; attempt++ {
 		if err := l.wait(req); err != nil {
@@ -96,7 +97,7 @@ func (l *limits) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// wait returns when the request may be sent. It counts it if it writes.
+// wait returns when the request may be sent. If it is a write, wait counts it.
 func (l *limits) wait(req *http.Request) error {
 	write := req.Method != http.MethodGet && req.Method != http.MethodHead
 	for {
@@ -111,7 +112,7 @@ func (l *limits) wait(req *http.Request) error {
 	}
 }
 
-// reserve returns how long to wait and for what, or 0, and then the request counts.
+// reserve returns how long to wait and why, or 0; then the request is counted.
 func (l *limits) reserve(now time.Time, write bool) (time.Duration, string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -137,7 +138,7 @@ func (l *limits) reserve(now time.Time, write bool) (time.Duration, string) {
 	return 0, ""
 }
 
-// learn looks at an answer for a limit: whether it is one, and until when.
+// learn reports whether an answer is a limit, and records until when.
 func (l *limits) learn(resp *http.Response) (bool, error) {
 	now := time.Now()
 	refused := resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusTooManyRequests
@@ -148,7 +149,7 @@ func (l *limits) learn(resp *http.Response) (bool, error) {
 	case resp.Header.Get("X-RateLimit-Remaining") == "0" && resp.Header.Get("X-RateLimit-Reset") != "":
 		limited, err := l.hold(now, untilReset(resp), "GitHub's rate limit")
 		if !refused {
-			return false, nil // it was the last one that was allowed
+			return false, nil // the last allowed request
 		}
 		return limited, err
 	case !refused:
@@ -167,7 +168,7 @@ func (l *limits) learn(resp *http.Response) (bool, error) {
 	return l.hold(now, l.grow(now), "GitHub's secondary rate limit")
 }
 
-// hold lets no request go for the duration.
+// hold delays all requests for the duration.
 func (l *limits) hold(now time.Time, d time.Duration, why string) (bool, error) {
 	if d > mostWait {
 		return false, fmt.Errorf("%s lasts for %s, want at most %s", why, seconds(d), seconds(mostWait))
@@ -180,8 +181,7 @@ func (l *limits) hold(now time.Time, d time.Duration, why string) (bool, error) 
 	return true, nil
 }
 
-// grow returns how long to wait where GitHub does not say. Requests that were on
-// their way together count once.
+// grow returns how long to wait if GitHub does not say. Concurrent requests count once.
 func (l *limits) grow(now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -200,7 +200,7 @@ func (l *limits) succeed(now time.Time, resp *http.Response) {
 	}
 }
 
-// untilReset is how long the primary limit lasts, a second more: the header is
+// untilReset returns how long the primary limit lasts, plus a second because the header is
 // rounded.
 func untilReset(resp *http.Response) time.Duration {
 	n, err := strconv.ParseInt(resp.Header.Get("X-RateLimit-Reset"), 10, 64)
@@ -210,13 +210,13 @@ func untilReset(resp *http.Response) time.Duration {
 	return max(0, time.Unix(n, 0).Sub(web.ServerTime(resp.Header))) + time.Second
 }
 
-// rest is an answer whose beginning was read.
+// rest is an answer whose beginning was already read.
 type rest struct {
 	io.Reader
 	io.Closer
 }
 
-// seconds writes a duration as people read it, rounded up.
+// seconds formats a duration for people, rounded up.
 func seconds(d time.Duration) string {
 	return fmt.Sprintf("%d s", (d+time.Second-1)/time.Second)
 }

@@ -9,10 +9,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
-// GenerateNotes returns release notes as GitHub Flavored Markdown
-// (https://github.github.com/gfm/): what the release was built from and, where the
-// lock of the release before is known, what of that has changed. Old may be nil.
-// Equal locks give equal notes.
+// GenerateNotes returns release notes in GitHub Flavored Markdown
+// (https://github.github.com/gfm/): the sources of the release and, if old is not nil, what
+// has changed since that lock. Equal locks give equal notes.
 func GenerateNotes(old, new *lock.Lock) string {
 	var b strings.Builder
 	if old == nil {
@@ -41,7 +40,7 @@ func GenerateNotes(old, new *lock.Lock) string {
 	return b.String()
 }
 
-// sinceCell says what became of a dependency that the release has.
+// sinceCell describes how a dependency has changed.
 func sinceCell(c lockdiff.Change) string {
 	between := code(lockdiff.Short(c.From.Revision)) + "…" + code(lockdiff.Short(c.To.Revision))
 	switch {
@@ -59,7 +58,7 @@ func sinceCell(c lockdiff.Change) string {
 	return between
 }
 
-// pinCell is what a lock pins; empty where it pins nothing.
+// pinCell returns a pin's text; empty for none.
 func pinCell(p lockdiff.Pin) string {
 	if p.Origin = withoutUser(p.Origin); p.String() == "" {
 		return ""
@@ -67,8 +66,7 @@ func pinCell(p lockdiff.Pin) string {
 	return code(p.String())
 }
 
-// webOf returns the URL of a git dependency's pages, or "" if it is not known to
-// have some.
+// webOf returns the URL of a git dependency's web pages, or "" if unknown.
 func webOf(d *lock.Dependency) string {
 	if d.Git == nil {
 		return ""
@@ -106,7 +104,7 @@ func revisionLink(d *lock.Dependency) string {
 	return code(lockdiff.Short(d.Revision()))
 }
 
-// withoutUser takes what may be a password off a URL.
+// withoutUser removes the user and password from a URL.
 func withoutUser(s string) string {
 	if u, err := url.Parse(s); err == nil && u.User != nil {
 		u.User = nil
@@ -115,12 +113,12 @@ func withoutUser(s string) string {
 	return s
 }
 
-// code is text as code in a table's cell.
+// code returns text as code in a table's cell.
 func code(s string) string {
 	return "`" + strings.NewReplacer("`", "'", "|", `\|`, "\n", " ").Replace(s) + "`"
 }
 
-// text escapes what Markdown would take for markup, and what would be a mention.
+// text escapes Markdown and mentions.
 func text(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;",
 		"|", `\|`, "#", `\#`, "@", "@\u200b", "\n", " ").Replace(s)

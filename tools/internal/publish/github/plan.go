@@ -14,7 +14,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// What the kinds of items are called.
+// The kinds of items.
 const (
 	kindAsset   = "asset"
 	kindRelease = "release"
@@ -23,10 +23,10 @@ const (
 	kindAlias   = "alias" // latest
 )
 
-// errNoTree is the error of a destination that was made to verify only.
-var errNoTree = errors.New("planning without a release: it was opened to be verified only")
+// errNoTree is the error of a destination that can only verify.
+var errNoTree = errors.New("planning: no release: this destination can only verify")
 
-// Plan is that of publish.Destination.
+// Plan implements [publish.Destination].
 func (d *destination) Plan(ctx context.Context) ([]publish.Item, error) {
 	if d.tree == nil {
 		return nil, errNoTree
@@ -79,8 +79,8 @@ func (d *destination) planAssets(ctx context.Context, f *found, there map[string
 	return items, err
 }
 
-// complete sets what an asset that is there is called. A draft's has no URL that
-// would last: it gets the one that it is going to have.
+// complete sets an existing asset's version and URL. A draft's URL is temporary, so it sets
+// the one after publication.
 func (d *destination) complete(item *publish.Item, a asset, published bool) {
 	item.State, item.Found, item.Version, item.URL = publish.Equal, "", strconv.FormatInt(a.ID, 10), item.Name
 	if published && a.URL != "" {
@@ -88,10 +88,10 @@ func (d *destination) complete(item *publish.Item, a asset, published bool) {
 	}
 }
 
-// differences are how the assets that are there differ from those that are to be.
+// differences are the differences between existing and wanted assets.
 type differences struct {
-	missing []string // or other ones
-	strange []string // too many
+	missing []string // or different
+	strange []string // not wanted
 }
 
 func compareNames(items []publish.Item, there map[string]asset) differences {
@@ -113,19 +113,19 @@ func compareNames(items []publish.Item, there map[string]asset) differences {
 	return d
 }
 
-// String is for people, and empty if there are none.
+// String describes the differences for people; empty if there are none.
 func (d differences) String() string {
 	var parts []string
 	if len(d.missing) > 0 {
-		parts = append(parts, "without this "+strings.Join(d.missing, ", "))
+		parts = append(parts, "without the release's "+strings.Join(d.missing, ", "))
 	}
 	if len(d.strange) > 0 {
-		parts = append(parts, "with also "+strings.Join(d.strange, ", "))
+		parts = append(parts, "with extra "+strings.Join(d.strange, ", "))
 	}
 	return strings.Join(parts, " and ")
 }
 
-// planRelease plans what publishes the draft.
+// planRelease returns the item that publishes the draft.
 func (d *destination) planRelease(ctx context.Context, f *found, diff differences) (publish.Item, error) {
 	item := publish.Item{Phase: publish.Reveal, Kind: kindRelease, Name: d.releaseURL(d.cfg.Tag), State: publish.Absent}
 	t, err := d.c.tag(ctx, d.cfg.Owner, d.cfg.Repo, d.cfg.Tag)
@@ -156,7 +156,7 @@ func (d *destination) planRelease(ctx context.Context, f *found, diff difference
 	return item, nil
 }
 
-// want returns the release that is to be. Where it names no commit, any will do.
+// want returns the wanted release. Without a commit, any will do.
 func (d *destination) want() record {
 	r := d.cfg.record(d.assets)
 	if !isCommit(r.Commit) {
@@ -165,14 +165,13 @@ func (d *destination) want() record {
 	return r
 }
 
-// elsewhere reports whether a tag is there, and not on the commit of the release
-// that is to be.
+// elsewhere reports whether a tag exists on another commit than the wanted release's.
 func elsewhere(t tagged, want *record) bool {
 	return t.object != "" && want.Commit != "" && t.commit != want.Commit
 }
 
-// record returns what a release is, but for its assets. People see its tag's commit;
-// its target counts only while the tag is not there, or cannot be seen yet.
+// record returns the release without its assets. The commit is the tag's; the release's
+// target counts only if the tag does not exist or is not visible yet.
 func (h *hosted) record(t tagged) record {
 	r := record{Tag: h.Tag, Title: h.Title, Notes: h.Notes, Prerelease: h.Prerelease, Commit: t.commit}
 	if t.object == "" && isCommit(h.Commit) {
@@ -181,7 +180,7 @@ func (h *hosted) record(t tagged) record {
 	return r
 }
 
-// other is that of the release's record.
+// other is other of the release's record.
 func (h *hosted) other(t tagged, want *record) string {
 	r := h.record(t)
 	if want.Commit == "" {
@@ -190,7 +189,7 @@ func (h *hosted) other(t tagged, want *record) string {
 	return r.other(want)
 }
 
-// describe says what a draft is, and that it is to become another one.
+// describe describes a draft, and whether it has to be changed.
 func (d *destination) describe(h *hosted) string {
 	s := fmt.Sprintf("draft %d", h.ID)
 	if h.Title != d.cfg.Title || h.Notes != d.cfg.Notes || h.Prerelease != d.cfg.Prerelease {
@@ -199,7 +198,7 @@ func (d *destination) describe(h *hosted) string {
 	return s
 }
 
-// isCommit says that s is no branch's name.
+// isCommit reports whether s is a commit and not a branch.
 func isCommit(s string) bool {
 	return len(s) == 40 && strings.Trim(s, "0123456789abcdef") == ""
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
-// A record is a release with those fields of GitHub's API that a publisher decides
+// A record is a release with those fields of GitHub's API that a publisher sets
 // (https://docs.github.com/en/rest/releases/releases#get-a-release).
 type record struct {
 	Tag        string `json:"tag_name"`
@@ -17,7 +17,7 @@ type record struct {
 	Notes      string `json:"body"`
 	Draft      bool   `json:"draft"`
 	Prerelease bool   `json:"prerelease"`
-	// Commit is what the tag is on, or is to be on.
+	// Commit is the commit that is tagged, or will be.
 	Commit string `json:"target_commitish"`
 	// Created is the time of that commit.
 	Created time.Time     `json:"created_at,omitzero"`
@@ -31,7 +31,7 @@ type recordAsset struct {
 	ContentType string        `json:"content_type"`
 }
 
-// record returns the release that is to be.
+// record returns the wanted release.
 func (c *Config) record(assets []assetFile) record {
 	r := record{Tag: c.Tag, Title: c.Title, Notes: c.Notes, Prerelease: c.Prerelease, Commit: c.Commit}
 	for _, a := range assets {
@@ -44,7 +44,8 @@ func (a *assetFile) record() recordAsset {
 	return recordAsset{a.name, a.Size, a.Digest, mediaType(a.name)}
 }
 
-// sum names all that people see of a release: it is the digest of its item.
+// sum returns the digest of everything that people see of a release. It is the digest of its
+// item.
 func (r *record) sum() digest.Digest {
 	var b strings.Builder
 	fmt.Fprintf(&b, "tag %q\ntitle %q\nnotes %q\nprerelease %v\ncommit %q\n", r.Tag, seen(r.Title), seen(r.Notes), r.Prerelease, r.Commit)
@@ -54,12 +55,11 @@ func (r *record) sum() digest.Digest {
 	return digest.FromBytes([]byte(b.String()))
 }
 
-// seen is a text as people see it: GitHub's pages end lines with CR LF, and nobody
-// sees the space around a text.
+// seen normalizes a text: GitHub's pages end lines with CR LF, and space around a text is
+// invisible.
 func seen(s string) string { return strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n")) }
 
-// other says for people what of a published release is not as in want, but for its
-// assets.
+// other describes for people how a published release differs from want, without its assets.
 func (r *record) other(want *record) string {
 	var all []string
 	if seen(r.Title) != seen(want.Title) {
@@ -77,8 +77,8 @@ func (r *record) other(want *record) string {
 	return strings.Join(all, ", ")
 }
 
-// verify compares a published release with the digest of its item, which does not
-// say what was another one: the error shows what is there.
+// verify compares a published release with the digest of its item. The digest does not say
+// which field differs, so the error shows all of them.
 func (r *record) verify(want string) error {
 	got := r.sum()
 	if string(got) == want {

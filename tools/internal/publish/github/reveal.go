@@ -8,9 +8,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// reveal publishes the draft, and makes the release the latest one if latest is not
-// nil. GitHub has no precondition for that: what the plan saw is compared in the
-// requests right before.
+// reveal publishes the draft, and makes it the latest release if latest is not nil. GitHub
+// has no precondition for that, so reveal compares the plan with the state right before.
 func (d *destination) reveal(ctx context.Context, item publish.Item, latest *publish.Item) (publish.Item, error) {
 	var done *hosted
 	err := d.c.repeat(ctx, func() error {
@@ -29,7 +28,7 @@ func (d *destination) reveal(ctx context.Context, item publish.Item, latest *pub
 			return err
 		}
 		if !h.Draft {
-			done = h // by somebody else, or by a request whose answer was lost
+			done = h // published by somebody else, or by a request whose answer was lost
 			return nil
 		}
 		done, err = d.publish(ctx, h.ID, latest)
@@ -42,7 +41,8 @@ func (d *destination) reveal(ctx context.Context, item publish.Item, latest *pub
 	return item, nil
 }
 
-// checkDraft compares what is there with what the plan saw, or upload made.
+// checkDraft compares the existing draft with the plan, or with the draft that upload
+// created.
 func (d *destination) checkDraft(f *found, guard string) error {
 	d.mu.Lock()
 	if guard == "" {
@@ -51,18 +51,18 @@ func (d *destination) checkDraft(f *found, guard string) error {
 	d.mu.Unlock()
 	switch {
 	case f.published != nil:
-		return nil // its assets decide
+		return nil // its assets are compared
 	case len(f.drafts) > 1:
 		return fmt.Errorf("got %s: %w", f.several(), publish.ErrChanged)
 	case len(f.drafts) == 0:
-		return fmt.Errorf("there is no draft: %w", publish.ErrChanged)
+		return fmt.Errorf("no draft: %w", publish.ErrChanged)
 	case guard != "" && f.drafts[0].guard() != guard:
 		return fmt.Errorf("draft: got %s, want %s: %w", f.drafts[0].guard(), guard, publish.ErrChanged)
 	}
 	return nil
 }
 
-// checkComplete checks that a release has all assets, and no others.
+// checkComplete checks that a release has all assets and no others.
 func (d *destination) checkComplete(ctx context.Context, h *hosted) error {
 	there, err := d.list(ctx, h.ID)
 	if err != nil {
@@ -78,8 +78,8 @@ func (d *destination) checkComplete(ctx context.Context, h *hosted) error {
 	return nil
 }
 
-// checkFields checks that the tag is not on another commit, and that a release which
-// is published says what is to be said.
+// checkFields checks that the tag is not on another commit, and that a published release has
+// the wanted fields.
 func (d *destination) checkFields(ctx context.Context, h *hosted) error {
 	t, err := d.c.tag(ctx, d.cfg.Owner, d.cfg.Repo, d.cfg.Tag)
 	if err != nil {
@@ -95,8 +95,8 @@ func (d *destination) checkFields(ctx context.Context, h *hosted) error {
 	return nil
 }
 
-// publish makes a draft a release: the latest one, which GitHub makes any release
-// unless it is told not to, if latest is not nil.
+// publish publishes a draft. It becomes the latest release only if latest is not nil:
+// GitHub's default is that every release does.
 func (d *destination) publish(ctx context.Context, id int64, latest *publish.Item) (*hosted, error) {
 	change := d.request(false)
 	change.Latest = fmt.Sprint(latest != nil)
@@ -109,7 +109,7 @@ func (d *destination) publish(ctx context.Context, id int64, latest *publish.Ite
 	_, err := d.c.call(ctx, http.MethodPatch, d.path("releases/%d", id), change, &h)
 	switch {
 	case hasStatus(err, http.StatusUnprocessableEntity):
-		return nil, &requestError{err} // there may be another one by now
+		return nil, &requestError{err} // it may have been replaced
 	case err != nil:
 		return nil, err
 	case h.ID != id || h.Draft || h.Tag != d.cfg.Tag:

@@ -17,30 +17,30 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// TagsConfig says which tags the repositories get that a release was built from.
+// TagsConfig describes the tags in the repositories of a release's sources.
 type TagsConfig struct {
-	Name string // of the destination; default tags
-	// Owner is whose repositories are tagged: forks that are named as the origins.
-	// By default it is the owner in each dependency's URL.
+	Name string // the destination's; default tags
+	// Owner is the owner of the repositories to tag: forks with the names of the originals.
+	// The default is the owner in each dependency's URL.
 	Owner string
 	// Token needs the permission contents: write for the repositories.
 	Token string
-	// BaseURL is that of Config.
+	// BaseURL is the same as in Config.
 	BaseURL string
 	Version string // default: the release's
-	// VPrefixed are the names of the dependencies whose repository gets the tag
-	// vVERSION too, as Go modules have it.
+	// VPrefixed are the names of the dependencies whose repository also gets the tag
+	// vVERSION, which Go modules need.
 	VPrefixed map[string]bool
 	Message   string // default: Release VERSION
-	// TaggerName and TaggerEmail are who made the tags. When is the release's time.
+	// TaggerName and TaggerEmail are the author of the tags. Their time is the release's.
 	TaggerName, TaggerEmail string
 	Jobs                    int // repositories at a time; default 4
-	// Transport and Log are those of Config.
+	// Transport and Log are the same as in Config.
 	Transport http.RoundTripper
 	Log       func(format string, args ...any)
 }
 
-// wantedTag is a tag that a repository is to have.
+// wantedTag is a tag that a repository should have.
 type wantedTag struct{ owner, repo, name, commit string }
 
 func (w wantedTag) String() string { return w.owner + "/" + w.repo + " tag " + w.name }
@@ -54,12 +54,12 @@ type tags struct {
 	time   time.Time
 
 	mu      sync.Mutex
-	objects map[wantedTag]string // made in the upload phase
+	objects map[wantedTag]string // created in the upload phase
 }
 
-// NewTags returns the annotated tags as a destination: one on the pinned commit of
-// each git dependency, in its repository. A tag's object, which nobody sees without
-// its ref, is made in the upload phase. Without a tree they can only be verified.
+// NewTags returns the destination for annotated tags: one on the pinned commit of each git
+// dependency, in its repository. The upload phase creates the tag objects, which nobody sees
+// without a ref. Without a tree it can only verify.
 func NewTags(_ context.Context, cfg TagsConfig, tree *release.Tree) (publish.Destination, error) {
 	cfg.Name, cfg.Jobs = cmp.Or(cfg.Name, "tags"), cmp.Or(max(cfg.Jobs, 0), defaultJobs)
 	t := &tags{tree: tree, objects: map[wantedTag]string{}}
@@ -80,13 +80,13 @@ func NewTags(_ context.Context, cfg TagsConfig, tree *release.Tree) (publish.Des
 	return t, err
 }
 
-// wanted returns the tags: one of each name in a repository.
+// wanted returns the tags, each once.
 func (c *TagsConfig) wanted(tree *release.Tree) ([]wantedTag, error) {
 	var all []wantedTag
 	var errs []error
 	for name := range c.VPrefixed {
 		if d, ok := tree.Lock.Find(name); !ok || d.Git == nil {
-			errs = append(errs, fmt.Errorf("a tag v%s is wanted for %q, which is no git dependency of the release", c.Version, name))
+			errs = append(errs, fmt.Errorf("tag v%s is for %q, which is not a git dependency of the release", c.Version, name))
 		}
 	}
 	for _, d := range tree.Lock.Dependencies {
@@ -117,17 +117,17 @@ func (c *TagsConfig) wanted(tree *release.Tree) ([]wantedTag, error) {
 	return all, publish.JoinSorted(errs)
 }
 
-// Name is that of publish.Destination.
+// Name implements [publish.Destination].
 func (t *tags) Name() string { return t.cfg.Name }
 
-// object and tag are the names of a tag's two items.
+// object and tag return the names of a tag's two items.
 func (t *tags) object(w wantedTag) string {
 	return t.c.web + "/" + w.owner + "/" + w.repo + " tag object " + w.name
 }
 
 func (t *tags) tag(w wantedTag) string { return t.c.web + "/" + w.String() }
 
-// named returns what an item's name means.
+// named returns the tag in an item's name.
 func (t *tags) named(item publish.Item) (wantedTag, error) {
 	rest, ok := strings.CutPrefix(item.Name, t.c.web+"/")
 	repo, name, found := strings.Cut(rest, " tag ")
@@ -140,7 +140,7 @@ func (t *tags) named(item publish.Item) (wantedTag, error) {
 	return w, nil
 }
 
-// Plan is that of publish.Destination.
+// Plan implements [publish.Destination].
 func (t *tags) Plan(ctx context.Context) ([]publish.Item, error) {
 	if t.tree == nil {
 		return nil, errNoTree
@@ -159,7 +159,7 @@ func (t *tags) Plan(ctx context.Context) ([]publish.Item, error) {
 	return items, publish.JoinSorted(errs)
 }
 
-// planTag returns the items of a tag: its object, and the ref.
+// planTag returns the items of a tag: its object and the ref.
 func (t *tags) planTag(ctx context.Context, w wantedTag) (object, ref publish.Item, err error) {
 	object = publish.Item{Phase: publish.Upload, Kind: kindObject, Name: t.object(w), Digest: w.commit, State: publish.Absent}
 	ref = publish.Item{Phase: publish.Reveal, Kind: kindTag, Name: t.tag(w), Digest: w.commit, State: publish.Absent}
@@ -178,8 +178,8 @@ func (t *tags) planTag(ctx context.Context, w wantedTag) (object, ref publish.It
 	return object, ref, err
 }
 
-// planObject looks for the object of a tag without a ref. Nobody but who made it
-// knows its name; it is made again, the same, where that was another run.
+// planObject looks for the object of a tag without a ref. Only the run that created it knows
+// its name; another run creates the same object again.
 func (t *tags) planObject(ctx context.Context, w wantedTag, item *publish.Item) error {
 	t.mu.Lock()
 	object := t.objects[w]
@@ -195,7 +195,7 @@ func (t *tags) planObject(ctx context.Context, w wantedTag, item *publish.Item) 
 	return about(err, w.owner+"/"+w.repo, "reading the object of tag %q", w.name)
 }
 
-// complete sets what the item of a tag that is there is called.
+// complete sets the item of an existing tag.
 func (t *tags) complete(item *publish.Item, w wantedTag, object string) {
 	item.State, item.Version = publish.Equal, object
 	if item.Kind == kindTag {
@@ -203,7 +203,7 @@ func (t *tags) complete(item *publish.Item, w wantedTag, object string) {
 	}
 }
 
-// Apply is that of publish.Destination.
+// Apply implements [publish.Destination].
 func (t *tags) Apply(ctx context.Context, phase publish.Phase, items []publish.Item, report publish.Report) error {
 	if t.tree == nil {
 		return errNoTree
@@ -238,8 +238,8 @@ func (t *tags) Apply(ctx context.Context, phase publish.Phase, items []publish.I
 	})
 }
 
-// create makes the tag's object. It has one name, however often it is made: all
-// that is in it is the release's.
+// create creates the tag's object. Its name is always the same, because its content depends
+// only on the release.
 func (t *tags) create(ctx context.Context, w wantedTag) (string, error) {
 	in := map[string]any{
 		"tag": w.name, "message": t.cfg.Message, "object": w.commit, "type": "commit",
@@ -259,7 +259,7 @@ func (t *tags) create(ctx context.Context, w wantedTag) (string, error) {
 	return made.SHA, nil
 }
 
-// reveal makes the ref, which GitHub refuses if there is one.
+// reveal creates the ref. GitHub refuses to replace one.
 func (t *tags) reveal(ctx context.Context, w wantedTag) (string, error) {
 	t.mu.Lock()
 	object := t.objects[w]
@@ -286,11 +286,11 @@ func (t *tags) reveal(ctx context.Context, w wantedTag) (string, error) {
 	case !there.annotated || there.commit != w.commit:
 		return "", fmt.Errorf("got %s, want an annotated tag on %s: %w", there, w.commit, publish.ErrChanged)
 	}
-	return there.object, nil // by somebody else, or by a request whose answer was lost
+	return there.object, nil // created by somebody else, or by a request whose answer was lost
 }
 
-// Verify is that of publish.Destination. What is deep in a tag is its commit's name,
-// which is read in any case.
+// Verify implements [publish.Destination]. It always reads the name of a tag's commit, so
+// deep adds nothing.
 func (t *tags) Verify(ctx context.Context, items []publish.Item, _ bool) error {
 	return publish.JoinSorted(parallel.Do(len(items), t.cfg.Jobs, func(i int) error {
 		item := items[i]
@@ -310,7 +310,7 @@ func (t *tags) Verify(ctx context.Context, items []publish.Item, _ bool) error {
 
 func (t *tags) verify(ctx context.Context, item publish.Item, w wantedTag) error {
 	if item.Kind == kindObject && item.Version == "" {
-		return nil // its name is known by its tag only
+		return nil // only its tag has its name
 	}
 	if item.Kind == kindObject {
 		commit, err := t.c.peel(ctx, w.owner, w.repo, gitObject{SHA: item.Version, Type: "tag"})

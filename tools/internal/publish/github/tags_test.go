@@ -135,7 +135,7 @@ func TestNewTags(t *testing.T) {
 			"istio/api tag 1.2.0: dependencies pin commits " + commit + " and " + other},
 		{"no repository", map[string]string{"a": "https://git.example.com/a/b/c@" + commit}, nil, `dependency "a": GitHub repository "a/b/c": want OWNER/REPO`},
 		{"a file", map[string]string{"a": "file:///srv/a@" + commit}, nil, `dependency "a": GitHub repository "/"`},
-		{"v for none", nil, func(c *TagsConfig) { c.VPrefixed = map[string]bool{"x": true} }, `a tag v1.2.0 is wanted for "x"`},
+		{"v for none", nil, func(c *TagsConfig) { c.VPrefixed = map[string]bool{"x": true} }, `tag v1.2.0 is for "x"`},
 		{"no tagger", nil, func(c *TagsConfig) { c.TaggerEmail = "" }, "the tagger has no name or no email address"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

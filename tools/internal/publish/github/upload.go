@@ -36,7 +36,7 @@ func (d *destination) request(draft bool) releaseRequest {
 	}
 }
 
-// Apply is that of publish.Destination.
+// Apply implements [publish.Destination].
 func (d *destination) Apply(ctx context.Context, phase publish.Phase, items []publish.Item, report publish.Report) error {
 	if report == nil {
 		report = func(publish.Progress) {}
@@ -52,7 +52,7 @@ func (d *destination) Apply(ctx context.Context, phase publish.Phase, items []pu
 	return d.revealAll(ctx, items, report)
 }
 
-// revealAll makes pointers of items, in their order.
+// revealAll reveals the items in order.
 func (d *destination) revealAll(ctx context.Context, items []publish.Item, report publish.Report) error {
 	var latest *publish.Item
 	for i := range items {
@@ -75,8 +75,7 @@ func (d *destination) revealAll(ctx context.Context, items []publish.Item, repor
 	return nil
 }
 
-// upload sends assets to the draft, which it makes if there is none, and compares
-// what came.
+// upload sends assets to the draft, which it creates if needed, and compares the result.
 func (d *destination) upload(ctx context.Context, items []publish.Item, report publish.Report) error {
 	h, err := d.ensureDraft(ctx)
 	if err != nil {
@@ -112,7 +111,7 @@ func (d *destination) readBack(ctx context.Context, id int64, items []publish.It
 		want, _ := d.tree.Find(item.Path)
 		a, ok := there[path.Base(item.Name)]
 		if !ok {
-			return fmt.Errorf("asset %q: it was sent, but is not there", item.Name)
+			return fmt.Errorf("asset %q: it was sent, but the server does not have it", item.Name)
 		}
 		state, got, err := d.compare(ctx, a, want)
 		if err != nil {
@@ -125,8 +124,8 @@ func (d *destination) readBack(ctx context.Context, id int64, items []publish.It
 	return nil
 }
 
-// ensureDraft returns the release of the tag: a draft, or one that somebody
-// published meanwhile.
+// ensureDraft returns the release of the tag: a draft, or one that somebody has published
+// since the plan.
 func (d *destination) ensureDraft(ctx context.Context) (*hosted, error) {
 	var h *hosted
 	err := d.c.repeat(ctx, func() error {
@@ -160,7 +159,7 @@ type uploader struct {
 	report  publish.Report
 }
 
-// put brings an asset. It begins with what is there, if anything is.
+// put uploads an asset. If ok is true, there is the existing one.
 func (u *uploader) put(ctx context.Context, item publish.Item, there asset, ok bool) error {
 	want, _ := u.d.tree.Find(item.Path)
 	first := true
@@ -192,7 +191,7 @@ func (u *uploader) put(ctx context.Context, item publish.Item, there asset, ok b
 	return nil
 }
 
-// settle looks at what has become of an asset.
+// settle checks an existing asset.
 func (u *uploader) settle(ctx context.Context, item publish.Item, want release.File, there asset) error {
 	state, got, err := u.d.compare(ctx, there, want)
 	switch {
@@ -207,11 +206,11 @@ func (u *uploader) settle(ctx context.Context, item publish.Item, want release.F
 	case u.url == nil:
 		return fmt.Errorf("the release was published without it: %w", publish.ErrChanged)
 	}
-	return &requestError{fmt.Errorf("got state %q, want uploaded", there.State)} // once more
+	return &requestError{fmt.Errorf("got state %q, want uploaded", there.State)} // try again
 }
 
-// removeUnfinished removes what is left of an upload that broke, but nothing that
-// has been finished meanwhile: then sending finds the name taken.
+// removeUnfinished removes an interrupted upload. If it has been finished since, it stays,
+// and sending finds the name taken.
 func (u *uploader) removeUnfinished(ctx context.Context, id int64) error {
 	var a asset
 	_, err := u.d.c.call(ctx, http.MethodGet, u.d.path("releases/assets/%d", id), nil, &a)
@@ -224,7 +223,7 @@ func (u *uploader) removeUnfinished(ctx context.Context, id int64) error {
 	return err
 }
 
-// send makes one attempt to upload a file, and returns what became of it.
+// send makes one attempt to upload a file and returns the asset.
 func (u *uploader) send(ctx context.Context, item publish.Item, want release.File) (asset, error) {
 	var a asset
 	s := &sending{report: u.report, open: func() (io.ReadCloser, error) { return u.d.tree.Open(ctx, item.Path) }}
@@ -247,14 +246,15 @@ func (u *uploader) send(ctx context.Context, item publish.Item, want release.Fil
 	}
 	switch {
 	case hasStatus(err, http.StatusUnprocessableEntity):
-		return a, &requestError{err} // a lost answer, or somebody else: the list tells
+		return a, &requestError{err} // a lost answer, or somebody else's upload: check the list
 	case err == nil && a.Name != name:
 		return a, fmt.Errorf("GitHub named it %q", a.Name)
 	}
 	return a, err
 }
 
-// mediaType is that of an asset: of its name, but not as this machine is set up.
+// mediaType returns an asset's media type by its name, independent of this machine's
+// configuration.
 func mediaType(name string) string {
 	switch ext := path.Ext(name); ext {
 	case ".gz", ".tgz":
@@ -275,18 +275,18 @@ func mediaType(name string) string {
 	}
 }
 
-// A sending is one upload, whose body may be wanted again by a transport.
+// A sending is one upload. A transport may request its body again.
 type sending struct {
 	open   func() (io.ReadCloser, error)
 	report publish.Report
 
 	mu      sync.Mutex
 	current *sendingBody
-	n       int64 // bytes that were read of the current body
+	n       int64 // bytes read of the current body
 	err     error // of reading the file
 }
 
-// next is an http.Request's GetBody: the body before it is over.
+// next is an http.Request's GetBody. It ends the previous body.
 func (s *sending) next() (io.ReadCloser, error) {
 	r, err := s.open()
 	s.mu.Lock()
@@ -307,8 +307,7 @@ func (s *sending) takeBack() {
 	s.current, s.n = nil, 0
 }
 
-// end returns why the file could not be read, if it could not. What a body that is
-// still on its way reads later does not count.
+// end returns the error of reading the file. Later reads of the current body do not count.
 func (s *sending) end(arrived bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -324,8 +323,8 @@ type sendingBody struct {
 	r io.ReadCloser
 }
 
-// Read withholds the bytes that came with an error: a file turns out to be altered
-// at its end, and without its end an upload is not finished.
+// Read withholds bytes that come with an error: an altered file is detected at its end, and
+// without the end an upload is not finished.
 func (b *sendingBody) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	b.s.mu.Lock()

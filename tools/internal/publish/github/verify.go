@@ -18,8 +18,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// Verify is that of publish.Destination. Assets may still be a draft's; a release
-// has to be published.
+// Verify implements [publish.Destination]. Assets may be in a draft; a release must be
+// published.
 func (d *destination) Verify(ctx context.Context, items []publish.Item, deep bool) error {
 	byTag := map[string][]publish.Item{}
 	var errs []error
@@ -84,7 +84,7 @@ func (d *destination) verifyTag(ctx context.Context, tag string, items []publish
 	return publish.JoinSorted(errs)
 }
 
-// lookUp returns the published release of a tag, else its draft, else nil.
+// lookUp returns the published release of a tag, otherwise its draft, otherwise nil.
 func (d *destination) lookUp(ctx context.Context, tag string) (*hosted, error) {
 	var h hosted
 	_, err := d.c.call(ctx, http.MethodGet, d.path("releases/tags/%s", url.PathEscape(tag)), nil, &h)
@@ -101,8 +101,8 @@ func (d *destination) lookUp(ctx context.Context, tag string) (*hosted, error) {
 	return f.current(), nil
 }
 
-// withDigests returns the assets that are there. Those of a service that keeps no
-// digests have those of the items, which are compared one by one.
+// withDigests returns the existing assets. If the server has no digests, they get those of
+// the items, which are compared one by one.
 func withDigests(there map[string]asset, items []publish.Item) map[string]asset {
 	all := maps.Clone(there)
 	for _, item := range items {
@@ -115,8 +115,8 @@ func withDigests(there map[string]asset, items []publish.Item) map[string]asset 
 	return all
 }
 
-// verifyRelease checks that a release is published, says the same, and has the same
-// set of assets.
+// verifyRelease checks that a release is published and has the same fields and the same set
+// of assets.
 func (d *destination) verifyRelease(ctx context.Context, item publish.Item, h *hosted, there map[string]asset, deep bool) error {
 	if h.Draft {
 		return errors.New("got a draft, want a published release")
@@ -135,7 +135,7 @@ func (d *destination) verifyRelease(ctx context.Context, item publish.Item, h *h
 	slices.SortFunc(got.Assets, func(a, b recordAsset) int { return strings.Compare(a.Name, b.Name) })
 	anywhere := got
 	if anywhere.Commit = ""; string(anywhere.sum()) == item.Digest {
-		return nil // published without saying on which commit
+		return nil // published without a commit
 	}
 	return got.verify(item.Digest)
 }
@@ -152,7 +152,7 @@ func (d *destination) verifyAsset(ctx context.Context, item publish.Item, there 
 	case a.Type != mediaType(a.Name):
 		return fmt.Errorf("content type: got %q, want %q", a.Type, mediaType(a.Name))
 	case a.Digest == "" && !deep:
-		return nil // a service that keeps no digests: its size has to do
+		return nil // the server has no digests: only compare the size
 	}
 	got, err := d.sum(ctx, a, deep)
 	if err == nil && string(got) != item.Digest {
@@ -161,8 +161,8 @@ func (d *destination) verifyAsset(ctx context.Context, item publish.Item, there 
 	return err
 }
 
-// sum returns the digest of an asset's content: the service's, if it has one and
-// that will do; else that of the content, which is read once.
+// sum returns the digest of an asset's content: from the server, unless it has none or deep
+// is true; otherwise from the content, which is read once.
 func (d *destination) sum(ctx context.Context, a asset, deep bool) (digest.Digest, error) {
 	if a.Digest != "" && !deep {
 		return a.Digest, nil

@@ -12,8 +12,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
 )
 
-// Apply is that of [publish.Destination]. The tags of one repository come there as
-// one, if its server can do that.
+// Apply implements [publish.Destination]. It pushes the tags of one repository atomically, if
+// its server can do that.
 func (d *destination) Apply(ctx context.Context, phase publish.Phase, items []publish.Item, report publish.Report) error {
 	if !d.released {
 		return errNoRelease
@@ -36,14 +36,13 @@ func (d *destination) Apply(ctx context.Context, phase publish.Phase, items []pu
 	return nil
 }
 
-// group returns the repository of the first item, with its tags of the first n
-// items, which are in it too.
+// group returns the repository of the first item, with its tags from the first n items.
 func (d *destination) group(phase publish.Phase, items []publish.Item) (r *repository, n int, err error) {
 	for n < len(items) {
 		own, t, ok := d.find(items[n])
 		switch {
 		case !ok || phase != publish.Reveal:
-			return nil, 0, fmt.Errorf("item %q with object %s is none of the release's in phase %s", items[n].Name, items[n].Digest, phase)
+			return nil, 0, fmt.Errorf("item %q with object %s is not in the release's phase %s", items[n].Name, items[n].Digest, phase)
 		case r == nil:
 			r = &repository{url: own.url, dir: own.dir, source: own.source}
 		case r.url != own.url || r.source.Commit != own.source.Commit:
@@ -67,8 +66,8 @@ func (d *destination) find(item publish.Item) (*repository, tag, bool) {
 	return nil, tag{}, false
 }
 
-// tag brings the tags into the repository. What went wrong does not count if they
-// are there in the end: somebody else, or an answer that got lost, was faster.
+// tag creates the tags in the repository. An error does not count if they exist in the end,
+// because somebody else pushed them or an answer was lost.
 func (d *destination) tag(ctx context.Context, r *repository) error {
 	wanted, err := d.pending(ctx, r)
 	for err == nil && len(wanted) > 0 {
@@ -85,7 +84,7 @@ func (d *destination) tag(ctx context.Context, r *repository) error {
 	return err
 }
 
-// pending returns the tags that are not there. One that is something else is an error.
+// pending returns the tags that do not exist. A different tag of the same name is an error.
 func (d *destination) pending(ctx context.Context, r *repository) ([]tag, error) {
 	refs, err := d.look(ctx, r)
 	if err != nil {
@@ -104,8 +103,8 @@ func (d *destination) pending(ctx context.Context, r *repository) ([]tag, error)
 	return wanted, errors.Join(errs...)
 }
 
-// create pushes tags that are not there: the tag objects alone where the
-// repository has the commit, and otherwise the commit without its history as well.
+// create pushes missing tags: only the tag objects if the repository has the commit,
+// otherwise also the commit, without its history.
 func (d *destination) create(ctx context.Context, r *repository, tags []tag) error {
 	none, err := missing(r.dir)
 	if err != nil {
@@ -129,7 +128,7 @@ func (d *destination) create(ctx context.Context, r *repository, tags []tag) err
 		return err
 	case errors.Is(err, gitsource.ErrGone) || errors.Is(err, gitsource.ErrRefused):
 		if r.url == r.source.URL {
-			return hint.With(err, "the commit that was built has to be in the repository to be tagged: push it again, as by the branch that it was on")
+			return hint.With(err, "the repository must have the commit that was built: push it again, for example with its branch")
 		}
 		return d.pushWhole(ctx, r, r.source, tags)
 	}
@@ -138,7 +137,7 @@ func (d *destination) create(ctx context.Context, r *repository, tags []tag) err
 
 func want(g lock.Git) gitsource.Want { return gitsource.Want{URL: g.URL, SHA: g.Commit, Ref: g.Ref} }
 
-// commit reads the commit object, alone, from a repository.
+// commit reads only the commit object from a repository.
 func (d *destination) commit(ctx context.Context, g lock.Git) ([]byte, error) {
 	w := want(g)
 	w.NoFiles = true
@@ -150,8 +149,8 @@ func (d *destination) commit(ctx context.Context, g lock.Git) ([]byte, error) {
 	return content, errors.Join(err, repo.Close())
 }
 
-// pushTags pushes from a repository that has the commit and nothing else, so that
-// nothing else can be sent.
+// pushTags pushes from a repository that has only the commit, so that nothing else can be
+// sent.
 func (d *destination) pushTags(ctx context.Context, r *repository, commit []byte, tags []tag) error {
 	repo, err := d.client.Empty(ctx, r.source.Commit)
 	if err != nil {
@@ -164,19 +163,20 @@ func (d *destination) pushTags(ctx context.Context, r *repository, commit []byte
 	return errors.Join(err, repo.Close())
 }
 
-// pushWhole pushes the tags with the commit and its files, which are in from.
+// pushWhole pushes the tags with the commit and its files, which it fetches from from.
 func (d *destination) pushWhole(ctx context.Context, r *repository, from lock.Git, tags []tag) error {
 	repo, err := d.client.Fetch(ctx, want(from))
 	if err != nil && from.URL == r.url {
 		return err
 	}
 	if err != nil {
-		return hint.With(fmt.Errorf("%q lacks the commit: %w", r.url, err), "the commit comes from where it was built from; run this again when that can be reached")
+		return hint.With(fmt.Errorf("%q lacks the commit: %w", r.url, err), "the commit is fetched from its source: run this again when that can be reached")
 	}
 	return errors.Join(d.push(ctx, repo, gitsource.Push{URL: r.url}, tags), repo.Close())
 }
 
-// push creates the tags: as one where it can, in their order, else one after the other.
+// push creates the tags: atomically if possible, otherwise one after the other in their
+// order.
 func (d *destination) push(ctx context.Context, repo *gitsource.Repo, p gitsource.Push, tags []tag) error {
 	all := map[string]string{}
 	for _, t := range tags {
@@ -189,7 +189,7 @@ func (d *destination) push(ctx context.Context, repo *gitsource.Repo, p gitsourc
 		}
 		all[refPrefix+t.name] = object
 	}
-	if p.Negotiate { // otherwise the commit goes along, without its history
+	if p.Negotiate { // otherwise the commit is sent too, without its history
 		p.Refs = all
 		if err := d.client.Create(ctx, repo, p); !errors.Is(err, gitsource.ErrNotAtomic) {
 			return err

@@ -148,8 +148,8 @@ func TestRefused(t *testing.T) {
 		{"repository missing", func() { w.server.Handle(nil); only("app", w.server.URL("new")) }, func() {
 			w.server.Repo("new").Git("fetch", "-q", "--no-tags", w.repos["app"].Dir, "main:main")
 		}, "the repository does not exist", "check the URL"},
-		{"commit gone", func() { only("gone", "") }, nil, "the commit does not exist", "has to be in the repository"},
-		{"commit gone from both", func() { only("gone", w.server.URL("fork")) }, nil, `fork" lacks the commit`, "where it was built from"},
+		{"commit gone", func() { only("gone", "") }, nil, "the commit does not exist", "must have the commit"},
+		{"commit gone from both", func() { only("gone", w.server.URL("fork")) }, nil, `fork" lacks the commit`, "fetched from its source"},
 		{"a fork without the commit", func() { only("app", w.server.URL("fork")) }, func() {
 			w.repos["fork"].Git("config", "receive.shallowUpdate", "true")
 		}, "shallow update not allowed", "receive.shallowUpdate"},
@@ -158,7 +158,7 @@ func TestRefused(t *testing.T) {
 			w.server.Handle(func(http.Handler) http.Handler {
 				return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 			})
-		}, func() { w.server.Handle(nil) }, "lacks the commit", "where it was built from"},
+		}, func() { w.server.Handle(nil) }, "lacks the commit", "fetched from its source"},
 	} {
 		tt.setup()
 		d := w.destination()

@@ -1,10 +1,9 @@
-// Package gittag publishes a release's version as an annotated tag in the git
-// repository of each of its dependencies, on the commit that was built. A tag that
-// is there is never moved.
+// Package gittag publishes a release's version as an annotated tag in the git repository of
+// each dependency, on the commit that was built. It never moves an existing tag.
 //
-// A tag object depends on nothing but the release and the configuration, so that
-// all repositories of a stage, and production's, have the same one. Only that
-// object travels to a repository which has the commit, however large it is.
+// A tag object depends only on the release and the configuration, so that all repositories of
+// the stage and of production have the same one. If a repository has the commit, only the tag
+// object is sent, however large the repository is.
 package gittag
 
 import (
@@ -23,25 +22,25 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
 )
 
-// Config says where tags go and what they say.
+// Config says where tags are pushed and what they contain.
 type Config struct {
-	// Name is the destination's.
+	// Name is the name of the destination.
 	Name string
-	// URL is that of each repository; default "{url}". In it, "{url}" is the one that
-	// the dependency was built from, "{name}" the dependency's name. It is http(s)://,
-	// ssh:// or file://, and has no credentials: git has them from its helpers. A
-	// repository of this machine that is not there is made.
+	// URL is the URL of each repository; default "{url}". In it, "{url}" is the dependency's
+	// own URL and "{name}" its name. It is http(s)://, ssh:// or file://, without
+	// credentials: git's helpers have these. A repository on this machine is created if it
+	// does not exist.
 	URL string
-	// Prefixed are the dependencies that get the tag v<version> as well, as the go
-	// command wants it of a module's repository.
+	// Prefixed are the dependencies that also get the tag v<version>, which the go command
+	// needs for modules.
 	Prefixed []string
-	// Tagger is who tags, at the time of the release's lock.
+	// Tagger is the author of the tags. Their time is the release's.
 	Tagger Tagger
-	// Message is the tag's; default the product and the version.
+	// Message is the tags' message; default the product and the version.
 	Message string
-	// Client says how git is run: its command, limits, retries and log.
+	// Client runs git, with its limits, retries and log.
 	Client gitsource.Client
-	// Jobs is how many repositories are asked at a time; default 8.
+	// Jobs is the number of repositories that are read at a time; default 8.
 	Jobs int
 }
 
@@ -54,8 +53,8 @@ const (
 	defaultJobs = 8
 )
 
-// New returns the destination of a release's tags. Without a tree it can only
-// verify. It runs nothing.
+// New returns the destination for a release's tags. Without a tree it can only verify. It
+// runs no command.
 func New(_ context.Context, c Config, tree *release.Tree) (publish.Destination, error) {
 	d := &destination{name: c.Name, client: c.Client, jobs: cmp.Or(c.Jobs, defaultJobs)}
 	if tree == nil {
@@ -69,43 +68,43 @@ func New(_ context.Context, c Config, tree *release.Tree) (publish.Destination, 
 	return d, nil
 }
 
-// A destination is a set of repositories. It does not change.
+// A destination is a set of repositories. It is immutable.
 type destination struct {
 	name     string
 	client   gitsource.Client
 	jobs     int
 	repos    []repository
-	released bool // whether it was made with a release
+	released bool // it was made with a release
 }
 
-// Name is that of [publish.Destination].
+// Name implements [publish.Destination].
 func (d *destination) Name() string { return d.name }
 
-// A repository gets tags, all on one commit, which is in source.
+// A repository gets tags, all on one commit of source.
 type repository struct {
 	url    string
-	dir    string // where it is on this machine; empty if it is elsewhere
+	dir    string // on this machine; empty for others
 	source lock.Git
 	tags   []tag
 }
 
-// A tag is an object that a ref is to point to.
+// A tag is a tag object and the ref that points to it.
 type tag struct {
 	name    string // of the ref, without refs/tags/
 	content string
-	object  string // the name of the content
+	object  string // the hash of the content
 }
 
-// item is the name of a tag's item.
+// item returns the name of a tag's item.
 func (r *repository) item(t tag) string { return r.url + " tag " + t.name }
 
-// repositories returns what is to be tagged, in the order of the dependencies' names.
+// repositories returns the repositories to tag, in the order of the dependencies' names.
 func (c *Config) repositories(l *lock.Lock) ([]repository, error) {
 	if err := c.check(l); err != nil {
 		return nil, err
 	}
 	var repos []repository
-	owners := map[string]lock.Dependency{} // by item
+	owners := map[string]lock.Dependency{} // by the item's name
 	for _, dep := range l.Dependencies {
 		if dep.Git == nil {
 			continue
@@ -123,7 +122,7 @@ func (c *Config) repositories(l *lock.Lock) ([]repository, error) {
 			if taken && owner.Git.Commit != dep.Git.Commit {
 				err := fmt.Errorf("dependencies %q and %q are both to be tagged %s in %q, on commits %s and %s",
 					owner.Name, dep.Name, name, r.url, owner.Git.Commit, dep.Git.Commit)
-				return nil, hint.With(err, `give each a repository of its own, as by "{name}" in the URL`)
+				return nil, hint.With(err, `give each its own repository, for example with "{name}" in the URL`)
 			}
 			if !taken {
 				owners[r.item(t)] = dep
@@ -140,7 +139,7 @@ func (c *Config) repositories(l *lock.Lock) ([]repository, error) {
 func (c *Config) check(l *lock.Lock) error {
 	for _, name := range c.Prefixed {
 		if _, ok := l.Find(name); !ok {
-			return fmt.Errorf("tag v%s is for dependency %q, and the release has none of that name", l.Version, name)
+			return fmt.Errorf("tag v%s is for dependency %q, which the release does not have", l.Version, name)
 		}
 	}
 	who := c.Tagger.Name + c.Tagger.Email
@@ -150,14 +149,14 @@ func (c *Config) check(l *lock.Lock) error {
 	case strings.TrimSpace(c.Tagger.Name) != c.Tagger.Name || c.Tagger.Name == "" || c.Tagger.Email == "" || strings.ContainsAny(who, "<>\n\x00"):
 		return fmt.Errorf("tagger: got name %q, address %q, want both, without < and >", c.Tagger.Name, c.Tagger.Email)
 	case strings.Contains(c.Message, "\x00"):
-		return errors.New("message: it has a zero byte")
+		return errors.New("message: got a zero byte")
 	case l.Time.IsZero():
 		return errors.New("the lock has no time")
 	}
 	return nil
 }
 
-// names are the tags of a dependency.
+// names returns the names of a dependency's tags.
 func (c *Config) names(dependency, version string) []string {
 	if slices.Contains(c.Prefixed, dependency) && !strings.HasPrefix(version, "v") {
 		return []string{version, "v" + version}
@@ -165,7 +164,7 @@ func (c *Config) names(dependency, version string) []string {
 	return []string{version}
 }
 
-// newTag makes a tag object (git-mktag(1)).
+// newTag returns a tag object (git-mktag(1)).
 func (c *Config) newTag(name, commit string, l *lock.Lock) tag {
 	message := strings.TrimRight(cmp.Or(c.Message, l.Product+" "+l.Version), "\n")
 	content := fmt.Sprintf("object %s\ntype commit\ntag %s\ntagger %s <%s> %d +0000\n\n%s\n",

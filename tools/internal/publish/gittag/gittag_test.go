@@ -201,7 +201,7 @@ func TestNewErrors(t *testing.T) {
 		{"token", gittag.Config{Tagger: who, URL: "https://hunter2@git.example/{name}"}, tree, "credentials in it"},
 		{"password for ssh", gittag.Config{Tagger: who, URL: "ssh://u:hunter2@git.example/{name}"}, tree, "credentials in it"},
 		{"query", gittag.Config{Tagger: who, URL: "https://git.example/{name}?t=hunter2"}, tree, `"?"`},
-		{"no URL", gittag.Config{Tagger: who, URL: "https://hunter2%zz/{name}"}, tree, "is none"},
+		{"no URL", gittag.Config{Tagger: who, URL: "https://hunter2%zz/{name}"}, tree, "cannot be parsed"},
 		{"scheme", gittag.Config{Tagger: who, URL: "ext::hunter2 {name}"}, tree, "scheme"},
 		{"file without a path", gittag.Config{Tagger: who, URL: "file://host/{name}"}, tree, "absolute path"},
 		{"unknown name", gittag.Config{Tagger: who, Prefixed: []string{"c"}}, tree, `tag v1.2.0 is for dependency "c"`},

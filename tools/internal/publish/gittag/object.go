@@ -16,8 +16,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
-// objectName is the name of an object in a repository that has such commits: the
-// hash of its kind, size and content (gitformat-pack(5), hash-function-transition).
+// objectName returns the name of an object: the hash of its kind, size and content
+// (gitformat-pack(5), hash-function-transition). The commit's name shows which hash the
+// repository uses.
 func objectName(kind, content, commit string) string {
 	var h hash.Hash = sha1.New()
 	if len(commit) == hex.EncodedLen(sha256.Size) {
@@ -27,17 +28,17 @@ func objectName(kind, content, commit string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// checkURL refuses what git would not take from us, and secrets. The error has no
-// part of the URL, which may be one.
+// checkURL refuses URLs that git does not support here, and URLs with secrets. The error has
+// no part of the URL.
 func checkURL(s string) error {
 	u, err := url.Parse(s)
 	if err != nil {
-		return errors.New("the repository's URL is none")
+		return errors.New("the repository's URL cannot be parsed")
 	}
 	_, password := u.User.Password()
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ssh" && u.Scheme != "file":
-		return errors.New("the repository's URL has no scheme that is known: want https, http, ssh or file")
+		return errors.New("the repository's URL has an unknown scheme: want https, http, ssh or file")
 	case password || u.User != nil && u.Scheme != "ssh":
 		return hint.With(errors.New("the repository's URL has credentials in it"), "leave them to git's credential helper, or to ssh-agent")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(s, " "):
@@ -48,7 +49,7 @@ func checkURL(s string) error {
 	return nil
 }
 
-// directory is where a file URL points to; empty for others.
+// directory returns the directory of a file URL; empty for others.
 func directory(s string) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "file" {
@@ -61,7 +62,7 @@ func directory(s string) string {
 	return filepath.FromSlash(path)
 }
 
-// missing tells whether a repository on this machine has still to be made.
+// missing reports whether a repository on this machine has to be created.
 func missing(dir string) (bool, error) {
 	if dir == "" {
 		return false, nil

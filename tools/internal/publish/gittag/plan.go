@@ -12,9 +12,10 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
 )
 
-var errNoRelease = errors.New("there is no release: this destination was made to verify")
+var errNoRelease = errors.New("no release: this destination can only verify")
 
-// Plan is that of [publish.Destination]: one request for the refs of each repository.
+// Plan implements [publish.Destination]. It makes one request for the refs of each
+// repository.
 func (d *destination) Plan(ctx context.Context) ([]publish.Item, error) {
 	if !d.released {
 		return nil, errNoRelease
@@ -36,7 +37,7 @@ func (d *destination) Plan(ctx context.Context) ([]publish.Item, error) {
 	return items, nil
 }
 
-// look asks a repository for its tags of the release's names.
+// look returns a repository's tags with the release's names.
 func (d *destination) look(ctx context.Context, r *repository) (map[string]string, error) {
 	names := make([]string, len(r.tags))
 	for i, t := range r.tags {
@@ -59,7 +60,7 @@ func (d *destination) refs(ctx context.Context, url, dir string, tags []string) 
 	return d.client.Refs(ctx, url, refs...)
 }
 
-// newItem compares a tag with what a repository has.
+// newItem compares a tag with a repository's refs.
 func newItem(r *repository, t tag, refs map[string]string) publish.Item {
 	item := publish.Item{Phase: publish.Reveal, Kind: kind, Name: r.item(t), Digest: t.object, State: publish.Conflict, URL: r.url}
 	object, commit := refs[refPrefix+t.name], refs[refPrefix+t.name+gitsource.Peeled]
@@ -67,7 +68,7 @@ func newItem(r *repository, t tag, refs map[string]string) publish.Item {
 	case object == "":
 		item.State = publish.Absent
 	case commit == r.source.Commit:
-		// It may be another object than ours: of somebody who tagged this commit before.
+		// It may be another tag object, if somebody else tagged this commit before.
 		item.State, item.Version, item.Digest = publish.Equal, object, object
 	default:
 		item.Found = describe(object, commit)
@@ -75,7 +76,7 @@ func newItem(r *repository, t tag, refs map[string]string) publish.Item {
 	return item
 }
 
-// describe says what a tag is, for people.
+// describe describes a tag for people.
 func describe(object, commit string) string {
 	if commit == "" {
 		return "lightweight tag on " + object
@@ -83,7 +84,7 @@ func describe(object, commit string) string {
 	return "annotated tag on " + commit
 }
 
-// cut takes the name of an item apart. No tag's name has a space.
+// cut splits the name of an item. The names of tags have no spaces.
 func cut(item string) (url, tag string, err error) {
 	i := strings.LastIndex(item, " tag ")
 	if i < 0 {

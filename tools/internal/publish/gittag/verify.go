@@ -13,8 +13,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
 )
 
-// Verify is that of [publish.Destination]. The name of a tag object is the hash of
-// all that it says, the commit's name with it; deep reads the object as well.
+// Verify implements [publish.Destination]. The name of a tag object is the hash of its
+// content, which has the commit's name. With deep it also reads the object.
 func (d *destination) Verify(ctx context.Context, items []publish.Item, deep bool) error {
 	type group struct {
 		url   string
@@ -88,7 +88,7 @@ func (d *destination) verify(ctx context.Context, a verifyArgs) error {
 		return fmt.Errorf("hash of the tag object: got %s, want %s", got, want)
 	}
 	if repo.Commit != commit {
-		return fmt.Errorf("commit of the tag object: got %s, want %s, as the server lists it", repo.Commit, commit)
+		return fmt.Errorf("commit of the tag object: got %s, want %s as listed by the server", repo.Commit, commit)
 	}
 	return nil
 }

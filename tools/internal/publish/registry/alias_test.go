@@ -182,7 +182,7 @@ func TestVerifyTag(t *testing.T) {
 		{"an older release", "1.1.0", `: got sha256:\w+, want sha256:\w+ or that of a later release: 1.1.0 is lower than 1.2.0`},
 		{"a pre-release", "1.3.0-rc.1", `a later release: 1.3.0-rc.1 is a pre-release`},
 		{"other content of the version", "other-1.2.0", `a later release: it has other content of the same version`},
-		{"no version", "", `a later release: what it points to names no version`},
+		{"no version", "", `a later release: its target has no version`},
 		{"the later release, in the config alone", "label-1.3.0", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

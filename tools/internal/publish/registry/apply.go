@@ -13,11 +13,11 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// minProbe is how many bytes a blob has to have for it to be worth a request
-// whether it is there.
+// minProbe is the size of a blob from which it is worth a request to find out whether it
+// exists.
 const minProbe = 64 << 10
 
-// The order of tasks that may run: first what others wait for.
+// The priorities of tasks: first those that others wait for.
 const (
 	first = iota
 	unlocks
@@ -26,7 +26,7 @@ const (
 	alone
 )
 
-// Apply is that of [publish.Destination].
+// Apply implements [publish.Destination].
 func (d *destination) Apply(ctx context.Context, phase publish.Phase, items []publish.Item, report publish.Report) error {
 	if len(items) == 0 {
 		return nil
@@ -57,7 +57,7 @@ func (d *destination) Apply(ctx context.Context, phase publish.Phase, items []pu
 		u.items = append(u.items, &items[i])
 	}
 	for _, e := range d.entries {
-		if !pushed[e] { // it is there: others take blobs from it
+		if !pushed[e] { // already there: others mount blobs from it
 			u.own(e, nil)
 		}
 	}
@@ -73,18 +73,18 @@ type upload struct {
 	items   []*publish.Item
 
 	graph  graph
-	mount  *task // the first, which shows what the registry does with it
+	mount  *task // the first mount, which shows how the registry handles it
 	owners map[digest.Digest]owner
-	ask    atomic.Bool // an earlier run was broken off: ask before sending
+	ask    atomic.Bool // an earlier run was interrupted: ask before sending
 }
 
-// An owner is the repository that others mount a blob from.
+// An owner is the repository from which others mount a blob.
 type owner struct {
 	name string
-	task *task // nil if it has it already
+	task *task // nil if the blob is already there
 }
 
-// own says that an entry has its blobs.
+// own records which blobs an entry has.
 func (u *upload) own(e *entry, tasks map[digest.Digest]*task) {
 	for _, n := range e.nodes() {
 		for _, b := range n.blobs {
@@ -120,7 +120,7 @@ func (u *upload) run(ctx context.Context) error {
 	return u.graph.do(ctx, u.d.config.Jobs)
 }
 
-// distinct returns the blobs of an entry, each once.
+// distinct returns the blobs of an entry, without duplicates.
 func distinct(e *entry) []blob {
 	var all []blob
 	seen := map[digest.Digest]bool{}
@@ -134,14 +134,14 @@ func distinct(e *entry) []blob {
 	return all
 }
 
-// A push is that of one entry.
+// A push pushes one entry.
 type push struct {
 	*upload
 	entry    *entry
 	item     *publish.Item
-	largest  digest.Digest // of the blobs that are to be sent, the one that is asked for
-	there    bool          // the largest is
-	complete bool          // all is
+	largest  digest.Digest // of the blobs to send; the one to probe
+	there    bool          // largest is there
+	complete bool          // everything is there
 }
 
 // add adds the tasks of an entry.
@@ -176,8 +176,8 @@ func (u *upload) add(e *entry, item *publish.Item, broken *task, uses map[digest
 	p.manifests(start, blobs)
 }
 
-// probe asks for the largest blob that is to be sent. Where that is there from
-// another version, or from a run that was broken off, others may be.
+// probe checks whether the largest blob to send exists. If an earlier version or an
+// interrupted run has sent it, other blobs may exist too.
 func (p *push) probe() *task {
 	size := int64(minProbe - 1)
 	for _, b := range distinct(p.entry) {
@@ -207,7 +207,7 @@ func (p *push) blob(ctx context.Context, b blob, from string) error {
 	case p.complete, p.there && b.digest == p.largest:
 		return nil
 	case ask && b.digest == p.largest && !p.there:
-		ask = false // it was
+		ask = false // already asked
 	}
 	if ask {
 		if there, err := p.s.hasBlob(ctx, p.entry.name, b.digest); err != nil || there {
@@ -221,8 +221,9 @@ func (p *push) blob(ctx context.Context, b blob, from string) error {
 	})
 }
 
-// manifests adds the tasks that put manifests, children first: what refers to the
-// root or its children comes before the root too, so that the root vouches for it.
+// manifests adds the tasks that put manifests, children first. Referrers of the root or its
+// children also come before the root, so that an existing root means that everything is
+// there.
 func (p *push) manifests(start *task, blobs map[digest.Digest]*task) {
 	done := map[digest.Digest]*task{}
 	var before []*task
@@ -269,7 +270,7 @@ func (p *push) manifest(ctx context.Context, n *node, unlisted *referrers) error
 	return nil
 }
 
-// reveal writes the tags: the first of all images, then the next of all.
+// reveal writes the tags: the first tag of all images, then the next of all.
 func (d *destination) reveal(ctx context.Context, s session, items []publish.Item, report publish.Report) error {
 	tags := d.revealed()
 	for _, i := range items {
@@ -291,7 +292,7 @@ func (d *destination) reveal(ctx context.Context, s session, items []publish.Ite
 	return nil
 }
 
-// writeTags writes one tag of several images: none if one of them has changed.
+// writeTags writes one tag of several images: none of them if one has changed.
 func (d *destination) writeTags(ctx context.Context, s session, tags map[string]revealed, items []publish.Item, report publish.Report) error {
 	there := make([]bool, len(items))
 	err := parallel.DoAll(ctx, len(items), d.config.Jobs, func(ctx context.Context, i int) error {
@@ -317,7 +318,7 @@ func (d *destination) writeTags(ctx context.Context, s session, tags map[string]
 	})
 }
 
-// unchanged returns an error if a tag is not what the plan saw.
+// unchanged returns an error if a tag has changed since the plan.
 func unchanged(item publish.Item, found digest.Digest) error {
 	if string(found) == item.Guard {
 		return nil

@@ -47,8 +47,8 @@ func (s *remoteSession) getBlob(ctx context.Context, method, repo string, d dige
 	return resp, err
 }
 
-// pushBlob mounts the blob or sends it. What fails in a way that may pass is tried
-// again, with a new upload and the content from its start.
+// pushBlob mounts the blob or sends it. After a temporary error it tries again, with a new
+// upload.
 func (s *remoteSession) pushBlob(ctx context.Context, p blobPush) error {
 	var sent int64
 	err := s.retry.Do(ctx, func(attempt int) (err error) {
@@ -67,7 +67,7 @@ func (s *remoteSession) pushBlob(ctx context.Context, p blobPush) error {
 	return s.wrap(err, "writing blob", p.name, string(p.blob.digest))
 }
 
-// tryPush mounts or sends the blob once, and returns how many bytes it sent.
+// tryPush mounts or sends the blob once, and returns the number of bytes sent.
 func (s *remoteSession) tryPush(ctx context.Context, p blobPush) (int64, error) {
 	var location *url.URL
 	var err error
@@ -83,7 +83,7 @@ func (s *remoteSession) tryPush(ctx context.Context, p blobPush) (int64, error) 
 		return 0, err
 	}
 	if location == nil {
-		return 0, errors.New("got status 201 Created, want 202: nothing was sent yet")
+		return 0, errors.New("got status 201 Created before anything was sent, want 202")
 	}
 	sent, err := s.send(ctx, p, location)
 	if err != nil {
@@ -107,7 +107,7 @@ func (s *remoteSession) mount(ctx context.Context, p blobPush) (location *url.UR
 	case err == nil && location == nil:
 		return nil, true, nil
 	case status >= 400 && status < 500 && status != http.StatusTooManyRequests:
-		location, err = s.start(ctx, p, nil) // it mounts nothing, or not from there
+		location, err = s.start(ctx, p, nil) // no mounts, or not from there
 	}
 	if err != nil {
 		return nil, false, err
@@ -120,8 +120,7 @@ func (s *remoteSession) mount(ctx context.Context, p blobPush) (location *url.UR
 	return location, there, err
 }
 
-// start starts an upload and returns where it is sent to: nil if the blob was
-// mounted.
+// start starts an upload and returns its URL, or nil if the blob was mounted.
 func (s *remoteSession) start(ctx context.Context, p blobPush, query url.Values) (*url.URL, error) {
 	u := s.hub.endpoint(p.name, "blobs", "uploads")
 	u.Path += "/"
@@ -130,7 +129,7 @@ func (s *remoteSession) start(ctx context.Context, p blobPush, query url.Values)
 	if err != nil {
 		return nil, err
 	}
-	req.Header["Idempotency-Key"] = nil // an upload more does no harm: net/http repeats it on a new connection
+	req.Header["Idempotency-Key"] = nil // safe to repeat: lets net/http retry on a new connection
 	resp, err := s.do(req, http.StatusAccepted, http.StatusCreated)
 	if err != nil {
 		return nil, err
@@ -139,11 +138,11 @@ func (s *remoteSession) start(ctx context.Context, p blobPush, query url.Values)
 	if resp.StatusCode == http.StatusCreated {
 		return nil, checkDigest(resp, p.blob.digest)
 	}
-	// Relative to the request, in another path, or on another host: distribution-spec
-	// v1.1, push. The login stays on the registry's host.
+	// The location may be relative to the request or on another host (distribution-spec v1.1,
+	// push). The login stays on the registry's host.
 	location, err := resp.Request.URL.Parse(resp.Header.Get("Location"))
 	if err != nil || resp.Header.Get("Location") == "" || location.Host == "" {
-		return nil, errors.New("got an upload without a Location that can be read, want one")
+		return nil, errors.New("upload: Location is missing or is not a URL")
 	}
 	location.User = nil
 	return location, web.CheckTarget(resp.Request.URL, location)
@@ -158,7 +157,7 @@ func (s *remoteSession) send(ctx context.Context, p blobPush, location *url.URL)
 	body := &body{ReadCloser: content, sent: p.sent}
 	defer body.Close()
 	u := *location
-	// The rest of the query is the registry's: it may be signed as it is.
+	// Leave the rest of the query unchanged: the registry may have signed it.
 	u.RawQuery = strings.TrimPrefix(u.RawQuery+"&digest="+url.QueryEscape(string(p.blob.digest)), "&")
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, u.String(), body)
 	if err != nil {
@@ -184,8 +183,7 @@ func (s *remoteSession) send(ctx context.Context, p blobPush, location *url.URL)
 	return n, checkDigest(resp, p.blob.digest)
 }
 
-// drop ends an upload that is not finished. That it fails is of no consequence:
-// registries forget uploads after a time.
+// drop ends an unfinished upload. Errors do not matter, because uploads expire.
 func (s *remoteSession) drop(ctx context.Context, location *url.URL) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// A body counts what is read of it, and remembers why it could not be read. The
-// HTTP client may read it for a moment after it has returned.
+// A body counts the bytes read, and keeps the error of reading. The HTTP client may read it
+// for a moment after it has returned.
 type body struct {
 	io.ReadCloser
 	sent func(n int64)
 
 	mu     sync.Mutex
 	n      int64
-	err    error // other than io.EOF
+	err    error // not io.EOF
 	closed bool
 }
 
@@ -34,7 +34,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close closes the content. A read that waits is ended by its context.
+// Close closes the content. A blocked Read ends with its context.
 func (b *body) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -45,8 +45,7 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// state ends the reading and returns how many bytes were read, and why not all
-// could be.
+// state ends the reading. It returns the number of bytes read and the error of reading.
 func (b *body) state() (int64, error) {
 	b.Close()
 	b.mu.Lock()

@@ -17,9 +17,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/web/registryclient"
 )
 
-// Annotations and labels that say of which release something is
-// (https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md). A release
-// has its commit time as the time of its images.
+// Annotations and labels that identify a release
+// (https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md). The time of an
+// image is the commit time of its release.
 const (
 	versionKey = "org.opencontainers.image.version"
 	createdKey = "org.opencontainers.image.created"
@@ -27,9 +27,8 @@ const (
 	maxConfigSize = 8 << 20 // bytes
 )
 
-// candidate returns the release that an index or manifest is of: as annotations of
-// its own or of its first manifest say, or that one's config. It reads until enough
-// is known. What nothing says is not known.
+// candidate returns the release of an index or manifest, from its own annotations, those of
+// its first manifest, or that one's config. It stops reading when enough is known.
 func candidate(ctx context.Context, s session, name string, d digest.Digest, enough func(publish.Candidate) bool) (publish.Candidate, error) {
 	var c publish.Candidate
 	for range maxDepth {
@@ -39,7 +38,7 @@ func candidate(ctx context.Context, s session, name string, d digest.Digest, eno
 		}
 		n, descs, err := parseNode(raw, mediaType)
 		if err != nil {
-			return c, nil // it is no image
+			return c, nil // not an image
 		}
 		if add(&c, n.refers.Annotations); enough(c) {
 			return c, nil
@@ -58,7 +57,7 @@ func candidate(ctx context.Context, s session, name string, d digest.Digest, eno
 	return c, nil
 }
 
-// add adds to a candidate what annotations or labels say, unless it is known.
+// add sets unknown fields of a candidate from annotations or labels.
 func add(c *publish.Candidate, said map[string]string) {
 	c.Version = cmp.Or(c.Version, said[versionKey])
 	if t, err := time.Parse(time.RFC3339, said[createdKey]); err == nil && c.Time.IsZero() {
@@ -66,7 +65,7 @@ func add(c *publish.Candidate, said map[string]string) {
 	}
 }
 
-// addConfig adds to a candidate what the config of an image says.
+// addConfig sets unknown fields of a candidate from the config of an image.
 func addConfig(ctx context.Context, s session, name string, desc v1.Descriptor, c *publish.Candidate) error {
 	d, err := digest.Parse(desc.Digest.String())
 	if err != nil || !desc.MediaType.IsConfig() && desc.MediaType != types.DockerConfigJSON {
@@ -93,8 +92,7 @@ func addConfig(ctx context.Context, s session, name string, desc v1.Descriptor, 
 	return nil
 }
 
-// verifyTag checks that a tag is what a receipt says. An alias may have moved on since,
-// as its rule says.
+// verifyTag checks that a tag matches a receipt. An alias may have moved since by its rule.
 func verifyTag(ctx context.Context, s session, name, tag string, item publish.Item) error {
 	want := digest.Digest(item.Digest)
 	if item.State == publish.Kept {

@@ -26,9 +26,9 @@ const (
 	chartContent types.MediaType = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 )
 
-// NewCharts returns the destination of the release's charts: HUB/CHART:VERSION, as
-// helm push writes them, and aliases. The versions are the charts' own, which need
-// not be the release's. The tree may be nil if only Verify is used.
+// NewCharts returns the destination for the release's charts: HUB/CHART:VERSION, in the
+// format of helm push, and aliases. The versions are the charts' own and may differ from the
+// release's. The tree may be nil if only Verify is called.
 func NewCharts(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error) {
 	c.Name = cmp.Or(c.Name, "charts")
 	d, err := newDestination(c, tree)
@@ -58,7 +58,7 @@ func chart(ctx context.Context, tree *release.Tree, path string) (*entry, error)
 	defer r.Close()
 	c, err := helmchart.Read(r)
 	if _, altered := io.Copy(io.Discard, r); altered != nil {
-		return nil, altered // and so may be what was read
+		return nil, altered // what was read may be wrong
 	}
 	if err != nil {
 		return nil, err
@@ -95,8 +95,8 @@ func chart(ctx context.Context, tree *release.Tree, path string) (*entry, error)
 	}, nil
 }
 
-// chartAnnotations are those of Chart.yaml, and those that helm push makes of its
-// other fields.
+// chartAnnotations returns the annotations of Chart.yaml, and those that helm push makes from
+// its other fields.
 func chartAnnotations(c *helmchart.Chart, created time.Time) map[string]string {
 	get := func(value any) string {
 		s, _ := value.(string)

@@ -20,32 +20,32 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// Limits on what a release or a registry may hold.
+// Limits of a release or a registry.
 const (
 	maxManifestSize = layout.MaxManifestSize
 	maxManifestsSum = 32 << 20 // bytes of all indexes and manifests of a release, which are in memory
 	maxDepth        = 4        // of indexes in indexes
 )
 
-// An entry is what goes into one repository: an image, or a chart.
+// An entry is the content for one repository: an image or a chart.
 type entry struct {
 	kind      string // "image" or "chart"
 	name      string // of the repository, below the hub
 	path      string // the release's file that it is made from
 	root      *node
-	referrers []*node // what says something of root or a child, such as a signature
+	referrers []*node // manifests about root or a child, such as a signature
 	release   publish.Candidate
 	tags      []publish.Alias
-	immutable string // the tag that never moves, and is no alias
+	immutable string // the tag that never moves; not an alias
 }
 
-// A node is an index or a manifest, with what it refers to.
+// A node is an index or a manifest with what it refers to.
 type node struct {
 	mediaType types.MediaType
 	digest    digest.Digest
 	raw       []byte
 	subject   *v1.Descriptor
-	refers    v1.Descriptor // what a list of referrers says of it
+	refers    v1.Descriptor // its descriptor in a list of referrers
 	children  []*node
 	blobs     []blob
 }
@@ -76,7 +76,7 @@ func (e *entry) nodes() []*node {
 	return all
 }
 
-// size returns how many bytes are to be sent for the entry alone.
+// size returns the number of bytes to send for this entry alone.
 func (e *entry) size() int64 {
 	sum := int64(0)
 	seen := map[digest.Digest]bool{}
@@ -93,8 +93,8 @@ func (e *entry) size() int64 {
 	return sum
 }
 
-// open returns the content of a blob. Reading it fails before the last byte if
-// it is not what its digest says.
+// open returns the content of a blob. Reading fails before the last byte if the digest does
+// not match.
 func (b blob) open(ctx context.Context, tree *release.Tree) (io.ReadCloser, error) {
 	if b.path == "" {
 		return io.NopCloser(bytes.NewReader(b.data)), nil
@@ -106,8 +106,8 @@ func (b blob) open(ctx context.Context, tree *release.Tree) (io.ReadCloser, erro
 	return heldReader{r}, nil
 }
 
-// A heldReader keeps back the bytes that come with an error: the last ones of a
-// file that was altered never leave, so nobody takes them for the whole.
+// A heldReader withholds bytes that come with an error: without the last bytes, nobody
+// accepts an altered file as complete.
 type heldReader struct{ io.ReadCloser }
 
 func (h heldReader) Read(p []byte) (int, error) {
@@ -125,8 +125,8 @@ type loader struct {
 }
 
 // image reads an image's layout
-// (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md): of
-// the manifests in its index.json one is the image, the others have a subject.
+// (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md): one of the
+// manifests in its index.json is the image, the others have a subject.
 func (l *loader) image(ctx context.Context, name string) (*entry, error) {
 	e := &entry{kind: "image", name: name, path: "images/" + name + "/" + layout.IndexFile}
 	raw, err := l.tree.ReadFile(ctx, e.path)
@@ -160,14 +160,14 @@ func (l *loader) image(ctx context.Context, name string) (*entry, error) {
 
 func (l *loader) node(ctx context.Context, image string, desc v1.Descriptor, depth int) (*node, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("index %s: got more than %d indexes in each other", desc.Digest, maxDepth)
+		return nil, fmt.Errorf("index %s: got more than %d nested indexes", desc.Digest, maxDepth)
 	}
 	f, err := l.find(image, desc, maxManifestSize)
 	if err != nil {
 		return nil, err
 	}
 	if l.sum += f.Size; l.sum > maxManifestsSum {
-		return nil, fmt.Errorf("the release's manifests have more than %d bytes in all", maxManifestsSum)
+		return nil, fmt.Errorf("the release's manifests have more than %d bytes in total", maxManifestsSum)
 	}
 	raw, err := l.tree.ReadFile(ctx, f.Path)
 	if err != nil {
@@ -195,7 +195,7 @@ func (l *loader) node(ctx context.Context, image string, desc v1.Descriptor, dep
 	return n, nil
 }
 
-// find returns the file of an image's blob, which is checked as it is read.
+// find returns the file of an image's blob. Reading it checks its digest.
 func (l *loader) find(image string, desc v1.Descriptor, limit int64) (release.File, error) {
 	d, err := digest.Parse(desc.Digest.String())
 	if err != nil {
@@ -216,8 +216,8 @@ func (l *loader) find(image string, desc v1.Descriptor, limit int64) (release.Fi
 	return f, nil
 }
 
-// parseNode reads an index or a manifest, and returns it with the descriptors of
-// its children or of its blobs, the config first.
+// parseNode parses an index or a manifest. It also returns the descriptors of its children or
+// of its blobs, the config first.
 func parseNode(raw []byte, mediaType types.MediaType) (*node, []v1.Descriptor, error) {
 	n := &node{mediaType: mediaType, digest: digest.FromBytes(raw), raw: raw}
 	head, err := layout.Parse(raw)
@@ -225,7 +225,7 @@ func parseNode(raw []byte, mediaType types.MediaType) (*node, []v1.Descriptor, e
 		return nil, nil, err
 	}
 	if head.MediaType != "" && mediaType != "" && head.MediaType != mediaType {
-		return nil, nil, fmt.Errorf("mediaType is %q, want %q of its descriptor", head.MediaType, mediaType)
+		return nil, nil, fmt.Errorf("mediaType is %q, want %q as in its descriptor", head.MediaType, mediaType)
 	}
 	n.mediaType = cmp.Or(mediaType, head.MediaType)
 	switch {
@@ -248,7 +248,7 @@ func parseNode(raw []byte, mediaType types.MediaType) (*node, []v1.Descriptor, e
 		n.refers.ArtifactType = cmp.Or(n.refers.ArtifactType, string(config.MediaType))
 		return n, append([]v1.Descriptor{config}, head.Layers...), nil
 	}
-	return nil, nil, fmt.Errorf("mediaType is %.100q, want that of an index or a manifest", string(n.mediaType))
+	return nil, nil, fmt.Errorf("mediaType is %.100q, want an index or a manifest", string(n.mediaType))
 }
 
 // The names that distribution-spec v1.1 allows.
@@ -257,8 +257,8 @@ var (
 	tagPattern  = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
 )
 
-// tagOf returns the tag for a version: a tag has no plus sign, and Helm writes _
-// for it (https://helm.sh/docs/topics/registries/).
+// tagOf returns the tag for a version. Tags cannot have a plus sign; Helm replaces it by _
+// (https://helm.sh/docs/topics/registries/).
 func tagOf(version string) string { return strings.ReplaceAll(version, "+", "_") }
 
 func checkNames(entries []*entry) error {
@@ -274,7 +274,7 @@ func checkNames(entries []*entry) error {
 				errs = append(errs, fmt.Errorf("%s %q: tag %q: want letters, digits, dots, dashes, and at most 128 of them", e.kind, e.name, tag))
 			}
 			if ref := e.name + ":" + tag; seen[ref] {
-				errs = append(errs, fmt.Errorf("%s %q: there are two of it for tag %q", e.kind, e.name, tag))
+				errs = append(errs, fmt.Errorf("%s %q: duplicate tag %q", e.kind, e.name, tag))
 			} else {
 				seen[ref] = true
 			}

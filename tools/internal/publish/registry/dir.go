@@ -21,14 +21,14 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
-// A dirHub is a directory that holds an OCI layout for each repository
-// (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md). Its
-// files come whole and synced or not at all.
+// A dirHub is a directory with an OCI layout for each repository
+// (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md). Files are
+// written atomically and synced.
 type dirHub struct {
 	dir  string
 	base string // URL
 
-	mu sync.Mutex // of all index.json
+	mu sync.Mutex // for all index.json
 }
 
 func (h *dirHub) url(name, _ string) string { return h.base + "/" + name }
@@ -43,7 +43,7 @@ func (h *dirHub) blob(repo string, d digest.Digest) string {
 	return h.layout(repo).Blob(d)
 }
 
-// find returns what ref names, with a digest that was checked; nil if there is nothing.
+// find returns the manifest of ref and checks its digest; nil if there is none.
 func (h *dirHub) find(repo, ref string) (*layout.Entry, error) {
 	index, err := h.layout(repo).Index()
 	if err != nil {
@@ -111,7 +111,7 @@ func (h *dirHub) openBlob(_ context.Context, repo string, d digest.Digest) (io.R
 	return f, err
 }
 
-// pushBlob makes a link to what another repository has, or writes the blob.
+// pushBlob links to the file of another repository, or writes the blob.
 func (h *dirHub) pushBlob(ctx context.Context, p blobPush) error {
 	name := h.blob(p.name, p.blob.digest)
 	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Size() == p.blob.size {
@@ -133,7 +133,7 @@ func (h *dirHub) pushBlob(ctx context.Context, p blobPush) error {
 	return writeBlob(ctx, name, &body{ReadCloser: r, sent: p.sent})
 }
 
-// writeBlob writes a file that is there whole or not at all.
+// writeBlob writes a file atomically.
 func writeBlob(ctx context.Context, name string, r io.Reader) error {
 	err := fileio.Replace(name, fileio.Options{Mode: 0o644, Sync: true}, func(f *os.File) error {
 		_, err := io.CopyBuffer(struct{ io.Writer }{f}, fileio.Reader(ctx, r), make([]byte, 64<<10))
@@ -187,7 +187,7 @@ func (h *dirHub) putTag(repo, tag string, n *node) error {
 	return fileio.SyncDir(string(dir))
 }
 
-// readAll hashes what r has, and returns its digest and size.
+// readAll hashes r, and returns its digest and size.
 func readAll(ctx context.Context, r io.Reader) (digest.Digest, int64, error) {
 	return digest.FromReader(struct{ io.Reader }{fileio.Reader(ctx, r)})
 }

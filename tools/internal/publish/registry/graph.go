@@ -7,21 +7,21 @@ import (
 	"sync"
 )
 
-// A task is a step of a push. It runs once all that it waits for is done.
+// A task is a step of a push. It runs when all tasks that it waits for are done.
 type task struct {
 	run      func(ctx context.Context) error
-	priority int // of the tasks that may run, the lowest runs first
-	waits    int // for how many others
+	priority int // of the tasks that can run, the lowest runs first
+	waits    int // number of tasks to wait for
 	next     []*task
 	order    int
 }
 
-// A graph is tasks that wait for each other. It is worth its lines: a blob that several
-// repositories need is sent once and mounted by the others, and no manifest waits for
-// what it does not name, which keeps a first push at the fewest requests there are.
+// A graph is tasks that wait for each other. It keeps the number of requests minimal: a blob
+// of several repositories is sent once and mounted by the others, and manifests wait only for
+// what they refer to.
 type graph struct{ tasks []*task }
 
-// add adds a task that waits for others; a nil one is nothing to wait for.
+// add adds a task that waits for others, which may be nil.
 func (g *graph) add(priority int, run func(ctx context.Context) error, after ...*task) *task {
 	t := &task{run: run, priority: priority, order: len(g.tasks)}
 	g.tasks = append(g.tasks, t)
@@ -34,8 +34,8 @@ func (g *graph) add(priority int, run func(ctx context.Context) error, after ...
 	return t
 }
 
-// do runs all tasks, at most limit at a time. The first error cancels the others
-// and is what do returns.
+// do runs all tasks, at most limit at a time. The first error cancels the others and is
+// returned.
 func (g *graph) do(ctx context.Context, limit int) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -11,8 +11,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// Plan is that of [publish.Destination]: images by name, then the tags that never
-// move, then each of the others for all images. Where a tag is as it should be, all below is there.
+// Plan implements [publish.Destination]: images by name, then the tags that never move, then
+// each of the others for all images. If a tag is as wanted, everything below it is there.
 func (d *destination) Plan(ctx context.Context) ([]publish.Item, error) {
 	if len(d.entries) == 0 {
 		return nil, nil
@@ -64,8 +64,8 @@ func (d *destination) planEntry(ctx context.Context, s session, e *entry) ([]pub
 	return append([]publish.Item{item}, tags...), nil
 }
 
-// isThere reports whether all of an entry is there: its root, which is written
-// last, and what may have come to the release later.
+// isThere reports whether all of an entry is there: its root, which is written last, and
+// referrers that may have been added later.
 func (d *destination) isThere(ctx context.Context, s session, e *entry) (bool, error) {
 	for _, n := range append([]*node{e.root}, e.referrers...) {
 		found, err := s.head(ctx, e.name, string(n.digest))
@@ -112,7 +112,7 @@ func planMove(ctx context.Context, s session, e *entry, alias publish.Alias, fou
 		return err
 	}
 	item.State, item.Reason = alias.Move(was, e.release)
-	if item.State == publish.Equal { // the version is, the content is not
+	if item.State == publish.Equal { // same version, other content
 		item.State, item.Reason = alias.Other()
 	}
 	switch {
@@ -132,10 +132,10 @@ func planMove(ctx context.Context, s session, e *entry, alias publish.Alias, fou
 type revealed struct {
 	entry *entry
 	tag   string
-	rank  int // in which order tags are written; the first never move
+	rank  int // the order of writing; the first never move
 }
 
-// revealed returns the tags by the name of their items.
+// revealed returns the tags by the names of their items.
 func (d *destination) revealed() map[string]revealed {
 	all := map[string]revealed{}
 	for _, e := range d.entries {

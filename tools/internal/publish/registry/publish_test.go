@@ -129,7 +129,7 @@ func TestTags(t *testing.T) {
 		{"a newer one", "1.3.0", "latest", false, publish.Kept, `^1\.3\.0$`, "1.2.0 is lower than 1.3.0"},
 		{"a newer one, on purpose", "1.3.0", "latest", true, publish.Behind, `^1\.3\.0, sha256:`, "moved back on purpose"},
 		{"a label of the config", "label-1.1.0", "latest", false, publish.Behind, `^1\.1\.0, sha256:`, ""},
-		{"no version", "", "latest", false, publish.Conflict, `^sha256:[0-9a-f]{64}$`, "what it points to names no version"},
+		{"no version", "", "latest", false, publish.Conflict, `^sha256:[0-9a-f]{64}$`, "its target has no version"},
 		{"no version, on purpose", "", "latest", true, publish.Behind, `^sha256:[0-9a-f]{64}$`, "moved back on purpose"},
 		{"other content of the version", "other-1.2.0", "latest", false, publish.Conflict, `^1\.2\.0, sha256:`, "it has other content of the same version"},
 		{"other content of the version, on purpose", "other-1.2.0", "latest", true, publish.Behind, `^1\.2\.0, sha256:`, "moved back on purpose"},
@@ -233,10 +233,10 @@ func TestErrors(t *testing.T) {
 		body        string
 		error, hint string
 	}{
-		{"HEAD", "/manifests/", 403, "", `^looking for HOST/app:1.2.0: got status 403 Forbidden, want 200 or 404$`, "run docker login HOST, "},
+		{"HEAD", "/manifests/", 403, "", `^looking for HOST/app:1.2.0: got status 403 Forbidden, want 200 or 404$`, "run docker login HOST with"},
 		{"POST", "/app/blobs/uploads/", 401, `{"errors":[{"code":"UNAUTHORIZED","message":"who?\u001b[31m"}]}`,
-			`^writing blob HOST/app@sha256:[0-9a-f]{64}: got status 401 Unauthorized, want 201 or 202; registry says "UNAUTHORIZED": "who\?\\x1b\[31m"$`, "run docker login HOST, "},
-		{"POST", "/app/blobs/uploads/", 429, `{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}`, `429 Too Many Requests, want 201 or 202; registry says "TOOMANYREQUESTS": "slow down"$`, "HOST limits how much"},
+			`^writing blob HOST/app@sha256:[0-9a-f]{64}: got status 401 Unauthorized, want 201 or 202; registry says "UNAUTHORIZED": "who\?\\x1b\[31m"$`, "run docker login HOST with"},
+		{"POST", "/app/blobs/uploads/", 429, `{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}`, `429 Too Many Requests, want 201 or 202; registry says "TOOMANYREQUESTS": "slow down"$`, "HOST limits the rate"},
 		{"PUT", "/app/manifests/", 400, `{"errors":[{"code":"MANIFEST_INVALID","message":"` + strings.Repeat("x", 1000) + `"}]}`,
 			`^writing HOST/app@sha256:[0-9a-f]{64}: got status 400 Bad Request, want 201; registry says "MANIFEST_INVALID": "x{200}"$`, ""},
 		{"PUT", "/app/blobs/", 500, "<html>", `^writing blob HOST/app@sha256:[0-9a-f]{64}: got status 500 Internal Server Error, want 201 or 204$`, ""},
@@ -288,18 +288,18 @@ func TestHubs(t *testing.T) {
 		{"team", "", `parsing hub "team": strict validation requires the registry`},
 		{"team/x", "", `requires the registry`},
 		{"registry.example/Team", "", `can only contain`},
-		{"https://registry.example/team", "", `"/registry.example/team" is no path of repositories`},
+		{"https://registry.example/team", "", `"/registry.example/team" is not a path of repositories`},
 		{"file:dir", "", `parsing hub "file:dir": want file:///DIR`},
 		{"file://host/dir", "", `want file:///DIR`},
 		{"registry.example/team", "other.example/team", `is in another registry`},
-		{"file:///tmp/hub", "registry.example/x", `a directory cannot take blobs`},
+		{"file:///tmp/hub", "registry.example/x", `a directory cannot mount blobs`},
 	} {
 		_, err := New(t.Context(), Config{Hub: tt.hub, MountFrom: tt.mount}, nil)
 		wantError(t, err, tt.want)
 	}
 	d := open(t, Config{Hub: "registry.example/x"}, nil)
 	for _, bad := range []string{"other.example/x/app:1", "registry.example/x/app", "registry.example/x/../y:1", "registry.example/x/app@sha256:12", "registry.example/x/app:1/2"} {
-		wantError(t, d.Verify(t.Context(), []publish.Item{{Name: bad}}, false), `is no image of hub`)
+		wantError(t, d.Verify(t.Context(), []publish.Item{{Name: bad}}, false), `is not in hub`)
 	}
 	// Nothing but loopback is spoken to without TLS, whatever it is called.
 	for _, host := range []string{"10.1.2.3:5000", "registry.local:5000"} {

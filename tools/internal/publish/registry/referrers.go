@@ -16,9 +16,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 )
 
-// referrers are manifests which a registry without the referrers API does not
-// list with their subject: the list is a tag, sha256-HEX of the subject
-// (distribution-spec v1.1, referrers tag schema).
+// referrers are manifests with a subject in a registry without the referrers API. Their list
+// is a tag, sha256-HEX of the subject (distribution-spec v1.1, referrers tag schema).
 type referrers struct {
 	mu  sync.Mutex
 	all map[string][]v1.Descriptor // by tag
@@ -33,7 +32,7 @@ func (r *referrers) add(n *node) {
 	r.all[tag] = append(r.all[tag], n.refers)
 }
 
-// put adds the manifests to the lists that are there.
+// put adds the manifests to the existing lists.
 func (r *referrers) put(ctx context.Context, s session, name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,19 +1,18 @@
 // Package registry publishes a release's images and charts to an OCI registry
-// (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md), or to
-// a directory of OCI layouts that stands for one.
+// (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md), or to a
+// directory of OCI layouts.
 //
-// The image images/NAME goes to HUB/NAME, a chart to HUB/CHART. Upload sends
-// blobs, then manifests and what refers to them, and last the index, each by its
-// digest, so that an index that is there vouches for all below it. Reveal writes
-// the tags: the index's bytes again, under a name.
+// The image images/NAME is pushed to HUB/NAME, a chart to HUB/CHART. Upload sends blobs, then
+// manifests and their referrers, and last the index, each by its digest. So if an index is
+// there, everything below it is too. Reveal writes the tags: the index's bytes again, under a
+// name.
 //
-// A first push has a floor of requests: for each distinct blob two (POST, PUT),
-// for each further repository that has it one (a mount), one for each manifest
-// and index, one for each tag. On top of it come, for each image, a HEAD of a tag
-// and of the index (plan), a HEAD of its largest blob (was it there before, or was
-// a run broken off?), and a HEAD of each tag right before it is written, since a
-// registry cannot compare and swap; and for the whole the login and a HEAD of the
-// first blob.
+// A first push takes at least these requests: for each distinct blob two (POST, PUT), for
+// each further repository with it one (a mount), one for each manifest and index, one for
+// each tag. In addition, each image takes a HEAD of a tag and of the index (plan), a HEAD of
+// its largest blob (does it exist from an earlier or interrupted run?), and a HEAD of each
+// tag right before it is written, since a registry has no compare-and-swap. The whole run
+// takes the login and a HEAD of the first blob.
 package registry
 
 import (
@@ -42,73 +41,73 @@ import (
 
 const defaultJobs = 32
 
-// Config says where to publish to, and how.
+// Config says where and how to publish.
 type Config struct {
-	// Name is the destination's; empty is "registry", or "charts".
+	// Name is the destination's name; the default is "registry", or "charts".
 	Name string
 
-	// Hub is HOST/PATH, to which the names of images are added; or file:///DIR,
-	// where DIR/NAME becomes an OCI layout with an entry in its index.json for
-	// each tag. Only one process at a time may write there. Required.
+	// Hub is HOST/PATH, to which the names of images are added; or file:///DIR, where DIR/NAME
+	// becomes an OCI layout with an entry in its index.json for each tag. Only one process at a
+	// time may write there. Required.
 	Hub string
 
-	// Tags are what is tagged. Of images a tag that is the release's version never
-	// moves, and empty means that one alone; charts have their own version as well,
-	// which never moves. The other tags are aliases. Each + is written as _.
+	// Tags are the tags of each image or chart. An image's tag that is the release's version
+	// never moves, and is the default. Charts also have a tag for their own version, which
+	// never moves. The other tags are aliases. Each + is replaced by _.
 	Tags []publish.Alias
 
-	// Jobs is how many requests are made at a time; 0 is 32.
+	// Jobs is the number of requests at a time; 0 means 32.
 	Jobs int
 
-	// Keychain knows the credentials; nil knows none.
+	// Keychain has the credentials; nil for none.
 	Keychain authn.Keychain
 
-	// Transport carries the requests; nil is one of [web.NewTransport]. Plain HTTP is spoken on loopback only, and what is
-	// on loopback may be without TLS.
+	// Transport sends the requests; nil means one from [web.NewTransport]. Plain HTTP is used
+	// only on loopback, for registries without TLS.
 	Transport http.RoundTripper
 
-	// MountFrom is another hub in the same registry whose repositories of the same
-	// names have the content already, so that it need not be sent; empty is none.
+	// MountFrom is another hub in the same registry. Blobs are mounted from its repositories
+	// of the same names instead of sent. Empty means none.
 	MountFrom string
 }
 
-// A hub is where repositories are, by name.
+// A hub has repositories by name.
 type hub interface {
-	// open logs in for the repositories, to read or to write as well. It changes
+	// open logs in to read the repositories, and with write to write them. It changes
 	// nothing.
 	open(ctx context.Context, names []string, write bool) (session, error)
-	// url returns where a manifest can be had.
+	// url returns the URL of a manifest.
 	url(name, ref string) string
 }
 
-// A session reads and writes repositories of a hub. It is safe for concurrent
-// use. A ref is a tag or a digest.
+// A session reads and writes repositories of a hub. It is safe for concurrent use. A ref is a
+// tag or a digest.
 type session interface {
-	// head returns the digest of what ref names; empty if there is nothing.
+	// head returns the digest of ref; empty if there is nothing.
 	head(ctx context.Context, name, ref string) (digest.Digest, error)
-	// manifest returns the index or manifest that ref names, checked if ref is a
-	// digest; nil if there is nothing.
+	// manifest returns the index or manifest of ref; nil if there is nothing. If ref is a
+	// digest, it is checked.
 	manifest(ctx context.Context, name, ref string) ([]byte, types.MediaType, error)
 	// hasBlob reports whether a repository has a blob.
 	hasBlob(ctx context.Context, name string, d digest.Digest) (bool, error)
-	// openBlob returns the content of a blob, not checked. An error of one that is
-	// not there wraps errAbsent.
+	// openBlob returns the content of a blob, unchecked. The error for a missing blob wraps
+	// errAbsent.
 	openBlob(ctx context.Context, name string, d digest.Digest) (io.ReadCloser, error)
-	// pushBlob makes a repository have a blob.
+	// pushBlob writes a blob to a repository.
 	pushBlob(ctx context.Context, p blobPush) error
-	// putManifest writes an index or manifest, whose blobs and children are there,
-	// under a digest or tag. It reports whether the hub lists n with what refers to
-	// n's subject by itself.
+	// putManifest writes an index or manifest under a digest or tag. Its blobs and children
+	// must be there. It reports whether the hub itself adds n to the referrers of n's
+	// subject.
 	putManifest(ctx context.Context, name, ref string, n *node) (listed bool, err error)
 }
 
-// A blobPush is a blob that a repository is to have.
+// A blobPush is a blob to write to a repository.
 type blobPush struct {
 	name string
 	blob blob
-	from string // the path, in the registry, of a repository that has it; may be empty
+	from string // path in the registry of a repository that has it; may be empty
 	open func(ctx context.Context) (io.ReadCloser, error)
-	sent func(n int64) // told of bytes sent; negative if they have to be sent again
+	sent func(n int64) // called with bytes sent; negative if they have to be sent again
 }
 
 var errAbsent = errors.New("it is not there")
@@ -118,7 +117,7 @@ type destination struct {
 	release publish.Candidate
 	tree    *release.Tree
 	hub     hub
-	mount   string        // the path of MountFrom in the registry; empty is none
+	mount   string        // the path of MountFrom in the registry; empty for none
 	path    string        // the path of the hub in the registry
 	entries []*entry      // sorted by name
 	pause   time.Duration // the first
@@ -128,8 +127,8 @@ func (d *destination) retry() web.Retry {
 	return web.Retry{Attempts: 4, Pause: d.pause, May: registryclient.MayPass}
 }
 
-// New returns the destination of the release's images. The tree may be nil if
-// only Verify is used.
+// New returns the destination for the release's images. The tree may be nil if only Verify is
+// called.
 func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error) {
 	c.Name = cmp.Or(c.Name, "registry")
 	d, err := newDestination(c, tree)
@@ -162,10 +161,10 @@ func newDestination(c Config, tree *release.Tree) (*destination, error) {
 	if strings.HasPrefix(c.Hub, "file:") {
 		u, err := url.Parse(c.Hub)
 		if err != nil || u.Host != "" || !strings.HasPrefix(u.Path, "/") || u.RawQuery+u.Fragment != "" {
-			return nil, hint.With(fmt.Errorf("parsing hub %q: want file:///DIR", c.Hub), "a hub is HOST/PATH or file:///DIR")
+			return nil, hint.With(fmt.Errorf("parsing hub %q: want file:///DIR", c.Hub), "write HOST/PATH or file:///DIR")
 		}
 		if c.MountFrom != "" {
-			return nil, fmt.Errorf("hub %q: a directory cannot take blobs from hub %q", c.Hub, c.MountFrom)
+			return nil, fmt.Errorf("hub %q: a directory cannot mount blobs from hub %q", c.Hub, c.MountFrom)
 		}
 		d.hub = &dirHub{dir: filepath.FromSlash(u.Path), base: c.Hub}
 		return d, nil
@@ -180,13 +179,13 @@ func newDestination(c Config, tree *release.Tree) (*destination, error) {
 	}
 	host, path, err := parseHub(c.MountFrom)
 	if err == nil && host != h.registry {
-		err = fmt.Errorf("hub %q is in another registry than hub %q: there is nothing to mount", c.MountFrom, c.Hub)
+		err = fmt.Errorf("hub %q is in another registry than hub %q: blobs cannot be mounted", c.MountFrom, c.Hub)
 	}
 	d.mount = path
 	return d, err
 }
 
-// tags returns the configured tags as a registry writes them.
+// tags returns the configured tags in the syntax of registries.
 func (d *destination) tags() []publish.Alias {
 	tags := slices.Clone(d.config.Tags)
 	for i := range tags {
@@ -195,10 +194,10 @@ func (d *destination) tags() []publish.Alias {
 	return tags
 }
 
-// Name is that of [publish.Destination].
+// Name implements [publish.Destination].
 func (d *destination) Name() string { return d.config.Name }
 
-// names returns the names of the repositories, each once.
+// names returns the names of the repositories, without duplicates.
 func (d *destination) names() []string {
 	var names []string
 	for _, e := range d.entries {
@@ -208,7 +207,7 @@ func (d *destination) names() []string {
 	return slices.Compact(names)
 }
 
-// refName is how a person writes a tag or a digest of a repository.
+// refName returns the name of a tag or a digest for people.
 func (d *destination) refName(name, ref string) string {
 	if strings.HasPrefix(ref, "sha256:") {
 		return d.config.Hub + "/" + name + "@" + ref
@@ -216,7 +215,7 @@ func (d *destination) refName(name, ref string) string {
 	return d.config.Hub + "/" + name + ":" + ref
 }
 
-// parseName is the reverse of refName.
+// parseName is the inverse of refName.
 func (d *destination) parseName(s string) (name, ref string, err error) {
 	rest, ok := strings.CutPrefix(s, d.config.Hub+"/")
 	name, ref, found := strings.Cut(rest, "@")
@@ -229,7 +228,7 @@ func (d *destination) parseName(s string) (name, ref string, err error) {
 		valid = tagPattern.MatchString(ref)
 	}
 	if !ok || !valid || !namePattern.MatchString(name) {
-		return "", "", fmt.Errorf("%q is no image of hub %q", s, d.config.Hub)
+		return "", "", fmt.Errorf("%q is not in hub %q", s, d.config.Hub)
 	}
 	return name, ref, nil
 }

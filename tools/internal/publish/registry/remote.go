@@ -36,23 +36,22 @@ type remoteHub struct {
 	d         *destination
 
 	mu       sync.Mutex
-	sessions map[string]*remoteSession // by what they are for
+	sessions map[string]*remoteSession // by scopes
 }
 
-// parseHub takes HOST/PATH apart. A host has to be there: no registry is meant if
-// none is named.
+// parseHub splits HOST/PATH. The host is required, without a default registry.
 func parseHub(hub string) (name.Registry, string, error) {
 	repo, err := name.NewRepository(strings.TrimSuffix(hub, "/")+"/x", name.StrictValidation)
 	p := ""
 	if err == nil {
 		p = strings.TrimSuffix(strings.TrimSuffix(repo.RepositoryStr(), "x"), "/")
 		if p != "" && !namePattern.MatchString(p) {
-			err = fmt.Errorf("%q is no path of repositories", p)
+			err = fmt.Errorf("%q is not a path of repositories", p)
 		}
 	}
 	if err != nil {
 		err = fmt.Errorf("parsing hub %q: %w", hub, err)
-		return name.Registry{}, "", hint.With(err, "a hub is HOST/PATH or file:///DIR")
+		return name.Registry{}, "", hint.With(err, "write HOST/PATH or file:///DIR")
 	}
 	return repo.Registry, p, nil
 }
@@ -77,7 +76,7 @@ func (h *remoteHub) url(name, ref string) string {
 func (h *remoteHub) endpoint(name string, elements ...string) *url.URL {
 	scheme, host := "https", h.registry.RegistryStr()
 	if web.IsLoopback((&url.URL{Host: host}).Hostname()) {
-		scheme = "http" // the login changes it where the registry has TLS
+		scheme = "http" // the login changes it if the registry has TLS
 	}
 	return &url.URL{Scheme: scheme, Host: host, Path: path.Join("/v2", h.path, name, path.Join(elements...))}
 }
@@ -118,13 +117,13 @@ func (h *remoteHub) open(ctx context.Context, names []string, write bool) (sessi
 	return s, nil
 }
 
-// withHint says what the reader of err can do.
+// withHint adds a hint to err.
 func (h *remoteHub) withHint(err error) error {
 	switch status, code := registryclient.StatusOf(err); {
 	case status == http.StatusTooManyRequests || code == transport.TooManyRequestsErrorCode:
-		return hint.With(err, "%s limits how much is asked of it: wait, then run again; what was sent is not sent again", h.registry.RegistryStr())
+		return hint.With(err, "%s limits the rate of requests: wait, then run again; it resumes", h.registry.RegistryStr())
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return hint.With(err, "run docker login %s, as somebody who may push there; some registries want a repository to be created first", h.registry.RegistryStr())
+		return hint.With(err, "run docker login %s with an account that may push there; some registries also need the repository to be created first", h.registry.RegistryStr())
 	}
 	return err
 }
@@ -134,15 +133,15 @@ type remoteSession struct {
 	hub    *remoteHub
 	client *http.Client
 	retry  web.Retry
-	// shared is set once the registry has shown that it mounts nothing, but that
-	// all its repositories share a store.
+	// shared is set when the registry has shown that it does not mount blobs, but that all
+	// its repositories share a store.
 	shared atomic.Bool
 }
 
-// do sends a request and returns an answer that has one of the statuses. Its body
-// is for the caller to close by finish.
+// do sends a request and returns the answer if it has one of the statuses. The caller closes
+// the body with finish.
 func (s *remoteSession) do(req *http.Request, want ...int) (*http.Response, error) {
-	req.Header.Set("Accept-Encoding", "identity") // the bytes as they are
+	req.Header.Set("Accept-Encoding", "identity") // no compression
 	resp, err := s.client.Do(req)
 	switch {
 	case err != nil && req.Context().Err() != nil:
@@ -156,13 +155,13 @@ func (s *remoteSession) do(req *http.Request, want ...int) (*http.Response, erro
 	return nil, registryclient.NewStatusError(resp, resp.Body, want...)
 }
 
-// finish ends an answer so that its connection can be used again.
+// finish reads the rest of an answer so that its connection can be used again.
 func finish(resp *http.Response) {
-	io.Copy(io.Discard, io.LimitReader(resp.Body, 16<<10)) //nolint:errcheck // nobody reads it
+	io.Copy(io.Discard, io.LimitReader(resp.Body, 16<<10)) //nolint:errcheck // only for reuse of the connection
 	resp.Body.Close()
 }
 
-// wrap says what was being done when err came, and to what.
+// wrap adds to err what was being done, and with what.
 func (s *remoteSession) wrap(err error, what, repo, ref string) error {
 	if err == nil {
 		return nil
@@ -257,7 +256,7 @@ func (s *remoteSession) tryPutManifest(ctx context.Context, repo, ref string, n 
 		return false, err
 	}
 	req.Header.Set("Content-Type", string(n.mediaType))
-	req.Header["Idempotency-Key"] = nil // the same bytes again do no harm: net/http repeats it on a new connection
+	req.Header["Idempotency-Key"] = nil // safe to repeat: lets net/http retry on a new connection
 	resp, err := s.do(req, http.StatusCreated)
 	if err != nil {
 		return false, err
@@ -266,7 +265,7 @@ func (s *remoteSession) tryPutManifest(ctx context.Context, repo, ref string, n 
 	return resp.Header.Get("OCI-Subject") != "", checkDigest(resp, n.digest)
 }
 
-// checkDigest compares what a registry says that it has with what was sent.
+// checkDigest compares the digest in the registry's answer with what was sent.
 func checkDigest(resp *http.Response, want digest.Digest) error {
 	if said := resp.Header.Get("Docker-Content-Digest"); strings.HasPrefix(said, "sha256:") && said != string(want) {
 		return fmt.Errorf("Docker-Content-Digest: got %.100q, want %s", said, want)

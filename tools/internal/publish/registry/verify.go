@@ -13,8 +13,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// Verify is that of [publish.Destination]. Deep reads what an item names and all
-// below it: indexes, manifests, configs and layers.
+// Verify implements [publish.Destination]. With deep it reads an item and everything below
+// it: indexes, manifests, configs and layers.
 func (d *destination) Verify(ctx context.Context, items []publish.Item, deep bool) error {
 	if len(items) == 0 {
 		return nil
@@ -36,7 +36,7 @@ func (d *destination) Verify(ctx context.Context, items []publish.Item, deep boo
 		return err
 	}
 	if deep {
-		// A tag and its index have all in common: it is read once.
+		// A tag and its index have the same content, which is read once.
 		seen := map[target]bool{}
 		for i, item := range items {
 			below := target{targets[i].name, item.Digest}
@@ -65,14 +65,14 @@ func (d *destination) Verify(ctx context.Context, items []publish.Item, deep boo
 	return errors.Join(errs...)
 }
 
-// verifyBelow reads an index or a manifest and all that it refers to.
+// verifyBelow reads an index or a manifest and everything that it refers to.
 func (d *destination) verifyBelow(ctx context.Context, s session, name string, want digest.Digest, depth int) []error {
 	raw, mediaType, err := s.manifest(ctx, name, string(want))
 	if err == nil && raw == nil {
 		err = fmt.Errorf("got nothing there, want %s", want)
 	}
 	if err == nil && depth == maxDepth {
-		err = fmt.Errorf("index %s: got more than %d indexes in each other", want, maxDepth)
+		err = fmt.Errorf("index %s: got more than %d nested indexes", want, maxDepth)
 	}
 	if err != nil {
 		return []error{err}
@@ -103,7 +103,7 @@ func (d *destination) verifyBelow(ctx context.Context, s session, name string, w
 	return errs
 }
 
-// verifyBlob reads a blob. A connection that breaks is made again, some times.
+// verifyBlob reads a blob. It reconnects a few times if the connection breaks.
 func (d *destination) verifyBlob(ctx context.Context, s session, name string, want digest.Digest) error {
 	return d.retry().Do(ctx, func(int) error { return readBlob(ctx, s, name, want) })
 }

@@ -1,5 +1,5 @@
-// Package session is a run that publishes one release to the destinations of one profile. It
-// opens both, and keeps the plan, the receipt and the ledger in a directory of this machine.
+// Package session publishes one release to the destinations of one profile. It opens both,
+// and keeps the plan, the receipt and the ledger in a directory of this machine.
 package session
 
 import (
@@ -20,23 +20,23 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
 )
 
-// Args says what is published, and where.
+// Args are the release and where it is published.
 type Args struct {
-	// Line is the name of the line, and Profile is as destinations.yaml has it.
+	// Line is the name of the line. Profile is a profile of destinations.yaml.
 	Line    string
 	Profile profile.Profile
 	// Release is the directory of the release; empty with Promote.
 	Release string
-	// Promote is VERSION or VERSION@sha256:DIGEST of a release that is on the profile From;
-	// empty for the one in Release.
+	// Promote is VERSION or VERSION@sha256:DIGEST of a release on the profile From; empty for
+	// the one in Release.
 	Promote string
 	From    profile.Profile
-	// State is the directory for what a machine remembers.
+	// State is the directory for the state of this machine.
 	State string
 	// Notes is the file with GitHub's release notes; empty for notes made from the lock.
 	Notes string
-	// Since is the release before, whose changes those notes list: its lock.json, or the
-	// directory that has one. It is empty for none.
+	// Since is the lock.json of an earlier release, or the directory with it. The notes list
+	// the changes since. It is empty for none.
 	Since string
 	// Only, Back, TokenFile, Transport, Env and Log are those of destinations.Args.
 	Only, Back []string
@@ -55,8 +55,8 @@ type Session struct {
 	last      publish.LedgerState
 }
 
-// Open opens the release and the destinations. It reads all of a release that is in a
-// directory, and of one that is promoted all that its receipt says is on the stage.
+// Open opens the release and the destinations. It checks every file of a release in a
+// directory. For a promotion it verifies the receipt of the stage.
 func Open(ctx context.Context, a Args) (*Session, error) {
 	to := destinations.Args{Only: a.Only, Back: a.Back, Transport: a.Transport, Env: a.Env, TokenFile: a.TokenFile, Log: a.Log}
 	tree, err := a.release(ctx, &to)
@@ -94,8 +94,8 @@ func Open(ctx context.Context, a Args) (*Session, error) {
 	return s, nil
 }
 
-// release opens the release in a directory, or where it was published. What is copied from
-// there is set in to.
+// release opens the release in a directory, or where it was published. For a promotion it
+// also sets to's fields.
 func (a *Args) release(ctx context.Context, to *destinations.Args) (*release.Tree, error) {
 	if a.Promote == "" {
 		tree, err := release.Open(ctx, release.Dir(a.Release))
@@ -119,13 +119,13 @@ func (a *Args) release(ctx context.Context, to *destinations.Args) (*release.Tre
 		err = found.Receipt.Verify(ctx, stage, false)
 	}
 	if err != nil {
-		return nil, hint.With(err, "profile %q has not what was published there: publish to it again, and test that", a.From.Name)
+		return nil, hint.With(err, "profile %q has changed since the release was published there: publish to it again, and test that", a.From.Name)
 	}
 	to.Promoted = found.Receipt.Profile
 	return found.Tree, found.Tree.CheckClean()
 }
 
-// before returns the lock of the release that Since names, or nil if it names none.
+// before returns the lock of the release that Since names, or nil.
 func (a *Args) before(l *lock.Lock) (*lock.Lock, error) {
 	if a.Since == "" {
 		return nil, nil
@@ -141,13 +141,13 @@ func (a *Args) before(l *lock.Lock) (*lock.Lock, error) {
 	case old.Product != l.Product:
 		err = fmt.Errorf("--since: lock %q is of product %q, want one of %q", name, old.Product, l.Product)
 	case old.Version == l.Version:
-		err = fmt.Errorf("--since: lock %q is of version %s, which is the one to publish, want the one before", name, old.Version)
+		err = fmt.Errorf("--since: lock %q has the version to publish, %s: want an earlier one", name, old.Version)
 	}
 	return old, err
 }
 
-// File returns where a document of the run goes. A run of some kinds of destination
-// has its own, so that the receipt of all is not replaced by one of a part.
+// File returns the name of a document of the run. A run with Only has its own files, so that
+// it does not replace the receipt of all destinations.
 func (s *Session) File(name string) string {
 	if len(s.args.Only) > 0 {
 		name += "-" + strings.Join(slices.Compact(slices.Sorted(slices.Values(s.args.Only))), "-")
@@ -155,8 +155,8 @@ func (s *Session) File(name string) string {
 	return filepath.Join(s.directory, name+".json")
 }
 
-// Plan compares the destinations with the release and writes the plan to its file. It
-// logs what an earlier run left.
+// Plan compares the destinations with the release and writes the plan to its file. It logs
+// how far an earlier run got.
 func (s *Session) Plan(ctx context.Context) (*publish.Plan, error) {
 	plan, err := s.publisher.Plan(ctx)
 	if err != nil {
@@ -167,13 +167,13 @@ func (s *Session) Plan(ctx context.Context) (*publish.Plan, error) {
 		for _, n := range s.last.Written {
 			written += n
 		}
-		s.args.Log("an earlier run ended in phase %s, after %d items and %d pointers; going on", s.last.Phase, written, len(s.last.Revealed))
+		s.args.Log("an earlier run ended in phase %s, after %d items and %d pointers; resuming", s.last.Phase, written, len(s.last.Revealed))
 	}
 	return plan, plan.Write(s.File("plan"))
 }
 
-// Apply brings about what a plan without conflicts says, and writes the receipt to its file.
-// The plan that it returns is what is there then.
+// Apply applies a plan without conflicts and writes the receipt to its file. It returns the
+// plan of what is there then.
 func (s *Session) Apply(ctx context.Context, plan *publish.Plan) (*publish.Plan, *publish.Receipt, error) {
 	var err error
 	if plan.Changes() > 0 {
