@@ -21,7 +21,7 @@ func TestVerify(t *testing.T) {
 		`object "URL1.2.0/demo-1.2.0-linux-amd64.tar.gz": got sha256:`:                               func(s *buckettest.Server) { s.Put(at+"demo-1.2.0-linux-amd64.tar.gz", "ARCHIVE") },
 		`alias "URLlatest": got "1.1.0", want "1.2.0" or a later release: 1.1.0 is lower than 1.2.0`: func(s *buckettest.Server) { s.Put("all/demo/latest", "1.1.0") },
 		`alias "URLstable": got none, want "1.2.0"`:                                                  func(s *buckettest.Server) { s.Delete("all/demo/stable") },
-		`object "URL1.2.0/x/more": got an object that is not in the release, want none`:          func(s *buckettest.Server) { s.Put(at+"x/more", "x") },
+		`object "URL1.2.0/x/more": got an object that is not in the release, want none`:              func(s *buckettest.Server) { s.Put(at+"x/more", "x") },
 	}
 	each(t, func(t *testing.T, s *buckettest.Server, c Config) {
 		c.Aliases = stable("latest", "stable")
