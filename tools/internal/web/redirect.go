@@ -48,16 +48,17 @@ func CheckRedirect(req *http.Request, via []*http.Request) error {
 }
 
 // CheckTarget returns an error if a response from one URL leads to another host whose
-// address is private, link-local or this machine's, unless from is on loopback. It does not
-// resolve names.
+// address is private, link-local or this machine's. A host on loopback may lead to any, and
+// one with a private address to another in such a network. Names are not resolved.
 func CheckTarget(from, to *url.URL) error {
 	a, b := host(from), host(to)
 	if a == b || IsLoopback(a) {
 		return nil
 	}
+	source, _ := netip.ParseAddr(a) // no address of a name is private
 	addr, err := netip.ParseAddr(b)
 	if IsLoopback(b) || strings.HasSuffix(b, ".localhost") ||
-		err == nil && (addr.IsPrivate() || addr.IsLinkLocalUnicast() || addr.IsUnspecified()) {
+		err == nil && (addr.IsPrivate() && !source.IsPrivate() || addr.IsLinkLocalUnicast() || addr.IsUnspecified()) {
 		return fmt.Errorf("got a redirect from %s to %s, want none to a private address", a, b)
 	}
 	return nil
