@@ -60,15 +60,14 @@ func (p *Publisher) Apply(ctx context.Context, plan *Plan) (*Plan, error) {
 	if err := p.Ledger.begin(plan); err != nil {
 		return nil, err
 	}
-	plan, err := p.upload(ctx, plan)
-	if err == nil {
-		plan, err = p.record(ctx, plan)
-	}
-	if err == nil {
-		plan, err = p.reveal(ctx, plan)
-	}
-	if err != nil {
-		return nil, errors.Join(err, p.Ledger.fail(err))
+	for _, phase := range []func(context.Context, *Plan) (*Plan, error){p.upload, p.record, p.reveal} {
+		err := ctx.Err() // destinations that were almost done may have succeeded
+		if err == nil {
+			plan, err = phase(ctx, plan)
+		}
+		if err != nil {
+			return nil, errors.Join(err, p.Ledger.fail(err))
+		}
 	}
 	return plan, p.Ledger.end()
 }
