@@ -11,6 +11,13 @@ load(
     "release_tree",
 )
 
+_ARTIFACTS = ["release_archive", "release_image"]
+_PROGRAMS = ["release_binary", "release_platform_file"]
+
+def _above(kinds):
+    """Returns the labels of the BUILD file's targets so far that are of some rules, sorted."""
+    return [":" + name for name, rule in sorted(native.existing_rules().items()) if rule["kind"] in kinds]
+
 # It declares no targets itself.
 # buildifier: disable=unnamed-macro
 def line_rules(line):
@@ -21,40 +28,71 @@ def line_rules(line):
 
     Returns:
         a struct of the rules. Each has the attributes of the rule of the same name in defs.bzl. Those with
-        a constant of the line as their value can be left out.
+        a constant of the line as their value can be left out. Without binaries, an archive has every program
+        that is above it in the BUILD file; without artifacts, a release has every archive and image above it.
+        There are also binaries, a binary for each entry of a dict; archives, one archive for each program; and
+        image's about, the org.opencontainers.image labels without that prefix, to which the version is added.
     """
 
-    def archive(name, source_date_epoch = line.source_date_epoch, version = line.version, **kwargs):
-        release_archive(name = name, source_date_epoch = source_date_epoch, version = version, **kwargs)
-
-    def binary(name, platforms = line.platforms, **kwargs):
-        release_binary(name = name, platforms = platforms, **kwargs)
-
-    def image(
-            name,
-            architectures = line.architectures,
-            created = line.created,
-            source_date_epoch = line.source_date_epoch,
-            version = line.version,
-            **kwargs):
-        release_image(
+    def archive(name, binaries = None, source_date_epoch = line.source_date_epoch, version = line.version, **kwargs):
+        release_archive(
             name = name,
-            architectures = architectures,
-            created = created,
+            binaries = _above(_PROGRAMS) if binaries == None else binaries,
             source_date_epoch = source_date_epoch,
             version = version,
             **kwargs
         )
 
-    def release(name = "release", files = {}, visibility = ["//visibility:public"], **kwargs):
+    def archives():
+        for label in _above(_PROGRAMS):
+            name = label.removeprefix(":")
+            archive(name = name + "-archive", archive = name, bin_dir = "", binaries = [label], directory = False)
+
+    def binary(name, platforms = line.platforms, **kwargs):
+        release_binary(name = name, platforms = platforms, **kwargs)
+
+    def binaries(programs):
+        for name, label in programs.items():
+            binary(name = name, binary = label)
+
+    def image(
+            name,
+            about = {},
+            architectures = line.architectures,
+            created = line.created,
+            labels = {},
+            source_date_epoch = line.source_date_epoch,
+            version = line.version,
+            **kwargs):
+        if about:
+            about = {"org.opencontainers.image." + key: value for key, value in ({"version": version} | about).items()}
+        release_image(
+            name = name,
+            architectures = architectures,
+            created = created,
+            labels = about | labels,
+            source_date_epoch = source_date_epoch,
+            version = version,
+            **kwargs
+        )
+
+    def release(name = "release", artifacts = None, files = {}, visibility = ["//visibility:public"], **kwargs):
         own = {
             "@{}//:lock.json".format(line.product): "lock.json",
             "@{}//:release_manifest".format(line.product): "manifest.yaml",
         }
-        release_tree(name = name, files = own | files, visibility = visibility, **kwargs)
+        release_tree(
+            name = name,
+            artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
+            files = own | files,
+            visibility = visibility,
+            **kwargs
+        )
 
     return struct(
         archive = archive,
+        archives = archives,
+        binaries = binaries,
         binary = binary,
         ca_bundle = release_ca_bundle,
         completions = release_completions,

@@ -125,7 +125,7 @@ func TestVerifyPublished(t *testing.T) {
 		{"the receipt is of another version", receipt(replace(`"version": "1.2.0"`, `"version": "1.3.0"`)), `got version "1.3.0" of line "demo", want "1.2.0" of "demo"`},
 		{"the receipt has another lock", receipt(digits("lock")), "sha256 of lock.json: got sha256:"},
 		{"the receipt has other checksums", receipt(digits("checksums")), "sha256 of SHA256SUMS: got sha256:"},
-		{"the receipt lists another file", receipt(replace(`"path": "demo"`, `"path": "demO"`)), "it lists other files than SHA256SUMS"},
+		{"the receipt lists another file", receipt(replace(`"path": "demo"`, `"path": "demO"`)), "its files differ from those in SHA256SUMS"},
 		{"the receipt leads to another bucket", receipt(replace(`/bucket"`, `/elsewhere"`)), `profile "stage" has no bucket`},
 		{"the receipt leads to another registry", receipt(replace(`/registry"`, `/elsewhere"`)), `profile "stage" has no registry`},
 		{"the receipt leads to charts", receipt(replace(`"registries": [`, `"charts": [{"hub": "h.example/x"}], "registries": [`)), `profile "stage" has no place for charts "h.example/x"`},

@@ -39,6 +39,8 @@ _rules = line_rules(struct(
     version = VERSION,
 ))
 archive = _rules.archive
+archives = _rules.archives
+binaries = _rules.binaries
 binary = _rules.binary
 ca_bundle = _rules.ca_bundle
 completions = _rules.completions
