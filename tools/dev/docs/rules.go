@@ -44,7 +44,12 @@ func rules(root string) ([]byte, error) {
 	var page bytes.Buffer
 	page.WriteString("# Rules\n\n<!-- Generated from the doc strings by go run ./tools/dev/docs. -->\n\n" +
 		"`@<product>//:rules.bzl` exports these without `release_`, and with the line's constants bound: `archive`, `binary`,\n" +
-		"`image`, `release` (a `release_tree` with manifest.yaml and lock.json) and so on.\n")
+		"`image`, `release` (a `release_tree` with manifest.yaml and lock.json) and so on. It has these as well:\n\n" +
+		"- `binaries(programs = {NAME: LABEL})` is a `binary` for each entry; `archives()` is an archive for each program above\n" +
+		"  it, named NAME-archive, with the program at its top.\n" +
+		"- `archive` without `binaries` has every program above it. `release` without `artifacts` has every archive and image\n" +
+		"  above it.\n" +
+		"- `image(about = {\"title\": …})` sets the labels org.opencontainers.image.title and so on, and the version's.\n")
 	page.Write(rules.Bytes())
 	page.WriteString("\n# Providers\n")
 	page.Write(providers.Bytes())
