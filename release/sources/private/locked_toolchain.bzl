@@ -54,5 +54,5 @@ def stale(lock, here):
     for name, file, version, content in here:
         if locked[name] != (version, content):
             old = locked[name][0]
-            return "its lock was resolved with {} {}, and {} has {}".format(name, old, file, version if version != old else "other content for it")
+            return "its lock was resolved with {} {}, but {} has {}".format(name, old, file, version if version != old else "other content for it")
     return ""
