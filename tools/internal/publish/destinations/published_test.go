@@ -2,6 +2,7 @@ package destinations
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -301,5 +302,30 @@ func TestRepo(t *testing.T) {
 		if err != nil || got.Places[0].Text("repo") != tt.want {
 			t.Errorf("%s: got %+v, %v, want repository %q", tt.name, got, err, tt.want)
 		}
+	}
+}
+
+// TestWithin: the places of a receipt, which is JSON, are those of the profile, also one of
+// which nothing is recorded but that it is there.
+func TestWithin(t *testing.T) {
+	profiles, err := All().Schema().Parse("d.yaml", []byte("stage:\n  buckets:\n    - url: gs://a/b\n  tags: {tagger: Release <release@example.com>}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := All().Recorded(profiles[0])
+	data, err := json.Marshal(where)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := new(publish.Receipt)
+	if err := json.Unmarshal(data, &r.Profile); err != nil {
+		t.Fatal(err)
+	}
+	if err := within(r, "receipt", where); err != nil {
+		t.Errorf("%s: got %v, want that all places are there", data, err)
+	}
+	drop(&where, "tags", "")
+	if err := within(r, "receipt", where); err == nil || err.Error() != `receipt "receipt": profile "stage" has no tags in ""` {
+		t.Errorf("without tags: got %v", err)
 	}
 }
