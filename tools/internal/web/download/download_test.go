@@ -257,14 +257,13 @@ func TestCancel(t *testing.T) {
 	})
 	a := quick(s.URL)
 	a.Timeout = time.Minute
-	start := time.Now()
 	r, err := Get(ctx, a)
 	if err == nil {
 		_, err = io.Copy(io.Discard, r)
 		r.Close()
 	}
-	if !errors.Is(err, context.Canceled) || time.Since(start) > 10*time.Second || s.requests.Load() != 1 {
-		t.Errorf("got %v after %v and %d requests, want %v at once", err, time.Since(start), s.requests.Load(), context.Canceled)
+	if !errors.Is(err, context.Canceled) || s.requests.Load() != 1 {
+		t.Errorf("got %v and %d requests, want %v and no other", err, s.requests.Load(), context.Canceled)
 	}
 }
 

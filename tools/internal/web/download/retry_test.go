@@ -98,8 +98,8 @@ func TestSilent(t *testing.T) {
 			start := time.Now()
 			_, err := get(t, a)
 			checkError(t, err, "the server was silent, or slower than 1000 bytes a second, for 200 ms (attempts: 2)")
-			if took := time.Since(start); took > 10*time.Second || took < 2*a.Timeout || s.requests.Load() != 2 {
-				t.Errorf("got %d requests in %v, want 2 in about %v", s.requests.Load(), took, 2*a.Timeout)
+			if took := time.Since(start); took < 2*a.Timeout || s.requests.Load() != 2 {
+				t.Errorf("got %d requests in %v, want 2 in at least %v", s.requests.Load(), took, 2*a.Timeout)
 			}
 		})
 	}
