@@ -255,21 +255,24 @@ func TestPointerMovedMeanwhile(t *testing.T) {
 	}
 }
 
-// TestCancelled cancels at the first upload: no receipt is written, no pointer moves.
+// TestCancelled cancels at each upload and at each reading back: no receipt is written, no
+// pointer moves, although the destinations themselves do not look at the context.
 func TestCancelled(t *testing.T) {
-	w, all := places()
-	ctx, cancel := context.WithCancel(t.Context())
-	w.before = func(op int) {
-		if op == 5 {
-			cancel()
+	for at := 5; at <= 10; at++ { // after the plans of three destinations and of the receipt
+		w, all := places()
+		ctx, cancel := context.WithCancel(t.Context())
+		w.before = func(op int) {
+			if op == at {
+				cancel()
+			}
 		}
-	}
-	if _, err := publishAll(ctx, publisher(all)); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want %v", err, context.Canceled)
-	}
-	for _, l := range w.log {
-		if what := strings.Fields(l)[1]; what == "record" || what == "reveal" {
-			t.Errorf("got %q after it was cancelled", l)
+		if _, err := publishAll(ctx, publisher(all)); !errors.Is(err, context.Canceled) {
+			t.Errorf("at %d: got %v, want %v", at, err, context.Canceled)
+		}
+		for _, l := range w.log {
+			if what := strings.Fields(l)[1]; what == "record" || what == "reveal" {
+				t.Errorf("at %d: got %q after it was cancelled", at, l)
+			}
 		}
 	}
 }
