@@ -11,6 +11,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/browsertest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
@@ -113,6 +114,17 @@ func TestReleases(t *testing.T) {
 			t.Errorf("got\n%s", got)
 		}
 	})
+}
+
+// TestNames: a file may be called as a setting is.
+func TestNames(t *testing.T) {
+	file := func(l *lock.Lock) {
+		l.Files = []lock.File{{Name: "version", URL: "https://example.com/v", Digest: digest.FromBytes(nil)}}
+	}
+	d := between(t, writeLock(t, "1.0.0", func(*lock.Lock) {}), writeLock(t, "1.1.0", file))
+	if len(d.Inputs) != 1 || d.Inputs[0].Kind != lockdiff.File || d.Inputs[0].State != lockdiff.Added {
+		t.Errorf("got %+v, want file version added", d.Inputs)
+	}
 }
 
 // TestHostileImage has layouts that are not images, and one with an endless index.
