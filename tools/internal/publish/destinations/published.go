@@ -156,16 +156,23 @@ func within(r *publish.Receipt, name string, where profile.Profile) error {
 		if kind != nil && slices.ContainsFunc(where.Places, func(p profile.Place) bool { return at(kind, p, got) }) {
 			continue
 		}
-		noun, place := got.Key, any("")
-		if i := slices.IndexFunc(kinds, func(k Kind) bool { return k.Key == got.Key }); i >= 0 {
-			noun = kinds[i].Noun
-		}
+		what := got.Key // nothing is recorded but that the profile has it
 		if len(got.Values) > 0 {
-			place = got.Values[0].Value
+			what = fmt.Sprintf("%s %q", kinds.noun(got.Key), got.Values[0].Value)
 		}
-		errs = append(errs, fmt.Errorf("receipt %q: profile %q has no %s %q", name, where.Name, noun, place))
+		errs = append(errs, fmt.Errorf("receipt %q: profile %q has no %s", name, where.Name, what))
 	}
 	return errors.Join(errs...)
+}
+
+// noun returns the words for the places of a key.
+func (k Kinds) noun(key string) string {
+	for _, kind := range k {
+		if kind.Key == key {
+			return kind.Noun
+		}
+	}
+	return key
 }
 
 // at reports whether a receipt's place is the place p of a profile, which may omit what

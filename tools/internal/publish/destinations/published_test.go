@@ -325,7 +325,7 @@ func TestWithin(t *testing.T) {
 		t.Errorf("%s: got %v, want that all places are there", data, err)
 	}
 	drop(&where, "tags", "")
-	if err := within(r, "receipt", where); err == nil || err.Error() != `receipt "receipt": profile "stage" has no tags in ""` {
+	if err := within(r, "receipt", where); err == nil || err.Error() != `receipt "receipt": profile "stage" has no tags` {
 		t.Errorf("without tags: got %v", err)
 	}
 }
