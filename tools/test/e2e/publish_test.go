@@ -18,7 +18,7 @@ import (
 // --stage` does, twice. It needs no network and no account.
 func TestStage(t *testing.T) {
 	if os.Getenv("PUBLISH") == "" {
-		t.Skip("PUBLISH does not name the command")
+		t.Skip("PUBLISH does not name the command: tools/bazel test //tools/test/e2e:all runs this")
 	}
 	command, err := runfiles.Rlocation(os.Getenv("PUBLISH"))
 	if err != nil {
