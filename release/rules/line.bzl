@@ -24,7 +24,7 @@ def line_rules(line):
     """Binds the constants of a line.
 
     Args:
-        line: struct of architectures, created, platforms, product, source_date_epoch and version.
+        line: struct of architectures, created, outputs, platforms, product, source_date_epoch and version.
 
     Returns:
         a struct of the rules. Each has the attributes of the rule of the same name in defs.bzl. Those with
@@ -76,7 +76,7 @@ def line_rules(line):
             **kwargs
         )
 
-    def release(name = "release", artifacts = None, files = {}, visibility = ["//visibility:public"], **kwargs):
+    def release(name = "release", artifacts = None, files = {}, outputs = line.outputs, visibility = ["//visibility:public"], **kwargs):
         own = {
             "@{}//:lock.json".format(line.product): "lock.json",
             "@{}//:release_manifest".format(line.product): "manifest.yaml",
@@ -85,6 +85,7 @@ def line_rules(line):
             name = name,
             artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
             files = own | files,
+            outputs = outputs,
             visibility = visibility,
             **kwargs
         )

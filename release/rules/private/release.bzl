@@ -7,8 +7,15 @@ def _release_impl(ctx):
     info = ctx.attr.tree[ReleaseInfo]
     listing = ctx.actions.declare_file(ctx.label.name + ".entries.json")
     ctx.actions.write(listing, json.encode([
-        struct(path = path, source = file.path)
-        for path, file in info.files.items()
+        struct(
+            kind = artifact.kind,
+            mediaType = artifact.media_type,
+            path = path,
+            platform = artifact.platform,
+            source = artifact.file.path,
+            subject = artifact.subject,
+        )
+        for path, artifact in info.artifacts.items()
     ]))
     directory = ctx.actions.declare_directory(ctx.attr.directory)
     args = ctx.actions.args()
@@ -18,7 +25,7 @@ def _release_impl(ctx):
     ctx.actions.run(
         executable = release_toolchain(ctx).assemble,
         arguments = [args],
-        inputs = info.files.values() + [listing],
+        inputs = [artifact.file for artifact in info.artifacts.values()] + [listing],
         outputs = [directory],
         mnemonic = "ReleaseTree",
         progress_message = "Assembling %{output}",
@@ -28,7 +35,7 @@ def _release_impl(ctx):
 
 release = rule(
     implementation = _release_impl,
-    doc = """Writes a release's directory, bazel-bin/<package>/<directory>, with SHA256SUMS of every file.
+    doc = """Writes a release's directory, bazel-bin/<package>/<directory>, with SHA256SUMS of every file, and release.json, which says what each is.
 
 One action writes it as a whole, so it has no files of other releases.""",
     attrs = {

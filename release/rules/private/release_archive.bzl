@@ -1,7 +1,7 @@
 """Archives, one for every platform."""
 
 load("//release/sources:defs.bzl", "SourceInfo")
-load(":artifact_info.bzl", "ArtifactInfo")
+load(":artifact_info.bzl", "ArtifactInfo", "artifact", "checksum", "content")
 load(":binary_info.bzl", "BinaryInfo", "programs_of")
 load(":paths.bzl", "directory_entries", "file_entries", "link_entries")
 load(":platforms.bzl", "PLATFORMS")
@@ -23,12 +23,12 @@ def _release_archive_impl(ctx):
     common = _license_entries(licenses) + file_entries(ctx.label, ctx.attr.files) + directory_entries(ctx.attr.directories)
     inputs = depset(ctx.files.files, transitive = [licenses])
 
-    files = {}
+    artifacts = {}
     for platform in _platforms(ctx):
-        files.update(_archive(ctx, platform, common, inputs))
+        artifacts.update(_archive(ctx, platform, common, inputs))
     return [
-        DefaultInfo(files = depset(files.values())),
-        ArtifactInfo(files = files, programs = programs_of(ctx.attr.binaries)),
+        DefaultInfo(files = depset([a.file for a in artifacts.values()])),
+        ArtifactInfo(artifacts = artifacts, programs = programs_of(ctx.attr.binaries)),
     ]
 
 def _platforms(ctx):
@@ -48,44 +48,48 @@ def _platforms(ctx):
     return platforms
 
 def _archive(ctx, platform, common, inputs):
-    """Declares the archive of one platform and returns path → File for it and its checksum."""
+    """Declares the archive of one platform and returns path → artifact for it and its checksum."""
     windows = PLATFORMS[platform][0] == "windows"
     entries = common + ([] if windows else link_entries(ctx.attr.symlinks))
-    executables = []
+    stem = "{}-{}".format(ctx.attr.archive or ctx.label.name, ctx.attr.version)
+    prefix = stem + "/" if ctx.attr.directory else ""
+    contents = []
     for target in ctx.attr.binaries:
         binary = target[BinaryInfo]
-        executables.append(binary.files[platform])
-        entries.append(struct(
-            path = _join(ctx.attr.bin_dir, binary.name + (".exe" if windows else "")),
-            source = binary.files[platform].path,
-            mode = "0755",
-        ))
+        path = _join(ctx.attr.bin_dir, binary.name + (".exe" if windows else ""))
+        entries.append(struct(path = path, source = binary.files[platform].path, mode = "0755"))
+        contents.append(content(binary.files[platform], prefix + path, platform))
 
-    stem = "{}-{}".format(ctx.attr.archive or ctx.label.name, ctx.attr.version)
     name = "{}-{}.{}".format(stem, platform, "zip" if windows else "tar.gz")
     archive = ctx.actions.declare_file(name)
-    checksum = ctx.actions.declare_file(name + ".sha256")
+    sha256 = ctx.actions.declare_file(name + ".sha256")
     listing = ctx.actions.declare_file(name + ".entries.json")
     ctx.actions.write(listing, json.encode(entries))
 
     args = ctx.actions.args()
     args.add("--format", "zip" if windows else "tar.gz")
     args.add("--entries", listing)
-    if ctx.attr.directory:
-        args.add("--prefix", stem + "/")
+    if prefix:
+        args.add("--prefix", prefix)
     args.add("--mtime", str(ctx.attr.source_date_epoch))
     args.add("--out", archive)
-    args.add("--sha256", checksum)
+    args.add("--sha256", sha256)
     ctx.actions.run(
         executable = release_toolchain(ctx).pack,
         arguments = [args],
-        inputs = depset(executables + [listing], transitive = [inputs]),
-        outputs = [archive, checksum],
+        inputs = depset([c.file for c in contents] + [listing], transitive = [inputs]),
+        outputs = [archive, sha256],
         mnemonic = "ReleaseArchive",
         progress_message = "Packing %{output}",
         toolchain = TOOLCHAIN_TYPE,
     )
-    return {name: archive, name + ".sha256": checksum}
+    return {name: artifact(
+        archive,
+        "archive",
+        contents = contents,
+        media_type = "application/zip" if windows else "application/gzip",
+        platform = platform,
+    )} | checksum(name, sha256)
 
 release_archive = rule(
     implementation = _release_archive_impl,

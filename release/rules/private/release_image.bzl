@@ -1,7 +1,7 @@
 """Container images."""
 
 load("//release/sources:defs.bzl", "BaseImageInfo")
-load(":artifact_info.bzl", "ArtifactInfo")
+load(":artifact_info.bzl", "ArtifactInfo", "artifact", "content")
 load(":binary_info.bzl", "BinaryInfo", "programs_of")
 load(":image_info.bzl", "ImageInfo")
 load(":paths.bzl", "directory_entries", "file_entries", "link_entries", "path_in")
@@ -20,8 +20,11 @@ def _release_image_impl(ctx):
         layers.append(_layer(ctx, "files", shared, ctx.files.files))
     inputs = []
     platforms = []
+    contents = []
     for architecture in ctx.attr.architectures:
-        own = layers + ([_binaries_layer(ctx, architecture)] if ctx.attr.binaries else [])
+        programs = _programs(ctx, architecture)
+        contents += programs
+        own = layers + ([_binaries_layer(ctx, architecture, programs)] if programs else [])
         for layer in own:
             inputs += [layer.tar, layer.descriptor]
         os, _, rest = architecture.partition("/")
@@ -66,7 +69,15 @@ def _release_image_impl(ctx):
     )
     return [
         DefaultInfo(files = depset([layout])),
-        ArtifactInfo(files = {"images/" + name: layout}, programs = programs_of(ctx.attr.binaries.keys())),
+        ArtifactInfo(
+            artifacts = {"images/" + name: artifact(
+                layout,
+                "image",
+                contents = contents,
+                media_type = "application/vnd.oci.image.index.v1+json",
+            )},
+            programs = programs_of(ctx.attr.binaries.keys()),
+        ),
         ImageInfo(layout = layout, name = name),
     ]
 
@@ -78,17 +89,21 @@ def _base(ctx, base, architecture):
         fail("{}: base {} is not pinned for {}: it is for {}".format(ctx.label, base.entry, architecture, ", ".join(base.platforms.keys())))
     return struct(layout = base.layout, digest = digest)
 
-def _binaries_layer(ctx, architecture):
-    entries = []
-    inputs = []
+def _programs(ctx, architecture):
+    """Returns the programs in the image of one architecture."""
+    programs = []
+    platform = ARCHITECTURES[architecture]
     for target, path in ctx.attr.binaries.items():
         binary = target[BinaryInfo]
-        file = binary.files.get(ARCHITECTURES[architecture])
+        file = binary.files.get(platform)
         if not file:
-            fail("{}: {} is not built for {}".format(ctx.label, target.label, ARCHITECTURES[architecture]))
-        entries.append(struct(path = path_in(path, binary.name), source = file.path, mode = "0755"))
-        inputs.append(file)
-    return _layer(ctx, architecture.replace("/", "-"), entries, inputs)
+            fail("{}: {} is not built for {}".format(ctx.label, target.label, platform))
+        programs.append(content(file, path_in(path, binary.name), platform))
+    return programs
+
+def _binaries_layer(ctx, architecture, programs):
+    entries = [struct(path = p.path, source = p.file.path, mode = "0755") for p in programs]
+    return _layer(ctx, architecture.replace("/", "-"), entries, [p.file for p in programs])
 
 def _layer(ctx, name, entries, inputs):
     listing = ctx.actions.declare_file("{}.{}.entries.json".format(ctx.label.name, name))

@@ -1,9 +1,9 @@
 """A whole release."""
 
 ReleaseInfo = provider(
-    doc = "All files of a release except its SHA256SUMS.",
+    doc = "All files of a release except its SHA256SUMS and release.json.",
     fields = {
-        "files": "dict of string to File: path in the release → file or directory.",
+        "artifacts": "dict of string to struct: path in the release → what artifact() returns.",
         "programs": "depset of string: the programs of the packaged BinaryInfo.",
     },
 )

@@ -1,27 +1,34 @@
 """All files of a release."""
 
-load(":artifact_info.bzl", "ArtifactInfo")
+load(":artifact_info.bzl", "ArtifactInfo", "artifact", "chosen")
 load(":release_info.bzl", "ReleaseInfo")
 
 def _release_tree_impl(ctx):
-    files = {}
+    artifacts = {}
     for target in ctx.attr.artifacts:
-        for path, file in target[ArtifactInfo].files.items():
-            _add(ctx, files, path, file)
+        for path, added in target[ArtifactInfo].artifacts.items():
+            _add(ctx, artifacts, path, added)
+    artifacts = dict(chosen(artifacts, ctx.attr.outputs))
     for target, path in ctx.attr.files.items():
         found = target[DefaultInfo].files.to_list()
         if len(found) != 1:
             fail("{}: got {} files in {} for {}, want one".format(ctx.label, len(found), target.label, path))
-        _add(ctx, files, path, found[0])
+        _add(ctx, artifacts, path, artifact(found[0], "document", media_type = _media_type(path)))
     return [
-        DefaultInfo(files = depset(files.values())),
-        ReleaseInfo(files = files, programs = depset(transitive = [a[ArtifactInfo].programs for a in ctx.attr.artifacts])),
+        DefaultInfo(files = depset([a.file for a in artifacts.values()])),
+        ReleaseInfo(artifacts = artifacts, programs = depset(transitive = [a[ArtifactInfo].programs for a in ctx.attr.artifacts])),
     ]
 
-def _add(ctx, files, path, file):
-    if path in files:
-        fail("{}: two artifacts for {}: {} and {}".format(ctx.label, path, files[path].short_path, file.short_path))
-    files[path] = file
+def _media_type(path):
+    for suffix, media_type in {".json": "application/json", ".md": "text/markdown", ".txt": "text/plain", ".yaml": "application/yaml"}.items():
+        if path.endswith(suffix):
+            return media_type
+    return "application/octet-stream"
+
+def _add(ctx, artifacts, path, added):
+    if path in artifacts:
+        fail("{}: two artifacts for {}: {} and {}".format(ctx.label, path, artifacts[path].file.short_path, added.file.short_path))
+    artifacts[path] = added
 
 release_tree = rule(
     implementation = _release_tree_impl,
@@ -29,6 +36,7 @@ release_tree = rule(
     attrs = {
         "artifacts": attr.label_list(doc = "Targets of packaging rules.", mandatory = True, providers = [ArtifactInfo]),
         "files": attr.label_keyed_string_dict(allow_files = True, doc = "Targets with one file each → path in the release."),
+        "outputs": attr.string_list(doc = "OUTPUTS of the line: the kinds of artifact that are in the release, such as archive or docker. Default: all."),
     },
     provides = [ReleaseInfo],
 )

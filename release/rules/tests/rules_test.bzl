@@ -15,56 +15,10 @@ load(
     "release_platform_file",
     "release_tree",
 )
-load("//release/sources:defs.bzl", "BaseImageInfo")
+load(":fakes.bzl", "failure_test", "fake_base", "fake_binary", "fake_program")
 
 _VERSION = "1.2.3"
 _EPOCH = 1700000000
-
-def _fake_binary_impl(ctx):
-    files = {}
-    for platform in ctx.attr.platforms:
-        files[platform] = ctx.actions.declare_file("{}-{}".format(ctx.label.name, platform))
-        ctx.actions.write(files[platform], platform)
-    programs = ["{\"name\": \"%s\", \"platform\": \"%s\"}" % (ctx.attr.program, platform) for platform in ctx.attr.platforms]
-    return [BinaryInfo(files = files, license_files = depset(), name = ctx.attr.program, programs = depset(programs))]
-
-_fake_binary = rule(
-    implementation = _fake_binary_impl,
-    doc = "Stands for a release_binary, without a compiler.",
-    attrs = {
-        "platforms": attr.string_list(doc = "The platforms."),
-        "program": attr.string(doc = "The program's name."),
-    },
-)
-
-def _fake_program_impl(ctx):
-    executable = ctx.actions.declare_file(ctx.label.name + ".sh")
-    data = ctx.actions.declare_file(ctx.label.name + ".data")
-    ctx.actions.write(executable, "", is_executable = True)
-    ctx.actions.write(data, "")
-    return [DefaultInfo(executable = executable, runfiles = ctx.runfiles(files = [data]))]
-
-_fake_program = rule(
-    implementation = _fake_program_impl,
-    doc = "Stands for a command with a runfile.",
-    executable = True,
-)
-
-def _fake_base_impl(ctx):
-    marker = ctx.actions.declare_file(ctx.label.name + "/layout/oci-layout")
-    ctx.actions.write(marker, "")
-    return [BaseImageInfo(
-        digest = "sha256:index",
-        entry = "tool",
-        files = depset([marker]),
-        layout = marker.dirname,
-        platforms = {"linux/amd64": "sha256:amd64", "linux/arm64": "sha256:arm64"},
-    )]
-
-_fake_base = rule(
-    implementation = _fake_base_impl,
-    doc = "Stands for a pinned base image.",
-)
 
 # Archives.
 
@@ -76,7 +30,12 @@ def _archive_test_impl(ctx):
         "tool-1.2.3-linux-amd64.tar.gz.sha256",
         "tool-1.2.3-win-amd64.zip",
         "tool-1.2.3-win-amd64.zip.sha256",
-    ], sorted(target[ArtifactInfo].files.keys()))
+    ], sorted(target[ArtifactInfo].artifacts.keys()))
+    zip = target[ArtifactInfo].artifacts["tool-1.2.3-win-amd64.zip"]
+    asserts.equals(env, ("archive", "application/zip", "win-amd64"), (zip.kind, zip.media_type, zip.platform))
+    asserts.equals(env, ["tool-1.2.3/bin/tool.exe"], [c.path for c in zip.contents])
+    sha256 = target[ArtifactInfo].artifacts["tool-1.2.3-win-amd64.zip.sha256"]
+    asserts.equals(env, ("checksum", "tool-1.2.3-win-amd64.zip"), (sha256.kind, sha256.subject))
     packs = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseArchive"]
     asserts.equals(env, 2, len(packs))
     for action in packs:
@@ -95,7 +54,8 @@ _archive_test = analysistest.make(_archive_test_impl)
 def _image_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
-    asserts.equals(env, ["images/tool"], target[ArtifactInfo].files.keys())
+    asserts.equals(env, ["images/tool"], target[ArtifactInfo].artifacts.keys())
+    asserts.equals(env, [("bin/tool", "linux-amd64"), ("bin/tool", "linux-arm64")], [(c.path, c.platform) for c in target[ArtifactInfo].artifacts["images/tool"].contents])
     asserts.equals(env, "tool", target[ImageInfo].name)
     asserts.true(env, target[ImageInfo].layout.is_directory, "the layout is a directory")
     layers = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseLayer"]
@@ -177,13 +137,21 @@ _ready_image_test = analysistest.make(_ready_image_test_impl)
 def _tree_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
-    files = target[ReleaseInfo].files
-    asserts.true(env, "images/tool" in files and "notes.txt" in files, "artifacts and files are in: " + str(files.keys()))
+    artifacts = target[ReleaseInfo].artifacts
+    asserts.true(env, "images/tool" in artifacts and "notes.txt" in artifacts, "artifacts and files are in: " + str(artifacts.keys()))
     asserts.equals(env, [], analysistest.target_actions(env))
     programs = target[ReleaseInfo].programs.to_list()
     asserts.equals(env, len({p: None for p in programs}), len(programs), "a program that several artifacts have is listed once")
     asserts.true(env, "{\"name\": \"tool\", \"platform\": \"linux-amd64\"}" in programs, "programs of images and archives are in: " + str(programs))
     return analysistest.end(env)
+
+def _outputs_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    artifacts = analysistest.target_under_test(env)[ReleaseInfo].artifacts
+    asserts.equals(env, ["images/tool", "notes.txt"], artifacts.keys(), "archives and their checksums are not in")
+    return analysistest.end(env)
+
+_outputs_test = analysistest.make(_outputs_test_impl)
 
 _tree_test = analysistest.make(_tree_test_impl)
 
@@ -195,8 +163,8 @@ def _directory_test_impl(ctx):
     action = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseTree"][0]
     asserts.equals(env, files, action.outputs.to_list(), "one action makes all of it")
     inputs = action.inputs.to_list()
-    for path, file in target[ReleaseInfo].files.items():
-        asserts.true(env, file in inputs, path + " is not in it")
+    for path, artifact in target[ReleaseInfo].artifacts.items():
+        asserts.true(env, artifact.file in inputs, path + " is not in it")
     return analysistest.end(env)
 
 _directory_test = analysistest.make(_directory_test_impl)
@@ -218,17 +186,6 @@ def _command_test_impl(ctx):
     return analysistest.end(env)
 
 _command_test = analysistest.make(_command_test_impl)
-
-def _failure_test_impl(ctx):
-    env = analysistest.begin(ctx)
-    asserts.expect_failure(env, ctx.attr.message)
-    return analysistest.end(env)
-
-_failure_test = analysistest.make(
-    _failure_test_impl,
-    attrs = {"message": attr.string()},
-    expect_failure = True,
-)
 
 def _refusals():
     """Declares targets that have to fail; returns name → message."""
@@ -345,9 +302,9 @@ def _refusals():
 
 def _subjects():
     """Declares the targets under test."""
-    _fake_binary(name = "tool", platforms = ["linux-amd64", "win-amd64"], program = "tool", tags = ["manual"])
-    _fake_binary(name = "linux_tool", platforms = ["linux-amd64"], program = "tool", tags = ["manual"])
-    _fake_binary(
+    fake_binary(name = "tool", platforms = ["linux-amd64", "win-amd64"], program = "tool", tags = ["manual"])
+    fake_binary(name = "linux_tool", platforms = ["linux-amd64"], program = "tool", tags = ["manual"])
+    fake_binary(
         name = "everywhere",
         platforms = ["linux-amd64", "linux-arm64", "osx-amd64", "osx-arm64", "win-amd64"],
         program = "tool",
@@ -377,7 +334,7 @@ def _subjects():
         tags = ["manual"],
         version = _VERSION,
     )
-    _fake_base(name = "base", tags = ["manual"])
+    fake_base(name = "base", tags = ["manual"])
     release_image(
         name = "image_on_base",
         architectures = ["linux/amd64", "linux/arm64"],
@@ -419,6 +376,13 @@ def _subjects():
         files = {"rules_test.bzl": "notes.txt"},
         tags = ["manual"],
     )
+    release_tree(
+        name = "tree_of_images",
+        artifacts = [":archive", ":image"],
+        files = {"rules_test.bzl": "notes.txt"},
+        outputs = ["docker"],
+        tags = ["manual"],
+    )
     release(
         name = "directory",
         directory = "out",
@@ -433,7 +397,7 @@ def _subjects():
         release = ":directory",
         tags = ["manual"],
     )
-    _fake_program(name = "program", tags = ["manual"])
+    fake_program(name = "program", tags = ["manual"])
 
 def rules_test_suite(name):
     """Declares all tests of the rules.
@@ -453,10 +417,11 @@ def rules_test_suite(name):
         "ready_files": _platform_file_test,
         "ready_image": _ready_image_test,
         "tree": _tree_test,
+        "tree_of_images": _outputs_test,
     }.items():
         test(name = subject + "_test", target_under_test = ":" + subject)
         tests.append(":" + subject + "_test")
     for subject, message in _refusals().items():
-        _failure_test(name = subject + "_test", message = message, target_under_test = ":" + subject)
+        failure_test(name = subject + "_test", message = message, target_under_test = ":" + subject)
         tests.append(":" + subject + "_test")
     native.test_suite(name = name, tests = tests)

@@ -28,11 +28,12 @@ alias(
 _RULES = """\"\"\"The rules, with the constants of this line.\"\"\"
 
 load("@release_builder//release/rules:line.bzl", "line_rules")
-load(":line.bzl", "ARCHITECTURES", "CREATED", "PLATFORMS", "SOURCE_DATE_EPOCH", "VERSION")
+load(":line.bzl", "ARCHITECTURES", "CREATED", "OUTPUTS", "PLATFORMS", "SOURCE_DATE_EPOCH", "VERSION")
 
 _rules = line_rules(struct(
     architectures = ARCHITECTURES,
     created = CREATED,
+    outputs = OUTPUTS,
     platforms = PLATFORMS,
     product = {product},
     source_date_epoch = SOURCE_DATE_EPOCH,

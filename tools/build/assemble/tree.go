@@ -22,13 +22,19 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
 
+// An entry is an artifact, or one file of it. The other fields are described in
+// release.Artifact.
 type entry struct {
-	Path   string `json:"path"`
-	Source string `json:"source"`
+	Path      string `json:"path"`
+	Source    string `json:"source"`
+	Kind      string `json:"kind"`
+	Platform  string `json:"platform"`
+	MediaType string `json:"mediaType"`
+	Subject   string `json:"subject"`
 }
 
-// writeTree writes the directory of a release: a copy of every file, and SHA256SUMS,
-// sorted by path, in the format of sha256sum(1).
+// writeTree writes the directory of a release: a copy of every file; release.json; and
+// SHA256SUMS, sorted by path, in the format of sha256sum(1).
 func writeTree(ctx context.Context, o *options) error {
 	var entries []entry
 	if err := jsonfile.Read(o.entries, &entries); err != nil {
@@ -46,6 +52,16 @@ func writeTree(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
+	document, err := describe(entries, files, sums, o.out)
+	if err != nil {
+		return err
+	}
+	if err := fileio.WriteFile(filepath.Join(o.out, release.DocumentFile), document, 0o644); err != nil {
+		return err
+	}
+	at, _ := slices.BinarySearchFunc(files, release.DocumentFile, func(f entry, p string) int { return strings.Compare(f.Path, p) })
+	files = slices.Insert(files, at, entry{Path: release.DocumentFile})
+	sums = slices.Insert(sums, at, digest.FromBytes(document))
 	var b bytes.Buffer
 	for i, f := range files {
 		fmt.Fprintf(&b, "%s  %s\n", sums[i].Hex(), f.Path)
@@ -59,7 +75,10 @@ func check(files []entry) error {
 	if len(files) == 0 {
 		return errors.New("the release has no files")
 	}
-	byPath := map[string]entry{release.Checksums: {release.Checksums, "the list of checksums"}}
+	byPath := map[string]entry{
+		release.Checksums:    {Source: "the list of checksums"},
+		release.DocumentFile: {Source: "the list of artifacts"},
+	}
 	for _, f := range files {
 		if strings.ContainsAny(f.Path, "\r\n\\") {
 			return fmt.Errorf("path %q cannot be written in a checksum file", f.Path)
@@ -145,7 +164,8 @@ func walk(e entry, add func(entry)) error {
 		return err
 	}
 	for _, d := range list {
-		child := entry{path.Join(e.Path, d.Name()), filepath.Join(e.Source, d.Name())}
+		child := e
+		child.Path, child.Source = path.Join(e.Path, d.Name()), filepath.Join(e.Source, d.Name())
 		if err := walk(child, add); err != nil {
 			return err
 		}

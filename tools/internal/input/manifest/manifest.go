@@ -160,7 +160,10 @@ func Platforms() []string {
 
 // Outputs returns the kinds of artifact that a manifest can ask for.
 func Outputs() []string {
-	return []string{"docker", "helm", "debian", "rpm", "archive", "grafana"}
+	return []string{
+		"docker", "helm", "debian", "rpm", "archive", "grafana",
+		"apk", "archlinux", "licenses", "packagemanagers", "provenance", "sbom", "sources", "vex",
+	}
 }
 
 // ValidVersion reports whether s is a valid version of a manifest.

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+)
+
+// imageKind is the kind of an artifact that is an OCI image layout.
+const imageKind = "image"
+
+// describe returns release.json: the artifacts that are in directory out. The files have
+// the digests sums.
+func describe(entries, files []entry, sums []digest.Digest, out string) ([]byte, error) {
+	d := release.Document{Schema: release.DocumentSchema, Artifacts: []release.Artifact{}}
+	for i, f := range files {
+		if f.Path != release.LockFile {
+			continue
+		}
+		l, err := lock.Read(filepath.Join(out, f.Path))
+		if err != nil {
+			return nil, fmt.Errorf("with digest %s: %w", sums[i], err)
+		}
+		d.Product, d.Version = l.Product, l.Version
+	}
+	for _, e := range entries {
+		if e.Kind != imageKind {
+			continue
+		}
+		a, err := image(e, layout.Path(filepath.Join(out, filepath.FromSlash(e.Path))))
+		if err != nil {
+			return nil, fmt.Errorf("image %q: %w", e.Path, err)
+		}
+		d.Artifacts = append(d.Artifacts, a)
+	}
+	for i, f := range files {
+		if f.Kind == imageKind {
+			continue
+		}
+		info, err := os.Stat(filepath.Join(out, filepath.FromSlash(f.Path)))
+		if err != nil {
+			return nil, err
+		}
+		a := artifact(f)
+		a.Digest, a.Size = sums[i], info.Size()
+		d.Artifacts = append(d.Artifacts, a)
+	}
+	slices.SortFunc(d.Artifacts, func(a, b release.Artifact) int { return strings.Compare(a.Path, b.Path) })
+	return jsonfile.Marshal(d)
+}
+
+func artifact(e entry) release.Artifact {
+	return release.Artifact{Path: e.Path, Kind: e.Kind, Platform: e.Platform, MediaType: e.MediaType, Subject: e.Subject}
+}
+
+// image describes an image by its index, which is in the layout at p.
+func image(e entry, p layout.Path) (release.Artifact, error) {
+	a := artifact(e)
+	manifests, err := p.Manifests()
+	if err != nil {
+		return a, err
+	}
+	at := slices.IndexFunc(manifests, func(m v1.Descriptor) bool { return string(m.MediaType) == e.MediaType })
+	if at < 0 {
+		return a, fmt.Errorf("its layout has no manifest of media type %q", e.MediaType)
+	}
+	desc := manifests[at]
+	a.Digest, a.Size = layout.DigestOf(desc), desc.Size
+	raw, err := p.ReadDescriptor(desc, layout.MaxManifestSize)
+	if err != nil {
+		return a, err
+	}
+	index, err := layout.Parse(raw)
+	if err != nil {
+		return a, err
+	}
+	for _, m := range index.Manifests {
+		if m.Platform != nil {
+			a.Platforms = append(a.Platforms, m.Platform.String())
+		}
+	}
+	return a, nil
+}
