@@ -5,6 +5,7 @@ load(
     "release_archive",
     "release_binary",
     "release_ca_bundle",
+    "release_check",
     "release_completions",
     "release_image",
     "release_platform_file",
@@ -12,6 +13,7 @@ load(
 )
 
 _ARTIFACTS = ["release_archive", "release_image"]
+_CHECKS = ["release_check"]
 _PROGRAMS = ["release_binary", "release_platform_file"]
 
 def _above(kinds):
@@ -29,7 +31,7 @@ def line_rules(line):
     Returns:
         a struct of the rules. Each has the attributes of the rule of the same name in defs.bzl. Those with
         a constant of the line as their value can be left out. Without binaries, an archive has every program
-        that is above it in the BUILD file; without artifacts, a release has every archive and image above it.
+        that is above it in the BUILD file; without artifacts, a release has every archive and image above it, and every check.
         There are also binaries, a binary for each entry of a dict; archives, one archive for each program; and
         image's about, the org.opencontainers.image labels without that prefix, to which the version is added.
     """
@@ -76,7 +78,7 @@ def line_rules(line):
             **kwargs
         )
 
-    def release(name = "release", artifacts = None, files = {}, outputs = line.outputs, visibility = ["//visibility:public"], **kwargs):
+    def release(name = "release", artifacts = None, checks = None, files = {}, outputs = line.outputs, visibility = ["//visibility:public"], **kwargs):
         own = {
             "@{}//:lock.json".format(line.product): "lock.json",
             "@{}//:release_manifest".format(line.product): "manifest.yaml",
@@ -84,6 +86,7 @@ def line_rules(line):
         release_tree(
             name = name,
             artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
+            checks = _above(_CHECKS) if checks == None else checks,
             files = own | files,
             outputs = outputs,
             visibility = visibility,
@@ -96,6 +99,7 @@ def line_rules(line):
         binaries = binaries,
         binary = binary,
         ca_bundle = release_ca_bundle,
+        check = release_check,
         completions = release_completions,
         image = image,
         platform_file = release_platform_file,

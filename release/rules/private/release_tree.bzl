@@ -1,6 +1,7 @@
 """All files of a release."""
 
 load(":artifact_info.bzl", "ArtifactInfo", "artifact", "chosen")
+load(":check_info.bzl", "CheckInfo")
 load(":release_info.bzl", "ReleaseInfo")
 
 def _release_tree_impl(ctx):
@@ -16,7 +17,11 @@ def _release_tree_impl(ctx):
         _add(ctx, artifacts, path, artifact(found[0], "document", media_type = _media_type(path)))
     return [
         DefaultInfo(files = depset([a.file for a in artifacts.values()])),
-        ReleaseInfo(artifacts = artifacts, programs = depset(transitive = [a[ArtifactInfo].programs for a in ctx.attr.artifacts])),
+        ReleaseInfo(
+            artifacts = artifacts,
+            checks = [c[CheckInfo] for c in ctx.attr.checks],
+            programs = depset(transitive = [a[ArtifactInfo].programs for a in ctx.attr.artifacts]),
+        ),
     ]
 
 def _media_type(path):
@@ -35,6 +40,7 @@ release_tree = rule(
     doc = "Lists the files of a release. A release target writes its directory.",
     attrs = {
         "artifacts": attr.label_list(doc = "Targets of packaging rules.", mandatory = True, providers = [ArtifactInfo]),
+        "checks": attr.label_list(doc = "release_check targets.", providers = [CheckInfo]),
         "files": attr.label_keyed_string_dict(allow_files = True, doc = "Targets with one file each → path in the release."),
         "outputs": attr.string_list(doc = "OUTPUTS of the line: the kinds of artifact that are in the release, such as archive or docker. Default: all."),
     },

@@ -44,6 +44,7 @@ archives = _rules.archives
 binaries = _rules.binaries
 binary = _rules.binary
 ca_bundle = _rules.ca_bundle
+check = _rules.check
 completions = _rules.completions
 image = _rules.image
 platform_file = _rules.platform_file

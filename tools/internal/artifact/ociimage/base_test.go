@@ -190,7 +190,7 @@ func checkConfig(t *testing.T, cf *v1.ConfigFile) {
 	for _, h := range cf.History {
 		history = append(history, h.Created.Format(time.DateOnly)+" "+h.CreatedBy)
 	}
-	if want := []string{"2020-02-02 ADD", "2020-02-02 ENV", "2020-02-02 RUN", "2020-02-02 RUN rm", "2026-01-31 " + createdBy}; !slices.Equal(history, want) {
+	if want := []string{"2020-02-02 ADD", "2020-02-02 ENV", "2020-02-02 RUN", "2020-02-02 RUN rm", "2026-01-31 " + CreatedBy}; !slices.Equal(history, want) {
 		t.Errorf("history: got %q\nwant %q", history, want)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
-// createdBy is in the history of an image for each layer.
-const createdBy = "release-builder image layer"
+// CreatedBy is in the history of an image for each layer that it adds to its base.
+const CreatedBy = "release-builder image layer"
 
 // Index returns an index of the images of spec, sorted by operating system, architecture
 // and variant (image-spec v1.1, image-index.md). It reads the layers' descriptors, but not
@@ -115,7 +115,7 @@ func buildImage(spec Spec, p PlatformSpec, platform v1.Platform, layers layerSet
 			return nil, err
 		}
 		adds = append(adds, mutate.Addendum{Layer: layer})
-		history = append(history, v1.History{Created: created, CreatedBy: createdBy})
+		history = append(history, v1.History{Created: created, CreatedBy: CreatedBy})
 	}
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	if img, err = mutate.Append(img, adds...); err != nil {
