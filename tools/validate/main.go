@@ -131,4 +131,3 @@ func write(w io.Writer, r *validate.Report, asJSON bool) error {
 	_, err := w.Write(b.Bytes())
 	return err
 }
-

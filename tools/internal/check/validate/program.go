@@ -31,7 +31,7 @@ func (c *checker) program(m member, info *debug.BuildInfo) {
 	if want := m.artifact.Platform; want != "" && !isFor(want, goos, goarch) {
 		c.find(Programs, m.artifact.Path, m.path, "it is for %s/%s, want %s", goos, goarch, want)
 	}
-	if got, want := strings.TrimPrefix(info.GoVersion, "go"), c.tree.Lock.Toolchain.Go.Version; got != want {
+	if got, want := strings.TrimPrefix(info.GoVersion, "go"), c.tree.Lock.Toolchain.Go.Version; want != "" && got != want {
 		c.find(Programs, m.artifact.Path, m.path, "it was built by Go %s, the lock has %s", got, want)
 	}
 	if setting(info, "-trimpath") != "true" {
