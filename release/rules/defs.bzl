@@ -14,6 +14,7 @@ load("//release/rules/private:release_completions.bzl", _release_completions = "
 load("//release/rules/private:release_image.bzl", _release_image = "release_image")
 load("//release/rules/private:release_info.bzl", _ReleaseInfo = "ReleaseInfo")
 load("//release/rules/private:release_manifest.bzl", _release_manifest = "release_manifest")
+load("//release/rules/private:release_package_manifests.bzl", _release_package_manifests = "release_package_manifests")
 load("//release/rules/private:release_platform_file.bzl", _release_platform_file = "release_platform_file")
 load("//release/rules/private:release_tree.bzl", _release_tree = "release_tree")
 
@@ -31,5 +32,6 @@ release_command = _release_command
 release_completions = _release_completions
 release_image = _release_image
 release_manifest = _release_manifest
+release_package_manifests = _release_package_manifests
 release_platform_file = _release_platform_file
 release_tree = _release_tree

@@ -8,11 +8,12 @@ load(
     "release_check",
     "release_completions",
     "release_image",
+    "release_package_manifests",
     "release_platform_file",
     "release_tree",
 )
 
-_ARTIFACTS = ["release_archive", "release_image"]
+_ARTIFACTS = ["release_archive", "release_image", "release_package_manifests"]
 _CHECKS = ["release_check"]
 _PROGRAMS = ["release_binary", "release_platform_file"]
 
@@ -78,6 +79,9 @@ def line_rules(line):
             **kwargs
         )
 
+    def package_manifests(name, version = line.version, **kwargs):
+        release_package_manifests(name = name, version = version, **kwargs)
+
     def release(name = "release", artifacts = None, checks = None, files = {}, outputs = line.outputs, visibility = ["//visibility:public"], **kwargs):
         own = {
             "@{}//:lock.json".format(line.product): "lock.json",
@@ -102,6 +106,7 @@ def line_rules(line):
         check = release_check,
         completions = release_completions,
         image = image,
+        package_manifests = package_manifests,
         platform_file = release_platform_file,
         release = release,
     )

@@ -47,6 +47,7 @@ ca_bundle = _rules.ca_bundle
 check = _rules.check
 completions = _rules.completions
 image = _rules.image
+package_manifests = _rules.package_manifests
 platform_file = _rules.platform_file
 release = _rules.release
 """

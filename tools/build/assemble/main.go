@@ -7,12 +7,15 @@
 //	    a release of this lock carries
 //	assemble capture --out FILE -- COMMAND ARGS…
 //	    writes what a built program prints, such as its shell completions
+//	assemble packages --entries FILE --out DIRECTORY
+//	    writes what package managers read to install the programs of archives
 //	assemble tree --entries FILE --out DIRECTORY
-//	    writes the directory of a release: copies of its files, and SHA256SUMS
-//	    for sha256sum(1)
+//	    writes the directory of a release: copies of its files, release.json, which
+//	    says what each is, and SHA256SUMS for sha256sum(1)
 //
-// The entries are JSON: [{"path": "images/crane", "source": "bazel-out/…"}], where
-// a source may be a directory.
+// The entries of a tree are JSON: [{"path": "images/crane", "source": "bazel-out/…", "kind":
+// "image"}], where a source may be a directory. Those of packages are one object, a Package of
+// package pkgmanager.
 package main
 
 import (
@@ -39,24 +42,24 @@ type options struct {
 
 func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	verbs := map[string]func(context.Context, *options) error{
-		"manifest": writeManifest, "capture": capture, "tree": writeTree,
+		"manifest": writeManifest, "capture": capture, "packages": writePackages, "tree": writeTree,
 	}
 	top := flag.NewFlagSet("assemble", flag.ContinueOnError)
 	top.Usage = func() {
-		fmt.Fprintln(stderr, "Usage: assemble manifest, capture or tree, each of which explains its flags with -help")
+		fmt.Fprintln(stderr, "Usage: assemble manifest, capture, packages or tree, each of which explains its flags with -help")
 	}
 	if status, ok := cli.ParseFlags(top, args, stderr); !ok {
 		return status
 	}
 	name := top.Arg(0)
 	if verbs[name] == nil {
-		return cli.UsageError(stderr, "assemble", "got verb %q, want manifest, capture or tree", name)
+		return cli.UsageError(stderr, "assemble", "got verb %q, want manifest, capture, packages or tree", name)
 	}
 	var o options
 	fs := flag.NewFlagSet("assemble "+name, flag.ContinueOnError)
 	fs.StringVar(&o.manifest, "manifest", "", "the manifest `file`")
 	fs.StringVar(&o.lock, "lock", "", "the lock `file`")
-	fs.StringVar(&o.entries, "entries", "", "the `file` that lists the release's files")
+	fs.StringVar(&o.entries, "entries", "", "the `file` that says what to write: the release's files, or a package")
 	fs.StringVar(&o.out, "out", "", "the `path` to write")
 	if status, ok := cli.ParseFlags(fs, top.Args()[1:], stderr); !ok {
 		return status
