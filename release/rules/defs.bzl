@@ -16,6 +16,7 @@ load("//release/rules/private:release_info.bzl", _ReleaseInfo = "ReleaseInfo")
 load("//release/rules/private:release_manifest.bzl", _release_manifest = "release_manifest")
 load("//release/rules/private:release_package_manifests.bzl", _release_package_manifests = "release_package_manifests")
 load("//release/rules/private:release_platform_file.bzl", _release_platform_file = "release_platform_file")
+load("//release/rules/private:release_sbom.bzl", _release_sbom = "release_sbom")
 load("//release/rules/private:release_tree.bzl", _release_tree = "release_tree")
 
 ArtifactInfo = _ArtifactInfo
@@ -34,4 +35,5 @@ release_image = _release_image
 release_manifest = _release_manifest
 release_package_manifests = _release_package_manifests
 release_platform_file = _release_platform_file
+release_sbom = _release_sbom
 release_tree = _release_tree

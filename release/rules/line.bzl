@@ -10,10 +10,11 @@ load(
     "release_image",
     "release_package_manifests",
     "release_platform_file",
+    "release_sbom",
     "release_tree",
 )
 
-_ARTIFACTS = ["release_archive", "release_image", "release_package_manifests"]
+_ARTIFACTS = ["release_archive", "release_image", "release_package_manifests", "release_sbom"]
 _CHECKS = ["release_check"]
 _PROGRAMS = ["release_binary", "release_platform_file"]
 
@@ -27,15 +28,22 @@ def line_rules(line):
     """Binds the constants of a line.
 
     Args:
-        line: struct of architectures, created, outputs, platforms, product, source_date_epoch and version.
+        line: struct of architectures, created, outputs, platforms, product, skip_sbom, source_date_epoch, sources and version.
 
     Returns:
         a struct of the rules. Each has the attributes of the rule of the same name in defs.bzl. Those with
         a constant of the line as their value can be left out. Without binaries, an archive has every program
-        that is above it in the BUILD file; without artifacts, a release has every archive and image above it, and every check.
+        that is above it in the BUILD file; without artifacts, a release has every artifact
+        above it and every check, and the bills of materials describe the artifacts above them.
         There are also binaries, a binary for each entry of a dict; archives, one archive for each program; and
         image's about, the org.opencontainers.image labels without that prefix, to which the version is added.
     """
+
+    lock = "@{}//:lock.json".format(line.product)
+    own = {
+        lock: "lock.json",
+        "@{}//:release_manifest".format(line.product): "manifest.yaml",
+    }
 
     def archive(name, binaries = None, source_date_epoch = line.source_date_epoch, version = line.version, **kwargs):
         release_archive(
@@ -83,10 +91,6 @@ def line_rules(line):
         release_package_manifests(name = name, version = version, **kwargs)
 
     def release(name = "release", artifacts = None, checks = None, files = {}, outputs = line.outputs, visibility = ["//visibility:public"], **kwargs):
-        own = {
-            "@{}//:lock.json".format(line.product): "lock.json",
-            "@{}//:release_manifest".format(line.product): "manifest.yaml",
-        }
         release_tree(
             name = name,
             artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
@@ -94,6 +98,30 @@ def line_rules(line):
             files = own | files,
             outputs = outputs,
             visibility = visibility,
+            **kwargs
+        )
+
+    def sbom(
+            name = "sbom",
+            artifacts = None,
+            files = {},
+            lock = lock,
+            outputs = line.outputs,
+            product = line.product,
+            skip = line.skip_sbom,
+            sources = line.sources,
+            version = line.version,
+            **kwargs):
+        release_sbom(
+            name = name,
+            artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
+            files = own | files,
+            lock = lock,
+            outputs = outputs,
+            product = product,
+            skip = skip,
+            sources = sources,
+            version = version,
             **kwargs
         )
 
@@ -109,4 +137,5 @@ def line_rules(line):
         package_manifests = package_manifests,
         platform_file = release_platform_file,
         release = release,
+        sbom = sbom,
     )

@@ -1,6 +1,6 @@
 """All files of a release."""
 
-load(":artifact_info.bzl", "ArtifactInfo", "artifact", "chosen")
+load(":artifact_info.bzl", "ArtifactInfo", "artifact", "chosen", "media_type_of")
 load(":check_info.bzl", "CheckInfo")
 load(":release_info.bzl", "ReleaseInfo")
 
@@ -14,7 +14,7 @@ def _release_tree_impl(ctx):
         found = target[DefaultInfo].files.to_list()
         if len(found) != 1:
             fail("{}: got {} files in {} for {}, want one".format(ctx.label, len(found), target.label, path))
-        _add(ctx, artifacts, path, artifact(found[0], "document", media_type = _media_type(path)))
+        _add(ctx, artifacts, path, artifact(found[0], "document", media_type = media_type_of(path)))
     return [
         DefaultInfo(files = depset([a.file for a in artifacts.values()])),
         ReleaseInfo(
@@ -23,12 +23,6 @@ def _release_tree_impl(ctx):
             programs = depset(transitive = [a[ArtifactInfo].programs for a in ctx.attr.artifacts]),
         ),
     ]
-
-def _media_type(path):
-    for suffix, media_type in {".json": "application/json", ".md": "text/markdown", ".txt": "text/plain", ".yaml": "application/yaml"}.items():
-        if path.endswith(suffix):
-            return media_type
-    return "application/octet-stream"
 
 def _add(ctx, artifacts, path, added):
     if path in artifacts:

@@ -5,6 +5,7 @@ TOOLCHAIN_TYPE = "//release/rules:toolchain_type"
 def _release_tools_impl(ctx):
     return [platform_common.ToolchainInfo(
         assemble = ctx.attr.assemble[DefaultInfo].files_to_run,
+        attest = ctx.attr.attest[DefaultInfo].files_to_run,
         image = ctx.attr.image[DefaultInfo].files_to_run,
         pack = ctx.attr.pack[DefaultInfo].files_to_run,
     )]
@@ -17,6 +18,7 @@ release_tools = rule(
     doc = "The toolchain of all rules here.",
     attrs = {
         "assemble": _tool("//tools/build/assemble"),
+        "attest": _tool("//tools/build/attest"),
         "image": _tool("//tools/build/image"),
         "pack": _tool("//tools/build/pack"),
     },

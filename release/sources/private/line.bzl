@@ -28,7 +28,7 @@ alias(
 _RULES = """\"\"\"The rules, with the constants of this line.\"\"\"
 
 load("@release_builder//release/rules:line.bzl", "line_rules")
-load(":line.bzl", "ARCHITECTURES", "CREATED", "OUTPUTS", "PLATFORMS", "SOURCE_DATE_EPOCH", "VERSION")
+load(":line.bzl", "ARCHITECTURES", "CREATED", "OUTPUTS", "PLATFORMS", "SKIP_SBOM", "SOURCE_DATE_EPOCH", "VERSION", "VERSIONS")
 
 _rules = line_rules(struct(
     architectures = ARCHITECTURES,
@@ -36,7 +36,9 @@ _rules = line_rules(struct(
     outputs = OUTPUTS,
     platforms = PLATFORMS,
     product = {product},
+    skip_sbom = SKIP_SBOM,
     source_date_epoch = SOURCE_DATE_EPOCH,
+    sources = sorted(VERSIONS),
     version = VERSION,
 ))
 archive = _rules.archive
@@ -50,6 +52,7 @@ image = _rules.image
 package_manifests = _rules.package_manifests
 platform_file = _rules.platform_file
 release = _rules.release
+sbom = _rules.sbom
 """
 
 _ALIAS = """
@@ -92,6 +95,9 @@ DOCKER = {docker}
 LINE = {line_string}
 OUTPUTS = {outputs}
 PLATFORMS = {platforms}
+
+# Whether the manifest asks for a release without bills of materials.
+SKIP_SBOM = {skip_sbom}
 VERSION = {version}
 
 # By name: the version of a module; the tag, the branch or the short commit of a git source; empty for directories.
@@ -107,6 +113,7 @@ VERSIONS = {versions}
         line_string = repr(rctx.attr.line),
         outputs = repr(lock["outputs"]),
         platforms = repr(lock["platforms"]),
+        skip_sbom = repr(lock["skip_sbom"]),
         version = repr(lock["version"]),
         versions = repr({name: d["version"] for name, d in lock["dependencies"].items()}),
     ), executable = False, legacy_utf8 = False)

@@ -135,6 +135,7 @@ def _summary(lock):
         "images": [image["name"] for image in lock.get("images", [])],
         "outputs": lock.get("outputs", []),
         "platforms": lock["platforms"],
+        "skip_sbom": lock.get("skip_sbom", False),
         "time": lock["time"],
         "version": lock["version"],
     }

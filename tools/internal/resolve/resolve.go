@@ -72,7 +72,8 @@ func Resolve(ctx context.Context, a Args) (*lock.Lock, error) {
 	m := a.Manifest
 	l := &lock.Lock{
 		Schema: lock.Schema, Manifest: a.Digest, Version: m.Version, Product: m.Product, Docker: m.Docker,
-		Platforms: m.Platforms, Architectures: m.Architectures, Outputs: m.Outputs, Toolchain: a.Toolchain,
+		Platforms: m.Platforms, Architectures: m.Architectures, Outputs: m.Outputs,
+		SkipSBOM: m.SkipGenerateBillOfMaterials, Toolchain: a.Toolchain,
 	}
 	if l.Product == "" {
 		l.Product = a.Product

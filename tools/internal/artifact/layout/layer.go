@@ -56,7 +56,7 @@ const maxZStdWindow = 128 << 20
 // diffIDOf returns the digest of the tar in a layer, compressed or not. The tar has at
 // most limit bytes.
 func diffIDOf(r io.Reader, limit int64) (v1.Hash, error) {
-	rc, err := decompress(r)
+	rc, err := Decompress(r)
 	if err != nil {
 		return v1.Hash{}, err
 	}
@@ -68,9 +68,9 @@ func diffIDOf(r io.Reader, limit int64) (v1.Hash, error) {
 	return Hash(d), err
 }
 
-// decompress recognizes the compression of a layer by its first bytes, as every reader of
+// Decompress recognizes the compression of a layer by its first bytes, as every reader of
 // images does, because the media type is often wrong.
-func decompress(r io.Reader) (io.ReadCloser, error) {
+func Decompress(r io.Reader) (io.ReadCloser, error) {
 	br := bufio.NewReader(r)
 	magic, err := br.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -31,6 +31,8 @@ type Lock struct {
 	Architectures []string `json:"architectures"`
 	// Outputs are the kinds of artifact to make; empty means all.
 	Outputs []string `json:"outputs,omitempty"`
+	// SkipSBOM means that the release has no bills of materials.
+	SkipSBOM bool `json:"skip_sbom,omitempty"`
 	// Time is the commit time of the primary dependency: every timestamp in
 	// the release. UTC, whole seconds.
 	Time time.Time `json:"time"`

@@ -213,6 +213,7 @@ func settings(old, new *lock.Lock) []Change {
 		{Setting, "platforms", func(l *lock.Lock) string { return strings.Join(l.Platforms, " ") }},
 		{Setting, "architectures", func(l *lock.Lock) string { return strings.Join(l.Architectures, " ") }},
 		{Setting, "outputs", func(l *lock.Lock) string { return strings.Join(l.Outputs, " ") }},
+		{Setting, "skipGenerateBillOfMaterials", func(l *lock.Lock) string { return map[bool]string{true: "true"}[l.SkipSBOM] }},
 		{Tool, "Bazel", func(l *lock.Lock) string { return l.Toolchain.Bazel }},
 		{Tool, "Go", func(l *lock.Lock) string { return l.Toolchain.Go.Version }},
 		{Tool, "rules_go", func(l *lock.Lock) string { return l.Toolchain.RulesGo.Version }},

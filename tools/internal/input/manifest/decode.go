@@ -59,7 +59,6 @@ var unused = []struct{ key, instead string }{
 	{"directory", "outputs go to bazel-bin/release/all"},
 	{"dockerOutput", "images are written as OCI image layouts"},
 	{"outputs", "release/<product>/BUILD.bazel says what is made"},
-	{"skipGenerateBillOfMaterials", "no bill of materials is made"},
 }
 
 // lists reads the top level's lists and sets their defaults.

@@ -1,0 +1,85 @@
+package sbom
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"crypto/sha256"
+	"debug/buildinfo"
+	"debug/macho"
+	"encoding/hex"
+	"io"
+	"runtime/debug"
+	"strings"
+)
+
+// sums are digests of a content, in hexadecimal.
+type sums struct {
+	sha1, sha256 string
+	size         int64
+}
+
+func sumsOf(r io.Reader) (sums, error) {
+	h1, h256 := sha1.New(), sha256.New()
+	buf := make([]byte, 1<<18)
+	var n int64
+	for {
+		k, err := r.Read(buf)
+		h1.Write(buf[:k])
+		h256.Write(buf[:k])
+		n += int64(k)
+		if err == io.EOF {
+			return sums{hex.EncodeToString(h1.Sum(nil)), hex.EncodeToString(h256.Sum(nil)), n}, nil
+		}
+		if err != nil {
+			return sums{}, err
+		}
+	}
+}
+
+// A program is an executable file, of Go or not.
+type program struct {
+	sums
+	// infos are the build information: several in a universal binary, none if it is not of Go.
+	infos []*debug.BuildInfo
+	// problem says why the build information could not be read; empty if there is none.
+	problem string
+}
+
+// magics are the beginnings of the formats that debug/buildinfo reads, and of universal
+// binaries.
+var magics = [][]byte{
+	[]byte("\x7fELF"), []byte("MZ"), []byte("\xfe\xed\xfa\xce"), []byte("\xfe\xed\xfa\xcf"),
+	[]byte("\xce\xfa\xed\xfe"), []byte("\xcf\xfa\xed\xfe"), []byte("\xca\xfe\xba\xbe"),
+	[]byte("\x01\xdf"), []byte("\x01\xf7"), // XCOFF
+}
+
+// executable reports whether a file that begins with head can be a program.
+func executable(head []byte) bool {
+	for _, m := range magics {
+		if bytes.HasPrefix(head, m) {
+			return true
+		}
+	}
+	return false
+}
+
+// readInfo reads the build information of a program.
+func (p *program) readInfo(r io.ReaderAt) {
+	parts := []io.ReaderAt{r}
+	if fat, err := macho.NewFatFile(r); err == nil {
+		parts = nil
+		for _, arch := range fat.Arches {
+			parts = append(parts, io.NewSectionReader(r, int64(arch.Offset), int64(arch.Size)))
+		}
+	}
+	for _, part := range parts {
+		info, err := buildinfo.Read(part)
+		switch {
+		case err == nil:
+			p.infos = append(p.infos, info)
+		case strings.Contains(err.Error(), "not a Go executable"), strings.Contains(err.Error(), "unrecognized file format"):
+		default:
+			p.problem = "The Go build information cannot be read: " + strings.ToValidUTF8(err.Error(), "?") + "."
+		}
+	}
+}
