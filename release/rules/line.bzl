@@ -8,13 +8,20 @@ load(
     "release_check",
     "release_completions",
     "release_image",
+    "release_linux_package",
     "release_package_manifests",
     "release_platform_file",
     "release_sbom",
     "release_tree",
 )
 
-_ARTIFACTS = ["release_archive", "release_image", "release_package_manifests", "release_sbom"]
+_ARTIFACTS = [
+    "release_archive",
+    "release_image",
+    "release_linux_package",
+    "release_package_manifests",
+    "release_sbom",
+]
 _CHECKS = ["release_check"]
 _PROGRAMS = ["release_binary", "release_platform_file"]
 
@@ -32,8 +39,8 @@ def line_rules(line):
 
     Returns:
         a struct of the rules. Each has the attributes of the rule of the same name in defs.bzl. Those with
-        a constant of the line as their value can be left out. Without binaries, an archive has every program
-        that is above it in the BUILD file; without artifacts, a release has every artifact
+        a constant of the line as their value can be left out. Without binaries, an archive and a Linux package
+        have every program that is above them in the BUILD file; without artifacts, a release has every artifact
         above it and every check, and the bills of materials describe the artifacts above them.
         There are also binaries, a binary for each entry of a dict; archives, one archive for each program; and
         image's about, the org.opencontainers.image labels without that prefix, to which the version is added.
@@ -87,6 +94,22 @@ def line_rules(line):
             **kwargs
         )
 
+    def linux_package(
+            name,
+            architectures = line.architectures,
+            binaries = None,
+            source_date_epoch = line.source_date_epoch,
+            version = line.version,
+            **kwargs):
+        release_linux_package(
+            name = name,
+            architectures = architectures,
+            binaries = {label: "" for label in _above(_PROGRAMS)} if binaries == None else binaries,
+            source_date_epoch = source_date_epoch,
+            version = version,
+            **kwargs
+        )
+
     def package_manifests(name, version = line.version, **kwargs):
         release_package_manifests(name = name, version = version, **kwargs)
 
@@ -134,6 +157,7 @@ def line_rules(line):
         check = release_check,
         completions = release_completions,
         image = image,
+        linux_package = linux_package,
         package_manifests = package_manifests,
         platform_file = release_platform_file,
         release = release,

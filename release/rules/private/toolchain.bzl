@@ -8,6 +8,7 @@ def _release_tools_impl(ctx):
         attest = ctx.attr.attest[DefaultInfo].files_to_run,
         image = ctx.attr.image[DefaultInfo].files_to_run,
         pack = ctx.attr.pack[DefaultInfo].files_to_run,
+        package = ctx.attr.package[DefaultInfo].files_to_run,
     )]
 
 def _tool(doc):
@@ -21,6 +22,7 @@ release_tools = rule(
         "attest": _tool("//tools/build/attest"),
         "image": _tool("//tools/build/image"),
         "pack": _tool("//tools/build/pack"),
+        "package": _tool("//tools/build/package"),
     },
     provides = [platform_common.ToolchainInfo],
 )

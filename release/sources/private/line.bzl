@@ -50,6 +50,7 @@ check = _rules.check
 completions = _rules.completions
 image = _rules.image
 package_manifests = _rules.package_manifests
+linux_package = _rules.linux_package
 platform_file = _rules.platform_file
 release = _rules.release
 sbom = _rules.sbom
