@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -45,6 +48,17 @@ func commands() map[string]command {
 			},
 			run: index,
 		},
+		"docker-archive": {
+			flags: []flagSpec{
+				{"layout", "`directory` of the layout with the image", nil},
+				{"platform", "`os/architecture` of the image, such as linux/arm64", checkPlatform},
+				{"repository", "`name` of the image, without a tag", nil},
+				{"mtime", "modification time of all entries, in `seconds` since 1970", checkSeconds},
+				{"out", "archive `file` to write", nil},
+				{"sha256", "checksum `file` to write", nil},
+			},
+			run: dockerArchive,
+		},
 		"ca-bundle": {
 			flags: []flagSpec{
 				{"der", "`file` with certificates in DER", nil},
@@ -53,6 +67,11 @@ func commands() map[string]command {
 			run: caBundle,
 		},
 	}
+}
+
+func checkPlatform(s string) error {
+	_, err := ociimage.ParsePlatform(s)
+	return err
 }
 
 func checkSeconds(s string) error {
@@ -101,6 +120,31 @@ func index(ctx context.Context, value func(string) string) error {
 		return err
 	}
 	return layout.Write(ctx, layout.WriteArgs{Dir: value("out"), Index: idx, Ref: spec.Ref})
+}
+
+func dockerArchive(ctx context.Context, value func(string) string) error {
+	platform, err := ociimage.ParsePlatform(value("platform"))
+	if err != nil {
+		return err
+	}
+	modTime, err := parseSeconds(value("mtime"))
+	if err != nil {
+		return err
+	}
+	hash := sha256.New()
+	err = fileio.Replace(value("out"), fileio.Options{Mode: 0o644}, func(f *os.File) error {
+		return ociimage.WriteDockerArchive(ctx, fileio.Writer(ctx, io.MultiWriter(f, hash)), ociimage.DockerArchiveArgs{
+			Layout: layout.Path(value("layout")), Platform: platform, Repository: value("repository"), ModTime: modTime,
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("writing Docker archive %q: %w", value("out"), err)
+	}
+	line := fmt.Sprintf("%x  %s\n", hash.Sum(nil), filepath.Base(value("out")))
+	if err := fileio.WriteFile(value("sha256"), []byte(line), 0o644); err != nil {
+		return errors.Join(err, os.Remove(value("out")))
+	}
+	return nil
 }
 
 func caBundle(_ context.Context, value func(string) string) error {

@@ -3,6 +3,7 @@
 //
 //	image layer --entries ENTRIES.json --mtime SECONDS --out LAYER.tar.gz --descriptor LAYER.json
 //	image index --spec SPEC.json --out DIR
+//	image docker-archive --layout DIR --platform OS/ARCH --repository NAME --mtime SECONDS --out IMAGE.tar.gz --sha256 IMAGE.tar.gz.sha256
 //	image ca-bundle --der BUNDLE.der --out CA-CERTIFICATES.crt
 //
 // The same input gives the same bytes. The order of entries and platforms, the clock,
@@ -76,6 +77,14 @@
 // set are the base's. An entrypoint removes the base's cmd. The manifest's annotation
 // org.opencontainers.image.base.digest has the base's digest.
 //
+// # image docker-archive
+//
+// Writes the image of one platform, out of a layout, as "docker load" and "podman load" read
+// it. The image's tag is NAME and the name of the index in the layout, with _ for +. The
+// archive is also an OCI image layout of this image. Its manifest, config and layers are
+// those of DIR, so that they have the same digests in a registry. Layers are not compressed
+// again. The second file has the archive's SHA-256 and base name, for sha256sum -c.
+//
 // # image ca-bundle
 //
 // Converts root certificates to the PEM file that TLS libraries read. BUNDLE.der is a
@@ -102,6 +111,7 @@ const name = "image"
 const usage = `usage:
   image layer --entries ENTRIES.json --mtime SECONDS --out LAYER.tar.gz --descriptor LAYER.json
   image index --spec SPEC.json --out DIR
+  image docker-archive --layout DIR --platform OS/ARCH --repository NAME --mtime SECONDS --out IMAGE.tar.gz --sha256 IMAGE.tar.gz.sha256
   image ca-bundle --der BUNDLE.der --out CA-CERTIFICATES.crt
 `
 
