@@ -20,6 +20,7 @@ package layout
 import (
 	"path"
 	"path/filepath"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -34,6 +35,10 @@ const (
 
 // RefName is the annotation in index.json that has a manifest's tag.
 const RefName = "org.opencontainers.image.ref.name"
+
+// TagOf returns the tag for a version. Tags cannot have a plus sign; Helm replaces it by _
+// (https://helm.sh/docs/topics/registries/).
+func TagOf(version string) string { return strings.ReplaceAll(version, "+", "_") }
 
 // Limits on a layout that is read.
 const (

@@ -150,11 +150,15 @@ func (u *upload) add(e *entry, item *publish.Item, broken *task, uses map[digest
 	start := u.graph.add(first, p.start, broken, p.probe())
 	blobs := map[digest.Digest]*task{}
 	for _, b := range distinct(e) {
+		if o, ok := u.owners[b.digest]; ok && o.name == e.name { // another variant has it
+			blobs[b.digest] = o.task
+			continue
+		}
 		from, priority := owner{}, alone
 		switch o, ok := u.owners[b.digest]; {
 		case u.d.mount != "":
 			from, priority = owner{name: path.Join(u.d.mount, e.name)}, unlocks
-		case ok && o.name != e.name:
+		case ok:
 			from, priority = owner{name: path.Join(u.d.path, o.name), task: o.task}, unlocks
 		case b.config:
 			priority = config
@@ -270,7 +274,7 @@ func (p *push) manifest(ctx context.Context, n *node, unlisted *referrers) error
 	return nil
 }
 
-// reveal writes the tags: the first tag of all images, then the next of all.
+// reveal writes the tags: the first tag of all images and variants, then the next of all.
 func (d *destination) reveal(ctx context.Context, s session, items []publish.Item, report publish.Report) error {
 	tags := d.revealed()
 	for _, i := range items {
@@ -281,7 +285,7 @@ func (d *destination) reveal(ctx context.Context, s session, items []publish.Ite
 	}
 	for len(items) > 0 {
 		n := 1
-		for n < len(items) && tags[items[n].Name].tag == tags[items[0].Name].tag {
+		for n < len(items) && tags[items[n].Name].rank == tags[items[0].Name].rank {
 			n++
 		}
 		if err := d.writeTags(ctx, s, tags, items[:n], report); err != nil {
@@ -292,7 +296,7 @@ func (d *destination) reveal(ctx context.Context, s session, items []publish.Ite
 	return nil
 }
 
-// writeTags writes one tag of several images: none of them if one has changed.
+// writeTags writes one tag each of several images: none of them if one has changed.
 func (d *destination) writeTags(ctx context.Context, s session, tags map[string]revealed, items []publish.Item, report publish.Report) error {
 	there := make([]bool, len(items))
 	err := parallel.DoAll(ctx, len(items), d.config.Jobs, func(ctx context.Context, i int) error {

@@ -88,7 +88,7 @@ func chart(ctx context.Context, tree *release.Tree, path string) (*entry, error)
 		{digest: configDigest, size: int64(len(config)), config: true, data: config},
 		{digest: f.Digest, size: f.Size, path: path},
 	}
-	tag := tagOf(c.Version)
+	tag := layout.TagOf(c.Version)
 	return &entry{
 		kind: "chart", name: c.Name, path: path, root: n, release: publish.Candidate{Version: c.Version, Time: tree.Lock.Time},
 		tags: []publish.Alias{{Name: tag}}, immutable: tag,

@@ -27,10 +27,11 @@ const (
 	maxDepth        = 4        // of indexes in indexes
 )
 
-// An entry is the content for one repository: an image or a chart.
+// An entry is the content for a repository: an image, a variant of one, or a chart.
 type entry struct {
 	kind      string // "image" or "chart"
 	name      string // of the repository, below the hub
+	suffix    string // of all tags: "-debug" for the variant debug; empty if it is not a variant
 	path      string // the release's file that it is made from
 	root      *node
 	referrers []*node // manifests about root or a child, such as a signature
@@ -38,6 +39,9 @@ type entry struct {
 	tags      []publish.Alias
 	immutable string // the tag that never moves; not an alias
 }
+
+// tag returns the tag that an alias has here.
+func (e *entry) tag(alias publish.Alias) string { return alias.Name + e.suffix }
 
 // A node is an index or a manifest with what it refers to.
 type node struct {
@@ -127,6 +131,9 @@ type loader struct {
 // image reads an image's layout
 // (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md): one of the
 // manifests in its index.json is the image, the others have a subject.
+//
+// If the image is called VERSION-debug there, and the layout is images/APP-debug, then it is
+// the variant debug of APP.
 func (l *loader) image(ctx context.Context, name string) (*entry, error) {
 	e := &entry{kind: "image", name: name, path: "images/" + name + "/" + layout.IndexFile}
 	raw, err := l.tree.ReadFile(ctx, e.path)
@@ -149,6 +156,7 @@ func (l *loader) image(ctx context.Context, name string) (*entry, error) {
 			return nil, fmt.Errorf("image %q: %q has more than one manifest without a subject: %s and %s", name, e.path, e.root.digest, n.digest)
 		default:
 			e.root = n
+			e.name, e.suffix = splitVariant(name, desc.Annotations[layout.RefName], l.tree.Version)
 		}
 	}
 	if e.root == nil {
@@ -156,6 +164,17 @@ func (l *loader) image(ctx context.Context, name string) (*entry, error) {
 	}
 	slices.SortFunc(e.referrers, func(a, b *node) int { return cmp.Compare(a.digest, b.digest) })
 	return e, nil
+}
+
+// splitVariant returns an image's name without its variant, and the suffix of the variant's
+// tags. The name in the layout, ref, is that of the release's version, or that with a suffix.
+func splitVariant(name, ref, version string) (image, suffix string) {
+	suffix, ok := strings.CutPrefix(ref, version)
+	image, has := strings.CutSuffix(name, suffix)
+	if !ok || !has || image == "" || !strings.HasPrefix(suffix, "-") {
+		return name, ""
+	}
+	return image, suffix
 }
 
 func (l *loader) node(ctx context.Context, image string, desc v1.Descriptor, depth int) (*node, error) {
@@ -257,19 +276,21 @@ var (
 	tagPattern  = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
 )
 
-// tagOf returns the tag for a version. Tags cannot have a plus sign; Helm replaces it by _
-// (https://helm.sh/docs/topics/registries/).
-func tagOf(version string) string { return strings.ReplaceAll(version, "+", "_") }
-
 func checkNames(entries []*entry) error {
 	var errs []error
 	seen := map[string]bool{}
+	roots := map[string]string{} // repository and digest → path
 	for _, e := range entries {
+		at := e.name + "@" + string(e.root.digest)
+		if other, ok := roots[at]; ok {
+			errs = append(errs, fmt.Errorf("%s %q: %q and %q have the same content, %s: a variant has to differ", e.kind, e.name, other, e.path, e.root.digest))
+		}
+		roots[at] = e.path
 		if !namePattern.MatchString(e.name) {
 			errs = append(errs, fmt.Errorf("%s %q: a repository's name has only lower-case letters, digits and separators", e.kind, e.name))
 		}
 		for _, alias := range e.tags {
-			tag := alias.Name
+			tag := e.tag(alias)
 			if !tagPattern.MatchString(tag) {
 				errs = append(errs, fmt.Errorf("%s %q: tag %q: want letters, digits, dots, dashes, and at most 128 of them", e.kind, e.name, tag))
 			}

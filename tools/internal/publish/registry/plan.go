@@ -81,18 +81,18 @@ func (d *destination) isThere(ctx context.Context, s session, e *entry) (bool, e
 
 func (d *destination) planTag(ctx context.Context, s session, e *entry, tag publish.Alias) (publish.Item, error) {
 	item := publish.Item{
-		Phase: publish.Reveal, Kind: "tag", Name: d.refName(e.name, tag.Name), Path: e.path,
+		Phase: publish.Reveal, Kind: "tag", Name: d.refName(e.name, e.tag(tag)), Path: e.path,
 		Digest: string(e.root.digest), Size: int64(len(e.root.raw)), State: publish.Absent,
 	}
 	if tag.Name != e.immutable {
 		item.Alias, item.Rule = tag.Name, tag.Rule
 	}
-	found, err := s.head(ctx, e.name, tag.Name)
+	found, err := s.head(ctx, e.name, e.tag(tag))
 	switch {
 	case err != nil:
 		return item, err
 	case found == e.root.digest:
-		item.State, item.Version, item.URL = publish.Equal, item.Digest, d.hub.url(e.name, tag.Name)
+		item.State, item.Version, item.URL = publish.Equal, item.Digest, d.hub.url(e.name, e.tag(tag))
 	case item.Alias != "" && found == "":
 		item.State, item.Reason = tag.Start(e.release)
 	case item.Alias != "":
@@ -144,7 +144,7 @@ func (d *destination) revealed() map[string]revealed {
 			if tag.Name == e.immutable {
 				rank = 1
 			}
-			all[d.refName(e.name, tag.Name)] = revealed{e, tag.Name, rank}
+			all[d.refName(e.name, e.tag(tag))] = revealed{e, e.tag(tag), rank}
 		}
 	}
 	return all

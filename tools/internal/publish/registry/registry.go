@@ -2,10 +2,11 @@
 // (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md), or to a
 // directory of OCI layouts.
 //
-// The image images/NAME is pushed to HUB/NAME, a chart to HUB/CHART. Upload sends blobs, then
-// manifests and their referrers, and last the index, each by its digest. So if an index is
-// there, everything below it is too. Reveal writes the tags: the index's bytes again, under a
-// name.
+// The image images/NAME is pushed to HUB/NAME, a chart to HUB/CHART. A variant of an image is
+// pushed to the image's repository; its tags are those of the image with the variant at the
+// end, such as 1.2.3-debug. Upload sends blobs, then manifests and their referrers, and last
+// the index, each by its digest. So if an index is there, everything below it is too. Reveal
+// writes the tags: the index's bytes again, under a name.
 //
 // A first push takes at least these requests: for each distinct blob two (POST, PUT), for
 // each further repository with it one (a mount), one for each manifest and index, one for
@@ -31,6 +32,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
@@ -51,7 +53,7 @@ type Config struct {
 	// time may write there. Required.
 	Hub string
 
-	// Tags are the tags of each image or chart. An image's tag that is the release's version
+	// Tags are the tags of each image or chart, to which a variant adds its name. An image's tag that is the release's version
 	// never moves, and is the default. Charts also have a tag for their own version, which
 	// never moves. The other tags are aliases. Each + is replaced by _.
 	Tags []publish.Alias
@@ -119,7 +121,7 @@ type destination struct {
 	hub     hub
 	mount   string        // the path of MountFrom in the registry; empty for none
 	path    string        // the path of the hub in the registry
-	entries []*entry      // sorted by name
+	entries []*entry      // sorted by name, variants after all others
 	pause   time.Duration // the first
 }
 
@@ -137,17 +139,23 @@ func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination
 	}
 	tags := d.tags()
 	if len(tags) == 0 {
-		tags = []publish.Alias{{Name: tagOf(d.release.Version)}}
+		tags = []publish.Alias{{Name: layout.TagOf(d.release.Version)}}
 	}
 	l := &loader{tree: tree}
+	var variants []*entry
 	for _, name := range tree.Images() {
 		e, err := l.image(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		e.release, e.tags, e.immutable = d.release, tags, tagOf(d.release.Version)
+		e.release, e.tags, e.immutable = d.release, tags, layout.TagOf(d.release.Version)
+		if e.suffix != "" {
+			variants = append(variants, e)
+			continue
+		}
 		d.entries = append(d.entries, e)
 	}
+	d.entries = append(d.entries, variants...)
 	return d, checkNames(d.entries)
 }
 
@@ -189,7 +197,7 @@ func newDestination(c Config, tree *release.Tree) (*destination, error) {
 func (d *destination) tags() []publish.Alias {
 	tags := slices.Clone(d.config.Tags)
 	for i := range tags {
-		tags[i].Name = tagOf(tags[i].Name)
+		tags[i].Name = layout.TagOf(tags[i].Name)
 	}
 	return tags
 }

@@ -40,7 +40,7 @@ type Args struct {
 	Time time.Time
 	// Files are contents by path.
 	Files map[string]string
-	// Images are names. Each has linux/amd64 and linux/arm64, with two layers of its own per
+	// Images are names; app:debug is the variant debug of app, at images/app-debug. Each has linux/amd64 and linux/arm64, with two layers of its own per
 	// platform, on the same Bases layers (default 1). A layer has a file of LayerSize
 	// incompressible bytes (default 1000).
 	Images           []string
@@ -75,7 +75,8 @@ func Make(tb testing.TB, a Args) string {
 		write("helm/"+name+"-"+a.Version+".tgz", chart(tb, name, a.Version))
 	}
 	for i, name := range a.Images {
-		writeImage(tb, filepath.Join(dir, "images", name), a, uint64(i))
+		name, variant, _ := strings.Cut(name, ":")
+		writeImage(tb, dir, image{name, variant, uint64(i)}, a)
 	}
 	write("manifest.yaml", manifestOf(a))
 	data, err := jsonfile.Marshal(newLock(a))
@@ -194,7 +195,17 @@ func addFile(tb testing.TB, w *tar.Writer, name string, data []byte) {
 	check(tb, err)
 }
 
-func writeImage(tb testing.TB, dir string, a Args, seed uint64) {
+// image is an image to make; the layers of one seed have their own content.
+type image struct {
+	name, variant string
+	seed          uint64
+}
+
+func writeImage(tb testing.TB, release string, i image, a Args) {
+	dir, ref, seed := filepath.Join(release, "images", i.name), a.Version, i.seed
+	if i.variant != "" {
+		dir, ref = dir+"-"+i.variant, ref+"-"+i.variant
+	}
 	layer := func(seed, stream uint64) v1.Layer {
 		data := make([]byte, cmp.Or(a.LayerSize, 1000))
 		rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(stream)}).Read(data)
@@ -227,7 +238,7 @@ func writeImage(tb testing.TB, dir string, a Args, seed uint64) {
 	check(tb, os.MkdirAll(dir, 0o755))
 	p, err := layout.Write(dir, empty.Index)
 	check(tb, err)
-	check(tb, p.AppendIndex(index))
+	check(tb, p.AppendIndex(index, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": ref})))
 }
 
 func check(tb testing.TB, err error) {
