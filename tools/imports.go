@@ -9,6 +9,7 @@ import (
 	_ "cuelabs.dev/go/oci/ociregistry/ocimem"
 	_ "cuelabs.dev/go/oci/ociregistry/ociserver"
 	_ "github.com/CycloneDX/cyclonedx-go"
+	_ "github.com/Masterminds/semver/v3"
 	_ "github.com/aws/aws-sdk-go-v2/aws"
 	_ "github.com/aws/aws-sdk-go-v2/aws/retry"
 	_ "github.com/aws/aws-sdk-go-v2/aws/signer/v4"

@@ -60,6 +60,13 @@ type Options struct {
 	// ModTime is the modification time of every entry, in whole seconds, 1970 or later.
 	// The zero Time means 1970-01-01T00:00:00Z. For the limits of a zip see WriteZip.
 	ModTime time.Time
+
+	// FilesOnly leaves out the parent directories of entries. Only a tar can do without.
+	FilesOnly bool
+
+	// First is the path of the entry that comes before all others in a tar, below Prefix.
+	// Empty means that all are sorted.
+	First string
 }
 
 // modTime returns the modification time in UTC, or an error if it cannot be

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
+	"slices"
 	"time"
 )
 
@@ -28,6 +30,15 @@ func WriteTar(w io.Writer, entries []Entry, opts Options) error {
 	items, err := plan(entries, opts.Prefix)
 	if err != nil {
 		return err
+	}
+	if opts.FilesOnly {
+		items = slices.DeleteFunc(items, func(it item) bool { return it.kind == kindDir && it.parent })
+	}
+	if opts.First != "" {
+		first := path.Join(opts.Prefix, opts.First)
+		if i := slices.IndexFunc(items, func(it item) bool { return it.name == first }); i > 0 {
+			items = slices.Concat(items[i:i+1], items[:i], items[i+1:])
+		}
 	}
 	tw := tar.NewWriter(w)
 	buf := make([]byte, copyBufferSize)

@@ -1,5 +1,5 @@
-// Package helmchart reads the metadata of a Helm chart: the Chart.yaml in its archive
-// (https://helm.sh/docs/topics/charts/#the-chartyaml-file).
+// Package helmchart reads and writes archives of Helm charts
+// (https://helm.sh/docs/topics/charts/).
 package helmchart
 
 import (
@@ -43,6 +43,11 @@ func Read(r io.Reader) (*Chart, error) {
 	if err != nil {
 		return nil, err
 	}
+	return Parse(raw)
+}
+
+// Parse reads the metadata in a Chart.yaml.
+func Parse(raw []byte) (*Chart, error) {
 	var doc yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(raw))
 	if err := d.Decode(&doc); err != nil {

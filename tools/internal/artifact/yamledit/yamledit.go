@@ -1,0 +1,154 @@
+// Package yamledit changes values of a YAML document (https://yaml.org/spec/1.2.2/) and
+// leaves every other byte as it is: comments, order, quotes, indentation and line ends.
+package yamledit
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// maxSize limits a document, in bytes.
+const maxSize = 16 << 20
+
+// An Edit sets one value.
+type Edit struct {
+	// Path leads from the top to a scalar: keys separated by dots, and positions in lists,
+	// such as spec.containers.0.image. A backslash keeps a dot or a backslash in a key.
+	Path string
+	// Value is a string. It is written in the quotes of the value that it replaces, with
+	// quotes if YAML would read it as another type. If that value is a number or a boolean,
+	// and Value would be one too, it is written without quotes.
+	Value string
+}
+
+// Apply returns data with the edits. The name of the file is for errors, which join one for
+// each edit that cannot be made, with the line.
+//
+// These are errors: a path that leads nowhere, or to a map or a list; a duplicate key, an
+// anchor or an alias on the way; a value with a tag, on several lines or in a block; a path
+// twice; more than one document. The result is parsed again: nothing but the values differs.
+func Apply(name string, data []byte, edits []Edit) ([]byte, error) {
+	doc, err := parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	text := newText(data)
+	var spots []spot
+	var errs []error
+	seen := map[*yaml.Node]string{}
+	for _, e := range edits {
+		n, err := find(doc, e.Path)
+		if err == nil && seen[n] != "" {
+			err = fmt.Errorf("duplicate edit, the same as %q", seen[n])
+		}
+		var s spot
+		if err == nil {
+			seen[n] = e.Path
+			s, err = text.spot(n, e.Value)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s:%w", name, at(n, doc, e.Path, err)))
+			continue
+		}
+		spots = append(spots, s)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	out := splice(data, spots)
+	if err := check(doc, out, seen, edits); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return out, nil
+}
+
+// at adds the line, of the node if there is one, and the path.
+func at(n, doc *yaml.Node, path string, err error) error {
+	if where := (*lineError)(nil); errors.As(err, &where) {
+		return fmt.Errorf("%d: %s: %w", where.line, path, where.error)
+	}
+	if n == nil {
+		n = doc
+	}
+	return fmt.Errorf("%d: %s: %w", max(1, n.Line), path, err)
+}
+
+// parse parses a file with one document.
+func parse(data []byte) (*yaml.Node, error) {
+	if len(data) > maxSize {
+		return nil, fmt.Errorf("got %d bytes, want at most %d", len(data), maxSize)
+	}
+	if !utf8.Valid(data) {
+		return nil, errors.New("want a file in UTF-8")
+	}
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	doc := new(yaml.Node)
+	if err := d.Decode(doc); errors.Is(err, io.EOF) {
+		return nil, errors.New("file is empty")
+	} else if err != nil {
+		return nil, err
+	}
+	if err := d.Decode(new(yaml.Node)); err == nil {
+		return nil, errors.New("got more than one document, want one")
+	} else if !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return doc.Content[0], nil
+}
+
+// A spot is a part of the file and what replaces it.
+type spot struct {
+	from, to int // offsets of bytes
+	text     string
+}
+
+func splice(data []byte, spots []spot) []byte {
+	slices.SortFunc(spots, func(a, b spot) int { return cmp.Compare(a.from, b.from) })
+	var out []byte
+	last := 0
+	for _, s := range spots {
+		out = append(append(out, data[last:s.from]...), s.text...)
+		last = s.to
+	}
+	return append(out, data[last:]...)
+}
+
+// check compares the result with the document that was edited: positions are counted in
+// characters, so a surprise must never become a wrong file.
+func check(doc *yaml.Node, out []byte, seen map[*yaml.Node]string, edits []Edit) error {
+	got, err := parse(out)
+	if err != nil {
+		return fmt.Errorf("reading what was edited: %w", err)
+	}
+	want := map[*yaml.Node]string{}
+	for n, path := range seen {
+		i := slices.IndexFunc(edits, func(e Edit) bool { return e.Path == path })
+		want[n] = edits[i].Value
+	}
+	return same(doc, got, want)
+}
+
+// same reports how two documents differ in more than the values of want.
+func same(a, b *yaml.Node, want map[*yaml.Node]string) error {
+	value, edited := want[a]
+	if !edited {
+		value = a.Value
+	}
+	switch {
+	case a.Kind != b.Kind, value != b.Value, !edited && a.ShortTag() != b.ShortTag(), a.Anchor != b.Anchor, len(a.Content) != len(b.Content), a.Line != b.Line:
+		return fmt.Errorf("reading what was edited: line %d: got %.100q, want %.100q", a.Line, b.Value, value)
+	}
+	for i := range a.Content {
+		if err := same(a.Content[i], b.Content[i], want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
