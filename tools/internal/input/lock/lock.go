@@ -4,6 +4,7 @@ package lock
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
@@ -33,6 +34,8 @@ type Lock struct {
 	Outputs []string `json:"outputs,omitempty"`
 	// SkipSBOM means that the release has no bills of materials.
 	SkipSBOM bool `json:"skip_sbom,omitempty"`
+	// Licenses says which licences the release may contain; nil if they are not checked.
+	Licenses *Licenses `json:"licenses,omitempty"`
 	// Time is the commit time of the primary dependency: every timestamp in
 	// the release. UTC, whole seconds.
 	Time time.Time `json:"time"`
@@ -44,6 +47,41 @@ type Lock struct {
 	Files []File `json:"files,omitempty"`
 	// Toolchain says what builds the release.
 	Toolchain Toolchain `json:"toolchain"`
+}
+
+// Licenses says which licences what a release contains may have.
+type Licenses struct {
+	// Allow are ids of the SPDX list, in the manifest's order. Empty means that all are allowed.
+	Allow []string `json:"allow,omitempty"`
+	// Exceptions are sorted by component.
+	Exceptions []LicenseException `json:"exceptions,omitempty"`
+}
+
+// LicenseException is a component that a release may contain whatever its licence files say.
+type LicenseException struct {
+	// Component is a Go module path, the name of a dependency or file, or a package of a base
+	// image such as deb/libc6. With "/..." at the end it means all components below.
+	Component string `json:"component"`
+	// License is the SPDX expression of what applies; empty if it is what the files say.
+	License string `json:"license,omitempty"`
+	// Why is the reason, one line.
+	Why string `json:"why"`
+}
+
+// Exception returns the exception for the first of the names that has one.
+func (l *Licenses) Exception(names ...string) (LicenseException, bool) {
+	if l == nil {
+		return LicenseException{}, false
+	}
+	for _, name := range names {
+		for _, e := range l.Exceptions {
+			prefix, all := strings.CutSuffix(e.Component, "...")
+			if name == e.Component || all && strings.HasPrefix(name+"/", prefix) {
+				return e, true
+			}
+		}
+	}
+	return LicenseException{}, false
 }
 
 // GoModule is one module of a module graph.

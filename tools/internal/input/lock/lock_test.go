@@ -25,6 +25,7 @@ func sample() *Lock {
 	l := &Lock{
 		Schema: Schema, Manifest: d, Version: "1.0.0", Product: "toolbox", Docker: "docker.io/x",
 		Platforms: []string{"linux-amd64"}, Architectures: []string{"linux/amd64"}, Outputs: []string{"archive"}, Time: stamp,
+		Licenses: &Licenses{Allow: []string{"MIT"}, Exceptions: []LicenseException{{Component: "example.com/c", License: "ISC", Why: "its README says so"}}},
 		Dependencies: []Dependency{
 			{Name: "a", Local: &Local{Path: "../a"}, Digest: string(d), Size: 1, Time: stamp, Why: "content of localpath"},
 			{
@@ -273,4 +274,19 @@ func altered(data []byte, entry interface{ CheckSeal() error }) error {
 func equalButSpace(a, b []byte) bool {
 	var x, y bytes.Buffer
 	return json.Compact(&x, a) == nil && json.Compact(&y, b) == nil && bytes.Equal(x.Bytes(), y.Bytes())
+}
+
+func TestException(t *testing.T) {
+	l := &Licenses{Exceptions: []LicenseException{{Component: "deb/..."}, {Component: "example.com/a"}, {Component: "example.com/b/..."}}}
+	for name, want := range map[string]string{
+		"example.com/a": "example.com/a", "example.com/a/b": "", "example.com/b": "example.com/b/...", "example.com/b/v2": "example.com/b/...",
+		"example.com/bc": "", "deb/libc6": "deb/...", "apk/musl": "",
+	} {
+		if got, ok := l.Exception("none", name); got.Component != want || ok != (want != "") {
+			t.Errorf("%s: got %q, %t, want %q", name, got.Component, ok, want)
+		}
+	}
+	if _, ok := (*Licenses)(nil).Exception("example.com/a"); ok {
+		t.Error("no policy has an exception")
+	}
 }

@@ -212,6 +212,7 @@ func settings(old, new *lock.Lock) []Change {
 		{Setting, "docker", func(l *lock.Lock) string { return l.Docker }},
 		{Setting, "platforms", func(l *lock.Lock) string { return strings.Join(l.Platforms, " ") }},
 		{Setting, "architectures", func(l *lock.Lock) string { return strings.Join(l.Architectures, " ") }},
+		{Setting, "licenses", func(l *lock.Lock) string { return licenses(l.Licenses) }},
 		{Setting, "outputs", func(l *lock.Lock) string { return strings.Join(l.Outputs, " ") }},
 		{Setting, "skipGenerateBillOfMaterials", func(l *lock.Lock) string { return map[bool]string{true: "true"}[l.SkipSBOM] }},
 		{Tool, "Bazel", func(l *lock.Lock) string { return l.Toolchain.Bazel }},
@@ -225,6 +226,18 @@ func settings(old, new *lock.Lock) []Change {
 		}
 	}
 	return all
+}
+
+// licenses returns the allowed licences and the components that are exceptions.
+func licenses(l *lock.Licenses) string {
+	if l == nil {
+		return ""
+	}
+	words := slices.Clone(l.Allow)
+	for _, e := range l.Exceptions {
+		words = append(words, strings.Trim(e.Component+"="+e.License, "="))
+	}
+	return strings.Join(words, " ")
 }
 
 // compare returns the URL of a page that compares two commits, for a few known hosts.

@@ -15,7 +15,7 @@ const wantRoot = "a mapping with version and dependencies"
 // topKeys are the known keys, sorted.
 func topKeys() []string {
 	return []string{
-		"architectures", "dashboards", "dependencies", "directory", "docker", "dockerOutput", "files", "images",
+		"architectures", "dashboards", "dependencies", "directory", "docker", "dockerOutput", "files", "images", "licenses",
 		"outputs", "platforms", "product", "proxyOverride", "skipGenerateBillOfMaterials", "version",
 	}
 }
@@ -42,6 +42,7 @@ func (p *parser) manifest(root *yaml.Node) {
 	p.Text(&f, "directory", rules.Any)
 	p.lists(&f)
 	m.Dashboards = p.dashboards(f.Values["dashboards"])
+	m.Licenses = p.licenses(f.Values["licenses"])
 	p.images(f.Values["images"])
 	p.files(f.Values["files"])
 	p.dependencies(&f)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
 // Format returns m as canonical YAML. Parse reads it back as an equal Manifest, without Notes.
@@ -30,6 +32,7 @@ func Format(m *Manifest) []byte {
 	for _, name := range slices.Sorted(maps.Keys(m.Dashboards)) {
 		fmt.Fprintf(w, "  %s: %d\n", scalar(name), m.Dashboards[name])
 	}
+	w.licenses(m.Licenses)
 	w.images(m.Images)
 	w.files(m.Files)
 	fmt.Fprintf(w, "dependencies:\n")
@@ -57,6 +60,22 @@ func Format(m *Manifest) []byte {
 		}
 	}
 	return w.Bytes()
+}
+
+func (w *writer) licenses(l *lock.Licenses) {
+	if l == nil {
+		return
+	}
+	fmt.Fprintf(w, "licenses:\n")
+	w.list("  ", "allow", l.Allow)
+	if len(l.Exceptions) > 0 {
+		fmt.Fprintf(w, "  exceptions:\n")
+	}
+	for _, e := range l.Exceptions {
+		fmt.Fprintf(w, "    %s:\n", scalar(e.Component))
+		w.text("      ", "license", e.License)
+		w.text("      ", "why", e.Why)
+	}
 }
 
 func (w *writer) images(all []Image) {

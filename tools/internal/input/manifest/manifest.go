@@ -12,6 +12,7 @@
 //	outputs        kinds of artifact (default: all of Outputs)
 //	proxyOverride  where to take the proxy's binary from, a URL
 //	dashboards     dashboard name: its id at grafana.com
+//	licenses       which licences may be linked, and exceptions from that
 //	images         image name: its base
 //	files          file name: where to take the file from
 //	dependencies   name: source (required, in order)
@@ -21,6 +22,9 @@
 // An image has `base`: a registry reference such as HOST/REPOSITORY:TAG, oci-layout:PATH or
 // docker-archive:PATH. A file has `url`, or `urls` by platform. `sha256`, of the same form, is
 // the expected digest.
+//
+// The key licenses has `allow`, a list of SPDX ids, and `exceptions` by component, each with
+// `license` and `why`.
 //
 // A dependency has one source: `git` with one of branch, tag, sha, auto, or with branch and
 // sha; `module` with one of version, auto; or `localpath`. `from` beside auto names the
@@ -33,6 +37,7 @@ import (
 	"slices"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/rules"
 	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
@@ -76,6 +81,8 @@ type Manifest struct {
 	ProxyOverride string
 	// Dashboards are grafana.com ids by dashboard name, all positive; nil if there are none.
 	Dashboards map[string]int
+	// Licenses says what may be linked. Nil means that the licences are not checked.
+	Licenses *lock.Licenses
 	// SkipGenerateBillOfMaterials asks for a release without SBOMs.
 	SkipGenerateBillOfMaterials bool
 	// Images and Files are sorted by name.

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"github.com/jasonwzm/release-builder/tools/internal/input/spdx"
 	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
@@ -37,6 +38,10 @@ var (
 	Exclude       = strictyaml.Rule{Want: "a pattern of relative paths such as docs/*.md", Check: checkExclude}
 	Folder        = strictyaml.Rule{Want: `a relative path of a directory such as sub/tool, or "."`, Check: checkFolder}
 	Variant       = strictyaml.Rule{Want: `a name of a-z, 0-9, "_"`, Check: checkVariant}
+	Component     = strictyaml.Rule{Want: "a Go module path, a name of dependencies or files, a package such as deb/libc6, or a prefix such as deb/...", Check: checkComponent}
+	Line          = strictyaml.Rule{Want: "one printable line", Check: PlainText}
+	License       = strictyaml.Rule{Want: "an SPDX licence id such as Apache-2.0", Check: checkLicense}
+	Expression    = strictyaml.Rule{Want: "an SPDX licence expression such as MIT OR Apache-2.0", Check: checkExpression}
 	Tag           = strictyaml.Rule{Want: `a Go build tag of letters, digits, "_", "."`, Check: checkTag}
 )
 
@@ -335,6 +340,44 @@ func checkBase(s string) string {
 		return "no host"
 	case !reference.MatchString(s):
 		return "no host, lower-case path, tag and sha256 digest"
+	}
+	return ""
+}
+
+// checkComponent accepts what a licence exception can be about: see tools/internal/artifact/license.
+func checkComponent(s string) string {
+	if bad := PlainText(s); bad != "" {
+		return bad
+	}
+	switch name := strings.TrimSuffix(s, "/..."); {
+	case strings.Contains(s, " "):
+		return `has " "`
+	case name == "" || name == "..." || strings.Contains(name, "..."):
+		return `"..." without a prefix`
+	case path.Clean(name) != name || path.IsAbs(name) || strings.HasPrefix(name, ".."):
+		return "not clean"
+	case len(s) > 300:
+		return "more than 300 characters"
+	}
+	return ""
+}
+
+func checkLicense(s string) string {
+	if bad := checkExpression(s); bad != "" {
+		return bad
+	}
+	if e, err := spdx.Parse(s); err != nil || !e.IsLicense() {
+		return "an expression of several"
+	}
+	return ""
+}
+
+func checkExpression(s string) string {
+	if bad := PlainText(s); bad != "" {
+		return bad
+	}
+	if _, err := spdx.Parse(s); err != nil {
+		return errors.Unwrap(err).Error()
 	}
 	return ""
 }
