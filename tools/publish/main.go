@@ -46,6 +46,19 @@
 // published like the rest: every run to one profile needs the same --since. --notes FILE
 // replaces the notes by your own.
 //
+// --cosignkey KEY, or sign: KEY in the profile, signs the release: SHA256SUMS, the provenance,
+// and each image's index and manifests. A signature is a sigstore bundle, which cosign verifies
+// with the public key. In a bucket and on GitHub it is beside what it signs, with the suffix
+// .sigstore.json; a bucket also has those of images, below signatures/. In a registry it is a
+// referrer of the manifest, as SBOM and provenance are. KEY is a file of cosign's or a PEM
+// file with a private key; env://NAME for a variable with its content; or a key in a key
+// management service: gcpkms://…, awskms://…, and NAME://… for a program sigstore-kms-NAME.
+// The password of a key is in COSIGN_PASSWORD or --cosignpassword FILE. A key that cannot be
+// used ends the run before anything is read or written. A second run makes the same
+// signatures, or finds those that are there. A promotion publishes the signatures of the
+// stage, except those that are not by the key of the promoted profile, if that has one: these
+// it makes anew.
+//
 // A stage with {state} in its URLs is a directory of one machine, and so are its receipts.
 //
 // It writes plan.json, receipt.json and ledger.json to a directory for the line, profile and
@@ -104,7 +117,7 @@ type options struct {
 	destinations string
 	session.Args
 
-	hub, gcs, s3, endpoint, helmBucket, helmHub, github, tagger string
+	hub, gcs, s3, endpoint, helmBucket, helmHub, github, tagger, key string
 	tags, gcsAliases, s3Aliases                                 aliases
 }
 
@@ -136,6 +149,8 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.StringVar(&o.helmHub, "helmhub", "", "the charts' registry: `HOST/PATH`")
 	set.StringVar(&o.github, "github", "", "the GitHub `organization` for the tags and the release")
 	set.StringVar(&o.TokenFile, "githubtoken", "", "the `file` with GitHub's token (default: GITHUB_TOKEN or GH_TOKEN)")
+	set.StringVar(&o.key, "cosignkey", "", "sign with a `key`: a file, env://NAME, or the URI of a key such as gcpkms://…")
+	set.StringVar(&o.Password, "cosignpassword", "", "the `file` with the key's password (default: COSIGN_PASSWORD)")
 	set.StringVar(&o.tagger, "tagger", "", "the tags' author: `NAME <ADDRESS>`")
 	return set
 }

@@ -40,6 +40,8 @@ func (o *options) check() string {
 		return fmt.Sprintf("--destinations: got %q, want FILE:PROFILE", o.destinations)
 	case o.Promote != "" && o.Release != "":
 		return "got --promote and --release, want one of them: a promotion takes the release from its stage"
+	case strings.Contains(o.key, "-----"):
+		return "--cosignkey: got a key's content, want a file, env://NAME or a URI"
 	case o.Notes != "" && o.Since != "":
 		return "got --notes and --since, want one of them: --since only affects notes that are made from the lock"
 	case len(o.tags.names) > 0 && o.hub == "" && len(named) == 0:
@@ -117,6 +119,9 @@ func (o *options) read(file, line, name string) (profile.Profile, error) {
 
 // override replaces the profile's places by those that flags give for the same service.
 func (o *options) override(p *profile.Profile) error {
+	if o.key != "" {
+		p.Sign = o.key
+	}
 	o.overrideBucket(p, "gs://", o.gcs, "", o.gcsAliases.names)
 	o.overrideBucket(p, "s3://", o.s3, o.endpoint, o.s3Aliases.names)
 	all := func(profile.Place) bool { return true }

@@ -31,8 +31,8 @@ func (o *options) session(ctx context.Context) (*session.Session, error) {
 	if o.Profile, err = o.profile(file, o.Line); err != nil {
 		return nil, err
 	}
-	for _, name := range []*string{&o.Release, &o.Notes, &o.Since} {
-		if *name != "" {
+	for _, name := range []*string{&o.Release, &o.Notes, &o.Since, &o.Password, &o.Profile.Sign} {
+		if *name != "" && !strings.Contains(*name, "://") {
 			*name = dirs.FromCaller(*name)
 		}
 	}

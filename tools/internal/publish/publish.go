@@ -120,6 +120,15 @@ type Destination interface {
 	Verify(ctx context.Context, items []Item, deep bool) error
 }
 
+// A Keeper is a destination that has signatures, and can return them.
+type Keeper interface {
+	Destination
+
+	// Signatures returns the signatures at a path of a version of the release, see
+	// [release.IsSignature]; nil if there are none, or if the destination never has that one.
+	Signatures(ctx context.Context, version, path string) ([][]byte, error)
+}
+
 // ErrChanged means that a destination has changed since it was planned.
 var ErrChanged = errors.New("it has changed since the plan")
 

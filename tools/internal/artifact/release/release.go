@@ -3,6 +3,7 @@
 package release
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -51,8 +52,9 @@ type Tree struct {
 	Lock   *lock.Lock
 	Digest digest.Digest
 	// Files are sorted by path; SHA256SUMS is one of them.
-	Files  []File
-	source Source
+	Files      []File
+	source     Source
+	signatures map[string][]byte // by path
 }
 
 // Open reads SHA256SUMS and lock.json, and checks that the release has exactly the files
@@ -71,6 +73,9 @@ func Open(ctx context.Context, s Source) (*Tree, error) {
 	sizes, err := s.Sizes(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listing the release: %w", err)
+	}
+	if err := t.readSignatures(ctx, sizes); err != nil {
+		return nil, err
 	}
 	if err := t.addSizes(sizes); err != nil {
 		return nil, hint.With(err, "build it again: tools/bazel build //release:all")
@@ -113,13 +118,17 @@ func (t *Tree) readLock(ctx context.Context) error {
 	return nil
 }
 
-// Find returns the file at a path.
+// Find returns the file or the signature at a path.
 func (t *Tree) Find(path string) (File, bool) {
 	i, ok := slices.BinarySearchFunc(t.Files, path, func(f File, p string) int { return strings.Compare(f.Path, p) })
+	if ok {
+		return t.Files[i], true
+	}
+	data, ok := t.signatures[path]
 	if !ok {
 		return File{}, false
 	}
-	return t.Files[i], true
+	return File{Path: path, Digest: digest.FromBytes(data), Size: int64(len(data))}, true
 }
 
 // Open opens a file of the release. If the content does not match SHA256SUMS, the last
@@ -128,6 +137,9 @@ func (t *Tree) Open(ctx context.Context, path string) (io.ReadCloser, error) {
 	f, ok := t.Find(path)
 	if !ok {
 		return nil, fmt.Errorf("the release has no file %q", path)
+	}
+	if data, ok := t.signatures[path]; ok {
+		return io.NopCloser(bytes.NewReader(data)), nil
 	}
 	r, err := t.source.Open(ctx, path)
 	if err != nil {
@@ -146,8 +158,14 @@ func (t *Tree) ReadFile(ctx context.Context, path string) ([]byte, error) {
 	return limitedAll(r, path)
 }
 
-// Location implements [Source].
-func (t *Tree) Location(path string) string { return t.source.Location(path) }
+// Location returns a location as [Source] does. Signatures have none: they may be others than
+// those in the source.
+func (t *Tree) Location(path string) string {
+	if _, ok := t.signatures[path]; ok {
+		return ""
+	}
+	return t.source.Location(path)
+}
 
 // Images returns the names of the images, sorted: images/NAME is an OCI layout
 // (https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md).

@@ -14,6 +14,18 @@ import (
 
 const wantProfiles = "a mapping of profile: destinations"
 
+// signRule is the rule of a key's name. Its content does not belong into a file that people
+// commit.
+var signRule = strictyaml.Rule{
+	Want: "a file, env://NAME, or the URI of a key such as gcpkms://… or awskms://…",
+	Check: func(s string) string {
+		if strings.Contains(s, "-----") {
+			return "a key's content, not its name"
+		}
+		return rules.PlainText(s)
+	},
+}
+
 type parser struct {
 	*strictyaml.Parser
 	kinds Kinds
@@ -27,7 +39,7 @@ func (k Kinds) Parse(name string, data []byte) ([]Profile, error) {
 	if root == nil {
 		return nil, p.Err()
 	}
-	known := []string{"aliases", "from"}
+	known := []string{"aliases", "from", "sign"}
 	for _, kind := range k {
 		known = append(known, kind.Key)
 	}
@@ -73,7 +85,7 @@ func (k Kinds) Read(file, profile string) (*Profile, error) {
 
 // profile returns the profile with the fields f.
 func (p *parser) profile(name string, f *strictyaml.Fields) Profile {
-	all := Profile{Name: name, From: p.Text(f, "from", rules.Name)}
+	all := Profile{Name: name, From: p.Text(f, "from", rules.Name), Sign: p.Text(f, "sign", signRule)}
 	for _, k := range p.kinds {
 		p.places(&k, f, func(n *yaml.Node, f *strictyaml.Fields) {
 			all.Places = append(all.Places, p.place(&k, n, f))

@@ -25,6 +25,10 @@ type Profile struct {
 	// Aliases are the rules by alias name, each one of AliasRules(). An alias of a destination
 	// that is not in Aliases follows RuleStable. The rule of latest is also used for GitHub.
 	Aliases map[string]string
+	// Sign is the key that signs the releases: a file, env://NAME, or the URI of a key in a key
+	// management service. Empty if they are not signed here. Receipts do not have it: it is
+	// about whoever publishes.
+	Sign string
 	// Places are the destinations, in the order of their kinds.
 	Places []Place
 }

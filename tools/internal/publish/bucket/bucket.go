@@ -1,8 +1,8 @@
 // Package bucket publishes releases to Google Cloud Storage, to Amazon S3 and compatible
 // services, and to directories, and reads releases from there.
 //
-// A release of version V is the objects PREFIX/V/PATH, one for each of its files and no
-// others. They are created, never replaced: [New]. Aliases are objects PREFIX/ALIAS whose
+// A release of version V is the objects PREFIX/V/PATH, one for each of its files and
+// signatures, and no others. They are created, never replaced: [New]. Aliases are objects PREFIX/ALIAS whose
 // body is a version. An alias with a line feed after the version is valid, and is rewritten
 // without it. The commit time of a published version, which a rule may compare, is in its
 // lock.json. PREFIX/V.receipt.json is the release's receipt ([ReadReceipt]). [NewSource]

@@ -27,7 +27,7 @@ const (
 )
 
 // Plan implements [publish.Destination]. SHA256SUMS is the last object: if it exists, all
-// others do.
+// others do, except signatures that were made later.
 func (b *bucket) Plan(ctx context.Context) ([]publish.Item, error) {
 	if b.tree == nil {
 		return nil, errors.New("planning: no release")
@@ -41,7 +41,7 @@ func (b *bucket) Plan(ctx context.Context) ([]publish.Item, error) {
 	for i := range objects {
 		found[objects[i].key] = &objects[i]
 	}
-	files := checksumsLast(b.tree.Files)
+	files := checksumsLast(b.tree.Published())
 	items := make([]publish.Item, len(files)+len(b.aliases))
 	err = parallel.DoAll(ctx, len(items), b.jobs, func(ctx context.Context, i int) (err error) {
 		if n := i - len(files); n >= 0 {
@@ -60,12 +60,28 @@ func (b *bucket) Plan(ctx context.Context) ([]publish.Item, error) {
 		return ok
 	})
 	for _, o := range more {
-		items = append(items, publish.Item{
+		item := publish.Item{
 			Phase: publish.Upload, Kind: objectKind, Name: b.store.name(o.key), State: publish.Conflict,
 			Found: "an object that is not in the release", URL: b.store.url(o.key),
-		})
+		}
+		if release.IsSignature(strings.TrimPrefix(o.key, prefix)) {
+			item.Found, item.Reason = "a signature", "this run does not sign: pass --cosignkey, or set sign in destinations.yaml"
+		}
+		items = append(items, item)
 	}
 	return items, nil
+}
+
+// maxSignature limits the size of a signature that is read, in bytes.
+const maxSignature = 64 << 20
+
+// Signatures implements [publish.Keeper].
+func (b *bucket) Signatures(ctx context.Context, version, path string) ([][]byte, error) {
+	data, o, err := readPointer(ctx, b.store, b.prefix+version+"/"+path, maxSignature)
+	if err != nil || o.version == "" {
+		return nil, err
+	}
+	return [][]byte{data}, nil
 }
 
 func checksumsLast(files []release.File) []release.File {

@@ -41,8 +41,8 @@ type Config struct {
 	// for an Enterprise Server.
 	BaseURL string
 	// Assets are patterns (path.Match) of the release's files that become assets. By default
-	// these are the archives, zips and checksums of the top level, manifest.yaml and
-	// lock.json.
+	// these are the archives, zips and checksums of the top level, manifest.yaml, lock.json and
+	// the provenance. The signature of an asset is one too.
 	Assets []string
 	Tag    string // default: the version
 	// Commit is the commit that GitHub tags if the tag does not exist; an existing tag must
@@ -77,7 +77,7 @@ const (
 )
 
 func defaultAssets() []string {
-	return []string{"*.tar.gz", "*.zip", "*.sha256", "manifest.yaml", release.LockFile, release.Checksums}
+	return []string{"*.tar.gz", "*.zip", "*.sha256", "manifest.yaml", release.LockFile, release.Checksums, release.Provenance}
 }
 
 // assetFile is a file of the release that becomes an asset.
@@ -148,7 +148,7 @@ func (c *Config) complete(tree *release.Tree) ([]assetFile, error) {
 	if len(c.Assets) == 0 {
 		c.Assets = defaultAssets()
 	}
-	return chooseAssets(tree.Files, c.Assets)
+	return chooseAssets(tree.Published(), c.Assets)
 }
 
 // pinned returns the commit of a repository in a lock, or "".
@@ -173,7 +173,11 @@ func chooseAssets(files []release.File, patterns []string) ([]assetFile, error) 
 		}
 	}
 	for _, f := range files {
-		if slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, f.Path); return ok }) {
+		subject := f.Path
+		if release.IsSignature(f.Path) {
+			subject = strings.TrimSuffix(f.Path, release.SignatureSuffix)
+		}
+		if slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, subject); return ok }) {
 			all = append(all, assetFile{f, path.Base(f.Path)})
 		}
 	}

@@ -199,3 +199,39 @@ func (d *destination) download(ctx context.Context, a asset) (digest.Digest, err
 	}
 	return sum, err
 }
+
+// maxSignature limits the size of a signature that is read, in bytes.
+const maxSignature = 64 << 20
+
+// Signatures implements [publish.Keeper].
+func (d *destination) Signatures(ctx context.Context, version, name string) ([][]byte, error) {
+	if path.Base(name) != name {
+		return nil, nil // not an asset
+	}
+	h, err := d.lookUp(ctx, cmp.Or(d.cfg.Tag, version))
+	if err != nil || h == nil {
+		return nil, err
+	}
+	there, err := d.list(ctx, h.ID)
+	if err != nil {
+		return nil, err
+	}
+	a, ok := there[name]
+	if !ok || !a.finished() || a.Size > maxSignature {
+		return nil, nil
+	}
+	var data []byte
+	err = d.c.repeat(ctx, func() error {
+		body, err := d.c.content(ctx, d.path("releases/assets/%d", a.ID))
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		data, err = io.ReadAll(io.LimitReader(body, maxSignature))
+		return err
+	})
+	if err != nil {
+		return nil, about(err, d.repo, "downloading asset %q", a.Name)
+	}
+	return [][]byte{data}, nil
+}

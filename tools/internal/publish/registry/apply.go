@@ -41,27 +41,52 @@ func (d *destination) Apply(ctx context.Context, phase publish.Phase, items []pu
 	if phase == publish.Reveal {
 		return d.reveal(ctx, s, items, report)
 	}
-	byName := map[string]*entry{}
-	for _, e := range d.entries {
-		byName[d.refName(e.name, string(e.root.digest))] = e
-	}
-	u := &upload{d: d, s: s, report: report, owners: map[digest.Digest]owner{}}
-	pushed := map[*entry]bool{}
-	for i := range items {
-		e := byName[items[i].Name]
-		if e == nil || items[i].Phase != publish.Upload || items[i].Digest != string(e.root.digest) {
-			return fmt.Errorf("%s %s of phase %q is not of this release", items[i].Kind, items[i].Name, items[i].Phase)
-		}
-		pushed[e] = true
-		u.entries = append(u.entries, e)
-		u.items = append(u.items, &items[i])
-	}
-	for _, e := range d.entries {
-		if !pushed[e] { // already there: others mount blobs from it
-			u.own(e, nil)
-		}
+	u := &upload{d: d, s: s, report: report, owners: map[digest.Digest]owner{}, items: map[*node]*publish.Item{}}
+	if err := u.choose(items); err != nil {
+		return err
 	}
 	return u.run(ctx)
+}
+
+// choose finds the parts of the entries that items are about.
+func (u *upload) choose(items []publish.Item) error {
+	byName := map[string]*publish.Item{}
+	for i := range items {
+		byName[items[i].Name] = &items[i]
+	}
+	for _, e := range u.d.entries {
+		of := func(n *node) bool {
+			i := byName[u.d.refName(e.name, string(n.digest))]
+			if i == nil || i.Phase != publish.Upload || i.Digest != string(n.digest) {
+				return false
+			}
+			u.items[n] = i
+			return true
+		}
+		root, referrers := of(e.root), map[*node]bool{}
+		for _, n := range e.referrers {
+			referrers[n] = of(n)
+		}
+		part := e.only(root, referrers)
+		if root || len(part.referrers) > 0 {
+			u.entries = append(u.entries, part)
+		}
+		if !root { // already there: others mount blobs from it
+			u.own(e.only(true, nil), nil)
+		}
+	}
+	if len(u.items) < len(items) {
+		known := map[*publish.Item]bool{}
+		for _, i := range u.items {
+			known[i] = true
+		}
+		for i := range items {
+			if !known[&items[i]] {
+				return fmt.Errorf("%s %s of phase %q is not of this release", items[i].Kind, items[i].Name, items[i].Phase)
+			}
+		}
+	}
+	return nil
 }
 
 // An upload is one run of the upload phase.
@@ -69,8 +94,8 @@ type upload struct {
 	d       *destination
 	s       session
 	report  publish.Report
-	entries []*entry
-	items   []*publish.Item
+	entries []*entry // the parts of entries to push
+	items   map[*node]*publish.Item
 
 	graph  graph
 	mount  *task // the first mount, which shows how the registry handles it
@@ -104,7 +129,8 @@ func (u *upload) run(ctx context.Context) error {
 	}
 	var broken *task
 	for _, b := range distinct(u.entries[0]) {
-		if b.config {
+		// An empty config is there if the repository has anything with a subject.
+		if b.config && b.path != "" {
 			name := u.entries[0].name
 			broken = u.graph.add(first, func(ctx context.Context) error {
 				there, err := u.s.hasBlob(ctx, name, b.digest)
@@ -114,8 +140,8 @@ func (u *upload) run(ctx context.Context) error {
 			break
 		}
 	}
-	for i, e := range u.entries {
-		u.add(e, u.items[i], broken, uses)
+	for _, e := range u.entries {
+		u.add(e, broken, uses)
 	}
 	return u.graph.do(ctx, u.d.config.Jobs)
 }
@@ -138,15 +164,14 @@ func distinct(e *entry) []blob {
 type push struct {
 	*upload
 	entry    *entry
-	item     *publish.Item
 	largest  digest.Digest // of the blobs to send; the one to probe
 	there    bool          // largest is there
 	complete bool          // everything is there
 }
 
 // add adds the tasks of an entry.
-func (u *upload) add(e *entry, item *publish.Item, broken *task, uses map[digest.Digest]int) {
-	p := &push{upload: u, entry: e, item: item}
+func (u *upload) add(e *entry, broken *task, uses map[digest.Digest]int) {
+	p := &push{upload: u, entry: e}
 	start := u.graph.add(first, p.start, broken, p.probe())
 	blobs := map[digest.Digest]*task{}
 	for _, b := range distinct(e) {
@@ -198,9 +223,15 @@ func (p *push) probe() *task {
 	})
 }
 
+// start finds out whether another run has pushed everything since the plan.
 func (p *push) start(ctx context.Context) (err error) {
-	if p.ask.Load() {
-		p.complete, err = p.d.isThere(ctx, p.s, p.entry)
+	if p.ask.Load() && p.entry.root != nil {
+		p.complete, err = p.d.hasRoot(ctx, p.s, p.entry)
+	}
+	if p.complete {
+		missing, err := unlisted(ctx, p.s, p.entry)
+		p.complete = err == nil && len(missing) == 0
+		return err
 	}
 	return err
 }
@@ -231,7 +262,13 @@ func (p *push) blob(ctx context.Context, b blob, from string) error {
 func (p *push) manifests(start *task, blobs map[digest.Digest]*task) {
 	done := map[digest.Digest]*task{}
 	var before []*task
-	unlisted := newReferrers()
+	list := newReferrers()
+	put := func() {
+		if len(before) > 0 {
+			run := func(ctx context.Context) error { return p.list(ctx, list) }
+			before = append(before, p.graph.add(unlocks, run, before...))
+		}
+	}
 	for _, n := range p.entry.nodes() {
 		if done[n.digest] != nil {
 			continue
@@ -244,17 +281,28 @@ func (p *push) manifests(start *task, blobs map[digest.Digest]*task) {
 			after = append(after, done[c.digest])
 		}
 		if n == p.entry.root {
-			if len(before) > 0 {
-				list := func(ctx context.Context) error { return unlisted.put(ctx, p.s, p.entry.name) }
-				before = append(before, p.graph.add(unlocks, list, before...))
-			}
+			put()
 			after = append(after, before...)
 		}
-		done[n.digest] = p.graph.add(unlocks, func(ctx context.Context) error { return p.manifest(ctx, n, unlisted) }, after...)
+		done[n.digest] = p.graph.add(unlocks, func(ctx context.Context) error { return p.manifest(ctx, n, list) }, after...)
 		if n.subject != nil {
 			before = append(before, done[n.digest])
 		}
 	}
+	if p.entry.root == nil {
+		put()
+	}
+}
+
+// list adds referrers to the lists of their subjects. With that they are done.
+func (p *push) list(ctx context.Context, all *referrers) error {
+	if err := all.put(ctx, p.s, p.entry.name); err != nil {
+		return err
+	}
+	for _, n := range p.entry.referrers {
+		p.report(publish.Progress{Done: p.items[n]})
+	}
+	return nil
 }
 
 func (p *push) manifest(ctx context.Context, n *node, unlisted *referrers) error {
@@ -269,7 +317,7 @@ func (p *push) manifest(ctx context.Context, n *node, unlisted *referrers) error
 		p.report(publish.Progress{Bytes: int64(len(n.raw))})
 	}
 	if n == p.entry.root {
-		p.report(publish.Progress{Done: p.item})
+		p.report(publish.Progress{Done: p.items[n]})
 	}
 	return nil
 }

@@ -50,6 +50,8 @@ type node struct {
 	raw       []byte
 	subject   *v1.Descriptor
 	refers    v1.Descriptor // its descriptor in a list of referrers
+	kind      string        // of its item, and
+	path      string        // the release's file that it is made from, if it is a referrer
 	children  []*node
 	blobs     []blob
 }
@@ -76,15 +78,27 @@ func (e *entry) nodes() []*node {
 	for _, r := range e.referrers {
 		walk(r)
 	}
-	walk(e.root)
+	if e.root != nil {
+		walk(e.root)
+	}
 	return all
 }
 
-// size returns the number of bytes to send for this entry alone.
-func (e *entry) size() int64 {
+// only returns the part of an entry to push: its root, if that is not there, and referrers.
+func (e *entry) only(root bool, referrers map[*node]bool) *entry {
+	part := *e
+	if !root {
+		part.root = nil
+	}
+	part.referrers = slices.DeleteFunc(slices.Clone(e.referrers), func(n *node) bool { return !referrers[n] })
+	return &part
+}
+
+// size returns the number of bytes to send for nodes alone.
+func size(nodes []*node) int64 {
 	sum := int64(0)
 	seen := map[digest.Digest]bool{}
-	for _, n := range e.nodes() {
+	for _, n := range nodes {
 		if !seen[n.digest] {
 			seen[n.digest], sum = true, sum+int64(len(n.raw))
 		}
@@ -151,6 +165,7 @@ func (l *loader) image(ctx context.Context, name string) (*entry, error) {
 		}
 		switch {
 		case n.subject != nil:
+			n.kind, n.path = referrerKind, e.path
 			e.referrers = append(e.referrers, n)
 		case e.root != nil:
 			return nil, fmt.Errorf("image %q: %q has more than one manifest without a subject: %s and %s", name, e.path, e.root.digest, n.digest)
@@ -162,8 +177,7 @@ func (l *loader) image(ctx context.Context, name string) (*entry, error) {
 	if e.root == nil {
 		return nil, fmt.Errorf("image %q: %q has no manifest without a subject", name, e.path)
 	}
-	slices.SortFunc(e.referrers, func(a, b *node) int { return cmp.Compare(a.digest, b.digest) })
-	return e, nil
+	return e, attach(ctx, l.tree, e)
 }
 
 // splitVariant returns an image's name without its variant, and the suffix of the variant's

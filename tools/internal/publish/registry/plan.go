@@ -50,33 +50,42 @@ func (d *destination) planEntry(ctx context.Context, s session, e *entry) ([]pub
 	}
 	item := publish.Item{
 		Phase: publish.Upload, Kind: e.kind, Name: d.refName(e.name, string(e.root.digest)), Path: e.path,
-		Digest: string(e.root.digest), Size: e.size(), State: publish.Absent,
+		Digest: string(e.root.digest), Size: size(e.only(true, nil).nodes()), State: publish.Absent,
 	}
 	if !there {
 		var err error
-		if there, err = d.isThere(ctx, s, e); err != nil {
+		if there, err = d.hasRoot(ctx, s, e); err != nil {
 			return nil, err
 		}
 	}
 	if there {
 		item.State, item.Version, item.URL = publish.Equal, item.Digest, d.hub.url(e.name, item.Digest)
 	}
-	return append([]publish.Item{item}, tags...), nil
+	missing, err := unlisted(ctx, s, e)
+	if err != nil {
+		return nil, err
+	}
+	items := []publish.Item{item}
+	for _, n := range e.referrers {
+		item := publish.Item{
+			Phase: publish.Upload, Kind: n.kind, Name: d.refName(e.name, string(n.digest)), Path: n.path,
+			Digest: string(n.digest), Size: size([]*node{n}), State: publish.Absent,
+		}
+		if !missing[n] {
+			item.State, item.Version, item.URL = publish.Equal, item.Digest, d.hub.url(e.name, item.Digest)
+		}
+		items = append(items, item)
+	}
+	return append(items, tags...), nil
 }
 
-// isThere reports whether all of an entry is there: its root, which is written last, and
-// referrers that may have been added later.
-func (d *destination) isThere(ctx context.Context, s session, e *entry) (bool, error) {
-	for _, n := range append([]*node{e.root}, e.referrers...) {
-		found, err := s.head(ctx, e.name, string(n.digest))
-		if err != nil || found == "" {
-			return false, err
-		}
-		if found != n.digest {
-			return false, fmt.Errorf("digest of %s: got %s, want %s", d.refName(e.name, string(n.digest)), found, n.digest)
-		}
+// hasRoot reports whether the root of an entry is there, and so everything below it.
+func (d *destination) hasRoot(ctx context.Context, s session, e *entry) (bool, error) {
+	found, err := s.head(ctx, e.name, string(e.root.digest))
+	if err == nil && found != "" && found != e.root.digest {
+		err = fmt.Errorf("digest of %s: got %s, want %s", d.refName(e.name, string(e.root.digest)), found, e.root.digest)
 	}
-	return true, nil
+	return found != "", err
 }
 
 func (d *destination) planTag(ctx context.Context, s session, e *entry, tag publish.Alias) (publish.Item, error) {

@@ -8,9 +8,14 @@
 // the index, each by its digest. So if an index is there, everything below it is too. Reveal
 // writes the tags: the index's bytes again, under a name.
 //
+// Referrers are what the release has about an image, and signatures
+// (https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers).
+// Each is an item of its own, so that one can be added to an image that is there. A registry
+// without the referrers API has a tag with their list.
+//
 // A first push takes at least these requests: for each distinct blob two (POST, PUT), for
 // each further repository with it one (a mount), one for each manifest and index, one for
-// each tag. In addition, each image takes a HEAD of a tag and of the index (plan), a HEAD of
+// each tag, and for each manifest with referrers one or two for their list. In addition, each image takes a HEAD of a tag and of the index (plan), a HEAD of
 // its largest blob (does it exist from an earlier or interrupted run?), and a HEAD of each
 // tag right before it is written, since a registry has no compare-and-swap. The whole run
 // takes the login and a HEAD of the first blob.
@@ -30,6 +35,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
@@ -97,6 +103,8 @@ type session interface {
 	openBlob(ctx context.Context, name string, d digest.Digest) (io.ReadCloser, error)
 	// pushBlob writes a blob to a repository.
 	pushBlob(ctx context.Context, p blobPush) error
+	// referrers returns the manifests in the list of those whose subject is a manifest.
+	referrers(ctx context.Context, name string, subject digest.Digest) ([]v1.Descriptor, error)
 	// putManifest writes an index or manifest under a digest or tag. Its blobs and children
 	// must be there. It reports whether the hub itself adds n to the referrers of n's
 	// subject.

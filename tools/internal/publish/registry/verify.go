@@ -8,6 +8,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
@@ -51,6 +52,8 @@ func (d *destination) Verify(ctx context.Context, items []publish.Item, deep boo
 		var err error
 		if deep && t.ref == items[i].Digest {
 			err = errors.Join(d.verifyBelow(ctx, s, t.name, want, 0)...)
+		} else if t.ref == items[i].Digest && slices.Contains(referring, items[i].Kind) {
+			err = verifyListed(ctx, s, t.name, want)
 		} else {
 			err = verifyTag(ctx, s, t.name, t.ref, items[i])
 		}
@@ -63,6 +66,26 @@ func (d *destination) Verify(ctx context.Context, items []publish.Item, deep boo
 		return err
 	}
 	return errors.Join(errs...)
+}
+
+// verifyListed checks that a manifest with a subject is there, and that people find it.
+func verifyListed(ctx context.Context, s session, name string, want digest.Digest) error {
+	raw, mediaType, err := s.manifest(ctx, name, string(want))
+	if err != nil {
+		return err
+	}
+	if raw == nil {
+		return fmt.Errorf("got nothing there, want %s", want)
+	}
+	n, _, err := parseNode(raw, mediaType)
+	if err != nil || n.subject == nil {
+		return err
+	}
+	all, err := s.referrers(ctx, name, layout.DigestOf(*n.subject))
+	if err == nil && !lists(all, want) {
+		err = fmt.Errorf("it is there, but not in the list of referrers of %s", n.subject.Digest)
+	}
+	return err
 }
 
 // verifyBelow reads an index or a manifest and everything that it refers to.

@@ -41,10 +41,13 @@ type Args struct {
 	// Only, Back, TokenFile, Transport, Env and Log are those of destinations.Args.
 	Only, Back []string
 	TokenFile  string
-	Transport  http.RoundTripper
-	Env        func(string) string
-	Log        func(format string, args ...any)
-	Observer   publish.Observer
+	// Password is the file with the password of Profile.Sign, the key that signs; empty for
+	// the one in the environment.
+	Password  string
+	Transport http.RoundTripper
+	Env       func(string) string
+	Log       func(format string, args ...any)
+	Observer  publish.Observer
 }
 
 // Session is one run.
@@ -56,8 +59,13 @@ type Session struct {
 }
 
 // Open opens the release and the destinations. It checks every file of a release in a
-// directory. For a promotion it verifies the receipt of the stage.
+// directory. For a promotion it verifies the receipt of the stage. It signs the release if the
+// profile says so: a plan has the digests of all that is published.
 func Open(ctx context.Context, a Args) (*Session, error) {
+	key, err := a.key(ctx) // before the work that it would make useless
+	if err != nil {
+		return nil, err
+	}
 	to := destinations.Args{Only: a.Only, Back: a.Back, Transport: a.Transport, Env: a.Env, TokenFile: a.TokenFile, Log: a.Log}
 	tree, err := a.release(ctx, &to)
 	if err != nil {
@@ -82,7 +90,11 @@ func Open(ctx context.Context, a Args) (*Session, error) {
 	if to.Since, err = a.before(tree.Lock); err != nil {
 		return nil, err
 	}
-	to.Profile, to.Tree = a.Profile, tree
+	to.Profile = a.Profile
+	if tree, err = sign(ctx, tree, key, to); err != nil {
+		return nil, err
+	}
+	to.Tree = tree
 	all, err := destinations.Open(ctx, to)
 	if err != nil {
 		return nil, err
