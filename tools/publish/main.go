@@ -118,7 +118,7 @@ type options struct {
 	session.Args
 
 	hub, gcs, s3, endpoint, helmBucket, helmHub, github, tagger, key string
-	tags, gcsAliases, s3Aliases                                 aliases
+	tags, gcsAliases, s3Aliases                                      aliases
 }
 
 func (o *options) flags(stderr io.Writer) *flag.FlagSet {

@@ -1,7 +1,13 @@
 package main
 
 import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"flag"
 	"os"
@@ -12,7 +18,10 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/signing"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
@@ -31,7 +40,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"release": makeRelease, "mode": mode, "status": status, "notes": notes,
+			"release": makeRelease, "mode": mode, "status": status, "notes": notes, "key": makeKey, "verified": verified,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
@@ -97,4 +106,34 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("got exit status %d, want %d", got, want)
 	}
+}
+
+// makeKey makes a key as cosign does: "key FILE [PASSWORD]". The public one is FILE.pub, and
+// the private one is in the variable KEY too.
+func makeKey(ts *testscript.TestScript, _ bool, args []string) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	ts.Check(err)
+	kind := "PRIVATE KEY"
+	if len(args) > 1 {
+		kind = "ENCRYPTED SIGSTORE PRIVATE KEY"
+		der, err = encrypted.Encrypt(der, []byte(args[1]))
+		ts.Check(err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(private.Public())
+	ts.Check(err)
+	content := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+	ts.Setenv("KEY", string(content))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), content, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".pub"), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), 0o644))
+}
+
+// verified checks the signatures of a release with a public key: "verified FILE DIRECTORY".
+func verified(ts *testscript.TestScript, _ bool, args []string) {
+	public, err := signing.ReadPublicKey(ts.MkAbs(args[0]))
+	ts.Check(err)
+	tree, err := release.Open(context.Background(), release.Dir(ts.MkAbs(args[1])))
+	ts.Check(err)
+	ts.Check(signing.Check(context.Background(), tree, public))
 }
