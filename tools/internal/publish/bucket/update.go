@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
@@ -44,4 +45,19 @@ func (p *Place) Update(ctx context.Context, key string, limit int64, change func
 			return err
 		}
 	}
+}
+
+// Create creates an object that never changes. One with the same content may exist already.
+func (p *Place) Create(ctx context.Context, key string, data []byte) error {
+	w := pointer(key, "", data, contentType(key))
+	w.cacheControl = immutable
+	err := p.store.put(ctx, w)
+	if !errors.Is(err, errTaken) {
+		return err
+	}
+	got, _, err := hash(ctx, p.store, key, "")
+	if want := digest.FromBytes(data); err == nil && got != want {
+		err = fmt.Errorf("creating object %q: got %s, want none or %s: %w", p.store.name(key), got, want, publish.ErrChanged)
+	}
+	return err
 }

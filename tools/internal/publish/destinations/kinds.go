@@ -39,6 +39,7 @@ func All() Kinds {
 		registries(),
 		charts(),
 		tags(),
+		aptRepositories(),
 		githubReleases(),
 	}
 }

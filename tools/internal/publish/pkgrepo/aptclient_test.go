@@ -1,0 +1,197 @@
+package pkgrepo
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/packagetest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
+)
+
+// require skips a test without a program, or fails if RELEASE_REQUIRE names it.
+func require(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	if slices.Contains(strings.Split(os.Getenv("RELEASE_REQUIRE"), ","), program) {
+		t.Fatalf("no %s, which RELEASE_REQUIRE names", program)
+	}
+	t.Skipf("no %s: install it", program)
+}
+
+// baseURL returns the URL of a place as its users have it.
+func baseURL(t *testing.T, p buckettest.Place) string {
+	if p.Endpoint != "" {
+		return p.Endpoint + "/" + buckettest.Bucket + "/all/demo"
+	}
+	server := httptest.NewServer(http.FileServer(http.Dir(strings.TrimPrefix(p.URL, "file://"))))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// An aptRoot is a system of its own for apt: nothing of this machine's is read or written.
+type aptRoot struct {
+	t   *testing.T
+	dir string
+}
+
+func newAptRoot(t *testing.T, source string) *aptRoot {
+	a := &aptRoot{t, t.TempDir()}
+	for _, d := range []string{"var/lib/dpkg/info", "var/lib/dpkg/updates", "var/lib/dpkg/triggers", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "var/log", "etc/apt/none", "etc/apt/preferences.d"} {
+		check(t, os.MkdirAll(filepath.Join(a.dir, d), 0o755))
+	}
+	check(t, os.Chmod(a.dir, 0o755))
+	a.write("var/lib/dpkg/status", "")
+	a.write("var/lib/dpkg/available", "")
+	a.write("etc/apt/sources.list", source+"\n")
+	a.write("etc/apt/apt.conf", fmt.Sprintf(`
+Dir "%[1]s/";
+Dir::State "%[1]s/var/lib/apt";
+Dir::State::status "%[1]s/var/lib/dpkg/status";
+Dir::Cache "%[1]s/var/cache/apt";
+Dir::Log "%[1]s/var/log";
+Dir::Etc "%[1]s/etc/apt";
+Dir::Etc::parts "%[1]s/etc/apt/none";
+Dir::Etc::main "none";
+Dir::Bin::dpkg "/usr/bin/dpkg";
+APT::Architecture "amd64";
+APT::Architectures "amd64";
+APT::Sandbox::User "root";
+APT::Install-Recommends "false";
+Acquire::Languages "none";
+DPkg::Options { "--root=%[1]s"; "--force-script-chrootless"; "--force-not-root"; "--log=%[1]s/dpkg.log"; };
+`, a.dir))
+	return a
+}
+
+func (a *aptRoot) write(name, content string) {
+	check(a.t, os.WriteFile(filepath.Join(a.dir, name), []byte(content), 0o644))
+}
+
+func (a *aptRoot) run(args ...string) (string, error) {
+	cmd := exec.Command("apt-get", append([]string{"-y", "--allow-downgrades"}, args...)...)
+	cmd.Dir = a.dir
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "APT_CONFIG=" + filepath.Join(a.dir, "etc/apt/apt.conf")}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	if err == nil && (strings.Contains(out.String(), "W: ") || strings.Contains(out.String(), "E: ")) {
+		err = fmt.Errorf("got warnings")
+	}
+	if err != nil {
+		err = fmt.Errorf("apt-get %q: %w\n%s", args, err, out.String())
+	}
+	return out.String(), err
+}
+
+// upgrade updates the lists, installs the newest version of demo, and returns what is
+// installed then.
+func (a *aptRoot) upgrade(args ...string) string {
+	a.t.Helper()
+	if _, err := a.run("update"); err != nil {
+		a.t.Fatal(err)
+	}
+	if _, err := a.run(append([]string{"install"}, append(args, "demo")...)...); err != nil {
+		a.t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(a.dir, "usr/share/demo/text"))
+	check(a.t, err)
+	return string(data)
+}
+
+// source returns the line of sources.list for a place, with the key that users install.
+func source(t *testing.T, p buckettest.Place) string {
+	key := filepath.Join(t.TempDir(), "demo.asc")
+	check(t, os.WriteFile(key, []byte(p.Content("all/demo/key.asc")), 0o644))
+	check(t, os.Chmod(filepath.Dir(key), 0o755))
+	return "deb [signed-by=" + key + "] " + baseURL(t, p) + " stable main"
+}
+
+// TestAptClient installs with apt-get from each kind of store, before, during and after an
+// update, and after a move back.
+func TestAptClient(t *testing.T) {
+	require(t, "apt-get")
+	require(t, "gpgv")
+	buckettest.Each(t, func(t *testing.T, p buckettest.Place) {
+		c := configOf(p, writeKey(t))
+		library := debOf(packagetest.Package{Name: "libdemo", Arch: "all", Version: "0.5.0"})
+		tree := func(version string, day int) func() publish.Destination {
+			tree := treeOf(t, releasetest.Args{Version: version, Time: packagetest.Later(day)},
+				debOf(packagetest.Package{Depends: []string{"libdemo"}}), debOf(packagetest.Package{Arch: "arm64"}), library)
+			return func() publish.Destination { return openApt(t, c, tree) }
+		}
+		one, two := tree("1.2.0", 1), tree("1.3.0", 2)
+		run(t, one())
+		apt := newAptRoot(t, source(t, p))
+		if got := apt.upgrade(); got != "demo 1.2.0" {
+			t.Errorf("before: got %q", got)
+		}
+		d := two()
+		items := buckettest.Plan(t, d)
+		check(t, d.Apply(t.Context(), publish.Upload, buckettest.Missing(items, publish.Upload), nil))
+		if got := newAptRoot(t, source(t, p)).upgrade(); got != "demo 1.2.0" {
+			t.Errorf("during: got %q", got)
+		}
+		run(t, d)
+		if got := apt.upgrade(); got != "demo 1.3.0" {
+			t.Errorf("after: got %q", got)
+		}
+		if _, err := apt.run("install", "demo=1.2.0"); err != nil {
+			t.Error(err)
+		}
+		c.Channels[0].Back = true
+		run(t, one())
+		apt = newAptRoot(t, source(t, p))
+		if got := apt.upgrade(); got != "demo 1.2.0" {
+			t.Errorf("moved back: got %q", got)
+		}
+		c.Channels[0].Back = false
+		run(t, two())
+		if got := apt.upgrade(); got != "demo 1.3.0" {
+			t.Errorf("moved on: got %q", got)
+		}
+	})
+}
+
+// TestAptClientBack has one client follow a suite that moves back: it sees the older index,
+// and can install what that has.
+func TestAptClientBack(t *testing.T) {
+	require(t, "apt-get")
+	require(t, "gpgv")
+	p := buckettest.Open(t, "file")
+	c := configOf(p, writeKey(t))
+	release := func(version string) publish.Destination {
+		return openApt(t, c, treeOf(t, releasetest.Args{Version: version}, debOf(packagetest.Package{})))
+	}
+	run(t, release("1.2.0"))
+	run(t, release("1.3.0"))
+	apt := newAptRoot(t, source(t, p))
+	if got := apt.upgrade(); got != "demo 1.3.0" {
+		t.Errorf("got %q", got)
+	}
+	c.Channels[0].Back = true
+	run(t, release("1.2.0"))
+	if _, err := apt.run("update"); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := apt.run("install", "demo=1.3.0"); err != nil || !strings.Contains(out, "already the newest") {
+		t.Logf("the installed version: %v", err)
+	}
+	if _, err := apt.run("install", "demo=1.2.0"); err != nil {
+		t.Error(err)
+	}
+	if out, err := apt.run("install", "demo=1.3.0"); err == nil {
+		t.Errorf("a version that has gone: got\n%s", out)
+	}
+}

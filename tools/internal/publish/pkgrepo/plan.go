@@ -1,0 +1,129 @@
+package pkgrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/bucket"
+)
+
+// Plan implements [publish.Destination]. An item of kind package is a file. An item of kind
+// package index is its entry in an index. The public keys are revealed first.
+func (r *repository) Plan(ctx context.Context) ([]publish.Item, error) {
+	all, err := r.all(ctx)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	key, err := r.planKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	indexes, err := r.planIndexes(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	var files []target
+	for n, t := range all {
+		known := func(o target) bool { return o.path == t.path }
+		if indexes[n].State != publish.Kept && !slices.ContainsFunc(files, known) {
+			files = append(files, t)
+		}
+	}
+	items := make([]publish.Item, len(files))
+	err = parallel.DoAll(ctx, len(files), r.config.Jobs, func(ctx context.Context, i int) (err error) {
+		key, _, _ := r.Object(files[i].path)
+		items[i], err = r.PlanFile(ctx, packageKind, key, files[i].entry.file)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return append(append(items, key), indexes...), nil
+}
+
+// planIndexes returns the entries of all targets, which are sorted by pointer.
+func (r *repository) planIndexes(ctx context.Context, all []target) ([]publish.Item, error) {
+	items := make([]publish.Item, len(all))
+	var x *index
+	var err error
+	for n, t := range all {
+		if n == 0 || all[n-1].pointer != t.pointer {
+			var broken *indexError
+			if x, err = r.load(ctx, t.pointer, r.reading()); err != nil && !errors.As(err, &broken) && !errors.Is(err, bucket.ErrTooLarge) {
+				return nil, err
+			}
+		}
+		if items[n] = r.item(t); err != nil {
+			items[n].State, items[n].Found = publish.Conflict, strings.ReplaceAll(fmt.Sprintf("an index that cannot be changed: %v", err), "\n", " ")
+		} else {
+			r.decide(&items[n], t, x)
+		}
+	}
+	return items, nil
+}
+
+// item returns the item of an entry.
+func (r *repository) item(t target) publish.Item {
+	_, name, url := r.Object(t.pointer)
+	return publish.Item{
+		Phase: publish.Reveal, Kind: indexKind, Name: entryName(name, t.entry), Path: t.entry.file.Path, Digest: t.entry.digest,
+		State: publish.Absent, URL: url,
+	}
+}
+
+func entryName(index string, e *entry) string {
+	return index + " entry " + e.name + " " + e.version + " " + e.arch
+}
+
+// decide compares an index with a target.
+func (r *repository) decide(i *publish.Item, t target, x *index) {
+	found := x.find(t.entry)
+	higher := r.higher(x, t)
+	state, reason := t.channel.Start(publish.Candidate{Version: r.tree.Version})
+	switch {
+	case found == nil && state == publish.Kept:
+		i.State, i.Reason, i.Alias, i.Rule = state, reason, t.channel.Name, t.channel.Rule
+	case found != nil && found.digest != t.entry.digest:
+		i.State, i.Found = publish.Conflict, found.digest
+	case len(higher) > 0:
+		var versions []string
+		for _, e := range higher {
+			versions = append(versions, e.version)
+		}
+		i.State, i.Found, i.Guard = publish.Behind, strings.Join(versions, ", "), x.version
+		i.Reason = "higher versions go: moved back on purpose"
+	case found == nil:
+		i.Reason = reason
+	case x.signer != r.key.Fingerprint():
+		i.State, i.Found, i.Guard = publish.Behind, "an index signed by "+x.signer, x.version
+	default:
+		i.State, i.Version = publish.Equal, x.version
+	}
+}
+
+// find returns the entry of the same package and version, or nil.
+func (x *index) find(e *entry) *entry {
+	if n := slices.IndexFunc(x.entries, e.same); n >= 0 {
+		return x.entries[n]
+	}
+	return nil
+}
+
+// higher returns the entries that go if a channel moves back to the target.
+func (r *repository) higher(x *index, t target) []*entry {
+	if !t.channel.Back {
+		return nil
+	}
+	var all []*entry
+	for _, e := range x.entries {
+		if e.list == t.entry.list && e.name == t.entry.name && e.arch == t.entry.arch && r.compare(e.version, t.entry.version) > 0 {
+			all = append(all, e)
+		}
+	}
+	return all
+}
