@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
@@ -68,10 +68,10 @@ func (r Keyring) VerifyText(data []byte, now time.Time) (text []byte, signer str
 	return block.Plaintext, signer, err
 }
 
-// Verify checks armored detached signatures of data: one of them has to be by a key of the
-// keyring. It returns the key's fingerprint. now is that of VerifyText.
-func (r Keyring) Verify(data, signatures []byte, now time.Time) (signer string, err error) {
-	block, err := armor.Decode(bytes.NewReader(signatures))
+// Verify checks an armored detached signature of data. It returns the fingerprint of the key
+// that signed it. now is that of VerifyText.
+func (r Keyring) Verify(data, signature []byte, now time.Time) (signer string, err error) {
+	block, err := armor.Decode(bytes.NewReader(signature))
 	if err != nil {
 		return "", fmt.Errorf("reading the signature: %w", err)
 	}
@@ -82,69 +82,27 @@ func (r Keyring) Verify(data, signatures []byte, now time.Time) (signer string, 
 	return r.verify(data, body, now)
 }
 
-func (r Keyring) verify(data, signatures []byte, now time.Time) (string, error) {
-	all, err := split(signatures)
+// verify checks one signature. Clients of some repositories refuse several.
+func (r Keyring) verify(data, signature []byte, now time.Time) (string, error) {
+	rest := bytes.NewReader(signature)
+	p, err := packet.Read(rest)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("reading the signature: %w", err)
+	}
+	s, ok := p.(*packet.Signature)
+	if !ok || rest.Len() > 0 {
+		return "", fmt.Errorf("reading the signature: got %T and %d bytes after it, want one signature", p, rest.Len())
+	}
+	if now.IsZero() {
+		now = s.CreationTime
 	}
 	config := &packet.Config{Time: func() time.Time { return now }}
-	err = errors.New("it has no signature")
-	for _, s := range all {
-		if now.IsZero() {
-			config.Time = func() time.Time { return s.created }
-		}
-		var e *openpgp.Entity
-		if _, e, err = openpgp.VerifyDetachedSignature(r.keys, bytes.NewReader(data), bytes.NewReader(s.raw), config); err == nil {
-			return fingerprint(e), nil
-		}
+	_, e, err := openpgp.VerifyDetachedSignature(r.keys, bytes.NewReader(data), bytes.NewReader(signature), config)
+	switch {
+	case errors.Is(err, pgperrors.ErrUnknownIssuer):
+		return "", fmt.Errorf("it is not signed by %s", strings.Join(r.Fingerprints(), ", "))
+	case err != nil:
+		return "", fmt.Errorf("checking the signature: %w", err)
 	}
-	if errors.Is(err, pgperrors.ErrUnknownIssuer) {
-		return "", fmt.Errorf("it is not signed by %v", r.Fingerprints())
-	}
-	return "", fmt.Errorf("checking the signature: %w", err)
-}
-
-// A signature is one of several.
-type signature struct {
-	raw     []byte
-	created time.Time
-}
-
-// maxSignatures limits the signatures of one file.
-const maxSignatures = 64
-
-func split(data []byte) ([]signature, error) {
-	var all []signature
-	r := bytes.NewReader(data)
-	for r.Len() > 0 {
-		at := len(data) - r.Len()
-		p, err := packet.Read(r)
-		if err != nil {
-			return nil, fmt.Errorf("reading the signature: %w", err)
-		}
-		s, ok := p.(*packet.Signature)
-		if !ok || len(all) == maxSignatures {
-			return nil, fmt.Errorf("reading the signature: got packet %T as number %d, want at most %d signatures", p, len(all)+1, maxSignatures)
-		}
-		all = append(all, signature{slices.Clone(data[at : len(data)-r.Len()]), s.CreationTime})
-	}
-	return all, nil
-}
-
-// Split returns the signatures in a block of ASCII armor, each without armor.
-func Split(armored []byte) ([][]byte, error) {
-	block, err := armor.Decode(bytes.NewReader(armored))
-	if err != nil {
-		return nil, fmt.Errorf("reading signatures: %w", err)
-	}
-	body, err := io.ReadAll(block.Body)
-	if err != nil {
-		return nil, fmt.Errorf("reading signatures: %w", err)
-	}
-	some, err := split(body)
-	var all [][]byte
-	for _, s := range some {
-		all = append(all, s.raw)
-	}
-	return all, err
+	return fingerprint(e), nil
 }

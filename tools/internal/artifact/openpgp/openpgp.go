@@ -161,27 +161,20 @@ func (k *Key) ClearSign(text []byte, at time.Time) ([]byte, error) {
 	return append(b.Bytes(), '\n'), nil
 }
 
-// Sign returns a detached signature of data, without armor.
+// Sign returns an armored detached signature of data.
 func (k *Key) Sign(data []byte, at time.Time) ([]byte, error) {
 	var b bytes.Buffer
 	if err := openpgp.DetachSign(&b, k.entity, bytes.NewReader(data), k.config(at)); err != nil {
 		return nil, fmt.Errorf("signing with %s: %w", k.Fingerprint(), err)
 	}
-	return b.Bytes(), nil
+	return armored(openpgp.SignatureType, b.Bytes())
 }
 
-// Armor returns signatures in one block of ASCII armor.
-func Armor(signatures ...[]byte) ([]byte, error) {
-	return armored(openpgp.SignatureType, signatures...)
-}
-
-func armored(kind string, parts ...[]byte) ([]byte, error) {
+func armored(kind string, data []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w, err := armor.EncodeWithChecksumOption(&b, kind, nil, true)
-	for _, p := range parts {
-		if err == nil {
-			_, err = w.Write(p)
-		}
+	if err == nil {
+		_, err = w.Write(data)
 	}
 	if err == nil {
 		err = w.Close()

@@ -40,6 +40,7 @@ func All() Kinds {
 		charts(),
 		tags(),
 		aptRepositories(),
+		yumRepositories(),
 		githubReleases(),
 	}
 }

@@ -32,6 +32,14 @@ func aptRepositories() Kind {
 	)
 }
 
+// yumRepositories are buckets with RPM packages.
+func yumRepositories() Kind {
+	return packageKind("yum", "yum repository", "channels", pkgrepo.NewYum,
+		// The URL at which users read the bucket and prefix; the service's own by default.
+		profile.Field{Key: "url", Holds: profile.URL, Rule: rules.Web},
+	)
+}
+
 // packageKind is a kind of repositories in buckets. Its channels, which users subscribe to,
 // have rules as aliases do.
 func packageKind(name, noun, channels string, open func(context.Context, pkgrepo.Config, *release.Tree) (publish.Destination, error), more ...profile.Field) Kind {
@@ -57,6 +65,7 @@ func packageKind(name, noun, channels string, open func(context.Context, pkgrepo
 			return open(ctx, pkgrepo.Config{
 				Config: o.bucketConfig(p.Text("bucket"), p.Text("endpoint")), Channels: o.aliases(p.List(channels)),
 				Key:       openpgp.LoadArgs{Key: p.Text("key"), Passphrase: p.Text("passphrase"), Env: o.Env},
+				Base:      p.Text("url"),
 				Component: p.Text("component"), Origin: p.Text("origin"), Label: p.Text("label"), Description: p.Text("description"),
 			}, o.Tree)
 		},

@@ -92,7 +92,7 @@ func (r *repository) reveal(ctx context.Context, add []target) error {
 // merge adds targets to an index, and removes what they replace. It reports whether the index
 // has changed.
 func (r *repository) merge(x *index, add []target, name string) (changed bool, err error) {
-	changed = x.signer != r.key.Fingerprint()
+	changed = x.stale != ""
 	for _, t := range add {
 		found := x.find(t.entry)
 		switch {
@@ -111,17 +111,11 @@ func (r *repository) merge(x *index, add []target, name string) (changed bool, e
 	return changed, nil
 }
 
-// put creates the content of an index, then writes what stands beside its pointer.
+// put creates the content of an index.
 func (r *repository) put(ctx context.Context, w *written) error {
 	for _, path := range slices.Sorted(maps.Keys(w.files)) {
 		key, _, _ := r.Object(path)
 		if err := r.Create(ctx, key, w.files[path]); err != nil {
-			return err
-		}
-	}
-	for _, path := range slices.Sorted(maps.Keys(w.beside)) {
-		key, _, _ := r.Object(path)
-		if err := r.Update(ctx, key, maxIndex, w.beside[path]); err != nil {
 			return err
 		}
 	}

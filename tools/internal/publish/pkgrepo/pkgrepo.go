@@ -47,6 +47,8 @@ type Config struct {
 	Channels []publish.Alias
 	// Key is the key that signs the indexes. It is not used if only Verify is called.
 	Key openpgp.LoadArgs
+	// Base is the URL at which users read the bucket's prefix; empty for the bucket's own URL.
+	Base string
 	// Component is apt's, and Origin, Label and Description describe the repository to its
 	// users. Origin and Label default to the product.
 	Component, Origin, Label, Description string
@@ -98,6 +100,7 @@ type index struct {
 	pointer string
 	time    time.Time
 	signer  string // fingerprint of its key; empty for a new index
+	stale   string // why the index is written again without other entries; empty for no reason
 	entries []*entry
 	version string // of the pointer, for its guard
 }
@@ -114,8 +117,6 @@ type reading struct {
 type written struct {
 	files   map[string][]byte
 	pointer []byte
-	// beside changes what stands beside the pointer, before the pointer moves.
-	beside map[string]func(old []byte) ([]byte, error)
 }
 
 // repository is the destination.
@@ -148,6 +149,10 @@ func open(ctx context.Context, c Config, tree *release.Tree, f func(c *Config) f
 			return nil, err
 		}
 	}
+	if c.Base == "" {
+		_, _, r.config.Base = p.Object("")
+	}
+	r.config.Base = strings.TrimSuffix(r.config.Base, "/")
 	r.format = f(&r.config)
 	return r, nil
 }
@@ -260,6 +265,9 @@ func (r *repository) parsed(ctx context.Context, pointer string, data []byte, ve
 		return nil, failed
 	case err != nil:
 		return nil, &indexError{err}
+	}
+	if r.key != nil && x.signer != r.key.Fingerprint() {
+		x.stale = "an index signed by " + x.signer
 	}
 	x.pointer, x.version = pointer, version
 	return x, nil

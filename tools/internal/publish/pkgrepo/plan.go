@@ -99,8 +99,8 @@ func (r *repository) decide(i *publish.Item, t target, x *index) {
 		i.Reason = "higher versions go: moved back on purpose"
 	case found == nil:
 		i.Reason = reason
-	case x.signer != r.key.Fingerprint():
-		i.State, i.Found, i.Guard = publish.Behind, "an index signed by "+x.signer, x.version
+	case x.stale != "":
+		i.State, i.Found, i.Guard = publish.Behind, x.stale, x.version
 	default:
 		i.State, i.Version = publish.Equal, x.version
 	}
