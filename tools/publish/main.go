@@ -13,8 +13,8 @@
 // anywhere ends the run before anything is changed. Then it uploads all content to all
 // destinations and reads it back. Then it writes the receipt, PREFIX/VERSION.receipt.json, to
 // each bucket: the files of the release, and what each destination has of it. Only then it
-// moves the pointers by which people find the release: registry tags, chart indexes, aliases,
-// git tags, GitHub's draft. If a run stops half-way, run the same command again: it resumes,
+// moves the pointers by which people find the release: registry tags, indexes of charts and
+// packages, aliases, git tags, GitHub's draft. If a run stops half-way, run the same command again: it resumes,
 // and sends nothing that is already there.
 //
 // The receipt depends only on the release, the profile and the notes: a second run finds it
@@ -68,7 +68,8 @@
 //
 // Credentials are those of each service: Application Default Credentials, the AWS
 // configuration, Docker's credential helpers and config.json, git's credential helpers, and
-// for GitHub --githubtoken FILE, GITHUB_TOKEN or GH_TOKEN. GITHUB_API_URL,
+// for GitHub --githubtoken FILE, GITHUB_TOKEN or GH_TOKEN. Package repositories are signed
+// with the key in the profile or --packagekey. GITHUB_API_URL,
 // STORAGE_EMULATOR_HOST and AWS_ENDPOINT_URL set other servers.
 //
 // Exit status: 0 the release is published, or with --plan there is nothing to do; 1 a
@@ -119,6 +120,7 @@ type options struct {
 
 	hub, gcs, s3, endpoint, helmBucket, helmHub, github, tagger, key string
 	tags, gcsAliases, s3Aliases                                      aliases
+	packages                                                         packageFlags
 }
 
 func (o *options) flags(stderr io.Writer) *flag.FlagSet {
@@ -147,6 +149,11 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.StringVar(&o.endpoint, "s3-base-endpoint", "", "the `URL` of a service that speaks S3")
 	set.StringVar(&o.helmBucket, "helmbucket", "", "the charts' Google Cloud Storage bucket, with an index.yaml: `BUCKET/PREFIX`")
 	set.StringVar(&o.helmHub, "helmhub", "", "the charts' registry: `HOST/PATH`")
+	set.StringVar(&o.packages.apt, "aptbucket", "", "the Debian packages' Google Cloud Storage bucket, with a suite stable: `BUCKET/PREFIX`, or a URL")
+	set.StringVar(&o.packages.yum, "yumbucket", "", "the RPM packages' bucket, with a channel stable: `BUCKET/PREFIX`, or a URL")
+	set.StringVar(&o.packages.apk, "apkbucket", "", "the bucket of Alpine's packages, with a channel stable: `BUCKET/PREFIX`, or a URL")
+	set.StringVar(&o.packages.key, "packagekey", "", "the OpenPGP secret key that signs these repositories' indexes: a `file`, or env://NAME")
+	set.StringVar(&o.packages.passphrase, "packagepassphrase", "", "its passphrase: a `file`, or env://NAME")
 	set.StringVar(&o.github, "github", "", "the GitHub `organization` for the tags and the release")
 	set.StringVar(&o.TokenFile, "githubtoken", "", "the `file` with GitHub's token (default: GITHUB_TOKEN or GH_TOKEN)")
 	set.StringVar(&o.key, "cosignkey", "", "sign with a `key`: a file, env://NAME, or the URI of a key such as gcpkms://…")

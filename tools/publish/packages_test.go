@@ -354,3 +354,28 @@ production:
 		t.Error(err)
 	}
 }
+
+// TestPackageFlags publishes to a repository that flags name.
+func TestPackageFlags(t *testing.T) {
+	p := buckettest.Open(t, "file")
+	w := newWorld(t, p)
+	run := func(args ...string) string {
+		cmd := exec.Command("publish", append([]string{"--release", w.release(1), "--state", filepath.Join(w.home, "state"), "--aptbucket", p.URL + "/apt"}, args...)...)
+		cmd.Env = w.env
+		out, _ := cmd.CombinedOutput() // the output has the error
+		return string(out)
+	}
+	for want, args := range map[string][]string{
+		"--aptbucket, --yumbucket or --apkbucket without --packagekey": nil,
+		"the environment variable NONE is not set":                     {"--packagekey", "env://NONE"},
+		"no such file": {"--packagekey", filepath.Join(w.home, "none")},
+	} {
+		if out := run(args...); !strings.Contains(out, want) || len(p.Keys()) > 0 {
+			t.Errorf("%q: got %q and %d objects, want %q and none", args, out, len(p.Keys()), want)
+		}
+	}
+	out := run("--packagekey", "env://PACKAGE_KEY")
+	if err := w.readApt(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -50,6 +50,10 @@ func (o *options) check() string {
 		return "--gcsaliases without --gcsbucket"
 	case (len(o.s3Aliases.names) > 0 || o.endpoint != "") && o.s3 == "" && len(named) == 0:
 		return "--s3aliases or --s3-base-endpoint without --s3bucket"
+	case o.packages.passphrase != "" && o.packages.key == "":
+		return "--packagepassphrase without --packagekey"
+	case o.packages.any() && o.packages.key == "":
+		return "--aptbucket, --yumbucket or --apkbucket without --packagekey"
 	case len(named) == 0 && !o.overrides():
 		return "no destinations: want --stage, --production, --destinations FILE:PROFILE, or flags for destinations"
 	}
@@ -58,7 +62,7 @@ func (o *options) check() string {
 
 // overrides reports whether a flag names a destination.
 func (o *options) overrides() bool {
-	return o.hub != "" || o.gcs != "" || o.s3 != "" || o.helmBucket != "" || o.helmHub != "" || o.github != ""
+	return o.hub != "" || o.gcs != "" || o.s3 != "" || o.helmBucket != "" || o.helmHub != "" || o.packages.any() || o.github != ""
 }
 
 // name returns the profile's name.
@@ -137,6 +141,7 @@ func (o *options) override(p *profile.Profile) error {
 		p.Drop("charts", func(c profile.Place) bool { return c.Text("hub") != "" })
 		p.Places = append(p.Places, profile.Place{Key: "charts"}.WithText("hub", o.helmHub))
 	}
+	o.packages.override(p)
 	for i, place := range p.Places {
 		switch {
 		case place.Key == "registries" && len(o.tags.names) > 0:

@@ -2,6 +2,9 @@ package openpgp
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha1"
 	"errors"
 	"fmt"
 	"io"
@@ -105,4 +108,27 @@ func (r Keyring) verify(data, signature []byte, now time.Time) (string, error) {
 		return "", fmt.Errorf("checking the signature: %w", err)
 	}
 	return fingerprint(e), nil
+}
+
+// VerifyRSA checks a signature by [Key.SignRSA], by any key of the keyring. It returns the
+// key's fingerprint. A key has to be valid at now, unless that is the zero time.
+func (r Keyring) VerifyRSA(data, signature []byte, now time.Time) (signer string, err error) {
+	sum := sha1.Sum(data)
+	for _, e := range r.keys {
+		keys := []*packet.PublicKey{e.PrimaryKey}
+		for _, s := range e.Subkeys {
+			keys = append(keys, s.PublicKey)
+		}
+		for _, k := range keys {
+			public, ok := k.PublicKey.(*rsa.PublicKey)
+			if !ok || rsa.VerifyPKCS1v15(public, crypto.SHA1, sum[:], signature) != nil {
+				continue
+			}
+			if self, _ := e.PrimarySelfSignature(); !now.IsZero() && (self == nil || e.PrimaryKey.KeyExpired(self, now) || e.Revoked(now)) {
+				return "", fmt.Errorf("checking the signature: key %s has expired", fingerprint(e))
+			}
+			return fingerprint(e), nil
+		}
+	}
+	return "", fmt.Errorf("it is not signed by %s", strings.Join(r.Fingerprints(), ", "))
 }

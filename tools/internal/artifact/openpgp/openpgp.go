@@ -7,6 +7,10 @@ package openpgp
 import (
 	"bytes"
 	"crypto"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -168,6 +172,28 @@ func (k *Key) Sign(data []byte, at time.Time) ([]byte, error) {
 		return nil, fmt.Errorf("signing with %s: %w", k.Fingerprint(), err)
 	}
 	return armored(openpgp.SignatureType, b.Bytes())
+}
+
+// SignRSA returns a signature of data by the key's RSA numbers alone: PKCS #1 v1.5 with SHA-1,
+// which is what clients of Alpine's indexes know. A key of another kind is an error.
+func (k *Key) SignRSA(data []byte) ([]byte, error) {
+	secret, ok := k.signer.PrivateKey.PrivateKey.(*rsa.PrivateKey)
+	if !ok {
+		err := fmt.Errorf("signing with %s: it is not an RSA key", k.Fingerprint())
+		return nil, hint.With(err, "make one: gpg --quick-gen-key 'NAME <ADDRESS>' rsa4096 sign")
+	}
+	sum := sha1.Sum(data)
+	return rsa.SignPKCS1v15(nil, secret, crypto.SHA1, sum[:])
+}
+
+// PublicRSA returns the public part of the key that signs, in PEM.
+func (k *Key) PublicRSA() ([]byte, error) {
+	public, ok := k.signer.PublicKey.PublicKey.(*rsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("public key %s: it is not an RSA key", k.Fingerprint())
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), err
 }
 
 func armored(kind string, data []byte) ([]byte, error) {

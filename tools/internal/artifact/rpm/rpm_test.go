@@ -41,7 +41,6 @@ func TestRead(t *testing.T) {
 	}
 }
 
-
 func TestCompare(t *testing.T) {
 	sign := func(n int) int { return max(-1, min(1, n)) }
 	for i, a := range []string{"1.0~~-1", "1.0~rc1-1", "1.0~rc2-1", "1.0-1", "1.0-2", "1.0^20240101-1", "1.0.1~1-1", "1.0.1-1", "1.9-1", "1.10-1", "2-1", "1:0.1-1"} {

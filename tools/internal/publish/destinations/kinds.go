@@ -41,6 +41,7 @@ func All() Kinds {
 		tags(),
 		aptRepositories(),
 		yumRepositories(),
+		apkRepositories(),
 		githubReleases(),
 	}
 }

@@ -40,6 +40,14 @@ func yumRepositories() Kind {
 	)
 }
 
+// apkRepositories are buckets with packages of Alpine Linux.
+func apkRepositories() Kind {
+	return packageKind("apk", "apk repository", "channels", pkgrepo.NewApk,
+		profile.Field{Key: "origin", Rule: lineRule},
+		profile.Field{Key: "description", Rule: lineRule},
+	)
+}
+
 // packageKind is a kind of repositories in buckets. Its channels, which users subscribe to,
 // have rules as aliases do.
 func packageKind(name, noun, channels string, open func(context.Context, pkgrepo.Config, *release.Tree) (publish.Destination, error), more ...profile.Field) Kind {

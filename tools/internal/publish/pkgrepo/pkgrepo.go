@@ -131,7 +131,7 @@ type repository struct {
 
 // open returns the destination for a format. A key that cannot sign is an error, unless there
 // is only something to verify.
-func open(ctx context.Context, c Config, tree *release.Tree, f func(c *Config) format) (publish.Destination, error) {
+func open(ctx context.Context, c Config, tree *release.Tree, f func(c *Config) format) (*repository, error) {
 	p, err := bucket.Open(ctx, c.Config, tree)
 	if err != nil {
 		return nil, err
