@@ -27,7 +27,7 @@ const (
 	Upload Phase = "upload"
 	// Record is for the receipt, which states that all content is there.
 	Record Phase = "record"
-	// Reveal is for pointers: registry tags, a chart index, aliases, git refs, the
+	// Reveal is for pointers: registry tags, indexes, aliases, git refs, the
 	// publication of a draft.
 	Reveal Phase = "reveal"
 )
@@ -46,7 +46,8 @@ const (
 // An Item is one thing that a destination should have, and what it has now.
 type Item struct {
 	Phase Phase `json:"phase"`
-	// Kind is object, receipt, alias, image, tag, chart, chart index, git tag, asset or release.
+	// Kind is object, receipt, alias, image, tag, chart, chart index, package, package index,
+	// public key, git tag, asset or release.
 	Kind string `json:"kind"`
 	// Name says where the item is, as people write it, and is unique in its destination:
 	// gs://bucket/releases/1.2.0/lock.json, registry.example/hub/crane:1.2.0,
