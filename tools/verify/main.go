@@ -17,6 +17,10 @@
 // keeps none, or with --deep, it reads everything back and hashes it. It needs neither the
 // release nor a build.
 //
+// --cosignkey FILE also checks the signatures at the destinations, with a public key as cosign
+// writes it: SHA256SUMS, the provenance, and each index and manifest of each image are signed
+// with that key. The content that is signed is that in the receipt's bucket.
+//
 // An alias such as latest may have moved to a newer release, as its rule says. Anything else
 // is a difference: an older version, unknown content, white space in the body, no alias.
 //
@@ -26,12 +30,15 @@ package main
 
 import (
 	"context"
+	"crypto"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
@@ -40,6 +47,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/signing"
 	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
@@ -47,8 +55,8 @@ func main() { cli.Main(run) }
 
 // options are the flags.
 type options struct {
-	receipt, stage, production, destinations, state, token string
-	deep                                                   bool
+	receipt, stage, production, destinations, state, token, key string
+	deep                                                        bool
 	// release is the argument, or the value of --stage or --production.
 	release string
 }
@@ -61,6 +69,7 @@ func (o *options) flags() *flag.FlagSet {
 	set.StringVar(&o.receipt, "receipt", "", "verify the receipt in a `file`")
 	set.BoolVar(&o.deep, "deep", false, "read back everything that was published and hash it")
 	set.StringVar(&o.state, "state", "", "the `directory` for plans, receipts and embedded stages")
+	set.StringVar(&o.key, "cosignkey", "", "check the signatures with the public key in a `file`")
 	set.StringVar(&o.token, "githubtoken", "", "the `file` with GitHub's token; default: GITHUB_TOKEN or GH_TOKEN")
 	return set
 }
@@ -104,21 +113,60 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	board := progress.New("verify", stderr)
 	defer board.Close()
 	transport := web.New(web.Config{Retry: web.Retry{Log: board.Linef}})
+	if err := o.verify(ctx, board, transport, stdout); err != nil {
+		return cli.Fail(stderr, "verify", web.Redact(err))
+	}
+	return cli.OK
+}
+
+func (o *options) verify(ctx context.Context, board *progress.Board, transport *web.Transport, stdout io.Writer) error {
+	var public crypto.PublicKey
+	var err error
+	if o.key != "" {
+		if public, err = signing.ReadPublicKey(dirs.FromCaller(o.key)); err != nil {
+			return err
+		}
+	}
 	r, err := o.find(ctx, os.Getenv, transport)
 	if err != nil {
-		return cli.Fail(stderr, "verify", web.Redact(err))
+		return err
 	}
 	all, err := destinations.Open(ctx, destinations.Args{Profile: r.Profile, Transport: transport, TokenFile: o.token, Env: os.Getenv, Log: board.Linef})
-	if err == nil {
-		err = r.Verify(ctx, all, o.deep)
+	if err != nil {
+		return err
+	}
+	signatures := 0
+	if err = r.Verify(ctx, all, o.deep); public != nil {
+		var bad error
+		signatures, bad = checkSignatures(ctx, r, all, public, transport)
+		err = errors.Join(err, bad)
 	}
 	if err != nil {
-		return cli.Fail(stderr, "verify", web.Redact(err))
+		return err
 	}
 	for _, d := range r.Destinations {
 		fmt.Fprintf(stdout, "%s: %d items of %s are as they were published\n", d.Name, len(d.Items), r.Version)
 	}
-	return cli.OK
+	if public != nil {
+		fmt.Fprintf(stdout, "%d signatures are by the key in %q\n", signatures, o.key)
+	}
+	return nil
+}
+
+// checkSignatures checks the signatures of what is in the receipt's bucket.
+func checkSignatures(ctx context.Context, r *publish.Receipt, all []publish.Destination, public crypto.PublicKey, transport *web.Transport) (int, error) {
+	source, err := destinations.Source(ctx, r, transport)
+	if err != nil {
+		return 0, err
+	}
+	tree, err := release.Open(ctx, source)
+	if err != nil {
+		return 0, err
+	}
+	if sums, _ := tree.Find(release.Checksums); sums.Digest != r.Checksums {
+		return 0, fmt.Errorf("sha256 of %s: got %s, want %s of the receipt", release.Checksums, sums.Digest, r.Checksums)
+	}
+	return signing.CheckPublished(ctx, tree, r, all, public)
 }
 
 // find returns the receipt: one on this machine, or one in a profile's bucket.

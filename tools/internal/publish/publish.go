@@ -125,9 +125,10 @@ type Destination interface {
 type Keeper interface {
 	Destination
 
-	// Signatures returns the signatures at a path of a version of the release, see
-	// [release.IsSignature]; nil if there are none, or if the destination never has that one.
-	Signatures(ctx context.Context, version, path string) ([][]byte, error)
+	// Signatures returns what may be the signature at the Path of i, of a version of the
+	// release; nil if there is none, or if the destination never has that one. If i has a
+	// Name, it is an item of a receipt, and only that is returned.
+	Signatures(ctx context.Context, version string, i Item) ([][]byte, error)
 }
 
 // ErrChanged means that a destination has changed since it was planned.

@@ -76,8 +76,8 @@ func (b *bucket) Plan(ctx context.Context) ([]publish.Item, error) {
 const maxSignature = 64 << 20
 
 // Signatures implements [publish.Keeper].
-func (b *bucket) Signatures(ctx context.Context, version, path string) ([][]byte, error) {
-	data, o, err := readPointer(ctx, b.store, b.prefix+version+"/"+path, maxSignature)
+func (b *bucket) Signatures(ctx context.Context, version string, i publish.Item) ([][]byte, error) {
+	data, o, err := readPointer(ctx, b.store, b.prefix+version+"/"+i.Path, maxSignature)
 	if err != nil || o.version == "" {
 		return nil, err
 	}

@@ -204,8 +204,9 @@ func (d *destination) download(ctx context.Context, a asset) (digest.Digest, err
 const maxSignature = 64 << 20
 
 // Signatures implements [publish.Keeper].
-func (d *destination) Signatures(ctx context.Context, version, name string) ([][]byte, error) {
-	if path.Base(name) != name {
+func (d *destination) Signatures(ctx context.Context, version string, i publish.Item) ([][]byte, error) {
+	name := path.Base(i.Path)
+	if name != i.Path {
 		return nil, nil // not an asset
 	}
 	h, err := d.lookUp(ctx, cmp.Or(d.cfg.Tag, version))

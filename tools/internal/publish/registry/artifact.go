@@ -17,6 +17,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/signing"
 	"github.com/jasonwzm/release-builder/tools/internal/web/registryclient"
 )
@@ -174,28 +175,50 @@ func predicateType(ctx context.Context, tree *release.Tree) (string, error) {
 	return statement.PredicateType, nil
 }
 
-// Signatures implements [publish.Keeper].
-func (d *destination) Signatures(ctx context.Context, _, path string) ([][]byte, error) {
-	name, subject, ok := release.ParseImageSignature(path)
+// Signatures implements [publish.Keeper]. Without the name of an item, it returns all bundles
+// that refer to the manifest, or for the provenance to an image.
+func (d *destination) Signatures(ctx context.Context, _ string, i publish.Item) ([][]byte, error) {
+	if i.Name != "" {
+		name, ref, err := d.parseName(i.Name)
+		if err != nil {
+			return nil, err
+		}
+		return d.bundles(ctx, name, func(session) ([]string, error) { return []string{ref}, nil })
+	}
+	name, subject, ok := release.ParseImageSignature(i.Path)
+	if !ok && i.Path == release.Provenance+release.SignatureSuffix && len(d.entries) > 0 {
+		name, subject, ok = d.entries[0].name, d.entries[0].root.digest, true
+	}
 	if !ok {
 		return nil, nil
 	}
+	return d.bundles(ctx, name, func(s session) ([]string, error) {
+		var refs []string
+		list, err := s.referrers(ctx, name, subject)
+		for _, desc := range list {
+			if desc.ArtifactType == signing.BundleType {
+				refs = append(refs, desc.Digest.String())
+			}
+		}
+		return refs, err
+	})
+}
+
+// bundles returns the content of the artifacts that list returns.
+func (d *destination) bundles(ctx context.Context, name string, list func(session) ([]string, error)) ([][]byte, error) {
 	s, err := d.hub.open(ctx, []string{name}, false)
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.referrers(ctx, name, subject)
+	refs, err := list(s)
 	if err != nil {
 		return nil, err
 	}
 	var all [][]byte
-	for _, desc := range list {
-		if desc.ArtifactType != signing.BundleType {
-			continue
-		}
-		bundle, err := readArtifact(ctx, s, name, digest.Digest(desc.Digest.String()))
+	for _, ref := range refs {
+		bundle, err := readArtifact(ctx, s, name, digest.Digest(ref))
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", d.refName(name, desc.Digest.String()), err)
+			return nil, fmt.Errorf("reading %s: %w", d.refName(name, ref), err)
 		}
 		all = append(all, bundle)
 	}

@@ -29,7 +29,7 @@ func sign(ctx context.Context, tree *release.Tree, k *signing.Key, to destinatio
 	}
 	var keepers []publish.Keeper
 	if k.Random {
-		to.Back, to.Log = nil, nil // only to read
+		to.Tree, to.Log = tree, nil // only to read
 		all, err := destinations.Open(ctx, to)
 		if err != nil {
 			return nil, err
@@ -43,7 +43,7 @@ func sign(ctx context.Context, tree *release.Tree, k *signing.Key, to destinatio
 	return signing.Sign(ctx, tree, k, func(ctx context.Context, path string) ([][]byte, error) {
 		var found [][]byte
 		for _, d := range keepers {
-			some, err := d.Signatures(ctx, tree.Version, path)
+			some, err := d.Signatures(ctx, tree.Version, publish.Item{Path: path})
 			if err != nil {
 				return nil, fmt.Errorf("looking for signature %q: %s: %w", path, d.Name(), err)
 			}
