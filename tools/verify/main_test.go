@@ -2,6 +2,12 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,14 +18,22 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/signing"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
-// published publishes a release to directories and returns its receipt and the directory.
-func published(t *testing.T) (receipt, dir string) {
+// published publishes a release to directories, signed if there is a key, and returns its
+// receipt and the directory.
+func published(t *testing.T, k *signing.Key) (receipt, dir string) {
 	t.Helper()
 	dir = filepath.ToSlash(t.TempDir())
 	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{Files: map[string]string{"demo": "demo"}, Images: []string{"app"}}))
+	if k != nil {
+		var err error
+		if tree, err = signing.Sign(t.Context(), tree, k, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 	profile := profile.Profile{Name: "stage", Places: []profile.Place{
 		profile.Place{Key: "buckets"}.WithText("url", "file://"+dir+"/bucket").WithList("aliases", []string{"latest"}),
 		profile.Place{Key: "registries"}.WithText("hub", "file://"+dir+"/registry"),
@@ -62,7 +76,7 @@ func TestVerify(t *testing.T) {
 		{"a layer is gone", func(dir string) error { return os.RemoveAll(dir + "/registry/app/blobs") }, true, "registry: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			receipt, dir := published(t)
+			receipt, dir := published(t, nil)
 			if err := tt.alter(dir); err != nil {
 				t.Fatal(err)
 			}
@@ -82,6 +96,79 @@ func TestVerify(t *testing.T) {
 				case tt.want != "" && (got != cli.Failure || !strings.Contains(stderr.String(), "verify: error: "+tt.want)):
 					t.Errorf("deep %v: got exit status %d, want %d and error %q\n%s", deep, got, cli.Failure, tt.want, stderr.String())
 				}
+			}
+		})
+	}
+}
+
+// TestSignatures checks signatures with a public key.
+func TestSignatures(t *testing.T) {
+	write := func(name, kind string, der []byte, err error) string {
+		if err != nil {
+			t.Fatal(err)
+		}
+		name = filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	newKey := func() (private, public string) {
+		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		der, err := x509.MarshalPKCS8PrivateKey(k)
+		private = write("key", "PRIVATE KEY", der, err)
+		der, err = x509.MarshalPKIXPublicKey(k.Public())
+		return private, write("key.pub", "PUBLIC KEY", der, err)
+	}
+	private, public := newKey()
+	_, other := newKey()
+	k, err := signing.OpenKey(t.Context(), signing.KeyArgs{Ref: private, Env: os.Getenv})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, key string
+		unsigned  bool
+		alter     func(dir string) error
+		want      string // in the errors
+	}{
+		{name: "as published", key: public},
+		{name: "another key", key: other, want: `signature "SHA256SUMS.sigstore.json": bundle: the signature is not by this key`},
+		{name: "the private key", key: private, want: "got a private key"},
+		{name: "no key", key: "none", want: "reading public key"},
+		{name: "not signed", key: public, unsigned: true, want: `signature "SHA256SUMS.sigstore.json": no destination has it`},
+		{name: "a signature is gone", key: public, want: `SHA256SUMS.sigstore.json": got none, want sha256:`, alter: func(dir string) error {
+			return os.Remove(dir + "/bucket/1.2.0/SHA256SUMS.sigstore.json")
+		}},
+		{name: "a signature is another", key: public, want: "got no sigstore bundle", alter: func(dir string) error {
+			return rewrite(dir+"/bucket/1.2.0/SHA256SUMS.sigstore.json", "{")
+		}},
+		{name: "the list of referrers is gone", key: public, want: "but not in the list of referrers of sha256:", alter: func(dir string) error {
+			data, err := os.ReadFile(dir + "/registry/app/index.json")
+			return errors.Join(err, rewrite(dir+"/registry/app/index.json", strings.ReplaceAll(string(data), "sha256-", "other-")))
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			key := k
+			if tt.unsigned {
+				key = nil
+			}
+			receipt, dir := published(t, key)
+			if tt.alter != nil {
+				if err := tt.alter(dir); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var stdout, stderr bytes.Buffer
+			got := run(t.Context(), []string{"--receipt", receipt, "--cosignkey", tt.key}, &stdout, &stderr)
+			switch {
+			case tt.want == "" && (got != cli.OK || !strings.Contains(stdout.String(), "7 signatures are by the key in ")):
+				t.Errorf("got exit status %d, want %d\n%s%s", got, cli.OK, stdout.String(), stderr.String())
+			case tt.want != "" && (got != cli.Failure || !strings.Contains(stderr.String(), tt.want)):
+				t.Errorf("got exit status %d, want %d and error %q\n%s", got, cli.Failure, tt.want, stderr.String())
 			}
 		})
 	}
@@ -133,7 +220,7 @@ func TestVerifyPublished(t *testing.T) {
 		{"the receipt leads to GitHub", receipt(replace(`"registries": [`, `"github": {"owner": "o"}, "registries": [`)), `profile "stage" has no GitHub releases in "o"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, dir := published(t)
+			_, dir := published(t, nil)
 			file := filepath.Join(dir, "destinations.yaml")
 			profiles := "stage:\n  buckets: [{url: file://" + dir + "/bucket}]\n  registries: [{hub: file://" + dir + "/registry}]\n"
 			if err := os.WriteFile(file, []byte(profiles), 0o644); err != nil {
