@@ -65,30 +65,21 @@ func (x *tagged) aliases(version string, versions []string) []string {
 	return list
 }
 
-// image removes a version's tag, and the blobs that nothing else in the index needs.
+// image removes a version's tag, the lists of what refers to it, and the blobs that nothing else
+// in the index needs.
 func (r *removed) image(ctx context.Context, x *tagged, all []string) error {
 	goes, stays := x.split(r.version)
-	stays = slices.DeleteFunc(stays, func(d layout.Entry) bool { return slices.Contains(all, d.Tag) })
 	if len(goes) == 0 {
 		return nil
 	}
-	kept, own := &blobs{root: r.l.root, dir: x.dir}, &blobs{root: r.l.root, dir: x.dir}
-	var err error
-	for _, d := range stays {
-		err = errors.Join(err, kept.add(d.Digest))
-	}
-	for _, d := range goes {
-		if ownErr := own.add(d.Digest); !errors.Is(ownErr, fs.ErrNotExist) { // otherwise an earlier gc has removed it
-			err = errors.Join(err, ownErr)
-		}
-	}
+	kept, own, gone, err := r.needed(x.dir, goes, stays, all)
 	name := path.Join(x.dir, layout.IndexFile)
 	r.edits(name+" tag "+r.version, func(_ context.Context, root *os.Root) error { return retag(root, x.dir, r.version, removing+r.version) })
 	if err != nil {
 		r.l.note("%s: all blobs of release %s stay: which of them others need is not known: %v", x.dir, r.version, err)
 	} else {
 		for _, d := range own.list {
-			if slices.Contains(kept.list, d) {
+			if kept.has(d) {
 				continue
 			}
 			if err := r.goes(ctx, path.Join(x.dir, layout.Blob(d))); err != nil {
@@ -96,8 +87,64 @@ func (r *removed) image(ctx context.Context, x *tagged, all []string) error {
 			}
 		}
 	}
-	r.edits(name, func(_ context.Context, root *os.Root) error { return retag(root, x.dir, removing+r.version, "") })
+	// The version's own entry is the last: with that, a later gc finds what is left.
+	for _, tag := range append(tagsOf(gone), removing+r.version) {
+		r.edits(name+" tag "+tag, func(_ context.Context, root *os.Root) error { return retag(root, x.dir, tag, "") })
+	}
 	return nil
+}
+
+// needed returns the blobs of a layout's entries that stay, and of those that go. gone are the
+// lists of referrers whose subject goes. What belongs to all other versions that go is in
+// neither.
+func (r *removed) needed(dir string, goes, stays []layout.Entry, all []string) (kept, own *blobs, gone []layout.Entry, err error) {
+	kept, own = &blobs{root: r.l.root, dir: dir}, &blobs{root: r.l.root, dir: dir}
+	others := &blobs{root: r.l.root, dir: dir}
+	stays = slices.DeleteFunc(stays, func(d layout.Entry) bool {
+		if !slices.Contains(all, d.Tag) {
+			return false
+		}
+		_ = others.add(d.Digest) // of a version that goes too; its own removal reports errors
+		return true
+	})
+	var lists []layout.Entry
+	for _, d := range stays {
+		if strings.HasPrefix(d.Tag, referrersPrefix) {
+			lists = append(lists, d)
+			continue
+		}
+		err = errors.Join(err, kept.add(d.Digest))
+	}
+	add := func(d layout.Entry) {
+		if ownErr := own.add(d.Digest); !errors.Is(ownErr, fs.ErrNotExist) { // otherwise an earlier gc has removed it
+			err = errors.Join(err, ownErr)
+		}
+	}
+	for _, d := range goes {
+		add(d)
+	}
+	for _, d := range lists {
+		switch subject := digest.Digest("sha256:" + strings.TrimPrefix(d.Tag, referrersPrefix)); {
+		case kept.has(subject), !own.has(subject) && !others.has(subject) && own.exists(subject):
+			err = errors.Join(err, kept.add(d.Digest))
+		case own.has(subject), !own.exists(subject):
+			gone = append(gone, d)
+			add(d)
+		}
+	}
+	return kept, own, gone, err
+}
+
+// referrersPrefix begins the tag with the list of the manifests that refer to another, whose
+// digest follows (distribution-spec v1.1, referrers tag schema).
+const referrersPrefix = "sha256-"
+
+func tagsOf(entries []layout.Entry) []string {
+	var tags []string
+	for _, d := range entries {
+		tags = append(tags, d.Tag)
+	}
+	return tags
 }
 
 // retag renames a tag of a layout, or removes it.
@@ -133,11 +180,18 @@ type blobs struct {
 	list []digest.Digest
 }
 
+func (b *blobs) has(d digest.Digest) bool { return slices.Contains(b.list, d) }
+
+func (b *blobs) exists(d digest.Digest) bool {
+	_, err := b.root.Lstat(path.Join(b.dir, layout.Blob(d)))
+	return err == nil
+}
+
 func (b *blobs) add(d digest.Digest) error {
 	if _, err := digest.Parse(string(d)); err != nil {
 		return err
 	}
-	if slices.Contains(b.list, d) {
+	if b.has(d) {
 		return nil
 	}
 	f, err := b.root.Open(path.Join(b.dir, layout.Blob(d)))

@@ -14,6 +14,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/signing"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
@@ -32,12 +33,25 @@ func staged(t *testing.T) (*world, map[string]*publish.Receipt) {
 	return w, receipts
 }
 
-// publish publishes a release to the stage, as //release:publish does.
+// testKey signs the releases. It is for tests only.
+const testKey = `-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIGpiHWCrVJnEYbFtT3YJd6bqu5jMrCps4On9Dx5EBCNh
+-----END PRIVATE KEY-----
+`
+
+// publish publishes a signed release to the stage, as //release:publish does.
 func (w *world) publish(version string) *publish.Receipt {
 	w.t.Helper()
 	tree := releasetest.Open(w.t, releasetest.Make(w.t, releasetest.Args{
 		Version: version, Files: map[string]string{"demo": "demo " + version}, Images: []string{"app"}, Charts: []string{"chart"},
 	}))
+	k, err := signing.OpenKey(w.t.Context(), signing.KeyArgs{Ref: "env://KEY", Env: func(string) string { return testKey }})
+	if err == nil {
+		tree, err = signing.Sign(w.t.Context(), tree, k, nil)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	at := "file://" + filepath.ToSlash(w.path(stageDir))
 	profile := profile.Profile{Name: stageProfile, Places: []profile.Place{
 		profile.Place{Key: "buckets"}.WithText("url", at+"/bucket").WithList("aliases", []string{"latest"}),
