@@ -61,6 +61,7 @@ import (
 	_ "github.com/package-url/packageurl-go"
 	_ "github.com/rogpeppe/go-internal/testscript"
 	_ "github.com/rogpeppe/go-internal/txtar"
+	_ "github.com/spdx/tools-golang/json"
 	_ "github.com/spdx/tools-golang/spdx/v2/common"
 	_ "github.com/spdx/tools-golang/spdx/v2/v2_3"
 	_ "github.com/ulikunitz/xz"

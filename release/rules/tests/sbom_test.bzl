@@ -35,10 +35,10 @@ def _sbom_test_impl(ctx):
     asserts.equals(env, sorted([a.file.path for a in artifacts.values()]), sorted([f.path for f in actions[0].outputs.to_list()]))
     described = _written(env, ".artifacts.json")
     asserts.equals(env, [
+        "described-1.2.3-linux-amd64.tar.gz",
+        "described-1.2.3-linux-amd64.tar.gz.sha256",
         "images/tool",
         "manifest.yaml",
-        "tool-1.2.3-linux-amd64.tar.gz",
-        "tool-1.2.3-linux-amd64.tar.gz.sha256",
     ], sorted([a["path"] for a in described]))
     inputs = [f.path for f in actions[0].inputs.to_list()]
     for a in described:
@@ -51,7 +51,7 @@ _sbom_test = analysistest.make(_sbom_test_impl)
 
 def _chosen_test_impl(ctx):
     env = analysistest.begin(ctx)
-    asserts.equals(env, ["manifest.yaml", "tool-1.2.3-linux-amd64.tar.gz", "tool-1.2.3-linux-amd64.tar.gz.sha256"], sorted([a["path"] for a in _written(env, ".artifacts.json")]))
+    asserts.equals(env, ["described-1.2.3-linux-amd64.tar.gz", "described-1.2.3-linux-amd64.tar.gz.sha256", "manifest.yaml"], sorted([a["path"] for a in _written(env, ".artifacts.json")]))
     asserts.equals(env, ["release", "release"], [d["of"] for d in _written(env, ".documents.json")], "an image that is not in the release has no document")
     return analysistest.end(env)
 
@@ -87,7 +87,7 @@ def sbom_test_suite(name):
     fake_binary(name = "sbom_tool", platforms = ["linux-amd64"], program = "tool", tags = ["manual"])
     release_archive(
         name = "sbom_archive",
-        archive = "tool",
+        archive = "described",
         binaries = [":sbom_tool"],
         source_date_epoch = _EPOCH,
         tags = ["manual"],
@@ -108,7 +108,7 @@ def sbom_test_suite(name):
     _sbom("sbom_of_archives", outputs = ["archive", "sbom"])
     _sbom("sbom_skipped", skip = True)
     _sbom("sbom_of_many_files", files = {":sbom_two_files": "notes.txt"})
-    _sbom("sbom_with_duplicate", files = {"sbom_test.bzl": "tool-1.2.3-linux-amd64.tar.gz"})
+    _sbom("sbom_with_duplicate", files = {"sbom_test.bzl": "described-1.2.3-linux-amd64.tar.gz"})
     tests = {
         "sbom_of_all": _sbom_test,
         "sbom_of_archives": _chosen_test,
@@ -118,7 +118,7 @@ def sbom_test_suite(name):
         test(name = subject + "_test", target_under_test = ":" + subject)
     failures = {
         "sbom_of_many_files": "//release/rules/tests:sbom_of_many_files: got 2 files in ",
-        "sbom_with_duplicate": "//release/rules/tests:sbom_with_duplicate: two artifacts for tool-1.2.3-linux-amd64.tar.gz",
+        "sbom_with_duplicate": "//release/rules/tests:sbom_with_duplicate: two artifacts for described-1.2.3-linux-amd64.tar.gz",
     }
     for subject, message in failures.items():
         failure_test(name = subject + "_test", message = message, target_under_test = ":" + subject)

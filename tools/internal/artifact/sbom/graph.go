@@ -32,9 +32,6 @@ const (
 	Package  Kind = "Package"  // a package of the distribution
 )
 
-// isFile reports whether an element is one file, in the sense of SPDX.
-func (k Kind) isFile() bool { return k == File || k == Program }
-
 // A RelationType is the type of a Relation, by its name in SPDX 2.3, clause 11.
 type RelationType string
 

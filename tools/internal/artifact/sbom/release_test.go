@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"debug/elf"
+	"debug/macho"
 	"encoding/binary"
 	"os"
 	"path/filepath"
@@ -49,14 +50,20 @@ const (
 	alpine     = "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.19.1\nPRETTY_NAME='Alpine Linux v3.19'\n"
 )
 
-// elfProgram returns an ELF file that has no code, but build information as the linker
-// writes it, so that documents do not depend on the Go version of the test.
-func elfProgram(info string) []byte {
+// infoSection returns build information as the linker writes it.
+func infoSection(info string) []byte {
 	const infoStart, infoEnd = "0w\xaf\f\x92t\b\x02A\xe1\xc1\a\xe6\xd6\x18\xe6", "\xf92C1\x86\x18 r\x00\x82B\x10A\x16\xd8\xf2"
 	data := append([]byte("\xff Go buildinf:\x08\x02"), make([]byte, 16)...)
 	for _, s := range []string{"go1.22.3", infoStart + info + infoEnd} {
 		data = append(binary.AppendUvarint(data, uint64(len(s))), s...)
 	}
+	return data
+}
+
+// elfProgram returns an ELF file that has no code, but build information, so that documents
+// do not depend on the Go version of the test.
+func elfProgram(info string) []byte {
+	data := infoSection(info)
 	names := "\x00.go.buildinfo\x00.shstrtab\x00"
 	h := elf.Header64{
 		Ident: [16]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
@@ -73,6 +80,25 @@ func elfProgram(info string) []byte {
 		elf.Section64{Name: 1, Type: uint32(elf.SHT_PROGBITS), Flags: uint64(elf.SHF_ALLOC), Addr: address, Off: begin, Size: n, Addralign: 16},
 		elf.Section64{Name: 15, Type: uint32(elf.SHT_STRTAB), Off: begin + n, Size: uint64(len(names))},
 		[8]byte{}, data, []byte(names),
+	} {
+		if err := binary.Write(&b, binary.LittleEndian, part); err != nil {
+			panic(err)
+		}
+	}
+	return b.Bytes()
+}
+
+// machoProgram does the same in the format of macOS.
+func machoProgram(info string, cpu macho.Cpu) []byte {
+	data := infoSection(info)
+	const address, begin = 0x1000, 32 + 72 + 80 + 8 // a multiple of 16
+	n := uint64(len(data))
+	var b bytes.Buffer
+	for _, part := range []any{
+		macho.FileHeader{Magic: macho.Magic64, Cpu: cpu, Type: macho.TypeExec, Ncmd: 1, Cmdsz: 72 + 80}, uint32(0),
+		macho.Segment64{Cmd: macho.LoadCmdSegment64, Len: 72 + 80, Name: [16]byte{'_', '_', 'D', 'A', 'T', 'A'}, Addr: address, Memsz: n, Offset: begin, Filesz: n, Maxprot: 3, Prot: 3, Nsect: 1},
+		macho.Section64{Name: [16]byte([]byte("__go_buildinfo\x00\x00")), Seg: [16]byte{'_', '_', 'D', 'A', 'T', 'A'}, Addr: address, Size: n, Offset: begin, Align: 4},
+		[8]byte{}, data,
 	} {
 		if err := binary.Write(&b, binary.LittleEndian, part); err != nil {
 			panic(err)

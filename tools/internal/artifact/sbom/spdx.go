@@ -35,7 +35,7 @@ func (g *Graph) SPDX() ([]byte, error) {
 		}},
 	}
 	for _, e := range g.Elements {
-		if e.Kind.isFile() {
+		if e.Kind == File {
 			doc.Files = append(doc.Files, spdxFile(e))
 		} else {
 			doc.Packages = append(doc.Packages, g.spdxPackage(e))
@@ -57,24 +57,18 @@ func (g *Graph) SPDX() ([]byte, error) {
 func reference(id string) common.DocElementID { return common.MakeDocElementID("", id) }
 
 func spdxFile(e *Element) *spdx.File {
-	f := &spdx.File{
+	return &spdx.File{
 		FileName: "./" + e.Locations[0], FileSPDXIdentifier: common.ElementID(e.ID), FileTypes: spdxTypes(e),
 		Checksums:        []common.Checksum{{Algorithm: common.SHA1, Value: e.SHA1}, {Algorithm: common.SHA256, Value: e.SHA256}},
 		LicenseConcluded: noAssertion, LicenseInfoInFiles: []string{noAssertion}, FileCopyrightText: noAssertion,
 		FileComment: e.Comment,
 	}
-	if also := e.Locations[1:]; len(also) > 0 {
-		f.FileComment = strings.TrimPrefix(e.Comment+"\nAlso at:\n./"+strings.Join(also, "\n./"), "\n")
-	}
-	return f
 }
 
 // spdxTypes returns the types of a file (SPDX 2.3, clause 8.3).
 func spdxTypes(e *Element) []string {
 	major, minor, _ := strings.Cut(e.MediaType, "/")
 	switch {
-	case e.Kind == Program:
-		return []string{"BINARY"}
 	case e.MediaType == SPDXMediaType:
 		return []string{"SPDX", "TEXT"}
 	case major == "text", strings.HasSuffix(minor, "json"), strings.HasSuffix(minor, "yaml"):
@@ -87,9 +81,10 @@ func spdxTypes(e *Element) []string {
 	return []string{"OTHER"}
 }
 
-// purposes are the primary purposes of packages (SPDX 2.3, clause 7.24).
+// purposes are the primary purposes of packages (SPDX 2.3, clause 7.24). A program is a
+// package, because a layer, which is a package, cannot contain files without listing all of them.
 var purposes = map[Kind]string{
-	Release: "APPLICATION", Image: "CONTAINER", Manifest: "CONTAINER", Base: "CONTAINER", Layer: "ARCHIVE",
+	Release: "APPLICATION", Program: "APPLICATION", Image: "CONTAINER", Manifest: "CONTAINER", Base: "CONTAINER", Layer: "ARCHIVE",
 	Module: "LIBRARY", Source: "SOURCE", Download: "FILE", OS: "OPERATING-SYSTEM", Package: "INSTALL",
 }
 
@@ -101,8 +96,10 @@ func (g *Graph) spdxPackage(e *Element) *spdx.Package {
 		PackageSupplier: &common.Supplier{Supplier: noAssertion}, PackageCopyrightText: noAssertion,
 		PrimaryPackagePurpose: purposes[e.Kind], PackageComment: e.Comment,
 	}
-	if e.SHA256 != "" {
-		p.PackageChecksums = []common.Checksum{{Algorithm: common.SHA256, Value: e.SHA256}}
+	for _, c := range []common.Checksum{{Algorithm: common.SHA1, Value: e.SHA1}, {Algorithm: common.SHA256, Value: e.SHA256}} {
+		if c.Value != "" {
+			p.PackageChecksums = append(p.PackageChecksums, c)
+		}
 	}
 	if e.PURL != "" {
 		p.PackageExternalReferences = []*spdx.PackageExternalReference{{
