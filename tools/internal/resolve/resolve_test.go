@@ -64,6 +64,7 @@ func arguments(r *table, deps ...manifest.Dependency) Args {
 		Manifest: &manifest.Manifest{
 			Version: "1.0.0", Docker: "docker.io/x", Platforms: []string{"win-amd64", "linux-amd64"},
 			Architectures: []string{"linux/amd64"}, Outputs: []string{"archive"}, Dependencies: deps,
+			SkipGenerateBillOfMaterials: true,
 		},
 		Digest: digest.FromBytes([]byte("manifest")), Product: "fallback", Toolchain: lock.Toolchain{Bazel: "7.7.1"},
 		Resolvers: Resolvers{Module: r, Local: r, Git: r, Open: func(d *lock.Dependency) (*Source, error) {
@@ -86,7 +87,7 @@ func TestResolve(t *testing.T) {
 		want := &lock.Lock{
 			Schema: lock.Schema, Manifest: a.Digest, Version: "1.0.0", Product: "fallback", Docker: "docker.io/x",
 			Platforms: []string{"win-amd64", "linux-amd64"}, Architectures: []string{"linux/amd64"}, Outputs: []string{"archive"},
-			Time: pin(2).Time, Toolchain: a.Toolchain,
+			SkipSBOM: true, Time: pin(2).Time, Toolchain: a.Toolchain,
 		}
 		for i, name := range []string{"a", "c", "p"} {
 			d := *pin([]int{3, 1, 2}[i])

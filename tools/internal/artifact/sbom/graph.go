@@ -106,7 +106,7 @@ func newBuilder() *builder {
 // one knows in addition is kept. The label is the part of the ID that people read.
 func (b *builder) add(key, label string, e Element) *Element {
 	sum := sha256.Sum256([]byte(string(e.Kind) + "\x00" + key))
-	e.ID = string(e.Kind) + "-" + idString(label) + "-" + hex.EncodeToString(sum[:6])
+	e.ID = string(e.Kind) + "-" + idString(label) + "-" + hex.EncodeToString(sum[:8])
 	old := b.elements[e.ID]
 	if old == nil {
 		slices.Sort(e.Locations)

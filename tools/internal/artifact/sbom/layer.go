@@ -19,6 +19,7 @@ import (
 const (
 	maxLayerEntries = 2_000_000
 	maxLayerBytes   = 16 << 30
+	maxProgramBytes = 2 << 30 // of one in which build information is looked for
 )
 
 // A layer is what was found in the tar of a layer. Paths are those of the tar, cleaned, and
@@ -97,16 +98,17 @@ func (l *layer) entry(h *tar.Header, r io.Reader, scratch *os.File) error {
 	if head, _ := br.Peek(4); !executable(head) {
 		return nil
 	}
-	p, err := spool(br, scratch)
-	if err != nil {
-		return err
-	}
+	p, err := spool(br, h.Size, scratch)
 	l.programs[name] = p
-	return nil
+	return err
 }
 
 // spool reads a program through a file, because build information is read at offsets.
-func spool(r io.Reader, scratch *os.File) (*program, error) {
+func spool(r io.Reader, size int64, scratch *os.File) (*program, error) {
+	if size > maxProgramBytes {
+		s, err := sumsOf(r)
+		return &program{sums: s, problem: "It is too large to look for Go build information."}, err
+	}
 	if _, err := scratch.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}

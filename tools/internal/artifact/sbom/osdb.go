@@ -7,6 +7,8 @@ import (
 	"io"
 	"path"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // Limits on the databases of distributions. What goes on after maxField is ignored: it is a
@@ -37,7 +39,8 @@ func databaseOf(name string) (func(io.Reader) ([]osPackage, error), error) {
 	case strings.HasSuffix(dir, "/lib/apk/db/") && base == "installed":
 		return parseAPK, nil
 	case strings.HasSuffix(dir, "/rpm/") && (base == "Packages" || base == "Packages.db" || base == "rpmdb.sqlite"):
-		return nil, errors.New("databases of rpm are not read")
+		return nil, hint.With(errors.New("databases of rpm are not read"),
+			"choose a base image of Debian or Alpine, or set skipGenerateBillOfMaterials: true in the manifest")
 	}
 	return nil, nil
 }

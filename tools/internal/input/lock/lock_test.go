@@ -24,7 +24,7 @@ func sample() *Lock {
 	d := digest.FromBytes([]byte("manifest"))
 	l := &Lock{
 		Schema: Schema, Manifest: d, Version: "1.0.0", Product: "toolbox", Docker: "docker.io/x",
-		Platforms: []string{"linux-amd64"}, Architectures: []string{"linux/amd64"}, Outputs: []string{"archive"}, Time: stamp,
+		Platforms: []string{"linux-amd64"}, Architectures: []string{"linux/amd64"}, Outputs: []string{"archive"}, SkipSBOM: true, Time: stamp,
 		Licenses: &Licenses{Allow: []string{"MIT"}, Exceptions: []LicenseException{{Component: "example.com/c", License: "ISC", Why: "its README says so"}}},
 		Dependencies: []Dependency{
 			{Name: "a", Local: &Local{Path: "../a"}, Digest: string(d), Size: 1, Time: stamp, Why: "content of localpath"},

@@ -50,7 +50,7 @@ func TestBetween(t *testing.T) {
 		Toolchain: lock.Toolchain{Bazel: "7.7.1", Go: lock.GoSDK{Version: "1.26.7"}},
 	}
 	new := &lock.Lock{
-		Version: "1.1.0", Product: "p", Docker: "docker.io/x",
+		Version: "1.1.0", Product: "p", Docker: "docker.io/x", SkipSBOM: true,
 		Dependencies: []lock.Dependency{
 			git("a", "https://github.com/x/a", newCommit, module("m", "v1.1.0"), lock.GoModule{Path: "o", Version: "v1.0.0", Sum: "h1:x"}),
 			git("content", "https://github.com/x/content", oldCommit), git("moved", "https://github.com/y/moved", newCommit),
@@ -76,6 +76,7 @@ func TestBetween(t *testing.T) {
 		"image|app|linux/arm64|removed|sha256:4e07408562be||",
 		"file|helm|linux-amd64|moved|sha256:e3b0c44298fc|sha256:e3b0c44298fc|",
 		"setting|version||changed|1.0.0|1.1.0|", "setting|docker||added||docker.io/x|", "setting|outputs||removed|archive||",
+		"setting|skipGenerateBillOfMaterials||added||true|",
 		"tool|Go||changed|1.26.7|1.26.8|",
 	}
 	if got := changed(old, new); !slices.Equal(got, want) {
