@@ -248,16 +248,19 @@ func (inv *Inventory) module(b *builder, m debug.Module) *Element {
 	if r := m.Replace; r != nil {
 		switch {
 		case r.Version == "" || r.Version == "(devel)":
-			comment = "It is replaced by a directory."
-			m.Sum = ""
+			comment = fmt.Sprintf("It is a directory in the place of %s@%s.", m.Path, m.Version)
+			m.Version, m.Sum = "", ""
 		default:
 			comment = fmt.Sprintf("It replaces %s@%s.", m.Path, m.Version)
 			m = *r
 		}
 	}
+	if m.Version == "(devel)" {
+		m.Version = "" // the go command has no version for it
+	}
 	u := modulePURL(m.Path, m.Version)
-	// A directory in the place of a module is not the module.
-	return b.add(u+"\x00"+m.Version+"\x00"+m.Sum, m.Path+"-"+m.Version, Element{
+	// Those without a sum may have another content.
+	return b.add(u+"\x00"+m.Sum, strings.TrimSuffix(m.Path+"-"+m.Version, "-"), Element{
 		Kind: Module, Name: m.Path, Version: m.Version, PURL: u, SHA256: h1(m.Sum), Comment: comment,
 		License: inv.args.Licenses[m.Path+"@"+m.Version],
 	})

@@ -12,9 +12,6 @@ import (
 
 // modulePURL keeps the case of the path, as the go command and vulnerability scanners do.
 func modulePURL(name, version string) string {
-	if version == "(devel)" {
-		version = ""
-	}
 	return purl("golang", path.Dir(name), path.Base(name), version, nil)
 }
 
@@ -56,8 +53,8 @@ func imagePURL(reference, digest, platform string) string {
 // gitPURL returns the package URL of a commit.
 func gitPURL(g *lock.Git, name string) string {
 	u, err := url.Parse(g.URL)
-	if parts := []string{}; err == nil && u.Scheme == "https" && u.Hostname() == "github.com" {
-		parts = strings.Split(strings.Trim(strings.TrimSuffix(u.Path, ".git"), "/"), "/")
+	if err == nil && u.Scheme == "https" && u.Hostname() == "github.com" {
+		parts := strings.Split(strings.Trim(strings.TrimSuffix(u.Path, ".git"), "/"), "/")
 		if len(parts) == 2 {
 			return purl("github", strings.ToLower(parts[0]), strings.ToLower(parts[1]), g.Commit, nil)
 		}
