@@ -1,8 +1,16 @@
-// Attest writes statements about a release: what it consists of, and what it was made
-// from. Bazel actions run it.
+// Attest writes the files of a release that say what is in it, and where that comes from.
+// Bazel actions run it.
 //
+//	attest licenses --artifacts FILE --sources FILE --lock FILE --out FILE --document FILE
+//	    writes NOTICES to --out, an archive of licences for each source, and to --document
+//	    the components with their licences, as JSON; fails if the policy in the lock does
+//	    not allow a licence
+//	attest provenance --artifacts FILE --lock FILE --line NAME --out FILE
+//	    writes the provenance: an in-toto statement about every file and image
 //	attest sbom --artifacts FILE --lock FILE --documents FILE
 //	    writes bills of materials in SPDX and CycloneDX
+//	attest vex --artifacts FILE --statements FILE --lock FILE --out FILE
+//	    writes an OpenVEX document of the statements about vulnerabilities
 //
 // The artifacts are JSON. A source may be a directory with an image's OCI layout:
 //
@@ -34,7 +42,7 @@ func main() { cli.Main(run) }
 
 // options are the flags of the verbs.
 type options struct {
-	artifacts, lock, documents string
+	artifacts, sources, lock, line, statements, document, documents, out string
 }
 
 // verbs are what the program can do, with the flags that each needs.
@@ -42,7 +50,10 @@ var verbs = map[string]struct {
 	flags []string
 	run   func(context.Context, *options) error
 }{
-	"sbom": {[]string{"artifacts", "lock", "documents"}, writeSBOMs},
+	"licenses":   {[]string{"artifacts", "sources", "lock", "document", "out"}, writeLicenses},
+	"provenance": {[]string{"artifacts", "lock", "line", "out"}, writeProvenance},
+	"sbom":       {[]string{"artifacts", "lock", "documents"}, writeSBOMs},
+	"vex":        {[]string{"artifacts", "statements", "lock", "out"}, writeVEX},
 }
 
 func run(ctx context.Context, args []string, _, stderr io.Writer) int {
@@ -61,8 +72,13 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	var o options
 	fs := flag.NewFlagSet("attest "+top.Arg(0), flag.ContinueOnError)
 	fs.StringVar(&o.artifacts, "artifacts", "", "the `file` that lists the release's artifacts")
+	fs.StringVar(&o.sources, "sources", "", "the `file` that lists the sources and their licence files")
 	fs.StringVar(&o.lock, "lock", "", "the lock `file`")
+	fs.StringVar(&o.line, "line", "", "the `name` of the line")
+	fs.StringVar(&o.statements, "statements", "", "the `file` with statements about vulnerabilities")
+	fs.StringVar(&o.document, "document", "", "the `file` to write the components to")
 	fs.StringVar(&o.documents, "documents", "", "the `file` that lists the documents to write")
+	fs.StringVar(&o.out, "out", "", "the `file` to write")
 	if status, ok := cli.ParseFlags(fs, top.Args()[1:], stderr); !ok {
 		return status
 	}

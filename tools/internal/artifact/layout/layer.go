@@ -69,7 +69,7 @@ func diffIDOf(r io.Reader, limit int64) (v1.Hash, error) {
 }
 
 // Decompress recognizes the compression of a layer by its first bytes, as every reader of
-// images does, because the media type is often wrong.
+// images does, because the media type is often wrong. The caller limits what it reads.
 func Decompress(r io.Reader) (io.ReadCloser, error) {
 	br := bufio.NewReader(r)
 	magic, err := br.Peek(4)

@@ -46,8 +46,8 @@ func (p *parser) licenses(n *yaml.Node) *lock.Licenses {
 
 // license returns an allowed licence in the spelling of the SPDX list.
 func (p *parser) license(n *yaml.Node, what string) string {
-	if n.Kind == yaml.ScalarNode {
-		if hint, _ := p.Guess(n.Value, spdx.IDs()); hint != "" && rules.License.Check(n.Value) != "" {
+	if n.Kind == yaml.ScalarNode && rules.License.Check(n.Value) != "" {
+		if hint, _ := p.Guess(n.Value, spdx.IDs()); hint != "" {
 			p.Errorf(n, "%s: got %s, want %s%s", what, strictyaml.Quote(n.Value), rules.License.Want, hint)
 			return ""
 		}

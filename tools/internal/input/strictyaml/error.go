@@ -106,6 +106,9 @@ func (p *Parser) Guess(s string, known []string) (hint, word string) {
 	}
 	best := max(1, len(s)/3) + 1
 	for _, k := range known {
+		if len(k) > maxWord {
+			continue
+		}
 		if d := distance(s, k); d < best {
 			best, word = d, k
 		}

@@ -33,9 +33,13 @@ func (p *Parser) Each(f *Fields, key string, known func(n *yaml.Node) []string, 
 		p.Errorf(n, "%s%s: got %s, want a list of mappings", f.In, key, Kind(n))
 		return
 	}
+	suffix := " in " + key
+	if f.In != "" {
+		suffix += " of " + strings.TrimSuffix(f.In, ": ")
+	}
 	for _, c := range n.Content {
 		keys := known(c)
-		item := p.Fields(c, f.In+key+": ", " in "+key+" of "+strings.TrimSuffix(f.In, ": "), "a mapping with "+strings.Join(keys, ", "), keys)
+		item := p.Fields(c, f.In+key+": ", suffix, "a mapping with "+strings.Join(keys, ", "), keys)
 		if c.Kind == yaml.MappingNode {
 			add(c, &item)
 		}

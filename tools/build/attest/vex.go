@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/license"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/vex"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+)
+
+// writeVEX writes the OpenVEX document of the artifacts.
+func writeVEX(ctx context.Context, o *options) error {
+	entries, err := readEntries(o.artifacts)
+	if err != nil {
+		return err
+	}
+	file, err := vex.Read(o.statements)
+	if err != nil {
+		return err
+	}
+	l, err := lock.Read(o.lock)
+	if err != nil {
+		return err
+	}
+	a := vex.Args{File: file, Time: l.Time, Version: l.Version}
+	for _, e := range entries {
+		a.Artifacts = append(a.Artifacts, vex.Artifact{Path: e.Path, Image: e.Kind == imageKind, Digest: func() (digest.Digest, error) { return sumOf(e) }})
+	}
+	if a.Components, err = license.Collect(ctx, licenseArgs(l, entries, &licenseSources{})); err != nil {
+		return err
+	}
+	d, err := vex.New(a)
+	if err != nil {
+		return err
+	}
+	return jsonfile.Write(o.out, d)
+}
+
+// sumOf returns the digest of an artifact's file, or of an image's index.
+func sumOf(e entry) (digest.Digest, error) {
+	if e.Kind != imageKind {
+		sum, _, err := digest.FromFile(e.Source)
+		return sum, err
+	}
+	descs, err := layout.Path(e.Source).Manifests()
+	if err != nil {
+		return "", err
+	}
+	for _, desc := range descs {
+		if string(desc.MediaType) == e.MediaType {
+			return layout.DigestOf(desc), nil
+		}
+	}
+	return "", fmt.Errorf("image %q: its layout has no manifest of media type %q", e.Path, e.MediaType)
+}
