@@ -47,7 +47,7 @@ func sample(t testing.TB, f Format, dir string) *Spec {
 	s := &Spec{
 		Format: f, Name: "tool", SourceDateEpoch: 1700000000,
 		Maintainer: "Jane Doe <jane@example.com>", Vendor: "Example", Homepage: "https://example.com/tool",
-		Summary: "Tool that does one thing well", Description: "It does one thing,\nand it does it well.\n\nIt does nothing else.",
+		Summary: "Does one thing well", Description: "It does one thing,\nand it does it well.\n\nIt does nothing else.",
 		License: "BSD-3-Clause", Section: "utils", Priority: "optional", Group: "Applications/System",
 		Depends: []string{"iptables"}, Recommends: []string{"curl"}, Conflicts: []string{"nottool"}, Provides: []string{"toolish"}, Replaces: []string{"oldtool"},
 		Files: []File{
