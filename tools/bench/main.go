@@ -16,6 +16,8 @@
 //
 //	pack/tar.gz  tools/build/pack against compress/gzip at level 6, and against tar -czf
 //	pack/zip     tools/build/pack against archive/zip
+//	package/deb  tools/build/package against zstd alone, and against nfpm
+//	package/rpm  the same for an rpm
 //	build        the toolbox line's programs, cold, against go install
 //	fetch        the toolbox line's modules, cold, against go mod download
 //	sourcetar    the canonical tar of a git tree of some 10,000 files, against git archive
@@ -38,6 +40,7 @@ import (
 	"os"
 	"regexp"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/linuxpkg"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
@@ -51,6 +54,8 @@ func benchmarks() []Benchmark {
 	return []Benchmark{
 		packBenchmark("tar.gz", packCorpusBytes),
 		packBenchmark("zip", packCorpusBytes),
+		packageBenchmark(linuxpkg.Deb, packageCorpusBytes),
+		packageBenchmark(linuxpkg.RPM, packageCorpusBytes),
 		buildBenchmark(),
 		fetchBenchmark(),
 		sourceTarBenchmark(sourceTarBytes),

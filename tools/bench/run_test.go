@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/linuxpkg"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
@@ -30,6 +31,8 @@ func TestRun(t *testing.T) {
 	}{
 		{packBenchmark("tar.gz", 3_000_000), 2},
 		{packBenchmark("zip", 3_000_000), 2},
+		{packageBenchmark(linuxpkg.Deb, 3_000_000), 1},
+		{packageBenchmark(linuxpkg.RPM, 3_000_000), 1},
 		{fetch, 1},
 		{sourceTarBenchmark(100_000), 1},
 		{bundleBenchmark(1 << 20), 1},

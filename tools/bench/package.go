@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/linuxpkg"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+)
+
+// The package benchmark's corpus and goals.
+const (
+	packageCorpusBytes = 100_000_000 // mostly programs
+	packageGoal        = 1.2         // of the compressor's time
+	packagePeerGoal    = 1.0         // of nfpm's time
+	packageCommand     = "github.com/jasonwzm/release-builder/tools/build/package"
+)
+
+// packageBench packs the corpus into a package with the package command, compresses the same
+// bytes with the same compressor and nothing else, and packs them with nfpm's own command.
+type packageBench struct {
+	format  linuxpkg.Format
+	dir     string
+	command string
+	files   []corpusFile
+}
+
+// packageBenchmark returns the benchmark for deb or rpm.
+func packageBenchmark(format linuxpkg.Format, corpusBytes int64) Benchmark {
+	return Benchmark{
+		Name: "package/" + string(format),
+		Run: func(ctx context.Context, e *Env) ([]Row, error) {
+			b := &packageBench{format: format, dir: e.Dir}
+			if err := b.prepare(ctx, e, corpusBytes); err != nil {
+				return nil, err
+			}
+			contenders := []Contender{{"package " + string(format), b.pack}, {"zstd alone", b.compress}}
+			if missing := missingPrograms("nfpm"); missing != "" {
+				e.Notef("not measured: nfpm, which is not installed: go install github.com/goreleaser/nfpm/v2/cmd/nfpm")
+			} else {
+				contenders = append(contenders, Contender{"nfpm", b.nfpm})
+			}
+			samples, err := e.Race(ctx, contenders...)
+			if err != nil {
+				return nil, err
+			}
+			rows := []Row{AtMostTimes("time, against the compressor alone", samples[0], samples[1], packageGoal)}
+			if len(samples) > 2 {
+				rows = append(rows, AtMostTimes("time, against nfpm", samples[0], samples[2], packagePeerGoal))
+			}
+			return rows, nil
+		},
+	}
+}
+
+// prepare makes the corpus and what the two commands read.
+func (b *packageBench) prepare(ctx context.Context, e *Env, size int64) (err error) {
+	e.Logf("building the package command and the corpus")
+	if b.command, err = goBuild(ctx, e.Dir, packageCommand); err != nil {
+		return err
+	}
+	if b.files, _, err = makeCorpus(ctx, b.file("corpus"), size); err != nil {
+		return err
+	}
+	spec := linuxpkg.Spec{
+		Format: b.format, Name: "corpus", Version: "1.0.0", Architecture: "amd64", SourceDateEpoch: 1700000000,
+		Maintainer: "Bench <bench@example.com>", Summary: "Files of Go", License: "BSD-3-Clause",
+	}
+	if b.format == linuxpkg.RPM {
+		spec.Release, spec.Architecture = "1", "x86_64"
+	}
+	config := "name: corpus\narch: amd64\nversion: 1.0.0\nmaintainer: Bench <bench@example.com>\ndescription: Files of Go\n" +
+		"mtime: 2023-11-14T22:13:20Z\nrpm: {buildhost: localhost, compression: 'zstd:3'}\ndeb: {compression: 'zstd:3'}\ncontents:\n"
+	for i, c := range b.files {
+		// Their own names may have characters that packages do not have.
+		to, from := fmt.Sprintf("/usr/lib/corpus/%06d", i), b.source(c)
+		spec.Files = append(spec.Files, linuxpkg.File{Path: to, Source: from})
+		config += fmt.Sprintf("- {src: %q, dst: %q}\n", from, to)
+	}
+	return errors.Join(jsonfile.Write(b.file("spec.json"), spec), os.WriteFile(b.file("nfpm.yaml"), []byte(config), 0o644))
+}
+
+func (b *packageBench) file(name string) string { return filepath.Join(b.dir, name) }
+
+func (b *packageBench) source(c corpusFile) string {
+	return filepath.Join(b.dir, "corpus", filepath.FromSlash(c.Path))
+}
+
+// pack runs the package command.
+func (b *packageBench) pack(ctx context.Context) error {
+	_, err := runIn(ctx, "", b.command, "-spec", b.file("spec.json"), "-out", b.file("ours"), "-sha256", b.file("ours.sha256"))
+	return err
+}
+
+// nfpm runs nfpm's own command.
+func (b *packageBench) nfpm(ctx context.Context) error {
+	_, err := runIn(ctx, "", "nfpm", "package", "-f", b.file("nfpm.yaml"), "-p", string(b.format), "-t", b.file("nfpm."+string(b.format)))
+	return err
+}
+
+// compress compresses the files one after the other, with the level of the packages, and
+// takes the SHA-256 of the result.
+func (b *packageBench) compress(ctx context.Context) (err error) {
+	f, err := os.Create(b.file("bare.zst"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	z, err := zstd.NewWriter(io.MultiWriter(f, sha256.New()), zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(3)))
+	if err != nil {
+		return err
+	}
+	for _, c := range b.files {
+		if err := ctx.Err(); err != nil {
+			return errors.Join(err, z.Close())
+		}
+		if err := copyInto(z, b.source(c)); err != nil {
+			return errors.Join(err, z.Close())
+		}
+	}
+	return z.Close()
+}
+
+func copyInto(w io.Writer, name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(w, f)
+	return err
+}
