@@ -15,8 +15,7 @@ import (
 // What package managers do with systemd units, by format. In each, UNITS are all units and
 // START those that can be started: not the templates, whose names end in "@.service".
 //
-// Debian's helpers and macros decide about the details; a system without systemd, such as a
-// container, is left alone.
+// A system without systemd, such as a container, is left alone.
 var unitScripts = map[Format]struct {
 	enable     string // after installing, if units are to be enabled
 	installed  string // after installing
@@ -95,7 +94,6 @@ func (b *builder) addScripts(info *nfpm.Info) error {
 	if b.Units.Enable {
 		installed = units.enable
 	}
-	var errs error
 	for _, s := range []struct {
 		to           *string
 		user         string
@@ -120,7 +118,7 @@ func (b *builder) addScripts(info *nfpm.Info) error {
 	// deb and rpm run these at upgrades too, so the others do.
 	info.APK.Scripts = nfpm.APKScripts{PreUpgrade: info.Scripts.PreInstall, PostUpgrade: info.Scripts.PostInstall}
 	info.ArchLinux.Scripts = nfpm.ArchLinuxScripts{PreUpgrade: info.Scripts.PreInstall, PostUpgrade: info.Scripts.PostInstall}
-	return errs
+	return nil
 }
 
 // unitCommands fills in the names of the units. It returns nothing if there are none.
