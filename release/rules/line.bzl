@@ -6,17 +6,22 @@ load(
     "release_binary",
     "release_ca_bundle",
     "release_check",
+    "release_chart",
     "release_completions",
+    "release_dashboards",
     "release_image",
     "release_linux_package",
     "release_package_manifests",
     "release_platform_file",
     "release_sbom",
     "release_tree",
+    "release_yaml",
 )
 
 _ARTIFACTS = [
     "release_archive",
+    "release_chart",
+    "release_dashboards",
     "release_image",
     "release_linux_package",
     "release_package_manifests",
@@ -29,19 +34,26 @@ def _above(kinds):
     """Returns the labels of the BUILD file's targets so far that are of some rules, sorted."""
     return [":" + name for name, rule in sorted(native.existing_rules().items()) if rule["kind"] in kinds]
 
+def _stamped(line, name, hub, tag):
+    """Returns path → value for paths to the hub and to the version."""
+    if hub and not line.docker:
+        fail("{}: hub is set, but the manifest has no docker: want docker in the manifest, or the value in values".format(name))
+    return {path: line.docker for path in hub} | {path: line.version for path in tag}
+
 # It declares no targets itself.
 # buildifier: disable=unnamed-macro
 def line_rules(line):
     """Binds the constants of a line.
 
     Args:
-        line: struct of architectures, created, outputs, platforms, product, skip_sbom, source_date_epoch, sources and version.
+        line: struct of architectures, created, dashboards, docker, outputs, platforms, product, skip_sbom, source_date_epoch, sources and version.
 
     Returns:
         a struct of the rules. Each has the attributes of the rule of the same name in defs.bzl. Those with
         a constant of the line as their value can be left out. Without binaries, an archive and a Linux package
         have every program that is above them in the BUILD file; without artifacts, a release has every artifact
         above it and every check, and the bills of materials describe the artifacts above them.
+        hub and tag of chart and yaml are lists of paths, as in values, for DOCKER and VERSION.
         There are also binaries, a binary for each entry of a dict; archives, one archive for each program; and
         image's about, the org.opencontainers.image labels without that prefix, to which the version is added.
     """
@@ -65,6 +77,28 @@ def line_rules(line):
         for label in _above(_PROGRAMS):
             name = label.removeprefix(":")
             archive(name = name + "-archive", archive = name, bin_dir = "", binaries = [label], directory = False)
+
+    def chart(
+            name,
+            hub = [],
+            source_date_epoch = line.source_date_epoch,
+            tag = [],
+            values = {},
+            version = line.version,
+            **kwargs):
+        release_chart(
+            name = name,
+            source_date_epoch = source_date_epoch,
+            values = _stamped(line, name, hub, tag) | values,
+            version = version,
+            **kwargs
+        )
+
+    def dashboards(name = "dashboards", dashboards = line.dashboards, version = line.version, **kwargs):
+        release_dashboards(name = name, dashboards = dashboards, version = version, **kwargs)
+
+    def yaml(name, hub = [], tag = [], values = {}, **kwargs):
+        release_yaml(name = name, values = _stamped(line, name, hub, tag) | values, **kwargs)
 
     def binary(name, platforms = line.platforms, **kwargs):
         release_binary(name = name, platforms = platforms, **kwargs)
@@ -155,11 +189,14 @@ def line_rules(line):
         binary = binary,
         ca_bundle = release_ca_bundle,
         check = release_check,
+        chart = chart,
         completions = release_completions,
+        dashboards = dashboards,
         image = image,
         linux_package = linux_package,
         package_manifests = package_manifests,
         platform_file = release_platform_file,
         release = release,
         sbom = sbom,
+        yaml = yaml,
     )

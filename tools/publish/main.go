@@ -68,8 +68,9 @@
 //
 // Credentials are those of each service: Application Default Credentials, the AWS
 // configuration, Docker's credential helpers and config.json, git's credential helpers, and
-// for GitHub --githubtoken FILE, GITHUB_TOKEN or GH_TOKEN. Package repositories are signed
-// with the key in the profile or --packagekey. GITHUB_API_URL,
+// for GitHub --githubtoken, GH_TOKEN or GITHUB_TOKEN, and for grafana.com --grafanatoken or
+// GRAFANA_TOKEN. A token is in a file, or in a variable: env://NAME. Package repositories are
+// signed with the key in the profile or --packagekey. GITHUB_API_URL,
 // STORAGE_EMULATOR_HOST and AWS_ENDPOINT_URL set other servers.
 //
 // Exit status: 0 the release is published, or with --plan there is nothing to do; 1 a
@@ -118,9 +119,9 @@ type options struct {
 	destinations string
 	session.Args
 
-	hub, gcs, s3, endpoint, helmBucket, helmHub, github, tagger, key string
-	tags, gcsAliases, s3Aliases                                      aliases
-	packages                                                         packageFlags
+	hub, gcs, s3, endpoint, helmBucket, s3HelmBucket, helmHub, github, tagger, key string
+	tags, gcsAliases, s3Aliases                                                    aliases
+	packages                                                                       packageFlags
 }
 
 func (o *options) flags(stderr io.Writer) *flag.FlagSet {
@@ -148,6 +149,7 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.Var(&o.s3Aliases, "s3aliases", "`names` of objects there whose body is the version, each NAME or NAME=RULE")
 	set.StringVar(&o.endpoint, "s3-base-endpoint", "", "the `URL` of a service that speaks S3")
 	set.StringVar(&o.helmBucket, "helmbucket", "", "the charts' Google Cloud Storage bucket, with an index.yaml: `BUCKET/PREFIX`")
+	set.StringVar(&o.s3HelmBucket, "s3helmbucket", "", "the charts' S3 bucket, with an index.yaml: `BUCKET/PREFIX`")
 	set.StringVar(&o.helmHub, "helmhub", "", "the charts' registry: `HOST/PATH`")
 	set.StringVar(&o.packages.apt, "aptbucket", "", "the Debian packages' Google Cloud Storage bucket, with a suite stable: `BUCKET/PREFIX`, or a URL")
 	set.StringVar(&o.packages.yum, "yumbucket", "", "the RPM packages' bucket, with a channel stable: `BUCKET/PREFIX`, or a URL")
@@ -155,7 +157,8 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.StringVar(&o.packages.key, "packagekey", "", "the OpenPGP secret key that signs these repositories' indexes: a `file`, or env://NAME")
 	set.StringVar(&o.packages.passphrase, "packagepassphrase", "", "its passphrase: a `file`, or env://NAME")
 	set.StringVar(&o.github, "github", "", "the GitHub `organization` for the tags and the release")
-	set.StringVar(&o.TokenFile, "githubtoken", "", "the `file` with GitHub's token (default: GITHUB_TOKEN or GH_TOKEN)")
+	set.StringVar(&o.TokenFile, "githubtoken", "", "the `file` with GitHub's token, or env://NAME (default: GH_TOKEN or GITHUB_TOKEN)")
+	set.StringVar(&o.GrafanaToken, "grafanatoken", "", "publish the dashboards to grafana.com: the `file` with its token, or env://NAME")
 	set.StringVar(&o.key, "cosignkey", "", "sign with a `key`: a file, env://NAME, or the URI of a key such as gcpkms://…")
 	set.StringVar(&o.Password, "cosignpassword", "", "the `file` with the key's password (default: COSIGN_PASSWORD)")
 	set.StringVar(&o.tagger, "tagger", "", "the tags' author: `NAME <ADDRESS>`")

@@ -48,8 +48,10 @@ func (o *options) check() string {
 		return "--dockertags without --dockerhub"
 	case len(o.gcsAliases.names) > 0 && o.gcs == "" && len(named) == 0:
 		return "--gcsaliases without --gcsbucket"
-	case (len(o.s3Aliases.names) > 0 || o.endpoint != "") && o.s3 == "" && len(named) == 0:
-		return "--s3aliases or --s3-base-endpoint without --s3bucket"
+	case len(o.s3Aliases.names) > 0 && o.s3 == "" && len(named) == 0:
+		return "--s3aliases without --s3bucket"
+	case o.endpoint != "" && o.s3 == "" && o.s3HelmBucket == "" && len(named) == 0:
+		return "--s3-base-endpoint without --s3bucket or --s3helmbucket"
 	case o.packages.passphrase != "" && o.packages.key == "":
 		return "--packagepassphrase without --packagekey"
 	case o.packages.any() && o.packages.key == "":
@@ -62,7 +64,7 @@ func (o *options) check() string {
 
 // overrides reports whether a flag names a destination.
 func (o *options) overrides() bool {
-	return o.hub != "" || o.gcs != "" || o.s3 != "" || o.helmBucket != "" || o.helmHub != "" || o.packages.any() || o.github != ""
+	return o.hub != "" || o.gcs != "" || o.s3 != "" || o.helmBucket != "" || o.s3HelmBucket != "" || o.helmHub != "" || o.packages.any() || o.github != "" || o.GrafanaToken != ""
 }
 
 // name returns the profile's name.
@@ -133,15 +135,15 @@ func (o *options) override(p *profile.Profile) error {
 		p.Drop("registries", all)
 		p.Places = append(p.Places, profile.Place{Key: "registries"}.WithText("hub", o.hub))
 	}
-	if o.helmBucket != "" {
-		p.Drop("charts", func(c profile.Place) bool { return c.Text("bucket") != "" })
-		p.Places = append(p.Places, profile.Place{Key: "charts"}.WithText("bucket", bucketURL("gs://", o.helmBucket)))
-	}
+	o.overrideCharts(p)
 	if o.helmHub != "" {
 		p.Drop("charts", func(c profile.Place) bool { return c.Text("hub") != "" })
 		p.Places = append(p.Places, profile.Place{Key: "charts"}.WithText("hub", o.helmHub))
 	}
 	o.packages.override(p)
+	if o.GrafanaToken != "" && len(p.Of("grafana")) == 0 {
+		p.Places = append(p.Places, profile.Place{Key: "grafana", Single: true})
+	}
 	for i, place := range p.Places {
 		switch {
 		case place.Key == "registries" && len(o.tags.names) > 0:
@@ -194,6 +196,21 @@ func (o *options) overrideBucket(p *profile.Profile, scheme, bucket, endpoint st
 			b = b.WithText("endpoint", endpoint)
 		}
 		p.Places[i] = b
+	}
+}
+
+// overrideCharts replaces the Helm repositories in buckets by those of flags.
+func (o *options) overrideCharts(p *profile.Profile) {
+	if o.helmBucket == "" && o.s3HelmBucket == "" {
+		return
+	}
+	p.Drop("charts", func(c profile.Place) bool { return c.Text("bucket") != "" })
+	place := profile.Place{Key: "charts"}
+	if o.helmBucket != "" {
+		p.Places = append(p.Places, place.WithText("bucket", bucketURL("gs://", o.helmBucket)))
+	}
+	if o.s3HelmBucket != "" {
+		p.Places = append(p.Places, place.WithText("bucket", bucketURL("s3://", o.s3HelmBucket)).WithText("endpoint", o.endpoint))
 	}
 }
 

@@ -70,7 +70,7 @@ func (o *options) flags() *flag.FlagSet {
 	set.BoolVar(&o.deep, "deep", false, "read back everything that was published and hash it")
 	set.StringVar(&o.state, "state", "", "the `directory` for plans, receipts and embedded stages")
 	set.StringVar(&o.key, "cosignkey", "", "check the signatures with the public key in a `file`")
-	set.StringVar(&o.token, "githubtoken", "", "the `file` with GitHub's token; default: GITHUB_TOKEN or GH_TOKEN")
+	set.StringVar(&o.token, "githubtoken", "", "the `file` with GitHub's token, or env://NAME; default: GH_TOKEN or GITHUB_TOKEN")
 	return set
 }
 

@@ -6,6 +6,7 @@ def _release_tools_impl(ctx):
     return [platform_common.ToolchainInfo(
         assemble = ctx.attr.assemble[DefaultInfo].files_to_run,
         attest = ctx.attr.attest[DefaultInfo].files_to_run,
+        chart = ctx.attr.chart[DefaultInfo].files_to_run,
         image = ctx.attr.image[DefaultInfo].files_to_run,
         pack = ctx.attr.pack[DefaultInfo].files_to_run,
         package = ctx.attr.package[DefaultInfo].files_to_run,
@@ -20,6 +21,7 @@ release_tools = rule(
     attrs = {
         "assemble": _tool("//tools/build/assemble"),
         "attest": _tool("//tools/build/attest"),
+        "chart": _tool("//tools/build/chart"),
         "image": _tool("//tools/build/image"),
         "pack": _tool("//tools/build/pack"),
         "package": _tool("//tools/build/package"),

@@ -28,11 +28,13 @@ alias(
 _RULES = """\"\"\"The rules, with the constants of this line.\"\"\"
 
 load("@release_builder//release/rules:line.bzl", "line_rules")
-load(":line.bzl", "ARCHITECTURES", "CREATED", "OUTPUTS", "PLATFORMS", "SKIP_SBOM", "SOURCE_DATE_EPOCH", "VERSION", "VERSIONS")
+load(":line.bzl", "ARCHITECTURES", "CREATED", "DASHBOARDS", "DOCKER", "OUTPUTS", "PLATFORMS", "SKIP_SBOM", "SOURCE_DATE_EPOCH", "VERSION", "VERSIONS")
 
 _rules = line_rules(struct(
     architectures = ARCHITECTURES,
     created = CREATED,
+    dashboards = DASHBOARDS.keys(),
+    docker = DOCKER,
     outputs = OUTPUTS,
     platforms = PLATFORMS,
     product = {product},
@@ -47,13 +49,16 @@ binaries = _rules.binaries
 binary = _rules.binary
 ca_bundle = _rules.ca_bundle
 check = _rules.check
+chart = _rules.chart
 completions = _rules.completions
+dashboards = _rules.dashboards
 image = _rules.image
 package_manifests = _rules.package_manifests
 linux_package = _rules.linux_package
 platform_file = _rules.platform_file
 release = _rules.release
 sbom = _rules.sbom
+yaml = _rules.yaml
 """
 
 _ALIAS = """
@@ -92,6 +97,9 @@ COMMITS = {commits}
 CREATED = {created}
 SOURCE_DATE_EPOCH = {epoch}
 
+# The ids of dashboards at grafana.com, by name; 0 for one that is not there yet.
+DASHBOARDS = {dashboards}
+
 DOCKER = {docker}
 LINE = {line_string}
 OUTPUTS = {outputs}
@@ -108,6 +116,7 @@ VERSIONS = {versions}
         check = check,
         commits = repr({name: d["commit"] for name, d in lock["dependencies"].items()}),
         created = repr(lock["time"]),
+        dashboards = repr(lock["dashboards"]),
         docker = repr(lock["docker"]),
         epoch = _seconds(lock["time"]),
         line = rctx.attr.line,

@@ -125,6 +125,7 @@ def _summary(lock):
     """Returns the parts of a lock that BUILD files need, and no others: each change reloads them."""
     return {
         "architectures": lock["architectures"],
+        "dashboards": lock.get("dashboards", {}),
         "dependencies": {d["name"]: {
             "commit": (d.get("git") or d.get("local") or {}).get("commit", ""),
             "primary": d.get("primary", False),

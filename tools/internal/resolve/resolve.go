@@ -73,7 +73,7 @@ func Resolve(ctx context.Context, a Args) (*lock.Lock, error) {
 	l := &lock.Lock{
 		Schema: lock.Schema, Manifest: a.Digest, Version: m.Version, Product: m.Product, Docker: m.Docker,
 		Platforms: m.Platforms, Architectures: m.Architectures, Outputs: m.Outputs,
-		Licenses: m.Licenses, SkipSBOM: m.SkipGenerateBillOfMaterials, Toolchain: a.Toolchain,
+		Dashboards: m.Dashboards, Licenses: m.Licenses, SkipSBOM: m.SkipGenerateBillOfMaterials, Toolchain: a.Toolchain,
 	}
 	if l.Product == "" {
 		l.Product = a.Product

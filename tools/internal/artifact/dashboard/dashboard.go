@@ -43,9 +43,6 @@ type Args struct {
 //
 // A dashboard that has __inputs or __requires already is an error.
 func Externalize(data []byte, a Args) ([]byte, error) {
-	if len(data) > MaxSize {
-		return nil, fmt.Errorf("dashboard has %d bytes, want at most %d", len(data), MaxSize)
-	}
 	d, err := parse(data)
 	if err != nil {
 		return nil, err
@@ -76,11 +73,29 @@ func Externalize(data []byte, a Args) ([]byte, error) {
 		inputs = append(inputs, x.inputs[name])
 	}
 	d["__inputs"], d["__requires"] = inputs, x.requires()
+	delete(d, imported)
 	return jsonfile.Marshal(d)
 }
 
-// parse keeps numbers as they are written.
+// imported is the key with the id at grafana.com that an imported dashboard has.
+const imported = "gnetId"
+
+// Canonical returns a dashboard as Externalize writes it: services may write JSON in another
+// way, and add the dashboard's id.
+func Canonical(data []byte) ([]byte, error) {
+	d, err := parse(data)
+	if err != nil {
+		return nil, err
+	}
+	delete(d, imported)
+	return jsonfile.Marshal(d)
+}
+
+// parse keeps whole numbers as they are written, and writes others in one form.
 func parse(data []byte) (map[string]any, error) {
+	if len(data) > MaxSize {
+		return nil, fmt.Errorf("dashboard has %d bytes, want at most %d", len(data), MaxSize)
+	}
 	var d map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
@@ -94,7 +109,27 @@ func parse(data []byte) (map[string]any, error) {
 	if d == nil {
 		return nil, errors.New("parsing dashboard: want an object")
 	}
+	numbers(d)
 	return d, nil
+}
+
+// numbers returns v with 39 for 39.0 and 0.5 for 5e-1.
+func numbers(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			v[key] = numbers(value)
+		}
+	case []any:
+		for i, value := range v {
+			v[i] = numbers(value)
+		}
+	case json.Number:
+		if f, err := v.Float64(); err == nil && strings.ContainsAny(string(v), ".eE") {
+			return f
+		}
+	}
+	return v
 }
 
 // An input is a value that Grafana asks for when it imports the dashboard.

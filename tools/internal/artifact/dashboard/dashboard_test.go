@@ -61,7 +61,7 @@ func TestExternalize(t *testing.T) {
 	}
 	for want, n := range map[string]int{
 		`"datasource": "${DS_PROMETHEUS}"`: 2, `"uid": "${DS_PROMETHEUS}"`: 1, `"uid": "${DS_LOKI}"`: 1, `"uid": "${DS_PROMETHEUS_SECOND}"`: 1, `"uid": "$datasource"`: 1,
-		`"-- Grafana --"`: 1, `"-- Mixed --"`: 1, `"mine"`: 0, `"expr": "a<b"`: 1, `"schemaVersion": 39.0`: 1, `"id": null`: 1, `"refresh": 1`: 1,
+		`"-- Grafana --"`: 1, `"-- Mixed --"`: 1, `"mine"`: 0, `"expr": "a<b"`: 1, `"schemaVersion": 39,`: 1, `"id": null`: 1, `"refresh": 1`: 1,
 		`"query": "${VAR_THE_CLUSTER}"`: 1, `"value": "east"`: 1, `"datasource": null`: 1, `"uid": "mesh"`: 1,
 	} {
 		if got := strings.Count(string(got), want); got != n {

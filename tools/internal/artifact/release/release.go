@@ -179,11 +179,15 @@ func (t *Tree) Images() []string {
 	return names
 }
 
-// Charts returns the paths of the Helm charts, sorted: helm/*.tgz.
+// ChartsDir is the directory of the Helm charts. Those in a directory below it, such as
+// helm/samples, have an index of their own where they are published.
+const ChartsDir = "helm/"
+
+// Charts returns the paths of the Helm charts, sorted.
 func (t *Tree) Charts() []string {
 	var paths []string
 	for _, f := range t.Files {
-		if ok, _ := path.Match("helm/*.tgz", f.Path); ok {
+		if strings.HasPrefix(f.Path, ChartsDir) && path.Ext(f.Path) == ".tgz" {
 			paths = append(paths, f.Path)
 		}
 	}

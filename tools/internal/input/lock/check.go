@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/rules"
 )
 
 // Check reports everything in l that is not valid in a lock.
@@ -17,6 +18,11 @@ func (l *Lock) Check() error {
 	var errs []error
 	if _, err := digest.Parse(string(l.Manifest)); err != nil {
 		errs = append(errs, fmt.Errorf("manifest: %w", err))
+	}
+	for name, id := range l.Dashboards {
+		if bad := rules.Name.Check(name); bad != "" || id < 0 {
+			errs = append(errs, fmt.Errorf("dashboard %q: %d: want %s, and an id that is not negative", name, id, rules.Name.Want))
+		}
 	}
 	return errors.Join(errors.Join(errs...), l.checkDependencies(), l.checkImages(), l.checkFiles())
 }

@@ -36,6 +36,9 @@ type Lock struct {
 	SkipSBOM bool `json:"skip_sbom,omitempty"`
 	// Licenses says which licences the release may contain; nil if they are not checked.
 	Licenses *Licenses `json:"licenses,omitempty"`
+	// Dashboards are ids at grafana.com by the name of the dashboard; 0 for one that is not
+	// there yet.
+	Dashboards map[string]int `json:"dashboards,omitempty"`
 	// Time is the commit time of the primary dependency: every timestamp in
 	// the release. UTC, whole seconds.
 	Time time.Time `json:"time"`

@@ -4,6 +4,7 @@ package lockdiff
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"net/url"
 	"path"
@@ -215,6 +216,7 @@ func settings(old, new *lock.Lock) []Change {
 		{Setting, "licenses", func(l *lock.Lock) string { return licenses(l.Licenses) }},
 		{Setting, "outputs", func(l *lock.Lock) string { return strings.Join(l.Outputs, " ") }},
 		{Setting, "skipGenerateBillOfMaterials", func(l *lock.Lock) string { return map[bool]string{true: "true"}[l.SkipSBOM] }},
+		{Setting, "dashboards", func(l *lock.Lock) string { return dashboards(l.Dashboards) }},
 		{Tool, "Bazel", func(l *lock.Lock) string { return l.Toolchain.Bazel }},
 		{Tool, "Go", func(l *lock.Lock) string { return l.Toolchain.Go.Version }},
 		{Tool, "rules_go", func(l *lock.Lock) string { return l.Toolchain.RulesGo.Version }},
@@ -238,6 +240,15 @@ func licenses(l *lock.Licenses) string {
 		words = append(words, strings.Trim(e.Component+"="+e.License, "="))
 	}
 	return strings.Join(words, " ")
+}
+
+// dashboards returns NAME=ID, sorted.
+func dashboards(ids map[string]int) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(ids)) {
+		all = append(all, fmt.Sprintf("%s=%d", name, ids[name]))
+	}
+	return strings.Join(all, " ")
 }
 
 // compare returns the URL of a page that compares two commits, for a few known hosts.

@@ -56,7 +56,6 @@ func (p *parser) manifest(root *yaml.Node) {
 
 // unused are the keys that have no effect, and what happens instead.
 var unused = []struct{ key, instead string }{
-	{"dashboards", "no dashboards are made"},
 	{"directory", "outputs go to bazel-bin/release/all"},
 	{"dockerOutput", "images are written as OCI image layouts"},
 	{"outputs", "release/<product>/BUILD.bazel says what is made"},
@@ -89,8 +88,8 @@ func (p *parser) dashboards(n *yaml.Node) map[string]int {
 	var all map[string]int
 	for _, e := range p.Entries(n, "dashboards: ", "a mapping of name: id") {
 		name := p.scalarKey(e.Key, "dashboards: name")
-		id := p.Number(e.Value, "dashboard "+strictyaml.Quote(e.Key.Value))
-		if name == "" || id == 0 {
+		id, ok := p.Number(e.Value, "dashboard "+strictyaml.Quote(e.Key.Value))
+		if name == "" || !ok {
 			continue
 		}
 		if all == nil {

@@ -79,7 +79,8 @@ type Manifest struct {
 	Outputs []string
 	// ProxyOverride is an http, https or file URL; empty if unset. It adds the file ProxyFile.
 	ProxyOverride string
-	// Dashboards are grafana.com ids by dashboard name, all positive; nil if there are none.
+	// Dashboards are grafana.com ids by dashboard name, 0 for one that is not there yet; nil if there
+	// are none.
 	Dashboards map[string]int
 	// Licenses says what may be linked. Nil means that the licences are not checked.
 	Licenses *lock.Licenses

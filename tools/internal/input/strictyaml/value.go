@@ -206,14 +206,14 @@ func (p *Parser) Boolean(f *Fields, key string) bool {
 	return strings.EqualFold(n.Value, "true")
 }
 
-// Number returns n as a positive number of 31 bits, or 0.
-func (p *Parser) Number(n *yaml.Node, what string) int {
+// Number returns n as a number of 31 bits, not negative.
+func (p *Parser) Number(n *yaml.Node, what string) (number int, ok bool) {
 	i, err := strconv.ParseInt(n.Value, 10, 32)
-	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || i <= 0 || strconv.FormatInt(i, 10) != n.Value {
-		p.Errorf(n, "%s: got %s, want a whole number from 1 to 2147483647", what, Kind(n))
-		return 0
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || i < 0 || strconv.FormatInt(i, 10) != n.Value {
+		p.Errorf(n, "%s: got %s, want a whole number from 0 to 2147483647", what, Kind(n))
+		return 0, false
 	}
-	return int(i)
+	return int(i), true
 }
 
 // Kind describes n for a message.

@@ -35,6 +35,8 @@ func contentType(p string) string {
 		return octets
 	case base == "SHA256SUMS" || base == "LICENSE" || base == "NOTICE":
 		return plainText
+	case base == "index.yaml": // of charts
+		return "text/yaml"
 	case base == "oci-layout":
 		return "application/json"
 	}

@@ -39,8 +39,9 @@ type Args struct {
 	Notes string
 	// Since is the lock of the release whose changes since the notes list; nil for none.
 	Since *lock.Lock
-	// TokenFile has GitHub's token; empty for the one in the environment.
-	TokenFile string
+	// TokenFile has GitHub's token, GrafanaToken that of grafana.com: files, or env://NAME.
+	// Empty for the ones in the environment.
+	TokenFile, GrafanaToken string
 	// Transport sends all requests.
 	Transport http.RoundTripper
 	// Env is os.Getenv.

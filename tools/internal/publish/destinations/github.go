@@ -3,12 +3,10 @@ package destinations
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
@@ -52,7 +50,7 @@ func githubReleases() Kind {
 			},
 			Check: checkGitHub,
 		},
-		Credentials: tokenFile,
+		Credentials: githubCredentials,
 		Open: func(ctx context.Context, o *Opener, p profile.Place) (publish.Destination, error) {
 			c := github.Config{
 				Name: o.Name, Owner: p.Text("owner"), Repo: p.Text("repo"), Assets: p.List("assets"), Title: p.Text("title"), Notes: o.Notes, Since: o.Since,
@@ -79,34 +77,19 @@ func checkGitHub(p *strictyaml.Parser, n *yaml.Node, f *strictyaml.Fields) {
 	p.Alone(f, "dir", "owner")
 }
 
-// tokenFile returns the file with GitHub's token, for a place at GitHub.
-func tokenFile(a *Args, p profile.Place) string {
+// githubCredentials returns the file with GitHub's token, for a place at GitHub.
+func githubCredentials(a *Args, p profile.Place) string {
 	if p.Text("owner") == "" {
 		return ""
 	}
-	return a.TokenFile
+	return tokenFile(a.TokenFile)
 }
 
 // token returns GitHub's token. To publish without one is an error before any request.
 func (a *Args) token() (string, error) {
-	if a.TokenFile != "" {
-		data, err := fileio.ReadLimited(a.TokenFile, 64<<10)
-		if err != nil {
-			return "", fmt.Errorf("reading GitHub's token: %w", err)
-		}
-		token := strings.TrimSpace(string(data))
-		if token == "" || strings.ContainsAny(token, " \t\r\n") {
-			return "", fmt.Errorf("reading GitHub's token from %q: want one word", a.TokenFile)
-		}
-		return token, nil
+	token, err := a.readToken("GitHub's token", a.TokenFile, "GH_TOKEN", "GITHUB_TOKEN")
+	if err != nil || token != "" || a.Tree == nil { // what is public can be verified without
+		return token, err
 	}
-	for _, name := range []string{"GITHUB_TOKEN", "GH_TOKEN"} {
-		if token := strings.TrimSpace(a.Env(name)); token != "" {
-			return token, nil
-		}
-	}
-	if a.Tree == nil {
-		return "", nil // what is public can be verified without
-	}
-	return "", hint.With(errors.New("no token for GitHub"), "pass --githubtoken FILE, or set GITHUB_TOKEN or GH_TOKEN; the token needs permission to write contents")
+	return "", hint.With(errors.New("no token for GitHub"), "pass --githubtoken FILE or --githubtoken env://NAME, or set GH_TOKEN or GITHUB_TOKEN; the token needs permission to write contents")
 }

@@ -43,6 +43,7 @@ func All() Kinds {
 		yumRepositories(),
 		apkRepositories(),
 		githubReleases(),
+		dashboards(),
 	}
 }
 

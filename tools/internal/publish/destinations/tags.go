@@ -39,7 +39,7 @@ func tags() Kind {
 			},
 			Check: func(p *strictyaml.Parser, _ *yaml.Node, f *strictyaml.Fields) { p.Alone(f, "owner", "url") },
 		},
-		Credentials: tokenFile,
+		Credentials: githubCredentials,
 		Open:        openTags,
 	}
 }

@@ -38,9 +38,10 @@ type Args struct {
 	// Since is the lock.json of an earlier release, or the directory with it. The notes list
 	// the changes since. It is empty for none.
 	Since string
-	// Only, Back, TokenFile, Transport, Env and Log are those of destinations.Args.
-	Only, Back []string
-	TokenFile  string
+	// Only, Back, the tokens, Transport, Env and Log are those of destinations.Args.
+	Only, Back   []string
+	TokenFile    string
+	GrafanaToken string
 	// Password is the file with the password of Profile.Sign, the key that signs; empty for
 	// the one in the environment.
 	Password  string
@@ -66,7 +67,7 @@ func Open(ctx context.Context, a Args) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	to := destinations.Args{Only: a.Only, Back: a.Back, Transport: a.Transport, Env: a.Env, TokenFile: a.TokenFile, Log: a.Log}
+	to := destinations.Args{Only: a.Only, Back: a.Back, Transport: a.Transport, Env: a.Env, TokenFile: a.TokenFile, GrafanaToken: a.GrafanaToken, Log: a.Log}
 	tree, err := a.release(ctx, &to)
 	if err != nil {
 		return nil, err
@@ -126,7 +127,7 @@ func (a *Args) release(ctx context.Context, to *destinations.Args) (*release.Tre
 	if err != nil {
 		return nil, err
 	}
-	stage, err := destinations.Open(ctx, destinations.Args{Profile: found.Receipt.Profile, Transport: a.Transport, TokenFile: a.TokenFile, Env: a.Env})
+	stage, err := destinations.Open(ctx, destinations.Args{Profile: found.Receipt.Profile, Transport: a.Transport, TokenFile: a.TokenFile, GrafanaToken: a.GrafanaToken, Env: a.Env})
 	if err == nil {
 		err = found.Receipt.Verify(ctx, stage, false)
 	}
