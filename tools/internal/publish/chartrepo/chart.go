@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,6 +29,11 @@ type chart struct {
 	// metadata is the mapping in Chart.yaml with the fields that Helm knows, sorted, without
 	// anchors and comments.
 	metadata *yaml.Node
+}
+
+// dir returns the chart's directory below helm/; empty for helm/ itself.
+func (c chart) dir() string {
+	return strings.Trim(strings.TrimPrefix(path.Dir(c.file.Path)+"/", release.ChartsDir), "/")
 }
 
 // readChart reads a chart's metadata and checks the whole file.

@@ -1,13 +1,16 @@
 // Package chartrepo publishes a release's charts to a Helm repository in a bucket:
-// PREFIX/FILE.tgz, and the index PREFIX/index.yaml.
+// PREFIX/FILE.tgz, and the index PREFIX/index.yaml. Charts in a directory below helm/ have an
+// index of their own: helm/samples/FILE.tgz becomes PREFIX/samples/FILE.tgz.
 package chartrepo
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
@@ -29,8 +32,31 @@ type charts struct {
 	*bucket.Place
 	tree *release.Tree // nil if there is only something to verify
 	jobs int
+}
+
+// A dir is the charts of a directory, which have an index.
+type dir struct {
+	charts []chart
 	// key, index and url locate the index.
 	key, index, url string
+}
+
+// dirs returns the directories of charts, sorted.
+func (c *charts) dirs(all []chart) []dir {
+	byPath := map[string]*dir{}
+	for _, ch := range all {
+		at := ch.dir()
+		if byPath[at] == nil {
+			byPath[at] = &dir{}
+			byPath[at].key, byPath[at].index, byPath[at].url = c.Object(path.Join(at, indexFile))
+		}
+		byPath[at].charts = append(byPath[at].charts, ch)
+	}
+	var dirs []dir
+	for _, at := range slices.Sorted(maps.Keys(byPath)) {
+		dirs = append(dirs, *byPath[at])
+	}
+	return dirs
 }
 
 // New returns the destination for a release's Helm charts. An item of kind chart is an
@@ -47,7 +73,6 @@ func New(ctx context.Context, c bucket.Config, tree *release.Tree) (publish.Dest
 	if r.jobs <= 0 {
 		r.jobs = defaultJobs
 	}
-	r.key, r.index, r.url = p.Object(indexFile)
 	return r, nil
 }
 
@@ -68,7 +93,7 @@ func (c *charts) readCharts(ctx context.Context) ([]chart, error) {
 	}
 	seen := map[string]string{}
 	for _, ch := range all {
-		id := ch.name + " " + ch.version
+		id := path.Join(ch.dir(), ch.name) + " " + ch.version
 		if other, ok := seen[id]; ok {
 			return nil, fmt.Errorf("charts %q and %q: both are %s", other, ch.file.Path, id)
 		}
@@ -84,35 +109,36 @@ func (c *charts) Plan(ctx context.Context) ([]publish.Item, error) {
 		return nil, err
 	}
 	items := make([]publish.Item, len(all))
-	var entries []publish.Item
-	err = parallel.DoAll(ctx, len(all)+1, c.jobs, func(ctx context.Context, i int) (err error) {
-		if i == len(all) {
-			entries, err = c.planIndex(ctx, all)
+	dirs := c.dirs(all)
+	entries := make([][]publish.Item, len(dirs))
+	err = parallel.DoAll(ctx, len(all)+len(dirs), c.jobs, func(ctx context.Context, i int) (err error) {
+		if n := i - len(all); n >= 0 {
+			entries[n], err = c.planIndex(ctx, dirs[n])
 			return err
 		}
-		key, _, _ := c.Object(path.Base(all[i].file.Path))
+		key, _, _ := c.Object(strings.TrimPrefix(all[i].file.Path, release.ChartsDir))
 		items[i], err = c.PlanFile(ctx, chartKind, key, all[i].file)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return append(items, entries...), nil
+	return slices.Concat(append([][]publish.Item{items}, entries...)...), nil
 }
 
-func (c *charts) planIndex(ctx context.Context, all []chart) ([]publish.Item, error) {
+func (c *charts) planIndex(ctx context.Context, d dir) ([]publish.Item, error) {
 	var x *index
-	data, stored, err := c.Read(ctx, c.key, maxIndex)
+	data, stored, err := c.Read(ctx, d.key, maxIndex)
 	if err == nil {
 		x, err = parseIndex(data)
 	} else if !errors.Is(err, bucket.ErrTooLarge) {
 		return nil, err
 	}
 	var items []publish.Item
-	for _, ch := range all {
+	for _, ch := range d.charts {
 		i := publish.Item{
-			Phase: publish.Reveal, Kind: indexKind, Name: c.entry(ch), Path: ch.file.Path, Digest: string(ch.file.Digest),
-			State: publish.Absent, URL: c.url,
+			Phase: publish.Reveal, Kind: indexKind, Name: d.entry(ch), Path: ch.file.Path, Digest: string(ch.file.Digest),
+			State: publish.Absent, URL: d.url,
 		}
 		if err != nil {
 			i.State, i.Found = publish.Conflict, strings.ReplaceAll(fmt.Sprintf("not a chart index: %v", err), "\n", " ")
@@ -130,11 +156,11 @@ func (c *charts) planIndex(ctx context.Context, all []chart) ([]publish.Item, er
 var entryName = regexp.MustCompile(`^(.+) entry (\S+) (\S+)$`)
 
 // entry returns the name of a chart's entry in the index.
-func (c *charts) entry(ch chart) string {
-	return c.index + " entry " + ch.name + " " + ch.version
+func (d *dir) entry(ch chart) string {
+	return d.index + " entry " + ch.name + " " + ch.version
 }
 
-// Apply implements [publish.Destination]. All entries are one write of the index.
+// Apply implements [publish.Destination]. All entries of an index are one write.
 func (c *charts) Apply(ctx context.Context, phase publish.Phase, items []publish.Item, report publish.Report) error {
 	if report == nil {
 		report = func(publish.Progress) {}
@@ -149,40 +175,47 @@ func (c *charts) Apply(ctx context.Context, phase publish.Phase, items []publish
 	if err != nil {
 		return err
 	}
-	named := map[string]chart{}
-	for _, ch := range all {
-		named[c.entry(ch)] = ch
-	}
-	var add []chart
+	named := map[string]publish.Item{}
 	for _, i := range items {
-		ch, ok := named[i.Name]
-		if !ok || string(ch.file.Digest) != i.Digest {
-			return fmt.Errorf("chart index entry %q: the release has no such chart with %s", i.Name, i.Digest)
+		named[i.Name] = i
+	}
+	dirs := c.dirs(all)
+	found := 0
+	for n := range dirs {
+		d := &dirs[n]
+		d.charts = slices.DeleteFunc(d.charts, func(ch chart) bool { return named[d.entry(ch)].Digest != string(ch.file.Digest) })
+		found += len(d.charts)
+	}
+	if found != len(items) {
+		return fmt.Errorf("publishing %d entries of chart indexes: the release has %d of these charts", len(items), found)
+	}
+	for _, d := range dirs {
+		if len(d.charts) == 0 {
+			continue
 		}
-		add = append(add, ch)
-	}
-	err = c.Update(ctx, c.key, maxIndex, func(data []byte) ([]byte, error) { return c.merged(data, add) })
-	if err != nil {
-		return err
-	}
-	for n := range items {
-		report(publish.Progress{Done: &items[n]})
+		if err := c.Update(ctx, d.key, maxIndex, func(data []byte) ([]byte, error) { return c.merged(data, d) }); err != nil {
+			return err
+		}
+		for _, ch := range d.charts {
+			i := named[d.entry(ch)]
+			report(publish.Progress{Done: &i})
+		}
 	}
 	return nil
 }
 
 // merged returns the index with the entries added, or nil if it already has them.
-func (c *charts) merged(data []byte, add []chart) ([]byte, error) {
+func (c *charts) merged(data []byte, d dir) ([]byte, error) {
 	x, err := parseIndex(data)
 	if err != nil {
-		return nil, fmt.Errorf("reading chart index %q: %w; %w", c.index, err, publish.ErrChanged)
+		return nil, fmt.Errorf("reading chart index %q: %w; %w", d.index, err, publish.ErrChanged)
 	}
 	changed := false
-	for _, ch := range add {
+	for _, ch := range d.charts {
 		want := ch.file.Digest.Hex()
 		found, ok := x.digest(ch.name, ch.version, want)
 		if ok && found != want {
-			return nil, fmt.Errorf("adding %q: got digest %s, want %s: %w", c.entry(ch), found, want, publish.ErrChanged)
+			return nil, fmt.Errorf("adding %q: got digest %s, want %s: %w", d.entry(ch), found, want, publish.ErrChanged)
 		}
 		if !ok {
 			x.add(ch, c.tree.Lock.Time)
@@ -194,7 +227,7 @@ func (c *charts) merged(data []byte, add []chart) ([]byte, error) {
 	}
 	out, err := x.marshal(c.tree.Lock.Time)
 	if err != nil {
-		err = fmt.Errorf("writing chart index %q: %w", c.index, err)
+		err = fmt.Errorf("writing chart index %q: %w", d.index, err)
 	}
 	return out, err
 }

@@ -383,3 +383,41 @@ func FuzzIndex(f *testing.F) {
 		}
 	})
 }
+
+// TestSamples publishes charts of a directory below helm/, and charts of helm/ itself: each
+// directory has its own index, whose entries are beside it.
+func TestSamples(t *testing.T) {
+	each(t, func(t *testing.T, s *buckettest.Server, c bucket.Config) {
+		dir := releasetest.Make(t, releasetest.Args{Charts: []string{"web", "samples/web", "samples/ambient"}})
+		tree := releasetest.Open(t, dir)
+		d := openCharts(t, c, tree)
+		items, err := buckettest.Run(t.Context(), d)
+		check(t, err)
+		if n := buckettest.States(items); n[publish.Equal] != 6 {
+			t.Errorf("got %v", n)
+		}
+		for index, want := range map[string]string{"all/demo/index.yaml": "web:1", "all/demo/samples/index.yaml": "ambient:1 web:1"} {
+			x, err := parseIndex([]byte(s.Content(index)))
+			check(t, err)
+			var got []string
+			for name, list := range fields(x.entries) {
+				got = append(got, fmt.Sprintf("%s:%d", name.Value, len(list.Content)))
+				if url := text(field(list.Content[0], "urls").Content[0]); url != name.Value+"-1.2.0.tgz" {
+					t.Errorf("%s: got URL %s, want one beside the index", index, url)
+				}
+			}
+			if got := strings.Join(got, " "); got != want {
+				t.Errorf("%s: got %s, want %s", index, got, want)
+			}
+		}
+		if s.Content("all/demo/samples/ambient-1.2.0.tgz") == "" {
+			t.Error("the sample is not there")
+		}
+		check(t, openCharts(t, c, nil).Verify(t.Context(), items, true))
+		items[len(items)-1].Digest = items[0].Digest
+		err = d.Apply(t.Context(), publish.Reveal, items[len(items)-1:], nil)
+		if want := "publishing 1 entries of chart indexes: the release has 0 of these charts"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	})
+}

@@ -98,7 +98,8 @@ func TestToken(t *testing.T) {
 		want, error      string
 	}{
 		{"from-file\n", "from-github", "from-gh", "from-file", ""},
-		{"", "from-github", "from-gh", "from-github", ""},
+		{"", "from-github", "from-gh", "from-gh", ""},
+		{"", "from-github", "", "from-github", ""},
 		{"", "", " from-gh\n", "from-gh", ""},
 		{"", "", "", "", "no token for GitHub"},
 		{"two words", "", "", "", "want one word"},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	pathpkg "path"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ const (
 )
 
 // NewCharts returns the destination for the release's charts: HUB/CHART:VERSION, in the
-// format of helm push, and aliases. The versions are the charts' own and may differ from the
+// format of helm push, and aliases. helm/samples/CHART.tgz becomes HUB/samples/CHART. The versions are the charts' own and may differ from the
 // release's. The tree may be nil if only Verify is called.
 func NewCharts(ctx context.Context, c Config, tree *release.Tree) (publish.Destination, error) {
 	c.Name = cmp.Or(c.Name, "charts")
@@ -90,7 +91,7 @@ func chart(ctx context.Context, tree *release.Tree, path string) (*entry, error)
 	}
 	tag := layout.TagOf(c.Version)
 	return &entry{
-		kind: "chart", name: c.Name, path: path, root: n, release: publish.Candidate{Version: c.Version, Time: tree.Lock.Time},
+		kind: "chart", name: pathpkg.Join(strings.TrimPrefix(pathpkg.Dir(path)+"/", release.ChartsDir), c.Name), path: path, root: n, release: publish.Candidate{Version: c.Version, Time: tree.Lock.Time},
 		tags: []publish.Alias{{Name: tag}}, immutable: tag,
 	}, nil
 }

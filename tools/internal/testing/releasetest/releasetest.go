@@ -11,6 +11,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ type Args struct {
 	// incompressible bytes (default 1000).
 	Images           []string
 	Bases, LayerSize int
-	// Charts are names; their version is the release's.
+	// Charts are names, below helm/; their version is the release's.
 	Charts []string
 	// Git are the pinned repositories: name → URL@commit.
 	Git map[string]string
@@ -68,11 +69,11 @@ func Make(tb testing.TB, a Args) string {
 		check(tb, os.MkdirAll(filepath.Dir(name), 0o755))
 		check(tb, os.WriteFile(name, data, 0o644))
 	}
-	for path, content := range a.Files {
-		write(path, []byte(content))
+	for p, content := range a.Files {
+		write(p, []byte(content))
 	}
 	for _, name := range a.Charts {
-		write("helm/"+name+"-"+a.Version+".tgz", chart(tb, name, a.Version))
+		write("helm/"+name+"-"+a.Version+".tgz", chart(tb, path.Base(name), a.Version))
 	}
 	for i, name := range a.Images {
 		name, variant, _ := strings.Cut(name, ":")
