@@ -18,6 +18,7 @@
 //	pack/zip     tools/build/pack against archive/zip
 //	package/deb  tools/build/package against zstd alone, and against nfpm
 //	package/rpm  the same for an rpm
+//	chart        packing a Helm chart, against compressing the same tar
 //	build        the toolbox line's programs, cold, against go install
 //	fetch        the toolbox line's modules, cold, against go mod download
 //	sourcetar    the canonical tar of a git tree of some 10,000 files, against git archive
@@ -56,6 +57,7 @@ func benchmarks() []Benchmark {
 		packBenchmark("zip", packCorpusBytes),
 		packageBenchmark(linuxpkg.Deb, packageCorpusBytes),
 		packageBenchmark(linuxpkg.RPM, packageCorpusBytes),
+		chartBenchmark(chartBytes),
 		buildBenchmark(),
 		fetchBenchmark(),
 		sourceTarBenchmark(sourceTarBytes),

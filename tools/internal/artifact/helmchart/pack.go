@@ -129,7 +129,10 @@ func addFiles(files map[string]string, at, name string) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		info, err := os.Stat(file)
+		info, err := d.Info()
+		if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			info, err = os.Stat(file)
+		}
 		if err != nil {
 			return err
 		}
