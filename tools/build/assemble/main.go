@@ -12,10 +12,15 @@
 //	assemble tree --entries FILE --out DIRECTORY
 //	    writes the directory of a release: copies of its files, release.json, which
 //	    says what each is, and SHA256SUMS for sha256sum(1)
+//	assemble sources --entries FILE --mtime SECONDS --out FILE
+//	    writes the pinned sources as a tar.gz, each at sources/NAME/; every entry has the
+//	    modification time SECONDS after 1970
 //
 // The entries of a tree are JSON: [{"path": "images/crane", "source": "bazel-out/…", "kind":
 // "image"}], where a source may be a directory. Those of packages are one object, a Package of
-// package pkgmanager.
+// package pkgmanager. Those of sources are the files that the lock pins: [{"name": "crane",
+// "archive": "external/…/source.zip", "digest": "h1:…"}], where an archive is a module's zip or
+// a canonical tar, whose digest is its SHA-256.
 package main
 
 import (
@@ -37,29 +42,31 @@ func main() { cli.Main(run) }
 // options are the flags of the verbs.
 type options struct {
 	manifest, lock, entries, out string
+	mtime                        int64
 	command                      []string
 }
 
 func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	verbs := map[string]func(context.Context, *options) error{
-		"manifest": writeManifest, "capture": capture, "packages": writePackages, "tree": writeTree,
+		"manifest": writeManifest, "capture": capture, "packages": writePackages, "sources": writeSources, "tree": writeTree,
 	}
 	top := flag.NewFlagSet("assemble", flag.ContinueOnError)
 	top.Usage = func() {
-		fmt.Fprintln(stderr, "Usage: assemble manifest, capture, packages or tree, each of which explains its flags with -help")
+		fmt.Fprintln(stderr, "Usage: assemble manifest, capture, packages, sources or tree, each of which explains its flags with -help")
 	}
 	if status, ok := cli.ParseFlags(top, args, stderr); !ok {
 		return status
 	}
 	name := top.Arg(0)
 	if verbs[name] == nil {
-		return cli.UsageError(stderr, "assemble", "got verb %q, want manifest, capture, packages or tree", name)
+		return cli.UsageError(stderr, "assemble", "got verb %q, want manifest, capture, packages, sources or tree", name)
 	}
 	var o options
 	fs := flag.NewFlagSet("assemble "+name, flag.ContinueOnError)
 	fs.StringVar(&o.manifest, "manifest", "", "the manifest `file`")
 	fs.StringVar(&o.lock, "lock", "", "the lock `file`")
-	fs.StringVar(&o.entries, "entries", "", "the `file` that says what to write: the release's files, or a package")
+	fs.StringVar(&o.entries, "entries", "", "the `file` that says what to write: the release's files, its sources, or a package")
+	fs.Int64Var(&o.mtime, "mtime", -1, "the time of each source's files, in `seconds` since 1970")
 	fs.StringVar(&o.out, "out", "", "the `path` to write")
 	if status, ok := cli.ParseFlags(fs, top.Args()[1:], stderr); !ok {
 		return status
@@ -68,6 +75,8 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	switch {
 	case o.out == "":
 		return cli.UsageError(stderr, "assemble", "--out is missing")
+	case name == "sources" && o.mtime < 0:
+		return cli.UsageError(stderr, "assemble", "--mtime is missing: want seconds since 1970")
 	case name != "capture" && fs.NArg() > 0:
 		return cli.UsageError(stderr, "assemble", "got argument %q, want flags only", fs.Arg(0))
 	}

@@ -60,7 +60,8 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 		return err
 	}
 	defer done()
-	if err := f.unpack(ctx, g, dep, p); err != nil {
+	archive, err := f.unpack(ctx, g, dep, p)
+	if err != nil {
 		return err
 	}
 	directories := goRoots(dep)
@@ -78,8 +79,18 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 		return err
 	}
 	g.Offline = true
-	return f.generate(ctx, g, done, gosource.Args{Dir: p.out, Name: dep.Name, Repo: p.repository, Roots: roots, Tags: tags,
-		Sums: gomod.ByVersion(dep.GoModules), Stdlib: strings.FieldsFunc(p.stdlib, func(r rune) bool { return r == ',' })})
+	a := gosource.Args{Dir: p.out, Name: dep.Name, Repo: p.repository, Roots: roots, Tags: tags,
+		Sums: gomod.ByVersion(dep.GoModules), Stdlib: strings.FieldsFunc(p.stdlib, func(r rune) bool { return r == ',' })}
+	if p.variant == "" { // one repository of a source is enough
+		a.Archive, a.Digest = "source.tar", dep.Digest
+		if dep.Module != nil {
+			a.Archive = "source.zip"
+		}
+	}
+	if err := f.generate(ctx, g, done, a); err != nil || a.Archive == "" {
+		return err
+	}
+	return place(archive, filepath.Join(p.out, gosource.Meta, a.Archive))
 }
 
 // goRoots returns the directories of the modules to build, sorted. A module from a proxy
@@ -133,43 +144,43 @@ func (f *fetcher) generate(ctx context.Context, g *gomod.Go, done func(), a goso
 	return gosource.Generate(a)
 }
 
-// unpack unpacks the source into p.out.
-func (f *fetcher) unpack(ctx context.Context, g *gomod.Go, dep *lock.Dependency, p paths) error {
+// unpack unpacks the source into p.out, and returns its archive in the store.
+func (f *fetcher) unpack(ctx context.Context, g *gomod.Go, dep *lock.Dependency, p paths) (archive string, err error) {
 	if m := dep.Module; m != nil {
 		zip, err := f.moduleZip(ctx, g, lock.GoModule{Path: m.Path, Version: m.Version, Sum: dep.Digest})
 		if err != nil {
-			return err
+			return "", err
 		}
-		return unpackZip(module.Version{Path: m.Path, Version: m.Version}, zip, p.out)
+		return zip, unpackZip(module.Version{Path: m.Path, Version: m.Version}, zip, p.out)
 	}
 	if dep.Git == nil && dep.Local == nil {
-		return errors.New("unknown kind of source")
+		return "", errors.New("unknown kind of source")
 	}
 	tmp := filepath.Join(p.out, scratch, "unpacked")
-	if err := f.unpackTar(ctx, dep, tmp); err != nil {
-		return err
+	if archive, err = f.unpackTar(ctx, dep, tmp); err != nil {
+		return "", err
 	}
-	return moveUp(tmp, p.out)
+	return archive, moveUp(tmp, p.out)
 }
 
-// unpackTar unpacks the canonical tar of a source.
-func (f *fetcher) unpackTar(ctx context.Context, dep *lock.Dependency, to string) error {
+// unpackTar unpacks the canonical tar of a source, and returns its path.
+func (f *fetcher) unpackTar(ctx context.Context, dep *lock.Dependency, to string) (string, error) {
 	want, err := f.Tar(ctx, dep)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := f.Store.VerifyBlob(want); err != nil {
-		return hint.With(err, "the file was changed after it was stored: delete it, and it is made again")
+		return "", hint.With(err, "the file was changed after it was stored: delete it, and it is made again")
 	}
 	tar, err := os.Open(f.Store.BlobPath(want))
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer tar.Close()
 	if err := os.Mkdir(to, 0o755); err != nil {
-		return err
+		return "", err
 	}
-	return sourcetar.Extract(tar, to)
+	return tar.Name(), sourcetar.Extract(tar, to)
 }
 
 // moduleZip returns the path of a module's zip in the store, verified.

@@ -33,6 +33,10 @@ type Args struct {
 	Tags  []string                         // build tags that are set
 	Sums  map[module.Version]lock.GoModule // of other modules, for build information
 
+	// Archive is the name in Meta of the file with the source as it is pinned, and Digest its
+	// digest in the lock. The caller puts it there after Generate. Empty if there is none.
+	Archive, Digest string
+
 	// Stdlib are the packages of the standard library that all sources share: see
 	// //release/toolchain:stdlib. Empty if packages are compiled with the whole library.
 	Stdlib []string

@@ -134,7 +134,11 @@ func writeSource(b *build, a Args) {
 		}
 		versions[r.Main.Path] = r.Main.Version
 	}
-	b.WriteString("\nsource_info(\n    name = \"source\",\n    license_files = glob([\"licenses/**\"], allow_empty = True),\n")
+	b.WriteString("\nsource_info(\n    name = \"source\",\n")
+	if a.Archive != "" {
+		fmt.Fprintf(b, "    archive = %q,\n    dependency = %q,\n    digest = %q,\n", a.Archive, a.Name, a.Digest)
+	}
+	b.WriteString("    license_files = glob([\"licenses/**\"], allow_empty = True),\n")
 	fmt.Fprintf(b, "    module = %q,\n    modules = {", first.Path)
 	if len(versions) > 0 {
 		b.WriteString("\n")
