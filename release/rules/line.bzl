@@ -5,15 +5,18 @@ load(
     "release_archive",
     "release_binary",
     "release_ca_bundle",
-    "release_check",
     "release_chart",
+    "release_check",
     "release_completions",
     "release_dashboards",
+    "release_docker_archives",
     "release_image",
+    "release_image_variant",
     "release_linux_package",
     "release_package_manifests",
     "release_platform_file",
     "release_sbom",
+    "release_sources",
     "release_tree",
     "release_yaml",
 )
@@ -22,12 +25,16 @@ _ARTIFACTS = [
     "release_archive",
     "release_chart",
     "release_dashboards",
+    "release_docker_archives",
     "release_image",
+    "release_image_variant",
     "release_linux_package",
     "release_package_manifests",
     "release_sbom",
+    "release_sources",
 ]
 _CHECKS = ["release_check"]
+_IMAGES = ["release_image", "release_image_variant"]
 _PROGRAMS = ["release_binary", "release_platform_file"]
 
 def _above(kinds):
@@ -54,6 +61,7 @@ def line_rules(line):
         have every program that is above them in the BUILD file; without artifacts, a release has every artifact
         above it and every check, and the bills of materials describe the artifacts above them.
         hub and tag of chart and yaml are lists of paths, as in values, for DOCKER and VERSION.
+        Without images, docker_archives has every image above it; without sources, sources has all of the line.
         There are also binaries, a binary for each entry of a dict; archives, one archive for each program; and
         image's about, the org.opencontainers.image labels without that prefix, to which the version is added.
     """
@@ -106,6 +114,15 @@ def line_rules(line):
     def binaries(programs):
         for name, label in programs.items():
             binary(name = name, binary = label)
+
+    def docker_archives(name = "docker-archives", docker = line.docker, images = None, source_date_epoch = line.source_date_epoch, **kwargs):
+        release_docker_archives(
+            name = name,
+            docker = docker,
+            images = _above(_IMAGES) if images == None else images,
+            source_date_epoch = source_date_epoch,
+            **kwargs
+        )
 
     def image(
             name,
@@ -182,6 +199,14 @@ def line_rules(line):
             **kwargs
         )
 
+    def sources(name = "sources", source_date_epoch = line.source_date_epoch, sources = None, **kwargs):
+        release_sources(
+            name = name,
+            source_date_epoch = source_date_epoch,
+            sources = ["@{}//:{}".format(line.product, source) for source in line.sources] if sources == None else sources,
+            **kwargs
+        )
+
     return struct(
         archive = archive,
         archives = archives,
@@ -192,11 +217,14 @@ def line_rules(line):
         chart = chart,
         completions = release_completions,
         dashboards = dashboards,
+        docker_archives = docker_archives,
         image = image,
+        image_variant = release_image_variant,
         linux_package = linux_package,
         package_manifests = package_manifests,
         platform_file = release_platform_file,
         release = release,
         sbom = sbom,
+        sources = sources,
         yaml = yaml,
     )

@@ -1,9 +1,10 @@
 """Container images."""
 
 load("//release/sources:defs.bzl", "BaseImageInfo")
-load(":artifact_info.bzl", "ArtifactInfo", "artifact", "content")
+load(":artifact_info.bzl", "ArtifactInfo", "content")
 load(":binary_info.bzl", "BinaryInfo", "programs_of")
 load(":image_info.bzl", "ImageInfo")
+load(":image_layout.bzl", "image_layout")
 load(":paths.bzl", "directory_entries", "file_entries", "link_entries", "path_in")
 load(":platforms.bzl", "ARCHITECTURES", "check_platforms")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
@@ -12,82 +13,33 @@ def _release_image_impl(ctx):
     check_platforms(ctx.label, ctx.attr.architectures, ARCHITECTURES)
     if not ctx.attr.binaries and not ctx.attr.files:
         fail("{}: neither binaries nor files given".format(ctx.label))
-    name = ctx.attr.image or ctx.label.name
-    base = ctx.attr.base[BaseImageInfo] if ctx.attr.base else None
-    layers = []
-    shared = file_entries(ctx.label, ctx.attr.files) + link_entries(ctx.attr.symlinks) + directory_entries(ctx.attr.directories)
-    if ctx.attr.files or shared:
-        layers.append(_layer(ctx, "files", shared, ctx.files.files))
-    inputs = []
-    platforms = []
+    shared = []
+    entries = file_entries(ctx.label, ctx.attr.files) + link_entries(ctx.attr.symlinks) + directory_entries(ctx.attr.directories)
+    if ctx.attr.files or entries:
+        shared.append(_layer(ctx, "files", entries, ctx.files.files))
+    layers = {}
     contents = []
     for architecture in ctx.attr.architectures:
         programs = _programs(ctx, architecture)
         contents += programs
-        own = layers + ([_binaries_layer(ctx, architecture, programs)] if programs else [])
-        for layer in own:
-            inputs += [layer.tar, layer.descriptor]
-        os, _, rest = architecture.partition("/")
-        arch, _, variant = rest.partition("/")
-        platforms.append(struct(
-            os = os,
-            architecture = arch,
-            variant = variant,
-            base = _base(ctx, base, architecture),
-            layers = [struct(tar = layer.tar.path, descriptor = layer.descriptor.path) for layer in own],
-            config = struct(
-                entrypoint = ctx.attr.entrypoint,
-                cmd = ctx.attr.cmd,
-                env = ctx.attr.env,
-                labels = ctx.attr.labels,
-                ports = ctx.attr.ports,
-                user = ctx.attr.user or ("" if base else "65532:65532"),
-                workdir = ctx.attr.workdir or ("" if base else "/"),
-            ),
-        ))
-
-    spec = ctx.actions.declare_file(ctx.label.name + ".spec.json")
-    ctx.actions.write(spec, json.encode(struct(
-        annotations = ctx.attr.labels,
-        created = ctx.attr.created,
-        platforms = platforms,
-        ref = ctx.attr.version,
-    )))
-    layout = ctx.actions.declare_directory(ctx.label.name + "/" + name)
-    args = ctx.actions.args()
-    args.add("index")
-    args.add("--spec", spec)
-    args.add("--out", layout.path)
-    ctx.actions.run(
-        executable = release_toolchain(ctx).image,
-        arguments = [args],
-        inputs = depset(inputs + [spec], transitive = [base.files] if base else []),
-        outputs = [layout],
-        mnemonic = "ReleaseImage",
-        progress_message = "Assembling image %{label}",
-        toolchain = TOOLCHAIN_TYPE,
-    )
-    return [
-        DefaultInfo(files = depset([layout])),
-        ArtifactInfo(
-            artifacts = {"images/" + name: artifact(
-                layout,
-                "image",
-                contents = contents,
-                media_type = "application/vnd.oci.image.index.v1+json",
-            )},
-            programs = programs_of(ctx.attr.binaries.keys()),
+        layers[architecture] = shared + ([_binaries_layer(ctx, architecture, programs)] if programs else [])
+    image = struct(
+        config = struct(
+            cmd = ctx.attr.cmd,
+            entrypoint = ctx.attr.entrypoint,
+            env = ctx.attr.env,
+            ports = ctx.attr.ports,
+            user = ctx.attr.user,
+            workdir = ctx.attr.workdir,
         ),
-        ImageInfo(layout = layout, name = name),
-    ]
-
-def _base(ctx, base, architecture):
-    if not base:
-        return None
-    digest = base.platforms.get(architecture)
-    if not digest:
-        fail("{}: base {} is not pinned for {}: it is for {}".format(ctx.label, base.entry, architecture, ", ".join(base.platforms.keys())))
-    return struct(layout = base.layout, digest = digest)
+        contents = contents,
+        created = ctx.attr.created,
+        labels = ctx.attr.labels,
+        layers = layers,
+        name = ctx.attr.image or ctx.label.name,
+        version = ctx.attr.version,
+    )
+    return image_layout(ctx, image, ctx.attr.base[BaseImageInfo] if ctx.attr.base else None, programs_of(ctx.attr.binaries.keys()))
 
 def _programs(ctx, architecture):
     """Returns the programs in the image of one architecture."""

@@ -48,16 +48,19 @@ archives = _rules.archives
 binaries = _rules.binaries
 binary = _rules.binary
 ca_bundle = _rules.ca_bundle
-check = _rules.check
 chart = _rules.chart
+check = _rules.check
 completions = _rules.completions
 dashboards = _rules.dashboards
+docker_archives = _rules.docker_archives
 image = _rules.image
-package_manifests = _rules.package_manifests
+image_variant = _rules.image_variant
 linux_package = _rules.linux_package
+package_manifests = _rules.package_manifests
 platform_file = _rules.platform_file
 release = _rules.release
 sbom = _rules.sbom
+sources = _rules.sources
 yaml = _rules.yaml
 """
 

@@ -1,0 +1,59 @@
+"""Analysis tests of the archive of sources."""
+
+load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
+load("//release/rules:defs.bzl", "ArtifactInfo", "release_sources")
+load("//release/sources:defs.bzl", "SourceInfo")
+load(":fakes.bzl", "failure_test")
+
+def _fake_source_impl(ctx):
+    return [SourceInfo(
+        archive = ctx.file.archive,
+        dependency = ctx.label.name,
+        digest = "sha256:x",
+        license_files = depset(),
+        module = "example.com/" + ctx.label.name,
+        modules = {},
+        version = "",
+    )]
+
+_fake_source = rule(
+    implementation = _fake_source_impl,
+    doc = "Stands for a pinned source.",
+    attrs = {"archive": attr.label(allow_single_file = True, doc = "The archive.")},
+)
+
+def _sources_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    artifacts = target[ArtifactInfo].artifacts
+    asserts.equals(env, ["sources.tar.gz"], artifacts.keys())
+    asserts.equals(env, ("sources", "application/gzip"), (artifacts["sources.tar.gz"].kind, artifacts["sources.tar.gz"].media_type))
+    pack = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseSources"][0]
+    asserts.true(env, "1700000000" in pack.argv, "the time is that of the line")
+    listing = [json.decode(a.content) for a in analysistest.target_actions(env) if a.mnemonic == "FileWrite"][0]
+    asserts.equals(env, [("lib", "sha256:x"), ("pinned_tool", "sha256:x")], [(e["name"], e["digest"]) for e in listing])
+    inputs = [f.path for f in pack.inputs.to_list()]
+    for entry in listing:
+        asserts.true(env, entry["archive"] in inputs, "the archive is an input: " + entry["archive"])
+    return analysistest.end(env)
+
+_sources_test = analysistest.make(_sources_test_impl)
+
+def sources_test_suite(name):
+    """Declares all tests of the archive of sources.
+
+    Args:
+        name: the name of the test suite.
+    """
+    _fake_source(name = "lib", archive = "BUILD.bazel", tags = ["manual"])
+    _fake_source(name = "pinned_tool", archive = "sources_test.bzl", tags = ["manual"])
+    _fake_source(name = "variant_of_tool", tags = ["manual"])
+    release_sources(name = "sources", source_date_epoch = 1700000000, sources = [":lib", ":pinned_tool"], tags = ["manual"])
+    release_sources(name = "sources_of_variant", source_date_epoch = 1700000000, sources = [":variant_of_tool"], tags = ["manual"])
+    _sources_test(name = "sources_of_two_test", target_under_test = ":sources")
+    failure_test(
+        name = "sources_of_variant_test",
+        message = "//release/rules/tests:variant_of_tool has no archive: want @<product>//:<dependency>",
+        target_under_test = ":sources_of_variant",
+    )
+    native.test_suite(name = name, tests = [":sources_of_two_test", ":sources_of_variant_test"])
