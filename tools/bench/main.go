@@ -19,6 +19,7 @@
 //	package/deb  tools/build/package against zstd alone, and against nfpm
 //	package/rpm  the same for an rpm
 //	chart        packing a Helm chart, against compressing the same tar
+//	layer        an image layer of 300 MB against the compressor alone, and its memory
 //	build        the toolbox line's programs, cold, against go install
 //	fetch        the toolbox line's modules, cold, against go mod download
 //	sourcetar    the canonical tar of a git tree of some 10,000 files, against git archive
@@ -58,6 +59,7 @@ func benchmarks() []Benchmark {
 		packageBenchmark(linuxpkg.Deb, packageCorpusBytes),
 		packageBenchmark(linuxpkg.RPM, packageCorpusBytes),
 		chartBenchmark(chartBytes),
+		layerBenchmark(layerBytes),
 		buildBenchmark(),
 		fetchBenchmark(),
 		sourceTarBenchmark(sourceTarBytes),

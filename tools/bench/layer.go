@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
+	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+)
+
+// The layer benchmark's input and goals.
+const (
+	layerBytes      = 300_000_000
+	layerSpeedGoal  = 0.85 // of the compressor's throughput
+	layerMemoryGoal = 256 << 20
+	layerCommand    = "github.com/jasonwzm/release-builder/tools/build/image"
+)
+
+// layerBench writes an image layer with the image command, in its own process: a tar, gzip,
+// the digests of both, and the descriptor. The peer only compresses the same files.
+type layerBench struct {
+	dir     string
+	command string
+	entries string   // file
+	files   []string // in the order of the layer
+	memory  Sample   // peak, in bytes
+}
+
+func layerBenchmark(size int64) Benchmark {
+	return Benchmark{Name: "layer", Run: func(ctx context.Context, e *Env) ([]Row, error) {
+		b, err := newLayerBench(ctx, e, size)
+		if err != nil {
+			return nil, err
+		}
+		times, err := e.Race(ctx, Contender{"image layer", b.layer}, Contender{"the compressor alone", b.compress})
+		if err != nil {
+			return nil, err
+		}
+		rows := []Row{Faster("time, against the compressor alone", times[0], times[1], layerSpeedGoal)}
+		if len(b.memory) == 0 {
+			e.Notef("not measured: memory, as %s does not tell", runtime.GOOS)
+			return rows, nil
+		}
+		peak := slices.Max(b.memory)
+		return append(rows, Row{What: "peak memory", Unit: bytes, Ours: b.memory, Peer: Sample{layerMemoryGoal}, Ratio: peak / layerMemoryGoal,
+			Goal: "at most the 256 MiB", Pass: peak <= layerMemoryGoal}), nil
+	}}
+}
+
+func newLayerBench(ctx context.Context, e *Env, size int64) (*layerBench, error) {
+	b := &layerBench{dir: e.Dir, entries: filepath.Join(e.Dir, "entries.json")}
+	e.Logf("building the image command and the files")
+	var err error
+	if b.command, err = goBuild(ctx, e.Dir, layerCommand); err != nil {
+		return nil, err
+	}
+	corpus := filepath.Join(e.Dir, "corpus")
+	files, total, err := makeCorpus(ctx, corpus, size/2)
+	if err != nil {
+		return nil, err
+	}
+	noise := corpusFile{Path: "noise", Mode: 0o644, Size: size - total}
+	if err := writeNoise(filepath.Join(corpus, noise.Path), noise.Size); err != nil {
+		return nil, err
+	}
+	type entry struct {
+		Path   string `json:"path"`
+		Source string `json:"source"`
+		Mode   string `json:"mode"`
+	}
+	var entries []entry
+	files = append(files, noise)
+	slices.SortFunc(files, func(a, b corpusFile) int { return strings.Compare(a.Path, b.Path) })
+	for _, f := range files {
+		name := filepath.Join(corpus, filepath.FromSlash(f.Path))
+		b.files = append(b.files, name)
+		entries = append(entries, entry{f.Path, name, fmt.Sprintf("%04o", f.Mode)})
+	}
+	e.Notef("%d files, %.0f MB: half of it of Go, half of it random", len(files), float64(size)/1e6)
+	return b, jsonfile.Write(b.entries, entries)
+}
+
+// writeNoise writes a file that cannot be compressed.
+func writeNoise(name string, size int64) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyN(f, rand.NewChaCha8([32]byte{1}), size)
+	return errors.Join(err, f.Close())
+}
+
+// layer runs the image command and takes its peak memory.
+func (b *layerBench) layer(ctx context.Context) error {
+	out := filepath.Join(b.dir, "layer.tar.gz")
+	cmd := environ.Command(ctx, environ.User(), b.command, "layer", "--entries", b.entries, "--mtime", "1700000000", "--out", out, "--descriptor", out+".json")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, tail(string(said)))
+	}
+	// Linux counts in KiB what other systems count otherwise or not at all. The number is at
+	// least that of the process that started the command, this one.
+	usage := reflect.Indirect(reflect.ValueOf(cmd.ProcessState.SysUsage()))
+	if runtime.GOOS == "linux" && usage.Kind() == reflect.Struct {
+		b.memory = append(b.memory, float64(usage.FieldByName("Maxrss").Int())*1024)
+	}
+	return nil
+}
+
+// compress compresses the contents of the files, and nothing else.
+func (b *layerBench) compress(ctx context.Context) (err error) {
+	f, err := os.Create(filepath.Join(b.dir, "alone.gz"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	gz := archive.NewGzipWriter(f)
+	defer func() { err = errors.Join(err, gz.Close()) }()
+	buf := make([]byte, 1<<20)
+	for _, name := range b.files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		src, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		_, err = io.CopyBuffer(struct{ io.Writer }{gz}, struct{ io.Reader }{src}, buf)
+		if err := errors.Join(err, src.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
