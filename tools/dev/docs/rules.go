@@ -47,8 +47,8 @@ func rules(root string) ([]byte, error) {
 		"`image`, `release` (a `release_tree` with manifest.yaml and lock.json) and so on. It has these as well:\n\n" +
 		"- `binaries(programs = {NAME: LABEL})` is a `binary` for each entry; `archives()` is an archive for each program above\n" +
 		"  it, named NAME-archive, with the program at its top.\n" +
-		"- `archive` without `binaries` has every program above it. `release` without `artifacts` has every archive and image\n" +
-		"  above it.\n" +
+		"- `archive` without `binaries` has every program above it. `release` without `artifacts` has every artifact above\n" +
+		"  it, `docker_archives` without `images` every image, and `sources` without `sources` all sources of the line.\n" +
 		"- `image(about = {\"title\": …})` sets the labels org.opencontainers.image.title and so on, and the version's.\n")
 	page.Write(rules.Bytes())
 	page.WriteString("\n# Providers\n")

@@ -57,7 +57,7 @@ func (p *parser) manifest(root *yaml.Node) {
 // unused are the keys that have no effect, and what happens instead.
 var unused = []struct{ key, instead string }{
 	{"directory", "outputs go to bazel-bin/release/all"},
-	{"dockerOutput", "images are written as OCI image layouts"},
+	{"dockerOutput", "images are built without Docker, as OCI image layouts, so there are no contexts; docker_archives() in release/<product>/BUILD.bazel adds tars"},
 	{"outputs", "release/<product>/BUILD.bazel says what is made"},
 }
 
