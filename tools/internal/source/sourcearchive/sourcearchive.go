@@ -86,19 +86,13 @@ func (p *packer) add(s Source) error {
 }
 
 // entry writes one entry of a source.
-func (p *packer) entry(h tar.Header, content io.Reader) error {
-	if err := sourcetar.CheckName(h.Name); err != nil {
-		return fmt.Errorf("path %.200q: %w", h.Name, err)
-	}
+func (p *packer) entry(h *tar.Header, content io.Reader) error {
 	to := &tar.Header{Typeflag: h.Typeflag, Name: p.dir + h.Name, Linkname: h.Linkname, Mode: h.Mode, Size: h.Size, ModTime: p.modTime}
 	err := p.tar.WriteHeader(to)
 	if err == nil {
 		_, err = io.Copy(p.tar, content)
 	}
-	if err != nil {
-		return fmt.Errorf("path %.200q: %w", h.Name, err)
-	}
-	return nil
+	return err
 }
 
 // addTar copies the entries of a canonical tar.
@@ -110,7 +104,7 @@ func (p *packer) addTar(s Source) error {
 	defer f.Close()
 	hash := sha256.New()
 	tee := io.TeeReader(f, hash)
-	copyErr := p.copyTar(tar.NewReader(tee))
+	copyErr := sourcetar.Each(tee, p.entry)
 	// A wrong digest is reported before an error that it leads to.
 	if _, err := io.Copy(io.Discard, tee); err != nil {
 		return fmt.Errorf("reading %q: %w", s.Archive, err)
@@ -119,24 +113,6 @@ func (p *packer) addTar(s Source) error {
 		return fmt.Errorf("digest of %q: got %s, want %s", s.Archive, got, s.Digest)
 	}
 	return copyErr
-}
-
-func (p *packer) copyTar(t *tar.Reader) error {
-	for {
-		h, err := t.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil && h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeSymlink {
-			err = fmt.Errorf("path %.200q: type %q: want files and symbolic links only", h.Name, h.Typeflag)
-		}
-		if err == nil {
-			err = p.entry(*h, t)
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // addZip copies the files of a module's zip. Their names begin with the module's path and
@@ -175,10 +151,21 @@ func modulePrefix(name string) string {
 }
 
 func (p *packer) zipFile(name string, f *zip.File) error {
+	err := sourcetar.CheckName(name)
+	if err == nil {
+		err = p.zipEntry(name, f)
+	}
+	if err != nil {
+		return fmt.Errorf("path %.200q: %w", name, err)
+	}
+	return nil
+}
+
+func (p *packer) zipEntry(name string, f *zip.File) error {
 	r, err := f.Open()
 	if err != nil {
-		return fmt.Errorf("path %.200q: %w", f.Name, err)
+		return err
 	}
 	defer r.Close()
-	return p.entry(tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(f.UncompressedSize64)}, r)
+	return p.entry(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(f.UncompressedSize64)}, r)
 }

@@ -38,6 +38,16 @@ func Extract(r io.ReadSeeker, dir string) error {
 	return nil
 }
 
+// Each calls visit for each entry of a canonical tar, in order. It checks each header first,
+// as Extract does.
+func Each(r io.Reader, visit func(h *tar.Header, content io.Reader) error) error {
+	x := &extractor{}
+	if err := x.each(r, func(h *tar.Header) error { return visit(h, x.tar) }); err != nil {
+		return fmt.Errorf("reading%w", err)
+	}
+	return nil
+}
+
 type extractor struct {
 	root    *os.Root
 	tar     *tar.Reader
