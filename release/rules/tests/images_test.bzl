@@ -55,7 +55,7 @@ def _docker_test_impl(ctx):
         "docker/arm-armv7.tar.gz": ("linux/arm/v7", "linux-armv7"),
     }
     asserts.equals(env, sorted(archives.keys() + [path + ".sha256" for path in archives]), sorted(artifacts.keys()))
-    actions = {a.outputs.to_list()[0].path.split("/docker/")[-1].removesuffix(".sha256"): a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseDockerArchive"}
+    actions = {a.outputs.to_list()[0].basename.removesuffix(".sha256"): a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseDockerArchive"}
     for path, (architecture, platform) in archives.items():
         a = artifacts[path]
         asserts.equals(env, ("docker-archive", "application/gzip", platform), (a.kind, a.media_type, a.platform))
