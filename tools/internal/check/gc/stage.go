@@ -54,6 +54,7 @@ type stage struct {
 	dir      string
 	buckets  []string
 	charts   []string
+	channels []string // of package repositories
 	layouts  []string
 	repos    []string
 	releases map[string]string // the version of a GitHub release, by its file
@@ -77,6 +78,9 @@ func (s *stage) find(dir string) {
 		return
 	case has("index.yaml", false):
 		s.charts = append(s.charts, dir)
+	case isChannel(has):
+		s.channels = append(s.channels, dir)
+		return
 	}
 	isBucket := false
 	for _, name := range slices.Sorted(maps.Keys(names)) {
@@ -166,6 +170,12 @@ func (l *looker) removal(ctx context.Context, a *Args) error {
 			err := fmt.Errorf("removing release %q: the stage of line %q does not have it", version, a.Stage.Line)
 			return hint.With(err, "it has %s", cmp.Or(strings.Join(there, ", "), "no releases"))
 		}
+	}
+	for _, dir := range s.channels {
+		if err := s.oldIndexes(ctx, dir); err != nil {
+			return err
+		}
+		l.note("%s: its packages stay, because its index is signed: publish another release with --allow-downgrade %s to drop higher versions", dir, path.Base(dir))
 	}
 	for _, version := range a.Stage.Versions {
 		r := &removed{stage: s, version: version, why: "release " + version + ", which was named"}
