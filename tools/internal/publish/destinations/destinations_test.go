@@ -121,6 +121,21 @@ func TestToken(t *testing.T) {
 	}
 }
 
+// TestTokenVariable reads tokens from the variables that flags name.
+func TestTokenVariable(t *testing.T) {
+	a := Args{Env: func(name string) string { return map[string]string{"MINE": "mine\n", "GH_TOKEN": "gh"}[name] }, TokenFile: "env://MINE"}
+	if got, err := a.token(); got != "mine" || err != nil {
+		t.Errorf("got %q, %v, want that of MINE", got, err)
+	}
+	a.TokenFile = "env://NONE"
+	if got, err := a.token(); err == nil || got != "" {
+		t.Errorf("got %q, %v, want an error", got, err)
+	}
+	if got := tokenFile("env://MINE") + tokenFile("file"); got != "file" {
+		t.Errorf("got %q, want the file", got)
+	}
+}
+
 // TestWarnings checks that files with credentials are looked at, of the services
 // that are used, and what is said of those that others can read.
 func TestWarnings(t *testing.T) {

@@ -260,3 +260,30 @@ func TestNothing(t *testing.T) {
 		wantError(t, d.Apply(t.Context(), phase, nil, nil), "")
 	}
 }
+
+// TestSampleCharts publishes charts of a directory below helm/ to a path of their own.
+func TestSampleCharts(t *testing.T) {
+	t.Parallel()
+	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{Charts: []string{"web", "samples/web"}}))
+	d, err := NewCharts(t.Context(), Config{Hub: "file://" + filepath.ToSlash(t.TempDir()) + "/hub"}, tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	publishAll(t, d)
+	items, err := d.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, i := range items {
+		if i.State != publish.Equal {
+			t.Errorf("got %+v", i)
+		}
+		if _, ref, ok := strings.Cut(i.Name, "/hub/"); ok && i.Kind == "tag" {
+			names = append(names, ref)
+		}
+	}
+	if got, want := strings.Join(names, " "), "samples/web:1.2.0 web:1.2.0"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
