@@ -26,6 +26,7 @@
 //	bundle       a store and a root of 600 MiB to a bundle, against tar -cf and sha256sum
 //	push         images that share bases to an empty registry, against remote.MultiWrite
 //	compare      comparing two equal releases of 300 MiB, against hashing both
+//	attest       licences and provenance of a release of 100 MB, against sha256sum of it
 //
 // A benchmark makes its inputs from files that every machine with Go has, in a temporary
 // directory that it removes. It needs the go and git commands, a checkout of this module as
@@ -66,6 +67,7 @@ func benchmarks() []Benchmark {
 		bundleBenchmark(bundleBytes),
 		pushBenchmark(pushImages, pushLayerSize, pushRoundTrip),
 		compareBenchmark(compareBytes),
+		attestBenchmark(attestBytes),
 	}
 }
 

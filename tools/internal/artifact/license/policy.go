@@ -35,10 +35,11 @@ func Apply(all []Component, policy *lock.Licenses) error {
 
 // check returns what is wrong with a component that is no exception.
 func (c *Component) check(policy *lock.Licenses) error {
-	exception := fmt.Sprintf("an exception for %q with license and why", c.names[len(c.names)-1])
-	if c.Type != Ready && c.Type != Deb {
-		exception = fmt.Sprintf("an exception for %q with license and why", c.Name)
+	name := c.Name
+	if c.Type == Deb || c.Type == APK {
+		name = c.Type + "/" + c.Name
 	}
+	exception := fmt.Sprintf("an exception for %q with license and why", name)
 	switch {
 	case c.Type == Ready:
 		err := fmt.Errorf("%s %q: it is no Go program, so nothing says under which licence it is: %s", c.kind(), c.Name, c.where())

@@ -79,7 +79,10 @@ func Parse(name string, data []byte) (*File, error) {
 	f := p.Fields(root, "", "", wantFile, []string{"author", "role", "statements", "version"})
 	file := &File{Author: p.Text(&f, "author", rules.Line), Role: p.Text(&f, "role", rules.Line), Version: 1}
 	if n := f.Values["version"]; n != nil {
-		file.Version = p.Number(n, "version")
+		var ok bool
+		if file.Version, ok = p.Number(n, "version"); ok && file.Version == 0 {
+			p.Errorf(n, "version: got 0, want 1 or more")
+		}
 	}
 	p.Required(root, &f, "author")
 	p.Required(root, &f, "statements")

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"debug/buildinfo"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+)
+
+const (
+	attestGoal     = 2.0 // of the time to hash the release with sha256sum
+	attestBytes    = 100_000_000
+	attestPrograms = 36
+)
+
+// attestBenchmark writes the licences and the provenance of a release with 36 programs, each
+// linked from the modules of one of this project's commands. The peer takes the SHA-256 of the
+// release's files.
+func attestBenchmark(size int64) Benchmark {
+	return Benchmark{Name: "attest", Run: func(ctx context.Context, e *Env) ([]Row, error) {
+		if missing := missingPrograms("sha256sum", "sh"); missing != "" {
+			return nil, fmt.Errorf("this machine has no %s", missing)
+		}
+		b := &attestBench{dir: e.Dir}
+		var err error
+		if b.attest, err = goBuild(ctx, e.Dir, "./tools/build/attest"); err != nil {
+			return nil, err
+		}
+		total, err := b.prepare(ctx, size)
+		if err != nil {
+			return nil, err
+		}
+		e.Notef("release: %d programs, %.1f MiB, licences of %d modules", attestPrograms, float64(total)/(1<<20), b.modules)
+		times, err := e.Race(ctx,
+			Contender{"licences and provenance", b.run},
+			Contender{"sha256sum", func(ctx context.Context) error {
+				_, err := runIn(ctx, filepath.Join(b.dir, "release"), "sh", "-c", "find . -type f -print0 | xargs -0 sha256sum")
+				return err
+			}})
+		if err != nil {
+			return nil, err
+		}
+		return []Row{AtMostTimes("licences and provenance of a release, against sha256sum of it", times[0], times[1], attestGoal)}, nil
+	}}
+}
+
+type attestBench struct {
+	dir, attest string
+	modules     int
+}
+
+func (b *attestBench) file(name string) string { return filepath.Join(b.dir, name) }
+
+func (b *attestBench) run(ctx context.Context) error {
+	common := []string{"--entries", b.file("entries.json"), "--lock", b.file("lock.json")}
+	for _, verb := range [][]string{
+		{"licenses", "--sources", b.file("sources.json"), "--out", b.file("NOTICES"), "--document", b.file("components.json")},
+		{"provenance", "--line", "bench", "--out", b.file("provenance.json")},
+	} {
+		if _, err := runIn(ctx, b.dir, append(append([]string{b.attest}, verb...), common...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare makes the release, and what Bazel gives the program.
+func (b *attestBench) prepare(ctx context.Context, size int64) (total int64, err error) {
+	files, total, err := makeCorpus(ctx, b.file("release"), size)
+	if err != nil {
+		return 0, err
+	}
+	type content struct {
+		Path   string `json:"path"`
+		Source string `json:"source"`
+	}
+	type entry struct {
+		Path     string    `json:"path"`
+		Source   string    `json:"source"`
+		Kind     string    `json:"kind"`
+		Contents []content `json:"contents"`
+	}
+	var entries []entry
+	for i, f := range files {
+		e := entry{Path: f.Path, Source: filepath.Join(b.file("release"), filepath.FromSlash(f.Path)), Kind: "archive"}
+		if i < attestPrograms {
+			program := b.file(fmt.Sprintf("program%02d", i))
+			if err := os.Link(b.attest, program); err != nil {
+				return 0, err
+			}
+			e.Contents = []content{{Path: "bin/tool", Source: program}}
+		}
+		entries = append(entries, e)
+	}
+	return total, b.inputs(ctx, entries)
+}
+
+// inputs writes the entries, the lock, and the sources with the licences in the module cache.
+func (b *attestBench) inputs(ctx context.Context, entries any) error {
+	info, err := buildinfo.ReadFile(b.attest)
+	if err != nil {
+		return err
+	}
+	cache, err := runIn(ctx, ".", "go", "env", "GOMODCACHE")
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(nil)
+	h1 := "h1:" + base64.StdEncoding.EncodeToString(sum[:])
+	own, err := filepath.Abs("LICENSE")
+	if err != nil {
+		return err
+	}
+	licenses := map[string]string{info.Main.Path + "/LICENSE": own}
+	d := lock.Dependency{Name: "bench", Primary: true, Module: &lock.Module{Path: info.Main.Path, Version: "v1.0.0"}, Digest: h1}
+	for _, m := range info.Deps {
+		d.GoModules = append(d.GoModules, lock.GoModule{Path: m.Path, Version: m.Version, Sum: h1})
+		found, err := filepath.Glob(filepath.Join(strings.TrimSpace(cache), m.Path+"@"+m.Version, "LICENSE*"))
+		if err != nil {
+			return err
+		}
+		for _, name := range found {
+			licenses[m.Path+"/"+filepath.Base(name)] = name
+		}
+	}
+	b.modules = len(info.Deps) + 1
+	l := &lock.Lock{
+		Schema: lock.Schema, Manifest: digest.FromBytes(nil), Version: releaseVersion, Product: "bench",
+		Platforms: []string{"linux-amd64"}, Time: time.Unix(1_700_000_000, 0).UTC(), Dependencies: []lock.Dependency{d},
+	}
+	l.Seal()
+	type source struct {
+		Dependency string            `json:"dependency"`
+		Archive    string            `json:"archive"`
+		Modules    map[string]string `json:"modules"`
+		Files      map[string]string `json:"files"`
+	}
+	sources := map[string]any{
+		"sdk":     map[string]string{"LICENSE": own},
+		"sources": []source{{"bench", b.file("bench.tar.gz"), map[string]string{info.Main.Path: ""}, licenses}},
+	}
+	for name, v := range map[string]any{"entries.json": entries, "lock.json": l, "sources.json": sources} {
+		if err := jsonfile.Write(b.file(name), v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
