@@ -29,38 +29,22 @@ const (
 	SignPredicate = "https://sigstore.dev/cosign/sign/v1"
 )
 
-// hashes are the hash functions of algorithms, by their names in a bundle.
-var hashes = map[protocommon.HashAlgorithm]crypto.Hash{
-	protocommon.HashAlgorithm_SHA2_256: crypto.SHA256,
-	protocommon.HashAlgorithm_SHA2_384: crypto.SHA384,
-	protocommon.HashAlgorithm_SHA2_512: crypto.SHA512,
-}
-
 // SignBlob returns a bundle with a signature of content.
 func (k *Key) SignBlob(ctx context.Context, content []byte) ([]byte, error) {
-	alg, err := algorithm(k.Public, false)
+	sig, err := k.sign(ctx, content)
 	if err != nil {
 		return nil, err
 	}
-	sig, err := k.sign(ctx, content, alg)
-	if err != nil {
-		return nil, err
-	}
-	sum := alg.GetHashType().New()
-	sum.Write(content)
+	sum := sha256.Sum256(content)
 	return k.marshal(&protobundle.Bundle{Content: &protobundle.Bundle_MessageSignature{MessageSignature: &protocommon.MessageSignature{
-		MessageDigest: &protocommon.HashOutput{Algorithm: alg.GetProtoHashType(), Digest: sum.Sum(nil)}, Signature: sig,
+		MessageDigest: &protocommon.HashOutput{Algorithm: protocommon.HashAlgorithm_SHA2_256, Digest: sum[:]}, Signature: sig,
 	}}})
 }
 
 // SignStatement returns a bundle with an in-toto Statement in a signed DSSE envelope
 // (https://github.com/secure-systems-lab/dsse/blob/v1.0.0/envelope.md).
 func (k *Key) SignStatement(ctx context.Context, statement []byte) ([]byte, error) {
-	alg, err := algorithm(k.Public, true)
-	if err != nil {
-		return nil, err
-	}
-	sig, err := k.sign(ctx, dsse.PAE(StatementType, statement), alg)
+	sig, err := k.sign(ctx, dsse.PAE(StatementType, statement))
 	if err != nil {
 		return nil, err
 	}
@@ -112,16 +96,13 @@ func VerifyBlob(public crypto.PublicKey, bundle, content []byte) error {
 	if m == nil {
 		return errors.New("bundle: got an envelope, want a signature of a blob")
 	}
-	h, known := hashes[m.GetMessageDigest().GetAlgorithm()]
-	if !known {
-		return fmt.Errorf("bundle: got hash algorithm %v, want SHA-256, 384 or 512", m.GetMessageDigest().GetAlgorithm())
+	if alg := m.GetMessageDigest().GetAlgorithm(); alg != protocommon.HashAlgorithm_SHA2_256 {
+		return fmt.Errorf("bundle: got hash algorithm %v, want %v", alg, protocommon.HashAlgorithm_SHA2_256)
 	}
-	sum := h.New()
-	sum.Write(content)
-	if got, want := m.GetMessageDigest().GetDigest(), sum.Sum(nil); !bytes.Equal(got, want) {
+	if got, want := m.GetMessageDigest().GetDigest(), sha256.Sum256(content); !bytes.Equal(got, want[:]) {
 		return fmt.Errorf("bundle: it signs %.64x, want %x", got, want)
 	}
-	return verify(public, false, m.GetSignature(), content)
+	return verify(public, m.GetSignature(), content)
 }
 
 // VerifyStatement is VerifyBlob for an in-toto Statement in an envelope.
@@ -141,15 +122,15 @@ func VerifyStatement(public crypto.PublicKey, bundle, statement []byte) error {
 	case len(e.GetSignatures()) != 1:
 		return fmt.Errorf("bundle: got %d signatures, want 1", len(e.GetSignatures()))
 	}
-	return verify(public, true, e.GetSignatures()[0].GetSig(), dsse.PAE(StatementType, statement))
+	return verify(public, e.GetSignatures()[0].GetSig(), dsse.PAE(StatementType, statement))
 }
 
 // verify checks a signature of a message. Without a public key there is nothing to check.
-func verify(public crypto.PublicKey, envelope bool, sig, message []byte) error {
+func verify(public crypto.PublicKey, sig, message []byte) error {
 	if public == nil {
 		return nil
 	}
-	v, err := signature.LoadDefaultVerifier(public, loadOptions(envelope)...)
+	v, err := signature.LoadVerifier(public, crypto.SHA256)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,9 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -15,7 +17,6 @@ import (
 
 	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
-	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/sigstore/sigstore/pkg/signature/kms"
 	"github.com/sigstore/sigstore/pkg/signature/options"
 
@@ -61,7 +62,7 @@ type Key struct {
 	// equal ones: ECDSA with the nonces of RFC 6979.
 	Random bool
 
-	sign func(ctx context.Context, message []byte, alg signature.AlgorithmDetails) ([]byte, error)
+	sign func(ctx context.Context, message []byte) ([]byte, error)
 }
 
 // OpenKey opens the key that an argument or destinations.yaml names. The error for a key that
@@ -86,7 +87,7 @@ func OpenKey(ctx context.Context, a KeyArgs) (*Key, error) {
 		}
 	}
 	if err == nil {
-		_, err = algorithm(k.Public, false)
+		err = usable(k.Public)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening signing key %q: %w", a.Ref, err)
@@ -130,12 +131,13 @@ func (a *KeyArgs) parse(content []byte) (*Key, error) {
 	if !ok {
 		return nil, fmt.Errorf("got a key of type %T, which cannot sign", private)
 	}
-	return &Key{Public: signer.Public(), sign: func(_ context.Context, message []byte, alg signature.AlgorithmDetails) ([]byte, error) {
-		h := alg.GetHashType()
-		if h != crypto.Hash(0) {
-			sum := h.New()
-			sum.Write(message)
-			message = sum.Sum(nil)
+	return &Key{Public: signer.Public(), sign: func(_ context.Context, message []byte) ([]byte, error) {
+		h := crypto.SHA256
+		if _, whole := signer.Public().(ed25519.PublicKey); whole {
+			h = 0
+		} else {
+			sum := sha256.Sum256(message)
+			message = sum[:]
 		}
 		return signer.Sign(nil, message, h) // without randomness: see Key.Random
 	}}, nil
@@ -168,8 +170,7 @@ func (a *KeyArgs) decrypt(data []byte) (any, error) {
 // openKMS opens a key in a key management service: of a provider that the program was linked
 // with, or of a program sigstore-kms-NAME.
 func openKMS(ctx context.Context, ref string) (*Key, error) {
-	const usual = crypto.SHA256
-	service, err := kms.Get(ctx, ref, usual)
+	service, err := kms.Get(ctx, ref, crypto.SHA256)
 	var unknown *kms.ProviderNotFoundError
 	if errors.As(err, &unknown) {
 		scheme, _, _ := strings.Cut(ref, "://")
@@ -183,13 +184,13 @@ func openKMS(ctx context.Context, ref string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Key{Public: public, Random: true, sign: func(ctx context.Context, message []byte, alg signature.AlgorithmDetails) ([]byte, error) {
-		if h := alg.GetHashType(); h != usual {
-			if service, err = kms.Get(ctx, ref, h); err != nil {
-				return nil, err
-			}
+	return &Key{Public: public, Random: true, sign: func(ctx context.Context, message []byte) ([]byte, error) {
+		sig, err := service.SignMessage(bytes.NewReader(message), options.WithContext(ctx))
+		if err == nil && verify(public, sig, message) != nil {
+			err = hint.With(errors.New("the service made a signature that cosign does not verify with the public key"),
+				"use a key for ECDSA on P-256, or for RSA with PKCS #1 v1.5, with SHA-256")
 		}
-		return service.SignMessage(bytes.NewReader(message), options.WithContext(ctx))
+		return sig, err
 	}}, nil
 }
 
@@ -201,7 +202,7 @@ func ReadPublicKey(name string) (crypto.PublicKey, error) {
 	}
 	public, err := cryptoutils.UnmarshalPEMToPublicKey(content)
 	if err == nil {
-		_, err = algorithm(public, false)
+		err = usable(public)
 	} else if block, _ := pem.Decode(content); block != nil && strings.Contains(block.Type, "PRIVATE") {
 		err = hint.With(errors.New("got a private key"), "cosign generate-key-pair writes the public key to cosign.pub")
 	}
@@ -211,25 +212,22 @@ func ReadPublicKey(name string) (crypto.PublicKey, error) {
 	return public, nil
 }
 
-// algorithm returns the algorithm of a key by the rules of sigstore's clients: SHA-256, 384 or
-// 512 by the size of an ECDSA key, PKCS #1 v1.5 for RSA; Ed25519 signs the SHA-512 of a blob
-// (Ed25519ph), but an envelope itself.
-func algorithm(public crypto.PublicKey, envelope bool) (signature.AlgorithmDetails, error) {
-	switch public.(type) {
-	case *ecdsa.PublicKey, *rsa.PublicKey, ed25519.PublicKey:
-	default:
-		return signature.AlgorithmDetails{}, fmt.Errorf("got a key of type %T, want ECDSA, RSA or Ed25519", public)
-	}
-	alg, err := signature.GetDefaultAlgorithmDetails(public, loadOptions(envelope)...)
-	if err != nil {
-		err = errors.New("got an ECDSA or RSA key of an unusual size, want P-256, P-384 or P-521, or RSA with 2048, 3072 or 4096 bits")
-	}
-	return alg, err
-}
-
-func loadOptions(envelope bool) []signature.LoadOption {
-	if envelope {
+// usable checks that cosign verifies signatures by a key: with --key it takes SHA-256 for ECDSA
+// and for RSA, there with PKCS #1 v1.5, and Ed25519 over the content itself.
+func usable(public crypto.PublicKey) error {
+	switch k := public.(type) {
+	case ed25519.PublicKey:
 		return nil
+	case *ecdsa.PublicKey:
+		if k.Curve == elliptic.P256() || k.Curve == elliptic.P384() || k.Curve == elliptic.P521() {
+			return nil
+		}
+		return fmt.Errorf("got an ECDSA key on the curve %s, want P-256, P-384 or P-521", k.Params().Name)
+	case *rsa.PublicKey:
+		if k.N.BitLen() >= 2048 {
+			return nil
+		}
+		return fmt.Errorf("got an RSA key of %d bits, want at least 2048", k.N.BitLen())
 	}
-	return []signature.LoadOption{options.WithED25519ph()}
+	return fmt.Errorf("got a key of type %T, want ECDSA, RSA or Ed25519", public)
 }

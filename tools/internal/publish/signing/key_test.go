@@ -175,7 +175,7 @@ func TestOpenKey(t *testing.T) {
 		{name: "two keys", args: KeyArgs{Ref: write("two", plain+plain)}, want: "want one"},
 		{name: "broken", args: KeyArgs{Ref: write("broken", block(pkcs8PEM, []byte("x")))}, want: "asn1"},
 		{name: "PKCS #8, encrypted", args: KeyArgs{Ref: write("p8", block("ENCRYPTED PRIVATE KEY", []byte("x")))}, want: "ENCRYPTED PRIVATE KEY", wantHint: "import-key-pair"},
-		{name: "an unusual size", args: KeyArgs{Ref: write("p224", privatePEM(t, newKey(t, "p224"), ""))}, want: "want P-256"},
+		{name: "an unusual size", args: KeyArgs{Ref: write("p224", privatePEM(t, newKey(t, "p224"), ""))}, want: "curve P-224, want P-256"},
 		{name: "unknown service", args: KeyArgs{Ref: "nonekms://x/y"}, want: `no key management service is known by "nonekms://"`, wantHint: "sigstore-kms-nonekms"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

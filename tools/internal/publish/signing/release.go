@@ -138,8 +138,7 @@ func (s *Subject) sign(ctx context.Context, k *Key) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making signature %q: %w", s.Path, err)
 	}
-	// A service may have signed with another key than it named.
-	return bundle, s.Verify(k.Public, bundle)
+	return bundle, nil
 }
 
 // Find returns the signatures at a path that exist already; nil for none.
