@@ -55,9 +55,11 @@ func sign(t *testing.T, tree *release.Tree) (signed *release.Tree, public string
 // only they are sent, and a second run finds them. Then cosign verifies an image.
 func TestSignLater(t *testing.T) {
 	t.Parallel()
-	tree := releasetest.Open(t, releasetest.Make(t, releasetest.Args{Images: []string{"app"}, Files: map[string]string{
-		release.Provenance: `{"_type":"https://in-toto.io/Statement/v1","subject":[],"predicateType":"https://slsa.dev/provenance/v1","predicate":{}}`,
-	}}))
+	args := releasetest.Args{Images: []string{"app"}}
+	root := open(t, Config{Hub: "file:///none"}, releasetest.Open(t, releasetest.Make(t, args))).(*destination).entries[0].root
+	args.Files = map[string]string{release.Provenance: `{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"app","digest":{"sha256":"` +
+		root.digest.Hex() + `"}}],"predicateType":"https://slsa.dev/provenance/v1","predicate":{}}`}
+	tree := releasetest.Open(t, releasetest.Make(t, args))
 	signed, public := sign(t, tree)
 	want := func(state string) []string {
 		return []string{"image app equal", "signature app " + state, "signature app " + state, "signature app " + state, "signature app " + state, "tag app:1.2.0 equal"}
@@ -93,27 +95,33 @@ func TestSignLater(t *testing.T) {
 				t.Errorf("%s: %s: got %q, %v", server.name, subject.Path, found, err)
 			}
 		}
-		cosignVerify(t, public, c.Hub+"/app:1.2.0")
+		cosignVerify(t, public, c.Hub+"/app", root)
 	}
 }
 
-// cosignVerify has cosign verify an image, its platforms included, and its provenance, without
-// anything but the registry.
-func cosignVerify(t *testing.T, public, ref string) {
+// cosignVerify has cosign verify an image, its platforms, and its provenance, without anything
+// but the registry. Then oras lists what refers to the image.
+func cosignVerify(t *testing.T, public, repository string, root *node) {
 	t.Helper()
-	cosign, ok := readers.Look(t, "cosign")
-	if !ok {
-		return
-	}
-	for _, args := range [][]string{
-		{"verify", "--key", public, "--insecure-ignore-tlog=true", "--allow-http-registry", ref},
-		{"verify-attestation", "--key", public, "--insecure-ignore-tlog=true", "--allow-http-registry", "--type", "https://sigstore.dev/cosign/sign/v1", ref},
-	} {
-		cmd := exec.Command(cosign, args...)
-		cmd.Env = []string{"HOME=" + t.TempDir()}
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("cosign %q: got %v\n%s", args, err, out)
+	run := func(program string, args ...string) string {
+		path, ok := readers.Look(t, program)
+		if !ok {
+			return ""
 		}
+		cmd := exec.Command(path, args...)
+		cmd.Env = []string{"HOME=" + t.TempDir()}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%s %q: got %v\n%s", program, args, err, out)
+		}
+		return string(out)
+	}
+	for _, n := range []*node{root, root.children[0], root.children[1]} {
+		run("cosign", "verify", "--key", public, "--insecure-ignore-tlog=true", "--allow-http-registry", repository+"@"+string(n.digest))
+	}
+	run("cosign", "verify-attestation", "--key", public, "--insecure-ignore-tlog=true", "--allow-http-registry", "--type", "slsaprovenance1", repository+":1.2.0")
+	if out := run("oras", "discover", "--plain-http", "--format", "json", repository+":1.2.0"); out != "" && strings.Count(out, `"artifactType": "`+signing.BundleType) != 2 {
+		t.Errorf("oras discover: got\n%s\nwant the signatures of the image and of its provenance", out)
 	}
 }
 
