@@ -9,6 +9,8 @@
 //	    writes what a built program prints, such as its shell completions
 //	assemble packages --entries FILE --out DIRECTORY
 //	    writes what package managers read to install the programs of archives
+//	assemble universal --out FILE -- PROGRAM PROGRAM…
+//	    joins programs for macOS, one for each architecture, in one file
 //	assemble tree --entries FILE --out DIRECTORY
 //	    writes the directory of a release: copies of its files, release.json, which
 //	    says what each is, and SHA256SUMS for sha256sum(1)
@@ -32,6 +34,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/universal"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
@@ -49,17 +52,18 @@ type options struct {
 func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	verbs := map[string]func(context.Context, *options) error{
 		"manifest": writeManifest, "capture": capture, "packages": writePackages, "sources": writeSources, "tree": writeTree,
+		"universal": writeUniversal,
 	}
 	top := flag.NewFlagSet("assemble", flag.ContinueOnError)
 	top.Usage = func() {
-		fmt.Fprintln(stderr, "Usage: assemble manifest, capture, packages, sources or tree, each of which explains its flags with -help")
+		fmt.Fprintln(stderr, "Usage: assemble manifest, capture, packages, sources, tree or universal, each of which explains its flags with -help")
 	}
 	if status, ok := cli.ParseFlags(top, args, stderr); !ok {
 		return status
 	}
 	name := top.Arg(0)
 	if verbs[name] == nil {
-		return cli.UsageError(stderr, "assemble", "got verb %q, want manifest, capture, packages, sources or tree", name)
+		return cli.UsageError(stderr, "assemble", "got verb %q, want manifest, capture, packages, sources, tree or universal", name)
 	}
 	var o options
 	fs := flag.NewFlagSet("assemble "+name, flag.ContinueOnError)
@@ -77,13 +81,20 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 		return cli.UsageError(stderr, "assemble", "--out is missing")
 	case name == "sources" && o.mtime < 0:
 		return cli.UsageError(stderr, "assemble", "--mtime is missing: want seconds since 1970")
-	case name != "capture" && fs.NArg() > 0:
+	case name != "capture" && name != "universal" && fs.NArg() > 0:
 		return cli.UsageError(stderr, "assemble", "got argument %q, want flags only", fs.Arg(0))
 	}
 	if err := verbs[name](ctx, &o); err != nil {
 		return cli.Fail(stderr, "assemble", err)
 	}
 	return cli.OK
+}
+
+// writeUniversal writes a universal binary.
+func writeUniversal(ctx context.Context, o *options) error {
+	return fileio.Replace(o.out, fileio.Options{Mode: 0o755}, func(f *os.File) error {
+		return universal.Write(fileio.Writer(ctx, f), o.command...)
+	})
 }
 
 // capture writes a program's standard output. The environment it runs in is the same on

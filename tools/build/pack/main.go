@@ -1,6 +1,6 @@
 // Pack writes one release archive.
 //
-//	pack -format tar.gz|zip -entries FILE.json -mtime SECONDS -out FILE [-prefix DIR/] [-sha256 FILE]
+//	pack -format tar.gz|tar.zst|tar.xz|zip|binary -entries FILE.json -mtime SECONDS -out FILE [-prefix DIR/] [-sha256 FILE]
 //
 // The archive's bytes depend on the entries and the flags alone. The clock, time
 // zone, locale, umask, user, directory, number of CPUs, order of the entries and
@@ -33,7 +33,9 @@
 // # Flags
 //
 //	-format   tar.gz: one gzip member, ustar headers, pax headers where needed
+//	          tar.zst: one zstd frame; tar.xz: one xz stream; the tar is the same
 //	          zip: deflate, Zip64 where needed, Unix modes, times in UTC
+//	          binary: the content of the only entry, a file
 //	-entries  the list
 //	-prefix   the directory that holds all entries, such as toolbox-1.0.0/
 //	-mtime    the time of every entry: seconds since 1970; a zip cannot hold times
@@ -69,7 +71,7 @@ func main() { cli.Main(run) }
 
 func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	format := fs.String("format", "", "format of the archive: `tar.gz|zip`")
+	format := fs.String("format", "", "`format` of the archive: tar.gz, tar.zst, tar.xz, zip or binary")
 	entries := fs.String("entries", "", "JSON `FILE` with the entries")
 	prefix := fs.String("prefix", "", "`DIR/` that holds all entries")
 	mtime := fs.Int64("mtime", -1, "time of every entry in `SECONDS` since 1970")

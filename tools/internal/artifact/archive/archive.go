@@ -3,8 +3,10 @@
 //	WriteTar        writes a tar                                POSIX.1-2001 (ustar, pax)
 //	NewGzipWriter   compresses a stream                         RFC 1952
 //	WriteTarGzip    writes a compressed tar
+//	WriteTarZstd    writes a compressed tar                     RFC 8878
+//	WriteTarXz      writes a compressed tar                     xz file format 1.2
 //	WriteZip        writes a zip                                PKWARE APPNOTE 6.3.10
-//	WriteFile       writes either to a file, atomically, and returns its SHA-256
+//	WriteFile       writes any of them to a file, atomically, and returns its SHA-256
 //
 // Memory does not grow with the size of the files. Order, owner, mode and time come from
 // the arguments. The clock, the time zone, the locale, the umask, the user, the modes of

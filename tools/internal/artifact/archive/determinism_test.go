@@ -47,7 +47,7 @@ func TestDeterminism(t *testing.T) {
 			{Path: "y", Symlink: "x"},
 		}
 	}
-	for _, f := range []Format{TarGzip, Zip} {
+	for _, f := range archives {
 		t.Run(string(f), func(t *testing.T) {
 			out := filepath.Join(dir, "out."+string(f))
 			var want digest.Digest
@@ -64,10 +64,14 @@ func TestDeterminism(t *testing.T) {
 					t.Errorf("%s: got %s, want %s", what, got.Digest, want)
 				}
 			}
-			first := in(filepath.Join(dir, "one"))
+			from := 0
+			if f == TarXz {
+				from = 2 // xz takes seconds for the large files
+			}
+			first := in(filepath.Join(dir, "one"))[from:]
 			check("first", first)
 			check("again", first)
-			check("other directory, other file times", in(filepath.Join(dir, "two")))
+			check("other directory, other file times", in(filepath.Join(dir, "two"))[from:])
 			for range 5 {
 				shuffled := append([]Entry(nil), first...)
 				rand.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
@@ -88,7 +92,7 @@ func TestDeterminism(t *testing.T) {
 				restore()
 			}
 			t.Chdir(dir)
-			check("working directory", in("one"))
+			check("working directory", in("one")[from:])
 		})
 	}
 }
@@ -111,7 +115,7 @@ func TestMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(64))
-	for _, format := range []Format{TarGzip, Zip} {
+	for _, format := range archives {
 		err := format.Write(writerFunc(func(p []byte) (int, error) { return len(p), nil }), []Entry{{Path: "zeros", Source: name}}, options)
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
@@ -17,16 +18,21 @@ type Format string
 // The formats, named by the extension of their files.
 const (
 	TarGzip Format = "tar.gz"
+	TarZstd Format = "tar.zst"
+	TarXz   Format = "tar.xz"
 	Zip     Format = "zip"
+	Binary  Format = "binary" // the only file itself
 )
+
+// Formats returns all formats.
+func Formats() []Format { return []Format{TarGzip, TarZstd, TarXz, Zip, Binary} }
 
 // ParseFormat checks that s names a Format.
 func ParseFormat(s string) (Format, error) {
-	switch f := Format(s); f {
-	case TarGzip, Zip:
+	if f := Format(s); slices.Contains(Formats(), f) {
 		return f, nil
 	}
-	return "", fmt.Errorf("parsing format %q: want %s or %s", s, TarGzip, Zip)
+	return "", fmt.Errorf("parsing format %q: want one of %q", s, Formats())
 }
 
 // Write writes entries to w in the format f.
@@ -34,8 +40,14 @@ func (f Format) Write(w io.Writer, entries []Entry, opts Options) error {
 	switch f {
 	case TarGzip:
 		return WriteTarGzip(w, entries, opts)
+	case TarZstd:
+		return WriteTarZstd(w, entries, opts)
+	case TarXz:
+		return WriteTarXz(w, entries, opts)
 	case Zip:
 		return WriteZip(w, entries, opts)
+	case Binary:
+		return WriteBinary(w, entries, opts)
 	}
 	_, err := ParseFormat(string(f))
 	return err

@@ -61,7 +61,7 @@ func firstFile(t *testing.T, b *bytes.Buffer) *tar.Header {
 func TestTools(t *testing.T) {
 	defer setUmask(0)()
 	dir := t.TempDir()
-	for _, f := range []Format{TarGzip, Zip} {
+	for _, f := range archives {
 		write(t, filepath.Join(dir, "a."+string(f)), string(build(t, f, sample(t), options)), 0o644)
 	}
 	for _, tt := range []struct {
@@ -70,6 +70,13 @@ func TestTools(t *testing.T) {
 	}{
 		{"", []string{"gzip", "-t", "a.tar.gz"}},
 		{"tar", []string{"tar", "-xzf", "a.tar.gz", "-C", "tar"}},
+		{"", []string{"zstd", "-t", "a.tar.zst"}},
+		{"tarzst", []string{"tar", "--zstd", "-xf", "a.tar.zst", "-C", "tarzst"}},
+		{"", []string{"xz", "-t", "a.tar.xz"}},
+		{"tarxz", []string{"tar", "-xJf", "a.tar.xz", "-C", "tarxz"}},
+		{"bsdtarzst", []string{"bsdtar", "-xf", "a.tar.zst", "-C", "bsdtarzst"}},
+		{"bsdtarxz", []string{"bsdtar", "-xf", "a.tar.xz", "-C", "bsdtarxz"}},
+		{"", []string{"python3", "-c", "import tarfile; tarfile.open('a.tar.xz').getmembers()"}},
 		{"", []string{"unzip", "-tqq", "a.zip"}},
 		{"zip", []string{"unzip", "-qq", "a.zip", "-d", "zip"}},
 		{"", []string{"zip", "-T", "a.zip"}},
@@ -78,6 +85,9 @@ func TestTools(t *testing.T) {
 	} {
 		t.Run(strings.Join(tt.command, " "), func(t *testing.T) {
 			readers.Find(t, tt.command[0])
+			if strings.HasPrefix(tt.out, "tar") && strings.HasSuffix(tt.out, "zst") {
+				readers.Find(t, "zstd") // which tar runs
+			}
 			if tt.out != "" {
 				if err := os.Mkdir(filepath.Join(dir, tt.out), 0o755); err != nil {
 					t.Fatal(err)
@@ -89,7 +99,7 @@ func TestTools(t *testing.T) {
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			if tt.out == "tar" || tt.out == "zip" {
+			if strings.HasPrefix(tt.out, "tar") || tt.out == "zip" {
 				checkUnpacked(t, filepath.Join(dir, tt.out, "toolbox-1.0.0"))
 			}
 		})

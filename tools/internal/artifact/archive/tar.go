@@ -52,9 +52,13 @@ func WriteTar(w io.Writer, entries []Entry, opts Options) error {
 
 // WriteTarGzip is WriteTar through NewGzipWriter.
 func WriteTarGzip(w io.Writer, entries []Entry, opts Options) error {
-	gz := NewGzipWriter(w)
-	err := WriteTar(gz, entries, opts)
-	if closeErr := gz.Close(); err == nil {
+	return writeTarTo(NewGzipWriter(w), entries, opts)
+}
+
+// writeTarTo writes a tar to a compressor, and closes it.
+func writeTarTo(z io.WriteCloser, entries []Entry, opts Options) error {
+	err := WriteTar(z, entries, opts)
+	if closeErr := z.Close(); err == nil {
 		err = closeErr
 	}
 	return err

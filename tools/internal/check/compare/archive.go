@@ -3,6 +3,7 @@ package compare
 import (
 	"archive/tar"
 	"archive/zip"
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -14,23 +15,29 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 )
 
-// gzip compares two gzip files (https://www.rfc-editor.org/rfc/rfc1952): their first headers
-// and their content. If both are equal, it compares the compressed bytes.
-func (e *explainer) gzip(ctx context.Context, p pair) error {
+// compressed compares two files that are compressed with gzip, zstd or xz: of gzip
+// (https://www.rfc-editor.org/rfc/rfc1952) the first headers, and of all the content. If all
+// are equal, it compares the compressed bytes.
+func (e *explainer) compressed(ctx context.Context, p pair, as format) error {
 	type file struct {
 		attrs attrs
 		content
 		sum [32]byte
 	}
-	old, new, err := both(p, formatGzip, func(c content) (f file, err error) {
-		z, err := gzip.NewReader(c.reader())
+	old, new, err := both(p, as, func(c content) (f file, err error) {
+		z, err := archive.Decompress(bufio.NewReader(c.reader()))
 		if err != nil {
 			return f, err
 		}
-		if f.attrs, err = gzipAttrs(c, z.Header); err != nil {
-			return f, err
+		defer z.Close()
+		if gz, ok := z.(*gzip.Reader); ok {
+			if f.attrs, err = gzipAttrs(c, gz.Header); err != nil {
+				return f, err
+			}
 		}
 		h := sha256.New()
 		f.content, err = e.spool(ctx, io.TeeReader(z, h))

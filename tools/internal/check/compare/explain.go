@@ -217,8 +217,8 @@ func (e *explainer) inside(ctx context.Context, p pair) error {
 	}
 	defer e.release(len(e.closers))
 	switch old {
-	case formatGzip:
-		return e.gzip(ctx, p)
+	case formatGzip, formatZstd, formatXz:
+		return e.compressed(ctx, p, old)
 	case formatTar:
 		return e.tar(ctx, p)
 	case formatZip:

@@ -11,6 +11,8 @@ type format string
 
 const (
 	formatGzip   format = "gzip"
+	formatZstd   format = "zstd"
+	formatXz     format = "xz"
 	formatTar    format = "tar"
 	formatZip    format = "zip"
 	formatELF    format = "ELF"
@@ -37,7 +39,7 @@ func formatOf(head []byte) format {
 		magic  string
 		format format
 	}{
-		{"\x1f\x8b\x08", formatGzip}, {"PK\x03\x04", formatZip}, {"PK\x05\x06", formatZip},
+		{"\x1f\x8b\x08", formatGzip}, {"\x28\xb5\x2f\xfd", formatZstd}, {"\xfd7zXZ\x00", formatXz}, {"PK\x03\x04", formatZip}, {"PK\x05\x06", formatZip},
 		{"\x7fELF", formatELF}, {"\xfe\xed\xfa\xce", formatMachO}, {"\xfe\xed\xfa\xcf", formatMachO},
 		{"\xce\xfa\xed\xfe", formatMachO}, {"\xcf\xfa\xed\xfe", formatMachO}, {"MZ", formatPE},
 	} {

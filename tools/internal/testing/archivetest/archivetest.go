@@ -18,6 +18,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 )
 
@@ -79,6 +82,17 @@ func list(r io.ReaderAt, size int64, lim limits) ([]string, error) {
 		var gz *gzip.Reader
 		if gz, err = gzip.NewReader(stream); err == nil {
 			err = l.tar(gz)
+		}
+	case s == "\x28\xb5\x2f\xfd":
+		var zs *zstd.Decoder
+		if zs, err = zstd.NewReader(stream); err == nil {
+			err = l.tar(zs)
+			zs.Close()
+		}
+	case s == "\xfd7zX":
+		var x *xz.Reader
+		if x, err = xz.NewReader(stream); err == nil {
+			err = l.tar(x)
 		}
 	case s == "PK\x03\x04" || s == "PK\x05\x06":
 		err = l.zip(r, size)
