@@ -83,6 +83,8 @@ import (
 	_ "github.com/ulikunitz/xz"
 	_ "github.com/vbauerster/mpb/v8"
 	_ "github.com/vbauerster/mpb/v8/decor"
+	_ "go.starlark.net/starlark"
+	_ "go.starlark.net/syntax"
 	_ "golang.org/x/crypto/bcrypt"
 	_ "golang.org/x/mod/modfile"
 	_ "golang.org/x/mod/module"

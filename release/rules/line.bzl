@@ -53,7 +53,7 @@ def line_rules(line):
     """Binds the constants of a line.
 
     Args:
-        line: struct of architectures, created, dashboards, docker, outputs, platforms, product, skip_sbom, source_date_epoch, sources and version.
+        line: struct of architectures, created, dashboards, docker, names, outputs, platforms, product, skip_sbom, source_date_epoch, sources and version.
 
     Returns:
         a struct of the rules. Each has the attributes of the rule of the same name in defs.bzl. Those with
@@ -72,10 +72,11 @@ def line_rules(line):
         "@{}//:release_manifest".format(line.product): "manifest.yaml",
     }
 
-    def archive(name, binaries = None, source_date_epoch = line.source_date_epoch, version = line.version, **kwargs):
+    def archive(name, binaries = None, names = line.names, source_date_epoch = line.source_date_epoch, version = line.version, **kwargs):
         release_archive(
             name = name,
             binaries = _above(_PROGRAMS) if binaries == None else binaries,
+            names = names,
             source_date_epoch = source_date_epoch,
             version = version,
             **kwargs

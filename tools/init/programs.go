@@ -18,6 +18,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/source/sourcetar"
 )
@@ -48,7 +49,11 @@ func (o *options) programs(ctx context.Context, line string) ([]program, error) 
 	if err := o.unpack(d, dir); err != nil {
 		return nil, err
 	}
-	g := &gomod.Go{Command: runfile.Real(o.goCmd), Store: o.store, Cache: filepath.Join(scratch, "modcache"), Offline: true}
+	targets, err := platform.Targets(l.Platforms...)
+	if err != nil {
+		return nil, err
+	}
+	g := &gomod.Go{Command: runfile.Real(o.goCmd), Store: o.store, Cache: filepath.Join(scratch, "modcache"), Offline: true, Platforms: targets}
 	listing, err := g.ListRoot(ctx, dir, ".", nil, d.Module != nil)
 	if err != nil {
 		return nil, err
@@ -91,9 +96,9 @@ func (o *options) unpack(d *lock.Dependency, dir string) error {
 func choose(listing gomod.Listing, repository string, leave func(path, why string)) []program {
 	broken := map[string]string{}
 	all := map[string]*gomod.Package{}
-	for _, platform := range slices.Sorted(maps.Keys(listing)) {
-		for i := range listing[platform] {
-			p := &listing[platform][i]
+	for _, key := range slices.Sorted(maps.Keys(listing)) {
+		for i := range listing[key] {
+			p := &listing[key][i]
 			if p.DepOnly || p.Name != "main" && p.Error == nil {
 				continue
 			}
@@ -101,7 +106,7 @@ func choose(listing gomod.Listing, repository string, leave func(path, why strin
 				all[p.ImportPath] = p
 			}
 			if p.Incomplete || p.Error != nil {
-				broken[p.ImportPath] = "it cannot be built for " + strings.Replace(platform, "_", "/", 1)
+				broken[p.ImportPath] = "it cannot be built for " + strings.ReplaceAll(key, "_", "/")
 			}
 		}
 	}

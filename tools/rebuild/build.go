@@ -100,7 +100,7 @@ func (b *builder) install(ctx context.Context, p program, info *debug.BuildInfo)
 	if err != nil {
 		return "", err
 	}
-	env := append(b.settings(p, info), "GOPATH="+gopath, "GOPROXY="+b.store.ProxyURL()+","+proxy)
+	env := append(b.settings(p), "GOPATH="+gopath, "GOPROXY="+b.store.ProxyURL()+","+proxy)
 	args := append([]string{"install"}, flags...)
 	if err := b.run(ctx, b.dir, env, append(args, p.Package+"@"+info.Main.Version)); err != nil {
 		return "", err
@@ -109,22 +109,13 @@ func (b *builder) install(ctx context.Context, p program, info *debug.BuildInfo)
 }
 
 // settings returns what the go command gets in addition to environ.Go.
-func (b *builder) settings(p program, info *debug.BuildInfo) []string {
-	env := []string{
-		"GOOS=" + p.GOOS, "GOARCH=" + p.GOARCH,
+func (b *builder) settings(p program) []string {
+	return append(p.platform().Env(),
 		// All directories of the go command are here.
-		"GOCACHE=" + b.cache, "GOMODCACHE=" + filepath.Join(b.dir, "modules"), "GOTMPDIR=" + b.dir,
+		"GOCACHE="+b.cache, "GOMODCACHE="+filepath.Join(b.dir, "modules"), "GOTMPDIR="+b.dir,
 		// No network: the store has everything, and the build information has the sums.
 		"GOSUMDB=off", "GOVCS=*:off",
-	}
-	// The architecture's level is the program's.
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64", "GOWASM":
-			env = append(env, s.Key+"="+s.Value)
-		}
-	}
-	return env
+	)
 }
 
 func (b *builder) run(ctx context.Context, dir string, env, args []string) error {

@@ -129,7 +129,7 @@ func (b *builder) buildIn(ctx context.Context, p program, info *debug.BuildInfo,
 	if err != nil {
 		return "", err
 	}
-	env := append(b.settings(p, info), "GOPROXY="+b.store.ProxyURL())
+	env := append(b.settings(p), "GOPROXY="+b.store.ProxyURL())
 	args := slices.Concat([]string{"build", "-buildvcs=true", "-o", filepath.Join(out, "program")}, flags)
 	dir := filepath.Join(c.dir, filepath.FromSlash(root))
 	err = b.run(ctx, dir, env, append(args, p.Package))

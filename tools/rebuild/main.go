@@ -22,7 +22,7 @@
 // network, and the user's environment does not reach the go command.
 //
 // FILE lists the programs, as Bazel knows them: a JSON list of objects with name, package,
-// goos, goarch, tags and x_defs. Other programs, which were downloaded, are not checked.
+// goos, goarch, level, tags and x_defs. Other programs, which were downloaded, are not checked.
 //
 // --json FILE also writes the results as a list of objects with program, identical and text.
 //

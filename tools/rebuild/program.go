@@ -4,20 +4,21 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bufio"
-	"bytes"
-	"compress/gzip"
 	"context"
-	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/universal"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
 )
 
 // program is a program for one platform, as Bazel knows it.
@@ -26,17 +27,27 @@ type program struct {
 	Package string            `json:"package"`
 	GOOS    string            `json:"goos"`
 	GOARCH  string            `json:"goarch"`
+	Level   string            `json:"level"` // of GOARCH, if not its default: see platform.Platform
 	Tags    []string          `json:"tags"`
 	XDefs   map[string]string `json:"x_defs"`
 }
 
-func (p program) String() string { return p.Name + " " + p.GOOS + "/" + p.GOARCH }
+func (p program) platform() platform.Platform {
+	return platform.Platform{GOOS: p.GOOS, GOARCH: p.GOARCH, Level: p.Level}
+}
+
+func (p program) String() string {
+	return p.Name + " " + strings.ReplaceAll(p.platform().Key(), "_", "/")
+}
 
 // key identifies a program of a release.
-type key struct{ file, pkg, goos, goarch string }
+type key struct {
+	file, pkg string
+	platform  platform.Platform
+}
 
 func (p program) key() key {
-	k := key{p.Name, p.Package, p.GOOS, p.GOARCH}
+	k := key{p.Name, p.Package, p.platform()}
 	if p.GOOS == "windows" {
 		k.file += ".exe"
 	}
@@ -56,14 +67,15 @@ const maxProgram = 4 << 30
 
 // finder looks for programs in archives, and keeps copies of them in dir.
 type finder struct {
-	dir   string
-	names map[string]bool // of the files to look at
-	all   map[key][]*found
+	dir      string
+	names    map[string]bool // of the files to look at
+	programs []program
+	all      map[key][]*found
 }
 
 // find returns the release's contents of each program.
 func find(ctx context.Context, tree *release.Tree, programs []program, dir string) (map[key][]*found, error) {
-	f := &finder{dir: dir, names: map[string]bool{}, all: map[key][]*found{}}
+	f := &finder{dir: dir, names: map[string]bool{}, programs: programs, all: map[key][]*found{}}
 	for _, p := range programs {
 		f.names[p.key().file] = true
 	}
@@ -84,12 +96,19 @@ func (f *finder) open(ctx context.Context, tree *release.Tree, file release.File
 	defer r.Close()
 	b := bufio.NewReader(r)
 	magic, err := b.Peek(4)
+	if err != nil { // too small for an archive
+		_, err = io.Copy(io.Discard, b)
+		return err
+	}
+	content, err := archive.Decompress(b)
 	switch {
-	case err != nil: // too small for an archive
-	case bytes.HasPrefix(magic, []byte("\x1f\x8b")):
-		err = f.tar(file.Path, b)
+	case err != nil:
+	case content != nil:
+		err = errors.Join(f.tar(file.Path, content), content.Close())
 	case string(magic) == "PK\x03\x04":
 		err = f.zip(file.Path, b)
+	case slices.ContainsFunc(executables, func(m string) bool { return strings.HasPrefix(string(magic), m) }):
+		err = f.bare(file.Path, b)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -98,13 +117,16 @@ func (f *finder) open(ctx context.Context, tree *release.Tree, file release.File
 	return err
 }
 
-// tar reads a gzipped tar. Another gzipped file has no programs.
+// executables are the first bytes of programs: ELF, PE, Mach-O, fat Mach-O, WebAssembly, XCOFF,
+// Plan 9.
+var executables = []string{
+	"\x7fELF", "MZ", "\xcf\xfa\xed\xfe", "\xca\xfe\xba\xbe", "\x00asm", "\x01\xf7",
+	"\x00\x00\x01\xeb", "\x00\x00\x06\x47", "\x00\x00\x8a\x97",
+}
+
+// tar reads an uncompressed tar. Another file has no programs.
 func (f *finder) tar(where string, r io.Reader) error {
-	gz, err := gzip.NewReader(r)
-	if err != nil {
-		return err
-	}
-	for tr := tar.NewReader(gz); ; {
+	for tr := tar.NewReader(r); ; {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) || errors.Is(err, tar.ErrHeader) {
 			return nil
@@ -144,21 +166,64 @@ func (f *finder) zip(where string, r io.Reader) error {
 	return nil
 }
 
-// entry records an archive's entry if it is a program of the release.
+// entry records an archive's entry if it is a program of the release, or has some.
 func (f *finder) entry(where, name string, r io.Reader) error {
-	base := path.Base(name)
-	if !f.names[base] {
-		return nil
+	if base := path.Base(name); f.names[base] {
+		return f.record(where, base, r)
 	}
+	return nil
+}
+
+// bare records a file of the release that is a program itself. Its name is the archive's.
+func (f *finder) bare(where string, r io.Reader) error { return f.record(where, "", r) }
+
+// record records a program, or those in a universal binary. Without a base name, it is the
+// program of that package.
+func (f *finder) record(where, base string, r io.Reader) error {
+	whole, _, err := f.keep(r)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(whole)
+	w, err := os.Open(whole)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	info, err := w.Stat()
+	if err != nil {
+		return err
+	}
+	programs, err := universal.Programs(w, info.Size())
+	if err != nil {
+		return err
+	}
+	for _, p := range programs {
+		if err := f.one(where, base, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one records a program.
+func (f *finder) one(where, base string, r io.Reader) error {
 	file, d, err := f.keep(r)
 	if err != nil {
 		return err
 	}
-	info, err := buildinfo.ReadFile(file)
+	info, err := buildInfo(file)
 	if err != nil {
 		return os.Remove(file) // a directory with that name, a completion, a program in another language
 	}
-	k := key{base, info.Path, setting(info, "GOOS"), setting(info, "GOARCH")}
+	k := key{base, info.Path, platform.FromBuildInfo(info)}
+	if base == "" {
+		i := slices.IndexFunc(f.programs, func(p program) bool { return p.Package == k.pkg && p.platform() == k.platform })
+		if i < 0 {
+			return os.Remove(file)
+		}
+		k = f.programs[i].key()
+	}
 	for _, old := range f.all[k] {
 		if old.digest == d {
 			old.where = append(old.where, where)
@@ -197,7 +262,7 @@ func difference(got, want string) (string, error) {
 	var info [2][]string
 	var data [2][]byte
 	for i, name := range []string{got, want} {
-		b, err := buildinfo.ReadFile(name)
+		b, err := buildInfo(name)
 		if err != nil {
 			return "", err
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
 	"github.com/jasonwzm/release-builder/tools/internal/resolve"
 	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
@@ -53,6 +55,10 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 	if err != nil {
 		return nil, err
 	}
+	targets, err := platform.Targets(slices.Concat(m.Platforms, m.Architectures)...)
+	if err != nil {
+		return nil, err
+	}
 	scratch, err := os.MkdirTemp("", "resolve-*")
 	if err != nil {
 		return nil, err
@@ -60,10 +66,10 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 	var n atomic.Int64
 	newGo := func() (*gomod.Go, func()) {
 		dir := filepath.Join(scratch, strconv.FormatInt(n.Add(1), 10))
-		return &gomod.Go{Command: o.goCmd, Store: s, Cache: filepath.Join(dir, "modcache")}, func() { os.RemoveAll(dir) }
+		return &gomod.Go{Command: o.goCmd, Store: s, Cache: filepath.Join(dir, "modcache"), Platforms: targets}, func() { os.RemoveAll(dir) }
 	}
 	base := filepath.Dir(o.manifest)
-	kept := &resolve.Kept{Lock: old, SameToolchain: old != nil && reflect.DeepEqual(old.Toolchain, toolchain), Update: o.update.has}
+	kept := &resolve.Kept{Lock: old, SameBuild: old != nil && reflect.DeepEqual(old.Toolchain, toolchain) && sameTargets(old, targets), Update: o.update.has}
 	modules := &resolve.Modules{Go: newGo, Store: s, Kept: kept}
 	trees := &resolve.Trees{Go: newGo, Store: s, Kept: kept}
 	note := func(name, text string) { board.Linef("note: %s: %s", name, text) }
@@ -102,6 +108,12 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 		git:  git,
 		done: func() { os.RemoveAll(scratch) },
 	}, nil
+}
+
+// sameTargets reports whether a lock was resolved for the same platforms.
+func sameTargets(l *lock.Lock, targets []platform.Platform) bool {
+	old, err := platform.Targets(slices.Concat(l.Platforms, l.Architectures)...)
+	return err == nil && slices.Equal(old, targets)
 }
 
 // toolchain reads the versions that the workspace builds with.

@@ -13,6 +13,7 @@ KINDS = {
     "apk": "apk",
     "archive": "archive",
     "archlinux": "archlinux",
+    "binary": "archive",
     "chart": "helm",
     "checksum": "",
     "dashboard": "grafana",

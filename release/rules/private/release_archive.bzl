@@ -3,9 +3,22 @@
 load("//release/sources:defs.bzl", "SourceInfo")
 load(":artifact_info.bzl", "ArtifactInfo", "artifact", "checksum", "content")
 load(":binary_info.bzl", "BinaryInfo", "programs_of")
+load(":names.bzl", "DEFAULT_NAMES", "archive_name")
 load(":paths.bzl", "directory_entries", "file_entries", "link_entries")
-load(":platforms.bzl", "PLATFORMS")
+load(":platforms.bzl", "PLATFORMS", "SYSTEMS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
+
+# Format → the media type of its files.
+FORMATS = {
+    "binary": "application/octet-stream",
+    "tar.gz": "application/gzip",
+    "tar.xz": "application/x-xz",
+    "tar.zst": "application/zstd",
+    "zip": "application/zip",
+}
+
+# The names of systems in those of platforms.
+_SYSTEMS = {SYSTEMS.get(goos, goos): None for goos, _, _ in PLATFORMS.values()}
 
 def _license_entries(files):
     """Returns entries for tools/build/pack that put licences at licenses/<module>/…, each path once."""
@@ -24,8 +37,13 @@ def _release_archive_impl(ctx):
     inputs = depset(ctx.files.files, transitive = [licenses])
 
     artifacts = {}
-    for platform in _platforms(ctx):
-        artifacts.update(_archive(ctx, platform, common, inputs))
+    named = {}
+    for platform, formats in _formats(ctx).items():
+        for path, added in _artifacts(ctx, platform, formats, common, inputs).items():
+            if path in artifacts:
+                fail("{}: {} and {} both make {}: change names".format(ctx.label, named[path], platform, path))
+            artifacts[path] = added
+            named[path] = platform
     return [
         DefaultInfo(files = depset([a.file for a in artifacts.values()])),
         ArtifactInfo(artifacts = artifacts, programs = programs_of(ctx.attr.binaries)),
@@ -47,8 +65,25 @@ def _platforms(ctx):
             ))
     return platforms
 
-def _archive(ctx, platform, common, inputs):
-    """Declares the archive of one platform and returns path → artifact for it and its checksum."""
+def _formats(ctx):
+    """Returns platform → formats, from the attribute's platforms, systems and default."""
+    for key, formats in ctx.attr.formats.items():
+        rest = key.partition("-")[2]
+        if rest and key not in PLATFORMS or not rest and key and key not in _SYSTEMS:
+            fail("{}: formats: got {}, want a platform such as osx-arm64, a system such as osx, or \"\" for all others".format(ctx.label, repr(key)))
+        for format in formats:
+            if format not in FORMATS:
+                fail("{}: formats: got {} for {}, want some of {}".format(ctx.label, repr(format), repr(key), ", ".join(FORMATS.keys())))
+        if not formats or sorted(formats) != sorted({f: None for f in formats}.keys()):
+            fail("{}: formats: got {} for {}, want each format once, and at least one".format(ctx.label, formats, repr(key)))
+    default = {"": ["tar.gz"], "win": ["zip"]} | ctx.attr.formats
+    return {
+        platform: default.get(platform) or default.get(platform.partition("-")[0]) or default[""]
+        for platform in _platforms(ctx)
+    }
+
+def _artifacts(ctx, platform, formats, common, inputs):
+    """Declares the archives of one platform and returns path → artifact for them and their checksums."""
     windows = PLATFORMS[platform][0] == "windows"
     entries = common + ([] if windows else link_entries(ctx.attr.symlinks))
     stem = "{}-{}".format(ctx.attr.archive or ctx.label.name, ctx.attr.version)
@@ -60,14 +95,31 @@ def _archive(ctx, platform, common, inputs):
         entries.append(struct(path = path, source = binary.files[platform].path, mode = "0755"))
         contents.append(content(binary.files[platform], prefix + path, platform))
 
-    name = "{}-{}.{}".format(stem, platform, "zip" if windows else "tar.gz")
+    name = archive_name(ctx.label, ctx.attr.names or DEFAULT_NAMES, ctx.attr.archive or ctx.label.name, ctx.attr.version, platform)
+    artifacts = {}
+    for format in formats:
+        if format == "binary":
+            artifacts.update(_pack(ctx, name + (".exe" if windows else ""), format, platform, _program(ctx, platform), depset([contents[0].file]), [content(contents[0].file, "", platform)]))
+        else:
+            artifacts.update(_pack(ctx, name + "." + format, format, platform, entries, depset([c.file for c in contents], transitive = [inputs]), contents, prefix))
+    return artifacts
+
+def _program(ctx, platform):
+    """Returns the entry of the only program, for format binary."""
+    if len(ctx.attr.binaries) != 1:
+        fail("{}: format binary is for one program, got {}".format(ctx.label, len(ctx.attr.binaries)))
+    binary = ctx.attr.binaries[0][BinaryInfo]
+    return [struct(path = binary.name, source = binary.files[platform].path, mode = "0755")]
+
+def _pack(ctx, name, format, platform, entries, inputs, contents, prefix = ""):
+    """Declares one file and its checksum, and returns path → artifact."""
     archive = ctx.actions.declare_file(name)
     sha256 = ctx.actions.declare_file(name + ".sha256")
     listing = ctx.actions.declare_file(name + ".entries.json")
     ctx.actions.write(listing, json.encode(entries))
 
     args = ctx.actions.args()
-    args.add("--format", "zip" if windows else "tar.gz")
+    args.add("--format", format)
     args.add("--entries", listing)
     if prefix:
         args.add("--prefix", prefix)
@@ -77,7 +129,7 @@ def _archive(ctx, platform, common, inputs):
     ctx.actions.run(
         executable = release_toolchain(ctx).pack,
         arguments = [args],
-        inputs = depset([c.file for c in contents] + [listing], transitive = [inputs]),
+        inputs = depset([listing], transitive = [inputs]),
         outputs = [archive, sha256],
         mnemonic = "ReleaseArchive",
         progress_message = "Packing %{output}",
@@ -85,15 +137,17 @@ def _archive(ctx, platform, common, inputs):
     )
     return {name: artifact(
         archive,
-        "archive",
+        "binary" if format == "binary" else "archive",
         contents = contents,
-        media_type = "application/zip" if windows else "application/gzip",
+        media_type = FORMATS[format],
         platform = platform,
     )} | checksum(name, sha256)
 
 release_archive = rule(
     implementation = _release_archive_impl,
-    doc = "Packs programs, licences and other files: <archive>-<version>-<platform>.tar.gz, .zip for Windows, each with its .sha256.",
+    doc = """Packs programs, licences and other files, for each platform: <archive>-<version>-<platform>.tar.gz, .zip for Windows, each with its .sha256.
+
+The line's names and the attribute formats make it other files.""",
     attrs = {
         "archive": attr.string(doc = "The beginning of the archives' names; default: the target's name."),
         "bin_dir": attr.string(doc = "The directory of programs in the archive.", default = "bin"),
@@ -101,6 +155,9 @@ release_archive = rule(
         "files": attr.label_keyed_string_dict(allow_files = True, doc = "Other files → path in the archive. A path that is empty or ends in / is a directory."),
         "directories": attr.string_list(doc = "Empty directories, as paths in the archive."),
         "directory": attr.bool(doc = "Whether everything is in a directory <archive>-<version>/.", default = True),
+        "formats": attr.string_list_dict(doc = """Platform such as osx-arm64, system such as osx, or "" for all others → formats: tar.gz, tar.xz, tar.zst, zip, or binary, the program itself.
+Default: zip for Windows, tar.gz for all others."""),
+        "names": attr.string(doc = "NAMES of the line: a template of the files' names without the format. Default: {name}-{version}-{platform}."),
         "source_date_epoch": attr.int(doc = "The time of every file: SOURCE_DATE_EPOCH of the line, in seconds since 1970.", mandatory = True),
         "sources": attr.label_list(doc = "Pinned sources whose licences are packed in addition to those of the programs.", providers = [SourceInfo]),
         "symlinks": attr.string_dict(doc = "Symbolic links: path in the archive → target, unchanged. Archives for Windows have none."),

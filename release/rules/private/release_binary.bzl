@@ -3,15 +3,21 @@
 load("@io_bazel_rules_go//go:def.bzl", "GoArchive")
 load("//release/sources:defs.bzl", "LicensesInfo", "licenses_aspect")
 load(":binary_info.bzl", "BinaryInfo")
+load(":platforms.bzl", "PLATFORMS", "UNIVERSAL")
+load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 load(":transition.bzl", "platforms_transition")
 
 def _release_binary_impl(ctx):
-    files = {
+    name = ctx.attr.program or ctx.label.name
+    linked = {
         platform: target[DefaultInfo].files_to_run.executable
         for platform, target in ctx.split_attr.binary.items()
     }
-    name = ctx.attr.program or ctx.label.name
-    programs = depset([_program(name, target[GoArchive]) for target in ctx.split_attr.binary.values()])
+    files = {
+        platform: _universal(ctx, name, platform, [linked[half] for half in UNIVERSAL[platform]]) if platform in UNIVERSAL else linked[platform]
+        for platform in ctx.attr.platforms
+    }
+    programs = depset([_program(name, platform, target[GoArchive]) for platform, target in ctx.split_attr.binary.items()])
     return [
         DefaultInfo(files = depset(files.values())),
         BinaryInfo(
@@ -22,12 +28,32 @@ def _release_binary_impl(ctx):
         ),
     ]
 
-def _program(name, archive):
+def _universal(ctx, name, platform, halves):
+    """Joins the programs of a universal platform."""
+    joined = ctx.actions.declare_file("{}/{}/{}".format(ctx.label.name, platform, name))
+    args = ctx.actions.args()
+    args.add("universal")
+    args.add("--out", joined)
+    args.add("--")
+    args.add_all(halves)
+    ctx.actions.run(
+        executable = release_toolchain(ctx).assemble,
+        arguments = [args],
+        inputs = halves,
+        outputs = [joined],
+        mnemonic = "ReleaseUniversal",
+        progress_message = "Joining %{output}",
+        toolchain = TOOLCHAIN_TYPE,
+    )
+    return joined
+
+def _program(name, platform, archive):
     """Describes a program for one platform to //tools/rebuild, which builds it without Bazel."""
     mode = archive.source.mode
     return json.encode({
         "goarch": mode.goarch,
         "goos": mode.goos,
+        "level": PLATFORMS[platform][2],
         "name": name,
         "package": archive.data.importpath,
         "tags": mode.tags,
@@ -38,7 +64,7 @@ release_binary = rule(
     implementation = _release_binary_impl,
     doc = """Links a go_binary for every platform of the release.
 
-The binaries are pure Go and stripped. Flags of the command line do not affect them.""",
+The binaries are pure Go and stripped. The one for osx-universal has those for osx-amd64 and osx-arm64. Flags of the command line do not affect them.""",
     attrs = {
         "binary": attr.label(
             aspects = [licenses_aspect],
@@ -57,4 +83,5 @@ The binaries are pure Go and stripped. Flags of the command line do not affect t
         ),
     },
     provides = [BinaryInfo],
+    toolchains = [TOOLCHAIN_TYPE],
 )

@@ -1,6 +1,6 @@
 """How release binaries are built, regardless of the command line."""
 
-load(":platforms.bzl", "check_platforms", PLATFORM_NAMES = "PLATFORMS")
+load(":platforms.bzl", "UNIVERSAL", "check_platforms", PLATFORM_NAMES = "PLATFORMS")
 
 # Settings that the command line must not change in a release, with their values.
 _SETTINGS = {
@@ -23,7 +23,8 @@ def _platforms_impl(_settings, attr):
     check_platforms(attr.name, attr.platforms, PLATFORM_NAMES)
     return {
         name: _SETTINGS | {"//command_line_option:platforms": "//release/platforms:" + name}
-        for name in attr.platforms
+        for platform in attr.platforms
+        for name in UNIVERSAL.get(platform, [platform])
     }
 
 platforms_transition = transition(

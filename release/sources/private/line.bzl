@@ -28,13 +28,14 @@ alias(
 _RULES = """\"\"\"The rules, with the constants of this line.\"\"\"
 
 load("@release_builder//release/rules:line.bzl", "line_rules")
-load(":line.bzl", "ARCHITECTURES", "CREATED", "DASHBOARDS", "DOCKER", "OUTPUTS", "PLATFORMS", "SKIP_SBOM", "SOURCE_DATE_EPOCH", "VERSION", "VERSIONS")
+load(":line.bzl", "ARCHITECTURES", "CREATED", "DASHBOARDS", "DOCKER", "NAMES", "OUTPUTS", "PLATFORMS", "SKIP_SBOM", "SOURCE_DATE_EPOCH", "VERSION", "VERSIONS")
 
 _rules = line_rules(struct(
     architectures = ARCHITECTURES,
     created = CREATED,
     dashboards = DASHBOARDS.keys(),
     docker = DOCKER,
+    names = NAMES,
     outputs = OUTPUTS,
     platforms = PLATFORMS,
     product = {product},
@@ -106,6 +107,10 @@ DASHBOARDS = {dashboards}
 DOCKER = {docker}
 LINE = {line_string}
 OUTPUTS = {outputs}
+
+# The template of the archives' names; empty for the default.
+NAMES = {names}
+
 PLATFORMS = {platforms}
 
 # Whether the manifest asks for a release without bills of materials.
@@ -124,6 +129,7 @@ VERSIONS = {versions}
         epoch = _seconds(lock["time"]),
         line = rctx.attr.line,
         line_string = repr(rctx.attr.line),
+        names = repr(lock["names"]),
         outputs = repr(lock["outputs"]),
         platforms = repr(lock["platforms"]),
         skip_sbom = repr(lock["skip_sbom"]),

@@ -38,7 +38,7 @@ def _lines_impl(rctx):
         )
         _declare(declared, product, "line " + line)
         for dependency in lock["dependencies"]:
-            content += _sources(product, line, dependency, declared)
+            content += _sources(product, line, dependency, lock["platforms"] + lock["architectures"], declared)
         for image in lock.get("images", []):
             base = base_repository(product, image["name"])
             _declare(declared, base, "base of image {} of line {}".format(image["name"], line))
@@ -51,16 +51,17 @@ def _lines_impl(rctx):
     rctx.file("active.bzl", _active(locks, active, destinations.get(active, False)), executable = False, legacy_utf8 = False)
     rctx.file("BUILD.bazel", "" if active in locks else _NO_RELEASE.format(text = repr(_no_lock(locks, active))), executable = False, legacy_utf8 = False)
 
-def _sources(product, line, dependency, declared):
+def _sources(product, line, dependency, platforms, declared):
     """Returns the declarations of a dependency's repositories, one for itself and one for each variant."""
     content = ""
     for variant in [""] + sorted(dependency.get("go_tags", {}).keys()):
         name = repository(product, dependency["name"], variant)
         _declare(declared, name, "dependency {}{} of line {}".format(dependency["name"], ", variant " + variant if variant else "", line))
-        content += "    source(name = {}, directory = {}, entry = {}{})\n".format(
+        content += "    source(name = {}, directory = {}, entry = {}, platforms = {}{})\n".format(
             repr(name),
             repr("manifests/" + line),
             repr(json.encode_indent(dependency)),
+            repr(platforms),
             ", variant = " + repr(variant) if variant else "",
         )
     return content
@@ -134,6 +135,7 @@ def _summary(lock):
         "docker": lock.get("docker", ""),
         "files": _files(lock).keys(),
         "images": [image["name"] for image in lock.get("images", [])],
+        "names": lock.get("names", ""),
         "outputs": lock.get("outputs", []),
         "platforms": lock["platforms"],
         "skip_sbom": lock.get("skip_sbom", False),

@@ -16,7 +16,7 @@ import (
 func published(m *manifest.Manifest, l *lock.Lock, data []byte) bool {
 	return m.Version == l.Version && m.Product == l.Product && m.Docker == l.Docker &&
 		sameSet(m.Platforms, l.Platforms) && sameSet(m.Architectures, l.Architectures) && sameSet(m.Outputs, l.Outputs) &&
-		m.SkipGenerateBillOfMaterials == l.SkipSBOM && reflect.DeepEqual(m.Licenses, l.Licenses) &&
+		m.SkipGenerateBillOfMaterials == l.SkipSBOM && string(m.Names) == l.Names && reflect.DeepEqual(m.Licenses, l.Licenses) &&
 		len(m.Dependencies) == len(l.Dependencies) && !slices.ContainsFunc(m.Dependencies, func(d manifest.Dependency) bool { return !samePin(d, l) }) &&
 		sameInputs(m, l) && resolved(m, l) == nil && bytes.Equal(manifest.Format(m), data)
 }

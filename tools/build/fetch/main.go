@@ -2,9 +2,9 @@
 // and fetches into the store what is missing there. Repository rules run it before Bazel
 // can build anything, so it imports the standard library and golang.org/x/mod only.
 //
-//	fetch [flags] source --entry FILE [--variant NAME] --base DIR --out DIR --repository NAME
+//	fetch [flags] source --entry FILE --platforms LIST [--variant NAME] --base DIR --out DIR --repository NAME
 //	    lays out one dependency of a lock and the packages that it imports, and writes
-//	    BUILD files; --variant chooses another set of build tags
+//	    BUILD files for these platforms; --variant chooses another set of build tags
 //	fetch [flags] file --entry FILE --out DIR
 //	    writes one file of a lock to a directory, and prints its name there
 //	fetch [flags] tools --go-mod FILE --go-sum FILE --imports FILE --out DIR --repository NAME
@@ -42,7 +42,7 @@ type fetcher struct {
 
 // paths are the flags of the verbs.
 type paths struct {
-	entry, variant, base, out, repository, goMod, goSum, imports, path, cache, stdlib string
+	entry, variant, base, out, repository, goMod, goSum, imports, path, cache, stdlib, platforms string
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -93,6 +93,7 @@ func parsePaths(args []string, stderr io.Writer) (p paths, status int, ok bool) 
 	fs.StringVar(&p.goSum, "go-sum", "", "its go.sum `file`")
 	fs.StringVar(&p.imports, "imports", "", "a `file` that lists imports")
 	fs.StringVar(&p.stdlib, "stdlib", "", "the `packages` of the standard library that all sources share, separated by commas")
+	fs.StringVar(&p.platforms, "platforms", "", "the `platforms` that the source is built for, separated by commas")
 	fs.StringVar(&p.path, "path", "", "a module `path`")
 	fs.StringVar(&p.cache, "cache", "", "the download `directory` of a module cache")
 	status, ok = cli.ParseFlags(fs, args[1:], stderr)

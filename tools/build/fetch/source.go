@@ -15,6 +15,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
 	"github.com/jasonwzm/release-builder/tools/internal/source/fill"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gosource"
@@ -60,6 +61,9 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 		return err
 	}
 	defer done()
+	if g.Platforms, err = platform.Targets(strings.FieldsFunc(p.platforms, comma)...); err != nil {
+		return err
+	}
 	archive, err := f.unpack(ctx, g, dep, p)
 	if err != nil {
 		return err
@@ -80,7 +84,7 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 	}
 	g.Offline = true
 	a := gosource.Args{Dir: p.out, Name: dep.Name, Repo: p.repository, Roots: roots, Tags: tags,
-		Sums: gomod.ByVersion(dep.GoModules), Stdlib: strings.FieldsFunc(p.stdlib, func(r rune) bool { return r == ',' })}
+		Sums: gomod.ByVersion(dep.GoModules), Stdlib: strings.FieldsFunc(p.stdlib, comma)}
 	if p.variant == "" { // one repository of a source is enough
 		a.Archive, a.Digest = "source.tar", dep.Digest
 		if dep.Module != nil {
@@ -92,6 +96,8 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 	}
 	return place(archive, filepath.Join(p.out, gosource.Meta, a.Archive))
 }
+
+func comma(r rune) bool { return r == ',' }
 
 // goRoots returns the directories of the modules to build, sorted. A module from a proxy
 // has no other module in it.

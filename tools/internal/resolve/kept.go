@@ -13,9 +13,9 @@ import (
 // Kept is the old lock, for the pins that are still valid.
 type Kept struct {
 	Lock *lock.Lock // nil if there is none
-	// SameToolchain means that Lock was resolved with the current SDK, so the modules of an
-	// unchanged source are still right.
-	SameToolchain bool
+	// SameBuild means that Lock was resolved with the current SDK and for the same platforms,
+	// so the modules of an unchanged source are still right.
+	SameBuild bool
 	// Update says which dependencies to resolve again, although their locked revision still
 	// matches the manifest. Nil means none.
 	Update func(name string) bool
@@ -37,7 +37,7 @@ func (k *Kept) update(name string) bool { return k.Update != nil && k.Update(nam
 // has every module.
 func (k *Kept) goNeeds(ask *Request, s *store.Store, d *lock.Dependency) bool {
 	old := k.find(ask.Name)
-	if old == nil || !k.SameToolchain || old.Digest != d.Digest || !sameRoots(ask.GoModules, old.GoRoots) || !maps.EqualFunc(d.GoTags, old.GoTags, slices.Equal) || !complete(s, old) {
+	if old == nil || !k.SameBuild || old.Digest != d.Digest || !sameRoots(ask.GoModules, old.GoRoots) || !maps.EqualFunc(d.GoTags, old.GoTags, slices.Equal) || !complete(s, old) {
 		return false
 	}
 	d.GoRoots, d.GoModules = old.GoRoots, old.GoModules

@@ -72,7 +72,7 @@ func Resolve(ctx context.Context, a Args) (*lock.Lock, error) {
 	m := a.Manifest
 	l := &lock.Lock{
 		Schema: lock.Schema, Manifest: a.Digest, Version: m.Version, Product: m.Product, Docker: m.Docker,
-		Platforms: m.Platforms, Architectures: m.Architectures, Outputs: m.Outputs,
+		Platforms: m.Platforms, Architectures: m.Architectures, Names: string(m.Names), Outputs: m.Outputs,
 		Dashboards: m.Dashboards, Licenses: m.Licenses, SkipSBOM: m.SkipGenerateBillOfMaterials, Toolchain: a.Toolchain,
 	}
 	if l.Product == "" {

@@ -30,6 +30,8 @@ type Lock struct {
 	Platforms []string `json:"platforms"`
 	// Architectures are the platforms of images and packages, such as linux/arm64.
 	Architectures []string `json:"architectures"`
+	// Names is the template of the archives' names; empty for platform.DefaultNames.
+	Names string `json:"names,omitempty"`
 	// Outputs are the kinds of artifact to make; empty means all.
 	Outputs []string `json:"outputs,omitempty"`
 	// SkipSBOM means that the release has no bills of materials.

@@ -214,6 +214,7 @@ func settings(old, new *lock.Lock) []Change {
 		{Setting, "platforms", func(l *lock.Lock) string { return strings.Join(l.Platforms, " ") }},
 		{Setting, "architectures", func(l *lock.Lock) string { return strings.Join(l.Architectures, " ") }},
 		{Setting, "licenses", func(l *lock.Lock) string { return licenses(l.Licenses) }},
+		{Setting, "names", func(l *lock.Lock) string { return l.Names }},
 		{Setting, "outputs", func(l *lock.Lock) string { return strings.Join(l.Outputs, " ") }},
 		{Setting, "skipGenerateBillOfMaterials", func(l *lock.Lock) string { return map[bool]string{true: "true"}[l.SkipSBOM] }},
 		{Setting, "dashboards", func(l *lock.Lock) string { return dashboards(l.Dashboards) }},

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"fmt"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -16,7 +15,7 @@ const wantRoot = "a mapping with version and dependencies"
 func topKeys() []string {
 	return []string{
 		"architectures", "dashboards", "dependencies", "directory", "docker", "dockerOutput", "files", "images", "licenses",
-		"outputs", "platforms", "product", "proxyOverride", "skipGenerateBillOfMaterials", "version",
+		"names", "outputs", "platforms", "product", "proxyOverride", "skipGenerateBillOfMaterials", "version",
 	}
 }
 
@@ -63,18 +62,18 @@ var unused = []struct{ key, instead string }{
 
 // lists reads the top level's lists and sets their defaults.
 func (p *parser) lists(f *strictyaml.Fields) {
-	const wantArchitecture = "a Go platform such as linux/amd64 or linux/arm/v7"
 	word := func(want string, words []string) func(*yaml.Node, string) string {
 		return func(n *yaml.Node, what string) string { return p.Word(n, what, want, words) }
 	}
 	p.m.Outputs = p.List(f, "outputs", "[archive, docker]", word(strictyaml.OneOf(Outputs()), Outputs()))
-	p.m.Platforms = p.List(f, "platforms", "[linux-amd64, osx-arm64]", word(strictyaml.OneOf(Platforms()), Platforms()))
-	p.m.Architectures = p.List(f, "architectures", "[linux/amd64, linux/arm64]", word(wantArchitecture, architectures()))
+	p.m.Platforms = p.List(f, "platforms", "[linux-amd64, osx-arm64]", p.platform)
+	p.m.Architectures = p.List(f, "architectures", "[linux/amd64, linux/arm64]", p.architecture)
 	p.NotEmpty(f, "platforms")
 	p.NotEmpty(f, "architectures")
 	if p.m.Platforms == nil {
 		p.m.Platforms = Platforms()
 	}
+	p.m.Names = p.names(f)
 	if p.m.Architectures == nil {
 		p.m.Architectures = []string{"linux/amd64"}
 	}
@@ -107,15 +106,4 @@ func (p *parser) scalarKey(key *yaml.Node, what string) string {
 		return ""
 	}
 	return key.Value
-}
-
-// architectures returns the output of `go tool dist list` of Go 1.26, Linux first, and the
-// variants of 32-bit ARM that GOARM has.
-func architectures() []string {
-	return strings.Fields(`linux/amd64 linux/arm64 linux/arm linux/arm/v7 linux/arm/v6 linux/arm/v5 linux/386 linux/loong64
-		linux/mips linux/mips64 linux/mips64le linux/mipsle linux/ppc64 linux/ppc64le linux/riscv64 linux/s390x
-		aix/ppc64 android/386 android/amd64 android/arm android/arm64 darwin/amd64 darwin/arm64 dragonfly/amd64
-		freebsd/386 freebsd/amd64 freebsd/arm freebsd/arm64 illumos/amd64 ios/amd64 ios/arm64 js/wasm netbsd/386
-		netbsd/amd64 netbsd/arm netbsd/arm64 openbsd/386 openbsd/amd64 openbsd/arm openbsd/arm64 openbsd/ppc64
-		openbsd/riscv64 plan9/386 plan9/amd64 plan9/arm solaris/amd64 wasip1/wasm windows/386 windows/amd64 windows/arm64`)
 }

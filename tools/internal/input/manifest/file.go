@@ -6,6 +6,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
 	"github.com/jasonwzm/release-builder/tools/internal/input/rules"
 	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
@@ -74,24 +75,27 @@ func (p *parser) byPlatform(f *strictyaml.Fields, key string, r strictyaml.Rule)
 	}
 	want, all, what := "a mapping of platform: "+r.Want, map[string]string{}, f.In+key
 	for _, e := range p.Filled(n, what+": ", want) {
-		platform := p.Word(e.Key, what+": platform", strictyaml.OneOf(Platforms()), Platforms())
-		if platform == "" {
+		name := p.platform(e.Key, what+": platform")
+		if name == "" {
 			continue
 		}
-		if urls := f.Values["urls"]; key != "urls" && urls != nil && urls.Kind == yaml.MappingNode && !hasKey(urls, platform) {
-			p.Errorf(e.Key, "%s: got platform %s, want a platform that urls has", what, strictyaml.Quote(platform))
+		if urls := f.Values["urls"]; key != "urls" && urls != nil && urls.Kind == yaml.MappingNode && !hasPlatform(urls, name) {
+			p.Errorf(e.Key, "%s: got platform %s, want a platform that urls has", what, strictyaml.Quote(name))
 		}
-		if text := p.Scalar(e.Value, what+": "+platform, r); text != "" {
-			all[platform] = text
+		if _, ok := all[name]; ok {
+			p.Errorf(e.Key, "%s: duplicate platform %s", what, strictyaml.Quote(name))
+		}
+		if text := p.Scalar(e.Value, what+": "+name, r); text != "" {
+			all[name] = text
 		}
 	}
 	return all
 }
 
-// hasKey reports whether the mapping n has a key.
-func hasKey(n *yaml.Node, key string) bool {
+// hasPlatform reports whether the mapping n has a key that names the platform.
+func hasPlatform(n *yaml.Node, name string) bool {
 	for i := 0; i < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
+		if p, err := platform.Parse(n.Content[i].Value); err == nil && p.String() == name {
 			return true
 		}
 	}

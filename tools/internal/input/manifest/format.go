@@ -23,6 +23,7 @@ func Format(m *Manifest) []byte {
 	w.text("", "dockerOutput", m.DockerOutput)
 	w.list("", "architectures", m.Architectures)
 	w.list("", "platforms", m.Platforms)
+	w.text("", "names", string(m.Names))
 	w.list("", "outputs", m.Outputs)
 	w.text("", "proxyOverride", m.ProxyOverride)
 	w.truth("", "skipGenerateBillOfMaterials", m.SkipGenerateBillOfMaterials)

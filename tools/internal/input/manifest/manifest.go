@@ -8,7 +8,8 @@
 //	docker         the registry prefix that is written into charts and profiles
 //	dockerOutput   tar or context
 //	architectures  platforms of images and packages (default: linux/amd64)
-//	platforms      platforms of the archives (default: all of Platforms)
+//	platforms      platforms of the archives, such as linux-amd64 (default: Platforms)
+//	names          a template of the archives' names (default: {name}-{version}-{platform})
 //	outputs        kinds of artifact (default: all of Outputs)
 //	proxyOverride  where to take the proxy's binary from, a URL
 //	dashboards     dashboard name: its id at grafana.com
@@ -38,6 +39,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
 	"github.com/jasonwzm/release-builder/tools/internal/input/rules"
 	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
@@ -71,9 +73,11 @@ type Manifest struct {
 	// Architectures are the platforms of images and packages, such as linux/amd64 or
 	// linux/arm/v7, in the order written. Never empty.
 	Architectures []string
-	// Platforms are the archives' platforms, each one of Platforms(), in the order written.
-	// Never empty.
+	// Platforms are the archives' platforms, by the names of package platform, in the order
+	// written. Never empty.
 	Platforms []string
+	// Names makes the archives' names; empty for platform.DefaultNames.
+	Names platform.Template
 	// Outputs are the kinds of artifact to make, each one of Outputs(), in the order written.
 	// Empty means all.
 	Outputs []string
@@ -114,7 +118,7 @@ type File struct {
 	// URL is an http, https or file URL. SHA256 is the expected digest, 64 lower-case
 	// hexadecimal digits; empty if unset.
 	URL, SHA256 string
-	// URLs and SHA256s are the same by platform, each one of Platforms(). URLs has every
+	// URLs and SHA256s are the same by platform, named as Platforms are. URLs has every
 	// platform of SHA256s.
 	URLs, SHA256s map[string]string
 }
@@ -159,11 +163,6 @@ type Dependency struct {
 	// GoModules are the directories whose go.mod is vendored and built, "." or relative and
 	// slash-separated, in the order written. Empty means the default.
 	GoModules []string
-}
-
-// Platforms returns the platforms that archives can have, by their published names.
-func Platforms() []string {
-	return []string{"linux-amd64", "linux-arm64", "linux-armv7", "osx-amd64", "osx-arm64", "win-amd64"}
 }
 
 // Outputs returns the kinds of artifact that a manifest can ask for.

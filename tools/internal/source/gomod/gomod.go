@@ -24,6 +24,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
@@ -35,7 +36,11 @@ type Go struct {
 	Cache   string       // GOMODCACHE: a directory that only this Go uses
 	Offline bool         // use no network
 
-	platform []string // GOOS and GOARCH, if not the machine's
+	// Platforms are those for which packages are listed: the targets of a line. Nil for
+	// ToolPlatforms.
+	Platforms []platform.Platform
+
+	platform []string // variables of one of them; nil for the machine's own
 }
 
 // Info is a module proxy's .info file of one version.

@@ -64,8 +64,8 @@ func (g *Go) withSums(ctx context.Context, dir string, flags []string) (string, 
 	other.Cache = filepath.Join(filepath.Dir(g.Cache), "sums")
 	defer os.RemoveAll(other.Cache)
 	args := slices.Concat([]string{"list", "-e", "-deps", "-pgo=off", "-json=" + fields}, flags, []string{"-mod=mod", "-modfile=" + name, "./..."})
-	for _, platform := range Platforms() { // one after the other: each writes go.sum
-		if _, err := other.on(platform).list(ctx, dir, args); err != nil {
+	for _, p := range g.platforms() { // one after the other: each writes go.sum
+		if _, err := other.on(p).list(ctx, dir, args); err != nil {
 			return "", advise(fmt.Errorf("completing go.sum: %w", err))
 		}
 		if err := write(); err != nil {

@@ -41,7 +41,7 @@ func TestListIncompleteSums(t *testing.T) {
 				}
 			}
 			l := list(t, g, dir, nil, true)
-			for _, platform := range Platforms() {
+			for _, platform := range keys() {
 				if left, top := find(l, platform, "example.com/left"), find(l, platform, "example.com/top"); left.Dir == "" || left.Error != nil || top.Incomplete {
 					t.Errorf("%s, run %d: got %+v and %+v, want left and top", platform, i, left, top)
 				}

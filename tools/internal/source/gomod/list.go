@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"runtime"
 	"slices"
@@ -15,10 +16,12 @@ import (
 	"golang.org/x/mod/module"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
+	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
 )
 
 // Listing has the packages of a module and all that they import, as the go command lists
-// them: by platform, such as linux_amd64, each package after those that it imports.
+// them: by platform.Platform's Key, such as linux_amd64, each package after those that it
+// imports.
 type Listing map[string][]Package
 
 // Package is a package as `go list -json` describes it for one platform.
@@ -59,15 +62,25 @@ type PackageModule struct {
 // fields are the fields of Package.
 const fields = "Dir,ImportPath,Name,Standard,DepOnly,Incomplete,Module,Error,DefaultGODEBUG,GoFiles,SFiles,HFiles,SysoFiles,EmbedFiles,Imports,ImportMap"
 
-// Platforms returns the platforms for which packages are listed, as GOOS_GOARCH, sorted:
-// those of releases, and this program's own, on which tools run.
-func Platforms() []string {
-	list := []string{"darwin_amd64", "darwin_arm64", "linux_amd64", "linux_arm", "linux_arm64", "windows_amd64"}
-	if here := runtime.GOOS + "_" + runtime.GOARCH; !slices.Contains(list, here) {
+// ToolPlatforms returns the platforms on which tools run: the usual ones, and this program's
+// own. Packages are listed for them if a Go has no Platforms.
+func ToolPlatforms() []platform.Platform {
+	list := []platform.Platform{
+		{GOOS: "darwin", GOARCH: "amd64"}, {GOOS: "darwin", GOARCH: "arm64"}, {GOOS: "linux", GOARCH: "amd64"},
+		{GOOS: "linux", GOARCH: "arm"}, {GOOS: "linux", GOARCH: "arm64"}, {GOOS: "windows", GOARCH: "amd64"},
+	}
+	if here := (platform.Platform{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH}); !slices.Contains(list, here) {
 		list = append(list, here)
-		slices.Sort(list)
 	}
 	return list
+}
+
+// platforms returns those for which packages are listed.
+func (g *Go) platforms() []platform.Platform {
+	if len(g.Platforms) > 0 {
+		return g.Platforms
+	}
+	return ToolPlatforms()
 }
 
 // List lists the packages of the module in dir. A package that cannot be built has an Error,
@@ -109,7 +122,7 @@ func (g *Go) listed(ctx context.Context, dir string, flags []string, patterns ..
 // onEach runs `go list` for each platform. The first run downloads modules that the others
 // need too.
 func (g *Go) onEach(ctx context.Context, dir string, args []string) (Listing, error) {
-	platforms := Platforms()
+	platforms := g.platforms()
 	lists := make([][]Package, len(platforms))
 	one := func(ctx context.Context, i int) (err error) {
 		lists[i], err = g.on(platforms[i]).list(ctx, dir, args)
@@ -124,16 +137,15 @@ func (g *Go) onEach(ctx context.Context, dir string, args []string) (Listing, er
 	}
 	listing := Listing{}
 	for i, p := range platforms {
-		listing[p] = lists[i]
+		listing[p.Key()] = lists[i]
 	}
 	return listing, nil
 }
 
 // on returns a go command for a platform.
-func (g *Go) on(platform string) *Go {
+func (g *Go) on(p platform.Platform) *Go {
 	other := *g
-	goos, goarch, _ := strings.Cut(platform, "_")
-	other.platform = []string{"GOOS=" + goos, "GOARCH=" + goarch}
+	other.platform = p.Env()
 	return &other
 }
 
@@ -178,8 +190,8 @@ func decode(stream []byte) (list []Package, err error) {
 func (l Listing) check() error {
 	var first error
 	built := false
-	for _, platform := range Platforms() {
-		for _, p := range l[platform] {
+	for _, key := range slices.Sorted(maps.Keys(l)) {
+		for _, p := range l[key] {
 			if p.Error != nil {
 				err := fmt.Errorf("package %s: %s", p.ImportPath, oneLine(p.Error.Err))
 				if isPassing(&p) {

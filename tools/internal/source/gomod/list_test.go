@@ -32,8 +32,8 @@ func list(t *testing.T, g *Go, dir string, tags []string, installed bool) Listin
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := slices.Sorted(maps.Keys(l)); !slices.Equal(got, Platforms()) {
-		t.Fatalf("platforms: got %q, want %q", got, Platforms())
+	if got := slices.Sorted(maps.Keys(l)); !slices.Equal(got, keys()) {
+		t.Fatalf("platforms: got %q, want %q", got, keys())
 	}
 	return l
 }
@@ -104,7 +104,7 @@ func TestListPlatforms(t *testing.T) {
 	})
 	for _, tags := range [][]string{nil, {"other", "small"}} {
 		l := list(t, w.fresh(t), dir, tags, false)
-		for _, platform := range Platforms() {
+		for _, platform := range keys() {
 			if got, want := find(l, platform, "example.com/spare").Dir != "", platform == "windows_amd64"; got != want {
 				t.Errorf("spare on %s: got %v, want %v", platform, got, want)
 			}
@@ -200,7 +200,7 @@ func godebugs(l Listing) string {
 		if common != "" {
 			lines = append(lines, name+" * "+common)
 		}
-		for _, platform := range Platforms() {
+		for _, platform := range keys() {
 			if v := find(l, platform, "example.com/top/"+name).DefaultGODEBUG; v != common && v != "" {
 				lines = append(lines, name+" "+platform+" "+v)
 			}
@@ -298,7 +298,7 @@ func TestListBroken(t *testing.T) {
 			proxytest.Plant(t, dir, map[string]string{"good/good.go": good})
 			proxytest.Plant(t, dir, tt.files)
 			l := list(t, w.fresh(t), dir, nil, false)
-			for _, platform := range Platforms() {
+			for _, platform := range keys() {
 				bad := find(l, platform, tt.path)
 				if bad.Error == nil || !strings.Contains(bad.Error.Err, tt.want) {
 					t.Errorf("%s: got %+v, %+v, want %q", platform, bad, bad.Error, tt.want)
@@ -322,7 +322,7 @@ func TestListPackages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, platform := range Platforms() {
+	for _, platform := range keys() {
 		left, base := find(l, platform, "example.com/left"), find(l, platform, "example.com/Base")
 		if left.Dir == "" || left.DepOnly || left.Incomplete || base.Dir == "" || !base.DepOnly || find(l, platform, "fmt").Name != "fmt" || find(l, platform, "example.com/spare").Dir != "" {
 			t.Errorf("%s: got %+v and %+v, want left, and Base for its sake", platform, left, base)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
 )
 
 // The names of each package's targets.
@@ -151,7 +153,14 @@ func (b *build) lines(indent string, list []string) {
 	b.WriteString(indent + "]")
 }
 
-func platformLabel(platform string) string { return "@io_bazel_rules_go//go/platform:" + platform }
+// platformLabel returns the condition of a select for a platform. With a level it is more
+// special than that of the pair alone, so Bazel prefers it.
+func platformLabel(key string) string {
+	if p, err := platform.FromKey(key); err == nil && p.Level != "" {
+		return "@release_builder//release/platforms:is-" + p.String()
+	}
+	return "@io_bazel_rules_go//go/platform:" + key
+}
 
 // value writes a single value, or a select if it depends on the platform.
 func (b *build) value(name string, values map[string]string, none string, write func(string) string) {
