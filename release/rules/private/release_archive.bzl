@@ -37,13 +37,9 @@ def _release_archive_impl(ctx):
     inputs = depset(ctx.files.files, transitive = [licenses])
 
     artifacts = {}
-    named = {}
+    names = _names(ctx)
     for platform, formats in _formats(ctx).items():
-        for path, added in _artifacts(ctx, platform, formats, common, inputs).items():
-            if path in artifacts:
-                fail("{}: {} and {} both make {}: change names".format(ctx.label, named[path], platform, path))
-            artifacts[path] = added
-            named[path] = platform
+        artifacts.update(_artifacts(ctx, platform, names[platform], formats, common, inputs))
     return [
         DefaultInfo(files = depset([a.file for a in artifacts.values()])),
         ArtifactInfo(artifacts = artifacts, programs = programs_of(ctx.attr.binaries)),
@@ -65,6 +61,18 @@ def _platforms(ctx):
             ))
     return platforms
 
+def _names(ctx):
+    """Returns platform → the archive's name without the format, each another."""
+    names = {}
+    platforms = {}
+    for platform in _platforms(ctx):
+        name = archive_name(ctx.label, ctx.attr.names or DEFAULT_NAMES, ctx.attr.archive or ctx.label.name, ctx.attr.version, platform)
+        if name in platforms:
+            fail("{}: {} and {} both make {}: change names".format(ctx.label, platforms[name], platform, name))
+        names[platform] = name
+        platforms[name] = platform
+    return names
+
 def _formats(ctx):
     """Returns platform → formats, from the attribute's platforms, systems and default."""
     for key, formats in ctx.attr.formats.items():
@@ -82,7 +90,7 @@ def _formats(ctx):
         for platform in _platforms(ctx)
     }
 
-def _artifacts(ctx, platform, formats, common, inputs):
+def _artifacts(ctx, platform, name, formats, common, inputs):
     """Declares the archives of one platform and returns path → artifact for them and their checksums."""
     windows = PLATFORMS[platform][0] == "windows"
     entries = common + ([] if windows else link_entries(ctx.attr.symlinks))
@@ -95,7 +103,6 @@ def _artifacts(ctx, platform, formats, common, inputs):
         entries.append(struct(path = path, source = binary.files[platform].path, mode = "0755"))
         contents.append(content(binary.files[platform], prefix + path, platform))
 
-    name = archive_name(ctx.label, ctx.attr.names or DEFAULT_NAMES, ctx.attr.archive or ctx.label.name, ctx.attr.version, platform)
     artifacts = {}
     for format in formats:
         if format == "binary":

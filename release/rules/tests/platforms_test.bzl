@@ -32,12 +32,12 @@ def _formats_test_impl(ctx):
     env = analysistest.begin(ctx)
     _, artifacts = _files(env)
     asserts.equals(env, {
-        "tool-1.2.3-linux-amd64.tar.xz": ("archive", "application/x-xz", "tool-1.2.3/bin/tool"),
-        "tool-1.2.3-linux-amd64.tar.zst": ("archive", "application/zstd", "tool-1.2.3/bin/tool"),
-        "tool-1.2.3-linux-s390x": ("binary", "application/octet-stream", ""),
-        "tool-1.2.3-osx-arm64.tar.gz": ("archive", "application/gzip", "tool-1.2.3/bin/tool"),
-        "tool-1.2.3-win-amd64.exe": ("binary", "application/octet-stream", ""),
-        "tool-1.2.3-win-amd64.zip": ("archive", "application/zip", "tool-1.2.3/bin/tool.exe"),
+        "formats-1.2.3-linux-amd64.tar.xz": ("archive", "application/x-xz", "formats-1.2.3/bin/tool"),
+        "formats-1.2.3-linux-amd64.tar.zst": ("archive", "application/zstd", "formats-1.2.3/bin/tool"),
+        "formats-1.2.3-linux-s390x": ("binary", "application/octet-stream", ""),
+        "formats-1.2.3-osx-arm64.tar.gz": ("archive", "application/gzip", "formats-1.2.3/bin/tool"),
+        "formats-1.2.3-win-amd64.exe": ("binary", "application/octet-stream", ""),
+        "formats-1.2.3-win-amd64.zip": ("archive", "application/zip", "formats-1.2.3/bin/tool.exe"),
     }, {path: (a.kind, a.media_type, a.contents[0].path) for path, a in artifacts.items() if a.kind != "checksum"})
     argv = [a.argv for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseArchive"]
     asserts.equals(
@@ -81,7 +81,7 @@ def _binary_test_impl(ctx):
 _binary_test = analysistest.make(_binary_test_impl, attrs = {"want": attr.string_list()})
 
 def _archive(name, **kwargs):
-    release_archive(name = name, archive = "tool", source_date_epoch = _EPOCH, tags = ["manual"], version = _VERSION, **kwargs)
+    release_archive(name = name, source_date_epoch = _EPOCH, tags = ["manual"], version = _VERSION, **kwargs)
 
 def _image(name, architectures):
     release_image(
@@ -99,11 +99,12 @@ def _subjects():
     fake_binary(name = "all_platforms", platforms = _PLATFORMS, program = "tool", tags = ["manual"])
     fake_binary(name = "four_platforms", platforms = ["linux-amd64", "linux-s390x", "osx-arm64", "win-amd64"], program = "tool", tags = ["manual"])
     fake_binary(name = "more", platforms = ["linux-amd64", "linux-s390x", "osx-arm64", "win-amd64"], program = "more", tags = ["manual"])
-    _archive(name = "named_by_default", binaries = [":all_platforms"])
-    _archive(name = "named_by_goreleaser", binaries = [":all_platforms"], names = "{name}_{version}_{Os}_{uname}")
-    _archive(name = "named_by_go", binaries = [":all_platforms"], names = "{name}{version}.{os}-{arch}")
+    _archive(name = "named_by_default", archive = "named", binaries = [":all_platforms"])
+    _archive(name = "named_by_goreleaser", archive = "named", binaries = [":all_platforms"], names = "{name}_{version}_{Os}_{uname}")
+    _archive(name = "named_by_go", archive = "named", binaries = [":all_platforms"], names = "{name}{version}.{os}-{arch}")
     _archive(
         name = "all_formats",
+        archive = "formats",
         binaries = [":four_platforms"],
         formats = {
             "": ["tar.gz"],
@@ -146,7 +147,7 @@ def _refusals():
         "format_unknown": "formats: got \"rar\" for \"\", want some of binary, tar.gz",
         "names_brace": "//release/rules/tests:names_brace: names \"{name\": a { without }",
         "names_field": "names \"{name}-{Arch}\": got field {Arch}, want one of {Os}, {arch}, {name}, {os}, {platform}, {uname}, {version}",
-        "names_same": "linux-amd64 and linux-s390x both make tool-linux.tar.gz: change names",
+        "names_same": "linux-amd64 and linux-s390x both make names_same-linux: change names",
     }
 
 def platforms_test_suite(name):
@@ -158,9 +159,9 @@ def platforms_test_suite(name):
     _subjects()
     tests = []
     for template, want in {
-        "named_by_default": {"freebsd-amd64": "tool-1.2.3-freebsd-amd64.tar.gz", "linux-amd64v3": "tool-1.2.3-linux-amd64v3.tar.gz", "win-arm64": "tool-1.2.3-win-arm64.zip"},
-        "named_by_go": {"linux-armv6": "tool1.2.3.linux-armv6.tar.gz", "osx-arm64": "tool1.2.3.darwin-arm64.tar.gz", "win-386": "tool1.2.3.windows-386.zip"},
-        "named_by_goreleaser": {"linux-386": "tool_1.2.3_Linux_i386.tar.gz", "osx-universal": "tool_1.2.3_Darwin_all.tar.gz", "win-amd64": "tool_1.2.3_Windows_x86_64.zip"},
+        "named_by_default": {"freebsd-amd64": "named-1.2.3-freebsd-amd64.tar.gz", "linux-amd64v3": "named-1.2.3-linux-amd64v3.tar.gz", "win-arm64": "named-1.2.3-win-arm64.zip"},
+        "named_by_go": {"linux-armv6": "named1.2.3.linux-armv6.tar.gz", "osx-arm64": "named1.2.3.darwin-arm64.tar.gz", "win-386": "named1.2.3.windows-386.zip"},
+        "named_by_goreleaser": {"linux-386": "named_1.2.3_Linux_i386.tar.gz", "osx-universal": "named_1.2.3_Darwin_all.tar.gz", "win-amd64": "named_1.2.3_Windows_x86_64.zip"},
     }.items():
         tests.append(template + "_test")
         _names_test(name = template + "_test", target_under_test = ":" + template, want = want)
