@@ -32,7 +32,7 @@ func ParseFormat(s string) (Format, error) {
 	if f := Format(s); slices.Contains(Formats(), f) {
 		return f, nil
 	}
-	return "", fmt.Errorf("parsing format %q: want one of %q", s, Formats())
+	return "", fmt.Errorf("parsing format %q: want %s, %s, %s, %s or %s", s, TarGzip, TarZstd, TarXz, Zip, Binary)
 }
 
 // Write writes entries to w in the format f.
