@@ -77,7 +77,7 @@ const (
 )
 
 func defaultAssets() []string {
-	return []string{"*.tar.gz", "*.zip", "*.sha256", "manifest.yaml", release.LockFile, release.Checksums, release.Provenance}
+	return []string{"*.tar.gz", "*.tar.xz", "*.tar.zst", "*.zip", "*.sha256", "manifest.yaml", release.LockFile, release.Checksums, release.Provenance}
 }
 
 // assetFile is a file of the release that becomes an asset.

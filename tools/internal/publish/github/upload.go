@@ -259,6 +259,10 @@ func mediaType(name string) string {
 	switch ext := path.Ext(name); ext {
 	case ".gz", ".tgz":
 		return "application/gzip"
+	case ".xz":
+		return "application/x-xz"
+	case ".zst":
+		return "application/zstd"
 	case ".zip":
 		return "application/zip"
 	case ".json":
