@@ -12,12 +12,15 @@ load(
     "release_docker_archives",
     "release_image",
     "release_image_variant",
+    "release_licenses",
     "release_linux_package",
     "release_package_manifests",
     "release_platform_file",
+    "release_provenance",
     "release_sbom",
     "release_sources",
     "release_tree",
+    "release_vex",
     "release_yaml",
 )
 
@@ -28,10 +31,13 @@ _ARTIFACTS = [
     "release_docker_archives",
     "release_image",
     "release_image_variant",
+    "release_licenses",
     "release_linux_package",
     "release_package_manifests",
+    "release_provenance",
     "release_sbom",
     "release_sources",
+    "release_vex",
 ]
 _CHECKS = ["release_check"]
 _IMAGES = ["release_image", "release_image_variant"]
@@ -53,17 +59,19 @@ def line_rules(line):
     """Binds the constants of a line.
 
     Args:
-        line: struct of architectures, created, dashboards, docker, names, outputs, platforms, product, skip_sbom, source_date_epoch, sources and version.
+        line: struct of architectures, created, dashboards, docker, license_exceptions, line, names, outputs, platforms,
+            product, skip_sbom, source_date_epoch, source_labels, sources, version and vex.
 
     Returns:
         a struct of the rules. Each has the attributes of the rule of the same name in defs.bzl. Those with
         a constant of the line as their value can be left out. Without binaries, an archive and a Linux package
         have every program that is above them in the BUILD file; without artifacts, a release has every artifact
-        above it and every check, and the bills of materials describe the artifacts above them.
+        above it and every check, and a statement, such as sbom, describes the artifacts above it.
         hub and tag of chart and yaml are lists of paths, as in values, for DOCKER and VERSION.
         Without images, docker_archives has every image above it; without sources, sources has all of the line.
         There are also binaries, a binary for each entry of a dict; archives, one archive for each program; and
         image's about, the org.opencontainers.image labels without that prefix, to which the version is added.
+        Without a vex.yaml of the line, vex declares nothing.
     """
 
     lock = "@{}//:lock.json".format(line.product)
@@ -146,6 +154,17 @@ def line_rules(line):
             **kwargs
         )
 
+    def licenses(name = "licenses", artifacts = None, outputs = line.outputs, **kwargs):
+        release_licenses(
+            name = name,
+            artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
+            exceptions = line.license_exceptions,
+            lock = lock,
+            outputs = outputs,
+            sources = line.source_labels,
+            **kwargs
+        )
+
     def linux_package(
             name,
             architectures = line.architectures,
@@ -164,6 +183,17 @@ def line_rules(line):
 
     def package_manifests(name, version = line.version, **kwargs):
         release_package_manifests(name = name, version = version, **kwargs)
+
+    def provenance(name = "provenance", artifacts = None, files = {}, outputs = line.outputs, **kwargs):
+        release_provenance(
+            name = name,
+            artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
+            files = own | files,
+            line = line.line,
+            lock = lock,
+            outputs = outputs,
+            **kwargs
+        )
 
     def release(name = "release", artifacts = None, checks = None, files = {}, outputs = line.outputs, visibility = ["//visibility:public"], **kwargs):
         release_tree(
@@ -208,6 +238,17 @@ def line_rules(line):
             **kwargs
         )
 
+    def vex(name = "vex", artifacts = None, outputs = line.outputs, **kwargs):
+        if line.vex:
+            release_vex(
+                name = name,
+                artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
+                lock = lock,
+                outputs = outputs,
+                statements = line.vex,
+                **kwargs
+            )
+
     return struct(
         archive = archive,
         archives = archives,
@@ -221,11 +262,14 @@ def line_rules(line):
         docker_archives = docker_archives,
         image = image,
         image_variant = release_image_variant,
+        licenses = licenses,
         linux_package = linux_package,
         package_manifests = package_manifests,
         platform_file = release_platform_file,
+        provenance = provenance,
         release = release,
         sbom = sbom,
         sources = sources,
+        vex = vex,
         yaml = yaml,
     )

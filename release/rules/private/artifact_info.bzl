@@ -9,6 +9,7 @@ ArtifactInfo = provider(
 )
 
 # Kind → the word that chooses it in a manifest's outputs. A kind without a word is in every release.
+# buildifier: disable=attr-licenses
 KINDS = {
     "apk": "apk",
     "archive": "archive",
@@ -87,17 +88,3 @@ def chosen(artifacts, outputs):
         return artifacts
     kept = {path: a for path, a in artifacts.items() if KINDS[a.kind] in outputs + [""]}
     return {path: a for path, a in kept.items() if a.subject in kept or a.subject not in artifacts}
-
-def media_type_of(path):
-    """Returns the media type of a document by the end of its name.
-
-    Args:
-        path: the path in the release.
-
-    Returns:
-        the media type.
-    """
-    for suffix, media_type in {".json": "application/json", ".md": "text/markdown", ".txt": "text/plain", ".yaml": "application/yaml"}.items():
-        if path.endswith(suffix):
-            return media_type
-    return "application/octet-stream"

@@ -1,6 +1,7 @@
 """Bills of materials."""
 
-load(":artifact_info.bzl", "ArtifactInfo", "artifact", "chosen", "media_type_of")
+load(":artifact_info.bzl", "ArtifactInfo", "artifact")
+load(":collected.bzl", "described")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
 # Format → the end of a document's name, and its media type.
@@ -13,12 +14,12 @@ def _release_sbom_impl(ctx):
     none = [DefaultInfo(), ArtifactInfo(artifacts = {}, programs = depset())]
     if ctx.attr.skip:
         return none
-    described = _described(ctx)
+    found = described(ctx)
     artifacts = {}
     documents = []
     stem = "sbom/{}-{}".format(ctx.attr.product, ctx.attr.version)
     subjects = [("release", "", stem)]
-    for path, a in described.items():
+    for path, a in found.artifacts.items():
         if a.kind == "image":
             subjects.append(("image", path, "{}-image-{}".format(stem, path.removeprefix("images/").replace("/", "-"))))
     subjects += [("source", source, "{}-source-{}".format(stem, source)) for source in ctx.attr.sources]
@@ -30,60 +31,25 @@ def _release_sbom_impl(ctx):
             file = ctx.actions.declare_file("{}/{}".format(ctx.label.name, path))
             artifacts[path] = artifact(file, "sbom", media_type = media_type, subject = name if of == "image" else "")
             documents.append(struct(format = format, name = name, of = of, out = file.path, path = path))
-    _write(ctx, described, artifacts, documents)
+    _write(ctx, found, artifacts, documents)
     return [
         DefaultInfo(files = depset([a.file for a in artifacts.values()])),
         ArtifactInfo(artifacts = artifacts, programs = depset()),
     ]
 
-def _described(ctx):
-    """Returns path → artifact of the artifacts and files that are in the release."""
-    all = {}
-    for target in ctx.attr.artifacts:
-        for path, added in target[ArtifactInfo].artifacts.items():
-            _add(ctx, all, path, added)
-    all = dict(chosen(all, ctx.attr.outputs))
-    for target, path in ctx.attr.files.items():
-        found = target[DefaultInfo].files.to_list()
-        if len(found) != 1:
-            fail("{}: got {} files in {} for {}, want one".format(ctx.label, len(found), target.label, path))
-        _add(ctx, all, path, artifact(found[0], "document", media_type = media_type_of(path)))
-    return all
-
-def _add(ctx, all, path, added):
-    if path in all:
-        fail("{}: two artifacts for {}: {} and {}".format(ctx.label, path, all[path].file.short_path, added.file.short_path))
-    all[path] = added
-
-def _write(ctx, described, artifacts, documents):
+def _write(ctx, found, artifacts, documents):
     """Declares the action that writes all documents: it reads each file of the release once."""
-    listing = ctx.actions.declare_file(ctx.label.name + ".artifacts.json")
-    ctx.actions.write(listing, json.encode([
-        struct(
-            contents = [struct(path = c.path, platform = c.platform, source = c.file.path) for c in a.contents],
-            kind = a.kind,
-            mediaType = a.media_type,
-            path = path,
-            platform = a.platform,
-            source = a.file.path,
-            subject = a.subject,
-        )
-        for path, a in described.items()
-    ]))
     plan = ctx.actions.declare_file(ctx.label.name + ".documents.json")
     ctx.actions.write(plan, json.encode(documents))
     args = ctx.actions.args()
     args.add("sbom")
-    args.add("--artifacts", listing)
+    args.add("--artifacts", found.listing)
     args.add("--documents", plan)
     args.add("--lock", ctx.file.lock)
-    inputs = [listing, plan, ctx.file.lock]
-    for a in described.values():
-        inputs += [a.file] + [c.file for c in a.contents]
     ctx.actions.run(
         executable = release_toolchain(ctx).attest,
         arguments = [args],
-        inputs = inputs,
+        inputs = depset([found.listing, plan, ctx.file.lock] + found.files + found.programs),
         outputs = [a.file for a in artifacts.values()],
         mnemonic = "ReleaseSBOM",
         progress_message = "Writing bills of materials %{label}",

@@ -1,20 +1,12 @@
 """All files of a release."""
 
-load(":artifact_info.bzl", "ArtifactInfo", "artifact", "chosen", "media_type_of")
+load(":artifact_info.bzl", "ArtifactInfo")
 load(":check_info.bzl", "CheckInfo")
+load(":collected.bzl", "collected")
 load(":release_info.bzl", "ReleaseInfo")
 
 def _release_tree_impl(ctx):
-    artifacts = {}
-    for target in ctx.attr.artifacts:
-        for path, added in target[ArtifactInfo].artifacts.items():
-            _add(ctx, artifacts, path, added)
-    artifacts = dict(chosen(artifacts, ctx.attr.outputs))
-    for target, path in ctx.attr.files.items():
-        found = target[DefaultInfo].files.to_list()
-        if len(found) != 1:
-            fail("{}: got {} files in {} for {}, want one".format(ctx.label, len(found), target.label, path))
-        _add(ctx, artifacts, path, artifact(found[0], "document", media_type = media_type_of(path)))
+    artifacts = collected(ctx)
     return [
         DefaultInfo(files = depset([a.file for a in artifacts.values()])),
         ReleaseInfo(
@@ -23,11 +15,6 @@ def _release_tree_impl(ctx):
             programs = depset(transitive = [a[ArtifactInfo].programs for a in ctx.attr.artifacts]),
         ),
     ]
-
-def _add(ctx, artifacts, path, added):
-    if path in artifacts:
-        fail("{}: two artifacts for {}: {} and {}".format(ctx.label, path, artifacts[path].file.short_path, added.file.short_path))
-    artifacts[path] = added
 
 release_tree = rule(
     implementation = _release_tree_impl,

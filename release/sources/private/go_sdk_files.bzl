@@ -47,7 +47,7 @@ def _go_sdk_files_impl(rctx):
             if result.return_code:
                 fail("setting the modes of the Go SDK: " + result.stderr)
     rctx.file("ROOT")
-    rctx.file("BUILD.bazel", "exports_files([\"ROOT\"])\n")
+    rctx.file("BUILD.bazel", "exports_files([\"LICENSE\", \"PATENTS\", \"ROOT\"])\n")
 
 go_sdk_files = repository_rule(
     implementation = _go_sdk_files_impl,

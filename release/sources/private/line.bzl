@@ -28,7 +28,7 @@ alias(
 _RULES = """\"\"\"The rules, with the constants of this line.\"\"\"
 
 load("@release_builder//release/rules:line.bzl", "line_rules")
-load(":line.bzl", "ARCHITECTURES", "CREATED", "DASHBOARDS", "DOCKER", "NAMES", "OUTPUTS", "PLATFORMS", "SKIP_SBOM", "SOURCE_DATE_EPOCH", "VERSION", "VERSIONS")
+load(":line.bzl", "ARCHITECTURES", "CREATED", "DASHBOARDS", "DOCKER", "LINE", "NAMES", "OUTPUTS", "PLATFORMS", "SKIP_SBOM", "SOURCE_DATE_EPOCH", "VERSION", "VERSIONS")
 
 _rules = line_rules(struct(
     architectures = ARCHITECTURES,
@@ -36,13 +36,17 @@ _rules = line_rules(struct(
     dashboards = DASHBOARDS.keys(),
     docker = DOCKER,
     names = NAMES,
+    license_exceptions = {exceptions},
+    line = LINE,
     outputs = OUTPUTS,
     platforms = PLATFORMS,
     product = {product},
     skip_sbom = SKIP_SBOM,
     source_date_epoch = SOURCE_DATE_EPOCH,
+    source_labels = {sources},
     sources = sorted(VERSIONS),
     version = VERSION,
+    vex = {vex},
 ))
 archive = _rules.archive
 archives = _rules.archives
@@ -56,12 +60,15 @@ dashboards = _rules.dashboards
 docker_archives = _rules.docker_archives
 image = _rules.image
 image_variant = _rules.image_variant
+licenses = _rules.licenses
 linux_package = _rules.linux_package
 package_manifests = _rules.package_manifests
 platform_file = _rules.platform_file
+provenance = _rules.provenance
 release = _rules.release
 sbom = _rules.sbom
 sources = _rules.sources
+vex = _rules.vex
 yaml = _rules.yaml
 """
 
@@ -82,6 +89,14 @@ def _seconds(time):
     y = year - (1 if month <= 2 else 0)
     days = 365 * y + y // 4 - y // 100 + y // 400 + (153 * ((month + 9) % 12) + 2) // 5 + day - 1 - 719468
     return ((days * 24 + hour) * 60 + minute) * 60 + second
+
+def _source_labels(product, dependencies):
+    """Returns label → name for each source and each of its variants."""
+    return {
+        "@{}//.release:source".format(repository(product, name, variant)): name
+        for name, dependency in dependencies.items()
+        for variant in [""] + dependency["variants"]
+    }
 
 def _line_impl(rctx):
     lock = json.decode(rctx.attr.lock)
@@ -136,7 +151,12 @@ VERSIONS = {versions}
         version = repr(lock["version"]),
         versions = repr({name: d["version"] for name, d in lock["dependencies"].items()}),
     ), executable = False, legacy_utf8 = False)
-    rctx.file("rules.bzl", _RULES.format(product = repr(rctx.name)), executable = False, legacy_utf8 = False)
+    rctx.file("rules.bzl", _RULES.format(
+        exceptions = repr(lock["license_exceptions"]),
+        product = repr(rctx.name),
+        sources = repr(_source_labels(rctx.name, lock["dependencies"])),
+        vex = repr("@release_builder//manifests/{}:vex.yaml".format(rctx.attr.line) if rctx.attr.vex else None),
+    ), executable = False, legacy_utf8 = False)
     build = _BUILD.format(line = rctx.attr.line)
     for name in lock["dependencies"]:
         build += _ALIAS.format(name = repr(name), actual = repr("@{}//.release:source".format(repository(rctx.name, name))))
@@ -152,6 +172,7 @@ release_line = repository_rule(
     attrs = {
         "line": attr.string(doc = "The directory below manifests/.", mandatory = True),
         "lock": attr.string(doc = "JSON: the parts of the lock that BUILD files need.", mandatory = True),
+        "vex": attr.bool(doc = "Whether the line has a vex.yaml."),
         "stale": attr.string(doc = "How the lock's toolchain differs from the workspace's; empty if it does not."),
     },
 )

@@ -13,6 +13,7 @@ def _lines_impl(rctx):
     active = rctx.getenv("RELEASE_LINE", "") or rctx.attr.default
     locks = {}
     destinations = {}
+    vex = {}
     for directory in root.get_child("manifests").readdir(watch = "yes"):
         lock = directory.get_child("lock.json")
         rctx.watch(lock)
@@ -24,17 +25,21 @@ def _lines_impl(rctx):
         file = directory.get_child("destinations.yaml")
         rctx.watch(file)
         destinations[directory.basename] = file.exists
+        file = directory.get_child("vex.yaml")
+        rctx.watch(file)
+        vex[directory.basename] = file.exists
 
     here = read_toolchain(rctx, root)
     content = _SOURCES
     declared = {}
     for product, line in sorted(_choose(locks, active).items()):
         lock = locks[line]
-        content += "    release_line(name = {}, line = {}, lock = {}, stale = {})\n".format(
+        content += "    release_line(name = {}, line = {}, lock = {}, stale = {}, vex = {})\n".format(
             repr(product),
             repr(line),
             repr(json.encode(_summary(lock))),
             repr(stale(lock, here)),
+            vex[line],
         )
         _declare(declared, product, "line " + line)
         for dependency in lock["dependencies"]:
@@ -130,12 +135,14 @@ def _summary(lock):
         "dependencies": {d["name"]: {
             "commit": (d.get("git") or d.get("local") or {}).get("commit", ""),
             "primary": d.get("primary", False),
+            "variants": sorted(d.get("go_tags", {}).keys()),
             "version": _version(d),
         } for d in lock["dependencies"]},
         "docker": lock.get("docker", ""),
         "files": _files(lock).keys(),
         "images": [image["name"] for image in lock.get("images", [])],
         "names": lock.get("names", ""),
+        "license_exceptions": [e["component"] for e in (lock.get("licenses") or {}).get("exceptions", [])],
         "outputs": lock.get("outputs", []),
         "platforms": lock["platforms"],
         "skip_sbom": lock.get("skip_sbom", False),

@@ -1,0 +1,66 @@
+"""The artifacts that a rule is about."""
+
+load(":artifact_info.bzl", "ArtifactInfo", "artifact", "chosen")
+
+def collected(ctx):
+    """Collects artifacts and files.
+
+    Args:
+        ctx: of a rule with the attributes artifacts and outputs, and possibly files, such as release_tree.
+
+    Returns:
+        a dict like ArtifactInfo's artifacts, of those that the outputs choose.
+    """
+    artifacts = {}
+    for target in ctx.attr.artifacts:
+        for path, added in target[ArtifactInfo].artifacts.items():
+            _add(ctx, artifacts, path, added)
+    artifacts = dict(chosen(artifacts, ctx.attr.outputs))
+    for target, path in getattr(ctx.attr, "files", {}).items():
+        found = target[DefaultInfo].files.to_list()
+        if len(found) != 1:
+            fail("{}: got {} files in {} for {}, want one".format(ctx.label, len(found), target.label, path))
+        _add(ctx, artifacts, path, artifact(found[0], "document", media_type = _media_type(path)))
+    return artifacts
+
+def _media_type(path):
+    for suffix, media_type in {".json": "application/json", ".md": "text/markdown", ".txt": "text/plain", ".yaml": "application/yaml"}.items():
+        if path.endswith(suffix):
+            return media_type
+    return "application/octet-stream"
+
+def _add(ctx, artifacts, path, added):
+    if path in artifacts:
+        fail("{}: two artifacts for {}: {} and {}".format(ctx.label, path, artifacts[path].file.short_path, added.file.short_path))
+    artifacts[path] = added
+
+def described(ctx):
+    """Collects artifacts and files, and lists them for tools/build/attest.
+
+    Args:
+        ctx: as for collected.
+
+    Returns:
+        a struct of artifacts, the dict; listing, the File with the list; files, the Files of the artifacts; and
+        programs, the Files of the programs in them.
+    """
+    artifacts = collected(ctx)
+    listing = ctx.actions.declare_file(ctx.label.name + ".entries.json")
+    ctx.actions.write(listing, json.encode([
+        struct(
+            contents = [struct(path = c.path, platform = c.platform, source = c.file.path) for c in a.contents],
+            kind = a.kind,
+            mediaType = a.media_type,
+            path = path,
+            platform = a.platform,
+            source = a.file.path,
+            subject = a.subject,
+        )
+        for path, a in artifacts.items()
+    ]))
+    return struct(
+        artifacts = artifacts,
+        files = [a.file for a in artifacts.values()],
+        listing = listing,
+        programs = [c.file for a in artifacts.values() for c in a.contents],
+    )
