@@ -185,7 +185,7 @@ func (w *world) check(t *testing.T, r *publish.Receipt, public crypto.PublicKey)
 	}
 }
 
-// TestCutAnywhere ends a run that signs with random signatures after each third of its writes. The
+// TestCutAnywhere ends a run that signs with random signatures after each fifth of its writes. The
 // next run needs nothing but the destinations to find the signatures that are there.
 func TestCutAnywhere(t *testing.T) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -194,7 +194,7 @@ func TestCutAnywhere(t *testing.T) {
 	}
 	ctx := context.WithValue(t.Context(), fake.KmsCtxKey{}, crypto.PrivateKey(private))
 	dir := signedRelease(t)
-	for at, ended := 0, false; !ended; at += 3 {
+	for at, ended := 0, false; !ended; at += 5 {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
 			w := newWorld(t, dir, at%2 == 1)
 			first, stop := context.WithCancel(ctx)
