@@ -3,12 +3,17 @@ package lock
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/input/rules"
 )
+
+// dashboardName is what package rules allows, which programs that only import the standard
+// library cannot use.
+var dashboardName = regexp.MustCompile(`^\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$`)
 
 // Check reports everything in l that is not valid in a lock.
 func (l *Lock) Check() error {
@@ -19,9 +24,9 @@ func (l *Lock) Check() error {
 	if _, err := digest.Parse(string(l.Manifest)); err != nil {
 		errs = append(errs, fmt.Errorf("manifest: %w", err))
 	}
-	for name, id := range l.Dashboards {
-		if bad := rules.Name.Check(name); bad != "" || id < 0 {
-			errs = append(errs, fmt.Errorf("dashboard %q: %d: want %s, and an id that is not negative", name, id, rules.Name.Want))
+	for _, name := range slices.Sorted(maps.Keys(l.Dashboards)) {
+		if id := l.Dashboards[name]; !dashboardName.MatchString(name) || id < 0 {
+			errs = append(errs, fmt.Errorf("dashboard %q: %d: want a file name of letters, digits, \".\", \"_\", \"-\", and an id that is not negative", name, id))
 		}
 	}
 	return errors.Join(errors.Join(errs...), l.checkDependencies(), l.checkImages(), l.checkFiles())
