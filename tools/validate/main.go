@@ -11,6 +11,7 @@
 //	programs    each program is for the platform of its artifact, from the pinned sources
 //	images      indexes, platforms, layers, entrypoints, labels and times of images
 //	charts      names and versions of Helm charts
+//	packages    metadata of deb, rpm and apk packages
 //	statements  SBOM, provenance and licences are complete
 //	leaks       no build path, no name of this machine or its user, nothing that looks like a secret
 //	product     the product's own checks: each release_check in its BUILD file

@@ -43,7 +43,7 @@ release_check = rule(
 
 Artifacts are paths in the release, in which * stands for a part of a name. Each has to match an artifact.""",
     attrs = {
-        "allow": attr.string_dict(doc = "Paths, ARTIFACT or ARTIFACT/FILE, in which the check leaks finds nothing → the reason. * stands for a part of a name."),
+        "allow": attr.string_dict(doc = "Paths, ARTIFACT or ARTIFACT/FILE, in which the check leaks finds nothing → the reason. * stands for a part of a name, ** for a part of a path."),
         "args": attr.string_list(doc = "Arguments of the program or the command."),
         "artifacts": attr.string_list(doc = "What is checked, such as tool-1.2.3-*.tar.gz, images/tool or helm/tool-1.2.3.tgz."),
         "command": attr.label(cfg = "target", doc = "A program of the product to start. RELEASE_DIR is the release's directory.", executable = True),

@@ -33,7 +33,7 @@ def _sbom_test_impl(ctx):
     actions = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseSBOM"]
     asserts.equals(env, 1, len(actions), "one action reads each file once")
     asserts.equals(env, sorted([a.file.path for a in artifacts.values()]), sorted([f.path for f in actions[0].outputs.to_list()]))
-    described = _written(env, ".artifacts.json")
+    described = _written(env, ".entries.json")
     asserts.equals(env, [
         "described-1.2.3-linux-amd64.tar.gz",
         "described-1.2.3-linux-amd64.tar.gz.sha256",
@@ -51,7 +51,7 @@ _sbom_test = analysistest.make(_sbom_test_impl)
 
 def _chosen_test_impl(ctx):
     env = analysistest.begin(ctx)
-    asserts.equals(env, ["described-1.2.3-linux-amd64.tar.gz", "described-1.2.3-linux-amd64.tar.gz.sha256", "manifest.yaml"], sorted([a["path"] for a in _written(env, ".artifacts.json")]))
+    asserts.equals(env, ["described-1.2.3-linux-amd64.tar.gz", "described-1.2.3-linux-amd64.tar.gz.sha256", "manifest.yaml"], sorted([a["path"] for a in _written(env, ".entries.json")]))
     asserts.equals(env, ["release", "release"], [d["of"] for d in _written(env, ".documents.json")], "an image that is not in the release has no document")
     return analysistest.end(env)
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -105,10 +104,18 @@ func (c *checker) allowed(m member) bool {
 	}
 	for _, o := range c.args.Own {
 		for pattern := range o.Allow {
-			if ok, _ := path.Match(pattern, name); ok {
+			if glob(pattern).MatchString(name) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// glob returns the form of a pattern in which * stands for a part of a name, and ** for a part
+// of a path.
+func glob(pattern string) *regexp.Regexp {
+	quoted := regexp.QuoteMeta(pattern)
+	quoted = strings.ReplaceAll(quoted, `\*\*`, ".*")
+	return regexp.MustCompile("^" + strings.ReplaceAll(quoted, `\*`, "[^/]*") + "$")
 }

@@ -56,7 +56,7 @@ func (c *checker) look(m member) {
 	if m.path == "" && m.artifact.Kind == "checksum" {
 		c.checksum(m.artifact, m.data)
 	}
-	if m.base {
+	if m.base || m.artifact.Kind == "sources" {
 		return // what it contains is its maker's
 	}
 	c.ownMember(m)

@@ -45,7 +45,7 @@ type Own struct {
 	Env        []string          `json:"env"`
 	Labels     map[string]string `json:"labels"`
 	// Allow are patterns of paths, ARTIFACT or ARTIFACT/MEMBER, in which the check leaks finds
-	// nothing, with the reason.
+	// nothing, with the reason. In them * stands for a part of a name, ** for a part of a path.
 	Allow map[string]string `json:"allow"`
 }
 

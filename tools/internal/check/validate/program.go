@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
 )
 
 // A program is a Go program in an artifact.
@@ -27,9 +28,9 @@ func (c *checker) program(m member, info *debug.BuildInfo) {
 	c.mu.Lock()
 	c.programs = append(c.programs, program{m, info})
 	c.mu.Unlock()
-	goos, goarch := setting(info, "GOOS"), setting(info, "GOARCH")
-	if want := m.artifact.Platform; want != "" && !isFor(want, goos, goarch) {
-		c.find(Programs, m.artifact.Path, m.path, "it is for %s/%s, want %s", goos, goarch, want)
+	got := platform.FromBuildInfo(info)
+	if want, err := platform.Parse(m.artifact.Platform); err == nil && want != got && (want.GOARCH != platform.Universal || want.GOOS != got.GOOS) {
+		c.find(Programs, m.artifact.Path, m.path, "it is for %s, want %s", got, want)
 	}
 	if got, want := strings.TrimPrefix(info.GoVersion, "go"), c.tree.Lock.Toolchain.Go.Version; want != "" && got != want {
 		c.find(Programs, m.artifact.Path, m.path, "it was built by Go %s, the lock has %s", got, want)
@@ -67,13 +68,8 @@ func setting(info *debug.BuildInfo, key string) string {
 }
 
 // isFor reports whether a platform of the release, such as osx-arm64, is that of a program.
-func isFor(platform, goos, goarch string) bool {
-	os, arch, _ := strings.Cut(platform, "-")
-	switch os {
-	case "osx":
-		os = "darwin"
-	case "win":
-		os = "windows"
-	}
-	return os == goos && (arch == goarch || strings.HasPrefix(arch, "arm") && arch != "arm64" && goarch == "arm")
+// Those of a universal program are the two that it is made of.
+func isFor(name, goos, goarch string) bool {
+	p, err := platform.Parse(name)
+	return err == nil && p.GOOS == goos && (p.GOARCH == goarch || p.GOARCH == platform.Universal)
 }

@@ -73,12 +73,15 @@ func (c *checker) inside(ctx context.Context, a release.Artifact, f release.File
 	if isArchive(head) {
 		c.checked(Contents, 1)
 	}
-	if a.Kind == "chart" {
+	if a.Kind == "chart" || packageReaders[a.Kind] != nil {
 		data, err := readMember(r, f.Size)
 		if err != nil {
 			return err
 		}
-		c.chart(a, data)
+		if a.Kind == "chart" {
+			c.chart(a, data)
+		}
+		c.linuxPackage(a, data)
 		r = bufio.NewReader(bytes.NewReader(data))
 	}
 	return c.open(ctx, a, r, f.Size, func(m member) { c.look(m) })

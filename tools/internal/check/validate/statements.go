@@ -2,6 +2,8 @@ package validate
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -19,7 +21,7 @@ func (c *checker) statements(ctx context.Context) error {
 		switch {
 		case a.Kind == "provenance":
 			check = c.provenance
-		case a.Kind == "sbom" && a.Subject == "":
+		case a.Kind == "sbom" && strings.HasPrefix(a.Path, "sbom/"+c.doc.Product+"-"+c.doc.Version+"."): // that of the release
 			check = c.sbom
 		case a.Kind == "licenses" && path.Base(a.Path) == "NOTICES":
 			check = c.notices
@@ -110,6 +112,9 @@ func (c *checker) pins() map[string][]string {
 		known := []string{strings.TrimPrefix(d.Digest, "sha256:"), d.Digest}
 		if d.Git != nil {
 			known = append(known, d.Git.Commit)
+		}
+		if sum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(d.Digest, "h1:")); err == nil {
+			known = append(known, hex.EncodeToString(sum)) // in-toto's dirHash
 		}
 		found[fmt.Sprintf("dependency %q", d.Name)] = known
 	}

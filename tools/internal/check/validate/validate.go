@@ -32,6 +32,7 @@ const (
 	Programs   = "programs"   // programs are for the platform of their artifact, from the pinned sources
 	Images     = "images"     // indexes, platforms, entrypoints, labels and times of images
 	Charts     = "charts"     // names and versions of Helm charts
+	Packages   = "packages"   // metadata of deb, rpm and apk packages
 	Statements = "statements" // SBOM, provenance and licences are complete
 	Leaks      = "leaks"      // no build path, host name, user name or secret
 	Product    = "product"    // the product's own checks
@@ -39,7 +40,7 @@ const (
 
 // Names returns the names of the checks, in a Report's order.
 func Names() []string {
-	return []string{Digests, Contents, Programs, Images, Charts, Statements, Leaks, Product}
+	return []string{Digests, Contents, Programs, Images, Charts, Packages, Statements, Leaks, Product}
 }
 
 // Args says what to check.

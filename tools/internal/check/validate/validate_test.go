@@ -143,7 +143,9 @@ func TestBroken(t *testing.T) {
 		{"no program in the archive", repack(map[string]string{"bin/hello*": ""}), `product: the release: says: none of its artifacts has program "bin/hello"`},
 		{"no README", repack(map[string]string{"README.md": ""}), `product: ` + archiveName + `: readme: it has no file "README.md"`},
 		{"a program that is not executable", repack(map[string]string{"bin/hello*": "", "bin/hello": string(program)}), "bin/hello: its mode 0644 is not executable"},
-		{"a program for another platform", repack(map[string]string{"bin/hello*": string(hello(t, helloSource, "GOARCH=arm64"))}), "bin/hello: it is for linux/arm64, want linux-amd64"},
+		{"a program for another platform", repack(map[string]string{"bin/hello*": string(hello(t, helloSource, "GOARCH=arm64"))}), "bin/hello: it is for linux-arm64, want linux-amd64"},
+		{"a program for another level", repack(map[string]string{"bin/hello*": string(hello(t, helloSource, "GOAMD64=v3"))}), "bin/hello: it is for linux-amd64v3, want linux-amd64"},
+		{"a deb that is none", add("deb/hello_1.2.0_amd64.deb", "!<arch>\nnot one"), "packages: deb/hello_1.2.0_amd64.deb: "},
 		{"a program without -trimpath", repack(map[string]string{"bin/hello*": string(untrimmed(t))}), "it was built without -trimpath"},
 		{"a source path in a program", repack(map[string]string{"bin/hello*": string(untrimmed(t))}), "leaks: " + archiveName + ": bin/hello: it has the absolute path of a source file"},
 		{"the name of the machine", repack(map[string]string{"README.md": "built on build.example.internal"}), `it has the name of this machine "build.example.internal"`},
@@ -174,8 +176,8 @@ func TestBroken(t *testing.T) {
 		{"provenance that lacks a source", add("provenance.intoto.json", `{"_type": "https://in-toto.io/Statement/v1", "predicateType": "https://slsa.dev/provenance/v1"}`),
 			`statements: provenance.intoto.json: no resolved dependency is dependency "a"`},
 		{"another statement", add("provenance.intoto.json", `{"_type": "x"}`), `want SLSA provenance v1`},
-		{"an SBOM that lacks a file", add("demo.spdx.json", `{"spdxVersion": "SPDX-2.3"}`), `statements: demo.spdx.json: it lacks artifact "` + archiveName + `"`},
-		{"an SBOM that is none", add("demo.cdx.json", `{}`), `statements: demo.cdx.json: it is neither SPDX nor CycloneDX`},
+		{"an SBOM that lacks a file", add("sbom/demo-1.2.0.spdx.json", `{"spdxVersion": "SPDX-2.3"}`), `statements: sbom/demo-1.2.0.spdx.json: it lacks artifact "` + archiveName + `"`},
+		{"an SBOM that is none", add("sbom/demo-1.2.0.cdx.json", `{}`), `statements: sbom/demo-1.2.0.cdx.json: it is neither SPDX nor CycloneDX`},
 		{"notices without a module", add("NOTICES", "nothing\n"), `statements: NOTICES: it lacks module example.com/hello`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -263,7 +265,7 @@ func TestAllow(t *testing.T) {
 	if err != nil || r.OK() {
 		t.Fatalf("got %v, %v, want findings", r, err)
 	}
-	own := []Own{{Name: "allowed", Allow: map[string]string{"*": "a test", "*/*": "a test", "*/*/*": "a test", "images/*/*/*/*": "a test"}}}
+	own := []Own{{Name: "allowed", Allow: map[string]string{"hello-*/bin/h*": "a test", "**/data": "a test", "README.md": "a test", "images/**": "a test", "**": "a test"}}}
 	r, err = Run(t.Context(), Args{Dir: dir, Secrets: secrets, Own: own})
 	if err != nil || !r.OK() {
 		t.Errorf("got %v, %v, want no findings", findings(r), err)
