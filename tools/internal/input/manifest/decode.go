@@ -57,7 +57,6 @@ func (p *parser) manifest(root *yaml.Node) {
 var unused = []struct{ key, instead string }{
 	{"directory", "outputs go to bazel-bin/release/all"},
 	{"dockerOutput", "images are built without Docker, as OCI image layouts, so there are no contexts; docker_archives() in release/<product>/BUILD.bazel adds tars"},
-	{"outputs", "release/<product>/BUILD.bazel says what is made"},
 }
 
 // lists reads the top level's lists and sets their defaults.
