@@ -38,15 +38,15 @@ func (p *parser) platform(n *yaml.Node, what string) string {
 // architecture returns the platform of images n, or "". 32-bit ARM has its variant, as in an
 // image's index.
 func (p *parser) architecture(n *yaml.Node, what string) string {
-	name := p.Word(n, what, wantArchitecture, architectures())
+	name := p.Word(n, what, wantArchitecture, architectures)
 	if goos, goarch, _ := strings.Cut(name, "/"); goarch == "arm" {
 		return platform.Platform{GOOS: goos, GOARCH: goarch}.OCI()
 	}
 	return name
 }
 
-// architectures returns the platforms that images can have, Linux first.
-func architectures() []string {
+// architectures are the platforms that images can have, Linux first.
+var architectures = func() []string {
 	var linux, others []string
 	for _, a := range platform.All() {
 		list := &others
@@ -61,7 +61,7 @@ func architectures() []string {
 		}
 	}
 	return slices.Concat(linux, others)
-}
+}()
 
 // names returns the template of the archives' names, or "" for the default.
 func (p *parser) names(f *strictyaml.Fields) platform.Template {

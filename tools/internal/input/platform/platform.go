@@ -68,7 +68,15 @@ var variants = map[string]struct {
 var systems = map[string]string{"darwin": "osx", "windows": "win"}
 
 // All returns every platform, sorted by name.
-func All() []Platform {
+func All() []Platform { return slices.Clone(sorted) }
+
+// sorted are all platforms, and names what Names returns.
+var (
+	sorted = all()
+	names  = allNames()
+)
+
+func all() []Platform {
 	var all []Platform
 	for goos, archs := range pairs {
 		for _, goarch := range archs {
@@ -85,7 +93,9 @@ func All() []Platform {
 }
 
 // Names returns the name of every platform, sorted, then the other names that Parse takes.
-func Names() []string {
+func Names() []string { return slices.Clone(names) }
+
+func allNames() []string {
 	var names, aliases []string
 	for _, p := range All() {
 		names = append(names, p.String())
