@@ -20,6 +20,7 @@ import (
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/archivetest"
@@ -140,23 +141,57 @@ func TestManifestAndLock(t *testing.T) {
 	}
 }
 
-// archives returns the names of the release's archives.
+// archives returns the names of the release's archives, as release.json has them.
 func archives(t *testing.T) []string {
 	t.Helper()
-	entries, err := os.ReadDir(dir(t))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var names []string
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".tar.gz") || strings.HasSuffix(e.Name(), ".zip") {
-			names = append(names, e.Name())
+	for _, a := range document(t).Artifacts {
+		if a.Kind == "archive" {
+			names = append(names, a.Path)
 		}
 	}
 	if len(names) == 0 {
 		t.Fatalf("no archive in %s", dir(t))
 	}
 	return names
+}
+
+func document(t *testing.T) *release.Document {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir(t), release.DocumentFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := release.ParseDocument(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// TestDocument checks that release.json says what SHA256SUMS and the files say.
+func TestDocument(t *testing.T) {
+	d := document(t)
+	kinds := map[string]int{}
+	for _, a := range d.Artifacts {
+		kinds[a.Kind]++
+		if a.Kind == "image" {
+			continue
+		}
+		info, err := os.Stat(filepath.Join(dir(t), a.Path))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if got := sha256Of(t, filepath.Join(dir(t), a.Path)); got != a.Digest.Hex() || info.Size() != a.Size {
+			t.Errorf("%s: got %s with %d bytes, want %s with %d bytes", a.Path, got, info.Size(), a.Digest.Hex(), a.Size)
+		}
+	}
+	for _, kind := range []string{"apk", "archive", "archlinux", "chart", "checksum", "deb", "docker-archive", "document", "image", "licenses", "package-manifest", "provenance", "rpm", "sbom", "sources"} {
+		if kinds[kind] == 0 {
+			t.Errorf("no artifact is of kind %s: got %v", kind, kinds)
+		}
+	}
 }
 
 // walk calls f with the slash-separated path of each file below root. Bazel passes files as
