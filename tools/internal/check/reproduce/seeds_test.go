@@ -35,7 +35,7 @@ const (
 
 	tarHeader  = `h := &tar.Header{Name: it.name, Mode: int64(it.mode), ModTime: mtime}`
 	finalSort  = `slices.SortFunc(merged, func(a, b item) int { return strings.Compare(a.name, b.name) })`
-	layerBy    = `CreatedBy: createdBy}`
+	layerBy    = `CreatedBy: CreatedBy}`
 	tarFile    = "demo-1.0.0-linux-amd64.tar.gz"
 	zipFile    = "demo-1.0.0-win-amd64.zip"
 	imageIndex = "images/demo/index.json"
@@ -56,7 +56,7 @@ func seeds() []seed {
 			tarFile, `^order$`, `order of a directory`, DirOrder},
 		{"owner", []edit{{tarGo, tarHeader, tarHeader + `; h.Uid, h.Gid, h.Uname = os.Getuid(), os.Getgid(), os.Getenv("USER")`}},
 			tarFile, `^owner`, `user.*variation user`, User},
-		{"path", []edit{{imageGo, layerBy, `CreatedBy: createdBy + " in " + func() string { dir, _ := os.Getwd(); return dir }()}`}},
+		{"path", []edit{{imageGo, layerBy, `CreatedBy: CreatedBy + " in " + func() string { dir, _ := os.Getwd(); return dir }()}`}},
 			"", `^JSON path .*history\[0\]\.created_by$`, `path of the build.*variation path`, Path},
 		{"time", []edit{{imageGo, `created := v1.Time{Time: spec.Created.UTC()}`, `created := v1.Time{Time: time.Now().UTC().Truncate(time.Second)}`}, imports(imageGo, "slices", "time")},
 			"", `^JSON path .*created$`, `^a time of the build`, Nothing},
@@ -72,9 +72,9 @@ func seeds() []seed {
 			tarFile, `^mode$`, `^the umask`, Umask},
 		{"time zone", []edit{{zipGo, `Modified: z.mtime}`, `Modified: z.mtime.In(time.Local)}`}},
 			zipFile, `mtime|time`, `^the time zone`, TZ},
-		{"host", []edit{{imageGo, layerBy, `CreatedBy: createdBy + " on " + func() string { host, _ := os.Hostname(); return host }()}`}},
+		{"host", []edit{{imageGo, layerBy, `CreatedBy: CreatedBy + " on " + func() string { host, _ := os.Hostname(); return host }()}`}},
 			"", `created_by$`, `host.*variation host`, Host},
-		{"home", []edit{{imageGo, layerBy, `CreatedBy: createdBy + " of " + os.Getenv("HOME")}`}},
+		{"home", []edit{{imageGo, layerBy, `CreatedBy: CreatedBy + " of " + os.Getenv("HOME")}`}},
 			"", `created_by$`, `variation home`, Home},
 		{"environment", []edit{{mainGo, `[]string{"HOME=" + home, "LANG=C", "TZ=UTC"}`, `[]string{"HOME=" + home, "VENDOR=" + os.Getenv("VENDOR")}`}},
 			"completions.txt", `^line`, `variation env`, Env},

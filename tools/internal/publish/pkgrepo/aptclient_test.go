@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
@@ -118,6 +119,14 @@ func source(t *testing.T, p buckettest.Place) string {
 	return "deb [signed-by=" + key + "] " + baseURL(t, p) + " stable main"
 }
 
+// runLater publishes in another second than what was published before. Clients ask whether an
+// index has changed since a time in whole seconds (https://www.rfc-editor.org/rfc/rfc9110#name-if-modified-since).
+func runLater(t *testing.T, d publish.Destination) {
+	t.Helper()
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(1050 * time.Millisecond)))
+	run(t, d)
+}
+
 // TestAptClient installs with apt-get from each kind of store, before, during and after an
 // update, and after a move back.
 func TestAptClient(t *testing.T) {
@@ -132,7 +141,7 @@ func TestAptClient(t *testing.T) {
 			return func() publish.Destination { return openApt(t, c, tree) }
 		}
 		one, two := tree("1.2.0", 1), tree("1.3.0", 2)
-		run(t, one())
+		runLater(t, one())
 		apt := newAptRoot(t, source(t, p))
 		if got := apt.upgrade(); got != "demo 1.2.0" {
 			t.Errorf("before: got %q", got)
@@ -143,7 +152,7 @@ func TestAptClient(t *testing.T) {
 		if got := newAptRoot(t, source(t, p)).upgrade(); got != "demo 1.2.0" {
 			t.Errorf("during: got %q", got)
 		}
-		run(t, d)
+		runLater(t, d)
 		if got := apt.upgrade(); got != "demo 1.3.0" {
 			t.Errorf("after: got %q", got)
 		}
@@ -151,13 +160,13 @@ func TestAptClient(t *testing.T) {
 			t.Error(err)
 		}
 		c.Channels[0].Back = true
-		run(t, one())
+		runLater(t, one())
 		apt = newAptRoot(t, source(t, p))
 		if got := apt.upgrade(); got != "demo 1.2.0" {
 			t.Errorf("moved back: got %q", got)
 		}
 		c.Channels[0].Back = false
-		run(t, two())
+		runLater(t, two())
 		if got := apt.upgrade(); got != "demo 1.3.0" {
 			t.Errorf("moved on: got %q", got)
 		}
@@ -174,14 +183,14 @@ func TestAptClientBack(t *testing.T) {
 	release := func(version string) publish.Destination {
 		return openApt(t, c, treeOf(t, releasetest.Args{Version: version}, debOf(packagetest.Package{})))
 	}
-	run(t, release("1.2.0"))
-	run(t, release("1.3.0"))
+	runLater(t, release("1.2.0"))
+	runLater(t, release("1.3.0"))
 	apt := newAptRoot(t, source(t, p))
 	if got := apt.upgrade(); got != "demo 1.3.0" {
 		t.Errorf("got %q", got)
 	}
 	c.Channels[0].Back = true
-	run(t, release("1.2.0"))
+	runLater(t, release("1.2.0"))
 	if _, err := apt.run("update"); err != nil {
 		t.Fatal(err)
 	}

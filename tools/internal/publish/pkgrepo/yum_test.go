@@ -187,7 +187,7 @@ func TestDnfClient(t *testing.T) {
 			return func() publish.Destination { return openYum(t, c, tree) }
 		}
 		one, two := tree("1.2.0", 1), tree("1.3.0", 2)
-		run(t, one())
+		runLater(t, one())
 		dnf := newDnfRoot(t, p, base)
 		if got := dnf.upgrade("install"); got != "demo 1.2.0" {
 			t.Errorf("before: got %q", got)
@@ -198,17 +198,17 @@ func TestDnfClient(t *testing.T) {
 		if got := newDnfRoot(t, p, base).upgrade("install"); got != "demo 1.2.0" {
 			t.Errorf("during: got %q", got)
 		}
-		run(t, d)
+		runLater(t, d)
 		if got := dnf.upgrade("upgrade"); got != "demo 1.3.0" {
 			t.Errorf("after: got %q", got)
 		}
 		c.Channels[0].Back = true
-		run(t, one())
+		runLater(t, one())
 		if got := dnf.upgrade("distro-sync"); got != "demo 1.2.0" {
 			t.Errorf("moved back: got %q", got)
 		}
 		c.Channels[0].Back = false
-		run(t, two())
+		runLater(t, two())
 		if got := dnf.upgrade("upgrade"); got != "demo 1.3.0" {
 			t.Errorf("moved on: got %q", got)
 		}
