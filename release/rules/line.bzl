@@ -209,6 +209,7 @@ def line_rules(line):
     def sbom(
             name = "sbom",
             artifacts = None,
+            components = None,
             files = {},
             lock = lock,
             outputs = line.outputs,
@@ -220,6 +221,7 @@ def line_rules(line):
         release_sbom(
             name = name,
             artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
+            components = _above(["release_licenses"]) if components == None else components,
             files = own | files,
             lock = lock,
             outputs = outputs,

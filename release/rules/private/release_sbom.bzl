@@ -2,6 +2,7 @@
 
 load(":artifact_info.bzl", "ArtifactInfo", "artifact")
 load(":collected.bzl", "described")
+load(":components_info.bzl", "ComponentsInfo")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
 # Format → the end of a document's name, and its media type.
@@ -14,6 +15,8 @@ def _release_sbom_impl(ctx):
     none = [DefaultInfo(), ArtifactInfo(artifacts = {}, programs = depset())]
     if ctx.attr.skip:
         return none
+    if len(ctx.attr.components) > 1:
+        fail("{}: got {} targets in components, want at most one".format(ctx.label, len(ctx.attr.components)))
     found = described(ctx)
     artifacts = {}
     documents = []
@@ -46,10 +49,12 @@ def _write(ctx, found, artifacts, documents):
     args.add("--artifacts", found.listing)
     args.add("--documents", plan)
     args.add("--lock", ctx.file.lock)
+    components = [target[ComponentsInfo].document for target in ctx.attr.components]
+    args.add_all(components, before_each = "--document")
     ctx.actions.run(
         executable = release_toolchain(ctx).attest,
         arguments = [args],
-        inputs = depset([found.listing, plan, ctx.file.lock] + found.files + found.programs),
+        inputs = depset([found.listing, plan, ctx.file.lock] + components + found.files + found.programs),
         outputs = [a.file for a in artifacts.values()],
         mnemonic = "ReleaseSBOM",
         progress_message = "Writing bills of materials %{label}",
@@ -65,6 +70,7 @@ There are such documents of the release, of each image (<product>-<version>-imag
     attrs = {
         "artifacts": attr.label_list(doc = "Targets of packaging rules: what the documents describe.", mandatory = True, providers = [ArtifactInfo]),
         "files": attr.label_keyed_string_dict(allow_files = True, doc = "Targets with one file each → path in the release: other files of the release, as release_tree has them."),
+        "components": attr.label_list(doc = "The release_licenses target that knows the licences of modules; at most one. Default: they are not in the documents.", providers = [ComponentsInfo]),
         "lock": attr.label(allow_single_file = True, doc = "The line's lock.json.", mandatory = True),
         "outputs": attr.string_list(doc = "OUTPUTS of the line: artifacts that these do not choose are not in the release. Default: all are."),
         "product": attr.string(doc = "PRODUCT of the line.", mandatory = True),

@@ -7,8 +7,9 @@
 //	    not allow a licence
 //	attest provenance --artifacts FILE --lock FILE --line NAME --out FILE
 //	    writes the provenance: an in-toto statement about every file and image
-//	attest sbom --artifacts FILE --lock FILE --documents FILE
-//	    writes bills of materials in SPDX and CycloneDX
+//	attest sbom --artifacts FILE --lock FILE --documents FILE [--document FILE]
+//	    writes bills of materials in SPDX and CycloneDX; the licences of modules are those
+//	    in the document of licenses
 //	attest vex --artifacts FILE --statements FILE --lock FILE --out FILE
 //	    writes an OpenVEX document of the statements about vulnerabilities
 //
@@ -76,7 +77,7 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	fs.StringVar(&o.lock, "lock", "", "the lock `file`")
 	fs.StringVar(&o.line, "line", "", "the `name` of the line")
 	fs.StringVar(&o.statements, "statements", "", "the `file` with statements about vulnerabilities")
-	fs.StringVar(&o.document, "document", "", "the `file` to write the components to")
+	fs.StringVar(&o.document, "document", "", "the `file` with the components and their licences")
 	fs.StringVar(&o.documents, "documents", "", "the `file` that lists the documents to write")
 	fs.StringVar(&o.out, "out", "", "the `file` to write")
 	if status, ok := cli.ParseFlags(fs, top.Args()[1:], stderr); !ok {

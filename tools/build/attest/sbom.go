@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/license"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/sbom"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/spdx"
 )
 
 // A document is one that is written.
@@ -36,6 +39,11 @@ func writeSBOMs(ctx context.Context, o *options) error {
 		return err
 	}
 	args.Lock = l
+	if o.document != "" {
+		if args.Licenses, err = licensesOf(o.document); err != nil {
+			return err
+		}
+	}
 	inv, err := sbom.Collect(ctx, args)
 	if err != nil {
 		return err
@@ -51,6 +59,22 @@ func writeSBOMs(ctx context.Context, o *options) error {
 		}
 		return fileio.WriteFile(documents[i].Out, data, 0o644)
 	})
+}
+
+// licensesOf returns the licences of Go modules that attest licenses found. A licence that is
+// not on the SPDX list has no place in a document without its text, which NOTICES has.
+func licensesOf(file string) (map[string]string, error) {
+	d, err := license.Read(file)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]string{}
+	for _, c := range d.Components {
+		if c.Type == license.Module && c.License != spdx.NoAssertion && !strings.Contains(c.License, "LicenseRef-") {
+			found[c.Name+"@"+c.Version] = c.License
+		}
+	}
+	return found, nil
 }
 
 func (d document) content(inv *sbom.Inventory, paths []string) (data []byte, err error) {
