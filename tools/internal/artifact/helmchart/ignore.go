@@ -34,7 +34,7 @@ func parseIgnore(data []byte) ([]ignoreRule, error) {
 		}
 		_, err := path.Match(line, "abc")
 		if strings.Contains(line, "**") {
-			err = errors.New("Helm does not support **")
+			err = errors.New("two stars are not supported")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: pattern %q: %w", ignoreFile, n, line, err)
