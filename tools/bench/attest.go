@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/mod/module"
+
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
@@ -61,7 +63,7 @@ type attestBench struct {
 func (b *attestBench) file(name string) string { return filepath.Join(b.dir, name) }
 
 func (b *attestBench) run(ctx context.Context) error {
-	common := []string{"--entries", b.file("entries.json"), "--lock", b.file("lock.json")}
+	common := []string{"--artifacts", b.file("entries.json"), "--lock", b.file("lock.json")}
 	for _, verb := range [][]string{
 		{"licenses", "--sources", b.file("sources.json"), "--out", b.file("NOTICES"), "--document", b.file("components.json")},
 		{"provenance", "--line", "bench", "--out", b.file("provenance.json")},
@@ -124,9 +126,18 @@ func (b *attestBench) inputs(ctx context.Context, entries any) error {
 	d := lock.Dependency{Name: "bench", Primary: true, Module: &lock.Module{Path: info.Main.Path, Version: "v1.0.0"}, Digest: h1}
 	for _, m := range info.Deps {
 		d.GoModules = append(d.GoModules, lock.GoModule{Path: m.Path, Version: m.Version, Sum: h1})
-		found, err := filepath.Glob(filepath.Join(strings.TrimSpace(cache), m.Path+"@"+m.Version, "LICENSE*"))
+		escaped, err := module.EscapePath(m.Path)
 		if err != nil {
 			return err
+		}
+		// The project's licence stands for that of a module which has none at its top.
+		licenses[m.Path+"/LICENSE"] = own
+		found, err := filepath.Glob(filepath.Join(strings.TrimSpace(cache), escaped+"@"+m.Version, "LICENSE*"))
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			delete(licenses, m.Path+"/LICENSE")
 		}
 		for _, name := range found {
 			licenses[m.Path+"/"+filepath.Base(name)] = name
