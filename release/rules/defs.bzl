@@ -26,6 +26,7 @@ load("//release/rules/private:release_package_manifests.bzl", _release_package_m
 load("//release/rules/private:release_platform_file.bzl", _release_platform_file = "release_platform_file")
 load("//release/rules/private:release_provenance.bzl", _release_provenance = "release_provenance")
 load("//release/rules/private:release_sbom.bzl", _release_sbom = "release_sbom")
+load("//release/rules/private:release_source_files.bzl", _release_source_files = "release_source_files")
 load("//release/rules/private:release_sources.bzl", _release_sources = "release_sources")
 load("//release/rules/private:release_tree.bzl", _release_tree = "release_tree")
 load("//release/rules/private:release_vex.bzl", _release_vex = "release_vex")
@@ -57,6 +58,7 @@ release_package_manifests = _release_package_manifests
 release_platform_file = _release_platform_file
 release_provenance = _release_provenance
 release_sbom = _release_sbom
+release_source_files = _release_source_files
 release_sources = _release_sources
 release_tree = _release_tree
 release_vex = _release_vex

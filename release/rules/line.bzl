@@ -18,6 +18,7 @@ load(
     "release_platform_file",
     "release_provenance",
     "release_sbom",
+    "release_source_files",
     "release_sources",
     "release_tree",
     "release_vex",
@@ -69,6 +70,7 @@ def line_rules(line):
         above it and every check, and a statement, such as sbom, describes the artifacts above it.
         hub and tag of chart and yaml are lists of paths, as in values, for DOCKER and VERSION.
         Without images, docker_archives has every image above it; without sources, sources has all of the line.
+        source_files has dependency, a dependency's name, instead of source.
         There are also binaries, a binary for each entry of a dict; archives, one archive for each program; and
         image's about, the org.opencontainers.image labels without that prefix, to which the version is added.
         Without a vex.yaml of the line, vex declares nothing.
@@ -232,6 +234,9 @@ def line_rules(line):
             **kwargs
         )
 
+    def source_files(name, dependency, **kwargs):
+        release_source_files(name = name, source = "@{}//:{}".format(line.product, dependency), **kwargs)
+
     def sources(name = "sources", source_date_epoch = line.source_date_epoch, sources = None, **kwargs):
         release_sources(
             name = name,
@@ -271,6 +276,7 @@ def line_rules(line):
         provenance = provenance,
         release = release,
         sbom = sbom,
+        source_files = source_files,
         sources = sources,
         vex = vex,
         yaml = yaml,

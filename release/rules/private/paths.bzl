@@ -1,5 +1,7 @@
 """The paths of files in archives and images."""
 
+load(":source_files_info.bzl", "SourceFilesInfo")
+
 def path_in(path, name):
     """Returns a file's path in an archive or image.
 
@@ -49,5 +51,22 @@ def file_entries(label, files):
         found = target[DefaultInfo].files.to_list()
         if len(found) != 1 and path and not path.endswith("/"):
             fail("{}: got {} files in {} for {}: want one, or a path that ends in /".format(label, len(found), target.label, repr(path)))
-        entries += [struct(path = path_in(path, file.basename), source = file.path) for file in found]
+        modes = {"modes": target[SourceFilesInfo].modes.path} if SourceFilesInfo in target else {}
+        entries += [struct(path = path_in(path, file.basename), source = file.path, **modes) for file in found]
     return entries
+
+def file_inputs(files):
+    """Returns what the entries of file_entries read.
+
+    Args:
+        files: dict of targets → paths, or list of targets.
+
+    Returns:
+        a list of Files.
+    """
+    inputs = []
+    for target in files:
+        inputs += target[DefaultInfo].files.to_list()
+        if SourceFilesInfo in target:
+            inputs.append(target[SourceFilesInfo].modes)
+    return inputs

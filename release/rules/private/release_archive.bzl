@@ -4,7 +4,7 @@ load("//release/sources:defs.bzl", "SourceInfo")
 load(":artifact_info.bzl", "ArtifactInfo", "artifact", "checksum", "content")
 load(":binary_info.bzl", "BinaryInfo", "programs_of")
 load(":names.bzl", "DEFAULT_NAMES", "archive_name")
-load(":paths.bzl", "directory_entries", "file_entries", "link_entries")
+load(":paths.bzl", "directory_entries", "file_entries", "file_inputs", "link_entries")
 load(":platforms.bzl", "PLATFORMS", "SYSTEMS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
@@ -34,7 +34,7 @@ def _join(*parts):
 def _release_archive_impl(ctx):
     licenses = depset(transitive = [b[BinaryInfo].license_files for b in ctx.attr.binaries] + [s[SourceInfo].license_files for s in ctx.attr.sources])
     common = _license_entries(licenses) + file_entries(ctx.label, ctx.attr.files) + directory_entries(ctx.attr.directories)
-    inputs = depset(ctx.files.files, transitive = [licenses])
+    inputs = depset(file_inputs(ctx.attr.files), transitive = [licenses])
 
     artifacts = {}
     names = _names(ctx)
@@ -159,7 +159,7 @@ The line's names and the attribute formats make it other files.""",
         "archive": attr.string(doc = "The beginning of the archives' names; default: the target's name."),
         "bin_dir": attr.string(doc = "The directory of programs in the archive.", default = "bin"),
         "binaries": attr.label_list(allow_empty = False, doc = "release_binary and release_platform_file targets, for the same platforms.", mandatory = True, providers = [BinaryInfo]),
-        "files": attr.label_keyed_string_dict(allow_files = True, doc = "Other files → path in the archive. A path that is empty or ends in / is a directory."),
+        "files": attr.label_keyed_string_dict(allow_files = True, doc = "Other files → path in the archive. A path that is empty or ends in / is the directory of the file, or of the whole directory, which keeps its name."),
         "directories": attr.string_list(doc = "Empty directories, as paths in the archive."),
         "directory": attr.bool(doc = "Whether everything is in a directory <archive>-<version>/.", default = True),
         "formats": attr.string_list_dict(doc = """Platform such as osx-arm64, system such as osx, or "" for all others → formats: tar.gz, tar.xz, tar.zst, zip, or binary, the program itself.

@@ -118,7 +118,7 @@ says so.""",
         "directory": attr.string(doc = "The directory in the release, such as helm/samples.", default = "helm"),
         "files": attr.label_list(
             allow_files = True,
-            doc = "The chart's files. The label of a directory of a pinned source, such as @product_name//:charts/web, means all files in it.",
+            doc = "The chart's files, or its directory: a release_source_files target with one of directories.",
             mandatory = True,
         ),
         "source_date_epoch": attr.int(doc = "The time of every file: SOURCE_DATE_EPOCH of the line, in seconds since 1970.", mandatory = True),

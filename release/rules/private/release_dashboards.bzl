@@ -43,7 +43,7 @@ release_dashboards = rule(
     attrs = {
         "dashboards": attr.string_list(doc = "The names: the keys of DASHBOARDS of the line. For each there is a file NAME.json or NAME.gen.json.", mandatory = True),
         "datasources": attr.string_dict(doc = "The types of data sources that dashboards refer to by name alone: name → type, such as Thanos → prometheus."),
-        "files": attr.label_list(allow_files = True, doc = "The files, or directories of pinned sources with them.", mandatory = True),
+        "files": attr.label_list(allow_files = True, doc = "The files, or directories with them, such as those of release_source_files.", mandatory = True),
         "version": attr.string(doc = "VERSION of the line.", mandatory = True),
     },
     provides = [ArtifactInfo],

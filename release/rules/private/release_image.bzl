@@ -5,7 +5,7 @@ load(":artifact_info.bzl", "ArtifactInfo", "content")
 load(":binary_info.bzl", "BinaryInfo", "programs_of")
 load(":image_info.bzl", "ImageInfo")
 load(":image_layout.bzl", "image_layout")
-load(":paths.bzl", "directory_entries", "file_entries", "link_entries", "path_in")
+load(":paths.bzl", "directory_entries", "file_entries", "file_inputs", "link_entries", "path_in")
 load(":platforms.bzl", "ARCHITECTURES", "check_platforms")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
@@ -16,7 +16,7 @@ def _release_image_impl(ctx):
     shared = []
     entries = file_entries(ctx.label, ctx.attr.files) + link_entries(ctx.attr.symlinks) + directory_entries(ctx.attr.directories)
     if ctx.attr.files or entries:
-        shared.append(_layer(ctx, "files", entries, ctx.files.files))
+        shared.append(_layer(ctx, "files", entries, file_inputs(ctx.attr.files)))
     layers = {}
     contents = []
     for architecture in ctx.attr.architectures:
@@ -95,7 +95,7 @@ clears the base's cmd.""",
         "directories": attr.string_list(doc = "Empty directories for every architecture, in the layer of files, as paths in the image."),
         "entrypoint": attr.string_list(doc = "The command to run."),
         "env": attr.string_list(doc = "Variables, as NAME=value."),
-        "files": attr.label_keyed_string_dict(allow_files = True, doc = "Files for every architecture, in a shared layer → path in the image. A path that is empty or ends in / is a directory."),
+        "files": attr.label_keyed_string_dict(allow_files = True, doc = "Files for every architecture, in a shared layer → path in the image. A path that is empty or ends in / is the directory of the file, or of the whole directory, which keeps its name."),
         "image": attr.string(doc = "The image's name; default: the target's name."),
         "labels": attr.string_dict(doc = "Labels and annotations, such as org.opencontainers.image.source."),
         "ports": attr.string_list(doc = "Ports that the program listens on, such as 8080 or 53/udp."),

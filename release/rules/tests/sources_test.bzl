@@ -1,7 +1,7 @@
 """Analysis tests of the archive of sources."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
-load("//release/rules:defs.bzl", "ArtifactInfo", "release_sources")
+load("//release/rules:defs.bzl", "ArtifactInfo", "release_source_files", "release_sources")
 load("//release/sources:defs.bzl", "SourceInfo")
 load(":fakes.bzl", "failure_test")
 
@@ -39,6 +39,38 @@ def _sources_test_impl(ctx):
 
 _sources_test = analysistest.make(_sources_test_impl)
 
+def _files_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    outputs = {f.short_path.partition(".files/")[2]: f.is_directory for f in target[DefaultInfo].files.to_list()}
+    asserts.equals(env, {"charts/web": True, "doc/tool.1": False}, outputs)
+    extract = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleaseSourceFiles"][0]
+    asserts.true(env, extract.argv[-1].endswith("/source_files.files"), "the directory: " + extract.argv[-1])
+    asserts.equals(env, [], [f.path for f in extract.inputs.to_list() if f.is_directory])
+    return analysistest.end(env)
+
+_files_test = analysistest.make(_files_test_impl)
+
+def _files_suite():
+    """Declares the tests of release_source_files, and returns their names."""
+    release_source_files(name = "source_files", source = ":lib", files = ["doc/tool.1"], directories = ["charts/web"], tags = ["manual"])
+    _files_test(name = "source_files_test", target_under_test = ":source_files")
+    tests = [":source_files_test"]
+    for case, message, kwargs in [
+        ("nothing", "neither files nor directories given", {}),
+        ("variant", "//release/rules/tests:variant_of_tool has no archive: want @<product>//:<dependency>", {"files": ["x"], "source": ":variant_of_tool"}),
+        ("absolute", "got path \"/x\", want one such as charts/web, from the top of the source", {"files": ["/x"]}),
+        ("outside", "got path \"a/../x\", want one", {"files": ["a/../x"]}),
+        ("whole", "got path \".\", want one", {"directories": ["."]}),
+        ("twice", "duplicate path \"x\"", {"directories": ["x"], "files": ["x"]}),
+        ("below", "path \"x/y\" is in directory \"x\"", {"directories": ["x"], "files": ["x/y"]}),
+    ]:
+        target = "source_files_" + case
+        release_source_files(name = target, tags = ["manual"], **({"source": ":lib"} | kwargs))
+        failure_test(name = target + "_test", message = message, target_under_test = ":" + target)
+        tests.append(":{}_test".format(target))
+    return tests
+
 def sources_test_suite(name):
     """Declares all tests of the archive of sources.
 
@@ -56,4 +88,4 @@ def sources_test_suite(name):
         message = "//release/rules/tests:variant_of_tool has no archive: want @<product>//:<dependency>",
         target_under_test = ":sources_of_variant",
     )
-    native.test_suite(name = name, tests = [":sources_of_two_test", ":sources_of_variant_test"])
+    native.test_suite(name = name, tests = [":sources_of_two_test", ":sources_of_variant_test"] + _files_suite())

@@ -67,6 +67,7 @@ platform_file = _rules.platform_file
 provenance = _rules.provenance
 release = _rules.release
 sbom = _rules.sbom
+source_files = _rules.source_files
 sources = _rules.sources
 vex = _rules.vex
 yaml = _rules.yaml

@@ -7,6 +7,9 @@
 //	    a release of this lock carries
 //	assemble capture --out FILE -- COMMAND ARGS…
 //	    writes what a built program prints, such as its shell completions
+//	assemble extract --entries FILE --out DIRECTORY
+//	    writes files of a pinned source below the directory, and DIRECTORY.json, which says
+//	    which of them are executable
 //	assemble packages --entries FILE --out DIRECTORY
 //	    writes what package managers read to install the programs of archives
 //	assemble universal --out FILE -- PROGRAM PROGRAM…
@@ -22,7 +25,8 @@
 // "image"}], where a source may be a directory. Those of packages are one object, a Package of
 // package pkgmanager. Those of sources are the files that the lock pins: [{"name": "crane",
 // "archive": "external/…/source.zip", "digest": "h1:…"}], where an archive is a module's zip or
-// a canonical tar, whose digest is its SHA-256.
+// a canonical tar, whose digest is its SHA-256. Those of extract are one such object, with
+// "files" and "directories", paths in the source.
 package main
 
 import (
@@ -51,25 +55,25 @@ type options struct {
 
 func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	verbs := map[string]func(context.Context, *options) error{
-		"manifest": writeManifest, "capture": capture, "packages": writePackages, "sources": writeSources, "tree": writeTree,
-		"universal": writeUniversal,
+		"manifest": writeManifest, "capture": capture, "extract": extract, "packages": writePackages, "sources": writeSources,
+		"tree": writeTree, "universal": writeUniversal,
 	}
 	top := flag.NewFlagSet("assemble", flag.ContinueOnError)
 	top.Usage = func() {
-		fmt.Fprintln(stderr, "Usage: assemble manifest, capture, packages, sources, tree or universal, each of which explains its flags with -help")
+		fmt.Fprintln(stderr, "Usage: assemble manifest, capture, extract, packages, sources, tree or universal, each of which explains its flags with -help")
 	}
 	if status, ok := cli.ParseFlags(top, args, stderr); !ok {
 		return status
 	}
 	name := top.Arg(0)
 	if verbs[name] == nil {
-		return cli.UsageError(stderr, "assemble", "got verb %q, want manifest, capture, packages, sources, tree or universal", name)
+		return cli.UsageError(stderr, "assemble", "got verb %q, want manifest, capture, extract, packages, sources, tree or universal", name)
 	}
 	var o options
 	fs := flag.NewFlagSet("assemble "+name, flag.ContinueOnError)
 	fs.StringVar(&o.manifest, "manifest", "", "the manifest `file`")
 	fs.StringVar(&o.lock, "lock", "", "the lock `file`")
-	fs.StringVar(&o.entries, "entries", "", "the `file` that says what to write: the release's files, its sources, or a package")
+	fs.StringVar(&o.entries, "entries", "", "the `file` that says what to write: the release's files, its sources, a part of one, or a package")
 	fs.Int64Var(&o.mtime, "mtime", -1, "the time of each source's files, in `seconds` since 1970")
 	fs.StringVar(&o.out, "out", "", "the `path` to write")
 	if status, ok := cli.ParseFlags(fs, top.Args()[1:], stderr); !ok {

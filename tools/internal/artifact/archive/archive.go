@@ -51,6 +51,10 @@ type Entry struct {
 	// means 0644. Directories are always 0755 and symbolic links 0777. The mode on disk
 	// has no effect.
 	Mode fs.FileMode
+
+	// Executables are the names on disk of those files of Source that have mode 0755, whatever
+	// Mode says.
+	Executables []string
 }
 
 // Options apply to all entries of an archive.

@@ -92,7 +92,17 @@ func expand(e Entry, prefix string) ([]item, error) {
 		it.kind, it.mode = kindDir, 0o755
 		return []item{it}, nil
 	case e.Source != "":
-		return it.fromDisk(e.Source, isDir)
+		items, err := it.fromDisk(e.Source, isDir)
+		executables := map[string]bool{}
+		for _, name := range e.Executables {
+			executables[name] = true
+		}
+		for i := range items {
+			if executables[filepath.ToSlash(items[i].source)] {
+				items[i].mode = 0o755
+			}
+		}
+		return items, err
 	case isDir:
 		return nil, errors.New(`path of a file or link ends in "/"`)
 	case e.Symlink != "":

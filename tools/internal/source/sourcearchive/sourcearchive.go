@@ -1,5 +1,6 @@
-// Package sourcearchive writes the pinned sources of a release as one archive: each at
-// sources/NAME/, with exactly the content that its lock pins.
+// Package sourcearchive reads pinned sources as the store has them, with exactly the content
+// that their lock pins. It writes those of a release as one archive, each at sources/NAME/, and
+// extracts files from one.
 package sourcearchive
 
 import (
@@ -61,7 +62,8 @@ func Write(w io.Writer, sources []Source, modTime time.Time) error {
 		case err == nil && i > 0 && sources[i-1].Name == s.Name:
 			err = fmt.Errorf("duplicate name: %q and %q", sources[i-1].Archive, s.Archive)
 		case err == nil:
-			err = p.add(s)
+			p.dir = Dir + "/" + s.Name + "/"
+			err = each(s, p.entry)
 		}
 		if err != nil {
 			return errors.Join(fmt.Errorf("source %q: %w", s.Name, err), gz.Close())
@@ -77,14 +79,6 @@ type packer struct {
 	dir     string // of the source
 }
 
-func (p *packer) add(s Source) error {
-	p.dir = Dir + "/" + s.Name + "/"
-	if filepath.Ext(s.Archive) == ".zip" {
-		return p.addZip(s)
-	}
-	return p.addTar(s)
-}
-
 // entry writes one entry of a source.
 func (p *packer) entry(h *tar.Header, content io.Reader) error {
 	to := &tar.Header{Typeflag: h.Typeflag, Name: p.dir + h.Name, Linkname: h.Linkname, Mode: h.Mode, Size: h.Size, ModTime: p.modTime}
@@ -95,8 +89,20 @@ func (p *packer) entry(h *tar.Header, content io.Reader) error {
 	return err
 }
 
-// addTar copies the entries of a canonical tar.
-func (p *packer) addTar(s Source) error {
+// A visitor is called with each entry of a source. It need not read the content.
+type visitor func(h *tar.Header, content io.Reader) error
+
+// each calls visit for each entry of a source. A source that does not match its digest is an
+// error, for a tar after all entries were visited.
+func each(s Source, visit visitor) error {
+	if filepath.Ext(s.Archive) == ".zip" {
+		return eachOfZip(s, visit)
+	}
+	return eachOfTar(s, visit)
+}
+
+// eachOfTar visits the entries of a canonical tar.
+func eachOfTar(s Source, visit visitor) error {
 	f, err := os.Open(s.Archive)
 	if err != nil {
 		return err
@@ -104,7 +110,7 @@ func (p *packer) addTar(s Source) error {
 	defer f.Close()
 	hash := sha256.New()
 	tee := io.TeeReader(f, hash)
-	copyErr := sourcetar.Each(tee, p.entry)
+	visitErr := sourcetar.Each(tee, visit)
 	// A wrong digest is reported before an error that it leads to.
 	if _, err := io.Copy(io.Discard, tee); err != nil {
 		return fmt.Errorf("reading %q: %w", s.Archive, err)
@@ -112,12 +118,12 @@ func (p *packer) addTar(s Source) error {
 	if got := digest.FromSum(hash.Sum(nil)); string(got) != s.Digest {
 		return fmt.Errorf("digest of %q: got %s, want %s", s.Archive, got, s.Digest)
 	}
-	return copyErr
+	return visitErr
 }
 
-// addZip copies the files of a module's zip. Their names begin with the module's path and
+// eachOfZip visits the files of a module's zip. Their names begin with the module's path and
 // version, which are left out. Such a zip has no modes.
-func (p *packer) addZip(s Source) error {
+func eachOfZip(s Source, visit visitor) error {
 	if err := gomod.CheckFile(s.Archive, s.Digest); err != nil {
 		return err
 	}
@@ -133,8 +139,12 @@ func (p *packer) addZip(s Source) error {
 		if !ok || prefix == "" {
 			return fmt.Errorf("path %.200q: it does not begin with the module's path and version", f.Name)
 		}
-		if err := p.zipFile(name, f); err != nil {
-			return err
+		err := sourcetar.CheckName(name)
+		if err == nil {
+			err = visitZip(name, f, visit)
+		}
+		if err != nil {
+			return fmt.Errorf("path %.200q: %w", name, err)
 		}
 	}
 	return nil
@@ -150,22 +160,11 @@ func modulePrefix(name string) string {
 	return module + "@" + version + "/"
 }
 
-func (p *packer) zipFile(name string, f *zip.File) error {
-	err := sourcetar.CheckName(name)
-	if err == nil {
-		err = p.zipEntry(name, f)
-	}
-	if err != nil {
-		return fmt.Errorf("path %.200q: %w", name, err)
-	}
-	return nil
-}
-
-func (p *packer) zipEntry(name string, f *zip.File) error {
+func visitZip(name string, f *zip.File, visit visitor) error {
 	r, err := f.Open()
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	return p.entry(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(f.UncompressedSize64)}, r)
+	return visit(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(f.UncompressedSize64)}, r)
 }
