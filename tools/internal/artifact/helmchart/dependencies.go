@@ -3,7 +3,6 @@ package helmchart
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -24,23 +23,26 @@ func (a *PackArgs) addDependencies(files map[string]string, metadata []byte) err
 		return err
 	}
 	if chart.Name != a.Name {
-		return fmt.Errorf("name in Chart.yaml: got %q, want %q", chart.Name, a.Name)
+		err := fmt.Errorf("name in Chart.yaml: got %q, want %q", chart.Name, a.Name)
+		return hint.With(err, "set the attribute chart to %q, or name in Chart.yaml to %q", chart.Name, a.Name)
 	}
-	have, err := vendored(files)
+	all, err := nested(files, chart)
 	if err != nil {
 		return err
 	}
+	have := all.below()
 	wanted, err := chart.dependencies()
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, archive := range a.Dependencies {
-		c, err := readFile(archive)
+		t, err := readArchive(archive)
 		if err != nil {
-			errs = append(errs, err)
+			errs = append(errs, fmt.Errorf("reading chart %q: %w", archive, err))
 			continue
 		}
+		c := t[""]
 		named := slices.ContainsFunc(wanted, func(d dependency) bool { return d.name == c.Name })
 		if !named {
 			err := fmt.Errorf("dependencies in Chart.yaml do not name chart %q %s", c.Name, c.Version)
@@ -48,11 +50,17 @@ func (a *PackArgs) addDependencies(files map[string]string, metadata []byte) err
 			continue
 		}
 		if others := have[c.Name]; len(others) > 0 {
-			errs = append(errs, fmt.Errorf("duplicate chart %q: %q is in charts/, and the target is in dependencies", c.Name, others[0]))
+			err := fmt.Errorf("duplicate chart %q: %q is in charts/, and the target is in dependencies", c.Name, others[0])
+			errs = append(errs, hint.With(err, "leave it out of the files, or its target out of dependencies"))
 			continue
 		}
 		have[c.Name] = append(have[c.Name], c.Version)
-		files[path.Join("charts", c.Name+"-"+c.Version+".tgz")] = archive
+		at := path.Join(chartsDir, c.Name+"-"+c.Version+".tgz")
+		files[at] = archive
+		all.add(at, t)
+	}
+	if err := all.checkCycles(); err != nil {
+		return errors.Join(append(errs, err)...)
 	}
 	for _, d := range wanted {
 		errs = append(errs, d.check(have[d.name]))
@@ -66,21 +74,26 @@ func (d dependency) check(have []string) error {
 		err := fmt.Errorf("chart %q in dependencies of Chart.yaml is not in charts/", d.name)
 		return hint.With(err, "add it to the files, or its target to dependencies")
 	}
+	for _, version := range have {
+		if ok, err := d.matches(version); ok || err != nil {
+			return err
+		}
+	}
+	err := fmt.Errorf("chart %q: got version %s, want %s as in dependencies of Chart.yaml", d.name, strings.Join(have, " and "), d.version)
+	return hint.With(err, "set the version with values, such as Chart.yaml:dependencies.0.version. A range without a pre-release, such as >=1.0.0, matches no pre-release; >=1.0.0-0 does")
+}
+
+// matches reports whether a version is one that the dependency wants.
+func (d dependency) matches(version string) (bool, error) {
 	c, err := semver.NewConstraint(d.version)
 	if err != nil {
-		return fmt.Errorf("version of %q in dependencies of Chart.yaml: %w", d.name, err)
+		return false, fmt.Errorf("version of %q in dependencies of Chart.yaml: got %q: %w", d.name, d.version, err)
 	}
-	for _, version := range have {
-		v, err := semver.NewVersion(version)
-		if err != nil {
-			return fmt.Errorf("version of chart %q: got %q: %w", d.name, version, err)
-		}
-		if c.Check(v) {
-			return nil
-		}
+	v, err := semver.NewVersion(version)
+	if err != nil {
+		return false, fmt.Errorf("version of chart %q: got %q: %w", d.name, version, err)
 	}
-	err = fmt.Errorf("chart %q: got version %s, want %s as in dependencies of Chart.yaml", d.name, strings.Join(have, " and "), d.version)
-	return hint.With(err, "set the version with values, such as Chart.yaml:dependencies.0.version. A range without a pre-release, such as >=1.0.0, matches no pre-release; >=1.0.0-0 does")
+	return c.Check(v), nil
 }
 
 // dependencies returns the entries of dependencies.
@@ -96,49 +109,4 @@ func (c *Chart) dependencies() ([]dependency, error) {
 		all = append(all, d)
 	}
 	return all, nil
-}
-
-// vendored returns the versions of the charts in charts/ by name: charts/*.tgz and
-// charts/*/Chart.yaml. As in Helm, names that begin with _ or . are not charts.
-func vendored(files map[string]string) (map[string][]string, error) {
-	have := map[string][]string{}
-	for at, name := range files {
-		rest, ok := strings.CutPrefix(at, "charts/")
-		if !ok || rest[0] == '_' || rest[0] == '.' {
-			continue
-		}
-		var c *Chart
-		var err error
-		switch dir, base := path.Split(rest); {
-		case dir == "" && path.Ext(base) == ".tgz":
-			c, err = readFile(name)
-		case strings.Count(dir, "/") == 1 && base == metadataFile:
-			var data []byte
-			if data, err = os.ReadFile(name); err == nil {
-				c, err = Parse(data)
-			}
-		default:
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", at, err)
-		}
-		have[c.Name] = append(have[c.Name], c.Version)
-		slices.Sort(have[c.Name])
-	}
-	return have, nil
-}
-
-// readFile reads the metadata in the named archive.
-func readFile(name string) (*Chart, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	c, err := Read(f)
-	if err != nil {
-		return nil, fmt.Errorf("reading chart %q: %w", name, err)
-	}
-	return c, nil
 }

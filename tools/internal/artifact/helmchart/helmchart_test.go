@@ -107,12 +107,17 @@ func TestUnpacked(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	f.Add(chart(f, "web/Chart.yaml", "name: web\nversion: 1.2.0\n"))
+	base := chart(f, "base/Chart.yaml", "name: base\nversion: 1.2.0\ndependencies: [{name: web, version: 1.x}]\n")
+	f.Add(chart(f, "web/Chart.yaml", "name: web\nversion: 1.2.0\n", "web/charts/base.tgz", string(base), "web/charts/c/Chart.yaml", "name: c\nversion: 0.0.1\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if c, err := Read(bytes.NewReader(data)); err == nil {
 			if _, err := json.Marshal(c.Metadata); err != nil {
 				t.Error(err)
 			}
+		}
+		left := int64(maxMetadata)
+		if charts, err := readTree(bytes.NewReader(data), &left, 0); err == nil {
+			_ = charts.checkCycles()
 		}
 	})
 }

@@ -3,6 +3,7 @@ package helmchart
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/yamledit"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/archivetest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
@@ -266,6 +268,76 @@ func TestDependencies(t *testing.T) {
 		if name == "not named" {
 			delete(a.Values, "Chart.yaml")
 		}
+		if err := Pack(t.Context(), a); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %s", name, err, tt.want)
+		}
+	}
+}
+
+// TestCycles packs charts that contain each other, by their names in Chart.yaml.
+func TestCycles(t *testing.T) {
+	const wants = "dependencies: [{name: %s, version: '%s'}]\n"
+	meta := func(name, version, dependency, constraint string) string {
+		return fmt.Sprintf("name: %s\nversion: %s\n", name, version) + fmt.Sprintf(wants, dependency, constraint)
+	}
+	leaf := func(name string) string { return "name: " + name + "\nversion: 1.0.0\n" }
+	archived := func(files ...string) string { return string(chart(t, files...)) }
+	for _, tt := range []struct {
+		name  string
+		files map[string]string // of chart a 1.0.0
+		want  string            // the cycle; empty if there is none
+	}{
+		{"itself", map[string]string{"Chart.yaml": meta("a", "1.0.0", "a", "1.x")}, "a -> a"},
+		{"itself with an alias and a condition", map[string]string{"Chart.yaml": leaf("a") + "dependencies: [{name: a, version: 1.x, alias: b, condition: b.enabled}]\n"}, "a -> a"},
+		{"itself with a bad constraint", map[string]string{"Chart.yaml": meta("a", "1.0.0", "a", "one")}, "a -> a"},
+		{"a wrapper of its name", map[string]string{"Chart.yaml": meta("a", "1.0.0", "a", "5.x"), "charts/a/Chart.yaml": "name: a\nversion: 5.1.0\n"}, ""},
+		{"through a directory", map[string]string{"Chart.yaml": meta("a", "1.0.0", "b", "*"), "charts/b/Chart.yaml": meta("b", "1.0.0", "a", "9")}, "a -> b -> a"},
+		{"through an archive", map[string]string{"Chart.yaml": meta("a", "1.0.0", "b", "*"), "charts/b.tgz": archived("b/Chart.yaml", meta("b", "1.0.0", "a", "*"))}, "a -> b -> a"},
+		{"packed, but not named", map[string]string{"Chart.yaml": meta("a", "1.0.0", "b", "*"), "charts/b/Chart.yaml": leaf("b"), "charts/b/charts/a.tgz": archived("a/Chart.yaml", leaf("a"))}, "a -> b -> a"},
+		{"below", map[string]string{"Chart.yaml": meta("a", "1.0.0", "b", "*"), "charts/b.tgz": archived(
+			"b/Chart.yaml", meta("b", "1.0.0", "c", "*"), "b/charts/c.tgz", archived("c/Chart.yaml", meta("c", "1.0.0", "b", "*")))}, "b -> c -> b"},
+		{"of three", map[string]string{"Chart.yaml": meta("a", "1.0.0", "b", "*"), "charts/b/Chart.yaml": meta("b", "1.0.0", "c", "*"),
+			"charts/b/charts/c/Chart.yaml": leaf("c") + "dependencies: [{name: a, version: '*', alias: d}]\n"}, "a -> b -> c -> a"},
+		{"one chart in two", map[string]string{"Chart.yaml": leaf("a") + "dependencies: [{name: b, version: '*'}, {name: c, version: '*'}]\n",
+			"charts/b/Chart.yaml": leaf("b"), "charts/c/Chart.yaml": meta("c", "1.0.0", "b", "*"), "charts/c/charts/b/Chart.yaml": leaf("b")}, ""},
+		{"what Helm ignores", map[string]string{"Chart.yaml": leaf("a"), "charts/_a/Chart.yaml": leaf("a"), "charts/.a.tgz": "no archive"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := PackArgs{Name: "a", Files: map[string]string{".": writeFiles(t, t.TempDir(), tt.files)}, ModTime: time.Unix(1, 0), Out: filepath.Join(t.TempDir(), "a.tgz")}
+			err := Pack(t.Context(), a)
+			if tt.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			chain := strings.Split(tt.want, " -> ")
+			want := `packing chart "a": cyclic dependency of charts: ` + tt.want
+			hinted := fmt.Sprintf("remove %q from dependencies in the Chart.yaml of %q", chain[len(chain)-1], chain[len(chain)-2])
+			if err == nil || err.Error() != want || len(hint.Of(err)) != 1 || !strings.HasPrefix(hint.Of(err)[0], hinted) {
+				t.Errorf("got %v, hints %q, want %s, hint %s", err, hint.Of(err), want, hinted)
+			}
+		})
+	}
+}
+
+// TestNested reads charts in charts that are not what they seem.
+func TestNested(t *testing.T) {
+	deep := chart(t, "a/Chart.yaml", "name: a\nversion: 1.0.0\n")
+	for range maxNested + 2 {
+		deep = chart(t, "a/Chart.yaml", "name: a\nversion: 1.0.0\n", "a/charts/a.tgz", string(deep))
+	}
+	for name, tt := range map[string]struct {
+		files map[string]string
+		want  string
+	}{
+		"deep":      {map[string]string{"charts/a.tgz": string(deep)}, "more than 20 deep"},
+		"no parent": {map[string]string{"charts/b/charts/c/Chart.yaml": "name: c\nversion: 1.0.0\n"}, "charts/b has no Chart.yaml, but charts/b/charts/ has charts"},
+		"large":     {map[string]string{"charts/b.tgz": string(chart(t, "b/a", strings.Repeat("\x00", maxArchive+1)))}, "charts/b.tgz: reading chart: chart has more than 104857600 bytes"},
+		"no chart":  {map[string]string{"charts/b.tgz": string(chart(t, "b/a", ""))}, "charts/b.tgz: chart has no file NAME/Chart.yaml"},
+	} {
+		tt.files["Chart.yaml"] = "name: web\nversion: 1.0.0\n"
+		a := PackArgs{Name: "web", Files: map[string]string{".": writeFiles(t, t.TempDir(), tt.files)}, Out: filepath.Join(t.TempDir(), "a.tgz")}
 		if err := Pack(t.Context(), a); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %s", name, err, tt.want)
 		}
