@@ -10,6 +10,28 @@ BinaryInfo = provider(
     },
 )
 
+def program_for(label, target, platform):
+    """Returns the program of a target for a platform.
+
+    Args:
+        label: the target that packs the program, for errors.
+        target: the target with BinaryInfo.
+        platform: the platform, such as linux-amd64.
+
+    Returns:
+        the File.
+    """
+    files = target[BinaryInfo].files
+    if platform not in files:
+        fail("{}: {} is not built for {}: it is for {}; add {} to its platforms, or leave the program out".format(
+            label,
+            target.label,
+            platform,
+            ", ".join(files.keys()),
+            platform,
+        ))
+    return files[platform]
+
 def programs_of(targets):
     """Collects the programs of targets with BinaryInfo.
 

@@ -1,6 +1,6 @@
 """The artifacts that a rule is about."""
 
-load(":artifact_info.bzl", "ArtifactInfo", "artifact", "chosen")
+load(":artifact_info.bzl", "ArtifactInfo", "KINDS", "artifact", "chosen")
 
 def collected(ctx):
     """Collects artifacts and files.
@@ -11,6 +11,10 @@ def collected(ctx):
     Returns:
         a dict like ArtifactInfo's artifacts, of those that the outputs choose.
     """
+    words = sorted({word: None for word in KINDS.values() if word})
+    for output in ctx.attr.outputs:
+        if output not in words:
+            fail("{}: outputs: got {}, want some of {}".format(ctx.label, repr(output), ", ".join(words)))
     artifacts = {}
     for target in ctx.attr.artifacts:
         for path, added in target[ArtifactInfo].artifacts.items():
@@ -31,7 +35,7 @@ def _media_type(path):
 
 def _add(ctx, artifacts, path, added):
     if path in artifacts:
-        fail("{}: two artifacts for {}: {} and {}".format(ctx.label, path, artifacts[path].file.short_path, added.file.short_path))
+        fail("{}: two artifacts for {}: {} and {}; change the path or the name of one".format(ctx.label, path, artifacts[path].file.short_path, added.file.short_path))
     artifacts[path] = added
 
 def described(ctx):

@@ -93,5 +93,5 @@ def _base(ctx, base, architecture):
         return None
     digest = base.platforms.get(architecture)
     if not digest:
-        fail("{}: base {} is not pinned for {}: it is for {}".format(ctx.label, base.entry, architecture, ", ".join(base.platforms.keys())))
+        fail("{}: base {} is not pinned for {}: it is for {}; add {} to its platforms in the manifest, or leave it out of architectures".format(ctx.label, base.entry, architecture, ", ".join(base.platforms.keys()), architecture))
     return struct(layout = base.layout, digest = digest)

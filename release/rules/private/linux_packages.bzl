@@ -60,13 +60,13 @@ def package_version(label, format, version):
     rest, plus, metadata = version.removeprefix("v").partition("+")
     core, dash, prerelease = rest.partition("-")
     if not core or not core[0].isdigit():
-        fail("{}: {} has no version {}: it does not begin with a digit".format(label, format, repr(version)))
+        fail("{}: {} has no version {}: it does not begin with a digit; set version, or leave {} out of formats".format(label, format, repr(version), format))
     if format == "apk":
         return core + _apk_suffixes(label, version, prerelease, metadata)
     if format == "archlinux":
         # pacman sorts 1.2.3rc before 1.2.3, but 1.2.3.rc and 1.2.31 after it.
         if dash and not prerelease[:1].isalpha():
-            fail("{}: archlinux has no version {}: its pre-release has to begin with a letter".format(label, repr(version)))
+            fail("{}: archlinux has no version {}: its pre-release has to begin with a letter; leave archlinux out of formats".format(label, repr(version)))
         return core + prerelease.replace("-", "_") + plus + metadata.replace("-", "_")
 
     # A hyphen would begin the revision.
@@ -128,16 +128,3 @@ def package_files(label, files, mode = "0644", kind = ""):
                 fail("{}: {} of {} is a directory, want files".format(label, file.short_path, target.label))
             entries.append(struct(path = absolute(label, path, file.basename), source = file.path, mode = mode, kind = kind))
     return entries
-
-def check_paths(label, entries):
-    """Fails if two entries have one path.
-
-    Args:
-        label: the target, for errors.
-        entries: entries for tools/build/package.
-    """
-    at = {}
-    for entry in entries:
-        if entry.path in at:
-            fail("{}: two files at {}".format(label, entry.path))
-        at[entry.path] = True

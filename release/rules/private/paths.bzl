@@ -70,3 +70,20 @@ def file_inputs(files):
         if SourceFilesInfo in target:
             inputs.append(target[SourceFilesInfo].modes)
     return inputs
+
+def check_paths(label, entries, files = []):
+    """Fails if two files, programs or links have one path.
+
+    Args:
+        label: the target, for errors.
+        entries: entries for tools/build/pack, tools/build/image or tools/build/package.
+        files: the Files of the target. The content of those that are directories is known only when they are built.
+    """
+    trees = [file.path for file in files if file.is_directory]
+    at = {}
+    for entry in entries:
+        source = getattr(entry, "source", "") or getattr(entry, "symlink", "a directory")
+        if entry.path in at:
+            fail("{}: two files at {}: {} and {}; change the path of one".format(label, entry.path, at[entry.path], source))
+        if source not in trees:
+            at[entry.path] = source

@@ -4,7 +4,7 @@ load("//release/sources:defs.bzl", "SourceInfo")
 load(":artifact_info.bzl", "ArtifactInfo", "artifact", "checksum", "content")
 load(":binary_info.bzl", "BinaryInfo", "programs_of")
 load(":names.bzl", "DEFAULT_NAMES", "archive_name")
-load(":paths.bzl", "directory_entries", "file_entries", "file_inputs", "link_entries")
+load(":paths.bzl", "check_paths", "directory_entries", "file_entries", "file_inputs", "link_entries")
 load(":platforms.bzl", "PLATFORMS", "SYSTEMS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
@@ -47,6 +47,8 @@ def _release_archive_impl(ctx):
 
 def _platforms(ctx):
     """Returns the platforms of the programs, which have to be the same for all."""
+    if not ctx.attr.binaries:
+        fail("{}: no binaries: want release_binary or release_platform_file targets".format(ctx.label))
     first = ctx.attr.binaries[0]
     platforms = first[BinaryInfo].files.keys()
     for target in ctx.attr.binaries[1:]:
@@ -102,6 +104,7 @@ def _artifacts(ctx, platform, name, formats, common, inputs):
         path = _join(ctx.attr.bin_dir, binary.name + (".exe" if windows else ""))
         entries.append(struct(path = path, source = binary.files[platform].path, mode = "0755"))
         contents.append(content(binary.files[platform], prefix + path, platform))
+    check_paths(ctx.label, entries, ctx.files.files)
 
     artifacts = {}
     for format in formats:
@@ -158,7 +161,7 @@ The line's names and the attribute formats make it other files.""",
     attrs = {
         "archive": attr.string(doc = "The beginning of the archives' names; default: the target's name."),
         "bin_dir": attr.string(doc = "The directory of programs in the archive.", default = "bin"),
-        "binaries": attr.label_list(allow_empty = False, doc = "release_binary and release_platform_file targets, for the same platforms.", mandatory = True, providers = [BinaryInfo]),
+        "binaries": attr.label_list(doc = "release_binary and release_platform_file targets, for the same platforms.", mandatory = True, providers = [BinaryInfo]),
         "files": attr.label_keyed_string_dict(allow_files = True, doc = "Other files → path in the archive. A path that is empty or ends in / is the directory of the file, or of the whole directory, which keeps its name."),
         "directories": attr.string_list(doc = "Empty directories, as paths in the archive."),
         "directory": attr.bool(doc = "Whether everything is in a directory <archive>-<version>/.", default = True),

@@ -23,7 +23,7 @@ def _root(ctx):
         return found[0][1]
     if len(ctx.files.files) == 1:
         return _path(ctx.files.files[0])
-    fail("{}: none of {} files is a Chart.yaml: want one, or strip_prefix".format(ctx.label, len(ctx.files.files)))
+    fail("{}: none of {} files is a Chart.yaml: add it to files, or set strip_prefix to the directory with it".format(ctx.label, len(ctx.files.files)))
 
 def _entries(ctx):
     """Returns the entries for tools/build/chart: each file's path in the chart. The chart's own directory is '.'."""
@@ -32,7 +32,7 @@ def _entries(ctx):
     for file in ctx.files.files:
         path = _path(file)
         if path != root and not path.startswith(root + "/"):
-            fail("{}: {} is not in {}, the directory of the chart".format(ctx.label, path, root))
+            fail("{}: {} is not in {}, the directory of the chart: leave it out of files, or set strip_prefix".format(ctx.label, path, root))
         entries.append(struct(path = path[len(root) + 1:] or ".", source = file.path))
     return entries
 
@@ -42,18 +42,27 @@ def _check_values(ctx):
         if not file or not colon or not path:
             fail("{}: got value {}, want FILE:PATH such as values.yaml:image.tag".format(ctx.label, repr(key)))
 
-def _dependencies(ctx):
+def _dependencies(ctx, name):
+    """Returns the archives of the dependencies, and ChartInfo's inside of the chart."""
     archives = []
+    inside = {}
     seen = {}
     for target in ctx.attr.dependencies:
         info = target[ChartInfo]
         if info.name in seen:
-            fail("{}: {} and {} are both chart {}".format(ctx.label, seen[info.name], target.label, info.name))
+            fail("{}: {} and {} are both chart {}: leave one out of dependencies".format(ctx.label, seen[info.name], target.label, info.name))
         seen[info.name] = target.label
         if not info.archive:
-            fail("{}: {} has no archive: its version is not semantic".format(ctx.label, target.label))
+            fail("{}: {} has no archive: its version {} is not semantic".format(ctx.label, target.label, repr(info.version)))
+
         archives.append(info.archive)
-    return archives
+        ways = {info.name: info.name} | {deep: info.name + " -> " + way for deep, way in info.inside.items()}
+
+        # A chart may wrap another version of a chart with its name.
+        if name in info.inside or name == info.name and info.version == ctx.attr.version:
+            fail("{}: cyclic dependency of charts: {} -> {}: leave {} out of dependencies".format(ctx.label, name, ways[name], target.label))
+        inside.update(ways)
+    return archives, inside
 
 def _release_chart_impl(ctx):
     name = ctx.attr.chart or ctx.label.name
@@ -64,9 +73,9 @@ def _release_chart_impl(ctx):
         return [
             DefaultInfo(files = depset()),
             ArtifactInfo(artifacts = {}, programs = depset()),
-            ChartInfo(archive = None, name = name),
+            ChartInfo(archive = None, inside = {}, name = name, version = ctx.attr.version),
         ]
-    dependencies = _dependencies(ctx)
+    dependencies, inside = _dependencies(ctx, name)
     path = "{}/{}-{}.tgz".format(ctx.attr.directory.strip("/"), name, ctx.attr.version)
     archive = ctx.actions.declare_file(ctx.label.name + ".chart/" + path)
     spec = ctx.actions.declare_file(ctx.label.name + ".chart.json")
@@ -98,7 +107,7 @@ def _release_chart_impl(ctx):
             artifacts = {path: artifact(archive, "chart", media_type = "application/vnd.cncf.helm.chart.content.v1.tar+gzip")},
             programs = depset(),
         ),
-        ChartInfo(archive = archive, name = name),
+        ChartInfo(archive = archive, inside = inside, name = name, version = ctx.attr.version),
     ]
 
 release_chart = rule(

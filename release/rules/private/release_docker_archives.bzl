@@ -6,13 +6,15 @@ load(":platforms.bzl", "ARCHITECTURES")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
 def _release_docker_archives_impl(ctx):
+    if not ctx.attr.images:
+        fail("{}: no images: want release_image or release_image_variant targets".format(ctx.label))
     artifacts = {}
     for target in ctx.attr.images:
         image = target[ImageInfo]
         for architecture in image.layers:
             path = _path(image, architecture)
             if path in artifacts:
-                fail("{}: two images for {}: {} is one of them".format(ctx.label, path, target.label))
+                fail("{}: two images for {}: {} is one of them; give each another name or variant".format(ctx.label, path, target.label))
             artifacts.update(_archive(ctx, image, architecture, path))
     return [
         DefaultInfo(files = depset([a.file for a in artifacts.values()])),
@@ -62,7 +64,7 @@ Those for linux/amd64 have no <arch>. Manifests, configs and layers are those of
 compressed again, and the digests are the same as in a registry. The tag is <docker>/<image>:<version>[-<variant>].""",
     attrs = {
         "docker": attr.string(doc = "DOCKER of the line: the hub in the images' names, such as docker.io/me. Default: none."),
-        "images": attr.label_list(allow_empty = False, doc = "release_image and release_image_variant targets.", mandatory = True, providers = [ImageInfo, ArtifactInfo]),
+        "images": attr.label_list(doc = "release_image and release_image_variant targets.", mandatory = True, providers = [ImageInfo, ArtifactInfo]),
         "source_date_epoch": attr.int(doc = "The time of every file in the archives: SOURCE_DATE_EPOCH of the line, in seconds since 1970.", mandatory = True),
     },
     provides = [ArtifactInfo],

@@ -2,17 +2,17 @@
 
 load("//release/sources:defs.bzl", "BaseImageInfo")
 load(":artifact_info.bzl", "ArtifactInfo", "content")
-load(":binary_info.bzl", "BinaryInfo", "programs_of")
+load(":binary_info.bzl", "BinaryInfo", "program_for", "programs_of")
 load(":image_info.bzl", "ImageInfo")
 load(":image_layout.bzl", "image_layout")
-load(":paths.bzl", "directory_entries", "file_entries", "file_inputs", "link_entries", "path_in")
+load(":paths.bzl", "check_paths", "directory_entries", "file_entries", "file_inputs", "link_entries", "path_in")
 load(":platforms.bzl", "ARCHITECTURES", "check_platforms")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
 def _release_image_impl(ctx):
     check_platforms(ctx.label, ctx.attr.architectures, ARCHITECTURES)
     if not ctx.attr.binaries and not ctx.attr.files:
-        fail("{}: neither binaries nor files given".format(ctx.label))
+        fail("{}: neither binaries nor files given: an image has at least one of them".format(ctx.label))
     shared = []
     entries = file_entries(ctx.label, ctx.attr.files) + link_entries(ctx.attr.symlinks) + directory_entries(ctx.attr.directories)
     if ctx.attr.files or entries:
@@ -21,6 +21,7 @@ def _release_image_impl(ctx):
     contents = []
     for architecture in ctx.attr.architectures:
         programs = _programs(ctx, architecture)
+        check_paths(ctx.label, entries + [struct(path = p.path, source = p.file.path) for p in programs], ctx.files.files)
         contents += programs
         layers[architecture] = shared + ([_binaries_layer(ctx, architecture, programs)] if programs else [])
     image = struct(
@@ -46,11 +47,7 @@ def _programs(ctx, architecture):
     programs = []
     platform = ARCHITECTURES[architecture]
     for target, path in ctx.attr.binaries.items():
-        binary = target[BinaryInfo]
-        file = binary.files.get(platform)
-        if not file:
-            fail("{}: {} is not built for {}".format(ctx.label, target.label, platform))
-        programs.append(content(file, path_in(path, binary.name), platform))
+        programs.append(content(program_for(ctx.label, target, platform), path_in(path, target[BinaryInfo].name), platform))
     return programs
 
 def _binaries_layer(ctx, architecture, programs):

@@ -1,8 +1,9 @@
 """Packages for the package managers of Linux distributions."""
 
 load(":artifact_info.bzl", "ArtifactInfo", "artifact", "checksum", "content")
-load(":binary_info.bzl", "BinaryInfo", "programs_of")
-load(":linux_packages.bzl", "FORMATS", "absolute", "check_paths", "package_architecture", "package_files", "package_version")
+load(":binary_info.bzl", "BinaryInfo", "program_for", "programs_of")
+load(":linux_packages.bzl", "FORMATS", "absolute", "package_architecture", "package_files", "package_version")
+load(":paths.bzl", "check_paths")
 load(":platforms.bzl", "ARCHITECTURES", "check_platforms")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
@@ -17,7 +18,7 @@ def _release_linux_package_impl(ctx):
             fields = _fields(ctx, format, architecture)
             path = _path(ctx, fields, architecture)
             if path in artifacts:
-                fail("{}: two packages at {}: the file name has to have the architecture".format(ctx.label, path))
+                fail("{}: two packages at {}: put {{arch}} or {{suffix}} into file_name".format(ctx.label, path))
             artifacts.update(_package(ctx, path, fields, architecture))
     return [
         DefaultInfo(files = depset([a.file for a in artifacts.values()])),
@@ -39,10 +40,10 @@ def _check(ctx):
         fail("{}: neither binaries nor files given".format(ctx.label))
     name, _, address = ctx.attr.maintainer.partition(" <")
     if not name or "@" not in address or not address.endswith(">"):
-        fail("{}: got maintainer {}, want Name <address>".format(ctx.label, repr(ctx.attr.maintainer)))
+        fail("{}: got maintainer {}, want Name <address>, such as Jane Doe <jane@example.com>".format(ctx.label, repr(ctx.attr.maintainer)))
     for name in ["license", "summary"]:
         if not getattr(ctx.attr, name):
-            fail("{}: {} is empty".format(ctx.label, name))
+            fail("{}: {} is empty: every format needs it".format(ctx.label, name))
 
 def _package(ctx, path, fields, architecture):
     """Declares one package and returns path → artifact for it and its checksum."""
@@ -126,10 +127,7 @@ def _programs(ctx, architecture):
     platform = ARCHITECTURES[architecture]
     for target, path in ctx.attr.binaries.items():
         binary = target[BinaryInfo]
-        file = binary.files.get(platform)
-        if not file:
-            fail("{}: {} is not built for {}: it is for {}".format(ctx.label, target.label, platform, ", ".join(binary.files.keys())))
-        programs.append(content(file, absolute(ctx.label, path or "/usr/bin/", binary.name)[1:], platform))
+        programs.append(content(program_for(ctx.label, target, platform), absolute(ctx.label, path or "/usr/bin/", binary.name)[1:], platform))
     return programs
 
 def _man_page(ctx, file):

@@ -4,7 +4,16 @@ load(":artifact_info.bzl", "ArtifactInfo", "artifact")
 load(":platforms.bzl", "PLATFORMS")
 load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
-_MANAGERS = ["aur", "homebrew", "krew", "nix", "scoop", "script", "winget"]
+# Package manager → the GOOS of the archives that it can install, of which there has to be one.
+_MANAGERS = {
+    "aur": ["linux"],
+    "homebrew": ["darwin", "linux"],
+    "krew": ["darwin", "linux", "windows"],
+    "nix": ["darwin", "linux"],
+    "scoop": ["windows"],
+    "script": ["darwin", "linux"],
+    "winget": ["windows"],
+}
 
 def _release_package_manifests_impl(ctx):
     for manager in ctx.attr.managers:
@@ -13,7 +22,17 @@ def _release_package_manifests_impl(ctx):
     name = ctx.attr.package or ctx.label.name
     found = {path: a for path, a in ctx.attr.archive[ArtifactInfo].artifacts.items() if a.kind == "archive" and a.platform in PLATFORMS}
     if not found:
-        fail("{}: {} has no archive".format(ctx.label, ctx.attr.archive.label))
+        fail("{}: {} has no archive for a platform: want a release_archive with formats such as tar.gz".format(ctx.label, ctx.attr.archive.label))
+    systems = [PLATFORMS[a.platform][0] for a in found.values()]
+    for manager in ctx.attr.managers:
+        if not [system for system in _MANAGERS[manager] if system in systems]:
+            fail("{}: {} has no archive for {}, and {} needs one: add a platform, or leave {} out of managers".format(
+                ctx.label,
+                ctx.attr.archive.label,
+                " or ".join(_MANAGERS[manager]),
+                manager,
+                manager,
+            ))
     listing = ctx.actions.declare_file(ctx.label.name + ".package.json")
     ctx.actions.write(listing, json.encode(struct(
         archives = [_archive(path, a) for path, a in found.items()],
@@ -80,7 +99,7 @@ url says where.""",
         "homepage": attr.string(doc = "The URL of the project.", mandatory = True),
         "license": attr.string(doc = "The licence of the programs: an SPDX expression.", mandatory = True),
         "maintainer": attr.string(doc = "The maintainer of the packages, as Name <address>.", mandatory = True),
-        "managers": attr.string_list(default = _MANAGERS, doc = "The package managers. script is install.sh, which checks the digest of what it downloads."),
+        "managers": attr.string_list(default = _MANAGERS.keys(), doc = "The package managers. script is install.sh, which checks the digest of what it downloads."),
         "package": attr.string(doc = "The package's name; default: the target's name."),
         "publisher": attr.string(doc = "The publisher: the first part of the identifier at winget.", mandatory = True),
         "test": attr.string_list(doc = "The arguments with which the first program ends well, for tests of the package."),

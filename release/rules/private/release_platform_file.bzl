@@ -11,7 +11,7 @@ def _release_platform_file_impl(ctx):
         if len(found) != 1:
             fail("{}: got {} files in {}, want one".format(ctx.label, len(found), target.label))
         if platform in files:
-            fail("{}: two files for {}, want one".format(ctx.label, platform))
+            fail("{}: two files for {}, want one: {} and {}".format(ctx.label, platform, files[platform].short_path, found[0].short_path))
         files[platform] = found[0]
     return [
         DefaultInfo(files = depset(files.values())),

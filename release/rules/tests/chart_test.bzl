@@ -5,7 +5,7 @@ load("//release/rules:defs.bzl", "ArtifactInfo", "ChartInfo", "release_chart", "
 
 # buildifier: disable=bzl-visibility
 load("//release/rules/private:semver.bzl", "is_semver")
-load(":fakes.bzl", "failure_test")
+load(":fakes.bzl", "failure_tests")
 
 _EPOCH = 1700000000
 
@@ -94,15 +94,20 @@ def _refusals():
     _chart(name = "chart_with_two_of_a_name", dependencies = [":same_chart", ":chart_of_it"])
     _chart(name = "chart_on_none", dependencies = [":chart_of_no_version"])
 
-    # Bazel finds cycles.
-    _chart(name = "cycle_a", dependencies = [":cycle_b"])
-    _chart(name = "cycle_b", dependencies = [":cycle_a"])
+    # Bazel finds cycles of targets. These are of names.
+    _chart(name = "chart_in_a_cycle", chart = "cyclic", dependencies = [":chart_between"])
+    _chart(name = "chart_between", chart = "between", dependencies = [":chart_deep"])
+    _chart(name = "chart_deep", chart = "deep", dependencies = [":chart_of_a_cycle"])
+    _chart(name = "chart_of_a_cycle", chart = "cyclic", version = "1.0.0")
+    _chart(name = "chart_of_itself", chart = "base", dependencies = [":base_chart"])
     return {
-        "chart_on_none": "//release/rules/tests:chart_of_no_version has no archive: its version is not semantic",
-        "chart_outside": "release/rules/tests/chart/Chart.yaml is not in release/rules/tests/other, the directory of the chart",
+        "chart_in_a_cycle": "cyclic dependency of charts: cyclic -> between -> deep -> cyclic: leave @//release/rules/tests:chart_between out of dependencies",
+        "chart_of_itself": "cyclic dependency of charts: base -> base: leave @//release/rules/tests:base_chart out of dependencies",
+        "chart_on_none": "//release/rules/tests:chart_of_no_version has no archive: its version \"latest\" is not semantic",
+        "chart_outside": "release/rules/tests/chart/Chart.yaml is not in release/rules/tests/other, the directory of the chart: leave it out of files, or set strip_prefix",
         "chart_with_a_bad_value": "got value \"image.tag\", want FILE:PATH such as values.yaml:image.tag",
-        "chart_with_two_of_a_name": "are both chart chart_of_it",
-        "chart_without_metadata": "none of 2 files is a Chart.yaml: want one, or strip_prefix",
+        "chart_with_two_of_a_name": "are both chart chart_of_it: leave one out of dependencies",
+        "chart_without_metadata": "none of 2 files is a Chart.yaml: add it to files, or set strip_prefix to the directory with it",
     }
 
 def chart_test_suite(name):
@@ -118,11 +123,12 @@ def chart_test_suite(name):
         name = "web_chart",
         app_version = "4.5.6",
         chart = "web",
-        dependencies = [":base_chart"],
+        dependencies = [":chart_wraps_its_name"],
         directory = "helm/samples",
         values = {"values.yaml:image.hub": "registry.example", "values.yaml:image.tag": "1.2.3"},
     )
     _chart(name = "chart_of_no_version", version = "latest")
+    _chart(name = "chart_wraps_its_name", chart = "base", dependencies = [":base_chart"], version = "2.0.0")
     release_yaml(name = "yaml", out = "default.yaml", src = "chart/values.yaml", tags = ["manual"], values = {"spec.tag": "1.2.3"})
     release_dashboards(name = "dashboards", dashboards = ["mesh", "pilot"], files = ["chart_test.bzl"], tags = ["manual"], version = "1.2.3")
     for subject, test in {
@@ -133,7 +139,5 @@ def chart_test_suite(name):
     }.items():
         test(name = subject + "_test", target_under_test = ":" + subject)
         tests.append(":" + subject + "_test")
-    for subject, message in _refusals().items():
-        failure_test(name = subject + "_test", message = message, target_under_test = ":" + subject)
-        tests.append(":" + subject + "_test")
+    tests += failure_tests(_refusals())
     native.test_suite(name = name, tests = tests)

@@ -52,11 +52,25 @@ fake_base = rule(
 
 def _failure_test_impl(ctx):
     env = analysistest.begin(ctx)
+    asserts.expect_failure(env, "{}: ".format(analysistest.target_under_test(env).label))
     asserts.expect_failure(env, ctx.attr.message)
     return analysistest.end(env)
 
-failure_test = analysistest.make(
+_failure_test = analysistest.make(
     _failure_test_impl,
     attrs = {"message": attr.string()},
     expect_failure = True,
 )
+
+def failure_tests(refusals):
+    """Declares tests of targets that have to fail, each with an error that begins with the target.
+
+    Args:
+        refusals: dict of a target's name → what the error says.
+
+    Returns:
+        the labels of the tests.
+    """
+    for subject, message in refusals.items():
+        _failure_test(name = subject + "_test", message = message, target_under_test = ":" + subject)
+    return [":" + subject + "_test" for subject in refusals]

@@ -2,7 +2,7 @@
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//release/rules:defs.bzl", "ArtifactInfo", "release_linux_package")
-load(":fakes.bzl", "failure_test", "fake_binary")
+load(":fakes.bzl", "failure_tests", "fake_binary")
 
 _PACKAGE = {
     "license": "Apache-2.0",
@@ -85,7 +85,7 @@ def _refusals():
         "format": ("got format \"snap\", want one of apk, archlinux, deb, rpm", {"formats": ["snap"]}),
         "man_page": ("got manual page \"BUILD.bazel\", want a name such as tool.1", {"man_pages": ["BUILD.bazel"]}),
         "missing": ("@//release/rules/tests:package_tool is not built for linux-arm64: it is for linux-amd64, linux-armv7", {"architectures": ["linux/arm64"]}),
-        "names": ("two packages at apk/tool.apk: the file name has to have the architecture", {"architectures": ["linux/amd64", "linux/arm/v7"], "file_name": "tool.{extension}"}),
+        "names": ("two packages at apk/tool.apk: put {arch} or {suffix} into file_name", {"architectures": ["linux/amd64", "linux/arm/v7"], "file_name": "tool.{extension}"}),
         "relative": ("got path \"etc/x\", want an absolute one", {"files": {"BUILD.bazel": "etc/x"}}),
         "summary": ("summary is empty", {"summary": ""}),
         "units": ("apk packages have no systemd units: leave apk out of formats", {"systemd_units": ["tool.service"]}),
@@ -137,7 +137,5 @@ def linux_package_test_suite(name):
     for subject, test in {"package_contents": _contents_test, "package_names": _names_test}.items():
         test(name = subject + "_test", target_under_test = ":" + subject)
         tests.append(":" + subject + "_test")
-    for subject, message in _refusals().items():
-        failure_test(name = subject + "_test", message = message, target_under_test = ":" + subject)
-        tests.append(":" + subject + "_test")
+    tests += failure_tests(_refusals())
     native.test_suite(name = name, tests = tests)

@@ -2,7 +2,7 @@
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//release/rules:defs.bzl", "ArtifactInfo", "release_archive", "release_package_manifests")
-load(":fakes.bzl", "failure_test", "fake_binary")
+load(":fakes.bzl", "failure_tests", "fake_binary")
 
 def _package_test_impl(ctx):
     env = analysistest.begin(ctx)
@@ -41,9 +41,11 @@ def package_manifests_test_suite(name):
     release_package_manifests(name = "packages_of_tool", package = "tool", **about)
     release_package_manifests(name = "packages_of_unknown_manager", managers = ["pip"], **about)
     _package_test(name = "packages_test", target_under_test = ":packages_of_tool")
-    failure_test(
-        name = "packages_of_unknown_manager_test",
-        message = "got package manager \"pip\", want one of aur, homebrew, krew, nix, scoop, script, winget",
-        target_under_test = ":packages_of_unknown_manager",
-    )
-    native.test_suite(name = name, tests = [":packages_test", ":packages_of_unknown_manager_test"])
+    fake_binary(name = "linux_packed_tool", platforms = ["linux-amd64"], program = "tool", tags = ["manual"])
+    release_archive(name = "packed_for_linux", binaries = [":linux_packed_tool"], source_date_epoch = 1, tags = ["manual"], version = "1.2.3")
+    release_package_manifests(name = "packages_for_other_systems", managers = ["homebrew", "winget"], **(about | {"archive": ":packed_for_linux"}))
+    tests = [":packages_test"] + failure_tests({
+        "packages_for_other_systems": "//release/rules/tests:packed_for_linux has no archive for windows, and winget needs one: add a platform, or leave winget out of managers",
+        "packages_of_unknown_manager": "got package manager \"pip\", want one of aur, homebrew, krew, nix, scoop, script, winget",
+    })
+    native.test_suite(name = name, tests = tests)

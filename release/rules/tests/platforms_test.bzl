@@ -3,7 +3,7 @@
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//release/rules:defs.bzl", "ArtifactInfo", "BinaryInfo", "release_archive", "release_binary", "release_image")
 load("//release/rules/private:platforms.bzl", "ARCHITECTURES", "PLATFORMS", "UNIVERSAL", "oci_platform")
-load(":fakes.bzl", "failure_test", "fake_binary")
+load(":fakes.bzl", "failure_tests", "fake_binary")
 
 _VERSION = "1.2.3"
 _EPOCH = 1700000000
@@ -187,7 +187,5 @@ def platforms_test_suite(name):
     _binary_test(name = "built_for_all_test", target_under_test = ":built_for_all", want = _LINKED)
     _binary_test(name = "built_universal_test", target_under_test = ":built_universal", want = ["osx-universal"])
     tests += ["all_formats_test", "six_architectures_test", "all_architectures_test", "built_for_all_test", "built_universal_test"]
-    for subject, message in _refusals().items():
-        tests.append(subject + "_test")
-        failure_test(name = subject + "_test", message = message, target_under_test = ":" + subject)
-    native.test_suite(name = name, tests = [":" + t for t in tests])
+    tests = [":" + t for t in tests] + failure_tests(_refusals())
+    native.test_suite(name = name, tests = tests)

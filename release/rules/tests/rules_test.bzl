@@ -15,7 +15,7 @@ load(
     "release_platform_file",
     "release_tree",
 )
-load(":fakes.bzl", "failure_test", "fake_base", "fake_binary", "fake_program")
+load(":fakes.bzl", "failure_tests", "fake_base", "fake_binary", "fake_program")
 
 _VERSION = "1.2.3"
 _EPOCH = 1700000000
@@ -421,7 +421,5 @@ def rules_test_suite(name):
     }.items():
         test(name = subject + "_test", target_under_test = ":" + subject)
         tests.append(":" + subject + "_test")
-    for subject, message in _refusals().items():
-        failure_test(name = subject + "_test", message = message, target_under_test = ":" + subject)
-        tests.append(":" + subject + "_test")
+    tests += failure_tests(_refusals())
     native.test_suite(name = name, tests = tests)

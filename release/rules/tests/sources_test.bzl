@@ -3,7 +3,7 @@
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//release/rules:defs.bzl", "ArtifactInfo", "release_source_files", "release_sources")
 load("//release/sources:defs.bzl", "SourceInfo")
-load(":fakes.bzl", "failure_test")
+load(":fakes.bzl", "failure_tests")
 
 def _fake_source_impl(ctx):
     return [SourceInfo(
@@ -55,7 +55,7 @@ def _files_suite():
     """Declares the tests of release_source_files, and returns their names."""
     release_source_files(name = "source_files", source = ":lib", files = ["doc/tool.1"], directories = ["charts/web"], tags = ["manual"])
     _files_test(name = "source_files_test", target_under_test = ":source_files")
-    tests = [":source_files_test"]
+    messages = {}
     for case, message, kwargs in [
         ("nothing", "neither files nor directories given", {}),
         ("variant", "//release/rules/tests:variant_of_tool has no archive: want @<product>//:<dependency>", {"files": ["x"], "source": ":variant_of_tool"}),
@@ -67,9 +67,8 @@ def _files_suite():
     ]:
         target = "source_files_" + case
         release_source_files(name = target, tags = ["manual"], **({"source": ":lib"} | kwargs))
-        failure_test(name = target + "_test", message = message, target_under_test = ":" + target)
-        tests.append(":{}_test".format(target))
-    return tests
+        messages[target] = message
+    return [":source_files_test"] + failure_tests(messages)
 
 def sources_test_suite(name):
     """Declares all tests of the archive of sources.
@@ -83,9 +82,5 @@ def sources_test_suite(name):
     release_sources(name = "sources", source_date_epoch = 1700000000, sources = [":lib", ":pinned_tool"], tags = ["manual"])
     release_sources(name = "sources_of_variant", source_date_epoch = 1700000000, sources = [":variant_of_tool"], tags = ["manual"])
     _sources_test(name = "sources_of_two_test", target_under_test = ":sources")
-    failure_test(
-        name = "sources_of_variant_test",
-        message = "//release/rules/tests:variant_of_tool has no archive: want @<product>//:<dependency>",
-        target_under_test = ":sources_of_variant",
-    )
-    native.test_suite(name = name, tests = [":sources_of_two_test", ":sources_of_variant_test"] + _files_suite())
+    refusals = failure_tests({"sources_of_variant": "//release/rules/tests:variant_of_tool has no archive: want @<product>//:<dependency>"})
+    native.test_suite(name = name, tests = [":sources_of_two_test"] + refusals + _files_suite())

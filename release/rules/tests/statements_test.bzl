@@ -3,7 +3,7 @@
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
 load("//release/rules:defs.bzl", "ArtifactInfo", "ComponentsInfo", "release_archive", "release_image", "release_licenses", "release_provenance", "release_vex")
 load("//release/sources:defs.bzl", "SourceInfo")
-load(":fakes.bzl", "failure_test", "fake_binary")
+load(":fakes.bzl", "failure_tests", "fake_binary")
 
 def _fake_source_impl(ctx):
     files = []
@@ -202,7 +202,5 @@ def statements_test_suite(name):
     _licenses_test(name = "licenses_test_of_all", target_under_test = ":licenses")
     _outputs_test(name = "licenses_test_of_outputs", target_under_test = ":licenses_of_images")
     tests = [":licenses_test_of_all", ":licenses_test_of_outputs", ":provenance_test", ":vex_test"]
-    for subject, message in _refusals().items():
-        failure_test(name = subject + "_test", message = message, target_under_test = ":" + subject)
-        tests.append(":" + subject + "_test")
+    tests += failure_tests(_refusals())
     native.test_suite(name = name, tests = tests)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
@@ -49,7 +50,7 @@ func Externalize(data []byte, a Args) ([]byte, error) {
 	}
 	title, _ := d["title"].(string)
 	if strings.TrimSpace(title) == "" {
-		return nil, errors.New("dashboard has no title")
+		return nil, hint.With(errors.New("dashboard has no title"), "add \"title\" at the top of the JSON: Grafana lists a dashboard by it")
 	}
 	for _, key := range []string{"__inputs", "__requires"} {
 		if _, ok := d[key]; ok {
@@ -96,18 +97,20 @@ func parse(data []byte) (map[string]any, error) {
 	if len(data) > MaxSize {
 		return nil, fmt.Errorf("dashboard has %d bytes, want at most %d", len(data), MaxSize)
 	}
-	var d map[string]any
+	var value any
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
-	err := decoder.Decode(&d)
+	err := decoder.Decode(&value)
 	if _, more := decoder.Token(); err == nil && more != io.EOF {
 		err = errors.New("got something after the object")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("parsing dashboard: %w", err)
+		line := 1 + bytes.Count(data[:min(decoder.InputOffset(), int64(len(data)))], []byte("\n"))
+		return nil, fmt.Errorf("parsing dashboard: line %d: %w", line, err)
 	}
-	if d == nil {
-		return nil, errors.New("parsing dashboard: want an object")
+	d, ok := value.(map[string]any)
+	if !ok {
+		return nil, errors.New("parsing dashboard: want an object, as Grafana exports it")
 	}
 	numbers(d)
 	return d, nil

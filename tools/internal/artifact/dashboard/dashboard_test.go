@@ -91,9 +91,9 @@ func TestDescription(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
-		{`{`, "parsing dashboard: unexpected EOF"},
+		{`{`, "parsing dashboard: line 1: unexpected EOF"},
 		{`null`, "want an object"},
-		{`[]`, "parsing dashboard: "},
+		{`[]`, "parsing dashboard: want an object, as Grafana exports it"},
 		{`{"title": "x"} {}`, "got something after the object"},
 		{`{}`, "dashboard has no title"},
 		{`{"title": "x", "__inputs": []}`, "dashboard has __inputs"},

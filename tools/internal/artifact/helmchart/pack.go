@@ -16,6 +16,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/yamledit"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 const (
@@ -122,6 +123,9 @@ func (a *PackArgs) list() (map[string]string, error) {
 // addFiles adds a file, or all files below a directory.
 func addFiles(files map[string]string, at, name string) error {
 	root, err := filepath.EvalSymlinks(name) // Bazel's sandbox consists of links
+	if errors.Is(err, fs.ErrNotExist) {
+		err = hint.With(fmt.Errorf("there is no file or directory %q", name), "give files of the chart, or its directory, that exist")
+	}
 	if err != nil {
 		return err
 	}
@@ -176,6 +180,9 @@ func (a *PackArgs) edit(files map[string]string) (map[string][]byte, error) {
 		data, err := fileio.ReadLimited(files[name], maxFile)
 		if err == nil {
 			edited[name], err = yamledit.Apply(name, data, edits[name])
+		}
+		if err != nil && name == metadataFile {
+			err = hint.With(err, "a release sets version and appVersion in Chart.yaml: have both there, with any value")
 		}
 		errs = append(errs, err)
 	}

@@ -14,40 +14,46 @@ import (
 
 // rules are what a format accepts.
 type rules struct {
-	name, version *regexp.Regexp
+	name, version form
 	// release says whether there has to be one.
 	release bool
 	// relation is the form of an entry of depends, provides and so on.
 	relation *regexp.Regexp
 }
 
+// A form is what a text may be, in words too.
+type form struct {
+	*regexp.Regexp
+	words string
+}
+
 var formats = map[Format]rules{
 	// deb-version(7), Debian policy 5.6.1, 5.6.12 and 7.1. A version without a revision has
 	// no hyphen.
 	Deb: {
-		name:     regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`),
-		version:  regexp.MustCompile(`^[0-9][A-Za-z0-9.+~]*$`),
+		name:     form{regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`), "two or more lower-case letters, digits, +, . and -, the first a letter or a digit"},
+		version:  form{regexp.MustCompile(`^[0-9][A-Za-z0-9.+~]*$`), "a digit, then letters, digits, ., + and ~"},
 		relation: regexp.MustCompile(`^` + debAlternative + `( \| ` + debAlternative + `)*$`),
 	},
 	// rpm's build/parsePreamble.c: characters of a version and of a name. Rich dependencies
 	// are in parentheses.
 	RPM: {
-		name:     regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`),
-		version:  regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+~^]*$`),
+		name:     form{regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`), "letters, digits, _, ., + and -, the first a letter, a digit or _"},
+		version:  form{regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+~^]*$`), "a letter or a digit, then letters, digits, ., _, +, ~ and ^"},
 		release:  true,
 		relation: regexp.MustCompile(`^(\(.+\)|[^\s<>=()]+(\([^\s()]*\))*( (<|<=|=|>=|>) [^\s<>=-]+(-[^\s<>=-]+)?)?)$`),
 	},
 	// apk-package(5) and apk-tools' version.c.
 	APK: {
-		name:     regexp.MustCompile(`^[a-z0-9_][a-z0-9_.+-]*$`),
-		version:  regexp.MustCompile(`^[0-9]+(\.[0-9]+)*[a-z]?(_(alpha|beta|pre|rc|cvs|svn|git|hg|p)[0-9]*)*$`),
+		name:     form{regexp.MustCompile(`^[a-z0-9_][a-z0-9_.+-]*$`), "lower-case letters, digits, _, ., + and -, the first a letter, a digit or _"},
+		version:  form{regexp.MustCompile(`^[0-9]+(\.[0-9]+)*[a-z]?(_(alpha|beta|pre|rc|cvs|svn|git|hg|p)[0-9]*)*$`), "numbers with dots between them, then a letter or suffixes such as _rc1 or _p2"},
 		release:  true,
 		relation: regexp.MustCompile(`^!?[^\s<>=~!]+((<|<=|=|>=|>|~|~=|=~)[^\s<>=~]+)?$`),
 	},
 	// PKGBUILD(5) and alpm-pkgver(7).
 	ArchLinux: {
-		name:     regexp.MustCompile(`^[a-z0-9@_+][a-z0-9@._+-]*$`),
-		version:  regexp.MustCompile(`^[A-Za-z0-9._+~]+$`),
+		name:     form{regexp.MustCompile(`^[a-z0-9@_+][a-z0-9@._+-]*$`), "lower-case letters, digits, @, ., _, + and -, the first neither . nor -"},
+		version:  form{regexp.MustCompile(`^[A-Za-z0-9._+~]+$`), "letters, digits, ., _, + and ~"},
 		release:  true,
 		relation: regexp.MustCompile(`^[^\s<>=]+((<|<=|=|>=|>)[^\s<>=]+)?$`),
 	},
@@ -71,10 +77,10 @@ func (s *Spec) check() error {
 		errs = append(errs, fmt.Errorf("checking %s package %q: "+format, append([]any{s.Format, s.Name}, args...)...))
 	}
 	if !r.name.MatchString(s.Name) {
-		bad("the name is not one of the format: want %s", r.name)
+		bad("the name is not one of the format: want %s", r.name.words)
 	}
 	if !r.version.MatchString(s.Version) {
-		bad("version %q is not one of the format: want %s", s.Version, r.version)
+		bad("version %q is not one of the format: want %s", s.Version, r.version.words)
 	}
 	if (r.release || s.Release != "") && !numberRE.MatchString(s.Release) {
 		bad("release is %q, want a number", s.Release)
@@ -147,6 +153,12 @@ func (s *Spec) checkFiles() []error {
 			if up, ok := at[dir]; ok && (up.Source != "" || up.Symlink != "") {
 				bad(f, "is below %q, which is not a directory: %s", dir, up)
 			}
+		}
+	}
+	for _, unit := range s.Units.Names {
+		if !slices.ContainsFunc(s.Files, func(f File) bool { return path.Base(f.Path) == unit }) {
+			err := fmt.Errorf("checking %s package %q: systemd unit %q is not one of its files", s.Format, s.Name, unit)
+			errs = append(errs, hint.With(err, "add the unit file, such as /usr/lib/systemd/system/%s", unit))
 		}
 	}
 	if s.Format == APK && len(s.Units.Names) > 0 {

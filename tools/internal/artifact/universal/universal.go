@@ -33,7 +33,7 @@ type archHeader struct {
 // two.
 func Write(w io.Writer, names ...string) (err error) {
 	if len(names) < 2 {
-		return fmt.Errorf("joining %q: want at least two programs", names)
+		return fmt.Errorf("joining %q: got %d, want at least two programs, each for another CPU", names, len(names))
 	}
 	var files []*os.File
 	defer func() {
@@ -77,7 +77,7 @@ func header(f *os.File) (archHeader, error) {
 	}
 	m, err := macho.NewFile(f)
 	if err != nil {
-		return archHeader{}, err
+		return archHeader{}, fmt.Errorf("got no Mach-O file, want an executable for macOS: %w", err)
 	}
 	if m.Magic != macho.Magic64 || m.Type != macho.TypeExec {
 		return archHeader{}, fmt.Errorf("got a Mach-O %v with magic %#x, want an executable of 64 bits", m.Type, m.Magic)

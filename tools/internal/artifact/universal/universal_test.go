@@ -94,10 +94,10 @@ func TestErrors(t *testing.T) {
 		names []string
 		want  string
 	}{
-		{[]string{amd64}, "want at least two programs"},
+		{[]string{amd64}, "got 1, want at least two programs, each for another CPU"},
 		{[]string{amd64, thin(t, macho.CpuAmd64, macho.TypeExec, "x")}, "both are for CpuAmd64"},
 		{[]string{amd64, thin(t, macho.CpuArm64, macho.TypeDylib, "")}, "want an executable of 64 bits"},
-		{[]string{amd64, text}, "invalid magic number"},
+		{[]string{amd64, text}, "got no Mach-O file, want an executable for macOS: invalid magic number"},
 		{[]string{amd64, text + "none"}, "no such file"},
 	} {
 		if err := Write(io.Discard, tt.names...); err == nil || !strings.Contains(err.Error(), tt.want) {

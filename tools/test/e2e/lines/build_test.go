@@ -4,10 +4,12 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"debug/buildinfo"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -60,6 +62,7 @@ func TestLine(t *testing.T) {
 	t.Run("altered", func(t *testing.T) { w.checkAltered(t) })
 	t.Run("stale", func(t *testing.T) { w.checkStale(t) })
 	t.Run("host tools", func(t *testing.T) { w.checkHostTools(t) })
+	t.Run("cyclic charts", func(t *testing.T) { w.checkCyclicCharts(t) })
 }
 
 // checkStale changes the toolchain in the lock, so that it differs from the tools that build.
@@ -107,6 +110,28 @@ func (w *world) checkHostTools(t *testing.T) {
 	}
 	if err := restore(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// checkCyclicCharts has two charts depend on each other. Bazel shows the cycle of targets.
+func (w *world) checkCyclicCharts(t *testing.T) {
+	build := "load(\"//release/rules:defs.bzl\", \"release_chart\")\n"
+	for name, dependency := range map[string]string{"a": "b", "b": "a"} {
+		build += fmt.Sprintf("release_chart(name = %q, dependencies = [%q], files = [\"Chart.yaml\"], source_date_epoch = 1, version = \"1.0.0\")\n", name, ":"+dependency)
+	}
+	dir := filepath.Join(w.dir, "release", "cyclic")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	for name, content := range map[string]string{"BUILD.bazel": build, "Chart.yaml": "name: a\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := w.bazel("build", "--config=airgap", "--nobuild", "//release/cyclic:a")
+	if err == nil || !regexp.MustCompile(`(?s)cycle in dependency graph:.*//release/cyclic:a .*//release/cyclic:b .*//release/cyclic:a `).MatchString(out) {
+		t.Errorf("got %v\n%s\nwant the cycle", err, out)
 	}
 }
 
