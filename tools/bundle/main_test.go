@@ -17,6 +17,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/scripttest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/storetest"
 )
 
@@ -27,11 +28,8 @@ func TestMain(m *testing.M) {
 // TestScript runs the scripts, each with a workspace in $WORK/ws and a store, a root
 // directory and modules.txt beside it. "flip FILE OFFSET" flips a bit in a file.
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"flip": flip},
+	scripttest.Run(t, testscript.Params{
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"flip": flip},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("BUILD_WORKSPACE_DIRECTORY", filepath.Join(env.WorkDir, "ws"))
 			env.Setenv("BUILD_WORKING_DIRECTORY", env.WorkDir)

@@ -19,6 +19,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/scripttest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/storetest"
 )
 
@@ -31,11 +32,8 @@ func TestMain(m *testing.M) {
 // base/ are the output bases of both, from which gc runs as `bazel run` has it.
 // "age DIR…" makes all in it two days old.
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"age": age},
+	scripttest.Run(t, testscript.Params{
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"age": age},
 		Setup: func(env *testscript.Env) error {
 			for name, dir := range map[string]string{
 				"BUILD_WORKSPACE_DIRECTORY": "ws", "BUILD_WORKING_DIRECTORY": "", "RELEASE_CACHE": "cache", "XDG_STATE_HOME": "state",

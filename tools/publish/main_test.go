@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,9 +22,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/signing"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/scripttest"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"publish": main})
@@ -34,11 +32,7 @@ func TestMain(m *testing.M) {
 // TestScript runs the scripts, each with a state directory and a working directory of
 // its own.
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		UpdateScripts:       *update,
+	scripttest.Run(t, testscript.Params{
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"release": makeRelease, "mode": mode, "status": status, "notes": notes, "key": makeKey, "verified": verified,
 		},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,9 +13,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/scripttest"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){name: main})
@@ -54,11 +52,7 @@ esac
 `
 
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		UpdateScripts:       *update,
+	scripttest.Run(t, testscript.Params{
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"release": makeRelease, "status": status, "empty": empty,
 		},

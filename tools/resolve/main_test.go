@@ -1,16 +1,14 @@
 package main
 
 import (
-	"flag"
 	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/scripttest"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
 
 var (
 	modulesFile   = filepath.Join("testdata", "modules.txtar")
@@ -24,12 +22,8 @@ func TestMain(m *testing.M) {
 // TestScript runs the scripts, each with a workspace in $WORK/ws, an empty store
 // and a module proxy of its own.
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		UpdateScripts:       *update,
-		Cmds:                proxytest.ScriptCommands(),
+	scripttest.Run(t, testscript.Params{
+		Cmds: proxytest.ScriptCommands(),
 		Setup: func(env *testscript.Env) error {
 			ws := filepath.Join(env.WorkDir, "ws")
 			t := env.T().(testing.TB)

@@ -33,7 +33,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -46,65 +45,34 @@ import (
 
 func main() { cli.Main(run) }
 
-// options are the flags of the verbs.
-type options struct {
-	manifest, lock, entries, out string
-	mtime                        int64
-	command                      []string
-}
-
 func run(ctx context.Context, args []string, _, stderr io.Writer) int {
-	verbs := map[string]func(context.Context, *options) error{
-		"manifest": writeManifest, "capture": capture, "extract": extract, "packages": writePackages, "sources": writeSources,
-		"tree": writeTree, "universal": writeUniversal,
-	}
-	top := flag.NewFlagSet("assemble", flag.ContinueOnError)
-	top.Usage = func() {
-		fmt.Fprintln(stderr, "Usage: assemble manifest, capture, extract, packages, sources, tree or universal, each of which explains its flags with -help")
-	}
-	if status, ok := cli.ParseFlags(top, args, stderr); !ok {
-		return status
-	}
-	name := top.Arg(0)
-	if verbs[name] == nil {
-		return cli.UsageError(stderr, "assemble", "got verb %q, want manifest, capture, extract, packages, sources, tree or universal", name)
-	}
-	var o options
-	fs := flag.NewFlagSet("assemble "+name, flag.ContinueOnError)
-	fs.StringVar(&o.manifest, "manifest", "", "the manifest `file`")
-	fs.StringVar(&o.lock, "lock", "", "the lock `file`")
-	fs.StringVar(&o.entries, "entries", "", "the `file` that says what to write: the release's files, its sources, a part of one, or a package")
-	fs.Int64Var(&o.mtime, "mtime", -1, "the time of each source's files, in `seconds` since 1970")
-	fs.StringVar(&o.out, "out", "", "the `path` to write")
-	if status, ok := cli.ParseFlags(fs, top.Args()[1:], stderr); !ok {
-		return status
-	}
-	o.command = fs.Args()
-	switch {
-	case o.out == "":
-		return cli.UsageError(stderr, "assemble", "--out is missing")
-	case name == "sources" && o.mtime < 0:
-		return cli.UsageError(stderr, "assemble", "--mtime is missing: want seconds since 1970")
-	case name != "capture" && name != "universal" && fs.NArg() > 0:
-		return cli.UsageError(stderr, "assemble", "got argument %q, want flags only", fs.Arg(0))
-	}
-	if err := verbs[name](ctx, &o); err != nil {
-		return cli.Fail(stderr, "assemble", err)
-	}
-	return cli.OK
+	entries := cli.Required("entries", "the `file` that says what to write", nil)
+	out := cli.Required("out", "the `path` to write", nil)
+	return cli.RunVerb(ctx, "assemble", map[string]cli.Verb{
+		"capture": {Flags: []cli.Flag{out}, Args: true, Run: capture},
+		"extract": {Flags: []cli.Flag{entries, out}, Run: extract},
+		"manifest": {Flags: []cli.Flag{cli.Required("manifest", "the manifest `file`", nil), cli.Required("lock", "the lock `file`", nil), out},
+			Run: writeManifest},
+		"packages": {Flags: []cli.Flag{entries, out}, Run: writePackages},
+		"sources": {Flags: []cli.Flag{entries, cli.Required("mtime", "the time of each source's files, in `seconds` since 1970", cli.CheckSeconds), out},
+			Run: writeSources},
+		"tree":      {Flags: []cli.Flag{entries, out}, Run: writeTree},
+		"universal": {Flags: []cli.Flag{out}, Args: true, Run: writeUniversal},
+	}, args, stderr)
 }
 
 // writeUniversal writes a universal binary.
-func writeUniversal(ctx context.Context, o *options) error {
-	return fileio.Replace(o.out, fileio.Options{Mode: 0o755}, func(f *os.File) error {
-		return universal.Write(fileio.Writer(ctx, f), o.command...)
+func writeUniversal(ctx context.Context, v cli.Values) error {
+	return fileio.Replace(v.Get("out"), fileio.Options{Mode: 0o755}, func(f *os.File) error {
+		return universal.Write(fileio.Writer(ctx, f), v.Args()...)
 	})
 }
 
 // capture writes a program's standard output. The environment it runs in is the same on
 // every machine.
-func capture(ctx context.Context, o *options) error {
-	if len(o.command) == 0 {
+func capture(ctx context.Context, v cli.Values) error {
+	command := v.Args()
+	if len(command) == 0 {
 		return errors.New("capturing: no command given")
 	}
 	home, err := os.MkdirTemp("", "home-*")
@@ -113,13 +81,13 @@ func capture(ctx context.Context, o *options) error {
 	}
 	defer os.RemoveAll(home)
 	var stdout, stderr bytes.Buffer
-	cmd := environ.Command(ctx, []string{"HOME=" + home, "LANG=C", "TZ=UTC"}, o.command[0], o.command[1:]...)
+	cmd := environ.Command(ctx, []string{"HOME=" + home, "LANG=C", "TZ=UTC"}, command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("running %q: %w: %s", o.command, err, environ.Said(stderr.String()))
+		return fmt.Errorf("running %q: %w: %s", command, err, environ.Said(stderr.String()))
 	}
 	if stdout.Len() == 0 {
-		return fmt.Errorf("running %q: it printed nothing", o.command)
+		return fmt.Errorf("running %q: it printed nothing", command)
 	}
-	return fileio.WriteFile(o.out, stdout.Bytes(), 0o644)
+	return fileio.WriteFile(v.Get("out"), stdout.Bytes(), 0o644)
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"flag"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -16,21 +14,16 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/scripttest"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"assemble": main, "program": program})
 }
 
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		UpdateScripts:       *update,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"lock": writeLock, "empty": empty, "fifo": fifo},
+	scripttest.Run(t, testscript.Params{
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"lock": writeLock, "empty": empty, "fifo": fifo},
 	})
 }
 
@@ -97,23 +90,16 @@ func empty(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func TestExitStatus(t *testing.T) {
-	for _, tt := range []struct {
-		args []string
-		want int
-	}{
-		{nil, cli.Usage},
-		{[]string{"build"}, cli.Usage},
-		{[]string{"-no-such-flag"}, cli.Usage},
-		{[]string{"manifest", "-no-such-flag"}, cli.Usage},
-		{[]string{"manifest"}, cli.Usage},
-		{[]string{"capture", "--", "true"}, cli.Usage},
-		{[]string{"-help"}, cli.OK},
-		{[]string{"tree", "-help"}, cli.OK},
-		{[]string{"capture", "--out", "none/x"}, cli.Failure},
-		{[]string{"tree", "--entries", "none.json", "--out", "none/x"}, cli.Failure},
-	} {
-		if got := run(t.Context(), tt.args, io.Discard, io.Discard); got != tt.want {
-			t.Errorf("assemble %q: got exit status %d, want %d", tt.args, got, tt.want)
-		}
-	}
+	scripttest.Exits(t, run, []scripttest.Exit{
+		{Want: cli.Usage},
+		{Args: []string{"build"}, Want: cli.Usage},
+		{Args: []string{"-no-such-flag"}, Want: cli.Usage},
+		{Args: []string{"manifest", "-no-such-flag"}, Want: cli.Usage},
+		{Args: []string{"manifest"}, Want: cli.Usage},
+		{Args: []string{"capture", "--", "true"}, Want: cli.Usage},
+		{Args: []string{"-help"}, Want: cli.OK},
+		{Args: []string{"tree", "-help"}, Want: cli.OK},
+		{Args: []string{"capture", "--out", "none/x"}, Want: cli.Failure},
+		{Args: []string{"tree", "--entries", "none.json", "--out", "none/x"}, Want: cli.Failure},
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
@@ -14,16 +15,16 @@ import (
 )
 
 // writeManifest writes the manifest that the release carries.
-func writeManifest(_ context.Context, o *options) error {
-	data, err := fileio.ReadLimited(o.manifest, manifest.MaxSize)
+func writeManifest(_ context.Context, v cli.Values) error {
+	data, err := fileio.ReadLimited(v.Get("manifest"), manifest.MaxSize)
 	if err != nil {
 		return err
 	}
-	m, err := manifest.Parse(o.manifest, data)
+	m, err := manifest.Parse(v.Get("manifest"), data)
 	if err != nil {
 		return err
 	}
-	l, err := lock.Read(o.lock)
+	l, err := lock.Read(v.Get("lock"))
 	if err != nil {
 		return err
 	}
@@ -31,15 +32,15 @@ func writeManifest(_ context.Context, o *options) error {
 	case got == l.Manifest:
 		err = sameTags(m, l)
 	case !published(m, l, data):
-		err = fmt.Errorf("it was resolved from a manifest with digest %s, %s has %s", l.Manifest, o.manifest, got)
+		err = fmt.Errorf("it was resolved from a manifest with digest %s, %s has %s", l.Manifest, v.Get("manifest"), got)
 	}
 	if err != nil {
-		return hint.With(fmt.Errorf("%s is stale: %w", o.lock, err), "tools/bazel run //release:resolve")
+		return hint.With(fmt.Errorf("%s is stale: %w", v.Get("lock"), err), "tools/bazel run //release:resolve")
 	}
 	if err := resolved(m, l); err != nil {
 		return err
 	}
-	return fileio.WriteFile(o.out, manifest.Format(m), 0o644)
+	return fileio.WriteFile(v.Get("out"), manifest.Format(m), 0o644)
 }
 
 // sameTags checks that the lock and the manifest agree on goversionenabled. Publishing reads

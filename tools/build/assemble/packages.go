@@ -6,15 +6,16 @@ import (
 	"path/filepath"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/pkgmanager"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
 // writePackages writes the files for package managers below a directory.
-func writePackages(_ context.Context, o *options) error {
+func writePackages(_ context.Context, v cli.Values) error {
 	var p pkgmanager.Package
-	if err := jsonfile.Read(o.entries, &p); err != nil {
+	if err := jsonfile.Read(v.Get("entries"), &p); err != nil {
 		return err
 	}
 	for i := range p.Archives {
@@ -29,7 +30,7 @@ func writePackages(_ context.Context, o *options) error {
 		return err
 	}
 	for name, data := range files {
-		to := filepath.Join(o.out, filepath.FromSlash(name))
+		to := filepath.Join(v.Get("out"), filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
@@ -35,9 +36,9 @@ type entry struct {
 
 // writeTree writes the directory of a release: a copy of every file; release.json; and
 // SHA256SUMS, sorted by path, in the format of sha256sum(1).
-func writeTree(ctx context.Context, o *options) error {
+func writeTree(ctx context.Context, v cli.Values) error {
 	var entries []entry
-	if err := jsonfile.Read(o.entries, &entries); err != nil {
+	if err := jsonfile.Read(v.Get("entries"), &entries); err != nil {
 		return err
 	}
 	files, err := expand(entries)
@@ -46,17 +47,17 @@ func writeTree(ctx context.Context, o *options) error {
 	}
 	sums := make([]digest.Digest, len(files))
 	err = parallel.DoAll(ctx, len(files), runtime.NumCPU(), func(ctx context.Context, i int) (err error) {
-		sums[i], err = files[i].copyTo(ctx, o.out)
+		sums[i], err = files[i].copyTo(ctx, v.Get("out"))
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	document, err := describe(entries, files, sums, o.out)
+	document, err := describe(entries, files, sums, v.Get("out"))
 	if err != nil {
 		return err
 	}
-	if err := fileio.WriteFile(filepath.Join(o.out, release.DocumentFile), document, 0o644); err != nil {
+	if err := fileio.WriteFile(filepath.Join(v.Get("out"), release.DocumentFile), document, 0o644); err != nil {
 		return err
 	}
 	at, _ := slices.BinarySearchFunc(files, release.DocumentFile, func(f entry, p string) int { return strings.Compare(f.Path, p) })
@@ -66,7 +67,7 @@ func writeTree(ctx context.Context, o *options) error {
 	for i, f := range files {
 		fmt.Fprintf(&b, "%s  %s\n", sums[i].Hex(), f.Path)
 	}
-	return fileio.WriteFile(filepath.Join(o.out, release.Checksums), b.Bytes(), 0o644)
+	return fileio.WriteFile(filepath.Join(v.Get("out"), release.Checksums), b.Bytes(), 0o644)
 }
 
 // check returns an error if two files have the same path, or if SHA256SUMS cannot hold

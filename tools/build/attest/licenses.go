@@ -11,6 +11,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/license"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
@@ -27,16 +28,16 @@ type licenseSources struct {
 }
 
 // writeLicenses writes NOTICES, the archives of licences, and the list of components.
-func writeLicenses(ctx context.Context, o *options) error {
-	entries, err := readEntries(o.artifacts)
+func writeLicenses(ctx context.Context, v cli.Values) error {
+	entries, err := readEntries(v.Get("artifacts"))
 	if err != nil {
 		return err
 	}
 	var sources licenseSources
-	if err := jsonfile.Read(o.sources, &sources); err != nil {
+	if err := jsonfile.Read(v.Get("sources"), &sources); err != nil {
 		return fmt.Errorf("reading sources: %w", err)
 	}
-	l, err := lock.Read(o.lock)
+	l, err := lock.Read(v.Get("lock"))
 	if err != nil {
 		return err
 	}
@@ -52,8 +53,8 @@ func writeLicenses(ctx context.Context, o *options) error {
 	}
 	title := l.Product + " " + l.Version
 	return errors.Join(
-		fileio.WriteFile(o.out, license.Notices(title, components), 0o644),
-		jsonfile.Write(o.document, license.Document{Schema: license.DocumentSchema, Components: components}),
+		fileio.WriteFile(v.Get("out"), license.Notices(title, components), 0o644),
+		jsonfile.Write(v.Get("document"), license.Document{Schema: license.DocumentSchema, Components: components}),
 	)
 }
 

@@ -29,70 +29,29 @@ package main
 
 import (
 	"context"
-	"flag"
-	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
 func main() { cli.Main(run) }
 
-// options are the flags of the verbs.
-type options struct {
-	artifacts, sources, lock, line, statements, document, documents, out string
-}
-
-// verbs are what the program can do, with the flags that each needs.
-var verbs = map[string]struct {
-	flags []string
-	run   func(context.Context, *options) error
-}{
-	"licenses":   {[]string{"artifacts", "sources", "lock", "document", "out"}, writeLicenses},
-	"provenance": {[]string{"artifacts", "lock", "line", "out"}, writeProvenance},
-	"sbom":       {[]string{"artifacts", "lock", "documents"}, writeSBOMs},
-	"vex":        {[]string{"artifacts", "statements", "lock", "out"}, writeVEX},
-}
-
 func run(ctx context.Context, args []string, _, stderr io.Writer) int {
-	names := strings.Join(slices.Sorted(maps.Keys(verbs)), ", ")
-	top := flag.NewFlagSet("attest", flag.ContinueOnError)
-	top.Usage = func() {
-		fmt.Fprintf(stderr, "Usage: attest VERB, each of which explains its flags with -help: %s\n", names)
-	}
-	if status, ok := cli.ParseFlags(top, args, stderr); !ok {
-		return status
-	}
-	verb, ok := verbs[top.Arg(0)]
-	if !ok {
-		return cli.UsageError(stderr, "attest", "got verb %q, want one of: %s", top.Arg(0), names)
-	}
-	var o options
-	fs := flag.NewFlagSet("attest "+top.Arg(0), flag.ContinueOnError)
-	fs.StringVar(&o.artifacts, "artifacts", "", "the `file` that lists the release's artifacts")
-	fs.StringVar(&o.sources, "sources", "", "the `file` that lists the sources and their licence files")
-	fs.StringVar(&o.lock, "lock", "", "the lock `file`")
-	fs.StringVar(&o.line, "line", "", "the `name` of the line")
-	fs.StringVar(&o.statements, "statements", "", "the `file` with statements about vulnerabilities")
-	fs.StringVar(&o.document, "document", "", "the `file` with the components and their licences")
-	fs.StringVar(&o.documents, "documents", "", "the `file` that lists the documents to write")
-	fs.StringVar(&o.out, "out", "", "the `file` to write")
-	if status, ok := cli.ParseFlags(fs, top.Args()[1:], stderr); !ok {
-		return status
-	}
-	if fs.NArg() > 0 {
-		return cli.UsageError(stderr, "attest", "got argument %q, want flags only", fs.Arg(0))
-	}
-	for _, name := range verb.flags {
-		if fs.Lookup(name).Value.String() == "" {
-			return cli.UsageError(stderr, "attest", "--%s is missing", name)
-		}
-	}
-	if err := verb.run(ctx, &o); err != nil {
-		return cli.Fail(stderr, "attest", err)
-	}
-	return cli.OK
+	artifacts := cli.Required("artifacts", "the `file` that lists the release's artifacts", nil)
+	lock := cli.Required("lock", "the lock `file`", nil)
+	out := cli.Required("out", "the `file` to write", nil)
+	return cli.RunVerb(ctx, "attest", map[string]cli.Verb{
+		"licenses": {Flags: []cli.Flag{
+			artifacts, lock, out,
+			cli.Required("sources", "the `file` that lists the sources and their licence files", nil),
+			cli.Required("document", "the `file` to write with the components and their licences", nil),
+		}, Run: writeLicenses},
+		"provenance": {Flags: []cli.Flag{artifacts, lock, out, cli.Required("line", "the `name` of the line", nil)}, Run: writeProvenance},
+		"sbom": {Flags: []cli.Flag{
+			artifacts, lock,
+			cli.Required("documents", "the `file` that lists the documents to write", nil),
+			cli.Optional("document", "the `file` with the components and their licences"),
+		}, Run: writeSBOMs},
+		"vex": {Flags: []cli.Flag{artifacts, lock, out, cli.Required("statements", "the `file` with statements about vulnerabilities", nil)}, Run: writeVEX},
+	}, args, stderr)
 }

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"flag"
-	"io"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,18 +19,13 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/buildinfotest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/scripttest"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"attest": main}) }
 
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		UpdateScripts:       *update,
+	scripttest.Run(t, testscript.Params{
 		Setup: func(env *testscript.Env) error {
 			return jsonfile.Write(filepath.Join(env.WorkDir, "lock.json"), testLock())
 		},
@@ -96,24 +88,17 @@ func writeImage(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func TestExitStatus(t *testing.T) {
-	for _, tt := range []struct {
-		args []string
-		want int
-	}{
-		{nil, cli.Usage},
-		{[]string{"sign"}, cli.Usage},
-		{[]string{"-no-such-flag"}, cli.Usage},
-		{[]string{"licenses"}, cli.Usage},
-		{[]string{"vex", "--out", "x", "more"}, cli.Usage},
-		{[]string{"-help"}, cli.OK},
-		{[]string{"provenance", "-help"}, cli.OK},
-		{[]string{"licenses", "--artifacts", "none.json", "--sources", "x", "--lock", "x", "--document", "x", "--out", "none/x"}, cli.Failure},
-		{[]string{"provenance", "--artifacts", "none.json", "--lock", "x", "--line", "x", "--out", "none/x"}, cli.Failure},
-		{[]string{"sbom", "--artifacts", "none.json", "--lock", "x", "--documents", "x"}, cli.Failure},
-		{[]string{"vex", "--artifacts", "none.json", "--statements", "x", "--lock", "x", "--out", "none/x"}, cli.Failure},
-	} {
-		if got := run(t.Context(), tt.args, io.Discard, io.Discard); got != tt.want {
-			t.Errorf("attest %q: got exit status %d, want %d", slices.Clone(tt.args), got, tt.want)
-		}
-	}
+	scripttest.Exits(t, run, []scripttest.Exit{
+		{Want: cli.Usage},
+		{Args: []string{"sign"}, Want: cli.Usage},
+		{Args: []string{"-no-such-flag"}, Want: cli.Usage},
+		{Args: []string{"licenses"}, Want: cli.Usage},
+		{Args: []string{"vex", "--out", "x", "more"}, Want: cli.Usage},
+		{Args: []string{"-help"}, Want: cli.OK},
+		{Args: []string{"provenance", "-help"}, Want: cli.OK},
+		{Args: []string{"licenses", "--artifacts", "none.json", "--sources", "x", "--lock", "x", "--document", "x", "--out", "none/x"}, Want: cli.Failure},
+		{Args: []string{"provenance", "--artifacts", "none.json", "--lock", "x", "--line", "x", "--out", "none/x"}, Want: cli.Failure},
+		{Args: []string{"sbom", "--artifacts", "none.json", "--lock", "x", "--documents", "x"}, Want: cli.Failure},
+		{Args: []string{"vex", "--artifacts", "none.json", "--statements", "x", "--lock", "x", "--out", "none/x"}, Want: cli.Failure},
+	})
 }

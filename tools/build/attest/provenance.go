@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/provenance"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
@@ -20,19 +20,16 @@ import (
 )
 
 // writeProvenance writes the provenance of the artifacts.
-func writeProvenance(ctx context.Context, o *options) error {
-	if o.line == "" {
-		return errors.New("writing provenance: --line is missing")
-	}
-	entries, err := readEntries(o.artifacts)
+func writeProvenance(ctx context.Context, v cli.Values) error {
+	entries, err := readEntries(v.Get("artifacts"))
 	if err != nil {
 		return err
 	}
-	data, err := fileio.ReadLimited(o.lock, jsonfile.MaxSize)
+	data, err := fileio.ReadLimited(v.Get("lock"), jsonfile.MaxSize)
 	if err != nil {
 		return err
 	}
-	l, err := lock.Parse(o.lock, data)
+	l, err := lock.Parse(v.Get("lock"), data)
 	if err != nil {
 		return err
 	}
@@ -40,14 +37,14 @@ func writeProvenance(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	s, err := provenance.New(provenance.Args{Line: o.line, Lock: l, LockSum: digest.FromBytes(data), Subjects: subjects})
+	s, err := provenance.New(provenance.Args{Line: v.Get("line"), Lock: l, LockSum: digest.FromBytes(data), Subjects: subjects})
 	if err != nil {
 		return err
 	}
 	if data, err = s.Marshal(); err != nil {
 		return err
 	}
-	return fileio.WriteFile(o.out, data, 0o644)
+	return fileio.WriteFile(v.Get("out"), data, 0o644)
 }
 
 // subjectsOf returns all files of the artifacts, and the index and the manifests of each image.

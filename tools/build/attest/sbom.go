@@ -8,6 +8,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/license"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/sbom"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
@@ -25,22 +26,22 @@ type document struct {
 }
 
 // writeSBOMs writes bills of materials.
-func writeSBOMs(ctx context.Context, o *options) error {
+func writeSBOMs(ctx context.Context, v cli.Values) error {
 	var args sbom.Args
 	var documents []document
-	if err := jsonfile.Read(o.artifacts, &args.Artifacts); err != nil {
+	if err := jsonfile.Read(v.Get("artifacts"), &args.Artifacts); err != nil {
 		return err
 	}
-	if err := jsonfile.Read(o.documents, &documents); err != nil {
+	if err := jsonfile.Read(v.Get("documents"), &documents); err != nil {
 		return err
 	}
-	l, err := lock.Read(o.lock)
+	l, err := lock.Read(v.Get("lock"))
 	if err != nil {
 		return err
 	}
 	args.Lock = l
-	if o.document != "" {
-		if args.Licenses, err = licensesOf(o.document); err != nil {
+	if document := v.Get("document"); document != "" {
+		if args.Licenses, err = licensesOf(document); err != nil {
 			return err
 		}
 	}

@@ -7,22 +7,23 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/license"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/vex"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
 // writeVEX writes the OpenVEX document of the artifacts.
-func writeVEX(ctx context.Context, o *options) error {
-	entries, err := readEntries(o.artifacts)
+func writeVEX(ctx context.Context, v cli.Values) error {
+	entries, err := readEntries(v.Get("artifacts"))
 	if err != nil {
 		return err
 	}
-	file, err := vex.Read(o.statements)
+	file, err := vex.Read(v.Get("statements"))
 	if err != nil {
 		return err
 	}
-	l, err := lock.Read(o.lock)
+	l, err := lock.Read(v.Get("lock"))
 	if err != nil {
 		return err
 	}
@@ -37,7 +38,7 @@ func writeVEX(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	return jsonfile.Write(o.out, d)
+	return jsonfile.Write(v.Get("out"), d)
 }
 
 // sumOf returns the digest of an artifact's file, or of an image's index.

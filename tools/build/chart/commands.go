@@ -7,13 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/dashboard"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/helmchart"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/yamledit"
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
@@ -34,18 +33,14 @@ type packageSpec struct {
 	Dependencies []string          `json:"dependencies"`
 }
 
-func runPackage(ctx context.Context, flag func(string) string) error {
-	seconds, err := strconv.ParseInt(flag("mtime"), 10, 64)
-	if err != nil || seconds < 0 {
-		return fmt.Errorf("parsing -mtime %q: want seconds since 1970", flag("mtime"))
-	}
+func runPackage(ctx context.Context, v cli.Values) error {
 	var spec packageSpec
-	if err := jsonfile.Read(flag("spec"), &spec); err != nil {
+	if err := jsonfile.Read(v.Get("spec"), &spec); err != nil {
 		return fmt.Errorf("reading spec: %w", err)
 	}
 	a := helmchart.PackArgs{
 		Name: spec.Name, Version: spec.Version, AppVersion: spec.AppVersion, Dependencies: spec.Dependencies,
-		Files: map[string]string{}, Values: map[string][]yamledit.Edit{}, ModTime: time.Unix(seconds, 0), Out: flag("out"),
+		Files: map[string]string{}, Values: map[string][]yamledit.Edit{}, ModTime: v.Seconds("mtime"), Out: v.Get("out"),
 	}
 	for _, f := range spec.Files {
 		if other := a.Files[f.Path]; other != "" {
@@ -63,12 +58,12 @@ func runPackage(ctx context.Context, flag func(string) string) error {
 	return helmchart.Pack(ctx, a)
 }
 
-func runYAML(_ context.Context, flag func(string) string) error {
+func runYAML(_ context.Context, v cli.Values) error {
 	var values map[string]string
-	if err := jsonfile.Read(flag("values"), &values); err != nil {
+	if err := jsonfile.Read(v.Get("values"), &values); err != nil {
 		return fmt.Errorf("reading values: %w", err)
 	}
-	data, err := fileio.ReadLimited(flag("file"), maxYAML)
+	data, err := fileio.ReadLimited(v.Get("file"), maxYAML)
 	if err != nil {
 		return err
 	}
@@ -76,10 +71,10 @@ func runYAML(_ context.Context, flag func(string) string) error {
 	for _, path := range slices.Sorted(maps.Keys(values)) {
 		edits = append(edits, yamledit.Edit{Path: path, Value: values[path]})
 	}
-	if data, err = yamledit.Apply(flag("file"), data, edits); err != nil {
+	if data, err = yamledit.Apply(v.Get("file"), data, edits); err != nil {
 		return err
 	}
-	return fileio.WriteFile(flag("out"), data, 0o644)
+	return fileio.WriteFile(v.Get("out"), data, 0o644)
 }
 
 type dashboardSpec struct {
@@ -89,9 +84,9 @@ type dashboardSpec struct {
 	Datasources map[string]string `json:"datasources"`
 }
 
-func runDashboard(_ context.Context, flag func(string) string) error {
+func runDashboard(_ context.Context, v cli.Values) error {
 	var spec dashboardSpec
-	if err := jsonfile.Read(flag("spec"), &spec); err != nil {
+	if err := jsonfile.Read(v.Get("spec"), &spec); err != nil {
 		return fmt.Errorf("reading spec: %w", err)
 	}
 	file, err := spec.find()
@@ -105,7 +100,7 @@ func runDashboard(_ context.Context, flag func(string) string) error {
 	if err != nil {
 		return fmt.Errorf("dashboard %q: %s: %w", spec.Name, file, err)
 	}
-	return fileio.WriteFile(flag("out"), data, 0o644)
+	return fileio.WriteFile(v.Get("out"), data, 0o644)
 }
 
 // find returns the file with the dashboard: NAME.json, or NAME.gen.json, which Jsonnet wrote.

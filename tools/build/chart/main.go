@@ -53,70 +53,19 @@ package main
 
 import (
 	"context"
-	"flag"
-	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
 func main() { cli.Main(run) }
 
-const name = "chart"
-
-const usage = `usage:
-  chart package --spec SPEC.json --mtime SECONDS --out NAME-VERSION.tgz
-  chart yaml --file FILE.yaml --values VALUES.json --out OUT.yaml
-  chart dashboard --spec SPEC.json --out NAME.json
-`
-
-// A command is a verb with its flags, which are all required.
-type command struct {
-	flags []string
-	run   func(ctx context.Context, flag func(name string) string) error
-}
-
-func commands() map[string]command {
-	return map[string]command{
-		"package":   {[]string{"spec", "mtime", "out"}, runPackage},
-		"yaml":      {[]string{"file", "values", "out"}, runYAML},
-		"dashboard": {[]string{"spec", "out"}, runDashboard},
-	}
-}
-
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if len(args) > 0 && slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0]) {
-		fmt.Fprint(stdout, usage)
-		return cli.OK
-	}
-	if len(args) == 0 {
-		return cli.UsageError(stderr, name, "command is missing")
-	}
-	c, ok := commands()[args[0]]
-	if !ok {
-		return cli.UsageError(stderr, name, "unknown command %q", args[0])
-	}
-	name := name + " " + args[0]
-	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	values := map[string]*string{}
-	for _, f := range c.flags {
-		values[f] = fs.String(f, "", strings.ToUpper(f)+" (required)")
-	}
-	if status, ok := cli.ParseFlags(fs, args[1:], stderr); !ok {
-		return status
-	}
-	if fs.NArg() > 0 {
-		return cli.UsageError(stderr, name, "unexpected argument %q", fs.Arg(0))
-	}
-	for _, f := range c.flags {
-		if *values[f] == "" {
-			return cli.UsageError(stderr, name, "flag -%s is missing", f)
-		}
-	}
-	if err := c.run(ctx, func(name string) string { return *values[name] }); err != nil {
-		return cli.Fail(stderr, name, err)
-	}
-	return cli.OK
+func run(ctx context.Context, args []string, _, stderr io.Writer) int {
+	spec := cli.Required("spec", "JSON `file` that says what to write", nil)
+	out := cli.Required("out", "`file` to write", nil)
+	return cli.RunVerb(ctx, "chart", map[string]cli.Verb{
+		"dashboard": {Flags: []cli.Flag{spec, out}, Run: runDashboard},
+		"package":   {Flags: []cli.Flag{spec, cli.Required("mtime", "time of all files, in `seconds` since 1970", cli.CheckSeconds), out}, Run: runPackage},
+		"yaml":      {Flags: []cli.Flag{cli.Required("file", "YAML `file`", nil), cli.Required("values", "JSON `file` with the values", nil), out}, Run: runYAML},
+	}, args, stderr)
 }

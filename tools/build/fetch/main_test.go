@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -23,9 +22,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/scripttest"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"fetch": main})
@@ -47,12 +45,8 @@ func TestScript(t *testing.T) {
 	commands["gitrequests"] = gitRequests
 	commands["list"] = list
 	commands["spoil"] = spoil
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		UpdateScripts:       *update,
-		Cmds:                commands,
+	scripttest.Run(t, testscript.Params{
+		Cmds: commands,
 		Setup: func(env *testscript.Env) error {
 			proxytest.ScriptSetup(env, filepath.Join("testdata", "modules.txtar"))
 			env.Values[testingKey{}] = env.T().(testing.TB)

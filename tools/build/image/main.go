@@ -96,62 +96,37 @@ package main
 
 import (
 	"context"
-	"flag"
-	"fmt"
 	"io"
-	"slices"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 )
 
 func main() { cli.Main(run) }
 
-const name = "image"
-
-const usage = `usage:
-  image layer --entries ENTRIES.json --mtime SECONDS --out LAYER.tar.gz --descriptor LAYER.json
-  image index --spec SPEC.json --out DIR
-  image docker-archive --layout DIR --platform OS/ARCH --repository NAME --mtime SECONDS --out IMAGE.tar.gz --sha256 IMAGE.tar.gz.sha256
-  image ca-bundle --der BUNDLE.der --out CA-CERTIFICATES.crt
-`
-
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if len(args) > 0 && slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0]) {
-		fmt.Fprint(stdout, usage)
-		return cli.OK
-	}
-	if len(args) == 0 {
-		return cli.UsageError(stderr, name, "command is missing")
-	}
-	c, ok := commands()[args[0]]
-	if !ok {
-		return cli.UsageError(stderr, name, "unknown command %q", args[0])
-	}
-	name := name + " " + args[0]
-	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	values := map[string]*string{}
-	for _, f := range c.flags {
-		values[f.name] = fs.String(f.name, "", f.usage+" (required)")
-	}
-	if status, ok := cli.ParseFlags(fs, args[1:], stderr); !ok {
-		return status
-	}
-	if fs.NArg() > 0 {
-		return cli.UsageError(stderr, name, "unexpected argument %q", fs.Arg(0))
-	}
-	for _, f := range c.flags {
-		value := *values[f.name]
-		if value == "" {
-			return cli.UsageError(stderr, name, "flag -%s is missing", f.name)
-		}
-		if f.check != nil {
-			if err := f.check(value); err != nil {
-				return cli.UsageError(stderr, name, "flag -%s: %v", f.name, err)
-			}
-		}
-	}
-	if err := c.run(ctx, func(name string) string { return *values[name] }); err != nil {
-		return cli.Fail(stderr, name, err)
-	}
-	return cli.OK
+func run(ctx context.Context, args []string, _, stderr io.Writer) int {
+	mtime := cli.Required("mtime", "modification time of all entries, in `seconds` since 1970", cli.CheckSeconds)
+	return cli.RunVerb(ctx, "image", map[string]cli.Verb{
+		"layer": {Flags: []cli.Flag{
+			cli.Required("entries", "JSON `file` with the layer's entries", nil),
+			mtime,
+			cli.Required("out", "layer `file` to write", nil),
+			cli.Required("descriptor", "JSON `file` to write, with the layer's descriptor", nil),
+		}, Run: layer},
+		"index": {Flags: []cli.Flag{
+			cli.Required("spec", "JSON `file` that describes the images", nil),
+			cli.Required("out", "`directory` of the layout to write", nil),
+		}, Run: index},
+		"docker-archive": {Flags: []cli.Flag{
+			cli.Required("layout", "`directory` of the layout with the image", nil),
+			cli.Required("platform", "`os/architecture` of the image, such as linux/arm64", checkPlatform),
+			cli.Required("repository", "`name` of the image, without a tag", nil),
+			mtime,
+			cli.Required("out", "archive `file` to write", nil),
+			cli.Required("sha256", "checksum `file` to write", nil),
+		}, Run: dockerArchive},
+		"ca-bundle": {Flags: []cli.Flag{
+			cli.Required("der", "`file` with certificates in DER", nil),
+			cli.Required("out", "PEM `file` to write", nil),
+		}, Run: caBundle},
+	}, args, stderr)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"log"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/imagetest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/scripttest"
 )
 
 func TestMain(m *testing.M) {
@@ -29,15 +29,8 @@ func list() {
 	}
 }
 
-var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
-
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		UpdateScripts:       *update,
-	})
+	scripttest.Run(t, testscript.Params{})
 }
 
 // TestCancelled interrupts commands that take long.

@@ -51,76 +51,42 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"strings"
-	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
-const name = "pack"
-
 func main() { cli.Main(run) }
 
 func run(ctx context.Context, args []string, _, stderr io.Writer) int {
-	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	format := fs.String("format", "", "`format` of the archive: tar.gz, tar.zst, tar.xz, zip or binary")
-	entries := fs.String("entries", "", "JSON `FILE` with the entries")
-	prefix := fs.String("prefix", "", "`DIR/` that holds all entries")
-	mtime := fs.Int64("mtime", -1, "time of every entry in `SECONDS` since 1970")
-	out := fs.String("out", "", "archive `FILE` to write")
-	sum := fs.String("sha256", "", "checksum `FILE` to write")
-	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
-		return status
-	}
-	f, err := archive.ParseFormat(*format)
-	switch {
-	case fs.NArg() > 0:
-		return cli.UsageError(stderr, name, "unexpected argument %q", fs.Arg(0))
-	case err != nil:
-		return cli.UsageError(stderr, name, "-format: %v", err)
-	case *entries == "":
-		return cli.UsageError(stderr, name, "-entries is required")
-	case *mtime < 0:
-		return cli.UsageError(stderr, name, "-mtime is required: seconds since 1970")
-	case *out == "":
-		return cli.UsageError(stderr, name, "-out is required")
-	case *sum != "" && filepath.Clean(*sum) == filepath.Clean(*out):
-		return cli.UsageError(stderr, name, "-out and -sha256 are both %q", *out)
-	case strings.ContainsAny(filepath.Base(*out), "\\\n\r"):
-		return cli.UsageError(stderr, name, "-out: name %q cannot be written in a checksum file", filepath.Base(*out))
-	}
-	list, err := archive.ReadEntries(*entries)
-	if err == nil {
-		err = pack(ctx, *sum, archive.WriteFileArgs{
-			Name:    *out,
-			Format:  f,
-			Entries: list,
-			Options: archive.Options{Prefix: *prefix, ModTime: time.Unix(*mtime, 0)},
-		})
-	}
-	if err != nil {
-		return cli.Fail(stderr, name, err)
-	}
-	return cli.OK
+	return cli.Verb{Flags: []cli.Flag{
+		cli.Required("format", "`format` of the archive: tar.gz, tar.zst, tar.xz, zip or binary", checkFormat),
+		cli.Required("entries", "JSON `FILE` with the entries", nil),
+		cli.Optional("prefix", "`DIR/` that holds all entries"),
+		cli.Required("mtime", "time of every entry in `SECONDS` since 1970", cli.CheckSeconds),
+		cli.Required("out", "archive `FILE` to write", nil),
+		cli.Optional("sha256", "checksum `FILE` to write"),
+	}, Run: pack}.Main(ctx, "pack", args, stderr)
 }
 
-// pack writes the archive and, if -sha256 is set, the checksum file.
-func pack(ctx context.Context, sumName string, args archive.WriteFileArgs) error {
-	result, err := archive.WriteFile(ctx, args)
-	if err != nil || sumName == "" {
+func checkFormat(value string) error {
+	_, err := archive.ParseFormat(value)
+	return err
+}
+
+// pack writes the archive and, if --sha256 is set, the checksum file.
+func pack(ctx context.Context, v cli.Values) error {
+	format, err := archive.ParseFormat(v.Get("format"))
+	if err != nil {
 		return err
 	}
-	line := fmt.Sprintf("%s  %s\n", result.Digest.Hex(), filepath.Base(args.Name))
-	if err := fileio.WriteFile(sumName, []byte(line), 0o644); err != nil {
-		return errors.Join(err, os.Remove(args.Name))
+	entries, err := archive.ReadEntries(v.Get("entries"))
+	if err != nil {
+		return err
 	}
-	return nil
+	return fileio.ReplaceWithSum(ctx, v.Get("out"), v.Get("sha256"), func(w io.Writer) error {
+		return format.Write(w, entries, archive.Options{Prefix: v.Get("prefix"), ModTime: v.Seconds("mtime")})
+	})
 }

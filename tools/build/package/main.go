@@ -48,61 +48,28 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/linuxpkg"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
-const name = "package"
-
 func main() { cli.Main(run) }
 
 func run(ctx context.Context, args []string, _, stderr io.Writer) int {
-	fs := flag.NewFlagSet(name, flag.ContinueOnError)
-	spec := fs.String("spec", "", "JSON `FILE` that describes the package")
-	out := fs.String("out", "", "package `FILE` to write")
-	sum := fs.String("sha256", "", "checksum `FILE` to write")
-	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
-		return status
-	}
-	switch {
-	case fs.NArg() > 0:
-		return cli.UsageError(stderr, name, "unexpected argument %q", fs.Arg(0))
-	case *spec == "" || *out == "" || *sum == "":
-		return cli.UsageError(stderr, name, "-spec, -out and -sha256 are required")
-	case filepath.Clean(*sum) == filepath.Clean(*out):
-		return cli.UsageError(stderr, name, "-out and -sha256 are both %q", *out)
-	}
-	s, err := linuxpkg.ReadSpec(*spec)
-	if err == nil {
-		err = write(ctx, s, *out, *sum)
-	}
-	if err != nil {
-		return cli.Fail(stderr, name, err)
-	}
-	return cli.OK
+	return cli.Verb{Flags: []cli.Flag{
+		cli.Required("spec", "JSON `FILE` that describes the package", nil),
+		cli.Required("out", "package `FILE` to write", nil),
+		cli.Required("sha256", "checksum `FILE` to write", nil),
+	}, Run: write}.Main(ctx, "package", args, stderr)
 }
 
 // write writes the package and its checksum file.
-func write(ctx context.Context, s *linuxpkg.Spec, out, sum string) error {
-	hash := sha256.New()
-	err := fileio.Replace(out, fileio.Options{Mode: 0o644}, func(f *os.File) error {
-		return linuxpkg.Write(ctx, io.MultiWriter(f, hash), s)
-	})
+func write(ctx context.Context, v cli.Values) error {
+	s, err := linuxpkg.ReadSpec(v.Get("spec"))
 	if err != nil {
 		return err
 	}
-	line := fmt.Sprintf("%x  %s\n", hash.Sum(nil), filepath.Base(out))
-	if err := fileio.WriteFile(sum, []byte(line), 0o644); err != nil {
-		return errors.Join(err, os.Remove(out))
-	}
-	return nil
+	return fileio.ReplaceWithSum(ctx, v.Get("out"), v.Get("sha256"), func(w io.Writer) error { return linuxpkg.Write(ctx, w, s) })
 }

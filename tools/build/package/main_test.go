@@ -1,42 +1,27 @@
 package main
 
 import (
-	"flag"
-	"io"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/scripttest"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"package": main})
 }
 
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		UpdateScripts:       *update,
-	})
+	scripttest.Run(t, testscript.Params{})
 }
 
 func TestExitStatus(t *testing.T) {
-	for _, tt := range []struct {
-		args []string
-		want int
-	}{
-		{nil, cli.Usage},
-		{[]string{"-no-such-flag"}, cli.Usage},
-		{[]string{"-help"}, cli.OK},
-		{[]string{"-spec", "none.json", "-out", "x", "-sha256", "x.sha256"}, cli.Failure},
-	} {
-		if got := run(t.Context(), tt.args, io.Discard, io.Discard); got != tt.want {
-			t.Errorf("package %q: got exit status %d, want %d", tt.args, got, tt.want)
-		}
-	}
+	scripttest.Exits(t, run, []scripttest.Exit{
+		{Want: cli.Usage},
+		{Args: []string{"-no-such-flag"}, Want: cli.Usage},
+		{Args: []string{"-help"}, Want: cli.OK},
+		{Args: []string{"-spec", "none.json", "-out", "x", "-sha256", "x.sha256"}, Want: cli.Failure},
+	})
 }

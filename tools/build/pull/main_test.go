@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"io"
 	"log"
 	"net/http/httptest"
@@ -25,9 +24,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/scripttest"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected output in the scripts")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"pull": main})
@@ -37,11 +35,7 @@ type serverKey struct{}
 
 // TestScript runs the scripts, each with a registry of its own at $REGISTRY.
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		UpdateScripts:       *update,
+	scripttest.Run(t, testscript.Params{
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"push": push, "pin": pin, "reseal": reseal, "stop": stop, "flip": flip,
 		},

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -14,20 +13,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/errtest"
 )
 
-// wantError checks err against a regular expression; empty means no error.
-func wantError(t *testing.T, err error, want string) {
-	t.Helper()
-	switch {
-	case want == "" && err != nil:
-		t.Errorf("got error %q, want none", err)
-	case want != "" && err == nil:
-		t.Errorf("got no error, want %q", want)
-	case want != "" && !regexp.MustCompile(want).MatchString(err.Error()):
-		t.Errorf("got error %q, want %q", err, want)
-	}
-}
+var wantError = errtest.Match
 
 func write(t *testing.T, name string, data []byte) {
 	t.Helper()

@@ -8,13 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"testing"
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/errtest"
 )
 
 var testTime = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
@@ -134,17 +134,6 @@ func makeTar(t testing.TB, entries ...tarEntry) []byte {
 	return b.Bytes()
 }
 
-// wantError checks err against a regular expression; empty means no error.
-func wantError(t *testing.T, err error, want string) {
-	t.Helper()
-	switch {
-	case want == "" && err != nil:
-		t.Errorf("got error %q, want none", err)
-	case want != "" && err == nil:
-		t.Errorf("got no error, want %q", want)
-	case want != "" && !regexp.MustCompile(want).MatchString(err.Error()):
-		t.Errorf("got error %q, want %q", err, want)
-	}
-}
+var wantError = errtest.Match
 
 func readCloser(data []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(data)) }

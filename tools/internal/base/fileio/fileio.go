@@ -5,12 +5,14 @@ package fileio
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // ReadLimited returns the content of the named file. A file with more than limit bytes is
@@ -108,6 +110,31 @@ func Replace(name string, o Options, write func(f *os.File) error) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), name)
+}
+
+// ReplaceWithSum replaces the named file with what write writes, as Replace does, and the file
+// sum with its SHA-256 and base name, for sha256sum -c. Without sum, there is no such file. It
+// stops when ctx is cancelled. An error leaves neither of them.
+func ReplaceWithSum(ctx context.Context, name, sum string, write func(io.Writer) error) error {
+	base := filepath.Base(name)
+	switch {
+	case sum != "" && filepath.Clean(sum) == filepath.Clean(name):
+		return fmt.Errorf("the file and its checksum are both %q", name)
+	case strings.ContainsAny(base, "\\\n\r"):
+		return fmt.Errorf("name %q cannot be written in a checksum file", base)
+	}
+	hash := sha256.New()
+	err := Replace(name, Options{Mode: 0o644}, func(f *os.File) error {
+		return write(Writer(ctx, io.MultiWriter(f, hash)))
+	})
+	if err != nil || sum == "" {
+		return err
+	}
+	line := fmt.Sprintf("%x  %s\n", hash.Sum(nil), base)
+	if err := WriteFile(sum, []byte(line), 0o644); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
 }
 
 // SyncDir syncs a directory, so that the names in it survive a crash of the machine, where

@@ -2,6 +2,7 @@ package fileio
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"io/fs"
@@ -142,4 +143,38 @@ func TestWriteFileConcurrent(t *testing.T) {
 		t.Error(err)
 	}
 	only(t, dir, "a")
+}
+
+func TestReplaceWithSum(t *testing.T) {
+	dir := t.TempDir()
+	name, sum := filepath.Join(dir, "a.tgz"), filepath.Join(dir, "a.tgz.sha256")
+	text := func(w io.Writer) error {
+		_, err := io.WriteString(w, "abc")
+		return err
+	}
+	if err := ReplaceWithSum(t.Context(), name, sum, text); err != nil {
+		t.Fatal(err)
+	}
+	const want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  a.tgz\n"
+	if got, err := os.ReadFile(sum); err != nil || string(got) != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, tt := range []struct {
+		ctx             context.Context
+		name, sum, want string
+	}{
+		{t.Context(), filepath.Join(dir, "b"), filepath.Join(dir, "none", "b.sha256"), "no such file"},
+		{t.Context(), filepath.Join(dir, "b"), dir + "/./b", "the file and its checksum are both"},
+		{t.Context(), filepath.Join(dir, "b\\c"), sum, `name "b\\c" cannot be written in a checksum file`},
+		{cancelled, filepath.Join(dir, "b"), filepath.Join(dir, "b.sha256"), "context canceled"},
+	} {
+		if err := ReplaceWithSum(tt.ctx, tt.name, tt.sum, text); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("got %v, want %q", err, tt.want)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
+		t.Errorf("got %v, %v, want the first two files", left, err)
+	}
 }

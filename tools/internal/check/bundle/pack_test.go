@@ -17,6 +17,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/archivetest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/errtest"
 )
 
 // TestPack checks what is in a bundle, and that it unpacks to a store.
@@ -130,14 +131,7 @@ func member(t *testing.T, bundle, name string) string {
 	return string(out)
 }
 
-func wantError(t *testing.T, err error, wants ...string) {
-	t.Helper()
-	for _, want := range wants {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got error %v\nwant %q", err, want)
-		}
-	}
-}
+var wantError = errtest.Contain
 
 // TestSince packs what the next version adds, after a lock and after a bundle.
 func TestSince(t *testing.T) {

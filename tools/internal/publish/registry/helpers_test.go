@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +19,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/errtest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/registrytest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
@@ -200,18 +200,7 @@ func checkIndex(t testing.TB, s *registrytest.Server, auth authn.AuthConfig, ref
 	return idx
 }
 
-// wantError checks err against a regular expression; empty means no error.
-func wantError(t testing.TB, err error, want string) {
-	t.Helper()
-	switch {
-	case want == "" && err != nil:
-		t.Errorf("got error %q, want none", err)
-	case want != "" && err == nil:
-		t.Errorf("got no error, want %q", want)
-	case want != "" && !regexp.MustCompile(want).MatchString(err.Error()):
-		t.Errorf("got error %q, want %q", err, want)
-	}
-}
+var wantError = errtest.Match
 
 // hint returns what a command would print of err.
 func hintOf(err error) string {

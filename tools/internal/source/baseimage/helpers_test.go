@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +28,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/errtest"
 )
 
 // A testRegistry is a registry in this process that records its requests.
@@ -205,18 +205,7 @@ func basicHeader(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
-// wantError checks err against a regular expression; empty means no error.
-func wantError(t testing.TB, err error, want string) {
-	t.Helper()
-	switch {
-	case want == "" && err != nil:
-		t.Errorf("got error %q, want none", err)
-	case want != "" && err == nil:
-		t.Errorf("got no error, want %q", want)
-	case want != "" && !regexp.MustCompile(want).MatchString(err.Error()):
-		t.Errorf("got error %q, want %q", err, want)
-	}
-}
+var wantError = errtest.Match
 
 // A refuser refuses every request.
 type refuser struct{}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/errtest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
 )
 
@@ -97,14 +98,7 @@ func (w *world) silent(t *testing.T) {
 	}
 }
 
-func wantError(t *testing.T, err error, parts ...string) {
-	t.Helper()
-	for _, part := range parts {
-		if err == nil || !strings.Contains(err.Error(), part) {
-			t.Errorf("got error %v, want %q", err, part)
-		}
-	}
-}
+var wantError = errtest.Contain
 
 // hintOf returns the hints of an error as a command prints them.
 func hintOf(err error) string {

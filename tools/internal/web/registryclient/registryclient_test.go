@@ -4,8 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"regexp"
 	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/testing/errtest"
 )
 
 func TestGuard(t *testing.T) {
@@ -34,15 +35,4 @@ func (refuser) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, errors.New("no network for " + req.URL.Scheme)
 }
 
-// wantError checks err against a regular expression; empty means no error.
-func wantError(t *testing.T, err error, want string) {
-	t.Helper()
-	switch {
-	case want == "" && err != nil:
-		t.Errorf("got error %q, want none", err)
-	case want != "" && err == nil:
-		t.Errorf("got no error, want %q", want)
-	case want != "" && !regexp.MustCompile(want).MatchString(err.Error()):
-		t.Errorf("got error %q, want %q", err, want)
-	}
-}
+var wantError = errtest.Match
