@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
@@ -16,12 +14,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
-// imageKind is the kind of an artifact that is an OCI image layout.
-const imageKind = "image"
-
 // describe returns release.json: the artifacts that are in directory out. The files have
 // the digests sums.
-func describe(entries, files []entry, sums []digest.Digest, out string) ([]byte, error) {
+func describe(entries, files []release.Entry, sums []digest.Digest, out string) ([]byte, error) {
 	d := release.Document{Schema: release.DocumentSchema, Artifacts: []release.Artifact{}}
 	for i, f := range files {
 		if f.Path != release.LockFile {
@@ -34,17 +29,18 @@ func describe(entries, files []entry, sums []digest.Digest, out string) ([]byte,
 		d.Product, d.Version = l.Product, l.Version
 	}
 	for _, e := range entries {
-		if e.Kind != imageKind {
+		if e.Kind != release.ImageKind {
 			continue
 		}
-		a, err := image(e, layout.Path(filepath.Join(out, filepath.FromSlash(e.Path))))
+		e.Source = filepath.Join(out, filepath.FromSlash(e.Path))
+		a, err := image(e)
 		if err != nil {
 			return nil, fmt.Errorf("image %q: %w", e.Path, err)
 		}
 		d.Artifacts = append(d.Artifacts, a)
 	}
 	for i, f := range files {
-		if f.Kind == imageKind {
+		if f.Kind == release.ImageKind {
 			continue
 		}
 		info, err := os.Stat(filepath.Join(out, filepath.FromSlash(f.Path)))
@@ -59,31 +55,18 @@ func describe(entries, files []entry, sums []digest.Digest, out string) ([]byte,
 	return jsonfile.Marshal(d)
 }
 
-func artifact(e entry) release.Artifact {
+func artifact(e release.Entry) release.Artifact {
 	return release.Artifact{Path: e.Path, Kind: e.Kind, Platform: e.Platform, MediaType: e.MediaType, Subject: e.Subject}
 }
 
-// image describes an image by its index, which is in the layout at p.
-func image(e entry, p layout.Path) (release.Artifact, error) {
+// image describes an image by its index.
+func image(e release.Entry) (release.Artifact, error) {
 	a := artifact(e)
-	manifests, err := p.Manifests()
+	desc, index, err := e.Index()
 	if err != nil {
 		return a, err
 	}
-	at := slices.IndexFunc(manifests, func(m v1.Descriptor) bool { return string(m.MediaType) == e.MediaType })
-	if at < 0 {
-		return a, fmt.Errorf("its layout has no manifest of media type %q", e.MediaType)
-	}
-	desc := manifests[at]
 	a.Digest, a.Size = layout.DigestOf(desc), desc.Size
-	raw, err := p.ReadDescriptor(desc, layout.MaxManifestSize)
-	if err != nil {
-		return a, err
-	}
-	index, err := layout.Parse(raw)
-	if err != nil {
-		return a, err
-	}
 	for _, m := range index.Manifests {
 		if m.Platform != nil {
 			a.Platforms = append(a.Platforms, m.Platform.String())

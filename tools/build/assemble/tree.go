@@ -19,26 +19,14 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
-
-// An entry is an artifact, or one file of it. The other fields are described in
-// release.Artifact.
-type entry struct {
-	Path      string `json:"path"`
-	Source    string `json:"source"`
-	Kind      string `json:"kind"`
-	Platform  string `json:"platform"`
-	MediaType string `json:"mediaType"`
-	Subject   string `json:"subject"`
-}
 
 // writeTree writes the directory of a release: a copy of every file; release.json; and
 // SHA256SUMS, sorted by path, in the format of sha256sum(1).
 func writeTree(ctx context.Context, v cli.Values) error {
-	var entries []entry
-	if err := jsonfile.Read(v.Get("entries"), &entries); err != nil {
+	entries, err := release.ReadEntries(v.Get("entries"))
+	if err != nil {
 		return err
 	}
 	files, err := expand(entries)
@@ -47,7 +35,7 @@ func writeTree(ctx context.Context, v cli.Values) error {
 	}
 	sums := make([]digest.Digest, len(files))
 	err = parallel.DoAll(ctx, len(files), runtime.NumCPU(), func(ctx context.Context, i int) (err error) {
-		sums[i], err = files[i].copyTo(ctx, v.Get("out"))
+		sums[i], err = copyTo(ctx, files[i], v.Get("out"))
 		return err
 	})
 	if err != nil {
@@ -60,8 +48,8 @@ func writeTree(ctx context.Context, v cli.Values) error {
 	if err := fileio.WriteFile(filepath.Join(v.Get("out"), release.DocumentFile), document, 0o644); err != nil {
 		return err
 	}
-	at, _ := slices.BinarySearchFunc(files, release.DocumentFile, func(f entry, p string) int { return strings.Compare(f.Path, p) })
-	files = slices.Insert(files, at, entry{Path: release.DocumentFile})
+	at, _ := slices.BinarySearchFunc(files, release.DocumentFile, func(f release.Entry, p string) int { return strings.Compare(f.Path, p) })
+	files = slices.Insert(files, at, release.Entry{Path: release.DocumentFile})
 	sums = slices.Insert(sums, at, digest.FromBytes(document))
 	var b bytes.Buffer
 	for i, f := range files {
@@ -72,11 +60,11 @@ func writeTree(ctx context.Context, v cli.Values) error {
 
 // check returns an error if two files have the same path, or if SHA256SUMS cannot hold
 // a path. The files are sorted by path.
-func check(files []entry) error {
+func check(files []release.Entry) error {
 	if len(files) == 0 {
 		return errors.New("the release has no files")
 	}
-	byPath := map[string]entry{
+	byPath := map[string]release.Entry{
 		release.Checksums:    {Source: "the list of checksums"},
 		release.DocumentFile: {Source: "the list of artifacts"},
 	}
@@ -104,7 +92,7 @@ func check(files []entry) error {
 
 // copyTo copies a file into a release's directory and returns the digest of what it
 // read. It shares blocks where the file system can.
-func (e entry) copyTo(ctx context.Context, dir string) (digest.Digest, error) {
+func copyTo(ctx context.Context, e release.Entry, dir string) (digest.Digest, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
@@ -133,43 +121,15 @@ func (e entry) copyTo(ctx context.Context, dir string) (digest.Digest, error) {
 }
 
 // expand replaces directories by their files, sorts by path and checks the paths.
-func expand(entries []entry) ([]entry, error) {
-	var files []entry
+func expand(entries []release.Entry) ([]release.Entry, error) {
+	var files []release.Entry
 	for _, e := range entries {
-		err := walk(e, func(f entry) { files = append(files, f) })
-		if err != nil {
+		if err := e.Walk(func(f release.Entry) { files = append(files, f) }); err != nil {
 			return nil, fmt.Errorf("reading %q: %w", e.Source, err)
 		}
 	}
-	slices.SortFunc(files, func(a, b entry) int {
+	slices.SortFunc(files, func(a, b release.Entry) int {
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Source, b.Source))
 	})
 	return files, check(files)
-}
-
-// walk calls add for each file below e. In a sandbox, sources are symbolic links.
-func walk(e entry, add func(entry)) error {
-	info, err := os.Stat(e.Source)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		if !info.Mode().IsRegular() {
-			return fmt.Errorf("%q is not a file", e.Source)
-		}
-		add(e)
-		return nil
-	}
-	list, err := os.ReadDir(e.Source)
-	if err != nil {
-		return err
-	}
-	for _, d := range list {
-		child := e
-		child.Path, child.Source = path.Join(e.Path, d.Name()), filepath.Join(e.Source, d.Name())
-		if err := walk(child, add); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/license"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
@@ -29,7 +30,7 @@ type licenseSources struct {
 
 // writeLicenses writes NOTICES, the archives of licences, and the list of components.
 func writeLicenses(ctx context.Context, v cli.Values) error {
-	entries, err := readEntries(v.Get("artifacts"))
+	entries, err := release.ReadEntries(v.Get("artifacts"))
 	if err != nil {
 		return err
 	}
@@ -58,13 +59,13 @@ func writeLicenses(ctx context.Context, v cli.Values) error {
 	)
 }
 
-func licenseArgs(l *lock.Lock, entries []entry, sources *licenseSources) license.Args {
+func licenseArgs(l *lock.Lock, entries []release.Entry, sources *licenseSources) license.Args {
 	a := license.Args{Lock: l, SDK: sources.SDK}
 	for _, e := range entries {
 		for _, c := range e.Contents {
 			a.Programs = append(a.Programs, license.Program{Artifact: e.Path, Path: c.Path, File: c.Source})
 		}
-		if e.Kind == imageKind {
+		if e.Kind == release.ImageKind {
 			a.Images = append(a.Images, license.Image{Artifact: e.Path, Layout: e.Source})
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/license"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/sbom"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
@@ -27,11 +28,12 @@ type document struct {
 
 // writeSBOMs writes bills of materials.
 func writeSBOMs(ctx context.Context, v cli.Values) error {
-	var args sbom.Args
-	var documents []document
-	if err := jsonfile.Read(v.Get("artifacts"), &args.Artifacts); err != nil {
+	entries, err := release.ReadEntries(v.Get("artifacts"))
+	if err != nil {
 		return err
 	}
+	args := sbom.Args{Artifacts: entries}
+	var documents []document
 	if err := jsonfile.Read(v.Get("documents"), &documents); err != nil {
 		return err
 	}

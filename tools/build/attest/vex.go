@@ -6,6 +6,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/license"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/vex"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
@@ -15,7 +16,7 @@ import (
 
 // writeVEX writes the OpenVEX document of the artifacts.
 func writeVEX(ctx context.Context, v cli.Values) error {
-	entries, err := readEntries(v.Get("artifacts"))
+	entries, err := release.ReadEntries(v.Get("artifacts"))
 	if err != nil {
 		return err
 	}
@@ -29,7 +30,7 @@ func writeVEX(ctx context.Context, v cli.Values) error {
 	}
 	a := vex.Args{File: file, Time: l.Time, Version: l.Version}
 	for _, e := range entries {
-		a.Artifacts = append(a.Artifacts, vex.Artifact{Path: e.Path, Image: e.Kind == imageKind, Digest: func() (digest.Digest, error) { return sumOf(e) }})
+		a.Artifacts = append(a.Artifacts, vex.Artifact{Path: e.Path, Image: e.Kind == release.ImageKind, Digest: func() (digest.Digest, error) { return sumOf(e) }})
 	}
 	if a.Components, err = license.Collect(ctx, licenseArgs(l, entries, &licenseSources{})); err != nil {
 		return err
@@ -42,19 +43,14 @@ func writeVEX(ctx context.Context, v cli.Values) error {
 }
 
 // sumOf returns the digest of an artifact's file, or of an image's index.
-func sumOf(e entry) (digest.Digest, error) {
-	if e.Kind != imageKind {
+func sumOf(e release.Entry) (digest.Digest, error) {
+	if e.Kind != release.ImageKind {
 		sum, _, err := digest.FromFile(e.Source)
 		return sum, err
 	}
-	descs, err := layout.Path(e.Source).Manifests()
+	desc, _, err := e.Index()
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("image %q: %w", e.Path, err)
 	}
-	for _, desc := range descs {
-		if string(desc.MediaType) == e.MediaType {
-			return layout.DigestOf(desc), nil
-		}
-	}
-	return "", fmt.Errorf("image %q: its layout has no manifest of media type %q", e.Path, e.MediaType)
+	return layout.DigestOf(desc), nil
 }

@@ -76,6 +76,15 @@ func (p Path) ReadDescriptor(desc v1.Descriptor, limit int64) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
+// ReadDocument reads and parses an index or a manifest.
+func (p Path) ReadDocument(desc v1.Descriptor) (*Document, error) {
+	raw, err := p.ReadDescriptor(desc, MaxManifestSize)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(raw)
+}
+
 // Open opens the blob that desc describes. If its size or digest differs, a Read fails, at
 // the latest instead of io.EOF.
 func (p Path) Open(desc v1.Descriptor) (io.ReadCloser, error) {

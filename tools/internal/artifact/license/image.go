@@ -124,11 +124,7 @@ func imageManifests(p layout.Path) (map[string]*layout.Document, error) {
 	for len(descs) > 0 {
 		desc := descs[0]
 		descs = descs[1:]
-		raw, err := p.ReadDescriptor(desc, layout.MaxManifestSize)
-		if err != nil {
-			return nil, err
-		}
-		d, err := layout.Parse(raw)
+		d, err := p.ReadDocument(desc)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("manifest %s: %w", desc.Digest, err)

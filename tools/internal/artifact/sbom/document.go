@@ -37,7 +37,7 @@ func (inv *Inventory) Release(documents []string) *Graph {
 	}
 	for i := range inv.args.Artifacts {
 		a := &inv.args.Artifacts[i]
-		if a.Kind == ImageKind {
+		if a.Kind == release.ImageKind {
 			b.relate(root, Contains, inv.addImage(b, a))
 			continue
 		}
@@ -53,7 +53,7 @@ func (inv *Inventory) Release(documents []string) *Graph {
 
 // fileType returns the media type of a file; that of an image is not of the layout's files.
 func fileType(f file) string {
-	if f.artifact.Kind == ImageKind {
+	if f.artifact.Kind == release.ImageKind {
 		return ""
 	}
 	return f.artifact.MediaType
@@ -61,7 +61,7 @@ func fileType(f file) string {
 
 // Image returns the document of the image at a path in the release, such as images/crane.
 func (inv *Inventory) Image(name string) (*Graph, error) {
-	i := slices.IndexFunc(inv.args.Artifacts, func(a Artifact) bool { return a.Path == name && a.Kind == ImageKind })
+	i := slices.IndexFunc(inv.args.Artifacts, func(a release.Entry) bool { return a.Path == name && a.Kind == release.ImageKind })
 	if i < 0 {
 		return nil, fmt.Errorf("the release has no image %q", name)
 	}
@@ -90,7 +90,7 @@ func (inv *Inventory) Source(name string) (*Graph, error) {
 }
 
 // addImage adds an image and all that is in it.
-func (inv *Inventory) addImage(b *builder, a *Artifact) *Element {
+func (inv *Inventory) addImage(b *builder, a *release.Entry) *Element {
 	img := inv.images[a.Path]
 	name := path.Base(a.Path)
 	d := layout.DigestOf(img.index)
@@ -104,7 +104,7 @@ func (inv *Inventory) addImage(b *builder, a *Artifact) *Element {
 	return root
 }
 
-func (inv *Inventory) addManifest(b *builder, a *Artifact, m *manifest) *Element {
+func (inv *Inventory) addManifest(b *builder, a *release.Entry, m *manifest) *Element {
 	platform := ""
 	if m.Platform != nil {
 		platform = m.Platform.String()

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 )
 
 // imageOf returns the inventory of an image for linux/amd64.
@@ -23,8 +24,8 @@ func imageOf(tb testing.TB, layers ...v1.Layer) (*Inventory, error) {
 	tb.Helper()
 	dir := filepath.Join(tb.TempDir(), "image")
 	writeImage(tb, dir, map[string][]v1.Layer{"linux/amd64": layers})
-	return Collect(context.Background(), Args{Lock: testLock(), Artifacts: []Artifact{
-		{Path: "images/tool", Source: dir, Kind: ImageKind, MediaType: string(types.OCIImageIndex)},
+	return Collect(context.Background(), Args{Lock: testLock(), Artifacts: []release.Entry{
+		{Path: "images/tool", Source: dir, Kind: release.ImageKind, MediaType: string(types.OCIImageIndex)},
 	}})
 }
 
@@ -108,9 +109,9 @@ func TestBadImages(t *testing.T) {
 		artifacts := testRelease(t, dir)
 		index, err := layout.Path(filepath.Join(dir, "image")).Manifests()
 		check(t, err)
-		d, err := document(layout.Path(filepath.Join(dir, "image")), index[0])
+		d, err := layout.Path(filepath.Join(dir, "image")).ReadDocument(index[0])
 		check(t, err)
-		m, err := document(layout.Path(filepath.Join(dir, "image")), d.Manifests[0])
+		m, err := layout.Path(filepath.Join(dir, "image")).ReadDocument(d.Manifests[0])
 		check(t, err)
 		check(t, damage(layout.Path(filepath.Join(dir, "image")).Blob(layout.DigestOf(m.Layers[0]))))
 		if _, err := Collect(context.Background(), Args{Lock: testLock(), Artifacts: artifacts}); err == nil || !strings.Contains(err.Error(), name) {

@@ -17,6 +17,7 @@ import (
 	spdx "github.com/spdx/tools-golang/json"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
@@ -198,9 +199,9 @@ func syftName(e *Element) string {
 
 // imageFor returns a layout whose index.json points to one manifest of an image: syft reads
 // no index of images.
-func imageFor(t *testing.T, a Artifact, i int) string {
+func imageFor(t *testing.T, a release.Entry, i int) string {
 	t.Helper()
-	inv, err := Collect(t.Context(), Args{Lock: testLock(), Artifacts: []Artifact{a}})
+	inv, err := Collect(t.Context(), Args{Lock: testLock(), Artifacts: []release.Entry{a}})
 	check(t, err)
 	dir := t.TempDir()
 	check(t, os.Symlink(filepath.Join(a.Source, "blobs"), filepath.Join(dir, "blobs")))
@@ -209,7 +210,7 @@ func imageFor(t *testing.T, a Artifact, i int) string {
 }
 
 // packArchive writes a .tar.gz with the programs.
-func packArchive(t *testing.T, name string, contents []Content) {
+func packArchive(t *testing.T, name string, contents []release.Content) {
 	t.Helper()
 	f, err := os.Create(name)
 	check(t, err)

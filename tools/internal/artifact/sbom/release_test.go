@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
@@ -182,7 +183,7 @@ func testLock() *lock.Lock {
 }
 
 // testRelease writes a release to dir and returns its artifacts.
-func testRelease(tb testing.TB, dir string) []Artifact {
+func testRelease(tb testing.TB, dir string) []release.Entry {
 	tb.Helper()
 	write := func(name, content string) string {
 		name = filepath.Join(dir, name)
@@ -202,14 +203,14 @@ func testRelease(tb testing.TB, dir string) []Artifact {
 			tarOf(tb, "usr/bin/agent", agent),
 		},
 	})
-	amd64 := Content{"tool-1.0.0/bin/tool", write("bin/tool", tool), "linux-amd64"}
-	proxy := Content{"tool-1.0.0/bin/proxy", write("bin/proxy", "\x7fELF proxy"), "linux-amd64"}
-	script := Content{"tool-1.0.0/bin/run", write("bin/run", "#!/bin/sh\n"), "linux-amd64"}
-	return []Artifact{
-		{Path: "tool-1.0.0-linux-amd64.tar.gz", Source: write("a.tar.gz", "archive"), Kind: "archive", MediaType: "application/gzip", Platform: "linux-amd64", Contents: []Content{amd64, proxy, script}},
+	amd64 := release.Content{Path: "tool-1.0.0/bin/tool", Source: write("bin/tool", tool), Platform: "linux-amd64"}
+	proxy := release.Content{Path: "tool-1.0.0/bin/proxy", Source: write("bin/proxy", "\x7fELF proxy"), Platform: "linux-amd64"}
+	script := release.Content{Path: "tool-1.0.0/bin/run", Source: write("bin/run", "#!/bin/sh\n"), Platform: "linux-amd64"}
+	return []release.Entry{
+		{Path: "tool-1.0.0-linux-amd64.tar.gz", Source: write("a.tar.gz", "archive"), Kind: "archive", MediaType: "application/gzip", Platform: "linux-amd64", Contents: []release.Content{amd64, proxy, script}},
 		{Path: "tool-1.0.0-linux-amd64.tar.gz.sha256", Source: write("a.sha256", "sum"), Kind: "checksum", MediaType: "text/plain", Subject: "tool-1.0.0-linux-amd64.tar.gz"},
-		{Path: "deb/tool ü.deb", Source: write("a.deb", "package"), Kind: "deb", MediaType: "application/vnd.debian.binary-package", Contents: []Content{{"usr/bin/tool", amd64.Source, "linux-amd64"}}},
-		{Path: "images/tool", Source: filepath.Join(dir, "image"), Kind: ImageKind, MediaType: string(types.OCIImageIndex)},
+		{Path: "deb/tool ü.deb", Source: write("a.deb", "package"), Kind: "deb", MediaType: "application/vnd.debian.binary-package", Contents: []release.Content{{Path: "usr/bin/tool", Source: amd64.Source, Platform: "linux-amd64"}}},
+		{Path: "images/tool", Source: filepath.Join(dir, "image"), Kind: release.ImageKind, MediaType: string(types.OCIImageIndex)},
 		{Path: "lock.json", Source: write("lock.json", "{}"), Kind: "document", MediaType: "application/json"},
 	}
 }

@@ -19,8 +19,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -28,37 +26,16 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
-// An Artifact is a file or an image of a release.
-type Artifact struct {
-	Path string `json:"path"` // in the release
-	// Source is the file, or the directory with an image's layout.
-	Source    string    `json:"source"`
-	Kind      string    `json:"kind"`
-	MediaType string    `json:"mediaType"`
-	Platform  string    `json:"platform"`
-	Subject   string    `json:"subject"`
-	Contents  []Content `json:"contents"`
-}
-
-// A Content is a program in an artifact.
-type Content struct {
-	Path     string `json:"path"` // in the artifact
-	Source   string `json:"source"`
-	Platform string `json:"platform"`
-}
-
-// ImageKind is the kind of artifacts that are images.
-const ImageKind = "image"
-
 // Args are the arguments of Collect.
 type Args struct {
 	Lock      *lock.Lock
-	Artifacts []Artifact
+	Artifacts []release.Entry
 	// Licenses are SPDX expressions of Go modules, by path@version; nil if not known.
 	Licenses map[string]string
 }
@@ -74,7 +51,7 @@ type Inventory struct {
 // A file is a file of the release.
 type file struct {
 	path, source string
-	artifact     *Artifact
+	artifact     *release.Entry
 	sums
 }
 
@@ -95,14 +72,17 @@ type manifest struct {
 // Collect reads the artifacts of a release: each file once, several at a time.
 func Collect(ctx context.Context, a Args) (*Inventory, error) {
 	a.Artifacts = slices.Clone(a.Artifacts)
-	slices.SortFunc(a.Artifacts, func(a, b Artifact) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(a.Artifacts, func(a, b release.Entry) int { return strings.Compare(a.Path, b.Path) })
 	inv := &Inventory{args: a, programs: map[string]*program{}, images: map[string]*image{}}
 	for i := range a.Artifacts {
 		artifact := &a.Artifacts[i]
 		if i > 0 && artifact.Path == a.Artifacts[i-1].Path {
 			return nil, fmt.Errorf("duplicate artifact %q", artifact.Path)
 		}
-		if err := inv.list(artifact, artifact.Path, artifact.Source); err != nil {
+		err := artifact.Walk(func(f release.Entry) {
+			inv.files = append(inv.files, file{path: f.Path, source: f.Source, artifact: artifact})
+		})
+		if err != nil {
 			return nil, fmt.Errorf("reading artifact %q: %w", artifact.Path, err)
 		}
 		for _, c := range artifact.Contents {
@@ -118,31 +98,6 @@ func Collect(ctx context.Context, a Args) (*Inventory, error) {
 		}
 	}
 	return inv, inv.readLayers(ctx)
-}
-
-// list adds the files of an artifact. In a sandbox they are symbolic links.
-func (inv *Inventory) list(a *Artifact, name, source string) error {
-	info, err := os.Stat(source)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		if !info.Mode().IsRegular() {
-			return fmt.Errorf("%q is not a file", source)
-		}
-		inv.files = append(inv.files, file{path: name, source: source, artifact: a})
-		return nil
-	}
-	entries, err := os.ReadDir(source)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if err := inv.list(a, path.Join(name, e.Name()), filepath.Join(source, e.Name())); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // hash reads all files and programs.
@@ -180,32 +135,23 @@ func readFile(name string, p *program) (sums, error) {
 }
 
 // image reads the index and the manifests of an artifact that is an image.
-func (inv *Inventory) image(a *Artifact) error {
-	if a.Kind != ImageKind {
+func (inv *Inventory) image(a *release.Entry) error {
+	if a.Kind != release.ImageKind {
 		return nil
 	}
 	if err := inv.checkBlobs(a); err != nil {
 		return err
 	}
-	p := layout.Path(a.Source)
-	top, err := p.Manifests()
+	desc, index, err := a.Index()
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(top, func(d v1.Descriptor) bool { return string(d.MediaType) == a.MediaType })
-	if at < 0 {
-		return fmt.Errorf("its layout has no manifest of media type %q", a.MediaType)
-	}
-	img := &image{index: top[at]}
-	index, err := document(p, img.index)
-	if err != nil {
-		return err
-	}
+	img := &image{index: desc}
 	for _, desc := range index.Manifests {
 		if !desc.MediaType.IsImage() {
 			continue
 		}
-		m, err := document(p, desc)
+		m, err := layout.Path(a.Source).ReadDocument(desc)
 		if err != nil {
 			return err
 		}
@@ -217,17 +163,9 @@ func (inv *Inventory) image(a *Artifact) error {
 	return nil
 }
 
-func document(p layout.Path, desc v1.Descriptor) (*layout.Document, error) {
-	raw, err := p.ReadDescriptor(desc, layout.MaxManifestSize)
-	if err != nil {
-		return nil, err
-	}
-	return layout.Parse(raw)
-}
-
 // checkBlobs compares the blobs of a layout with their names. So layers need not be hashed
 // again.
-func (inv *Inventory) checkBlobs(a *Artifact) error {
+func (inv *Inventory) checkBlobs(a *release.Entry) error {
 	for _, f := range inv.files {
 		if hex, ok := strings.CutPrefix(f.path, a.Path+"/blobs/sha256/"); ok && f.artifact == a && hex != f.sha256 {
 			return fmt.Errorf("digest of blob %q: got %s, want %s", f.source, f.sha256, hex)

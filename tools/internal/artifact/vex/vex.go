@@ -14,6 +14,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/license"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
@@ -87,7 +88,7 @@ func New(a Args) (*Document, error) {
 		}
 		var inside []component
 		for _, c := range s.Components {
-			found, err := a.components(c)
+			found, err := a.components("component", c)
 			inside = append(inside, found...)
 			errs = append(errs, about(s.Vulnerability, err))
 		}
@@ -123,7 +124,7 @@ func about(vulnerability string, err error) error {
 // products returns the artifacts or components that a product names.
 func (a *Args) products(name string) (all []component, err error) {
 	if strings.HasPrefix(name, "pkg:") {
-		return a.components(name)
+		return a.components("product", name)
 	}
 	for _, f := range a.Artifacts {
 		if ok, err := path.Match(name, f.Path); err != nil || !ok {
@@ -140,13 +141,20 @@ func (a *Args) products(name string) (all []component, err error) {
 		all = append(all, component{ID: id, Identifiers: map[string]string{"purl": id}, Hashes: map[string]string{"sha-256": sum.Hex()}})
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("product %q is not an artifact of the release", name)
+		var paths []string
+		for _, f := range a.Artifacts {
+			paths = append(paths, f.Path)
+		}
+		slices.Sort(paths)
+		err := fmt.Errorf("product %q is not an artifact of the release", name)
+		return nil, hint.With(err, "write the path of an artifact, or a pattern such as tool-*.tar.gz: the release has %s", strings.Join(paths, ", "))
 	}
 	return all, nil
 }
 
-// components returns the components with a package URL, which may have no version.
-func (a *Args) components(purl string) (all []component, err error) {
+// components returns the components with a package URL, which may have no version. What says
+// whether it is a product or a component of a statement.
+func (a *Args) components(what, purl string) (all []component, err error) {
 	want, err := parsePURL(purl)
 	if err != nil {
 		return nil, err
@@ -169,9 +177,10 @@ func (a *Args) components(purl string) (all []component, err error) {
 	case len(all) > 0:
 		return all, nil
 	case len(versions) > 0:
-		return nil, fmt.Errorf("product %q is not in the release, which has version %s", purl, strings.Join(versions, ", "))
+		return nil, fmt.Errorf("%s %q is not in the release, which has version %s", what, purl, strings.Join(versions, ", "))
 	}
-	return nil, fmt.Errorf("product %q is not in the release", purl)
+	err = fmt.Errorf("%s %q is not in the release", what, purl)
+	return nil, hint.With(err, "remove it from the statement: no program is linked from it, and no base image has it")
 }
 
 // A reference is a package URL
