@@ -164,7 +164,7 @@ func license(word string) (string, error) {
 	if known, ok := Known(strings.TrimSuffix(word, "+")); ok {
 		return known + "+", nil
 	}
-	return "", fmt.Errorf("got %q, want an id of the SPDX list", word)
+	return "", fmt.Errorf("%q is no id of the SPDX list", word)
 }
 
 // isIDString reports whether s is an idstring of the specification.

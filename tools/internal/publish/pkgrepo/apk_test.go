@@ -2,8 +2,6 @@ package pkgrepo
 
 import (
 	"bytes"
-	"context"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,22 +10,11 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
-	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
-	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/packagetest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/pgptest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
-
-func openApk(tb testing.TB, c Config, tree *release.Tree) publish.Destination {
-	tb.Helper()
-	d, err := NewApk(tb.Context(), c, tree)
-	check(tb, err)
-	return d
-}
-
-func apkOf(p packagetest.Package) packagetest.Package { p.Format = "apk"; return p }
 
 func writeRSA(tb testing.TB) string {
 	name := filepath.Join(tb.TempDir(), "key")
@@ -36,33 +23,14 @@ func writeRSA(tb testing.TB) string {
 	return name
 }
 
-// TestApk publishes two releases, as TestApt does.
+// TestApk publishes two releases.
 func TestApk(t *testing.T) {
-	key := writeRSA(t)
 	buckettest.Each(t, func(t *testing.T, p buckettest.Place) {
-		c := configOf(p, key)
-		packages := []packagetest.Package{apkOf(packagetest.Package{}), apkOf(packagetest.Package{Arch: "arm64"}), apkOf(packagetest.Package{Name: "libdemo", Arch: "all"})}
-		one := treeOf(t, releasetest.Args{}, packages...)
-		first := run(t, openApk(t, c, one))
-		keys := strings.Join(p.Keys(), "\n")
-		run(t, openApk(t, c, one))
-		if got := strings.Join(p.Keys(), "\n"); got != keys {
-			t.Errorf("again: got objects\n%s\nwant\n%s", got, keys)
-		}
-		for _, want := range []string{"all/demo/stable/aarch64/APKINDEX.tar.gz", "all/demo/stable/x86_64/libdemo-1.2.0.apk", "all/demo/stable/aarch64/libdemo-1.2.0.apk", ".rsa.pub"} {
-			if !strings.Contains(keys, want) {
-				t.Errorf("got objects\n%s\nwant %q", keys, want)
-			}
-		}
-		second := run(t, openApk(t, c, treeOf(t, releasetest.Args{Version: "1.10.0"}, packages[0])))
-		for _, items := range [][]publish.Item{first, second} {
-			for _, deep := range []bool{false, true} {
-				check(t, openApk(t, Config{Config: c.Config}, nil).Verify(t.Context(), items, deep))
-			}
-		}
+		c := configOf(p, writeRSA(t))
+		one, second := apkRepo.publishTwo(t, p, c, func() {})
 		c.Channels[0].Back = true
-		run(t, openApk(t, c, one))
-		if err := openApk(t, Config{Config: c.Config}, nil).Verify(t.Context(), second, false); err == nil || !strings.Contains(err.Error(), "entry demo 1.10.0 x86_64\": got none") {
+		run(t, apkRepo.in(t, c, one))
+		if err := apkRepo.in(t, Config{Config: c.Config}, nil).Verify(t.Context(), second, false); err == nil || !strings.Contains(err.Error(), "entry demo 1.10.0 x86_64\": got none") {
 			t.Errorf("moved back: got %v", err)
 		}
 	})
@@ -72,7 +40,7 @@ func TestApk(t *testing.T) {
 func TestApkReaders(t *testing.T) {
 	require(t, "openssl")
 	p := buckettest.Open(t, "file")
-	run(t, openApk(t, configOf(p, writeRSA(t)), treeOf(t, releasetest.Args{}, apkOf(packagetest.Package{Depends: []string{"other>=1.0", "!old"}}))))
+	run(t, apkRepo.in(t, configOf(p, writeRSA(t)), treeOf(t, releasetest.Args{}, apkRepo.of(packagetest.Package{Depends: []string{"other>=1.0", "!old"}}))))
 	root := strings.TrimPrefix(p.URL, "file://")
 	index := filepath.Join(root, "stable/x86_64/APKINDEX.tar.gz")
 	dir := t.TempDir()
@@ -105,22 +73,11 @@ func TestApkReaders(t *testing.T) {
 
 func TestApkErrors(t *testing.T) {
 	p := buckettest.Open(t, "file")
-	_, err := buckettest.Run(t.Context(), openApk(t, configOf(p, writeRSA(t)), treeOf(t, releasetest.Args{}, apkOf(packagetest.Package{Arch: "all"}))))
+	_, err := buckettest.Run(t.Context(), apkRepo.in(t, configOf(p, writeRSA(t)), treeOf(t, releasetest.Args{}, apkRepo.of(packagetest.Package{Arch: "all"}))))
 	if err == nil || !strings.Contains(err.Error(), "no package of the release names one") {
 		t.Errorf("any architecture: got %v", err)
 	}
 	if _, err := NewApk(t.Context(), configOf(p, writeKey(t)), treeOf(t, releasetest.Args{})); err == nil || !strings.Contains(err.Error(), "it is not an RSA key") {
 		t.Errorf("got %v, want an error before anything is written", err)
 	}
-}
-
-func TestApkFaults(t *testing.T) {
-	tree := treeOf(t, releasetest.Args{}, apkOf(packagetest.Package{}))
-	key := writeRSA(t)
-	begin := func() buckettest.Place { return buckettest.Open(t, "gs") }
-	buckettest.EachFault(t, begin, func(ctx context.Context, p buckettest.Place, web http.RoundTripper) (publish.Destination, error) {
-		c := configOf(p, key)
-		c.Jobs, c.Transport = 1, web
-		return NewApk(ctx, c, tree)
-	})
 }

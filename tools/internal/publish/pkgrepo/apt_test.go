@@ -1,8 +1,6 @@
 package pkgrepo
 
 import (
-	"context"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,63 +59,34 @@ func run(tb testing.TB, d publish.Destination) []publish.Item {
 	return items
 }
 
-func openApt(tb testing.TB, c Config, tree *release.Tree) publish.Destination {
-	tb.Helper()
-	d, err := NewApt(tb.Context(), c, tree)
-	check(tb, err)
-	return d
-}
-
-func debOf(p packagetest.Package) packagetest.Package { p.Format = "deb"; return p }
-
-// TestApt publishes two releases. Both stay side by side, a run without changes writes
-// nothing, and a receipt stays valid until something is altered.
+// TestApt publishes two releases.
 func TestApt(t *testing.T) {
 	buckettest.Each(t, func(t *testing.T, p buckettest.Place) {
 		c := configOf(p, writeKey(t))
-		packages := []packagetest.Package{debOf(packagetest.Package{}), debOf(packagetest.Package{Arch: "arm64"}), debOf(packagetest.Package{Name: "libdemo", Arch: "all"})}
-		one := treeOf(t, releasetest.Args{}, packages...)
-		d := openApt(t, c, one)
-		if n := buckettest.States(buckettest.Plan(t, d)); n[publish.Absent] != 7 || len(n) != 1 || len(p.Keys()) > 0 {
+		three := []packagetest.Package{aptRepo.of(packagetest.Package{}), aptRepo.of(packagetest.Package{Arch: "arm64"}), aptRepo.of(packagetest.Package{Name: "libdemo", Arch: "all"})}
+		if n := buckettest.States(buckettest.Plan(t, aptRepo.in(t, c, treeOf(t, releasetest.Args{}, three...)))); n[publish.Absent] != 7 || len(n) != 1 || len(p.Keys()) > 0 {
 			t.Fatalf("empty: got %v and objects %q", n, p.Keys())
 		}
-		first := run(t, d)
-		keys := strings.Join(p.Keys(), "\n")
-		run(t, openApt(t, c, one))
-		if got := strings.Join(p.Keys(), "\n"); got != keys {
-			t.Errorf("again: got objects\n%s\nwant\n%s", got, keys)
-		}
-		release := p.Content("all/demo/dists/stable/InRelease")
-		for _, want := range []string{
-			"Origin: demo\nLabel: demo\nSuite: stable\nCodename: stable\nDate: Thu, 29 Feb 2024 12:00:00 UTC\nAcquire-By-Hash: yes\nArchitectures: all amd64 arm64\nComponents: main\n",
-			" main/binary-arm64/Packages.gz\n",
-		} {
-			if !strings.Contains(release, want) {
-				t.Errorf("got InRelease\n%s\nwant %q", release, want)
+		wantRelease := func(parts ...string) {
+			t.Helper()
+			for _, want := range parts {
+				if got := p.Content("all/demo/dists/stable/InRelease"); !strings.Contains(got, want) {
+					t.Errorf("got InRelease\n%s\nwant %q", got, want)
+				}
 			}
 		}
-		for _, want := range []string{"all/demo/key.asc", "pool/main/libd/libdemo/libdemo_1.2.0_all.deb", "pool/main/d/demo/demo_1.2.0_amd64.deb"} {
-			if !strings.Contains(keys, want) {
-				t.Errorf("got objects\n%s\nwant %q", keys, want)
-			}
-		}
-		two := treeOf(t, releasetest.Args{Version: "1.10.0"}, packages[0])
-		second := run(t, openApt(t, c, two))
-		for _, items := range [][]publish.Item{first, second} {
-			for _, deep := range []bool{false, true} {
-				check(t, openApt(t, Config{Config: c.Config}, nil).Verify(t.Context(), items, deep))
-			}
-		}
+		aptRepo.publishTwo(t, p, c, func() {
+			wantRelease("Origin: demo\nLabel: demo\nSuite: stable\nCodename: stable\nDate: Thu, 29 Feb 2024 12:00:00 UTC\nAcquire-By-Hash: yes\nArchitectures: all amd64 arm64\nComponents: main\n",
+				" main/binary-arm64/Packages.gz\n")
+		})
 		// Both have the same commit time: clients do not take an index that is not newer.
-		if release := p.Content("all/demo/dists/stable/InRelease"); !strings.Contains(release, "\nDate: Thu, 29 Feb 2024 12:00:01 UTC\n") {
-			t.Errorf("got\n%s", release)
-		}
+		wantRelease("\nDate: Thu, 29 Feb 2024 12:00:01 UTC\n")
 	})
 }
 
 // TestAptVerify alters one thing at a time.
 func TestAptVerify(t *testing.T) {
-	tree := treeOf(t, releasetest.Args{}, debOf(packagetest.Package{}))
+	tree := treeOf(t, releasetest.Args{}, aptRepo.of(packagetest.Package{}))
 	const prefix = "all/demo/"
 	tests := map[string]struct {
 		alter func(p buckettest.Place)
@@ -143,9 +112,9 @@ func TestAptVerify(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := buckettest.Open(t, "file")
 			c := configOf(p, writeKey(t))
-			items := run(t, openApt(t, c, tree))
+			items := run(t, aptRepo.in(t, c, tree))
 			tt.alter(p)
-			err := openApt(t, Config{Config: c.Config}, nil).Verify(t.Context(), items, true)
+			err := aptRepo.in(t, Config{Config: c.Config}, nil).Verify(t.Context(), items, true)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
@@ -160,13 +129,13 @@ func TestAptConflicts(t *testing.T) {
 		want   string
 	}{
 		"other bytes of the same version": {func(t *testing.T, p buckettest.Place, c *Config) {
-			run(t, openApt(t, *c, treeOf(t, releasetest.Args{}, debOf(packagetest.Package{Text: "other"}))))
+			run(t, aptRepo.in(t, *c, treeOf(t, releasetest.Args{}, aptRepo.of(packagetest.Package{Text: "other"}))))
 		}, "sha256:"},
 		"another program's index": {func(t *testing.T, p buckettest.Place, c *Config) {
 			p.Put(pointer, "Origin: x\n")
 		}, "an index that cannot be changed: it has no signature"},
 		"another key's index": {func(t *testing.T, p buckettest.Place, c *Config) {
-			run(t, openApt(t, *c, treeOf(t, releasetest.Args{}, debOf(packagetest.Package{}))))
+			run(t, aptRepo.in(t, *c, treeOf(t, releasetest.Args{}, aptRepo.of(packagetest.Package{}))))
 			p.Delete("all/demo/key.asc")
 			c.Key.Key = writeKey(t)
 		}, "it is not signed by "},
@@ -174,7 +143,7 @@ func TestAptConflicts(t *testing.T) {
 			p.Put("all/demo/key.asc", pgptest.Public(t, pgptest.Secret(t, pgptest.Args{Created: created})))
 		}, "other keys"},
 		"a lost part": {func(t *testing.T, p buckettest.Place, c *Config) {
-			run(t, openApt(t, *c, treeOf(t, releasetest.Args{Version: "1.0.0"}, debOf(packagetest.Package{}))))
+			run(t, aptRepo.in(t, *c, treeOf(t, releasetest.Args{Version: "1.0.0"}, aptRepo.of(packagetest.Package{}))))
 			for _, k := range p.Keys() {
 				if strings.Contains(k, "by-hash") {
 					p.Delete(k)
@@ -188,7 +157,7 @@ func TestAptConflicts(t *testing.T) {
 			c := configOf(p, writeKey(t))
 			tt.before(t, p, &c)
 			before := p.Content(pointer)
-			_, err := buckettest.Run(t.Context(), openApt(t, c, treeOf(t, releasetest.Args{}, debOf(packagetest.Package{}))))
+			_, err := buckettest.Run(t.Context(), aptRepo.in(t, c, treeOf(t, releasetest.Args{}, aptRepo.of(packagetest.Package{}))))
 			if err == nil || !strings.HasPrefix(err.Error(), "conflict") || !strings.Contains(err.Error(), tt.want) || p.Content(pointer) != before {
 				t.Errorf("got %v, want a conflict with %q and no change", err, tt.want)
 			}
@@ -203,7 +172,7 @@ func TestAptRules(t *testing.T) {
 	c := configOf(p, writeKey(t))
 	c.Channels = append(stable(), publish.Alias{Name: "edge", Rule: publish.Highest})
 	versions := func(suite string) string {
-		x, err := openApt(t, c, treeOf(t, releasetest.Args{})).(*repository).load(t.Context(), "dists/"+suite+"/InRelease", openApt(t, c, treeOf(t, releasetest.Args{})).(*repository).reading())
+		x, err := aptRepo.in(t, c, treeOf(t, releasetest.Args{})).(*repository).load(t.Context(), "dists/"+suite+"/InRelease", aptRepo.in(t, c, treeOf(t, releasetest.Args{})).(*repository).reading())
 		check(t, err)
 		var all []string
 		for _, e := range x.entries {
@@ -212,16 +181,16 @@ func TestAptRules(t *testing.T) {
 		return strings.Join(all, " ")
 	}
 	tree := func(version string) *release.Tree {
-		return treeOf(t, releasetest.Args{Version: version}, debOf(packagetest.Package{}))
+		return treeOf(t, releasetest.Args{Version: version}, aptRepo.of(packagetest.Package{}))
 	}
 	for _, v := range []string{"1.1.0", "1.0.0", "1.2.0-rc.1", "1.2.0"} {
-		run(t, openApt(t, c, tree(v)))
+		run(t, aptRepo.in(t, c, tree(v)))
 	}
 	if s, e := versions("stable"), versions("edge"); s != "1.0.0 1.1.0 1.2.0" || e != "1.0.0 1.1.0 1.2.0~rc.1 1.2.0" {
 		t.Errorf("got stable %s, edge %s", s, e)
 	}
 	c.Channels[0].Back = true
-	d := openApt(t, c, tree("1.1.0"))
+	d := aptRepo.in(t, c, tree("1.1.0"))
 	for _, i := range buckettest.Plan(t, d) {
 		if i.State == publish.Behind && (i.Found != "1.2.0" || i.Guard == "" || !strings.Contains(i.Name, "dists/stable/InRelease entry demo 1.1.0")) {
 			t.Errorf("got %+v", i)
@@ -232,7 +201,7 @@ func TestAptRules(t *testing.T) {
 		t.Errorf("moved back: got stable %s, edge %s", s, e)
 	}
 	c.Channels[0].Back = false
-	run(t, openApt(t, c, tree("1.2.0")))
+	run(t, aptRepo.in(t, c, tree("1.2.0")))
 	if s := versions("stable"); s != "1.0.0 1.1.0 1.2.0" {
 		t.Errorf("moved on: got stable %s", s)
 	}
@@ -245,29 +214,12 @@ func TestAptRotation(t *testing.T) {
 	c := configOf(p, "env://KEY")
 	key := before
 	c.Key.Env = func(string) string { return key }
-	items := run(t, openApt(t, c, treeOf(t, releasetest.Args{}, debOf(packagetest.Package{}))))
+	items := run(t, aptRepo.in(t, c, treeOf(t, releasetest.Args{}, aptRepo.of(packagetest.Package{}))))
 	key = pgptest.Secret(t, pgptest.Args{Created: created.Add(time.Hour)}) + pgptest.Public(t, before)
-	d := openApt(t, c, treeOf(t, releasetest.Args{}, debOf(packagetest.Package{})))
+	d := aptRepo.in(t, c, treeOf(t, releasetest.Args{}, aptRepo.of(packagetest.Package{})))
 	if n := buckettest.States(buckettest.Plan(t, d)); n[publish.Behind] != 2 {
 		t.Errorf("got %v, want the key and the index behind", n)
 	}
 	run(t, d)
-	check(t, openApt(t, Config{Config: c.Config}, nil).Verify(t.Context(), items, true))
-}
-
-// TestAptFaults has each request in turn fail, in each way, once and for good, and then
-// runs again.
-func TestAptFaults(t *testing.T) {
-	tree := treeOf(t, releasetest.Args{}, debOf(packagetest.Package{}))
-	key := writeKey(t)
-	for _, kind := range []string{"gs", "s3"} {
-		t.Run(kind, func(t *testing.T) {
-			begin := func() buckettest.Place { return buckettest.Open(t, kind) }
-			buckettest.EachFault(t, begin, func(ctx context.Context, p buckettest.Place, web http.RoundTripper) (publish.Destination, error) {
-				c := configOf(p, key)
-				c.Jobs, c.Transport = 1, web
-				return NewApt(ctx, c, tree)
-			})
-		})
-	}
+	check(t, aptRepo.in(t, Config{Config: c.Config}, nil).Verify(t.Context(), items, true))
 }

@@ -134,11 +134,11 @@ func TestAptClient(t *testing.T) {
 	require(t, "gpgv")
 	buckettest.Each(t, func(t *testing.T, p buckettest.Place) {
 		c := configOf(p, writeKey(t))
-		library := debOf(packagetest.Package{Name: "libdemo", Arch: "all", Version: "0.5.0"})
+		library := aptRepo.of(packagetest.Package{Name: "libdemo", Arch: "all", Version: "0.5.0"})
 		tree := func(version string, day int) func() publish.Destination {
 			tree := treeOf(t, releasetest.Args{Version: version, Time: packagetest.Later(day)},
-				debOf(packagetest.Package{Depends: []string{"libdemo"}}), debOf(packagetest.Package{Arch: "arm64"}), library)
-			return func() publish.Destination { return openApt(t, c, tree) }
+				aptRepo.of(packagetest.Package{Depends: []string{"libdemo"}}), aptRepo.of(packagetest.Package{Arch: "arm64"}), library)
+			return func() publish.Destination { return aptRepo.in(t, c, tree) }
 		}
 		one, two := tree("1.2.0", 1), tree("1.3.0", 2)
 		runLater(t, one())
@@ -181,7 +181,7 @@ func TestAptClientBack(t *testing.T) {
 	p := buckettest.Open(t, "file")
 	c := configOf(p, writeKey(t))
 	release := func(version string) publish.Destination {
-		return openApt(t, c, treeOf(t, releasetest.Args{Version: version}, debOf(packagetest.Package{})))
+		return aptRepo.in(t, c, treeOf(t, releasetest.Args{Version: version}, aptRepo.of(packagetest.Package{})))
 	}
 	runLater(t, release("1.2.0"))
 	runLater(t, release("1.3.0"))

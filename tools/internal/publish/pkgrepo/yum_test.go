@@ -2,9 +2,7 @@ package pkgrepo
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,47 +10,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/packagetest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
-func openYum(tb testing.TB, c Config, tree *release.Tree) publish.Destination {
-	tb.Helper()
-	d, err := NewYum(tb.Context(), c, tree)
-	check(tb, err)
-	return d
-}
-
-func rpmOf(p packagetest.Package) packagetest.Package { p.Format = "rpm"; return p }
-
-// TestYum publishes two releases, as TestApt does.
+// TestYum publishes two releases.
 func TestYum(t *testing.T) {
 	buckettest.Each(t, func(t *testing.T, p buckettest.Place) {
 		c := configOf(p, writeKey(t))
-		packages := []packagetest.Package{rpmOf(packagetest.Package{}), rpmOf(packagetest.Package{Arch: "arm64"}), rpmOf(packagetest.Package{Name: "libdemo", Arch: "all"})}
-		one := treeOf(t, releasetest.Args{}, packages...)
-		first := run(t, openYum(t, c, one))
-		keys := strings.Join(p.Keys(), "\n")
-		run(t, openYum(t, c, one))
-		if got := strings.Join(p.Keys(), "\n"); got != keys {
-			t.Errorf("again: got objects\n%s\nwant\n%s", got, keys)
-		}
-		for _, want := range []string{"all/demo/stable/Packages/d/demo-1.2.0-1.aarch64.rpm", "all/demo/stable/Packages/l/libdemo-1.2.0-1.noarch.rpm", "/repodata/repomd.xml.asc", "all/demo/stable/mirrorlist"} {
-			if !strings.Contains(keys, want) {
-				t.Errorf("got objects\n%s\nwant %q", keys, want)
-			}
-		}
-		second := run(t, openYum(t, c, treeOf(t, releasetest.Args{Version: "1.10.0"}, packages[0])))
-		for _, items := range [][]publish.Item{first, second} {
-			for _, deep := range []bool{false, true} {
-				check(t, openYum(t, Config{Config: c.Config}, nil).Verify(t.Context(), items, deep))
-			}
-		}
+		one, _ := yumRepo.publishTwo(t, p, c, func() {})
 		c.Base = "https://rpm.example.com/"
-		d := openYum(t, c, one)
+		d := yumRepo.in(t, c, one)
 		if n := buckettest.States(buckettest.Plan(t, d)); n[publish.Behind] != 3 {
 			t.Errorf("another URL: got %v, want three entries behind", n)
 		}
@@ -63,21 +33,6 @@ func TestYum(t *testing.T) {
 	})
 }
 
-func TestYumFaults(t *testing.T) {
-	tree := treeOf(t, releasetest.Args{}, rpmOf(packagetest.Package{}))
-	key := writeKey(t)
-	for _, kind := range []string{"gs"} { // TestAptFaults has both
-		t.Run(kind, func(t *testing.T) {
-			begin := func() buckettest.Place { return buckettest.Open(t, kind) }
-			buckettest.EachFault(t, begin, func(ctx context.Context, p buckettest.Place, web http.RoundTripper) (publish.Destination, error) {
-				c := configOf(p, key)
-				c.Jobs, c.Transport = 1, web
-				return NewYum(ctx, c, tree)
-			})
-		})
-	}
-}
-
 // TestYumCreaterepo compares the lists with those that createrepo_c makes of the same
 // packages.
 func TestYumCreaterepo(t *testing.T) {
@@ -85,9 +40,9 @@ func TestYumCreaterepo(t *testing.T) {
 	p := buckettest.Open(t, "file")
 	var packages []packagetest.Package
 	for _, name := range []string{"alpha", "beta"} {
-		packages = append(packages, rpmOf(packagetest.Package{Name: name, Depends: []string{"other >= 1:2.0-3", "/bin/sh", "x = 1"}, Text: "a <text> & more"}))
+		packages = append(packages, yumRepo.of(packagetest.Package{Name: name, Depends: []string{"other >= 1:2.0-3", "/bin/sh", "x = 1"}, Text: "a <text> & more"}))
 	}
-	run(t, openYum(t, configOf(p, writeKey(t)), treeOf(t, releasetest.Args{}, packages...)))
+	run(t, yumRepo.in(t, configOf(p, writeKey(t)), treeOf(t, releasetest.Args{}, packages...)))
 	dir := t.TempDir()
 	for _, key := range p.Keys() {
 		if name := filepath.Base(key); strings.HasSuffix(name, ".rpm") {
@@ -180,11 +135,11 @@ func TestDnfClient(t *testing.T) {
 		c := configOf(p, writeKey(t))
 		base := baseURL(t, p)
 		c.Base = base
-		library := rpmOf(packagetest.Package{Name: "libdemo", Arch: "all", Version: "0.5.0"})
+		library := yumRepo.of(packagetest.Package{Name: "libdemo", Arch: "all", Version: "0.5.0"})
 		tree := func(version string, day int) func() publish.Destination {
 			tree := treeOf(t, releasetest.Args{Version: version, Time: packagetest.Later(day)},
-				rpmOf(packagetest.Package{Depends: []string{"libdemo"}}), rpmOf(packagetest.Package{Arch: "arm64"}), library)
-			return func() publish.Destination { return openYum(t, c, tree) }
+				yumRepo.of(packagetest.Package{Depends: []string{"libdemo"}}), yumRepo.of(packagetest.Package{Arch: "arm64"}), library)
+			return func() publish.Destination { return yumRepo.in(t, c, tree) }
 		}
 		one, two := tree("1.2.0", 1), tree("1.3.0", 2)
 		runLater(t, one())
