@@ -60,15 +60,7 @@ func writeLicenses(ctx context.Context, v cli.Values) error {
 }
 
 func licenseArgs(l *lock.Lock, entries []release.Entry, sources *licenseSources) license.Args {
-	a := license.Args{Lock: l, SDK: sources.SDK}
-	for _, e := range entries {
-		for _, c := range e.Contents {
-			a.Programs = append(a.Programs, license.Program{Artifact: e.Path, Path: c.Path, File: c.Source})
-		}
-		if e.Kind == release.ImageKind {
-			a.Images = append(a.Images, license.Image{Artifact: e.Path, Layout: e.Source})
-		}
-	}
+	a := license.Args{Lock: l, Artifacts: entries, SDK: sources.SDK}
 	for _, s := range sources.Sources {
 		a.Sources = append(a.Sources, s.SourceFiles)
 	}

@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/license"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/vex"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
@@ -28,10 +25,7 @@ func writeVEX(ctx context.Context, v cli.Values) error {
 	if err != nil {
 		return err
 	}
-	a := vex.Args{File: file, Time: l.Time, Version: l.Version}
-	for _, e := range entries {
-		a.Artifacts = append(a.Artifacts, vex.Artifact{Path: e.Path, Image: e.Kind == release.ImageKind, Digest: func() (digest.Digest, error) { return sumOf(e) }})
-	}
+	a := vex.Args{File: file, Time: l.Time, Version: l.Version, Artifacts: entries}
 	if a.Components, err = license.Collect(ctx, licenseArgs(l, entries, &licenseSources{})); err != nil {
 		return err
 	}
@@ -40,17 +34,4 @@ func writeVEX(ctx context.Context, v cli.Values) error {
 		return err
 	}
 	return jsonfile.Write(v.Get("out"), d)
-}
-
-// sumOf returns the digest of an artifact's file, or of an image's index.
-func sumOf(e release.Entry) (digest.Digest, error) {
-	if e.Kind != release.ImageKind {
-		sum, _, err := digest.FromFile(e.Source)
-		return sum, err
-	}
-	desc, _, err := e.Index()
-	if err != nil {
-		return "", fmt.Errorf("image %q: %w", e.Path, err)
-	}
-	return layout.DigestOf(desc), nil
 }

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
@@ -20,19 +22,6 @@ import (
 
 // maxFile is the largest licence, in bytes: see https://go.dev/ref/mod.
 const maxFile = 16 << 20
-
-// A Program is a program in an artifact.
-type Program struct {
-	Artifact string `json:"artifact"` // its path in the release
-	Path     string `json:"path"`     // the program's path in it
-	File     string `json:"file"`     // its name on disk
-}
-
-// An Image is an image of the release.
-type Image struct {
-	Artifact string `json:"artifact"` // its path in the release
-	Layout   string `json:"layout"`   // the directory on disk of its OCI image layout
-}
 
 // A SourceFiles is a pinned source with its licence files.
 type SourceFiles struct {
@@ -45,11 +34,10 @@ type SourceFiles struct {
 
 // Args say what a release consists of.
 type Args struct {
-	Lock     *lock.Lock
-	Programs []Program
-	Images   []Image
-	Sources  []SourceFiles
-	SDK      map[string]string // the licence files of the Go SDK: path → name on disk
+	Lock      *lock.Lock
+	Artifacts []release.Entry
+	Sources   []SourceFiles
+	SDK       map[string]string // the licence files of the Go SDK: path → name on disk
 }
 
 // collector finds components.
@@ -72,13 +60,15 @@ func Collect(ctx context.Context, a Args) ([]Component, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, p := range a.Programs {
-		c.program(p, infos[i])
+	for _, e := range a.Artifacts {
+		for _, p := range e.Contents {
+			c.program(e.Path+": "+p.Path, infos[p.Source])
+		}
 	}
 	for _, s := range a.Sources {
 		c.source(s)
 	}
-	packages, err := imagePackages(ctx, a.Images)
+	packages, err := imagePackages(ctx, a.Artifacts)
 	if err != nil {
 		return nil, err
 	}
@@ -106,11 +96,7 @@ func (c *collector) read(ctx context.Context) error {
 	for _, name := range c.SDK {
 		names[name] = true
 	}
-	list := make([]string, 0, len(names))
-	for name := range names {
-		list = append(list, name)
-	}
-	slices.Sort(list)
+	list := slices.Sorted(maps.Keys(names))
 	files := make([]File, len(list))
 	err := parallel.DoAll(ctx, len(list), runtime.NumCPU(), func(_ context.Context, i int) (err error) {
 		files[i].Text, err = fileio.ReadLimited(list[i], maxFile)
@@ -160,17 +146,16 @@ func identifyAll(all []Component) {
 	})
 }
 
-// buildInfo reads the build information of all programs: nil for one that has none. The same
-// program is in several artifacts.
-func (c *collector) buildInfo(ctx context.Context) ([]*debug.BuildInfo, error) {
-	at := map[string]int{}
-	var names []string
-	for _, p := range c.Programs {
-		if _, ok := at[p.File]; !ok {
-			at[p.File] = len(names)
-			names = append(names, p.File)
+// buildInfo reads the build information of all programs, by their names on disk: nil for one
+// that has none. The same program is in several artifacts.
+func (c *collector) buildInfo(ctx context.Context) (map[string]*debug.BuildInfo, error) {
+	infos := map[string]*debug.BuildInfo{}
+	for _, e := range c.Artifacts {
+		for _, p := range e.Contents {
+			infos[p.Source] = nil
 		}
 	}
+	names := slices.Sorted(maps.Keys(infos))
 	read := make([]*debug.BuildInfo, len(names))
 	err := parallel.DoAll(ctx, len(names), runtime.NumCPU(), func(_ context.Context, i int) error {
 		info, err := buildinfo.ReadFile(names[i])
@@ -182,18 +167,17 @@ func (c *collector) buildInfo(ctx context.Context) ([]*debug.BuildInfo, error) {
 		}
 		return nil // not a Go program
 	})
-	infos := make([]*debug.BuildInfo, len(c.Programs))
-	for i, p := range c.Programs {
-		infos[i] = read[at[p.File]]
+	for i, name := range names {
+		infos[name] = read[i]
 	}
 	return infos, err
 }
 
-// program adds what a program is linked from.
-func (c *collector) program(p Program, info *debug.BuildInfo) {
-	in := []string{p.Artifact + ": " + p.Path}
+// program adds what a program is linked from. Where is its artifact and its path in that.
+func (c *collector) program(where string, info *debug.BuildInfo) {
+	in := []string{where}
 	if info == nil || info.Main.Path == "" {
-		name := strings.TrimSuffix(path.Base(p.Path), ".exe")
+		name := strings.TrimSuffix(path.Base(where), ".exe")
 		c.all.add(Component{Type: Ready, Name: name, In: in, names: []string{name}})
 		return
 	}

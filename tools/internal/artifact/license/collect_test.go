@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
@@ -104,7 +105,7 @@ func image(t *testing.T, dir string, layers ...v1.Layer) string {
 }
 
 // release returns a release with everything that has a licence.
-func release(t *testing.T) Args {
+func testRelease(t *testing.T) Args {
 	t.Helper()
 	dir := t.TempDir()
 	tool, envoy := filepath.Join(dir, "tool"), write(t, dir, "envoy", "\x7fELF, but no Go program\n")
@@ -153,10 +154,11 @@ func release(t *testing.T) Args {
 	))
 	return Args{
 		Lock: l,
-		Programs: []Program{
-			{"tool-linux-amd64.tar.gz", "bin/tool", tool}, {"tool-linux-amd64.tar.gz", "bin/envoy", envoy}, {"images/app", "usr/bin/tool", tool},
+		Artifacts: []release.Entry{
+			{Path: "tool-linux-amd64.tar.gz", Kind: "archive", Contents: []release.Content{{Path: "bin/tool", Source: tool}, {Path: "bin/envoy", Source: envoy}}},
+			{Path: "images/app", Source: base, Kind: release.ImageKind, Contents: []release.Content{{Path: "usr/bin/tool", Source: tool}}},
+			{Path: "images/small", Source: alpine, Kind: release.ImageKind},
 		},
-		Images: []Image{{"images/app", base}, {"images/small", alpine}},
 		Sources: []SourceFiles{
 			{Dependency: "data", Files: map[string]string{"data/COPYING": write(t, dir, "licenses/data/COPYING", isc)}},
 			{Dependency: "tool", Modules: map[string]string{"example.com/tool": "v1.0.0"}, Files: files},
@@ -184,7 +186,7 @@ func policy() *lock.Licenses {
 }
 
 func TestGolden(t *testing.T) {
-	all := collect(t, release(t))
+	all := collect(t, testRelease(t))
 	if err := Apply(all, policy()); err != nil {
 		t.Fatal(err)
 	}
@@ -205,10 +207,11 @@ func TestGolden(t *testing.T) {
 
 // TestShuffled: the order of what is in the release has no effect.
 func TestShuffled(t *testing.T) {
-	a := release(t)
+	a := testRelease(t)
 	want := collect(t, a)
-	slices.Reverse(a.Programs)
-	slices.Reverse(a.Images)
+	slices.Reverse(a.Artifacts)
+	slices.Reverse(a.Artifacts[0].Contents)
+	slices.Reverse(a.Artifacts[2].Contents)
 	slices.Reverse(a.Sources)
 	if got := collect(t, a); !bytes.Equal(Notices("x", got), Notices("x", want)) {
 		t.Errorf("got\n%s\nwant\n%s", Notices("x", got), Notices("x", want))
@@ -217,7 +220,7 @@ func TestShuffled(t *testing.T) {
 
 // TestRefused has the error and the hint for everything that is not allowed.
 func TestRefused(t *testing.T) {
-	a := release(t)
+	a := testRelease(t)
 	a.Sources[1].Files["example.com/a/LICENSE"] = write(t, t.TempDir(), "LICENSE", "All rights reserved.\n")
 	delete(a.Sources[1].Files, "example.com/two/LICENSE")
 	delete(a.Sources[1].Files, "example.com/two@v2.0.0/LICENSE")
@@ -233,7 +236,7 @@ func TestRefused(t *testing.T) {
 		b.WriteString("hint: " + h + "\n")
 	}
 	golden(t, "refused.golden", []byte(b.String()))
-	if err := Apply(collect(t, release(t)), nil); err == nil || strings.Contains(err.Error(), "not allowed") {
+	if err := Apply(collect(t, testRelease(t)), nil); err == nil || strings.Contains(err.Error(), "not allowed") {
 		t.Errorf("without a policy: got %v, want errors about missing licences only", err)
 	}
 }
@@ -250,7 +253,7 @@ func TestHostileLayers(t *testing.T) {
 		{"cut off", static.NewLayer([]byte("\x1f\x8b\x08"), types.OCILayer), "unexpected EOF"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := imagePackages(context.Background(), []Image{{"images/x", image(t, t.TempDir(), tt.layer)}})
+			_, err := imagePackages(context.Background(), []release.Entry{{Path: "images/x", Source: image(t, t.TempDir(), tt.layer), Kind: release.ImageKind}})
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
@@ -263,7 +266,7 @@ func TestHostileLayers(t *testing.T) {
 		entry{name: "usr/share/doc/b/copyright", link: "../a/copyright"},
 		entry{name: "usr/share/doc/c/copyright", link: "../../../../../../etc/passwd"},
 	))
-	all, err := imagePackages(context.Background(), []Image{{"images/x", dir}})
+	all, err := imagePackages(context.Background(), []release.Entry{{Path: "images/x", Source: dir, Kind: release.ImageKind}})
 	if err != nil || len(all) != 2 || len(all[0].Files)+len(all[1].Files) != 0 {
 		t.Errorf("got %+v, %v, want two packages without files", all, err)
 	}

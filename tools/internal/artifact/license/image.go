@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
 
@@ -60,7 +61,7 @@ func wanted(p string) bool {
 }
 
 // imagePackages returns the packages of distributions that images have.
-func imagePackages(ctx context.Context, images []Image) ([]Component, error) {
+func imagePackages(ctx context.Context, artifacts []release.Entry) ([]Component, error) {
 	type platform struct {
 		name   string
 		layers []v1.Descriptor
@@ -68,14 +69,17 @@ func imagePackages(ctx context.Context, images []Image) ([]Component, error) {
 	var platforms []platform
 	where := map[string]layout.Path{} // of layers
 	var layers []v1.Descriptor
-	for _, img := range images {
-		p := layout.Path(img.Layout)
+	for _, img := range artifacts {
+		if img.Kind != release.ImageKind {
+			continue
+		}
+		p := layout.Path(img.Source)
 		manifests, err := imageManifests(p)
 		if err != nil {
-			return nil, fmt.Errorf("image %q: %w", img.Artifact, err)
+			return nil, fmt.Errorf("image %q: %w", img.Path, err)
 		}
 		for name, m := range manifests {
-			platforms = append(platforms, platform{img.Artifact + " " + name, m.Layers})
+			platforms = append(platforms, platform{img.Path + " " + name, m.Layers})
 			for _, l := range m.Layers {
 				if _, ok := where[l.Digest.String()]; !ok {
 					where[l.Digest.String()] = p

@@ -10,6 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
@@ -86,4 +87,17 @@ func (e Entry) Index() (v1.Descriptor, *layout.Document, error) {
 	}
 	doc, err := p.ReadDocument(top[at])
 	return top[at], doc, err
+}
+
+// Digest returns the digest of an entry's file, or of an image's index.
+func (e Entry) Digest() (digest.Digest, error) {
+	if e.Kind != ImageKind {
+		sum, _, err := digest.FromFile(e.Source)
+		return sum, err
+	}
+	desc, _, err := e.Index()
+	if err != nil {
+		return "", fmt.Errorf("image %q: %w", e.Path, err)
+	}
+	return layout.DigestOf(desc), nil
 }

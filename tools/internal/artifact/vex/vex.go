@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/license"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
@@ -60,19 +61,12 @@ type product struct {
 	Subcomponents []component `json:"subcomponents,omitempty"`
 }
 
-// An Artifact is a file of the release, or an image.
-type Artifact struct {
-	Path   string
-	Image  bool
-	Digest func() (digest.Digest, error) // of the file, or of the image's index
-}
-
 // Args say what a release consists of.
 type Args struct {
 	File       *File
 	Time       time.Time // of the document
 	Version    string    // of the release
-	Artifacts  []Artifact
+	Artifacts  []release.Entry
 	Components []license.Component
 }
 
@@ -135,7 +129,7 @@ func (a *Args) products(name string) (all []component, err error) {
 			return nil, err
 		}
 		id := "pkg:generic/" + url.PathEscape(f.Path) + "@" + url.QueryEscape(a.Version) + "?checksum=" + url.QueryEscape(string(sum))
-		if f.Image {
+		if f.Kind == release.ImageKind {
 			id = "pkg:oci/" + path.Base(f.Path) + "@" + url.QueryEscape(string(sum))
 		}
 		all = append(all, component{ID: id, Identifiers: map[string]string{"purl": id}, Hashes: map[string]string{"sha-256": sum.Hex()}})

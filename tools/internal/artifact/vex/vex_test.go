@@ -2,7 +2,9 @@ package vex
 
 import (
 	"bytes"
+	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,10 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	openvex "github.com/openvex/go-vex/pkg/vex"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/license"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
@@ -46,16 +50,24 @@ func args(t *testing.T) Args {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := func(s string) func() (digest.Digest, error) {
-		return func() (digest.Digest, error) { return digest.FromBytes([]byte(s)), nil }
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		name = filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(content), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		return name
 	}
+	index := digest.FromBytes([]byte("{}"))
+	write("image/blobs/sha256/"+index.Hex(), "{}")
+	write("image/index.json", fmt.Sprintf(`{"schemaVersion": 2, "manifests": [{"mediaType": %q, "size": 2, "digest": %q}]}`, types.OCIImageIndex, index))
 	return Args{
 		File: file, Time: time.Date(2024, 2, 29, 12, 0, 0, 0, time.FixedZone("", 3600)), Version: "1.0.0+x",
-		Artifacts: []Artifact{
-			{Path: "images/tool", Image: true, Digest: sum("image")},
-			{Path: "tool-1.0.0-linux-amd64.tar.gz", Digest: sum("amd64")},
-			{Path: "tool-1.0.0-linux-arm64.tar.gz", Digest: sum("arm64")},
-			{Path: "other.zip", Digest: sum("other")},
+		Artifacts: []release.Entry{
+			{Path: "images/tool", Kind: release.ImageKind, MediaType: string(types.OCIImageIndex), Source: filepath.Dir(write("image/oci-layout", `{"imageLayoutVersion": "1.0.0"}`))},
+			{Path: "tool-1.0.0-linux-amd64.tar.gz", Source: write("amd64", "amd64")},
+			{Path: "tool-1.0.0-linux-arm64.tar.gz", Source: write("arm64", "arm64")},
+			{Path: "other.zip", Source: write("other", "other")},
 		},
 		Components: []license.Component{
 			{Type: license.Deb, Name: "libc6", Version: "2.36-9+deb12u1"},
@@ -93,7 +105,7 @@ func TestReader(t *testing.T) {
 			t.Errorf("%s: %v", s.Vulnerability.Name, err)
 		}
 	}
-	image := "pkg:oci/tool@" + strings.ReplaceAll(string(digest.FromBytes([]byte("image"))), ":", "%3A")
+	image := "pkg:oci/tool@" + strings.ReplaceAll(string(digest.FromBytes([]byte("{}"))), ":", "%3A")
 	found := d.Matches("CVE-2026-1", image, []string{"pkg:golang/golang.org/x/crypto@v0.1.0"})
 	if len(found) != 1 || found[0].Status != openvex.StatusNotAffected {
 		t.Errorf("got %v, want the statement that the image is not affected", found)
