@@ -27,6 +27,7 @@ import (
 	_ "github.com/bazelbuild/bazel-gazelle/cmd/gazelle"
 	_ "github.com/bazelbuild/buildtools/build"
 	_ "github.com/bazelbuild/rules_go/go/runfiles"
+	_ "github.com/cavaliergopher/cpio"
 	_ "github.com/fsouza/fake-gcs-server/fakestorage"
 	_ "github.com/google/go-containerregistry/pkg/authn"
 	_ "github.com/google/go-containerregistry/pkg/name"

@@ -19,6 +19,10 @@ func (b *builder) contents() (files.Contents, error) {
 	if err != nil {
 		return nil, err
 	}
+	empty, err := b.generate(nil)
+	if err != nil {
+		return nil, err
+	}
 	var all files.Contents
 	at := map[string]bool{}
 	for _, f := range append(docs, b.Files...) {
@@ -29,6 +33,9 @@ func (b *builder) contents() (files.Contents, error) {
 		c, err := b.content(f)
 		if err != nil {
 			return nil, fmt.Errorf("adding %q: %w", f.Path, err)
+		}
+		if (b.Format == Deb || b.Format == RPM) && c.Type != files.TypeDir && f.Symlink == "" {
+			b.sources[c.Destination], c.Source = c.Source, empty
 		}
 		all = append(all, c)
 	}

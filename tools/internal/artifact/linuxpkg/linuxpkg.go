@@ -31,8 +31,6 @@ import (
 	"github.com/goreleaser/nfpm/v2"
 	"github.com/goreleaser/nfpm/v2/apk"
 	"github.com/goreleaser/nfpm/v2/arch"
-	"github.com/goreleaser/nfpm/v2/deb"
-	"github.com/goreleaser/nfpm/v2/rpm"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
@@ -52,7 +50,10 @@ const (
 // The compression levels of zstd. Changing one of them, or the version of klauspost/compress
 // in go.mod, changes every package. The formats that are not here have no setting: apk has
 // gzip at level 6, archlinux has zstd at level 3.
-const compression = "zstd:3"
+const (
+	compressionLevel = 3
+	compression      = "zstd:3"
+)
 
 // A Spec describes one package of one format. Names, versions and architectures are those
 // of the format.
@@ -141,13 +142,23 @@ func Write(ctx context.Context, w io.Writer, s *Spec) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	p := &builder{Spec: s, dir: dir, time: time.Unix(s.SourceDateEpoch, 0).UTC()}
+	p := &builder{Spec: s, dir: dir, time: time.Unix(s.SourceDateEpoch, 0).UTC(), sources: map[string]string{}}
 	info, err := p.info()
 	if err != nil {
 		return fmt.Errorf("building %s package %q: %w", s.Format, s.Name, err)
 	}
-	packagers := map[Format]nfpm.Packager{APK: apk.Default, ArchLinux: arch.Default, Deb: deb.Default, RPM: rpm.DefaultRPM}
-	if err := packagers[s.Format].Package(info, fileio.Writer(ctx, w)); err != nil {
+	w = fileio.Writer(ctx, w)
+	switch s.Format {
+	case Deb:
+		err = p.writeDeb(ctx, w, info)
+	case RPM:
+		err = p.writeRPM(ctx, w, info)
+	case APK:
+		err = apk.Default.Package(info, w)
+	case ArchLinux:
+		err = arch.Default.Package(info, w)
+	}
+	if err != nil {
 		return fmt.Errorf("writing %s package %q: %w", s.Format, s.Name, err)
 	}
 	return nil
@@ -159,6 +170,13 @@ type builder struct {
 	dir   string    // of generated files
 	time  time.Time // of everything
 	count int       // of generated files
+	// sources are the files whose contents nfpm does not write, by their paths in the package.
+	sources map[string]string
+}
+
+// fill returns what writes the contents of the files.
+func (b *builder) fill(ctx context.Context) *fill {
+	return &fill{ctx: ctx, sources: b.sources, buf: make([]byte, copyBlock)}
 }
 
 // generate writes a file that is not an input, and returns its name. nfpm copies its time.
