@@ -45,7 +45,7 @@ func (c *checker) blob(ctx context.Context, a release.Artifact, f release.File, 
 	l := layer{paths: map[string]bool{}}
 	sum := sha256.New()
 	tee := bufio.NewReaderSize(io.TeeReader(io.LimitReader(z, maxBytes), sum), 1<<16)
-	err = openTar(ctx, a, tee, func(m member) {
+	err = c.openTar(ctx, a, tee, func(m member) {
 		l.paths[strings.TrimSuffix(strings.TrimPrefix(m.path, "./"), "/")] = true
 		m.base = base
 		c.look(m)

@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -65,8 +66,10 @@ func (c *checker) ownMember(m member) {
 		wanted := slices.Contains(o.Contains, name)
 		values := o.valuesOf(name)
 		if name != "" && name == o.Program && isFor(m.artifact.Platform, runtime.GOOS, runtime.GOARCH) {
+			kept := m
+			kept.data = bytes.Clone(m.data)
 			c.mu.Lock()
-			c.runs = append(c.runs, ownRun{o, m})
+			c.runs = append(c.runs, ownRun{o, kept})
 			c.mu.Unlock()
 		}
 		if !wanted && len(values) == 0 {

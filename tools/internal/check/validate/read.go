@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,8 +24,7 @@ import (
 
 // Limits on what an artifact contains. It may be damaged, and it may be malicious.
 const (
-	maxMember  = 1 << 30 // bytes of a file in an archive that is looked at
-	maxZip     = 2 << 30 // bytes of a zip
+	maxMember  = 1<<31 - 1 // bytes of a file in an archive that is looked at, and of a zip
 	maxMembers = 1_000_000
 	maxBytes   = 1 << 36 // bytes of an archive, uncompressed
 )
@@ -35,8 +35,8 @@ type member struct {
 	path     string // in the artifact; empty for itself
 	mode     fs.FileMode
 	link     string
-	base     bool // it is in a layer of a base image
-	data     []byte
+	base     bool   // it is in a layer of a base image
+	data     []byte // valid while the member is visited
 }
 
 // file reads one file of the release, and all that is in it. Its digest is checked at the end.
@@ -73,18 +73,16 @@ func (c *checker) inside(ctx context.Context, a release.Artifact, f release.File
 	if isArchive(head) {
 		c.checked(Contents, 1)
 	}
-	if a.Kind == "chart" || packageReaders[a.Kind] != nil {
-		data, err := readMember(r, f.Size)
-		if err != nil {
-			return err
-		}
+	if a.Kind != "chart" && packageReaders[a.Kind] == nil {
+		return c.open(ctx, a, r, f.Size, c.look)
+	}
+	return c.bytes(r, f.Size, func(data []byte) error {
 		if a.Kind == "chart" {
 			c.chart(a, data)
 		}
 		c.linuxPackage(a, data)
-		r = bufio.NewReader(bytes.NewReader(data))
-	}
-	return c.open(ctx, a, r, f.Size, func(m member) { c.look(m) })
+		return c.open(ctx, a, bufio.NewReader(bytes.NewReader(data)), f.Size, c.look)
+	})
 }
 
 func isArchive(head []byte) bool {
@@ -105,7 +103,7 @@ func (c *checker) open(ctx context.Context, a release.Artifact, r *bufio.Reader,
 	}
 	switch {
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
-		return openZip(ctx, a, r, size, visit)
+		return c.bytes(r, size, func(data []byte) error { return c.openZip(ctx, a, data, visit) })
 	case bytes.HasPrefix(head, []byte("!<arch>\n")):
 		return c.openDeb(ctx, a, r, visit)
 	case isArchive(head):
@@ -114,14 +112,12 @@ func (c *checker) open(ctx context.Context, a release.Artifact, r *bufio.Reader,
 			return err
 		}
 		defer z.Close()
-		return openTar(ctx, a, bufio.NewReaderSize(io.LimitReader(z, maxBytes), 1<<16), visit)
+		return c.openTar(ctx, a, bufio.NewReaderSize(io.LimitReader(z, maxBytes), 1<<16), visit)
 	}
-	data, err := readMember(r, size)
-	if err != nil {
-		return err
-	}
-	visit(member{artifact: a, mode: 0o644, data: data})
-	return nil
+	return c.bytes(r, size, func(data []byte) error {
+		visit(member{artifact: a, mode: 0o644, data: data})
+		return nil
+	})
 }
 
 // decompress reads gzip, also several files of it in a row, zstd or xz.
@@ -140,19 +136,28 @@ func decompress(r io.Reader, head []byte) (io.ReadCloser, error) {
 	return z.IOReadCloser(), nil
 }
 
-func readMember(r io.Reader, size int64) ([]byte, error) {
+// bytes calls use with the next size bytes of r. The memory is used again when it has returned.
+func (c *checker) bytes(r io.Reader, size int64, use func(data []byte) error) error {
 	if size > maxMember {
-		return nil, fmt.Errorf("it has %d bytes: no more than %d can be checked", size, maxMember)
+		return fmt.Errorf("it has %d bytes: no more than %d can be checked", size, maxMember)
 	}
-	data := make([]byte, size)
+	b, ok := c.buffers.Get().(*[]byte)
+	if !ok {
+		b = new([]byte)
+	}
+	defer c.buffers.Put(b)
+	if int64(cap(*b)) < size {
+		*b = make([]byte, size)
+	}
+	data := (*b)[:size]
 	if _, err := io.ReadFull(r, data); err != nil {
-		return nil, err
+		return err
 	}
-	return data, nil
+	return use(data)
 }
 
 // openTar reads a tar. A file that is compressed and not a tar is one member.
-func openTar(ctx context.Context, a release.Artifact, r *bufio.Reader, visit func(member)) error {
+func (c *checker) openTar(ctx context.Context, a release.Artifact, r *bufio.Reader, visit func(member)) error {
 	if head, _ := r.Peek(262); len(head) < 262 || string(head[257:262]) != "ustar" {
 		data, err := io.ReadAll(io.LimitReader(r, maxMember))
 		if err == nil {
@@ -174,25 +179,24 @@ func openTar(ctx context.Context, a release.Artifact, r *bufio.Reader, visit fun
 			return err
 		}
 		m := member{artifact: a, path: h.Name, mode: h.FileInfo().Mode(), link: h.Linkname}
-		if h.Typeflag == tar.TypeReg {
-			if m.data, err = readMember(t, h.Size); err != nil {
-				return fmt.Errorf("reading %q: %w", h.Name, err)
-			}
+		if h.Typeflag != tar.TypeReg {
+			visit(m)
+			continue
 		}
-		visit(m)
+		err = c.bytes(t, h.Size, func(data []byte) error {
+			m.data = data
+			visit(m)
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("reading %q: %w", h.Name, err)
+		}
 	}
 	return fmt.Errorf("it has more than %d files", maxMembers)
 }
 
-func openZip(ctx context.Context, a release.Artifact, r io.Reader, size int64, visit func(member)) error {
-	if size > maxZip {
-		return fmt.Errorf("it has %d bytes: no more than %d can be checked", size, maxZip)
-	}
-	data := make([]byte, size)
-	if _, err := io.ReadFull(r, data); err != nil {
-		return err
-	}
-	z, err := zip.NewReader(bytes.NewReader(data), size)
+func (c *checker) openZip(ctx context.Context, a release.Artifact, data []byte, visit func(member)) error {
+	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return err
 	}
@@ -202,29 +206,35 @@ func openZip(ctx context.Context, a release.Artifact, r io.Reader, size int64, v
 			return err
 		}
 		m := member{artifact: a, path: f.Name, mode: f.Mode()}
-		if !f.Mode().IsDir() {
-			if m.data, err = readZipped(f); err != nil {
-				return fmt.Errorf("reading %q: %w", f.Name, err)
-			}
+		if f.Mode().IsDir() {
+			visit(m)
+			continue
 		}
-		if m.mode&fs.ModeSymlink != 0 {
-			m.link, m.data = string(m.data), nil
+		if err := c.zipped(f, m, visit); err != nil {
+			return fmt.Errorf("reading %q: %w", f.Name, err)
 		}
-		visit(m)
 	}
 	return nil
 }
 
-func readZipped(f *zip.File) ([]byte, error) {
+func (c *checker) zipped(f *zip.File, m member, visit func(member)) error {
 	r, err := f.Open()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer r.Close()
-	if f.UncompressedSize64 > maxMember {
-		return nil, fmt.Errorf("it has %d bytes: no more than %d can be checked", f.UncompressedSize64, maxMember)
-	}
-	return io.ReadAll(r) // to its end: the checksum is after it
+	size := int64(min(f.UncompressedSize64, maxMember+1))
+	return c.bytes(r, size, func(data []byte) error {
+		// The checksum is compared at the end.
+		if n, err := r.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) {
+			return cmp.Or(err, zip.ErrFormat)
+		}
+		if m.data = data; m.mode&fs.ModeSymlink != 0 {
+			m.link, m.data = string(data), nil
+		}
+		visit(m)
+		return nil
+	})
 }
 
 // openDeb reads the members of an ar file (deb(5)), and what is in its tars.

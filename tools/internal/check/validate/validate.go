@@ -105,6 +105,8 @@ type checker struct {
 	mu     sync.Mutex
 	report Report
 	facts  factCache
+	// buffers has *[]byte that hold a file each.
+	buffers sync.Pool
 	// programs are those in the artifacts.
 	programs []program
 	layers   map[string]layer              // by path in the release
