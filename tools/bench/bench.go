@@ -128,6 +128,13 @@ func AtMostTimes(what string, ours, peer Sample, times float64) Row {
 		Goal: fmt.Sprintf("at most %gx the time", times), Pass: ratio <= times}
 }
 
+// Within returns a row with the goal that we take at most the given number of seconds.
+func Within(what string, ours Sample, limit float64) Row {
+	ratio := ours.Median() / limit
+	return Row{What: what, Unit: seconds, Ours: ours, Peer: Sample{limit}, Ratio: ratio,
+		Goal: fmt.Sprintf("at most %g s", limit), Pass: ratio <= 1}
+}
+
 // A Report has the results of all benchmarks that ran.
 type Report struct {
 	Machine Machine  `json:"machine"`

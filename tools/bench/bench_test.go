@@ -76,6 +76,8 @@ func TestGoals(t *testing.T) {
 		{Smaller("", 104, 100, 1.03), false},
 		{AtMostTimes("", Sample{6, 1, 9}, Sample{5}, 1.2), true},
 		{AtMostTimes("", Sample{6.1}, Sample{5}, 1.2), false},
+		{Within("", Sample{2, 3, 1}, 2), true},
+		{Within("", Sample{2.1}, 2), false},
 	} {
 		if tt.row.Pass != tt.pass {
 			t.Errorf("%+v: got %v, want %v", tt.row, tt.row.Pass, tt.pass)

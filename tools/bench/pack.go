@@ -128,6 +128,19 @@ func (b *packBench) size(name string) (float64, error) {
 	return float64(info.Size()), nil
 }
 
+// findPeer returns the path of a peer's program, on PATH or in the directory RELEASE_READERS, or
+// "" if it is not installed.
+func findPeer(name string) string {
+	path, err := exec.LookPath(name)
+	if dir := os.Getenv("RELEASE_READERS"); err != nil && dir != "" {
+		path, err = exec.LookPath(filepath.Join(dir, name))
+	}
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
 // missingPrograms returns the programs that this machine lacks.
 func missingPrograms(programs ...string) string {
 	var missing []string

@@ -29,6 +29,7 @@ type packageBench struct {
 	format  linuxpkg.Format
 	dir     string
 	command string
+	peer    string // nfpm
 	files   []corpusFile
 }
 
@@ -42,7 +43,7 @@ func packageBenchmark(format linuxpkg.Format, corpusBytes int64) Benchmark {
 				return nil, err
 			}
 			contenders := []Contender{{"package " + string(format), b.pack}, {"zstd alone", b.compress}}
-			if missing := missingPrograms("nfpm"); missing != "" {
+			if b.peer = findPeer("nfpm"); b.peer == "" {
 				e.Notef("not measured: nfpm, which is not installed: go install github.com/goreleaser/nfpm/v2/cmd/nfpm")
 			} else {
 				contenders = append(contenders, Contender{"nfpm", b.nfpm})
@@ -101,7 +102,7 @@ func (b *packageBench) pack(ctx context.Context) error {
 
 // nfpm runs nfpm's own command.
 func (b *packageBench) nfpm(ctx context.Context) error {
-	_, err := runIn(ctx, "", "nfpm", "package", "-f", b.file("nfpm.yaml"), "-p", string(b.format), "-t", b.file("nfpm."+string(b.format)))
+	_, err := runIn(ctx, "", b.peer, "package", "-f", b.file("nfpm.yaml"), "-p", string(b.format), "-t", b.file("nfpm."+string(b.format)))
 	return err
 }
 

@@ -39,6 +39,8 @@ func TestRun(t *testing.T) {
 		{bundleBenchmark(1 << 20), 1},
 		{pushBenchmark(2, 1000, 0), 1},
 		{compareBenchmark(300_000), 1},
+		{attestBenchmark(3_000_000), 2},
+		{validateBenchmark(3_000_000), 2},
 	} {
 		t.Run(tt.b.Name, func(t *testing.T) {
 			report, err := runAll(t.Context(), []Benchmark{tt.b}, 2, io.Discard)
