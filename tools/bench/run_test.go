@@ -15,14 +15,14 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 // TestRun runs the benchmarks with small inputs. It checks that they measure something, not
 // the results: the goals are for the full inputs.
 func TestRun(t *testing.T) {
-	if out, err := exec.Command("go", "env", "GOMOD").Output(); err != nil || filepath.Base(strings.TrimSpace(string(out))) != "go.mod" {
-		t.Skip("not checked: no go command, or not in a checkout of the module")
-	}
+	out, err := exec.Command(readers.Find(t, "go"), "env", "GOMOD").Output()
+	readers.Require(t, "go.mod", err == nil && filepath.Base(strings.TrimSpace(string(out))) == "go.mod")
 	line := smallLine(t)
 	fetch := Benchmark{"fetch", func(ctx context.Context, e *Env) ([]Row, error) { return runFetchBench(ctx, e, line) }}
 	for _, tt := range []struct {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 func TestWhichBazel(t *testing.T) {
@@ -221,9 +223,7 @@ func TestDiskCacheSizes(t *testing.T) {
 // Sandboxes are in memory where there is enough of it, and nowhere else than Bazel has them if not.
 func TestSandboxBase(t *testing.T) {
 	mounts, err := os.ReadFile("/proc/mounts")
-	if err != nil {
-		t.Skipf("a machine without /proc: %v", err)
-	}
+	readers.Require(t, "/proc", err == nil)
 	inMemory := regexp.MustCompile(`(?m)^\S+ /dev/shm tmpfs (\S*)`).FindSubmatch(mounts)
 	good := inMemory != nil && !strings.Contains(string(inMemory[1]), "noexec") && syscall.Access("/dev/shm", 2) == nil
 	for _, tt := range []struct{ name, set, free, want string }{

@@ -1,6 +1,7 @@
 // Layers checks that imports point down: a package below tools/internal may import those
 // of its own directory and of the directories before it. It also checks that only package
-// environ calls os.Environ, exec.Command, exec.CommandContext and os.StartProcess.
+// environ calls os.Environ, exec.Command, exec.CommandContext and os.StartProcess, and that
+// only package readers skips a test because something is missing.
 //
 //	go run ./tools/dev/layers
 package main
@@ -37,12 +38,12 @@ func main() { cli.Main(run) }
 func run(ctx context.Context, _ []string, stdout, stderr io.Writer) int {
 	packages, err := list(ctx)
 	if err == nil {
-		err = errors.Join(check(packages), checkProcesses(packages))
+		err = errors.Join(check(packages), checkProcesses(packages), checkSkips(packages))
 	}
 	if err != nil {
 		return cli.Fail(stderr, "layers", err)
 	}
-	fmt.Fprintf(stdout, "layers: %d packages: all imports point down, all processes get their environment from package environ\n", len(packages))
+	fmt.Fprintf(stdout, "layers: %d packages: all imports point down, all processes get their environment from package environ, all that tests lack can be required\n", len(packages))
 	return cli.OK
 }
 
@@ -50,13 +51,15 @@ type goPackage struct {
 	Dir            string
 	GoFiles        []string
 	IgnoredGoFiles []string // files for other platforms
+	TestGoFiles    []string
+	XTestGoFiles   []string
 	ImportPath     string
 	Imports        []string
 	Deps           []string
 }
 
 func list(ctx context.Context) ([]goPackage, error) {
-	out, err := environ.Command(ctx, environ.User(), "go", "list", "-json=Dir,GoFiles,IgnoredGoFiles,ImportPath,Imports,Deps", "./...").Output()
+	out, err := environ.Command(ctx, environ.User(), "go", "list", "-json=Dir,GoFiles,IgnoredGoFiles,TestGoFiles,XTestGoFiles,ImportPath,Imports,Deps", "./...").Output()
 	if err != nil {
 		return nil, fmt.Errorf("listing packages: %w", err)
 	}

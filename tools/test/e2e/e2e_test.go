@@ -32,10 +32,10 @@ var update = flag.Bool("update", false, "rewrite the golden listings in testdata
 // dir returns the release's directory. Without a release, the test is skipped.
 func dir(t testing.TB) string {
 	t.Helper()
-	name := os.Getenv("RELEASE_DIR")
-	if name == "" {
+	if os.Getenv("RELEASE_DIR") == "" {
 		t.Skip("RELEASE_DIR names no release: tools/bazel test //tools/test/e2e:e2e_test builds one and checks it")
 	}
+	name := os.Getenv("RELEASE_DIR")
 	if path, err := runfiles.Rlocation(name); err == nil {
 		return path
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/goreleaser/nfpm/v2"
 	nfpmdeb "github.com/goreleaser/nfpm/v2/deb"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 func build(t testing.TB, compression string) []byte {
@@ -73,13 +74,11 @@ func TestCompare(t *testing.T) {
 			}
 		}
 	}
-	if _, err := exec.LookPath("dpkg"); err != nil {
-		t.Skip("no dpkg")
-	}
+	dpkg := readers.Find(t, "dpkg")
 	for _, v := range versions[1:] {
 		for _, w := range versions[1:] {
 			for op, want := range map[string]bool{"lt": Compare(v, w) < 0, "eq": Compare(v, w) == 0} {
-				if got := exec.Command("dpkg", "--compare-versions", v, op, w).Run() == nil; got != want {
+				if got := exec.Command(dpkg, "--compare-versions", v, op, w).Run() == nil; got != want {
 					t.Errorf("%s %s %s: got %v, dpkg %v", v, op, w, want, got)
 				}
 			}

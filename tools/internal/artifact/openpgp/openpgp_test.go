@@ -14,6 +14,7 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"github.com/jasonwzm/release-builder/tools/internal/testing/pgptest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 var (
@@ -107,12 +108,7 @@ func TestSign(t *testing.T) {
 // gpgv checks a signature as apt does.
 func gpgv(t *testing.T, k *Key, signed []byte, text string) {
 	t.Helper()
-	if _, err := exec.LookPath("gpgv"); err != nil {
-		if slices.Contains(strings.Split(os.Getenv("RELEASE_REQUIRE"), ","), "gpgv") {
-			t.Fatal(err)
-		}
-		t.Skip("no gpgv: install gpgv")
-	}
+	program := readers.Find(t, "gpgv")
 	public, err := k.Ring.Armored()
 	check(t, err)
 	block, err := armor.Decode(bytes.NewReader(public))
@@ -124,7 +120,7 @@ func gpgv(t *testing.T, k *Key, signed []byte, text string) {
 	if text != "" {
 		args = append(args, write(t, text))
 	}
-	if out, err := exec.Command("gpgv", args...).CombinedOutput(); err != nil || strings.Contains(string(out), "newer than") {
+	if out, err := exec.Command(program, args...).CombinedOutput(); err != nil || strings.Contains(string(out), "newer than") {
 		t.Errorf("gpgv: %v\n%s", err, out)
 	}
 }

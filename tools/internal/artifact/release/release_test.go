@@ -57,7 +57,7 @@ func TestBazelLinks(t *testing.T) {
 	dir, links := releasetest.Make(t, releasetest.Args{Images: []string{"a"}}), t.TempDir()
 	for _, name := range []string{"images", release.LockFile, "manifest.yaml", release.Checksums} {
 		if err := os.Symlink(filepath.Join(dir, name), filepath.Join(links, name)); err != nil {
-			t.Skip(err) // Windows without the privilege
+			t.Fatal(err)
 		}
 	}
 	if err := releasetest.Open(t, links).Check(t.Context()); err != nil {

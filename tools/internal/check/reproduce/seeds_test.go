@@ -153,15 +153,18 @@ func (s seed) packer() string {
 // command that compiles the packers: `go test` runs these tests.
 func moduleRoot(t *testing.T) string {
 	t.Helper()
+	if os.Getenv("TEST_SRCDIR") != "" {
+		t.Skip("the packers are compiled by the go command, in the module's directory: run go test ./tools/internal/check/reproduce")
+	}
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil && os.Getenv("TEST_SRCDIR") == "" {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
 			return dir
 		}
 	}
-	t.Skip("the packers are compiled by the go command, in the module's directory: run go test ./tools/internal/check/reproduce")
+	t.Fatal("no directory above has a go.mod")
 	return ""
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/packagetest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/pgptest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
@@ -38,7 +39,7 @@ func TestApk(t *testing.T) {
 
 // TestApkReaders reads an index with tar, gzip and openssl.
 func TestApkReaders(t *testing.T) {
-	require(t, "openssl")
+	readers.Find(t, "openssl")
 	p := buckettest.Open(t, "file")
 	run(t, apkRepo.in(t, configOf(p, writeRSA(t)), treeOf(t, releasetest.Args{}, apkRepo.of(packagetest.Package{Depends: []string{"other>=1.0", "!old"}}))))
 	root := strings.TrimPrefix(p.URL, "file://")

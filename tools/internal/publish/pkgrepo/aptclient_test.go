@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,20 +15,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/packagetest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
-
-// require skips a test without a program, or fails if RELEASE_REQUIRE names it.
-func require(t *testing.T, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return
-	}
-	if slices.Contains(strings.Split(os.Getenv("RELEASE_REQUIRE"), ","), program) {
-		t.Fatalf("no %s, which RELEASE_REQUIRE names", program)
-	}
-	t.Skipf("no %s: install it", program)
-}
 
 // baseURL returns the URL of a place as its users have it.
 func baseURL(t *testing.T, p buckettest.Place) string {
@@ -130,8 +118,8 @@ func runLater(t *testing.T, d publish.Destination) {
 // TestAptClient installs with apt-get from each kind of store, before, during and after an
 // update, and after a move back.
 func TestAptClient(t *testing.T) {
-	require(t, "apt-get")
-	require(t, "gpgv")
+	readers.Find(t, "apt-get")
+	readers.Find(t, "gpgv")
 	buckettest.Each(t, func(t *testing.T, p buckettest.Place) {
 		c := configOf(p, writeKey(t))
 		library := aptRepo.of(packagetest.Package{Name: "libdemo", Arch: "all", Version: "0.5.0"})
@@ -176,8 +164,8 @@ func TestAptClient(t *testing.T) {
 // TestAptClientBack has one client follow a suite that moves back: it sees the older index,
 // and can install what that has.
 func TestAptClientBack(t *testing.T) {
-	require(t, "apt-get")
-	require(t, "gpgv")
+	readers.Find(t, "apt-get")
+	readers.Find(t, "gpgv")
 	p := buckettest.Open(t, "file")
 	c := configOf(p, writeKey(t))
 	release := func(version string) publish.Destination {

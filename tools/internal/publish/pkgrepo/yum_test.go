@@ -13,6 +13,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/packagetest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
@@ -36,7 +37,7 @@ func TestYum(t *testing.T) {
 // TestYumCreaterepo compares the lists with those that createrepo_c makes of the same
 // packages.
 func TestYumCreaterepo(t *testing.T) {
-	require(t, "createrepo_c")
+	readers.Find(t, "createrepo_c")
 	p := buckettest.Open(t, "file")
 	var packages []packagetest.Package
 	for _, name := range []string{"alpha", "beta"} {
@@ -130,7 +131,7 @@ func (d *dnfRoot) upgrade(command string) string {
 
 // TestDnfClient installs with dnf, as TestAptClient does.
 func TestDnfClient(t *testing.T) {
-	require(t, "dnf")
+	readers.Find(t, "dnf")
 	buckettest.Each(t, func(t *testing.T, p buckettest.Place) {
 		c := configOf(p, writeKey(t))
 		base := baseURL(t, p)

@@ -36,7 +36,7 @@ func Look(t *testing.T, name string) (path string, ok bool) {
 	return path, true
 }
 
-// Require fails or skips a test that lacks something other than a program.
+// Require fails or skips a test that lacks something other than a program, such as root.
 func Require(tb testing.TB, name string, there bool) {
 	tb.Helper()
 	if !there {
@@ -55,7 +55,7 @@ func look(name string) (string, error) {
 func missing(tb testing.TB, name string) {
 	tb.Helper()
 	if slices.Contains(strings.Fields(os.Getenv("RELEASE_REQUIRE")), name) {
-		tb.Fatalf("%s is not installed, and RELEASE_REQUIRE names it", name)
+		tb.Fatalf("this machine lacks %s, and RELEASE_REQUIRE names it", name)
 	}
-	tb.Skipf("%s is not installed", name)
+	tb.Skipf("this machine lacks %s", name)
 }

@@ -17,10 +17,10 @@ import (
 // runfile or as a path.
 func Find(tb testing.TB, variable string) string {
 	tb.Helper()
-	file := os.Getenv(variable)
-	if file == "" {
+	if os.Getenv(variable) == "" {
 		tb.Skipf("%s names no workspace to build in: tools/bazel test runs this", variable)
 	}
+	file := os.Getenv(variable)
 	if found, err := runfiles.Rlocation(file); err == nil {
 		file = found
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -20,7 +21,7 @@ func TestStory(t *testing.T) {
 	w := newWorld(t)
 	if otherZip == "" {
 		t.Run("another SDK", func(t *testing.T) {
-			t.Skipf("go mod download golang.org/toolchain@v0.0.1-go%s.linux-amd64 has not been run", otherSDK)
+			readers.Require(t, "golang.org/toolchain@v0.0.1-go"+otherSDK+".linux-amd64", false)
 		})
 	}
 	testscript.Run(t, testscript.Params{
