@@ -4,7 +4,6 @@ package hostile
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -39,11 +38,7 @@ func manifests() []hazard {
 	dependency := func(name, want, lines string) { // lines from line 3
 		add(name, want, "version: 1.0.0\ndependencies:\n  app:\n    "+strings.ReplaceAll(lines, "\n", "\n    ")+"\n")
 	}
-	bomb := "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
-	for c := 'b'; c <= 'j'; c++ {
-		bomb += fmt.Sprintf("%c: &%c [*%c,*%c,*%c,*%c,*%c]\n", c, c, c-1, c-1, c-1, c-1, c-1)
-	}
-	add("alias bomb", `1:4: anchor "&a", want none`, bomb)
+	add("alias bomb", `1:4: anchor "&a", want none`, bomb())
 	add("alias to itself", `: `, "a: &a [*a]\n")
 	add("merge keys", `3:3: merge key "<<", want the keys themselves`, "a:\n  b: c\n"+"  <<: {d: e}\n")
 	add("tag", `1:10: tag "!!python/object:os.system", want none`, "version: !!python/object:os.system x\n")
@@ -80,6 +75,22 @@ func manifests() []hazard {
 	dependency("module that is a path", `module: got "../../x"`, "module: ../../x\nversion: v1.0.0")
 	dependency("directory of a module outside", `gomodules: got "../x" (has "..")`, "localpath: x\ngomodules: [../x]")
 	dependency("tag that is an option", `gotags: v: got "-toolexec=x"`, "localpath: x\ngotags: {v: [-toolexec=x]}")
+	add("many licences", `more than 10000 entries`, goodManifest+"licenses:\n  allow: [", times{200_000, "MIT,"}, "MIT]\n")
+	add("licence that is none", `: licenses: allow: got "../x" (got "../x", want an id of the SPDX list), want an SPDX licence id`, goodManifest+"licenses: {allow: [../x]}\n")
+	add("long licence", `: licenses: allow: got "MIT OR MIT…(more than 10000 bytes)`, goodManifest+"licenses:\n  allow: [", times{50_000, "MIT OR "}, "MIT]\n")
+	add("long word in an expression", `: exception "x": license: got "aaa`, goodManifest+"licenses:\n  allow: [MIT]\n  exceptions:\n    x: {why: y, license: ", times{9_990, "a"}, "}\n")
+	add("deep expression", `more than 50 brackets are open`, goodManifest+"licenses:\n  allow: [MIT]\n  exceptions:\n    x: {why: y, license: \"", times{4_000, "("}, "MIT", times{4_000, ")"}, "\"}\n")
+	add("long exception", `: exception "x": license: got "MIT WITH`, goodManifest+"licenses:\n  allow: [MIT]\n  exceptions:\n    x: {why: y, license: MIT WITH ", times{9_000, "a"}, "}\n")
+	add("platform that is a path", `: platforms: got "../x", want a platform such as linux-amd64`, goodManifest+"platforms: [../x]\n")
+	add("long platform", `: platforms: got "linux-aaa`, goodManifest+"platforms: [linux-", times{500_000, "a"}, "]\n")
+	add("platforms twice", `: platforms: duplicate `, goodManifest+"platforms: [darwin-amd64, osx-amd64]\n")
+	add("many unknown platforms", `further errors: `, goodManifest+"platforms: [", times{9_000, "linux-%dx,"}, "linux-amd64]\n")
+	add("names that are a path", `: names: got "../{name}" (has "/"), want a file name`, goodManifest+"names: ../{name}\n")
+	add("names that are an option", `: names: got "-{name}-{platform}" ("-" at the start)`, goodManifest+"names: -{name}-{platform}\n")
+	add("names with a long field", `: names: got "{aaa`, goodManifest+"names: '{", times{500_000, "a"}, "}'\n")
+	add("names with many fields", `: names: got "{name}{name}`, goodManifest+"names: '", times{4_000, "{name}{platform}"}, "'\n")
+	add("names with escape codes", `: names: got `, goodManifest+"names: \"{name}\\e[2J{platform}\"\n")
+	add("names that are the same", `have the same name: add a field such as {platform}`, goodManifest+"names: '{name}'\n")
 	add("URL of a file that is a command", `url: got "ext::sh -c x"`, goodManifest+"files:\n  f: {url: 'ext::sh -c x'}\n")
 	add("base image with a secret", `(a user in the reference)`, goodManifest+"images:\n  i: {base: 'me:hunter2@example.com/x:1'}\n")
 	return all
@@ -94,25 +105,37 @@ type times struct {
 // text makes an input file of strings and times values.
 func (p *prep) text(name string, parts []any) {
 	p.file(name, nil)
-	p.stream(name, func(w io.Writer) error {
-		b := bufio.NewWriterSize(w, 1<<20)
-		for _, part := range parts {
-			switch part := part.(type) {
-			case string:
-				b.WriteString(p.expand(part))
-			case times:
-				before, after, numbered := strings.Cut(part.text, "%d")
-				for i := range part.n {
-					b.WriteString(before)
-					if numbered {
-						b.WriteString(strconv.Itoa(i))
-						b.WriteString(after)
-					}
+	p.stream(name, func(w io.Writer) error { return p.writeText(w, parts) })
+}
+
+// join returns such a text.
+func (p *prep) join(parts []any) string {
+	p.Helper()
+	var b strings.Builder
+	if err := p.writeText(&b, parts); err != nil {
+		p.Fatal(err)
+	}
+	return b.String()
+}
+
+func (p *prep) writeText(w io.Writer, parts []any) error {
+	b := bufio.NewWriterSize(w, 1<<20)
+	for _, part := range parts {
+		switch part := part.(type) {
+		case string:
+			b.WriteString(p.expand(part))
+		case times:
+			before, after, numbered := strings.Cut(part.text, "%d")
+			for i := range part.n {
+				b.WriteString(before)
+				if numbered {
+					b.WriteString(strconv.Itoa(i))
+					b.WriteString(after)
 				}
 			}
 		}
-		return b.Flush()
-	})
+	}
+	return b.Flush()
 }
 
 const (

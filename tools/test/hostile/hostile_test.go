@@ -54,6 +54,7 @@ type hazard struct {
 func kinds() map[string][]hazard {
 	return map[string][]hazard{
 		"tar": tars(), "document": documents(), "git": trees(), "pack": packs(), "gitserver": gitServers(), "image": slices.Concat(bases(), layouts(), dockerArchives(), registries()), "web": webServers(), "zip": zips(), "module": modules(),
+		"chart": slices.Concat(charts(), dashboards()), "package": packages(), "statement": slices.Concat(keys(), statements(), checks()),
 	}
 }
 

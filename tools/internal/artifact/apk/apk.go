@@ -16,8 +16,11 @@ import (
 	"strings"
 )
 
-// maxSegment limits the segments before a package's files, in bytes, compressed and not.
-const maxSegment = 16 << 20
+// Limits on a package, which is not trusted.
+const (
+	maxSegment = 16 << 20 // bytes of the segments before the files, compressed and not
+	maxLines   = 100_000  // of .PKGINFO
+)
 
 // A Package is the metadata of a package.
 type Package struct {
@@ -109,13 +112,20 @@ func infoOf(segment []byte) ([]byte, error) {
 		case n == 0 && strings.HasPrefix(h.Name, ".SIGN."):
 			return nil, nil
 		case h.Name == ".PKGINFO":
-			return io.ReadAll(t)
+			info, err := io.ReadAll(t)
+			if err != nil {
+				err = fmt.Errorf("reading .PKGINFO: %w", err)
+			}
+			return info, err
 		}
 	}
 }
 
 func parse(info []byte) (*Package, error) {
 	p := &Package{Fields: map[string][]string{}}
+	if n := 1 + bytes.Count(info, []byte("\n")); n > maxLines {
+		return nil, fmt.Errorf("got %d lines, want at most %d", n, maxLines)
+	}
 	for line := range strings.SplitSeq(string(info), "\n") {
 		key, value, ok := strings.Cut(line, " = ")
 		if !ok || line[0] == '#' {

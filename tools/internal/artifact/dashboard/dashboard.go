@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
@@ -19,6 +20,9 @@ import (
 
 // MaxSize limits a dashboard, in bytes.
 const MaxSize = 8 << 20
+
+// maxValues limits the values of a dashboard, and the brackets and commas in its text.
+const maxValues = 500_000
 
 // maxDepth limits how deep the objects of a dashboard may be.
 const maxDepth = 100
@@ -96,6 +100,12 @@ func Canonical(data []byte) ([]byte, error) {
 func parse(data []byte) (map[string]any, error) {
 	if len(data) > MaxSize {
 		return nil, fmt.Errorf("dashboard has %d bytes, want at most %d", len(data), MaxSize)
+	}
+	if !utf8.Valid(data) {
+		return nil, errors.New("parsing dashboard: it is not UTF-8")
+	}
+	if n := bytes.Count(data, []byte("{")) + bytes.Count(data, []byte("[")) + bytes.Count(data, []byte(",")); n > maxValues {
+		return nil, fmt.Errorf("dashboard has about %d values, want at most %d", n, maxValues)
 	}
 	var value any
 	decoder := json.NewDecoder(bytes.NewReader(data))

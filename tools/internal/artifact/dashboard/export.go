@@ -125,7 +125,7 @@ func (x *exporter) datasource(v any, where string) (any, error) {
 			kind = lower
 		}
 		if kind == "" {
-			return nil, fmt.Errorf("%s: data source %q has no known type: want an entry in datasources, such as %q: \"prometheus\"", where, v, v)
+			return nil, fmt.Errorf("%s: data source %.100q has no known type: want an entry in datasources, such as %.100q: \"prometheus\"", where, v, v)
 		}
 		return "${" + x.input(kind, v) + "}", nil
 	case map[string]any:
@@ -138,7 +138,7 @@ func (x *exporter) datasource(v any, where string) (any, error) {
 		case uid == "" || internal(uid) || kind == "grafana" || kind == "datasource" || kind == "__expr__":
 			return v, nil
 		case kind == "":
-			return nil, fmt.Errorf("%s: data source %q has no type: want an entry in datasources, such as %q: \"prometheus\"", where, uid, uid)
+			return nil, fmt.Errorf("%s: data source %.100q has no type: want an entry in datasources, such as %.100q: \"prometheus\"", where, uid, uid)
 		}
 		v["uid"] = "${" + x.input(kind, uid) + "}"
 		return v, nil

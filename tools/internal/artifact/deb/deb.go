@@ -21,6 +21,7 @@ import (
 // Limits on a package, which is not trusted.
 const (
 	maxControl = 1 << 20 // bytes of the file control
+	maxFields  = 1000    // of a paragraph
 	maxMember  = 64 << 20
 	maxWindow  = 64 << 20 // bytes of memory to decompress control.tar
 )
@@ -55,34 +56,46 @@ func (p Paragraph) String() string {
 	return b.String()
 }
 
-// Parse parses paragraphs, which empty lines separate.
+// Parse parses paragraphs of at most 1,000 fields, which empty lines separate.
 func Parse(data []byte) ([]Paragraph, error) {
 	var all []Paragraph
 	var now Paragraph
+	var last []string         // the lines of the last field's value
+	seen := map[string]bool{} // names of fields in lower case
+	end := func() {
+		if len(now) > 0 {
+			now[len(now)-1].Value = strings.Join(last, "\n")
+		}
+	}
 	for n, line := range strings.Split(string(data), "\n") {
 		line = strings.TrimSuffix(line, "\r")
 		name, value, ok := strings.Cut(line, ":")
 		switch {
 		case strings.TrimSpace(line) == "":
-			if len(now) > 0 {
+			if end(); len(now) > 0 {
 				all = append(all, now)
 			}
 			now = nil
+			clear(seen)
 		case line[0] == '#':
 		case line[0] == ' ' || line[0] == '\t':
 			if len(now) == 0 {
 				return nil, fmt.Errorf("line %d: got a continuation without a field", n+1)
 			}
-			now[len(now)-1].Value += "\n" + strings.TrimRight(line, " \t")
+			last = append(last, strings.TrimRight(line, " \t"))
 		case !ok || !fieldName.MatchString(name):
 			return nil, fmt.Errorf("line %d: got %.100q, want FIELD: VALUE", n+1, line)
-		case now.Get(name) != "":
-			return nil, fmt.Errorf("line %d: duplicate field %q", n+1, name)
+		case seen[strings.ToLower(name)]:
+			return nil, fmt.Errorf("line %d: duplicate field %.100q", n+1, name)
+		case len(now) == maxFields:
+			return nil, fmt.Errorf("line %d: more than %d fields in a paragraph", n+1, maxFields)
 		default:
-			now = append(now, Field{name, strings.TrimSpace(value)})
+			end()
+			now, last = append(now, Field{Name: name}), []string{strings.TrimSpace(value)}
+			seen[strings.ToLower(name)] = true
 		}
 	}
-	if len(now) > 0 {
+	if end(); len(now) > 0 {
 		all = append(all, now)
 	}
 	return all, nil

@@ -12,6 +12,9 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
+// maxDependencies limits the dependencies in Chart.yaml.
+const maxDependencies = 100
+
 // A dependency is an entry of dependencies in Chart.yaml.
 type dependency struct{ name, version string }
 
@@ -71,7 +74,7 @@ func (a *PackArgs) addDependencies(files map[string]string, metadata []byte) err
 // check wants a version that matches.
 func (d dependency) check(have []string) error {
 	if len(have) == 0 {
-		err := fmt.Errorf("chart %q in dependencies of Chart.yaml is not in charts/", d.name)
+		err := fmt.Errorf("chart %.100q in dependencies of Chart.yaml is not in charts/", d.name)
 		return hint.With(err, "add it to the files, or its target to dependencies")
 	}
 	for _, version := range have {
@@ -79,7 +82,7 @@ func (d dependency) check(have []string) error {
 			return err
 		}
 	}
-	err := fmt.Errorf("chart %q: got version %s, want %s as in dependencies of Chart.yaml", d.name, strings.Join(have, " and "), d.version)
+	err := fmt.Errorf("chart %q: got version %s, want %.100s as in dependencies of Chart.yaml", d.name, strings.Join(have, " and "), d.version)
 	return hint.With(err, "set the version with values, such as Chart.yaml:dependencies.0.version. A range without a pre-release, such as >=1.0.0, matches no pre-release; >=1.0.0-0 does")
 }
 
@@ -87,7 +90,7 @@ func (d dependency) check(have []string) error {
 func (d dependency) matches(version string) (bool, error) {
 	c, err := semver.NewConstraint(d.version)
 	if err != nil {
-		return false, fmt.Errorf("version of %q in dependencies of Chart.yaml: got %q: %w", d.name, d.version, err)
+		return false, fmt.Errorf("version of %.100q in dependencies of Chart.yaml: got %.100q: %w", d.name, d.version, err)
 	}
 	v, err := semver.NewVersion(version)
 	if err != nil {
@@ -99,6 +102,9 @@ func (d dependency) matches(version string) (bool, error) {
 // dependencies returns the entries of dependencies.
 func (c *Chart) dependencies() ([]dependency, error) {
 	list, _ := c.Metadata["dependencies"].([]any)
+	if len(list) > maxDependencies {
+		return nil, fmt.Errorf("dependencies in Chart.yaml: got %d, want at most %d", len(list), maxDependencies)
+	}
 	var all []dependency
 	for i, item := range list {
 		m, _ := item.(map[string]any)

@@ -4,7 +4,6 @@ package helmchart
 
 import (
 	"archive/tar"
-	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 	"golang.org/x/mod/semver"
 	"gopkg.in/yaml.v3"
 )
@@ -48,16 +48,12 @@ func Read(r io.Reader) (*Chart, error) {
 
 // Parse reads the metadata in a Chart.yaml.
 func Parse(raw []byte) (*Chart, error) {
-	var doc yaml.Node
-	d := yaml.NewDecoder(bytes.NewReader(raw))
-	if err := d.Decode(&doc); err != nil {
-		return nil, fmt.Errorf("parsing Chart.yaml: %w", err)
-	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("parsing Chart.yaml: got more than one document")
+	root, err := strictyaml.Any(metadataFile, raw, strictyaml.Limits{Size: maxMetadata, Entries: 10 * maxNodes})
+	if err != nil {
+		return nil, fmt.Errorf("parsing %w", err)
 	}
 	c := &converter{}
-	value, err := c.convert(doc.Content[0], 0, false)
+	value, err := c.convert(root, 0, false)
 	if err != nil {
 		return nil, fmt.Errorf("parsing Chart.yaml: %w", err)
 	}

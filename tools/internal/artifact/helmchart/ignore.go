@@ -12,6 +12,9 @@ import (
 // (https://helm.sh/docs/chart_template_guide/helm_ignore_file/).
 const ignoreFile = ".helmignore"
 
+// maxRules limits the lines of a .helmignore: each file is compared with all of them.
+const maxRules = 1000
+
 // An ignoreRule is a line of a .helmignore.
 type ignoreRule struct {
 	pattern string
@@ -27,7 +30,9 @@ func parseIgnore(data []byte) ([]ignoreRule, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	n := 0
 	for line := range strings.Lines(string(data) + "\ntemplates/.?*\n") {
-		n++
+		if n++; n > maxRules {
+			return nil, fmt.Errorf("%s: got more than %d lines", ignoreFile, maxRules)
+		}
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
 			continue
@@ -37,7 +42,7 @@ func parseIgnore(data []byte) ([]ignoreRule, error) {
 			err = errors.New("two stars are not supported")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s:%d: pattern %q: %w", ignoreFile, n, line, err)
+			return nil, fmt.Errorf("%s:%d: pattern %.100q: %w", ignoreFile, n, line, err)
 		}
 		var r ignoreRule
 		line, r.not = strings.CutPrefix(line, "!")

@@ -198,5 +198,9 @@ func yamlFiles(files map[string]string) string {
 		}
 	}
 	slices.Sort(all)
+	const most = 20
+	if len(all) > most {
+		all = append(all[:most], "…")
+	}
 	return strings.Join(all, ", ")
 }

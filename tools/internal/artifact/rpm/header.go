@@ -8,10 +8,12 @@ import (
 	"io"
 )
 
-// Limits on a header, which is not trusted. The first two are rpm's own.
+// Limits on a header, which is not trusted. The first is rpm's own; the largest headers of
+// distributions have a tenth of the others.
 const (
 	maxTags   = 0xffff
-	maxHeader = 256 << 20 // bytes
+	maxHeader = 32 << 20 // bytes
+	maxValues = 2 << 20  // texts and numbers
 	leadSize  = 96
 )
 
@@ -58,7 +60,7 @@ func readHeader(r io.Reader) (*header, error) {
 	}
 	h := &header{values: map[uint32]value{}, size: 16 + tags*16 + size}
 	index, data := all.Bytes()[:tags*16], all.Bytes()[tags*16:]
-	budget := len(data)
+	budget, values := len(data), 0
 	for ; len(index) > 0; index = index[16:] {
 		tag := binary.BigEndian.Uint32(index)
 		kind, offset, count := binary.BigEndian.Uint32(index[4:]), binary.BigEndian.Uint32(index[8:]), binary.BigEndian.Uint32(index[12:])
@@ -69,6 +71,9 @@ func readHeader(r io.Reader) (*header, error) {
 		// Values do not overlap in what rpm writes, so that they all fit.
 		if budget -= used; err == nil && budget < 0 {
 			err = errors.New("its value overlaps others")
+		}
+		if values += len(v.texts) + len(v.numbers); err == nil && values > maxValues {
+			err = fmt.Errorf("got more than %d texts and numbers", maxValues)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("tag %d: %w", tag, err)
@@ -81,7 +86,11 @@ func readHeader(r io.Reader) (*header, error) {
 // decode decodes a value at the beginning of data. Used is its size in bytes.
 func decode(data []byte, kind, count uint32) (v value, used int, err error) {
 	all := data
-	switch width := widths[kind]; {
+	width := widths[kind]
+	if (width > 0 || kind >= typeString && kind != 7) && count > maxValues {
+		return v, 0, fmt.Errorf("got %d texts or numbers, want at most %d", count, maxValues)
+	}
+	switch {
 	case width > 0:
 		if int64(count)*int64(width) > int64(len(data)) {
 			return v, 0, errors.New("its value is cut")

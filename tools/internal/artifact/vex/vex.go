@@ -140,7 +140,7 @@ func (a *Args) products(name string) (all []component, err error) {
 			paths = append(paths, f.Path)
 		}
 		slices.Sort(paths)
-		err := fmt.Errorf("product %q is not an artifact of the release", name)
+		err := fmt.Errorf("product %.100q is not an artifact of the release", name)
 		return nil, hint.With(err, "write the path of an artifact, or a pattern such as tool-*.tar.gz: the release has %s", strings.Join(paths, ", "))
 	}
 	return all, nil
@@ -171,9 +171,9 @@ func (a *Args) components(what, purl string) (all []component, err error) {
 	case len(all) > 0:
 		return all, nil
 	case len(versions) > 0:
-		return nil, fmt.Errorf("%s %q is not in the release, which has version %s", what, purl, strings.Join(versions, ", "))
+		return nil, fmt.Errorf("%s %.100q is not in the release, which has version %s", what, purl, strings.Join(versions, ", "))
 	}
-	err = fmt.Errorf("%s %q is not in the release", what, purl)
+	err = fmt.Errorf("%s %.100q is not in the release", what, purl)
 	return nil, hint.With(err, "remove it from the statement: no program is linked from it, and no base image has it")
 }
 

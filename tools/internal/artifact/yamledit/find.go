@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 	"gopkg.in/yaml.v3"
 )
 
@@ -74,9 +75,9 @@ func find(n *yaml.Node, path string) (*yaml.Node, error) {
 func plain(n *yaml.Node) error {
 	switch {
 	case n.Kind == yaml.AliasNode:
-		return lineErrorf(n, "got the alias *%s, want a value of its own", n.Value)
+		return lineErrorf(n, "got the alias *%.60s, want a value of its own", n.Value)
 	case n.Anchor != "":
-		return lineErrorf(n, "got the anchor &%s, want a value that nothing else uses", n.Anchor)
+		return lineErrorf(n, "got the anchor &%.60s, want a value that nothing else uses", n.Anchor)
 	}
 	return nil
 }
@@ -122,7 +123,7 @@ func keys(n *yaml.Node) string {
 			all = append(all, "…")
 			break
 		}
-		all = append(all, strconv.Quote(n.Content[i].Value))
+		all = append(all, strictyaml.Quote(n.Content[i].Value))
 	}
 	if len(all) == 0 {
 		return "no key"

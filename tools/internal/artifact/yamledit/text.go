@@ -55,7 +55,7 @@ func (t *text) offset(n *yaml.Node) (int, error) {
 // spot returns the part of the file with the value of a node, and the new text.
 func (t *text) spot(n *yaml.Node, value string) (spot, error) {
 	if n.Style&yaml.TaggedStyle != 0 {
-		return spot{}, fmt.Errorf("got a value with the tag %s, want one without", n.Tag)
+		return spot{}, fmt.Errorf("got a value with the tag %.60s, want one without", n.Tag)
 	}
 	at, err := t.offset(n)
 	if err != nil {

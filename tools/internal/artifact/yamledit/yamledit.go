@@ -3,19 +3,17 @@
 package yamledit
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"unicode/utf8"
 
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 	"gopkg.in/yaml.v3"
 )
 
-// maxSize limits a document, in bytes.
-const maxSize = 16 << 20
+// limits are those on a document.
+var limits = strictyaml.Limits{Size: 16 << 20, Entries: 100_000}
 
 // An Edit sets one value.
 type Edit struct {
@@ -35,9 +33,9 @@ type Edit struct {
 // anchor or an alias on the way; a value with a tag, on several lines or in a block; a path
 // twice; more than one document. The result is parsed again: nothing but the values differs.
 func Apply(name string, data []byte, edits []Edit) ([]byte, error) {
-	doc, err := parse(data)
+	doc, err := strictyaml.Any(name, data, limits)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
 	}
 	text := newText(data)
 	var spots []spot
@@ -63,8 +61,8 @@ func Apply(name string, data []byte, edits []Edit) ([]byte, error) {
 		return nil, err
 	}
 	out := splice(data, spots)
-	if err := check(doc, out, seen, edits); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if err := check(name, doc, out, seen, edits); err != nil {
+		return nil, fmt.Errorf("reading what was edited: %w", err)
 	}
 	return out, nil
 }
@@ -78,29 +76,6 @@ func at(n, doc *yaml.Node, path string, err error) error {
 		n = doc
 	}
 	return fmt.Errorf("%d: %s: %w", max(1, n.Line), path, err)
-}
-
-// parse parses a file with one document.
-func parse(data []byte) (*yaml.Node, error) {
-	if len(data) > maxSize {
-		return nil, fmt.Errorf("got %d bytes, want at most %d", len(data), maxSize)
-	}
-	if !utf8.Valid(data) {
-		return nil, errors.New("want a file in UTF-8")
-	}
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	doc := new(yaml.Node)
-	if err := d.Decode(doc); errors.Is(err, io.EOF) {
-		return nil, errors.New("file is empty")
-	} else if err != nil {
-		return nil, err
-	}
-	if err := d.Decode(new(yaml.Node)); err == nil {
-		return nil, errors.New("got more than one document, want one")
-	} else if !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	return doc.Content[0], nil
 }
 
 // A spot is a part of the file and what replaces it.
@@ -122,31 +97,31 @@ func splice(data []byte, spots []spot) []byte {
 
 // check compares the result with the document that was edited: positions are counted in
 // characters, so a surprise must never become a wrong file.
-func check(doc *yaml.Node, out []byte, seen map[*yaml.Node]string, edits []Edit) error {
-	got, err := parse(out)
+func check(name string, doc *yaml.Node, out []byte, seen map[*yaml.Node]string, edits []Edit) error {
+	got, err := strictyaml.Any(name, out, limits)
 	if err != nil {
-		return fmt.Errorf("reading what was edited: %w", err)
+		return err
 	}
 	want := map[*yaml.Node]string{}
 	for n, path := range seen {
 		i := slices.IndexFunc(edits, func(e Edit) bool { return e.Path == path })
 		want[n] = edits[i].Value
 	}
-	return same(doc, got, want)
+	return same(name, doc, got, want)
 }
 
 // same reports how two documents differ in more than the values of want.
-func same(a, b *yaml.Node, want map[*yaml.Node]string) error {
+func same(name string, a, b *yaml.Node, want map[*yaml.Node]string) error {
 	value, edited := want[a]
 	if !edited {
 		value = a.Value
 	}
 	switch {
 	case a.Kind != b.Kind, value != b.Value, !edited && a.ShortTag() != b.ShortTag(), a.Anchor != b.Anchor, len(a.Content) != len(b.Content), a.Line != b.Line:
-		return fmt.Errorf("reading what was edited: line %d: got %.100q, want %.100q", a.Line, b.Value, value)
+		return fmt.Errorf("%s:%d: got %.100q, want %.100q", name, a.Line, b.Value, value)
 	}
 	for i := range a.Content {
-		if err := same(a.Content[i], b.Content[i], want); err != nil {
+		if err := same(name, a.Content[i], b.Content[i], want); err != nil {
 			return err
 		}
 	}

@@ -52,10 +52,10 @@ func TestApply(t *testing.T) {
 		{"block", "a: |\n  b\n", "a", "y", `!f.yaml:1: a: got a block of text, want a value on one line`},
 		{"lines", "a: b\n  c\n", "a", "y", `!f.yaml:1: a: got a value on several lines, want one line`},
 		{"quoted lines", "a: \"b\n  c\"\n", "a", "y", `!f.yaml:1: a: got a value on several lines, want one line`},
-		{"documents", "a: b\n---\na: b\n", "a", "y", `!f.yaml: got more than one document, want one`},
+		{"documents", "a: b\n---\na: b\n", "a", "y", `!f.yaml:2: a second document starts here, want one`},
 		{"empty", "# nothing\n", "a", "y", `!f.yaml: file is empty`},
 		{"empty path", "a: b\n", "a..b", "y", `!f.yaml:1: a..b: want keys separated by dots`},
-		{"not UTF-8", "a: \xff\n", "a", "y", `!f.yaml: want a file in UTF-8`},
+		{"not UTF-8", "a: \xff\n", "a", "y", `!f.yaml:1: byte 0xff is not UTF-8`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := Apply("f.yaml", []byte(tt.in), []Edit{{tt.path, tt.value}})

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
 // An Own is a check that a product adds. Its fields are those of the rule release_check.
@@ -104,24 +106,23 @@ func (c *checker) values(o *Own, m member, values map[string]string) {
 	if len(values) == 0 {
 		return
 	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(m.data, &doc); err != nil || len(doc.Content) == 0 {
-		c.find(Product, m.artifact.Path, m.path, "%s: it is not YAML: %v", o.Name, err)
+	root, err := strictyaml.Any(cmp.Or(m.path, m.artifact.Path), m.data, strictyaml.Limits{Size: 16 << 20, Entries: 100_000})
+	if err != nil {
+		c.find(Product, m.artifact.Path, m.path, "%s: reading it as YAML: %v", o.Name, err)
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		c.checked(Product, 1)
-		switch got, ok := lookup(doc.Content[0], strings.Split(key, ".")); {
+		switch got, ok := lookup(root, strings.Split(key, ".")); {
 		case !ok:
 			c.find(Product, m.artifact.Path, m.path, "%s: it has no scalar %q", o.Name, key)
 		case got != values[key] && values[key] != "":
-			c.find(Product, m.artifact.Path, m.path, "%s: %s is %q, want %q", o.Name, key, got, values[key])
+			c.find(Product, m.artifact.Path, m.path, "%s: %s is %.200q, want %q", o.Name, key, got, values[key])
 		}
 	}
 }
 
-// lookup returns the scalar at a path of keys. A key of a list is the value of the name of an
-// element.
+// lookup returns the scalar at a path of keys. A key that a map has twice has no value.
 func lookup(n *yaml.Node, keys []string) (string, bool) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -135,13 +136,17 @@ func lookup(n *yaml.Node, keys []string) (string, bool) {
 	// A key may have dots.
 	for split := len(keys); split > 0; split-- {
 		key := strings.Join(keys[:split], ".")
+		var found []*yaml.Node
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Value != key {
-				continue
+			if n.Content[i].Value == key {
+				found = append(found, n.Content[i+1])
 			}
-			if v, ok := lookup(n.Content[i+1], keys[split:]); ok {
-				return v, true
-			}
+		}
+		if len(found) != 1 {
+			continue
+		}
+		if v, ok := lookup(found[0], keys[split:]); ok {
+			return v, true
 		}
 	}
 	return "", false

@@ -246,7 +246,7 @@ func TestOwn(t *testing.T) {
 		{Own{Name: "c", Artifacts: []string{"images/hello"}, Labels: map[string]string{"a": "b"}}, `its label a is "", want "b"`},
 		{Own{Name: "c", Artifacts: []string{"helm/web-*"}, Values: map[string]string{"web/values.yaml:global.hub": "x"}}, `web/values.yaml: c: it has no scalar "global.hub"`},
 		{Own{Name: "c", Artifacts: []string{"helm/web-*"}, Values: map[string]string{"web/none.yaml:a": "x"}}, `helm/web-1.2.0.tgz: c: it has no file "web/none.yaml"`},
-		{Own{Name: "c", Artifacts: []string{archiveName}, Values: map[string]string{"bin/hello:a": "x"}}, "bin/hello: c: it is not YAML"},
+		{Own{Name: "c", Artifacts: []string{archiveName}, Values: map[string]string{"bin/hello:a": "x"}}, "bin/hello: c: reading it as YAML: bin/hello:1: byte 0x89 is not UTF-8"},
 	} {
 		r, err := Run(t.Context(), Args{Dir: dir, Own: []Own{tt.own}, Run: start})
 		if err != nil {

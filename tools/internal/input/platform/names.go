@@ -61,7 +61,7 @@ func (t Template) Expand(name, version string, p Platform) (string, error) {
 		case !closed:
 			return "", errors.New("a { without }")
 		case !known:
-			return "", fmt.Errorf("field {%s}, want one of {%s}", field, strings.Join(Fields(), "}, {"))
+			return "", fmt.Errorf("field {%.60s}, want one of {%s}", field, strings.Join(Fields(), "}, {"))
 		}
 		b.WriteString(value)
 		rest = after

@@ -5,6 +5,7 @@ package rules
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"path"
 	"regexp"
@@ -376,8 +377,11 @@ func checkExpression(s string) string {
 	if bad := PlainText(s); bad != "" {
 		return bad
 	}
+	if len(s) > spdx.MaxLength {
+		return fmt.Sprintf("more than %d bytes", spdx.MaxLength)
+	}
 	if _, err := spdx.Parse(s); err != nil {
-		return errors.Unwrap(err).Error()
+		return errors.Unwrap(err).Error() // without the expression
 	}
 	return ""
 }

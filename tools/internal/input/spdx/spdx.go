@@ -64,7 +64,7 @@ func Parse(s string) (*Expression, error) {
 	p := &parser{rest: strings.Fields(strings.NewReplacer("(", " ( ", ")", " ) ").Replace(s))}
 	e, err := p.either(0)
 	if err == nil && len(p.rest) > 0 {
-		err = fmt.Errorf("got %q, want AND, OR or the end", p.rest[0])
+		err = fmt.Errorf("got %.60q, want AND, OR or the end", p.rest[0])
 	}
 	if err != nil {
 		return nil, fmt.Errorf("licence expression %q: %w", shorten(s), err)
@@ -130,7 +130,7 @@ func (p *parser) operand(depth int) (*Expression, error) {
 		}
 		e, err := p.either(depth + 1)
 		if err == nil && !p.accept(")") {
-			err = fmt.Errorf("got %q, want %q", p.next(), ")")
+			err = fmt.Errorf("got %.60q, want %q", p.next(), ")")
 		}
 		return e, err
 	}
@@ -142,7 +142,7 @@ func (p *parser) operand(depth int) (*Expression, error) {
 	if p.accept("WITH") {
 		known, ok := lists()[1][strings.ToLower(p.next())]
 		if !ok {
-			return nil, fmt.Errorf("got %q after WITH, want an exception of the SPDX list", p.next())
+			return nil, fmt.Errorf("got %.60q after WITH, want an exception of the SPDX list", p.next())
 		}
 		p.rest = p.rest[1:]
 		name += " WITH " + known
@@ -164,7 +164,7 @@ func license(word string) (string, error) {
 	if known, ok := Known(strings.TrimSuffix(word, "+")); ok {
 		return known + "+", nil
 	}
-	return "", fmt.Errorf("%q is no id of the SPDX list", word)
+	return "", fmt.Errorf("%.60q is no id of the SPDX list", word)
 }
 
 // isIDString reports whether s is an idstring of the specification.

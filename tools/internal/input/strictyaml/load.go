@@ -15,7 +15,6 @@ import (
 	"regexp"
 	"sort"
 	"strconv"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -47,7 +46,7 @@ func (p *Parser) Load(data []byte) *yaml.Node {
 	if len(p.errs) > 0 {
 		return nil
 	}
-	entries := p.bound(data)
+	entries := p.bound(data, bounds{maxEntries, maxDepth, true})
 	if len(p.errs) > 0 {
 		return nil
 	}
@@ -102,11 +101,19 @@ func (p *Parser) characters(data []byte) {
 	p.endLine, p.endColumn = line, column+1
 }
 
+// bounds limit what a file may have.
+type bounds struct {
+	entries, depth int
+	// free means that comments do not count. A file whose lines end in another way than with
+	// LF would be one comment then.
+	free bool
+}
+
 // bound counts the characters that can make a YAML parser allocate a node, including those in
 // text. It records an error if there are too many, or too many open brackets. It skips comment
-// lines. A line that looks like a comment can be the end of a quoted text only if there is a
-// quote before it and in it.
-func (p *Parser) bound(data []byte) (entries int) {
+// lines if they are free. A line that looks like a comment can be the end of a quoted text only
+// if there is a quote before it and in it.
+func (p *Parser) bound(data []byte, most bounds) (entries int) {
 	depth, quoted := 0, false
 	for number := 1; len(data) > 0; number++ {
 		var line []byte
@@ -116,7 +123,7 @@ func (p *Parser) bound(data []byte) (entries int) {
 			p.ErrorAt(number, 1, "YAML directive, want none")
 			return entries
 		}
-		if comment(line) && !(quoted && bytes.ContainsAny(line, `"'`)) {
+		if most.free && comment(line) && !(quoted && bytes.ContainsAny(line, `"'`)) {
 			continue
 		}
 		for i, b := range line {
@@ -135,12 +142,12 @@ func (p *Parser) bound(data []byte) (entries int) {
 					entries++
 				}
 			}
-			if depth > maxDepth {
-				p.ErrorAt(number, column(line, i), "brackets %d deep, want at most %d", depth, maxDepth)
+			if depth > most.depth {
+				p.ErrorAt(number, column(line, i), "brackets %d deep, want at most %d", depth, most.depth)
 				return entries
 			}
-			if entries > maxEntries {
-				p.ErrorAt(number, column(line, i), "more than %d entries, want a smaller file", maxEntries)
+			if entries > most.entries {
+				p.ErrorAt(number, column(line, i), "more than %d entries, want a smaller file", most.entries)
 				return entries
 			}
 		}
@@ -194,8 +201,8 @@ var (
 // mapping starts, or one less, or none. So syntax looks for the line whose removal changes the
 // error, or fixes it.
 func (p *Parser) syntax(data []byte, entries int, err error) {
-	reason := func(err error) string { return position.ReplaceAllString(err.Error(), "") }
-	msg := reason(err)
+	full := func(err error) string { return position.ReplaceAllString(err.Error(), "") }
+	msg := full(err)
 	line := 1
 	if m := position.FindStringSubmatch(err.Error()); m != nil && m[1] != "" {
 		line, _ = strconv.Atoi(m[1])
@@ -204,14 +211,14 @@ func (p *Parser) syntax(data []byte, entries int, err error) {
 		lines := bytes.SplitAfter(data, []byte("\n"))
 		line = 1 + sort.Search(len(lines)-1, func(i int) bool {
 			_, _, err := decode(bytes.Join(lines[:i+1], nil))
-			return err != nil && reason(err) == msg
+			return err != nil && full(err) == msg
 		})
 	}
 	if m := unknownAlias.FindStringSubmatch(msg); m != nil {
 		p.ErrorAt(line, 0, "alias %s, want the value itself", Quote("*"+m[1]))
 		return
 	}
-	p.ErrorAt(line, 0, "invalid YAML: %s", strings.ToValidUTF8(msg, "?"))
+	p.ErrorAt(line, 0, "invalid YAML: %s", reason(err))
 }
 
 // plain records an error for every anchor, alias, tag and merge key at root and below.

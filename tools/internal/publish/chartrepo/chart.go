@@ -15,6 +15,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/helmchart"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
 // maxChartFields limits the YAML nodes of a Chart.yaml, with aliases expanded.
@@ -58,16 +59,15 @@ func readChart(ctx context.Context, t *release.Tree, file release.File) (chart, 
 }
 
 func (c *chart) parse(data []byte) error {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return fmt.Errorf("parsing Chart.yaml: %w", err)
+	root, err := strictyaml.Any("Chart.yaml", data, strictyaml.Limits{Size: len(data), Entries: 10 * maxChartFields})
+	if err != nil {
+		return fmt.Errorf("parsing %w", err)
 	}
-	if doc.Kind != yaml.DocumentNode || doc.Content[0].Kind != yaml.MappingNode {
+	if root.Kind != yaml.MappingNode {
 		return errors.New("parsing Chart.yaml: want a mapping")
 	}
 	left := maxChartFields
-	var err error
-	if c.metadata, err = plain(doc.Content[0], &left); err != nil {
+	if c.metadata, err = plain(root, &left); err != nil {
 		return fmt.Errorf("parsing Chart.yaml: %w", err)
 	}
 	if err := chartShape.fit(c.metadata); err != nil {

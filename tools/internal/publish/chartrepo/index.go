@@ -10,12 +10,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 	"golang.org/x/mod/semver"
 	"gopkg.in/yaml.v3"
 )
 
 // maxIndex is the maximum size of a chart index in bytes.
 const maxIndex = 16 << 20
+
+// indexLimits are those on an index, which others may have written.
+var indexLimits = strictyaml.Limits{Size: maxIndex, Entries: 1_000_000}
 
 // An index is a Helm repository's index.yaml
 // (https://helm.sh/docs/topics/chart_repository/#the-index-file). Entries of others stay
@@ -31,6 +35,9 @@ func parseIndex(data []byte) (*index, error) {
 		data = []byte("apiVersion: v1\nentries: {}\n")
 	}
 	x := &index{}
+	if _, err := strictyaml.Any("index.yaml", data, indexLimits); err != nil {
+		return nil, fmt.Errorf("parsing %w", err)
+	}
 	if err := yaml.Unmarshal(data, &x.doc); err != nil {
 		return nil, fmt.Errorf("parsing: %w", err)
 	}
