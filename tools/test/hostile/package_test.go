@@ -95,7 +95,7 @@ func compressed(p *prep, how, name, text string, size int64) []byte {
 func wideXz(p *prep) []byte {
 	data := compressed(p, "xz", "./control", "x", 1)
 	head := data[12:24] // of the block
-	head[4] = 40
+	head[4] = 40        // of 4 GiB
 	binary.LittleEndian.PutUint32(head[8:], crc32.ChecksumIEEE(head[:8]))
 	return data
 }
@@ -145,7 +145,7 @@ func debs() []hazard {
 			return debOf("control.tar."+how, compressed(p, how, "./control", goodControl, 60<<20))
 		})
 	}
-	add("wide window, xz", "parsing control: line 1: got \"x\"", func(p *prep) []byte { return debOf("control.tar.xz", wideXz(p)) })
+	add("wide window, xz", "reading control.tar.xz: xz: a block wants a larger dictionary than 134217728 bytes", func(p *prep) []byte { return debOf("control.tar.xz", wideXz(p)) })
 	add("wide window, zst", "reading control.tar.zst: window size exceeded", func(*prep) []byte { return debOf("control.tar.zst", wideZstd()) })
 	field("many fields", "parsing control: line 1001: more than 1000 fields in a paragraph", times{100_000, "%d:x\n"})
 	field("many lines", "parsing control: Package: got \"\"", "Description: x\n", times{340_000, " x\n"})

@@ -195,6 +195,16 @@ func (p *prep) release(file, content string) {
 	}
 }
 
+// nestedAr returns an ar archive with one in it, and so on.
+func nestedAr(depth int) string {
+	const each = 68 // bytes of the magic number and a header
+	var b strings.Builder
+	for left := depth; left > 0; left-- {
+		fmt.Fprintf(&b, "!<arch>\n%-16s%-32s%-10d`\n", "x", "", (left-1)*each)
+	}
+	return b.String()
+}
+
 // checks are a product's own checks of hostile files.
 func checks() []hazard {
 	var all []hazard
@@ -238,6 +248,7 @@ func checks() []hazard {
 	value("panic of the parser", `reading it as YAML: values.yaml:2: invalid YAML: `, "#\n  - C\nD:\n-\n? - ? - - ? -\n  - ? - : a")
 	value("long value", `a.a.a.a.a.a is "xxx`, "a: {a: {a: {a: {a: {a: ", times{1 << 20, "x"}, "}}}}}\n")
 	value("escape codes", `a.a.a.a.a.a is "\x1b[2J", want "x"`, "a.a.a.a.a.a: \"\\e[2J\"\n")
+	add("archives in archives", `values.yaml: own: it has no file "y"`, validate.Own{Contains: []string{"y"}}, nestedAr(50_000))
 	add("no regular expression", "the release: own: error parsing regexp: ", validate.Own{Command: "x", Output: "("})
 	add("program that is a path", `none of its artifacts has program "../../bin/sh" for this machine`, validate.Own{Program: "../../bin/sh"}, "a")
 	return all

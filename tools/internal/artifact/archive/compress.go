@@ -3,11 +3,11 @@ package archive
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 )
@@ -23,7 +23,7 @@ const (
 	xzDictionary = 8 << 20
 
 	// maxWindow is the largest window, in bytes, that Decompress accepts: that of zstd's
-	// --ultra levels without --long.
+	// --ultra levels without --long, and twice that of xz -9.
 	maxWindow = 128 << 20
 )
 
@@ -91,7 +91,7 @@ func Decompress(r *bufio.Reader) (io.ReadCloser, error) {
 		}
 		return z.IOReadCloser(), nil
 	case bytes.HasPrefix(magic, xzMagic):
-		z, err := xz.ReaderConfig{DictCap: xzDictionary}.NewReader(r)
+		z, err := newXzReader(r)
 		if err != nil {
 			return nil, err
 		}

@@ -4,8 +4,8 @@ package deb
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -14,8 +14,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 )
 
 // Limits on a package, which is not trusted.
@@ -23,7 +22,6 @@ const (
 	maxControl = 1 << 20 // bytes of the file control
 	maxFields  = 1000    // of a paragraph
 	maxMember  = 64 << 20
-	maxWindow  = 64 << 20 // bytes of memory to decompress control.tar
 )
 
 // A Field is a field of a paragraph. The value has the lines that continue it, as they are
@@ -197,12 +195,12 @@ func decompressed(r io.Reader, ext string) (io.Reader, error) {
 	switch ext {
 	case ".tar":
 		return r, nil
-	case ".gz":
-		return gzip.NewReader(r)
-	case ".xz":
-		return xz.ReaderConfig{DictCap: maxWindow}.NewReader(r)
-	case ".zst":
-		return zstd.NewReader(r, zstd.WithDecoderMaxMemory(maxWindow), zstd.WithDecoderConcurrency(1))
+	case ".gz", ".xz", ".zst":
+		z, err := archive.Decompress(bufio.NewReader(r))
+		if err == nil && z == nil {
+			err = errors.New("it is not compressed")
+		}
+		return z, err
 	}
 	return nil, fmt.Errorf("got the compression %q, want none, .gz, .xz or .zst", ext)
 }

@@ -14,6 +14,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
@@ -28,12 +29,8 @@ type layer struct {
 
 // blob reads a file of an image's layout: a layer, or one that images reads.
 func (c *checker) blob(ctx context.Context, a release.Artifact, f release.File, r *bufio.Reader) error {
-	head, _ := r.Peek(8)
-	if !isArchive(head) {
-		return nil
-	}
-	z, err := decompress(r, head)
-	if err != nil {
+	z, err := archive.Decompress(r)
+	if err != nil || z == nil {
 		return err
 	}
 	defer z.Close()

@@ -15,10 +15,8 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 )
 
@@ -28,6 +26,9 @@ const (
 	maxMembers = 1_000_000
 	maxBytes   = 1 << 36 // bytes of an archive, uncompressed
 )
+
+// arMagic begins an ar archive, which a Debian package is.
+const arMagic = "!<arch>\n"
 
 // A member is a file in an artifact, or the artifact itself.
 type member struct {
@@ -73,20 +74,26 @@ func (c *checker) inside(ctx context.Context, a release.Artifact, f release.File
 	if isArchive(head) {
 		c.checked(Contents, 1)
 	}
-	if a.Kind != "chart" && packageReaders[a.Kind] == nil {
+	open := func(r *bufio.Reader) error {
+		if bytes.HasPrefix(head, []byte(arMagic)) {
+			return c.openDeb(ctx, a, r, c.look)
+		}
 		return c.open(ctx, a, r, f.Size, c.look)
+	}
+	if a.Kind != "chart" && packageReaders[a.Kind] == nil {
+		return open(r)
 	}
 	return c.bytes(r, f.Size, func(data []byte) error {
 		if a.Kind == "chart" {
 			c.chart(a, data)
 		}
 		c.linuxPackage(a, data)
-		return c.open(ctx, a, bufio.NewReader(bytes.NewReader(data)), f.Size, c.look)
+		return open(bufio.NewReader(bytes.NewReader(data)))
 	})
 }
 
 func isArchive(head []byte) bool {
-	for _, magic := range []string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd7zXZ\x00", "PK\x03\x04", "!<arch>\n"} {
+	for _, magic := range []string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd7zXZ\x00", "PK\x03\x04", arMagic} {
 		if bytes.HasPrefix(head, []byte(magic)) {
 			return true
 		}
@@ -95,22 +102,20 @@ func isArchive(head []byte) bool {
 }
 
 // open calls visit for each file in an archive, or for the file itself if it is none. It knows
-// the format by its first bytes.
+// the format by its first bytes. An ar archive in another is a file.
 func (c *checker) open(ctx context.Context, a release.Artifact, r *bufio.Reader, size int64, visit func(member)) error {
 	head, err := r.Peek(8)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	switch {
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+	if bytes.HasPrefix(head, []byte("PK\x03\x04")) {
 		return c.bytes(r, size, func(data []byte) error { return c.openZip(ctx, a, data, visit) })
-	case bytes.HasPrefix(head, []byte("!<arch>\n")):
-		return c.openDeb(ctx, a, r, visit)
-	case isArchive(head):
-		z, err := decompress(r, head)
-		if err != nil {
-			return err
-		}
+	}
+	z, err := archive.Decompress(r)
+	if err != nil {
+		return err
+	}
+	if z != nil {
 		defer z.Close()
 		return c.openTar(ctx, a, bufio.NewReaderSize(io.LimitReader(z, maxBytes), 1<<16), visit)
 	}
@@ -118,22 +123,6 @@ func (c *checker) open(ctx context.Context, a release.Artifact, r *bufio.Reader,
 		visit(member{artifact: a, mode: 0o644, data: data})
 		return nil
 	})
-}
-
-// decompress reads gzip, also several files of it in a row, zstd or xz.
-func decompress(r io.Reader, head []byte) (io.ReadCloser, error) {
-	switch {
-	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
-		return gzip.NewReader(r)
-	case bytes.HasPrefix(head, []byte("\xfd7zXZ")):
-		x, err := xz.NewReader(r)
-		return io.NopCloser(x), err
-	}
-	z, err := zstd.NewReader(r, zstd.WithDecoderMaxMemory(1<<30))
-	if err != nil {
-		return nil, err
-	}
-	return z.IOReadCloser(), nil
 }
 
 // bytes calls use with the next size bytes of r. The memory is used again when it has returned.
