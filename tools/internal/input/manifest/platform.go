@@ -1,9 +1,6 @@
 package manifest
 
 import (
-	"slices"
-	"strings"
-
 	"gopkg.in/yaml.v3"
 
 	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
@@ -13,7 +10,7 @@ import (
 
 const (
 	wantPlatform     = "a platform such as linux-amd64, osx-arm64 or win-amd64"
-	wantArchitecture = "a Go platform such as linux/amd64 or linux/arm/v7"
+	wantArchitecture = "a Linux platform such as linux/amd64 or linux/arm/v7"
 )
 
 // Platforms returns the platforms of a release whose manifest names none.
@@ -23,44 +20,35 @@ func Platforms() []string {
 
 // platform returns the canonical name of the platform n, or "".
 func (p *parser) platform(n *yaml.Node, what string) string {
-	name := p.Word(n, what, wantPlatform, platform.Names())
-	if name == "" {
+	if found, err := platform.Parse(n.Value); err == nil {
+		return found.String()
+	}
+	if want := platform.Want(n.Value); want != "" {
+		p.Errorf(n, "%s: got %s, want %s", what, strictyaml.Quote(n.Value), want)
 		return ""
 	}
-	found, err := platform.Parse(name)
-	if err != nil { // not while Names has what Parse takes
-		p.Errorf(n, "%s: %v", what, err)
-		return ""
-	}
-	return found.String()
+	return p.Word(n, what, wantPlatform, platform.Names())
 }
 
-// architecture returns the platform of images n, or "". 32-bit ARM has its variant, as in an
-// image's index.
+// architecture returns the platform of images and packages n, or "". 32-bit ARM has its
+// variant, as in an image's index.
 func (p *parser) architecture(n *yaml.Node, what string) string {
 	name := p.Word(n, what, wantArchitecture, architectures)
-	if goos, goarch, _ := strings.Cut(name, "/"); goarch == "arm" {
-		return platform.Platform{GOOS: goos, GOARCH: goarch}.OCI()
+	if name == "linux/arm" {
+		return platform.Platform{GOOS: "linux", GOARCH: "arm"}.OCI()
 	}
 	return name
 }
 
-// architectures are the platforms that images can have, Linux first.
+// architectures are the platforms that images and packages can have.
 var architectures = func() []string {
-	var linux, others []string
+	list := []string{"linux/arm"}
 	for _, a := range platform.All() {
-		list := &others
 		if a.GOOS == "linux" {
-			list = &linux
-		}
-		if a.GOARCH == "arm" && a.Level == "" {
-			*list = append(*list, a.GOOS+"/arm")
-		}
-		if a.GOARCH != platform.Universal {
-			*list = append(*list, a.OCI())
+			list = append(list, a.OCI())
 		}
 	}
-	return slices.Concat(linux, others)
+	return list
 }()
 
 // names returns the template of the archives' names, or "" for the default.

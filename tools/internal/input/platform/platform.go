@@ -11,7 +11,6 @@ package platform
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -134,19 +133,39 @@ var byName = func() map[string]Platform {
 	return m
 }()
 
-// Parse returns the platform with a name, canonical or Go's. The error says which part of the
-// name is unknown, and which there are.
+// Parse returns the platform with a name, canonical or Go's. Want explains what else the name
+// could be.
 func Parse(name string) (Platform, error) {
 	if p, ok := byName[name]; ok {
 		return p, nil
 	}
+	return Platform{}, fmt.Errorf("unknown platform %q", name)
+}
+
+// Want says what an unknown name could be instead: the levels of its architecture, or the
+// architectures of its system. It is empty if there is no such system.
+func Want(name string) string {
 	system, arch, _ := strings.Cut(name, "-")
-	for goos, archs := range pairs {
-		if system == goos || system == (Platform{GOOS: goos}).System() {
-			return Platform{}, fmt.Errorf("platform %q: got architecture %q, want one of %s, or one with its level", name, arch, strings.Join(archs, ", "))
+	var levels, archs []string
+	for _, p := range sorted {
+		if system != p.System() && system != p.GOOS {
+			continue
+		}
+		if p.Level == "" {
+			archs = append(archs, p.String())
+		}
+		rest, ok := strings.CutPrefix(arch, p.GOARCH)
+		if ok && (strings.HasPrefix(rest, "v") || strings.HasPrefix(rest, "_")) && p.GOARCH != Universal {
+			levels = append(levels, p.String())
 		}
 	}
-	return Platform{}, fmt.Errorf("platform %q: got system %q, want one of %s", name, system, strings.Join(slices.Sorted(maps.Keys(pairs)), ", "))
+	switch {
+	case len(levels) > 0:
+		return "one of " + strings.Join(levels, ", ")
+	case len(archs) > 0:
+		return "one of " + strings.Join(archs, ", ") + ", or one with its level"
+	}
+	return ""
 }
 
 // String returns the canonical name, such as osx-arm64 or linux-armv7.

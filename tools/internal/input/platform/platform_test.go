@@ -139,18 +139,19 @@ func TestNames(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"":               `platform "": got system "", want one of aix, android, darwin,`,
-		"osx":            `got architecture "", want one of amd64, arm64, universal, or one with its level`,
-		"linux/amd64":    `got system "linux/amd64"`,
-		"linux-amd64v5":  `got architecture "amd64v5"`,
-		"linux-armv8":    `got architecture "armv8"`,
-		"ios-arm64":      `got system "ios"`,
-		"windows-arm":    `got architecture "arm"`,
-		"LINUX-amd64":    `got system "LINUX"`,
-		"osx-universal2": `got architecture "universal2"`,
+		"":               "",
+		"osx":            "one of osx-amd64, osx-arm64, osx-universal, or one with its level",
+		"linux/amd64":    "",
+		"linux-amd64v5":  "one of linux-amd64, linux-amd64v2, linux-amd64v3, linux-amd64v4",
+		"linux-armv8":    "one of linux-armv5, linux-armv6, linux-armv7",
+		"linux-mips_x":   "one of linux-mips, linux-mips_softfloat",
+		"ios-arm64":      "",
+		"windows-arm":    "one of win-386, win-amd64, win-arm64, or one with its level",
+		"LINUX-amd64":    "",
+		"osx-universal2": "one of osx-amd64, osx-arm64, osx-universal, or one with its level",
 	} {
-		if p, err := Parse(name); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %s, %v, want %q", name, p, err, want)
+		if p, err := Parse(name); err == nil || Want(name) != want {
+			t.Errorf("%s: got %s, %v, and to want %q, want %q", name, p, err, Want(name), want)
 		}
 	}
 	known := map[string]bool{}
