@@ -36,7 +36,7 @@ func TestLine(t *testing.T) {
 	w := newWorld(t)
 	commit := w.plantLine()
 	base := w.pushBase()
-	w.mustBazel("run", "//release:resolve")
+	w.MustBazel("run", "//release:resolve")
 	l := w.lock()
 	if src := l.Dependencies[0]; src.Git.Commit != commit || !slices.Equal(src.GoRoots, []string{".", "second"}) {
 		t.Errorf("src: got commit %s with modules in %q, want %s with . and second", src.Git.Commit, src.GoRoots, commit)
@@ -55,8 +55,8 @@ func TestLine(t *testing.T) {
 	w.git.Handle(refuse)
 	w.registry.Close()
 	w.web.Close()
-	w.mustBazel("build", "--config=airgap", "//release:all")
-	release := filepath.Join(w.dir, "bazel-bin", "release", "all")
+	w.MustBazel("build", "--config=airgap", "//release:all")
+	release := filepath.Join(w.Dir, "bazel-bin", "release", "all")
 	t.Run("archive", func(t *testing.T) { checkArchive(t, release, commit) })
 	t.Run("image", func(t *testing.T) { checkImage(t, release, base, l) })
 	t.Run("altered", func(t *testing.T) { w.checkAltered(t) })
@@ -67,7 +67,7 @@ func TestLine(t *testing.T) {
 
 // checkStale changes the toolchain in the lock, so that it differs from the tools that build.
 func (w *world) checkStale(t *testing.T) {
-	name := filepath.Join(w.dir, "manifests", "demo", "lock.json")
+	name := filepath.Join(w.Dir, "manifests", "demo", "lock.json")
 	good, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func (w *world) checkStale(t *testing.T) {
 		if err := jsonfile.Write(name, &other); err != nil {
 			t.Fatal(err)
 		}
-		out, err := w.bazel("build", "--config=airgap", "--nobuild", "//release:all")
+		out, err := w.Bazel("build", "--config=airgap", "--nobuild", "//release:all")
 		if err == nil || !strings.Contains(out, "line demo: its lock was resolved with "+want) || !strings.Contains(out, "run tools/bazel run //release:resolve -- --line demo") {
 			t.Errorf("got %v\n%s\nwant %q", err, out, want)
 		}
@@ -93,18 +93,18 @@ func (w *world) checkStale(t *testing.T) {
 	if err := os.WriteFile(name, good, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	w.mustBazel("build", "--config=airgap", "--nobuild", "//release:all")
+	w.MustBazel("build", "--config=airgap", "--nobuild", "//release:all")
 }
 
 // checkHostTools damages a module of the tools that repository rules run. The error names the
 // module and its sum, although the go command's error for a damaged zip has neither.
 func (w *world) checkHostTools(t *testing.T) {
-	m, err := gomod.Required(filepath.Join(w.dir, "go.mod"), filepath.Join(w.dir, "go.sum"), "golang.org/x/mod")
+	m, err := gomod.Required(filepath.Join(w.Dir, "go.mod"), filepath.Join(w.Dir, "go.sum"), "golang.org/x/mod")
 	if err != nil {
 		t.Fatal(err)
 	}
-	restore := spoil(t, filepath.Join(w.store, "goproxy", "golang.org", "x", "mod", "@v", m.Version+".zip"), func() error { return nil })
-	out, err := w.bazel("sync", "--config=airgap", "--only=release_host_tools")
+	restore := spoil(t, filepath.Join(w.Store, "goproxy", "golang.org", "x", "mod", "@v", m.Version+".zip"), func() error { return nil })
+	out, err := w.Bazel("sync", "--config=airgap", "--only=release_host_tools")
 	if want := "module golang.org/x/mod@" + m.Version + ", " + m.Sum + ": zip: "; err == nil || !strings.Contains(out, want) {
 		t.Errorf("got %v\n%s\nwant %q", err, out, want)
 	}
@@ -296,10 +296,10 @@ func layers(t *testing.T, img v1.Image) (all []string) {
 func (w *world) checkAltered(t *testing.T) {
 	good := w.lock()
 	blob := func(digest string) string {
-		return filepath.Join(w.store, "content_addressable", "sha256", strings.TrimPrefix(digest, "sha256:"), "file")
+		return filepath.Join(w.Store, "content_addressable", "sha256", strings.TrimPrefix(digest, "sha256:"), "file")
 	}
 	module := func(ext string) string {
-		return filepath.Join(w.store, "goproxy", "filippo.io", "edwards25519", "@v", "v1.2.0"+ext)
+		return filepath.Join(w.Store, "goproxy", "filippo.io", "edwards25519", "@v", "v1.2.0"+ext)
 	}
 	src, file, platform := &good.Dependencies[0], &good.Files[len(good.Files)-1], &good.Images[0].Platforms[0]
 	flipped := func(d string) string {
@@ -317,7 +317,7 @@ func (w *world) checkAltered(t *testing.T) {
 		{"module in the store", func(l *lock.Lock) { l.Dependencies[0].Why = "altered zip" }, true, module(".zip"), []string{`lock entry "src": zip of module filippo.io/edwards25519@v1.2.0: h1 sum`, "got ", "want h1:crnVqOiS4jqYleHd9vaKZ+HKtHfllngJIiOpNpoJsjo="}},
 		{"go.mod in the store", func(l *lock.Lock) { l.Dependencies[0].Why = "altered go.mod" }, true, module(".mod"), []string{`lock entry "src": mod of module filippo.io/edwards25519@v1.2.0: h1 sum`, "got h1:", "want h1:xzAOLCNug/yB62zG1bQ8uziwrIqIuxhctzJT18Q77mc="}},
 		{"file in the store", func(l *lock.Lock) { l.Files[len(l.Files)-1].Why = "altered" }, true, blob(string(file.Digest)), []string{`lock entry "` + file.Name, "got sha256:", "want " + string(file.Digest)}},
-		{"base in the store", func(l *lock.Lock) { l.Images[0].Base += "altered" }, true, filepath.Join(w.store, "oci", "blobs", "sha256", strings.TrimPrefix(string(platform.Digest), "sha256:")), []string{`lock entry "hello"`, "got sha256:", "want " + string(platform.Digest)}},
+		{"base in the store", func(l *lock.Lock) { l.Images[0].Base += "altered" }, true, filepath.Join(w.Store, "oci", "blobs", "sha256", strings.TrimPrefix(string(platform.Digest), "sha256:")), []string{`lock entry "hello"`, "got sha256:", "want " + string(platform.Digest)}},
 		{"source in the lock", func(l *lock.Lock) { l.Dependencies[0].Digest = flipped(src.Digest) }, true, "", []string{`lock entry "src"`, flipped(src.Digest)}},
 		{"base in the lock", func(l *lock.Lock) { l.Images[0].Platforms[0].Digest = digest.Digest(flipped(string(platform.Digest))) }, true, "", []string{`lock entry "hello"`}},
 		{"entry of a source", func(l *lock.Lock) { l.Dependencies[0].Git.Commit = flipped(src.Git.Commit) }, false, "", []string{`lock entry "src": digest of the entry: got sha256:`, "want " + string(src.EntryDigest)}},
@@ -337,7 +337,7 @@ func (w *world) checkAltered(t *testing.T) {
 			if tt.store != "" {
 				restore = spoil(t, tt.store, restore)
 			}
-			out, err := w.bazel("build", "--nobuild", "--config=airgap", "//release:all")
+			out, err := w.Bazel("build", "--nobuild", "--config=airgap", "//release:all")
 			if err == nil {
 				t.Error("the build went on")
 			}

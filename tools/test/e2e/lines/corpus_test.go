@@ -28,12 +28,12 @@ func TestCorpus(t *testing.T) {
 	for _, p := range programs {
 		want += len(p.platforms)
 	}
-	w.mustBazel("run", "//release:resolve")
+	w.MustBazel("run", "//release:resolve")
 	w.checkInit(t)
-	w.environ = append(w.environ, "GOPROXY=off")
+	w.Environ = append(w.Environ, "GOPROXY=off")
 	w.git.Handle(refuse)
-	w.mustBazel("build", "--config=airgap", "//release:all")
-	out := w.mustBazel("run", "--config=airgap", "//release:rebuild")
+	w.MustBazel("build", "--config=airgap", "//release:all")
+	out := w.MustBazel("run", "--config=airgap", "//release:rebuild")
 	if got := strings.Count(out, ": identical, sha256:"); got != want {
 		t.Errorf("got %d identical programs, want %d\n%s", got, want, out)
 	}
@@ -42,7 +42,7 @@ func TestCorpus(t *testing.T) {
 		"//hack":        "package example.com/git/hack: no required module provides package example.com/nowhere",
 		"//link":        `package example.com/git/link: pattern link.txt: cannot embed irregular file link.txt`,
 	} {
-		out, err := w.bazel("build", "--config=airgap", "@demo_git"+label)
+		out, err := w.Bazel("build", "--config=airgap", "@demo_git"+label)
 		if err == nil || !strings.Contains(out, want) {
 			t.Errorf("%s: got %v\n%s\nwant %q", label, err, out, want)
 		}
@@ -52,17 +52,17 @@ func TestCorpus(t *testing.T) {
 // checkInit makes a line for a module and builds it.
 func (w *world) checkInit(t *testing.T) {
 	t.Helper()
-	out := w.mustBazel("run", "//release:init", "--", "--name", "fresh", "--module", "example.com/Upper/v2@v2.1.0")
+	out := w.MustBazel("run", "//release:init", "--", "--name", "fresh", "--module", "example.com/Upper/v2@v2.1.0")
 	for _, want := range []string{"source: module example.com/Upper/v2@v2.1.0\n", "program: Upper, @fresh_Upper//:Upper\n", "program: tool, @fresh_Upper//cmd/tool/v3:tool\n", "tools/bazel build //release:all --repo_env=RELEASE_LINE=fresh"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("got\n%s\nwant %q", out, want)
 		}
 	}
-	w.mustBazel("build", "--repo_env=RELEASE_LINE=fresh", "//release:all")
-	if _, err := os.Stat(filepath.Join(w.dir, "bazel-bin", "release", "all", "fresh-2.1.0-linux-amd64.tar.gz")); err != nil {
+	w.MustBazel("build", "--repo_env=RELEASE_LINE=fresh", "//release:all")
+	if _, err := os.Stat(filepath.Join(w.Dir, "bazel-bin", "release", "all", "fresh-2.1.0-linux-amd64.tar.gz")); err != nil {
 		t.Error(err)
 	}
-	if out, err := w.bazel("run", "//release:init", "--", "--name", "fresh", "--module", "example.com/Upper/v2@v2.1.0"); err == nil || !strings.Contains(out, "exists already") {
+	if out, err := w.Bazel("run", "//release:init", "--", "--name", "fresh", "--module", "example.com/Upper/v2@v2.1.0"); err == nil || !strings.Contains(out, "exists already") {
 		t.Errorf("again: got %v\n%s", err, out)
 	}
 }
@@ -114,7 +114,7 @@ func (w *world) plantCorpus() map[string]corpusProgram {
 	repo.Tag("v1.2.3", repo.Commit("main", files, "first", at))
 	commit := repo.Commit("main", map[string]gittest.File{"more.txt": {Content: "more"}}, "second", at.Add(time.Hour))
 	repo.Tag("nested/v0.5.0", commit)
-	w.environ = append(w.environ, "GOPROXY="+proxy.Serve().URL)
+	w.Environ = append(w.Environ, "GOPROXY="+proxy.Serve().URL)
 
 	manifest := "version: 1.0.0\nproduct: demo\nplatforms: [" + strings.Join(corpusPlatforms, ", ") + "]\ndependencies:\n" +
 		"  git: {git: \"" + w.git.URL("git") + "\", branch: main, gomodules: [., nested, vendored, many, profiled]}\n"
@@ -177,11 +177,7 @@ release_tree(
 		"manifests/demo/BUILD.bazel":   "exports_files(\n    glob([\"*\"]),\n    visibility = [\"//visibility:public\"],\n)\n",
 		"release/demo/BUILD.bazel":     b.String(),
 	} {
-		at := filepath.Join(w.dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
-			w.t.Fatal(err)
-		}
-		write(w.t, at, content)
+		w.Write(name, content)
 	}
 }
 

@@ -6,18 +6,12 @@
 package lines_test
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,25 +26,20 @@ import (
 
 // world is a workspace with a line, the servers of its sources, and the Bazel that builds it.
 type world struct {
+	*workspacetest.Workspace
 	t        *testing.T
-	dir      string // the workspace
-	store    string
-	base     string // Bazel's output base
 	git      *gittest.Server
 	registry *httptest.Server
 	web      *httptest.Server
-	environ  []string
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	// Bazel would use this directory, which belongs to the outer Bazel.
-	environ := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "TEST_TMPDIR=") })
-	gittest.Env(t)
-	scratch := t.TempDir()
+	workspace := workspacetest.New(t, "LINES_WORKSPACE", "demo")
+	gittest.Env(t) // after Bazel got its environment
 	w := &world{
-		t: t, dir: filepath.Join(scratch, "workspace"), store: filepath.Join(scratch, "store"), base: filepath.Join(scratch, "base"),
-		git:      gittest.New(t),
+		Workspace: workspace,
+		t:         t, git: gittest.New(t),
 		registry: httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0)))),
 		web: httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, "this is %s\n", r.URL.Path)
@@ -58,49 +47,7 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(w.registry.Close)
 	t.Cleanup(w.web.Close)
-	// Everything but the line's own sources is in the store already.
-	w.environ = append(environ, "RELEASE_STORE="+w.store, "GOPROXY=off", "GOSUMDB=off", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
-	workspacetest.Copy(t, workspacetest.Find(t, "LINES_WORKSPACE"), w.dir)
-	workspacetest.CopyTree(t, os.Getenv("RELEASE_STORE"), w.store, nil)
-	t.Cleanup(w.stop)
 	return w
-}
-
-// bazel runs a Bazel command for the line and returns its output.
-func (w *world) bazel(command string, args ...string) (string, error) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Minute)
-	defer cancel()
-	args = append([]string{"--output_base=" + w.base, command, "--repo_env=RELEASE_LINE=demo", "--color=no", "--curses=no"}, args...)
-	cmd := exec.CommandContext(ctx, filepath.Join(w.dir, "tools", "bazel"), args...)
-	cmd.Dir, cmd.Env = w.dir, w.environ
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	start := time.Now()
-	err := cmd.Run()
-	w.t.Logf("bazel %s: %.1f s", strings.Join(args[1:2], " "), time.Since(start).Seconds())
-	return out.String(), err
-}
-
-func (w *world) mustBazel(command string, args ...string) string {
-	w.t.Helper()
-	out, err := w.bazel(command, args...)
-	if err != nil {
-		w.t.Fatalf("bazel %s %q: %v\n%s", command, args, err, out)
-	}
-	return out
-}
-
-// stop stops the Bazel server and makes the fetched files deletable.
-func (w *world) stop() {
-	cmd := exec.Command(filepath.Join(w.dir, "tools", "bazel"), "--output_base="+w.base, "shutdown")
-	cmd.Dir, cmd.Env = w.dir, w.environ
-	if out, err := cmd.CombinedOutput(); err != nil {
-		w.t.Logf("bazel shutdown: %v: %s", err, out)
-	}
-	if out, err := exec.Command("chmod", "-R", "u+w", w.base).CombinedOutput(); err != nil {
-		w.t.Logf("chmod: %v: %s", err, out)
-	}
 }
 
 // plantLine writes the line and returns the commit of its source.
@@ -125,10 +72,7 @@ func (w *world) writeArchive(name string) {
 		"{git}", strings.TrimSuffix(w.git.URL(""), "/"),
 		"{registry}", strings.TrimPrefix(w.registry.URL, "http://"), "{web}", w.web.URL)
 	for _, f := range archive(w.t, name).Files {
-		at := filepath.Join(w.dir, filepath.FromSlash(f.Name))
-		if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o755), os.WriteFile(at, []byte(address.Replace(string(f.Data))), 0o644)); err != nil {
-			w.t.Fatal(err)
-		}
+		w.Write(f.Name, address.Replace(string(f.Data)))
 	}
 }
 
@@ -141,7 +85,7 @@ func archive(t *testing.T, name string) *txtar.Archive {
 	return a
 }
 
-func (w *world) lockName() string { return filepath.Join(w.dir, "manifests", "demo", "lock.json") }
+func (w *world) lockName() string { return filepath.Join(w.Dir, "manifests", "demo", "lock.json") }
 
 func (w *world) lock() *lock.Lock {
 	w.t.Helper()

@@ -17,7 +17,7 @@ import (
 func TestNames(t *testing.T) {
 	w := newWorld(t)
 	w.writeArchive("names.txtar")
-	docs := filepath.Join(w.dir, "release", "names", "docs")
+	docs := filepath.Join(w.Dir, "release", "names", "docs")
 	want := []string{"docs/e\u0301.txt", "docs/\u65e5\u672c \u20ac.txt", "docs/\u00e9.txt"}
 	if err := os.Mkdir(docs, 0o755); err != nil {
 		t.Fatal(err)
@@ -25,8 +25,8 @@ func TestNames(t *testing.T) {
 	for _, name := range want {
 		write(t, filepath.Join(filepath.Dir(docs), name), name)
 	}
-	w.mustBazel("build", "//release/names")
-	out := filepath.Join(w.dir, "bazel-bin", "release", "names")
+	w.MustBazel("build", "//release/names")
+	out := filepath.Join(w.Dir, "bazel-bin", "release", "names")
 	for _, tt := range []struct {
 		name   string
 		reader []string
@@ -47,7 +47,7 @@ func TestNames(t *testing.T) {
 	}
 	t.Run("not UTF-8", func(t *testing.T) {
 		write(t, filepath.Join(docs, "x\xe9.txt"), "")
-		out, err := w.bazel("build", "//release/names")
+		out, err := w.Bazel("build", "//release/names")
 		if want := `"docs/x\xe9.txt" is not UTF-8`; err == nil || !strings.Contains(out, want) {
 			t.Errorf("got %v\n%s\nwant %s", err, out, want)
 		}
