@@ -130,13 +130,27 @@ def check_platforms(label, names, known):
         fail("{}: no platform given, want names such as {}".format(label, ", ".join(_examples(known))))
     for name in names:
         if name not in known:
-            separator = "/" if "linux/amd64" in known else "-"
-            like = [k for k in known if k.split(separator)[0] == name.split(separator)[0] and not PLATFORMS[ARCHITECTURES.get(k, k)][2]]
-            fail("{}: got platform {}, want {}".format(
-                label,
-                repr(name),
-                "one of {}, or one with its level".format(", ".join(like)) if like else "a name such as " + ", ".join(_examples(known)),
-            ))
+            fail("{}: got platform {}, want {}".format(label, repr(name), _want(name, known)))
+
+def _want(name, known):
+    """Says what an unknown name could be instead: a level of its architecture, an architecture of its system, or another."""
+    separator = "/" if "linux/amd64" in known else "-"
+    system, _, arch = name.partition(separator)
+    archs = []
+    levels = []
+    for other in known:
+        if other.partition(separator)[0] != system:
+            continue
+        _, goarch, level = PLATFORMS[ARCHITECTURES.get(other, other)]
+        if not level:
+            archs.append(other)
+        if arch.startswith(goarch) and arch[len(goarch):][:1] in ["v", "_", "/"]:
+            levels.append(other)
+    if levels:
+        return "one of " + ", ".join(levels)
+    if archs:
+        return "one of {}, or one with its level".format(", ".join(archs))
+    return "a name such as " + ", ".join(_examples(known))
 
 def _examples(known):
     return [name for name in ["linux-amd64", "osx-arm64", "win-amd64", "linux/amd64", "linux/arm64"] if name in known]

@@ -151,12 +151,14 @@ def _refusals():
     _archive(name = "format_key", binaries = two, formats = {"darwin": ["zip"]})
     _archive(name = "format_platform", binaries = two, formats = {"linux-vax": ["zip"]})
     _archive(name = "binary_of_two", binaries = two + [":more"], formats = {"": ["binary"]})
+    _image(name = "level_unknown", architectures = ["linux/arm/v9"])
     return {
         "binary_of_two": "format binary is for one program, got 2",
         "format_key": "formats: got \"darwin\", want a platform such as osx-arm64, a system such as osx, or \"\" for all others",
         "format_platform": "formats: got \"linux-vax\", want a platform",
         "format_twice": "want each format once, and at least one",
         "format_unknown": "formats: got \"rar\" for \"\", want some of binary, tar.gz",
+        "level_unknown": "level_unknown: got platform \"linux/arm/v9\", want one of linux/arm/v7, linux/arm/v5, linux/arm/v6",
         "names_brace": "//release/rules/tests:names_brace: names \"{name\": a { without }",
         "names_field": "names \"{name}-{Arch}\": got field {Arch}, want one of {Os}, {arch}, {name}, {os}, {platform}, {uname}, {version}",
         "names_same": "linux-amd64 and linux-s390x both make names_same-linux: change names",
