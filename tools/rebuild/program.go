@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/universal"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
@@ -212,7 +213,7 @@ func (f *finder) one(where, base string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	info, err := buildInfo(file)
+	info, err := goinfo.ReadFile(file)
 	if err != nil {
 		return os.Remove(file) // a directory with that name, a completion, a program in another language
 	}
@@ -262,7 +263,7 @@ func difference(got, want string) (string, error) {
 	var info [2][]string
 	var data [2][]byte
 	for i, name := range []string{got, want} {
-		b, err := buildInfo(name)
+		b, err := goinfo.ReadFile(name)
 		if err != nil {
 			return "", err
 		}

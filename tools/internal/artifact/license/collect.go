@@ -1,8 +1,8 @@
 package license
 
 import (
+	"cmp"
 	"context"
-	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
@@ -158,7 +159,7 @@ func (c *collector) buildInfo(ctx context.Context) (map[string]*debug.BuildInfo,
 	names := slices.Sorted(maps.Keys(infos))
 	read := make([]*debug.BuildInfo, len(names))
 	err := parallel.DoAll(ctx, len(names), runtime.NumCPU(), func(_ context.Context, i int) error {
-		info, err := buildinfo.ReadFile(names[i])
+		info, err := goinfo.ReadFile(names[i])
 		if perr := (*fs.PathError)(nil); errors.As(err, &perr) {
 			return err
 		}
@@ -181,7 +182,7 @@ func (c *collector) program(where string, info *debug.BuildInfo) {
 		c.all.add(Component{Type: Ready, Name: name, In: in, names: []string{name}})
 		return
 	}
-	c.all.add(Component{Type: Module, Name: Stdlib, Version: "v" + strings.TrimPrefix(goVersion(info), "go"), Files: c.files("", c.SDK), In: in, names: []string{Stdlib}})
+	c.all.add(Component{Type: Module, Name: Stdlib, Version: goVersion(info), Files: c.files("", c.SDK), In: in, names: []string{Stdlib}})
 	main := c.mainFiles(info.Main)
 	c.all.add(c.module(info.Main, main, in))
 	for _, d := range info.Deps {
@@ -193,10 +194,14 @@ func (c *collector) program(where string, info *debug.BuildInfo) {
 	}
 }
 
-// goVersion returns the version of Go without experiments.
+// goVersion returns the version of Go as a module's, without experiments; empty if the program
+// does not say it.
 func goVersion(info *debug.BuildInfo) string {
 	version, _, _ := strings.Cut(info.GoVersion, " ")
-	return version
+	if version == "" {
+		return ""
+	}
+	return "v" + strings.TrimPrefix(version, "go")
 }
 
 func (c *collector) module(m debug.Module, files []File, in []string) Component {

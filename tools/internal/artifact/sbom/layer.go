@@ -11,6 +11,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
@@ -95,7 +96,7 @@ func (l *layer) entry(h *tar.Header, r io.Reader, scratch *os.File) error {
 		return err
 	}
 	br := bufio.NewReaderSize(r, 512)
-	if head, _ := br.Peek(4); !executable(head) {
+	if head, _ := br.Peek(4); !goinfo.Executable(head) {
 		return nil
 	}
 	p, err := spool(br, h.Size, scratch)

@@ -1,15 +1,15 @@
 package sbom
 
 import (
-	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
-	"debug/buildinfo"
 	"debug/macho"
 	"encoding/hex"
 	"io"
 	"runtime/debug"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 )
 
 // sums are digests of a content, in hexadecimal.
@@ -45,24 +45,6 @@ type program struct {
 	problem string
 }
 
-// magics are the beginnings of the formats that debug/buildinfo reads, and of universal
-// binaries.
-var magics = [][]byte{
-	[]byte("\x7fELF"), []byte("MZ"), []byte("\xfe\xed\xfa\xce"), []byte("\xfe\xed\xfa\xcf"),
-	[]byte("\xce\xfa\xed\xfe"), []byte("\xcf\xfa\xed\xfe"), []byte("\xca\xfe\xba\xbe"),
-	[]byte("\x01\xdf"), []byte("\x01\xf7"), // XCOFF
-}
-
-// executable reports whether a file that begins with head can be a program.
-func executable(head []byte) bool {
-	for _, m := range magics {
-		if bytes.HasPrefix(head, m) {
-			return true
-		}
-	}
-	return false
-}
-
 // readInfo reads the build information of a program.
 func (p *program) readInfo(r io.ReaderAt) {
 	parts := []io.ReaderAt{r}
@@ -73,7 +55,7 @@ func (p *program) readInfo(r io.ReaderAt) {
 		}
 	}
 	for _, part := range parts {
-		info, err := buildinfo.Read(part)
+		info, err := goinfo.Read(part)
 		switch {
 		case err == nil:
 			p.infos = append(p.infos, info)

@@ -3,7 +3,6 @@ package compare
 import (
 	"cmp"
 	"context"
-	"debug/buildinfo"
 	"debug/elf"
 	"debug/macho"
 	"debug/pe"
@@ -12,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 )
 
 // program is the compared part of an executable file.
@@ -183,7 +184,7 @@ func buildInfo(c content) (a attrs) {
 			a = nil
 		}
 	}()
-	info, err := buildinfo.Read(c.at)
+	info, err := goinfo.Read(c.at)
 	if err != nil {
 		return nil
 	}

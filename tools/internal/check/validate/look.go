@@ -3,12 +3,13 @@ package validate
 import (
 	"bytes"
 	"crypto/sha256"
-	"debug/buildinfo"
 	"io/fs"
 	"path"
 	"runtime/debug"
 	"strings"
 	"sync"
+
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 )
 
 // facts are what is known of a file's content. Equal files have equal facts.
@@ -66,7 +67,7 @@ func (c *checker) look(m member) {
 	got := c.facts.get(m.data, func() facts {
 		f := facts{leaks: c.leaks(m.data)}
 		if isProgram(m.data) {
-			f.info, _ = buildinfo.Read(bytes.NewReader(m.data))
+			f.info, _ = goinfo.Read(bytes.NewReader(m.data))
 		}
 		return f
 	})
@@ -81,15 +82,8 @@ func (c *checker) look(m member) {
 	}
 }
 
-// isProgram reports whether data begins as an ELF, Mach-O or PE file does.
-func isProgram(data []byte) bool {
-	for _, magic := range []string{"\x7fELF", "\xfe\xed\xfa", "\xcf\xfa\xed\xfe", "\xce\xfa\xed\xfe", "\xca\xfe\xba\xbe", "MZ"} {
-		if len(data) > 64 && bytes.HasPrefix(data, []byte(magic)) {
-			return true
-		}
-	}
-	return false
-}
+// isProgram reports whether data begins as a program does.
+func isProgram(data []byte) bool { return len(data) > 64 && goinfo.Executable(data) }
 
 // checkPath checks that an archive unpacks below the directory that a user chooses.
 func (c *checker) checkPath(m member) {

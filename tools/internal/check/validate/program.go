@@ -32,7 +32,7 @@ func (c *checker) program(m member, info *debug.BuildInfo) {
 	if want, err := platform.Parse(m.artifact.Platform); err == nil && want != got && (want.GOARCH != platform.Universal || want.GOOS != got.GOOS) {
 		c.find(Programs, m.artifact.Path, m.path, "it is for %s, want %s", got, want)
 	}
-	if got, want := strings.TrimPrefix(info.GoVersion, "go"), c.tree.Lock.Toolchain.Go.Version; want != "" && got != want {
+	if got, want := strings.TrimPrefix(info.GoVersion, "go"), c.tree.Lock.Toolchain.Go.Version; got != "" && want != "" && got != want {
 		c.find(Programs, m.artifact.Path, m.path, "it was built by Go %s, the lock has %s", got, want)
 	}
 	if setting(info, "-trimpath") != "true" {
