@@ -58,6 +58,7 @@ func TestLine(t *testing.T) {
 	w.MustBazel("build", "--config=airgap", "//release:all")
 	release := filepath.Join(w.Dir, "bazel-bin", "release", "all")
 	t.Run("archive", func(t *testing.T) { checkArchive(t, release, commit) })
+	t.Run("source files", func(t *testing.T) { checkSourceFiles(t, release) })
 	t.Run("image", func(t *testing.T) { checkImage(t, release, base, l) })
 	t.Run("altered", func(t *testing.T) { w.checkAltered(t) })
 	t.Run("stale", func(t *testing.T) { w.checkStale(t) })
@@ -212,6 +213,35 @@ func checkArchive(t *testing.T, release, commit string) {
 	}
 	if data, err := os.ReadFile(filepath.Join(dir, "demo-1.0.0", "bin", "helper")); err != nil || string(data) != "this is /helper-amd64\n" {
 		t.Errorf("helper: got %q, %v", data, err)
+	}
+}
+
+// checkSourceFiles checks what the release has from the source itself: a chart, and samples.
+func checkSourceFiles(t *testing.T, release string) {
+	dir := t.TempDir()
+	unpack(t, filepath.Join(release, "demo-1.0.0-linux-amd64.tar.gz"), dir)
+	unpack(t, filepath.Join(release, "helm", "web-1.0.0.tgz"), dir)
+	for name, want := range map[string]string{
+		"demo-1.0.0/run.sh":                "#!/bin/sh\n",
+		"demo-1.0.0/samples/BUILD.bazel":   "fail(\"a BUILD file that came along was loaded\")\n",
+		"demo-1.0.0/samples/deep/start.sh": "#!/bin/sh\necho started\n",
+		"demo-1.0.0/samples/linked.sh":     "#!/bin/sh\necho started\n",
+		"demo-1.0.0/samples/plain.txt":     "plain\n",
+		"web/BUILD":                        "fail(\"a BUILD file that came along was loaded\")\n",
+		"web/Chart.yaml":                   "apiVersion: v2\nname: web\nversion: 1.0.0 # set by a release\nappVersion: 1.0.0\n",
+		"web/templates/pod.yaml":           "image: {{ .Values.image.tag }}\n",
+		"web/values.yaml":                  "image:\n  tag: 1.0.0 # set by a release\n",
+	} {
+		at := filepath.Join(dir, name)
+		data, err := os.ReadFile(at)
+		if err != nil || string(data) != want {
+			t.Errorf("%s: got %q, %v, want %q", name, data, err, want)
+			continue
+		}
+		info, err := os.Stat(at)
+		if executable := strings.HasSuffix(name, ".sh"); err != nil || info.Mode().Perm()&0o111 != 0 != executable {
+			t.Errorf("%s: got mode %v, %v, want it to be executable: %v", name, info.Mode(), err, executable)
+		}
 	}
 }
 

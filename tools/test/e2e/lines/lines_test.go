@@ -60,6 +60,8 @@ func (w *world) plantLine() (commit string) {
 	// The go command embeds this name. It refuses the same name in decomposed form.
 	files["cmd/hello/web/\u00e9.txt"] = gittest.File{Content: "composed"}
 	files["run.sh"] = gittest.File{Content: "#!/bin/sh\n", Exec: true}
+	files["samples/deep/start.sh"] = gittest.File{Content: "#!/bin/sh\necho started\n", Exec: true}
+	files["samples/linked.sh"] = gittest.File{Link: "deep/start.sh"}
 	commit = w.git.Repo("src").Commit("main", files, "first", time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC))
 	w.writeArchive("line.txtar")
 	return commit
