@@ -14,8 +14,9 @@
 // destinations and reads it back. Then it writes the receipt, PREFIX/VERSION.receipt.json, to
 // each bucket: the files of the release, and what each destination has of it. Only then it
 // moves the pointers by which people find the release: registry tags, indexes of charts and
-// packages, aliases, git tags, GitHub's draft. If a run stops half-way, run the same command again: it resumes,
-// and sends nothing that is already there.
+// packages, aliases, git tags, GitHub's draft, branches of repositories that get a commit. If
+// a run stops half-way, run the same command again: it resumes, and sends nothing that is
+// already there.
 //
 // The receipt depends only on the release, the profile and the notes: a second run finds it
 // equal. A receipt with fewer destinations is replaced. A receipt of another build of the

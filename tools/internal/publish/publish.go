@@ -47,11 +47,12 @@ const (
 type Item struct {
 	Phase Phase `json:"phase"`
 	// Kind is object, receipt, alias, image, tag, chart, chart index, package, package index,
-	// public key, git tag, asset or release.
+	// public key, git tag, file, asset or release.
 	Kind string `json:"kind"`
 	// Name says where the item is, as people write it, and is unique in its destination:
 	// gs://bucket/releases/1.2.0/lock.json, registry.example/hub/crane:1.2.0,
-	// https://github.com/istio/api tag 1.2.0.
+	// https://github.com/istio/api tag 1.2.0, https://github.com/me/tap branch main
+	// Formula/x.rb 1.2.0.
 	Name string `json:"name"`
 	// Path is the file of the release that it is made from; empty if there is none.
 	Path string `json:"path,omitempty"`

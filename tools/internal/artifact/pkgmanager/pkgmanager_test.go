@@ -225,3 +225,20 @@ func TestScript(t *testing.T) {
 		t.Errorf("another archive: something was installed: %v", err)
 	}
 }
+
+// TestVersion reads the version of each file that Write writes.
+func TestVersion(t *testing.T) {
+	for name, content := range written(t, tool()) {
+		if got := Version(content); got != "1.2.3-rc.1" {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+	for content, want := range map[string]string{
+		"": "", "apiVersion: v2\n": "", "ManifestVersion: 1.6.0\n": "", "version \"x\"\n": "", "version: v1.2.3\n": "1.2.3",
+		"{\n\t\"version\": \"2.0\",\n": "2.0", "  version = \"1\";\n": "1", "pkgver=1.0.0_rc.1\n": "1.0.0-rc.1",
+	} {
+		if got := Version([]byte(content)); got != want {
+			t.Errorf("%q: got %q, want %q", content, got, want)
+		}
+	}
+}

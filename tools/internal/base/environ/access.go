@@ -110,6 +110,29 @@ func GitAccess(ctx context.Context, command string) ([]string, error) {
 	return configuration(entries), nil
 }
 
+// tokenVariable has a token for git's credential helper. Arguments can be seen by other users
+// of the machine; this cannot.
+const tokenVariable = "RELEASE_GIT_TOKEN"
+
+// GitToken adds to the result of GitAccess that git authenticates with a token at a server,
+// such as https://git.example, and nowhere else. It goes before the user's own helpers.
+func GitToken(access []string, server, token string) []string {
+	n := 0
+	for _, s := range access {
+		if count, ok := strings.CutPrefix(s, "GIT_CONFIG_COUNT="); ok {
+			n, _ = strconv.Atoi(count) // configuration wrote it
+		}
+	}
+	key := "credential." + server + ".helper"
+	helper := `!f() { test "$1" != get || printf 'username=x-access-token\npassword=%s\n' "$` + tokenVariable + `"; }; f`
+	access = append(slices.Clone(access), tokenVariable+"="+token)
+	for _, value := range []string{"", helper} { // an empty one drops those before
+		access = append(access, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", n, key), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", n, value))
+		n++
+	}
+	return append(access, fmt.Sprintf("GIT_CONFIG_COUNT=%d", n))
+}
+
 // count returns GIT_CONFIG_COUNT, lowered to the number of variables that exist: git fails
 // if one is missing.
 func count() []string {

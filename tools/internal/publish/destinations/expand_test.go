@@ -156,7 +156,7 @@ func TestAliases(t *testing.T) {
 		{"by their rules", nil, nil, []publish.Alias{alias("latest", publish.Stable, false), alias("1.2", publish.Highest, false), alias("dev", publish.Stable, false)}, ""},
 		{"back, by name", []string{"1.2"}, nil, []publish.Alias{alias("latest", publish.Stable, false), alias("1.2", publish.Highest, true), alias("dev", publish.Stable, false)}, ""},
 		{"back, by template", []string{"{major}.{minor}", "latest"}, nil, []publish.Alias{alias("latest", publish.Stable, true), alias("1.2", publish.Highest, true), alias("dev", publish.Stable, false)}, ""},
-		{"back, what there is none of", []string{"edge", "v1"}, nil, nil, `moving alias "edge" back: no destination of registry, charts, apt, yum, apk, bucket, tags, grafana, github has it, want one of 1.2, 1.2.0-alias, ` + strings.Repeat("a0", 20) + `, latest, v1`},
+		{"back, what there is none of", []string{"edge", "v1"}, nil, nil, `moving alias "edge" back: no destination of registry, charts, apt, yum, apk, bucket, tags, grafana, github, commits has it, want one of 1.2, 1.2.0-alias, ` + strings.Repeat("a0", 20) + `, latest, v1`},
 		{"back, what another kind has", []string{"v1"}, []string{"github"}, nil, `moving alias "v1" back: no destination of github has it, want one of latest`},
 		{"back, the version", []string{"{version}"}, []string{"registry"}, nil, `moving alias "1.2.0" back: no destination of registry has it, want one of 1.2, latest`},
 	} {

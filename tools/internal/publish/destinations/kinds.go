@@ -44,6 +44,7 @@ func All() Kinds {
 		apkRepositories(),
 		githubReleases(),
 		dashboards(),
+		commits(),
 	}
 }
 

@@ -106,12 +106,12 @@ func (d *destination) pending(ctx context.Context, r *repository) ([]tag, error)
 // create pushes missing tags: only the tag objects if the repository has the commit,
 // otherwise also the commit, without its history.
 func (d *destination) create(ctx context.Context, r *repository, tags []tag) error {
-	none, err := missing(r.dir)
+	none, err := gitsource.Missing(r.dir)
 	if err != nil {
 		return err
 	}
 	if none {
-		if err := d.client.MakeBare(ctx, r.dir, r.source.Commit); err != nil {
+		if err := d.client.MakeBare(ctx, r.dir, r.source.Commit, ""); err != nil {
 			return err
 		}
 		return d.pushWhole(ctx, r, r.source, tags)

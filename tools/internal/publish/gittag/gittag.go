@@ -111,11 +111,11 @@ func (c *Config) repositories(l *lock.Lock) ([]repository, error) {
 		}
 		r := repository{url: strings.NewReplacer("{url}", dep.Git.URL, "{name}", dep.Name).Replace(cmp.Or(c.URL, "{url}")), source: *dep.Git}
 		for _, u := range []string{r.url, dep.Git.URL} {
-			if err := checkURL(u); err != nil {
+			if err := gitsource.CheckRemote(u); err != nil {
 				return nil, fmt.Errorf("dependency %q: %w", dep.Name, err)
 			}
 		}
-		r.dir = directory(r.url)
+		r.dir = gitsource.Directory(r.url)
 		for _, name := range c.names(dep.Name, l.Version) {
 			t := c.newTag(name, dep.Git.Commit, l)
 			owner, taken := owners[r.item(t)]

@@ -47,7 +47,7 @@ func (d *destination) look(ctx context.Context, r *repository) (map[string]strin
 }
 
 func (d *destination) refs(ctx context.Context, url, dir string, tags []string) (map[string]string, error) {
-	switch none, err := missing(dir); {
+	switch none, err := gitsource.Missing(dir); {
 	case err != nil:
 		return nil, fmt.Errorf("reading repository %q: %w", url, err)
 	case none:
@@ -91,7 +91,7 @@ func cut(item string) (url, tag string, err error) {
 		return "", "", fmt.Errorf("item %q: want URL tag NAME", item)
 	}
 	url, tag = item[:i], item[i+len(" tag "):]
-	if err := checkURL(url); err != nil {
+	if err := gitsource.CheckRemote(url); err != nil {
 		return "", "", fmt.Errorf("item of tag %q: %w", tag, err)
 	}
 	return url, tag, nil

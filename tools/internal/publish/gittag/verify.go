@@ -36,7 +36,7 @@ func (d *destination) Verify(ctx context.Context, items []publish.Item, deep boo
 	}
 	errs := parallel.Do(len(groups), d.jobs, func(i int) error {
 		g := groups[i]
-		refs, err := d.refs(ctx, g.url, directory(g.url), g.tags)
+		refs, err := d.refs(ctx, g.url, gitsource.Directory(g.url), g.tags)
 		if err != nil {
 			return err
 		}

@@ -27,6 +27,9 @@ type Client struct {
 	MaxFetch int64          // what one fetch may write to disk, in bytes; default 4 GiB
 	Progress func(Progress) // called while objects arrive; may be nil
 	Log      func(string)   // called with a line for people, such as before another try; may be nil
+	// Token authenticates at the server TokenFor, such as https://git.example, and at no other;
+	// empty for git's credential helpers.
+	Token, TokenFor string
 }
 
 // Want says which commit of which repository: a Branch's, a Tag's, or SHA. With both, SHA has

@@ -77,9 +77,9 @@ func (r *Repo) Add(ctx context.Context, kind string, content []byte) (string, er
 
 // MakeBare makes an empty bare repository in a directory, which must be empty or absent, and
 // the directories above it. It has the object format of a commit's full name, accepts
-// commits without their history, and allows fetching any commit by its name. It is created
-// atomically.
-func (c *Client) MakeBare(ctx context.Context, dir, commit string) error {
+// commits without their history, and allows fetching any commit by its name. Its default
+// branch will be branch; empty for git's. It is created atomically.
+func (c *Client) MakeBare(ctx context.Context, dir, commit, branch string) error {
 	wrap := func(err error) error { return fmt.Errorf("making repository %q: %w", dir, err) }
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return wrap(err)
@@ -93,7 +93,7 @@ func (c *Client) MakeBare(ctx context.Context, dir, commit string) error {
 		return wrap(err)
 	}
 	g := git{command: cmp.Or(c.Command, "git"), dir: temp}
-	_, err = g.local(ctx, "init", "--quiet", "--bare", "--template=", "--object-format="+formatOf(commit), temp)
+	_, err = g.local(ctx, "init", "--quiet", "--bare", "--template=", "--initial-branch="+cmp.Or(branch, "master"), "--object-format="+formatOf(commit), temp)
 	g.repository = temp
 	for _, name := range []string{"receive.shallowUpdate", "uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"} {
 		if err == nil {
@@ -129,7 +129,10 @@ type Push struct {
 // elsewhere, or if the server refuses; it wraps ErrNotAtomic if there are several refs and
 // the server cannot update them atomically. A retry after a lost connection may be rejected
 // because the first try succeeded.
-func (c *Client) Create(ctx context.Context, r *Repo, p Push) error {
+func (c *Client) Create(ctx context.Context, r *Repo, p Push) error { return c.create(ctx, r, p, "") }
+
+// create moves refs that point to old, or that do not exist if old is empty.
+func (c *Client) create(ctx context.Context, r *Repo, p Push, old string) error {
 	w := Want{URL: p.URL}
 	names := slices.Sorted(maps.Keys(p.Refs))
 	wrap := func(err error) error {
@@ -147,7 +150,7 @@ func (c *Client) Create(ctx context.Context, r *Repo, p Push) error {
 		if !strings.HasPrefix(name, "refs/") || !validRef(name) || !isHex(p.Refs[name]) {
 			return wrap(fmt.Errorf("ref %q: want its full name, such as refs/tags/1.2.0, and an object's", name))
 		}
-		args = append(args, "--force-with-lease="+name+":")
+		args = append(args, "--force-with-lease="+name+":"+old)
 	}
 	args = append(args, "--", w.address(c.Dir))
 	for _, name := range names {

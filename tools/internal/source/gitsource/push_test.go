@@ -12,7 +12,7 @@ func TestCreate(t *testing.T) {
 	s, _, commit := server(t)
 	c := client(t)
 	dir := filepath.Join(t.TempDir(), "a", "b.git")
-	if err := c.MakeBare(t.Context(), dir, commit); err != nil {
+	if err := c.MakeBare(t.Context(), dir, commit, ""); err != nil {
 		t.Fatal(err)
 	}
 	url := "file://" + filepath.ToSlash(dir)
@@ -37,7 +37,7 @@ func TestCreate(t *testing.T) {
 	if err := c.Create(t.Context(), repo, p); !errors.Is(err, ErrRejected) || !strings.HasPrefix(err.Error(), `pushing refs/tags/a to "`+url) {
 		t.Errorf("over a ref: got %v, want %v", err, ErrRejected)
 	}
-	if err := c.MakeBare(t.Context(), dir, commit); err == nil || !strings.HasPrefix(err.Error(), "making repository") {
+	if err := c.MakeBare(t.Context(), dir, commit, ""); err == nil || !strings.HasPrefix(err.Error(), "making repository") {
 		t.Errorf("making it where it is: got %v", err)
 	}
 	for _, p := range []Push{

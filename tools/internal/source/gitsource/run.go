@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -127,6 +128,13 @@ func (c *Client) exchange(ctx context.Context, g git, explain func(err error, st
 	var err error
 	if g.access, err = environ.GitAccess(ctx, g.command); err != nil {
 		return nil, err
+	}
+	if c.Token != "" {
+		g.access = environ.GitToken(g.access, c.TokenFor, c.Token)
+		plain := explain
+		explain = func(err error, stdout, stderr string) error {
+			return plain(err, strings.ReplaceAll(stdout, c.Token, "xxxxx"), strings.ReplaceAll(stderr, c.Token, "xxxxx"))
+		}
 	}
 	cmd := g.start(ctx, online(timeout), args...)
 	stdout, stderr := &limited{max: maxOutput}, &tail{progress: c.Progress}
