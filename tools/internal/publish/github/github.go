@@ -17,15 +17,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"path"
-	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
-	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
@@ -40,9 +37,8 @@ type Config struct {
 	// BaseURL is the API's URL: https://api.github.com/ by default, and https://HOST/api/v3/
 	// for an Enterprise Server.
 	BaseURL string
-	// Assets are patterns (path.Match) of the release's files that become assets. By default
-	// these are the archives, zips and checksums of the top level, manifest.yaml, lock.json and
-	// the provenance. The signature of an asset is one too.
+	// Assets are patterns (path.Match) of the release's files that become assets; by default
+	// those of defaultAssets. The signature of an asset is one too.
 	Assets []string
 	Tag    string // default: the version
 	// Commit is the commit that GitHub tags if the tag does not exist; an existing tag must
@@ -75,16 +71,6 @@ const (
 	maxNotes     = 125_000   // characters
 	defaultJobs  = 4
 )
-
-func defaultAssets() []string {
-	return []string{"*.tar.gz", "*.tar.xz", "*.tar.zst", "*.zip", "*.sha256", "manifest.yaml", release.LockFile, release.Checksums, release.Provenance}
-}
-
-// assetFile is a file of the release that becomes an asset.
-type assetFile struct {
-	release.File
-	name string
-}
 
 // destination is a release on GitHub.
 type destination struct {
@@ -162,62 +148,6 @@ func pinned(l *lock.Lock, owner, repo string) string {
 		}
 	}
 	return ""
-}
-
-// chooseAssets returns the files that match a pattern, by their names as assets.
-func chooseAssets(files []release.File, patterns []string) ([]assetFile, error) {
-	var all []assetFile
-	for _, p := range patterns {
-		if _, err := path.Match(p, ""); err != nil {
-			return nil, fmt.Errorf("pattern %q of assets: %w", p, err)
-		}
-	}
-	for _, f := range files {
-		subject := f.Path
-		if release.IsSignature(f.Path) {
-			subject = strings.TrimSuffix(f.Path, release.SignatureSuffix)
-		}
-		if slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, subject); return ok }) {
-			all = append(all, assetFile{f, path.Base(f.Path)})
-		}
-	}
-	slices.SortStableFunc(all, func(a, b assetFile) int { return strings.Compare(a.name, b.name) })
-	var errs []error
-	for i, a := range all {
-		if i > 0 && a.name == all[i-1].name {
-			errs = append(errs, fmt.Errorf("assets %q and %q: duplicate name %q", all[i-1].Path, a.Path, a.name))
-		}
-		errs = append(errs, checkAsset(a))
-	}
-	switch {
-	case len(all) == 0:
-		errs = append(errs, fmt.Errorf("no file of the release matches the assets %q", patterns))
-	case len(all) > maxAssets:
-		errs = append(errs, fmt.Errorf("got %d assets, GitHub accepts at most %d", len(all), maxAssets))
-	}
-	return all, errors.Join(errs...)
-}
-
-// checkAsset refuses files that GitHub would rename, because of other characters or a dot at
-// an end, and empty files, which it does not accept.
-func checkAsset(a assetFile) error {
-	switch {
-	case strings.ContainsFunc(a.name, func(r rune) bool { return !assetRune(r) }):
-		return hint.With(fmt.Errorf("asset %q: GitHub would change the name, want only letters, digits and . _ - +", a.Path),
-			"rename the file, or leave it out of the assets")
-	case strings.Trim(a.name, ".") != a.name:
-		return fmt.Errorf("asset %q: GitHub would change the name, want no dot at its beginning or end", a.Path)
-	case a.Size == 0:
-		return fmt.Errorf("asset %q is empty: GitHub does not accept empty files", a.Path)
-	case a.Size > maxAssetSize:
-		return fmt.Errorf("asset %q has %d bytes, GitHub accepts at most %d", a.Path, a.Size, maxAssetSize)
-	}
-	return nil
-}
-
-// assetRune reports whether GitHub keeps a character in an asset's name.
-func assetRune(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-+", r)
 }
 
 // checkRepository refuses names that would change the API's path.

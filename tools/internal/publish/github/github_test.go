@@ -322,3 +322,38 @@ func TestEdited(t *testing.T) {
 		})
 	}
 }
+
+// TestDefaultAssets: what people download, with the names that GitHub gives.
+func TestDefaultAssets(t *testing.T) {
+	files := map[string]string{}
+	for _, name := range []string{
+		"app-1.0.0-linux-amd64.tar.gz", "app-1.0.0-linux-amd64.tar.gz.sha256", "sources.tar.gz", "NOTICES", "release.json", "vex.openvex.json", "provenance.intoto.json",
+		"deb/app_1.0.0~rc.1_amd64.deb", "deb/app_1.0.0~rc.1_amd64.deb.sha256", "rpm/app-1.0.0-1.x86_64.rpm", "rpm/app-1.0.0-1.x86_64.rpm.sha256",
+		"apk/app_1.0.0-r0_x86_64.apk", "archlinux/app-1.0.0-1-x86_64.pkg.tar.zst", "helm/app-1.0.0.tgz", "helm/samples/app-1.0.0.tgz", "sbom/app-1.0.0.spdx.json",
+		"packages/a/script/install.sh", "packages/a/homebrew/a.rb", "docker/app.tar.gz", "licenses/app.tar.gz", "grafana/a.json",
+	} {
+		files[name] = name
+	}
+	names := func() (all []string) {
+		found, err := chooseAssets(releasetest.Open(t, releasetest.Make(t, releasetest.Args{Files: files})).Published(), defaultAssets())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range found {
+			all = append(all, a.name)
+		}
+		return all
+	}
+	want := []string{
+		"SHA256SUMS", "app-1.0.0-1-x86_64.pkg.tar.zst", "app-1.0.0-1.x86_64.rpm", "app-1.0.0-1.x86_64.rpm.sha256", "app-1.0.0-linux-amd64.tar.gz",
+		"app-1.0.0-linux-amd64.tar.gz.sha256", "app-1.0.0.spdx.json", "app-1.0.0.tgz", "app_1.0.0-r0_x86_64.apk", "app_1.0.0.rc.1_amd64.deb", "install.sh",
+		"lock.json", "manifest.yaml", "provenance.intoto.json", "release.json", "sources.tar.gz", "vex.openvex.json",
+	}
+	if got := names(); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	files["packages/b/script/install.sh"] = "b"
+	if got := names(); !slices.Contains(got, "a-install.sh") || !slices.Contains(got, "b-install.sh") || slices.Contains(got, "install.sh") {
+		t.Errorf("two installers: got %q", got)
+	}
+}
