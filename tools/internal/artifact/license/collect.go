@@ -1,7 +1,6 @@
 package license
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"

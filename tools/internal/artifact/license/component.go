@@ -16,6 +16,7 @@ const (
 	Ready  = "file"   // a program that no pinned source is the source of
 	Deb    = "deb"    // a package of Debian's, in a base image
 	APK    = "apk"    // a package of Alpine's, in a base image
+	RPM    = "rpm"    // a package of rpm's, in a base image
 )
 
 // Stdlib is the name of the component that is Go's standard library and runtime.
@@ -66,7 +67,7 @@ func (c *Component) String() string {
 
 // kind is the component's type for messages.
 func (c *Component) kind() string {
-	return map[string]string{Module: "module", Source: "source", Ready: "file", Deb: "package", APK: "package"}[c.Type]
+	return map[string]string{Module: "module", Source: "source", Ready: "file", Deb: "package", APK: "package", RPM: "package"}[c.Type]
 }
 
 func compareComponents(a, b Component) int {

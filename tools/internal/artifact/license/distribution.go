@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/rpm"
 	"github.com/jasonwzm/release-builder/tools/internal/input/spdx"
 )
 
@@ -29,7 +30,53 @@ func (f files) packages() ([]Component, error) {
 			all = append(all, c)
 		}
 	}
+	rpms, err := f.rpms()
+	return append(all, rpms...), err
+}
+
+// rpms returns the packages of rpm's databases with the texts of their licences. The keys that
+// rpm keeps there are no packages.
+func (f files) rpms() ([]Component, error) {
+	var all []Component
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		data := f[name].data
+		switch {
+		case rpm.IsLog(name) && len(data) > 0:
+			return nil, fmt.Errorf("%s: %w", name, rpm.ErrLog)
+		case !rpm.IsDatabase(name) || f[name].link != "":
+			continue
+		}
+		installed, err := rpm.ReadInstalled(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		for _, p := range installed {
+			if p.IsKey() {
+				continue
+			}
+			c := Component{Type: RPM, Name: p.Name, Version: p.EVR(), License: spdx.NoAssertion, names: []string{RPM + "/" + p.Name}}
+			if e, err := spdx.Parse(p.License); err == nil {
+				c.License = e.String()
+			}
+			c.Files = f.below(rpmTexts + p.Name + "/")
+			all = append(all, c)
+		}
+	}
 	return all, nil
+}
+
+// below returns the licences in a directory.
+func (f files) below(dir string) (list []File) {
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		if !strings.HasPrefix(name, dir) {
+			continue
+		}
+		if text, ok := f.open(name); ok && len(text) > 0 {
+			license, _ := Identify(text)
+			list = append(list, File{Path: name, License: license, Text: text})
+		}
+	}
+	return list
 }
 
 // debs returns the packages of dpkg's database with their copyright files.

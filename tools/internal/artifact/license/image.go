@@ -15,6 +15,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/rpm"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
 
@@ -31,6 +32,7 @@ const (
 	dpkgStatus  = "var/lib/dpkg/status"
 	dpkgStatusD = "var/lib/dpkg/status.d/" // a file for each package: images without dpkg
 	docs        = "usr/share/doc/"
+	rpmTexts    = "usr/share/licenses/" // of rpm's packages, by package
 	commonTexts = "usr/share/common-licenses/"
 )
 
@@ -49,7 +51,7 @@ type change struct {
 // wanted reports whether a path matters.
 func wanted(p string) bool {
 	switch {
-	case p == dpkgStatus, slices.Contains(apkInstalled, p):
+	case p == dpkgStatus, slices.Contains(apkInstalled, p), rpm.IsDatabase(p), rpm.IsLog(p):
 		return true
 	case strings.HasPrefix(p, dpkgStatusD):
 		return path.Ext(p) != ".md5sums"
@@ -57,7 +59,7 @@ func wanted(p string) bool {
 		rest := strings.TrimPrefix(p, docs)
 		return !strings.Contains(rest, "/") || path.Base(rest) == "copyright" && strings.Count(rest, "/") == 1
 	}
-	return strings.HasPrefix(p, commonTexts)
+	return strings.HasPrefix(p, commonTexts) || strings.HasPrefix(p, rpmTexts)
 }
 
 // imagePackages returns the packages of distributions that images have.

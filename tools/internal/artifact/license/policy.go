@@ -36,7 +36,7 @@ func Apply(all []Component, policy *lock.Licenses) error {
 // check returns what is wrong with a component that is no exception.
 func (c *Component) check(policy *lock.Licenses) error {
 	name := c.Name
-	if c.Type == Deb || c.Type == APK {
+	if c.Type == Deb || c.Type == APK || c.Type == RPM {
 		name = c.Type + "/" + c.Name
 	}
 	exception := fmt.Sprintf("an exception for %q with license and why", name)
@@ -44,7 +44,7 @@ func (c *Component) check(policy *lock.Licenses) error {
 	case c.Type == Ready:
 		err := fmt.Errorf("%s %q: it is no Go program, so nothing says under which licence it is: %s", c.kind(), c.Name, c.where())
 		return hint.With(err, "add %s to licenses in the manifest%s", exception, again)
-	case len(c.Files) == 0 && c.Type != APK:
+	case len(c.Files) == 0 && c.Type != APK && c.Type != RPM: // these say their licence in the database
 		err := fmt.Errorf("%s %s: it has no licence file: %s", c.kind(), c, c.where())
 		return hint.With(err, "add %s to licenses in the manifest%s", exception, again)
 	case policy == nil || len(policy.Allow) == 0:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/rpm"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
@@ -158,6 +159,18 @@ func (inv *Inventory) addPackages(b *builder, m *manifest, i int, l *Element, os
 			}))
 		}
 	}
+}
+
+// checkLogs returns an error if a database in the image lacks changes.
+func (m *manifest) checkLogs() error {
+	for _, l := range m.found {
+		for name := range l.logs {
+			if visible(m.found, name, func(l *layer) bool { return l.logs[name] }) >= 0 {
+				return fmt.Errorf("%q: %w", name, rpm.ErrLog)
+			}
+		}
+	}
+	return nil
 }
 
 // osRelease returns the distribution of an image.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/rpm"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
@@ -28,6 +29,7 @@ const (
 type layer struct {
 	programs  map[string]*program
 	databases map[string][]osPackage // by the path of the database
+	logs      map[string]bool        // by the path of a database's log: whether it has something
 	release   map[string]osRelease   // by the path of the file
 	files     map[string]bool        // every path that is not a directory
 	opaque    map[string]bool        // directories whose content in the layers below is hidden
@@ -50,7 +52,7 @@ func readLayer(ctx context.Context, name string) (*layer, error) {
 		return nil, err
 	}
 	defer func() { _ = errors.Join(scratch.Close(), os.Remove(scratch.Name())) }()
-	l := &layer{map[string]*program{}, map[string][]osPackage{}, map[string]osRelease{}, map[string]bool{}, map[string]bool{}}
+	l := &layer{map[string]*program{}, map[string][]osPackage{}, map[string]bool{}, map[string]osRelease{}, map[string]bool{}, map[string]bool{}}
 	tr := tar.NewReader(io.LimitReader(r, maxLayerBytes))
 	for n := 0; ; n++ {
 		h, err := tr.Next()
@@ -84,13 +86,17 @@ func (l *layer) entry(h *tar.Header, r io.Reader, scratch *os.File) error {
 		return nil
 	}
 	delete(l.programs, name)
-	parse, err := databaseOf(name)
-	switch {
-	case err != nil:
-		return err
+	var err error
+	switch parse := databaseOf(name); {
 	case parse != nil:
 		l.databases[name], err = parse(r)
 		return err
+	case rpm.IsDatabase(name):
+		l.databases[name], err = readRPM(r, scratch)
+		return err
+	case rpm.IsLog(name):
+		l.logs[name] = h.Size > 0
+		return nil
 	case isOSRelease(name):
 		l.release[name], err = parseOSRelease(r)
 		return err
@@ -110,10 +116,7 @@ func spool(r io.Reader, size int64, scratch *os.File) (*program, error) {
 		s, err := sumsOf(r)
 		return &program{sums: s, problem: "It is too large to look for Go build information."}, err
 	}
-	if _, err := scratch.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	if err := scratch.Truncate(0); err != nil {
+	if err := reset(scratch); err != nil {
 		return nil, err
 	}
 	s, err := sumsOf(io.TeeReader(r, scratch))
@@ -123,6 +126,13 @@ func spool(r io.Reader, size int64, scratch *os.File) (*program, error) {
 	p := &program{sums: s}
 	p.readInfo(scratch)
 	return p, nil
+}
+
+func reset(f *os.File) error {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	return f.Truncate(0)
 }
 
 // hides reports whether the layer hides a file of the layers below it: by a file at its path,

@@ -92,7 +92,7 @@ func TestBadImages(t *testing.T) {
 		name, file, content, want string
 	}{
 		{"rpm", "var/lib/rpm/Packages", "x", `reading image "images/tool": layer sha256:`},
-		{"rpm again", "var/lib/rpm/Packages", "x", `"var/lib/rpm/Packages": databases of rpm are not read`},
+		{"rpm again", "var/lib/rpm/Packages", "x", `"var/lib/rpm/Packages": reading a database of rpm: not a database of rpm`},
 		{"database", "var/lib/dpkg/status", "Package: a\n", `"var/lib/dpkg/status": package 1 has name "a" and version "", want both`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

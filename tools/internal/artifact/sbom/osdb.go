@@ -2,13 +2,13 @@ package sbom
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/rpm"
 )
 
 // Limits on the databases of distributions. What goes on after maxField is ignored: it is a
@@ -20,29 +20,45 @@ const (
 
 // An osPackage is an installed package of a distribution.
 type osPackage struct {
-	format        string // the type of its package URL: deb or apk
+	format        string // the type of its package URL: deb, apk or rpm
 	name, version string
 	arch          string
-	source        string // the source package, if it has another name
+	source        string // the source package, if it has another name; of an rpm, its file
 	sourceVersion string // and if it has another version
 }
 
-// databaseOf returns the parser of a file of a distribution's database of packages, or nil.
-// Those of rpm are an error.
-func databaseOf(name string) (func(io.Reader) ([]osPackage, error), error) {
+// databaseOf returns the parser of a file of dpkg's or apk's database of packages, or nil.
+func databaseOf(name string) func(io.Reader) ([]osPackage, error) {
 	dir, base := path.Split("/" + name)
 	switch {
 	case strings.HasSuffix(dir, "/lib/dpkg/") && base == "status":
-		return parseDPKG, nil
+		return parseDPKG
 	case strings.HasSuffix(dir, "/lib/dpkg/status.d/") && path.Ext(base) != ".md5sums" && path.Ext(base) != ".list":
-		return parseDPKG, nil
+		return parseDPKG
 	case strings.HasSuffix(dir, "/lib/apk/db/") && base == "installed":
-		return parseAPK, nil
-	case strings.HasSuffix(dir, "/rpm/") && (base == "Packages" || base == "Packages.db" || base == "rpmdb.sqlite"):
-		return nil, hint.With(errors.New("databases of rpm are not read"),
-			"choose a base image of Debian or Alpine, or set skipGenerateBillOfMaterials: true in the manifest")
+		return parseAPK
 	}
-	return nil, nil
+	return nil
+}
+
+// readRPM reads a database of rpm through a file, because it is read at offsets.
+func readRPM(r io.Reader, scratch *os.File) ([]osPackage, error) {
+	if err := reset(scratch); err != nil {
+		return nil, err
+	}
+	size, err := io.Copy(scratch, r)
+	if err != nil {
+		return nil, err
+	}
+	installed, err := rpm.ReadInstalled(scratch, size)
+	if err != nil {
+		return nil, err
+	}
+	var all []osPackage
+	for _, p := range installed {
+		all = append(all, osPackage{format: "rpm", name: p.Name, version: p.EVR(), arch: p.Arch, source: p.SourceRPM})
+	}
+	return all, nil
 }
 
 // parseDPKG parses dpkg's status file, or a file of status.d in images without dpkg: see

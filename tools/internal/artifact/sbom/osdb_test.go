@@ -42,13 +42,11 @@ func TestDatabases(t *testing.T) {
 		{name: "another file", path: "var/lib/dpkg/status-old", content: status},
 		{name: "no version", path: "var/lib/dpkg/status", content: "Package: a\n", wantErr: `package 1 has name "a" and version "", want both`},
 		{name: "no name", path: "lib/apk/db/installed", content: "P:a\nV:1\n\nV:1\n", wantErr: `package 2 has name "" and version "1", want both`},
-		{name: "rpm", path: "var/lib/rpm/rpmdb.sqlite", wantErr: "databases of rpm are not read"},
-		{name: "rpm in the system's image", path: "usr/lib/sysimage/rpm/Packages.db", wantErr: "databases of rpm are not read"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []osPackage
-			parse, err := databaseOf(tt.path)
-			if parse != nil {
+			var err error
+			if parse := databaseOf(tt.path); parse != nil {
 				got, err = parse(strings.NewReader(tt.content))
 			}
 			if tt.wantErr != "" {

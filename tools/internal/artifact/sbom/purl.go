@@ -18,6 +18,18 @@ func modulePURL(name, version string) string {
 // osPURL has the qualifiers by which scanners find the advisories of a distribution.
 func osPURL(p osPackage, o osRelease) string {
 	q := map[string]string{"arch": p.arch}
+	namespace, version := o.id, p.version
+	if p.format == "rpm" {
+		if epoch, rest, ok := strings.Cut(version, ":"); ok {
+			q["epoch"], version = epoch, rest
+		}
+		switch {
+		case o.id == "rhel":
+			namespace = "redhat"
+		case strings.HasPrefix(o.id, "opensuse"):
+			namespace = "opensuse"
+		}
+	}
 	if p.source != "" || p.sourceVersion != "" {
 		source := p.source
 		if source == "" {
@@ -31,7 +43,7 @@ func osPURL(p osPackage, o osRelease) string {
 	if o.id != "" {
 		q["distro"] = strings.TrimSuffix(o.id+"-"+o.version, "-")
 	}
-	return purl(p.format, o.id, p.name, p.version, q)
+	return purl(p.format, namespace, p.name, version, q)
 }
 
 // imagePURL names an image by its digest. The reference is that of a registry, or only a name.

@@ -9,7 +9,7 @@
 // the input, the clock or the machine.
 //
 // Go modules come from the build information in the programs, not from go.mod. Packages of
-// a distribution come from the databases of dpkg and apk in an image's layers.
+// a distribution come from the databases of dpkg, apk and rpm in an image's layers.
 package sbom
 
 import (
@@ -211,11 +211,15 @@ func (inv *Inventory) readLayers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, img := range inv.images {
+	for _, name := range slices.Sorted(maps.Keys(inv.images)) {
+		img := inv.images[name]
 		for i := range img.manifests {
 			m := &img.manifests[i]
 			for _, desc := range m.layers {
 				m.found = append(m.found, jobs[layout.DigestOf(desc)].found)
+			}
+			if err := m.checkLogs(); err != nil {
+				return fmt.Errorf("reading image %q: %w", name, err)
 			}
 		}
 	}

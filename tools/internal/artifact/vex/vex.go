@@ -201,7 +201,7 @@ func parsePURL(s string) (reference, error) {
 	if r.name, err = url.PathUnescape(name); err != nil {
 		return reference{}, err
 	}
-	r.kind = map[string]string{"golang": license.Module, "deb": license.Deb, "apk": license.APK}[kind]
+	r.kind = map[string]string{"golang": license.Module, "deb": license.Deb, "apk": license.APK, "rpm": license.RPM}[kind]
 	if r.kind != license.Module { // deb/debian/libc6
 		_, r.name, _ = strings.Cut(r.name, "/")
 	}
