@@ -14,6 +14,8 @@ import (
 	"io"
 	"regexp"
 	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // Limits on a package, which is not trusted.
@@ -127,9 +129,14 @@ func parse(info []byte) (*Package, error) {
 		return nil, fmt.Errorf("got %d lines, want at most %d", n, maxLines)
 	}
 	for line := range strings.SplitSeq(string(info), "\n") {
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		// apk ignores other lines, such as those of a description with several. apko refuses
+		// the package.
 		key, value, ok := strings.Cut(line, " = ")
-		if !ok || line[0] == '#' {
-			continue // apk ignores it: a description may have several lines
+		if !ok {
+			return nil, hint.With(fmt.Errorf(".PKGINFO: got line %.200q, want KEY = VALUE", line), "write the package's description in one line")
 		}
 		p.Fields[key] = append(p.Fields[key], strings.TrimSpace(value))
 	}

@@ -2,6 +2,7 @@ package apk
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -47,4 +48,25 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("got %+v", p)
 		}
 	})
+}
+
+// TestReadStrict: what apk would read otherwise than it was meant, or not at all, is an error.
+func TestReadStrict(t *testing.T) {
+	const head = "pkgname = demo\npkgver = %s\narch = x86_64\n"
+	for _, tt := range []struct{ version, more, want string }{
+		{"1.2.3_rc1-r0", "# a comment\n\npkgdesc = one = two\n", ""},
+		{"1.2.3_rc.1-r0", "", `pkgver: got "1.2.3_rc.1-r0", want a valid one`}, // as nfpm writes 1.2.3-rc.1
+		{"1.2.3-rc.1", "", `pkgver: got "1.2.3-rc.1"`},
+		{"1.2.3", "pkgdesc = A demo\n  with two lines\n", `.PKGINFO: got line "  with two lines", want KEY = VALUE`},
+		{"1.2.3", "pkgver = 2\n", "pkgver: got 2 of them"},
+	} {
+		_, err := parse([]byte(fmt.Sprintf(head, tt.version) + tt.more))
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s %q: got %v, want %q", tt.version, tt.more, err, tt.want)
+		}
+	}
+	p := packagetest.Make(t, packagetest.Package{Format: "apk", Version: "1.2.3-rc.1"})
+	if _, err := Read(strings.NewReader(p)); err == nil {
+		t.Error("a package of nfpm's with a pre-release: got no error")
+	}
 }

@@ -134,7 +134,7 @@ func (d *destination) pending(ctx context.Context, branch string, changes []chan
 		case found.Object != c.item.Guard:
 			got := "no file"
 			if exists {
-				got = fmt.Sprintf("%s, %s", digest.FromBytes(found.Content), d.who(ctx, branch, c.file.to, s))
+				got = fmt.Sprintf("%s, %s", digest.FromBytes(found.Content), d.who(ctx, branch, c.file.to))
 			}
 			errs = append(errs, fmt.Errorf("%s: %w: got %s", c.item.Name, publish.ErrChanged, got))
 		default:

@@ -39,6 +39,9 @@ func TestReleases(t *testing.T) {
 					t.Errorf("got %s, want %s", tree, want)
 				}
 			}
+			if format == "sha256" {
+				return
+			}
 			d := w.release("1.3.0-rc.1")
 			items, states := w.plan(d)
 			if all(states) != publish.Kept || !strings.Contains(items[0].Reason, "pre-release") {
@@ -80,6 +83,11 @@ func TestNewRepository(t *testing.T) {
 	w.publish("1.3.0-rc.1")
 	if got := w.repo.Git("rev-parse", "staging^"); got != w.repo.Git("rev-parse", "main") {
 		t.Errorf("got parent %s, want the default branch", got)
+	}
+	w.config.Branches[0].Name = "equal" // to the default branch, whose commit it gets, too
+	w.publish("1.2.0")
+	if got := w.repo.Git("log", "--format=%s", "main..equal"); got != "demo 1.2.0" || w.tree("equal") != w.tree("main") {
+		t.Errorf("got commits %q and files %s", got, w.tree("equal"))
 	}
 	dir := filepath.Join(t.TempDir(), "a", "tap.git")
 	w.config.URL, w.config.Branches[0].Name = "file://"+dir, "main"
@@ -162,6 +170,9 @@ func TestRaces(t *testing.T) {
 		{"a forced push", func(w *world) { w.repo.ForceBranch("main", "main^") }, "it has changed", "1"},
 	} {
 		for _, racing := range []bool{false, true} {
+			if !racing && tt.name != "our file" && tt.name != "another file" {
+				continue
+			}
 			w := newWorld(t, "sha1")
 			w.others("README.md")
 			w.publish("1.1.0")
@@ -212,7 +223,11 @@ func TestFaults(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	}
 	for i := range requests {
-		for _, fault := range []func(http.ResponseWriter, *http.Request, http.Handler){drop, late} {
+		faults := []func(http.ResponseWriter, *http.Request, http.Handler){drop}
+		if requests[i] == gittest.Push {
+			faults = append(faults, late)
+		}
+		for _, fault := range faults {
 			w.repo.SetRef("refs/heads/main", base)
 			var n atomic.Int32
 			w.server.Handle(func(next http.Handler) http.Handler {

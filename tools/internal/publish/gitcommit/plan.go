@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"strings"
 
@@ -82,6 +83,9 @@ func (d *destination) read(ctx context.Context, branch string, paths []string) (
 	if err != nil {
 		return nil, errors.Join(err, repo.Close())
 	}
+	if repo.Ref == "" { // the files are those of another branch: only what is in the way counts
+		maps.DeleteFunc(files, func(_ string, f gitsource.File) bool { return f.Content != nil })
+	}
 	return &state{repo, files}, nil
 }
 
@@ -143,7 +147,7 @@ func (d *destination) item(ctx context.Context, b publish.Alias, f *file, s *sta
 		i.Guard, i.Version = "", found.Object
 	}
 	if i.State == publish.Conflict {
-		i.Guard, i.Found = "", fmt.Sprintf("%s, %s", digest.FromBytes(found.Content), d.who(ctx, b.Name, f.to, s))
+		i.Guard, i.Found = "", fmt.Sprintf("%s, %s", digest.FromBytes(found.Content), d.who(ctx, b.Name, f.to))
 	}
 	return i, nil
 }
@@ -163,10 +167,7 @@ func obstacle(files map[string]gitsource.File, to string) string {
 }
 
 // who describes the last change of a file on a branch, for people.
-func (d *destination) who(ctx context.Context, branch, path string, s *state) string {
-	if s.tip() == "" {
-		return "of the default branch"
-	}
+func (d *destination) who(ctx context.Context, branch, path string) string {
 	c, err := d.Client.LastChange(ctx, d.URL, branch, path)
 	if err != nil {
 		return fmt.Sprintf("of an unknown commit (%v)", strings.ReplaceAll(err.Error(), "\n", " "))

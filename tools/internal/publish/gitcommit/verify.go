@@ -68,7 +68,7 @@ func (d *destination) verify(ctx context.Context, branch string, r recorded, s *
 	if string(got) == r.Digest {
 		return nil
 	}
-	failure := fmt.Errorf("got %s, %s, want %s", got, d.who(ctx, branch, r.path, s), r.Digest)
+	failure := fmt.Errorf("got %s, %s, want %s", got, d.who(ctx, branch, r.path), r.Digest)
 	if r.Rule == "" {
 		return failure
 	}

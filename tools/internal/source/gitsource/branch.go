@@ -72,8 +72,8 @@ const (
 const maxContent = 16 << 20
 
 // Files returns what the commit of a repository from Branch has at paths, and at the
-// directories above them, by path. A path without an entry is not in the result. It fetches
-// the contents of files at paths from url.
+// directories above those without an entry, by path. A path without an entry is not in the
+// result. It fetches the contents of files at paths from url.
 func (c *Client) Files(ctx context.Context, r *Repo, url string, paths []string) (map[string]File, error) {
 	w := Want{URL: url}
 	found := map[string]File{}
@@ -118,39 +118,49 @@ func (c *Client) Files(ctx context.Context, r *Repo, url string, paths []string)
 
 func (f *File) regular() bool { return f.Mode == ModeFile || f.Mode == ModeProgram }
 
-// entries adds the entries at paths, and at the directories above them, to found. It returns
-// the objects of the files at paths.
+// entries adds the entries at paths, and at the directories above those without one, to found.
+// It returns the objects of the files at paths.
 func (r *Repo) entries(ctx context.Context, paths []string, found map[string]File) (blobs []string, err error) {
-	levels := map[int][]string{} // git would list all of a directory, if it got that and a file in it
+	if err := r.list(ctx, paths, found); err != nil {
+		return nil, err
+	}
+	above := map[int][]string{} // by depth: git would list all of a directory, if it got that and one below
 	for _, p := range paths {
-		for n := strings.Count(p, "/"); ; n-- {
-			if !slices.Contains(levels[n], p) {
-				levels[n] = append(levels[n], p)
+		if f, ok := found[p]; ok {
+			if f.regular() && !slices.Contains(blobs, f.Object) {
+				blobs = append(blobs, f.Object)
 			}
-			if n == 0 {
-				break
+			continue
+		}
+		for p = path.Dir(p); p != "."; p = path.Dir(p) {
+			if n := strings.Count(p, "/"); !slices.Contains(above[n], p) {
+				above[n] = append(above[n], p)
 			}
-			p = path.Dir(p)
 		}
 	}
-	for _, level := range levels {
-		out, err := r.local(ctx, append([]string{"--literal-pathspecs", "ls-tree", "-z", "--full-tree", r.Commit, "--"}, level...)...)
-		if err != nil {
+	for _, directories := range above {
+		if err := r.list(ctx, directories, found); err != nil {
 			return nil, err
-		}
-		for _, entry := range fields(out) {
-			head, at, _ := strings.Cut(entry, "\t")
-			f := strings.Fields(head)
-			if len(f) != 3 || !isHex(f[2]) {
-				return nil, fmt.Errorf("git ls-tree printed %q", entry)
-			}
-			e := File{Mode: f[0], Object: f[2]}
-			if found[at] = e; e.regular() && slices.Contains(paths, at) && !slices.Contains(blobs, e.Object) {
-				blobs = append(blobs, e.Object)
-			}
 		}
 	}
 	return blobs, nil
+}
+
+// list adds the entries at paths to found.
+func (r *Repo) list(ctx context.Context, paths []string, found map[string]File) error {
+	out, err := r.local(ctx, append([]string{"--literal-pathspecs", "ls-tree", "-z", "--full-tree", r.Commit, "--"}, paths...)...)
+	if err != nil {
+		return err
+	}
+	for _, entry := range fields(out) {
+		head, at, _ := strings.Cut(entry, "\t")
+		f := strings.Fields(head)
+		if len(f) != 3 || !isHex(f[2]) {
+			return fmt.Errorf("git ls-tree printed %q", entry)
+		}
+		found[at] = File{Mode: f[0], Object: f[2]}
+	}
+	return nil
 }
 
 // A Commit is one to be made.

@@ -63,6 +63,9 @@ func Make(tb testing.TB, p Package) string {
 			RPM: nfpm.RPM{BuildHost: "localhost", Summary: "A demo", Group: "Unspecified"},
 		},
 	})
+	if p.Format == "apk" { // a field of its .PKGINFO is one line
+		info.Description = "A demo"
+	}
 	check(tb, nfpm.PrepareForPackager(info, p.Format))
 	packager, err := nfpm.Get(p.Format)
 	check(tb, err)

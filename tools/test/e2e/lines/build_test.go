@@ -120,7 +120,7 @@ func (w *world) checkCyclicCharts(t *testing.T) {
 	for name, dependency := range map[string]string{"a": "b", "b": "a"} {
 		build += fmt.Sprintf("release_chart(name = %q, dependencies = [%q], files = [\"Chart.yaml\"], source_date_epoch = 1, version = \"1.0.0\")\n", name, ":"+dependency)
 	}
-	dir := filepath.Join(w.dir, "release", "cyclic")
+	dir := filepath.Join(w.Dir, "release", "cyclic")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
