@@ -43,20 +43,20 @@ func readBDB(f *pages, start []byte, add func([]byte) error) error {
 	last := int64(d.order.Uint32(start[bdbLast:]))
 	switch {
 	case start[24] != 0:
-		return errors.New("Berkeley DB: it is encrypted")
+		return errors.New("it is encrypted")
 	case start[bdbKind] != bdbMeta:
-		return fmt.Errorf("Berkeley DB: got page of kind %d, want %d", start[bdbKind], bdbMeta)
+		return fmt.Errorf("got page of kind %d, want %d", start[bdbKind], bdbMeta)
 	case f.page < 512 || f.page > 64<<10 || f.page&(f.page-1) != 0:
-		return fmt.Errorf("Berkeley DB: got pages of %d bytes", f.page)
+		return fmt.Errorf("got pages of %d bytes", f.page)
 	case (last+1)*f.page > f.size:
-		return fmt.Errorf("Berkeley DB: got %d bytes, want %d pages of %d", f.size, last+1, f.page)
+		return fmt.Errorf("got %d bytes, want %d pages of %d", f.size, last+1, f.page)
 	}
 	// The values are on pages of their own, which the walk meets too. It looks only at their
 	// kind.
 	kind := make([]byte, 1)
 	for n := int64(1); n <= last; n++ {
 		if _, err := f.r.ReadAt(kind, n*f.page+bdbKind); err != nil {
-			return fmt.Errorf("Berkeley DB: page %d: %w", n, err)
+			return fmt.Errorf("page %d: %w", n, err)
 		}
 		if kind[0] != bdbUnsorted && kind[0] != bdbSorted {
 			continue
@@ -66,7 +66,7 @@ func readBDB(f *pages, start []byte, add func([]byte) error) error {
 			err = d.values(page, add)
 		}
 		if err != nil {
-			return fmt.Errorf("Berkeley DB: page %d: %w", n, err)
+			return fmt.Errorf("page %d: %w", n, err)
 		}
 	}
 	return nil

@@ -90,18 +90,19 @@ func ReadInstalled(r io.ReaderAt, size int64) ([]Installed, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("reading a database of rpm: %w", err)
 	}
+	form, read := "", readSQLite
 	switch start = start[:n]; {
 	case bytes.HasPrefix(start, []byte("SQLite format 3\x00")):
-		err = readSQLite(f, start, add)
+		form = "SQLite"
 	case bytes.HasPrefix(start, []byte("RpmP")):
-		err = readNDB(f, start, add)
+		form, read = "NDB", readNDB
 	case isBDB(start):
-		err = readBDB(f, start, add)
+		form, read = "Berkeley DB", readBDB
 	default:
-		err = errDatabase
+		return nil, fmt.Errorf("reading a database of rpm: %w", errDatabase)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("reading a database of rpm: %w", err)
+	if err := read(f, start, add); err != nil {
+		return nil, fmt.Errorf("reading a database of rpm: %s: %w", form, err)
 	}
 	return all, nil
 }
@@ -181,24 +182,24 @@ func readNDB(f *pages, start []byte, add func([]byte) error) error {
 	}
 	n := int64(binary.LittleEndian.Uint32(start[12:]))
 	if version := binary.LittleEndian.Uint32(start[4:]); version != 0 {
-		return fmt.Errorf("NDB: got version %d, want 0", version)
+		return fmt.Errorf("got version %d, want 0", version)
 	}
 	if n == 0 || n > ndbMaxPages {
-		return fmt.Errorf("NDB: got %d pages of slots, want 1 to %d", n, ndbMaxPages)
+		return fmt.Errorf("got %d pages of slots, want 1 to %d", n, ndbMaxPages)
 	}
 	f.page = ndbPage
 	left := f.size
 	for i := range n {
 		page, err := f.read(i)
 		if err != nil {
-			return fmt.Errorf("NDB: %w", err)
+			return err
 		}
 		if i == 0 {
 			page = page[32:]
 		}
 		for ; len(page) > 0; page = page[ndbSlot:] {
 			if string(page[:4]) != "Slot" {
-				return errors.New("NDB: a slot has another magic number")
+				return errors.New("a slot has another magic number")
 			}
 			id := binary.LittleEndian.Uint32(page[4:])
 			if id == 0 {
@@ -206,14 +207,14 @@ func readNDB(f *pages, start []byte, add func([]byte) error) error {
 			}
 			at, count := int64(binary.LittleEndian.Uint32(page[8:]))*ndbBlock, int64(binary.LittleEndian.Uint32(page[12:]))*ndbBlock
 			if left -= count; left < 0 { // blobs do not overlap
-				return errors.New("NDB: its packages are larger than the file")
+				return errors.New("its packages are larger than the file")
 			}
 			blob, err := ndbBlob(f, id, at, count)
 			if err == nil {
 				err = add(blob)
 			}
 			if err != nil {
-				return fmt.Errorf("NDB: slot of package %d: %w", id, err)
+				return fmt.Errorf("slot of package %d: %w", id, err)
 			}
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // AUTOINCREMENT, blob BLOB NOT NULL). A write-ahead log beside the file does not count.
 func readSQLite(f *pages, start []byte, add func([]byte) error) error {
 	if len(start) < 100 {
-		return errors.New("SQLite: the file ends in its header")
+		return errors.New("the file ends in its header")
 	}
 	f.page = int64(binary.BigEndian.Uint16(start[16:]))
 	if f.page == 1 {
@@ -19,10 +19,10 @@ func readSQLite(f *pages, start []byte, add func([]byte) error) error {
 	}
 	usable := f.page - int64(start[20])
 	if f.page < 512 || f.page&(f.page-1) != 0 || usable < 480 {
-		return fmt.Errorf("SQLite: got pages of %d bytes, %d of them usable", f.page, usable)
+		return fmt.Errorf("got pages of %d bytes, %d of them usable", f.page, usable)
 	}
 	if encoding := binary.BigEndian.Uint32(start[56:]); encoding > 1 {
-		return fmt.Errorf("SQLite: got text encoding %d, want UTF-8", encoding)
+		return fmt.Errorf("got text encoding %d, want UTF-8", encoding)
 	}
 	s := &sqlite{f, usable}
 	root := int64(0)
@@ -39,9 +39,9 @@ func readSQLite(f *pages, start []byte, add func([]byte) error) error {
 	})
 	switch {
 	case err != nil:
-		return fmt.Errorf("SQLite: the schema: %w", err)
+		return fmt.Errorf("the schema: %w", err)
 	case root < 2:
-		return errors.New("SQLite: there is no table Packages")
+		return errors.New("there is no table Packages")
 	}
 	err = s.table(root, 0, func(record []byte) error {
 		columns, err := parseRecord(record)
@@ -54,7 +54,7 @@ func readSQLite(f *pages, start []byte, add func([]byte) error) error {
 		return add(columns[1].bytes)
 	})
 	if err != nil {
-		return fmt.Errorf("SQLite: table Packages: %w", err)
+		return fmt.Errorf("table Packages: %w", err)
 	}
 	return nil
 }
