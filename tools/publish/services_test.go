@@ -223,7 +223,7 @@ func (s *services) checkGitHub() {
 		}
 	}
 	releases := s.github.Releases("org", "demo")
-	if len(releases) != 1 || releases[0].Draft || !releases[0].Prerelease || len(releases[0].Assets) != 5 {
+	if len(releases) != 1 || releases[0].Draft || !releases[0].Prerelease || len(releases[0].Assets) != 6 {
 		s.t.Errorf("got releases %+v", releases)
 	}
 	for _, r := range s.github.Log() {
