@@ -94,11 +94,10 @@ func (o *options) latest(ctx context.Context) (path, version string, err error) 
 	}
 	defer os.RemoveAll(dir)
 	g := &gomod.Go{Command: runfile.Real(o.goCmd), Store: o.store, Cache: dir}
-	info, err := g.Download(ctx, path, query)
-	if err != nil {
+	if version, err = g.Download(ctx, path, query); err != nil {
 		return "", "", hint.With(err, "check the module's path and version, and GOPROXY")
 	}
-	return path, info.Version, nil
+	return path, version, nil
 }
 
 // mainBranch returns main or master, whichever the repository has.

@@ -75,7 +75,7 @@ func (b *builder) inLock(m debug.Module) error {
 func (b *builder) build(ctx context.Context, p program, info *debug.BuildInfo) (string, error) {
 	c, root, err := b.cloned(ctx, info)
 	if err == nil {
-		return b.buildIn(ctx, p, info, c, root)
+		return b.buildIn(ctx, p, c, root)
 	}
 	if !errors.Is(err, errNotGit) {
 		return "", err

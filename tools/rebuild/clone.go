@@ -120,7 +120,7 @@ func tagOf(root, version string) (tag string, before bool, err error) {
 }
 
 // buildIn builds a program in a clone as anybody would.
-func (b *builder) buildIn(ctx context.Context, p program, info *debug.BuildInfo, c *clone, root string) (string, error) {
+func (b *builder) buildIn(ctx context.Context, p program, c *clone, root string) (string, error) {
 	flags, err := buildFlags(p)
 	if err != nil {
 		return "", err

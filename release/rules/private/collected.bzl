@@ -1,6 +1,7 @@
 """The artifacts that a rule is about."""
 
 load(":artifact_info.bzl", "ArtifactInfo", "KINDS", "artifact", "chosen")
+load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
 
 def collected(ctx):
     """Collects artifacts and files.
@@ -68,3 +69,40 @@ def described(ctx):
         listing = listing,
         programs = [c.file for a in artifacts.values() for c in a.contents],
     )
+
+def statement(ctx, kind, path, media_type, flags, mnemonic):
+    """Declares the action that writes a statement about all artifacts of a rule.
+
+    Args:
+        ctx: as for described, with an attribute lock.
+        kind: the statement's kind, which is the verb of tools/build/attest as well.
+        path: its path in the release.
+        media_type: its media type.
+        flags: dict of other flags of the verb → value, a string or a File.
+        mnemonic: the action's.
+
+    Returns:
+        the list of the rule's providers.
+    """
+    found = described(ctx)
+    out = ctx.actions.declare_file("{}/{}".format(ctx.label.name, path))
+    args = ctx.actions.args()
+    args.add(kind)
+    args.add("--artifacts", found.listing)
+    args.add("--lock", ctx.file.lock)
+    args.add("--out", out)
+    for flag, value in flags.items():
+        args.add("--" + flag, value)
+    ctx.actions.run(
+        executable = release_toolchain(ctx).attest,
+        arguments = [args],
+        inputs = depset([ctx.file.lock, found.listing] + found.files + found.programs + [v for v in flags.values() if type(v) == "File"]),
+        outputs = [out],
+        mnemonic = mnemonic,
+        progress_message = "Writing %{output} for %{label}",
+        toolchain = TOOLCHAIN_TYPE,
+    )
+    return [
+        DefaultInfo(files = depset([out])),
+        ArtifactInfo(artifacts = {path: artifact(out, kind, media_type = media_type)}, programs = depset()),
+    ]

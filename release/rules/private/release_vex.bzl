@@ -1,34 +1,18 @@
 """What is known about vulnerabilities in a release."""
 
-load(":artifact_info.bzl", "ArtifactInfo", "artifact")
-load(":collected.bzl", "described")
-load(":toolchain.bzl", "TOOLCHAIN_TYPE", "release_toolchain")
+load(":artifact_info.bzl", "ArtifactInfo")
+load(":collected.bzl", "statement")
+load(":toolchain.bzl", "TOOLCHAIN_TYPE")
 
 def _release_vex_impl(ctx):
-    found = described(ctx)
-    out = ctx.actions.declare_file(ctx.label.name + "/vex.openvex.json")
-    args = ctx.actions.args()
-    args.add("vex")
-    args.add("--artifacts", found.listing)
-    args.add("--statements", ctx.file.statements)
-    args.add("--lock", ctx.file.lock)
-    args.add("--out", out)
-    ctx.actions.run(
-        executable = release_toolchain(ctx).attest,
-        arguments = [args],
-        inputs = depset([ctx.file.lock, ctx.file.statements, found.listing] + found.files + found.programs),
-        outputs = [out],
+    return statement(
+        ctx,
+        "vex",
+        "vex.openvex.json",
+        media_type = "application/json",
+        flags = {"statements": ctx.file.statements},
         mnemonic = "ReleaseVEX",
-        progress_message = "Writing %{output}",
-        toolchain = TOOLCHAIN_TYPE,
     )
-    return [
-        DefaultInfo(files = depset([out])),
-        ArtifactInfo(
-            artifacts = {"vex.openvex.json": artifact(out, "vex", media_type = "application/json")},
-            programs = depset(),
-        ),
-    ]
 
 release_vex = rule(
     implementation = _release_vex_impl,

@@ -20,7 +20,7 @@ import (
 // changes to tracked files. It returns the names of the changed files. Untracked files are
 // not in the clone.
 func Clone(ctx context.Context, workspace string, w *World) (changed []string, err error) {
-	head, err := git(ctx, nil, workspace, "rev-parse", "HEAD")
+	head, err := git(ctx, workspace, "rev-parse", "HEAD")
 	if err != nil {
 		return nil, err
 	}
@@ -28,22 +28,22 @@ func Clone(ctx context.Context, workspace string, w *World) (changed []string, e
 		return nil, err
 	}
 	// Without hard links: nothing in the clone may change the workspace.
-	if _, err := gitIn(ctx, w, filepath.Dir(w.Dir), nil, "clone", "--quiet", "--no-hardlinks", "--no-checkout", workspace, w.Dir); err != nil {
+	if err := gitIn(ctx, w, filepath.Dir(w.Dir), nil, "clone", "--quiet", "--no-hardlinks", "--no-checkout", workspace, w.Dir); err != nil {
 		return nil, err
 	}
-	if _, err := gitIn(ctx, w, w.Dir, nil, "checkout", "--quiet", "--detach", strings.TrimSpace(string(head))); err != nil {
+	if err := gitIn(ctx, w, w.Dir, nil, "checkout", "--quiet", "--detach", strings.TrimSpace(string(head))); err != nil {
 		return nil, err
 	}
-	names, err := git(ctx, nil, workspace, "diff", "--name-only", "-z", "HEAD")
+	names, err := git(ctx, workspace, "diff", "--name-only", "-z", "HEAD")
 	if err != nil {
 		return nil, err
 	}
 	if changed = strings.FieldsFunc(string(names), func(r rune) bool { return r == 0 }); len(changed) > 0 {
-		patch, err := git(ctx, nil, workspace, "diff", "--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "HEAD")
+		patch, err := git(ctx, workspace, "diff", "--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "HEAD")
 		if err != nil {
 			return nil, err
 		}
-		if _, err := gitIn(ctx, w, w.Dir, patch, "apply", "--whitespace=nowarn"); err != nil {
+		if err := gitIn(ctx, w, w.Dir, patch, "apply", "--whitespace=nowarn"); err != nil {
 			return nil, err
 		}
 	}
@@ -54,26 +54,27 @@ func Clone(ctx context.Context, workspace string, w *World) (changed []string, e
 }
 
 // git runs a git command in a directory.
-func git(ctx context.Context, input []byte, dir string, args ...string) ([]byte, error) {
+func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	access, err := environ.GitAccess(ctx, "git") // safe.directory: which checkouts of other users to trust
 	if err != nil {
 		return nil, err
 	}
-	return runGit(environ.Command(ctx, environ.Git(access...), "git", args...), dir, input, args)
+	return runGit(environ.Command(ctx, environ.Git(access...), "git", args...), dir, nil, args)
 }
 
 // gitIn runs a git command in the world, so that the files get its umask.
-func gitIn(ctx context.Context, w *World, dir string, input []byte, args ...string) ([]byte, error) {
+func gitIn(ctx context.Context, w *World, dir string, input []byte, args ...string) error {
 	access, err := environ.GitAccess(ctx, "git")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	cmd, err := w.Command(ctx, "git", args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	cmd.Env = environ.Git(append(access, "HOME="+w.Home)...)
-	return runGit(cmd, dir, input, args)
+	_, err = runGit(cmd, dir, input, args)
+	return err
 }
 
 func runGit(cmd *exec.Cmd, dir string, input []byte, args []string) ([]byte, error) {

@@ -84,7 +84,7 @@ func Run(ctx context.Context, a RunArgs) (result *Result, err error) {
 	if !a.Keep {
 		defer func() { err = errors.Join(err, removeAll(root)) }()
 	}
-	commit, err := git(ctx, nil, a.Workspace, "rev-parse", "HEAD")
+	commit, err := git(ctx, a.Workspace, "rev-parse", "HEAD")
 	if err != nil {
 		return nil, err
 	}

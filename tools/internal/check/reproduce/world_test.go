@@ -131,7 +131,7 @@ func TestClone(t *testing.T) {
 		if info, err := os.Stat(filepath.Join(w.Dir, "complete.sh")); err != nil || info.Mode().Perm()&0o100 == 0 {
 			t.Errorf("got %v, %v, want an executable file", info, err)
 		}
-		status, err := git(t.Context(), nil, w.Dir, "status", "--porcelain")
+		status, err := git(t.Context(), w.Dir, "status", "--porcelain")
 		if want := " M LICENSE\n D share/a0.txt\n"; err != nil || string(status) != want {
 			t.Errorf("got status %q, %v, want %q", status, err, want)
 		}

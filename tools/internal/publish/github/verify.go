@@ -72,7 +72,7 @@ func (d *destination) verifyTag(ctx context.Context, tag string, items []publish
 		case h == nil:
 			err = errors.New("got no release, want one")
 		case item.Kind == kindRelease:
-			err = d.verifyRelease(ctx, item, h, withDigests(there, items), deep)
+			err = d.verifyRelease(ctx, item, h, withDigests(there, items))
 		default:
 			err = d.verifyAsset(ctx, item, there, deep)
 		}
@@ -117,7 +117,7 @@ func withDigests(there map[string]asset, items []publish.Item) map[string]asset 
 
 // verifyRelease checks that a release is published and has the same fields and the same set
 // of assets.
-func (d *destination) verifyRelease(ctx context.Context, item publish.Item, h *hosted, there map[string]asset, deep bool) error {
+func (d *destination) verifyRelease(ctx context.Context, item publish.Item, h *hosted, there map[string]asset) error {
 	if h.Draft {
 		return errors.New("got a draft, want a published release")
 	}

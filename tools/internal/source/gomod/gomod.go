@@ -43,52 +43,24 @@ type Go struct {
 	platform []string // variables of one of them; nil for the machine's own
 }
 
-// Info is a module proxy's .info file of one version.
-type Info struct {
-	Path    string
-	Version string
-	Sum     string // h1 sum of the content
-	Time    time.Time
-}
-
-// Download fetches one module, by version or query, into the store. There is no go.sum, so
-// the checksum database (GOSUMDB) verifies it.
-func (g *Go) Download(ctx context.Context, path, query string) (*Info, error) {
+// Download fetches one module, by version or query, into the store, and returns its version.
+// There is no go.sum, so the checksum database (GOSUMDB) verifies it.
+func (g *Go) Download(ctx context.Context, path, query string) (version string, err error) {
 	dir, err := os.MkdirTemp("", "gomod-*")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer os.RemoveAll(dir)
-	return g.DownloadIn(ctx, dir, path, query)
-}
-
-// DownloadIn is Download in a directory whose go.mod and go.sum choose and verify it.
-func (g *Go) DownloadIn(ctx context.Context, dir, path, query string) (*Info, error) {
-	arg := path
-	if query != "" {
-		arg += "@" + query
-	}
+	arg := path + "@" + query
 	out, err := g.run(ctx, dir, "mod", "download", "-json", arg)
 	if err != nil {
-		return nil, advise(fmt.Errorf("downloading module %s: %w", arg, err))
+		return "", advise(fmt.Errorf("downloading module %s: %w", arg, err))
 	}
-	var d struct {
-		Path, Version, Sum, Info, Zip string
-	}
+	var d struct{ Version string }
 	if err := json.Unmarshal(out, &d); err != nil {
-		return nil, fmt.Errorf("downloading module %s: parsing the go command's answer: %w", arg, err)
+		return "", fmt.Errorf("downloading module %s: parsing the go command's answer: %w", arg, err)
 	}
-	info := &Info{Path: d.Path, Version: d.Version, Sum: d.Sum}
-	data, err := os.ReadFile(d.Info)
-	if err != nil {
-		return nil, fmt.Errorf("downloading module %s: %w", arg, err)
-	}
-	var stamp struct{ Time time.Time }
-	if err := json.Unmarshal(data, &stamp); err != nil {
-		return nil, fmt.Errorf("downloading module %s: parsing %q: %w", arg, d.Info, err)
-	}
-	info.Time = stamp.Time.UTC().Truncate(time.Second)
-	return info, nil
+	return d.Version, nil
 }
 
 // NeedsNewerGo reports whether the error means that a module requires a later go command.
