@@ -64,9 +64,12 @@ func find(n *yaml.Node, path string) (*yaml.Node, error) {
 	}
 	switch n.Kind {
 	case yaml.MappingNode:
-		return nil, lineErrorf(n, "got a map with %s, want a single value", keys(n))
+		if len(n.Content) == 0 {
+			return nil, lineErrorf(n, "got a map with no key, want a single value")
+		}
+		return nil, lineErrorf(n, "got a map with %s, want a single value: a path that goes on, such as %s.%s", keys(n), path, n.Content[0].Value)
 	case yaml.SequenceNode:
-		return nil, lineErrorf(n, "got a list, want a single value")
+		return nil, lineErrorf(n, "got a list, want a single value: a path that goes on, such as %s.0", path)
 	}
 	return n, nil
 }

@@ -41,7 +41,7 @@ func TestApply(t *testing.T) {
 		{"no key at the top", "# c\n\na: b\nb: c\n", "x", "y", `!f.yaml:3: x: no key "x" at the top: there is "a", "b"`},
 		{"key of a value", "a: b\n", "a.b", "y", `!f.yaml:1: a.b: no key "b" at a: there is the value "b"`},
 		{"position", "a: [b]\n", "a.1", "y", `!f.yaml:1: a.1: no "1" at a: there is a list of 1`},
-		{"map", "a:\n  b: c\n", "a", "y", `!f.yaml:2: a: got a map with "b", want a single value`},
+		{"map", "a:\n  b: c\n", "a", "y", `!f.yaml:2: a: got a map with "b", want a single value: a path that goes on, such as a.b`},
 		{"list of values", "a: [b]\n", "a", "y", `!f.yaml:1: a: got a list, want a single value`},
 		{"alias", "a: &x b\nc: *x\n", "c", "y", `!f.yaml:2: c: got the alias *x, want a value of its own`},
 		{"anchor", "a: &x b\nc: *x\n", "a", "y", `!f.yaml:1: a: got the anchor &x, want a value that nothing else uses`},
