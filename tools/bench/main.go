@@ -18,6 +18,7 @@
 //	pack/zip     tools/build/pack against archive/zip
 //	package/deb  tools/build/package against zstd alone, and against nfpm
 //	package/rpm  the same for an rpm
+//	package/apk  tools/build/package against nfpm
 //	chart        packing a Helm chart, against compressing the same tar
 //	layer        an image layer of 300 MB against the compressor alone, and its memory
 //	build        the toolbox line's programs, cold, against go install
@@ -28,6 +29,9 @@
 //	compare      comparing two equal releases of 300 MiB, against hashing both
 //	attest       licences, SBOMs and provenance of a release of 140 MB, against 2 s and sha256sum
 //	validate     checking a release, against sha256sum, and against decompressing it once
+//
+// Peers that are not a part of a system, nfpm and syft, are looked for on PATH and in the directory
+// RELEASE_READERS. Without them a benchmark says how to install them.
 //
 // A benchmark makes its inputs from files that every machine with Go has, in a temporary
 // directory that it removes. It needs the go and git commands, a checkout of this module as
@@ -60,6 +64,7 @@ func benchmarks() []Benchmark {
 		packBenchmark("zip", packCorpusBytes),
 		packageBenchmark(linuxpkg.Deb, packageCorpusBytes),
 		packageBenchmark(linuxpkg.RPM, packageCorpusBytes),
+		packageBenchmark(linuxpkg.APK, packageCorpusBytes),
 		chartBenchmark(chartBytes),
 		layerBenchmark(layerBytes),
 		buildBenchmark(),

@@ -33,6 +33,7 @@ func TestRun(t *testing.T) {
 		{packBenchmark("zip", 3_000_000), 2},
 		{packageBenchmark(linuxpkg.Deb, 3_000_000), 1},
 		{packageBenchmark(linuxpkg.RPM, 3_000_000), 1},
+		{packageBenchmark(linuxpkg.APK, 3_000_000), 0},
 		{layerBenchmark(3_000_000), 1},
 		{fetch, 1},
 		{sourceTarBenchmark(100_000), 1},

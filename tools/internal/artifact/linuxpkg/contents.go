@@ -34,7 +34,7 @@ func (b *builder) contents() (files.Contents, error) {
 		if err != nil {
 			return nil, fmt.Errorf("adding %q: %w", f.Path, err)
 		}
-		if (b.Format == Deb || b.Format == RPM) && c.Type != files.TypeDir && f.Symlink == "" {
+		if b.Format != ArchLinux && c.Type != files.TypeDir && f.Symlink == "" {
 			b.sources[c.Destination], c.Source = c.Source, empty
 		}
 		all = append(all, c)

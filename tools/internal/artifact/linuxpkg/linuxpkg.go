@@ -29,7 +29,6 @@ import (
 	"time"
 
 	"github.com/goreleaser/nfpm/v2"
-	"github.com/goreleaser/nfpm/v2/apk"
 	"github.com/goreleaser/nfpm/v2/arch"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
@@ -49,7 +48,7 @@ const (
 
 // The compression levels of zstd. Changing one of them, or the version of klauspost/compress
 // in go.mod, changes every package. The formats that are not here have no setting: apk has
-// gzip at level 6, archlinux has zstd at level 3.
+// the gzip of archives, archlinux has zstd at level 3.
 const (
 	compressionLevel = 3
 	compression      = "zstd:3"
@@ -154,7 +153,7 @@ func Write(ctx context.Context, w io.Writer, s *Spec) error {
 	case RPM:
 		err = p.writeRPM(ctx, w, info)
 	case APK:
-		err = apk.Default.Package(info, w)
+		err = p.writeAPK(ctx, w, info)
 	case ArchLinux:
 		err = arch.Default.Package(info, w)
 	}

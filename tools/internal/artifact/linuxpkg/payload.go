@@ -26,11 +26,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// nfpm has the files of an rpm in memory, and the payload of a deb and an rpm in a buffer that
-// grows by copying: more time and memory than the compressor takes. So nfpm writes a package
-// whose files are empty, a skeleton, and this file puts the contents into it: each file is
-// read once, hashed and compressed as it is read. The bytes are those that nfpm writes
-// (TestAsNFPM).
+// nfpm has the files of a package in memory, and its payload in a buffer that grows by copying:
+// that costs time and memory beside the compressor's. So nfpm writes a package whose files are
+// empty, a skeleton, and the contents are put into it here: each is hashed and compressed as it
+// is read. The bytes are those that nfpm writes (TestAsNFPM).
 
 // copyBlock is how many bytes of a file are read at a time: few enough to be in the CPU's
 // cache while they are hashed and compressed.
