@@ -47,16 +47,17 @@ type Contender struct {
 }
 
 // Race runs all contenders Count times, in turns, each round beginning with another one. It
-// returns their wall-clock times in seconds.
+// returns their wall-clock times in seconds. Their CPU times are a note in the report: other
+// load on the machine changes them less.
 func (e *Env) Race(ctx context.Context, contenders ...Contender) ([]Sample, error) {
-	samples := make([]Sample, len(contenders))
+	samples, cpu := make([]Sample, len(contenders)), make([]Sample, len(contenders))
 	for round := range e.Count {
 		for i := range contenders {
 			i = (i + round) % len(contenders)
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			start := time.Now()
+			start, used := time.Now(), cpuTime()
 			if err := contenders[i].Run(ctx); err != nil {
 				if ctx.Err() != nil {
 					err = ctx.Err() // the error of a killed program says less
@@ -64,9 +65,16 @@ func (e *Env) Race(ctx context.Context, contenders ...Contender) ([]Sample, erro
 				return nil, fmt.Errorf("running %s: %w", contenders[i].Name, err)
 			}
 			took := time.Since(start).Seconds()
-			samples[i] = append(samples[i], took)
+			samples[i], cpu[i] = append(samples[i], took), append(cpu[i], cpuTime()-used)
 			e.Logf("round %d of %d: %s: %s", round+1, e.Count, contenders[i].Name, format(took, seconds))
 		}
+	}
+	var all []string
+	for i, c := range contenders {
+		all = append(all, c.Name+" "+cpu[i].text(seconds))
+	}
+	if cpuTime() > 0 {
+		e.Notef("CPU time: %s", strings.Join(all, ", "))
 	}
 	return samples, nil
 }

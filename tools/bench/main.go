@@ -6,7 +6,7 @@
 // their ratio, the goal, and PASS or FAIL. The fastest and the slowest run are in brackets.
 // Our runs and the peers' alternate, so that other load on the machine affects both. Times are
 // wall-clock times. Some goals need several free CPUs; the first line has the load before the
-// first run.
+// first run, and a note has the CPU times.
 //
 //	-run    regular expression for the names of the benchmarks to run (default: all)
 //	-count  runs of each contender (default: 5, for which the goals are made)
