@@ -162,3 +162,16 @@ func FuzzDebLicense(f *testing.F) {
 		}
 	})
 }
+
+// FuzzIdentify: what is found in a text is an expression.
+func FuzzIdentify(f *testing.F) {
+	f.Add([]byte("Permission is hereby granted, free of charge, to any person obtaining a copy"))
+	f.Add([]byte("SPDX-License-Identifier: Apache-2.0 OR MIT\n"))
+	f.Add([]byte("Licensed under the Apache License, Version 2.0 (the \"License\")\n\x00\xff"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got, coverage := Identify(text)
+		if _, err := spdx.Parse(got); err != nil && got != spdx.NoAssertion || coverage < 0 || coverage > 100 {
+			t.Errorf("got %q, %f: %v", got, coverage, err)
+		}
+	})
+}
