@@ -14,7 +14,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/ociimage"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
@@ -29,7 +28,7 @@ type layer struct {
 
 // blob reads a file of an image's layout: a layer, or one that images reads.
 func (c *checker) blob(ctx context.Context, a release.Artifact, f release.File, r *bufio.Reader) error {
-	z, err := archive.Decompress(r)
+	z, err := decompress(r)
 	if err != nil || z == nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
@@ -111,7 +112,7 @@ func (c *checker) open(ctx context.Context, a release.Artifact, r *bufio.Reader,
 	if bytes.HasPrefix(head, []byte("PK\x03\x04")) {
 		return c.bytes(r, size, func(data []byte) error { return c.openZip(ctx, a, data, visit) })
 	}
-	z, err := archive.Decompress(r)
+	z, err := decompress(r)
 	if err != nil {
 		return err
 	}
@@ -123,6 +124,15 @@ func (c *checker) open(ctx context.Context, a release.Artifact, r *bufio.Reader,
 		visit(member{artifact: a, mode: 0o644, data: data})
 		return nil
 	})
+}
+
+// decompress is archive.Decompress with a reader of gzip that is faster than the standard
+// library's.
+func decompress(r *bufio.Reader) (io.ReadCloser, error) {
+	if head, _ := r.Peek(2); string(head) == "\x1f\x8b" {
+		return gzip.NewReader(r)
+	}
+	return archive.Decompress(r)
 }
 
 // bytes calls use with the next size bytes of r. The memory is used again when it has returned.

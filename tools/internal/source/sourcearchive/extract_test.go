@@ -189,7 +189,7 @@ func FuzzExtract(f *testing.F) {
 		files := map[string]string{"file": "f", "d/file": "#!"}
 		for name, content := range map[string]string{link: target, other: to} {
 			if err := sourcetar.CheckName(name); err != nil || content == "" {
-				t.Skip("no name of a tree")
+				return
 			}
 			files[name] = "-> " + content
 		}
@@ -210,11 +210,11 @@ func FuzzExtract(f *testing.F) {
 				e.Link = ""
 			}
 			if w.Add(e, int64(len(content)), strings.NewReader(content)) != nil {
-				t.Skip("no tree")
+				return
 			}
 		}
 		if _, err := w.Close(); err != nil {
-			t.Skip("no tree")
+			return
 		}
 		s := Source{Name: "app", Archive: filepath.Join(t.TempDir(), "source.tar"), Digest: string(digest.FromBytes(b.Bytes()))}
 		if err := os.WriteFile(s.Archive, b.Bytes(), 0o644); err != nil {

@@ -130,7 +130,7 @@ func (w *world) checkCyclicCharts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out, err := w.bazel("build", "--config=airgap", "--nobuild", "//release/cyclic:a")
+	out, err := w.Bazel("build", "--config=airgap", "--nobuild", "//release/cyclic:a")
 	if err == nil || !regexp.MustCompile(`(?s)cycle in dependency graph:.*//release/cyclic:a .*//release/cyclic:b .*//release/cyclic:a `).MatchString(out) {
 		t.Errorf("got %v\n%s\nwant the cycle", err, out)
 	}
