@@ -217,6 +217,11 @@ type goCommand struct {
 func newGoCommand(t *testing.T, proxy *proxytest.Proxy) *goCommand {
 	t.Helper()
 	dir := t.TempDir()
+	// The go command looks whether a later version retracts the one that it installs.
+	list := filepath.Join(proxy.Dir, "example.com", "tiny", "@v", "list")
+	if err := os.WriteFile(list, []byte("v1.0.0\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	settings := proxytest.Environ(dir, proxy.Serve().URL)
 	settings["GOMODCACHE"] = filepath.Join(dir, "modules")
 	if cache, err := os.UserCacheDir(); err == nil {
