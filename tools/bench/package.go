@@ -25,8 +25,8 @@ const (
 
 // packageBench packs the corpus into a package with the package command, compresses the same
 // bytes with the same compressor and nothing else, and packs them with nfpm's own command, which
-// has the code with which goreleaser writes packages, and takes no SHA-256 of them. The
-// compressor of an apk is not nfpm's, so that it is compared with nfpm alone.
+// has the code with which goreleaser writes packages, and takes no SHA-256 of them. An apk has
+// gzip, not zstd, and is compared with nfpm alone.
 type packageBench struct {
 	format  linuxpkg.Format
 	dir     string
@@ -49,7 +49,7 @@ func packageBenchmark(format linuxpkg.Format, corpusBytes int64) Benchmark {
 				contenders = append(contenders, Contender{"zstd alone", b.compress})
 			}
 			if b.peer = findPeer("nfpm"); b.peer == "" {
-				e.Notef("not measured: nfpm, which is not installed: go install github.com/goreleaser/nfpm/v2/cmd/nfpm")
+				e.Notef("not measured: nfpm, which is not installed: go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2")
 			} else {
 				contenders = append(contenders, Contender{"nfpm", b.nfpm})
 			}

@@ -21,9 +21,9 @@ import (
 // checksumRecord is the record in a tar with which apk verifies a file.
 const checksumRecord = "APK-TOOLS.checksum.SHA1"
 
-// writeAPK writes an apk: a control segment and a data segment, each a gzip member. nfpm
-// compresses both with the standard library, on one CPU. Here the data is compressed as
-// archives are; the tars are those that nfpm writes (TestAsNFPM).
+// writeAPK writes an apk: a control segment and a data segment, each a gzip member. nfpm has
+// the files and both segments in memory. Here the data is compressed as archives are, as it is
+// read; the tars are those that nfpm writes (TestAsNFPM).
 func (b *builder) writeAPK(ctx context.Context, w io.Writer, info *nfpm.Info) error {
 	var skeleton bytes.Buffer
 	if err := apk.Default.Package(info, &skeleton); err != nil {
