@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"path"
@@ -291,7 +290,7 @@ func (c *checker) output(ctx context.Context, o *Own, artifact, member, program 
 	if c.args.Run != nil {
 		got, err = c.args.Run(ctx, program, o.Args, env)
 	}
-	said := fmt.Sprintf("%s %s", path.Base(filepath.ToSlash(program)), strings.Join(o.Args, " "))
+	said := strings.Join(append([]string{path.Base(filepath.ToSlash(program))}, o.Args...), " ")
 	switch {
 	case err != nil:
 		c.find(Product, artifact, member, "%s: running %q: %v", o.Name, said, err)
