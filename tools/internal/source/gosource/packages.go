@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/semver"
 
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 )
 
@@ -84,6 +85,11 @@ func (a *Args) packages(r Root) []*pkg {
 		link(platform, list, found)
 		a.needs(platform, list, found)
 	}
+	for _, p := range found {
+		for platform := range r.Packages {
+			p.exclude(platform)
+		}
+	}
 	maps.DeleteFunc(found, func(_ string, p *pkg) bool { return len(p.srcs.union()) == 0 && len(p.errors) == 0 }) // only tests
 	list := slices.Collect(maps.Values(found))
 	slices.SortFunc(list, func(a, b *pkg) int { return strings.Compare(a.dir, b.dir) })
@@ -141,6 +147,21 @@ func (q *pkg) add(platform string, p *gomod.Package) {
 	q.godebug[platform] = p.DefaultGODEBUG
 	info, err := os.Stat(filepath.Join(p.Dir, "default.pgo"))
 	q.profile = err == nil && info.Mode().IsRegular()
+}
+
+// exclude gives a program an error on a platform that has none of its files: the go command
+// does not list it there, and the linker would not say why it fails.
+func (q *pkg) exclude(key string) {
+	if _, ok := q.srcs[key]; ok || q.program == "" {
+		return
+	}
+	name := key
+	if p, err := platform.FromKey(key); err == nil {
+		name = p.String()
+	}
+	q.srcs[key] = []string{}
+	q.errors[key] = []string{"build constraints exclude all Go files for " + name}
+	q.deps[key] = []string{":" + broken}
 }
 
 // clean makes the go command's error about a package one line, without paths of this machine.

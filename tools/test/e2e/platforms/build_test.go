@@ -140,7 +140,7 @@ func (w *world) checkValidate(t *testing.T, programs int) {
 // files, and for programs and images that lack one.
 func (w *world) checkRefused(t *testing.T) {
 	for target, want := range map[string]string{
-		"intel":     "cmd/intel",
+		"intel":     "/cmd/intel: build constraints exclude all Go files for osx-arm64",
 		"image":     "//release/half:image: @//release/half:tiny is not built for linux-s390x",
 		"mac-image": `//release/half:mac-image: got platform "darwin/arm64", want a name such as linux/amd64, linux/arm64`,
 		"level":     `level: got platform "linux-amd64v9", want one of linux-amd64, linux-amd64v2, linux-amd64v3, linux-amd64v4`,
