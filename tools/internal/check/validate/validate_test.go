@@ -237,7 +237,7 @@ func TestOwn(t *testing.T) {
 	}{
 		{Own{Name: "c", Contains: []string{"none"}}, `product: the release: c: it has no file "none"`},
 		{Own{Name: "c", Artifacts: []string{"none-*"}}, `product: the release: c: no artifact matches "none-*"`},
-		{Own{Name: "c", Artifacts: []string{"hello-*.tar.gz"}, Program: "bin/hello", Output: "^goodbye"}, `bin/hello: c: "hello " printed "hello, ", want "^goodbye"`},
+		{Own{Name: "c", Artifacts: []string{"hello-*.tar.gz"}, Program: "bin/hello", Output: "^goodbye"}, `bin/hello: c: "hello" printed "hello, ", want "^goodbye"`},
 		{Own{Name: "c", Artifacts: []string{"hello-*.tar.gz"}, Program: "bin/hello", Args: []string{"fail"}}, `bin/hello: c: running "hello fail": exit status 3`},
 		{Own{Name: "c", Command: "/product/check", Output: "("}, "c: error parsing regexp"},
 		{Own{Name: "c", Artifacts: []string{"images/hello"}, User: "1:1"}, `images/hello: linux/amd64: c: its user is "", want "1:1"`},
