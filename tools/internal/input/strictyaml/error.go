@@ -12,7 +12,7 @@ import (
 )
 
 // maxErrors is the number of errors of a file that are shown.
-const maxErrors = 30
+const maxErrors = 20
 
 // Error is one problem of a file.
 type Error struct {

@@ -15,7 +15,7 @@ func TestManyErrors(t *testing.T) {
 	p := New("m.yaml", "a mapping with version")
 	p.Fields(p.Load([]byte(file.String())), "", "", "a mapping with version", []string{"version"})
 	lines := strings.Split(p.Err().Error(), "\n")
-	if got := lines[len(lines)-1]; len(lines) != maxErrors+1 || got != "m.yaml:31: further errors: 60" {
+	if got := lines[len(lines)-1]; len(lines) != maxErrors+1 || got != "m.yaml:21: further errors: 40" {
 		t.Errorf("got %d lines, the last %q", len(lines), got)
 	}
 }
