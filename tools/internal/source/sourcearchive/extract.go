@@ -34,7 +34,7 @@ type Selection struct {
 // what they lead to.
 //
 // These are errors: a path that the source does not have, a directory for a file or a file for
-// a directory, a link that leads to nothing or to a directory that it is in, and an archive that
+// a directory, a link that leads to nothing or back to itself, and an archive that
 // does not match its digest. Nothing is written then, unless the archive changes in between.
 func Extract(s Selection, dir string) (executables []string, err error) {
 	t := &tree{executable: map[string]bool{}, links: map[string]string{}, directories: map[string]bool{".": true}}
@@ -42,7 +42,7 @@ func Extract(s Selection, dir string) (executables []string, err error) {
 		return nil, fmt.Errorf("source %q: %w", s.Name, err)
 	}
 	slices.Sort(t.names)
-	x := &extraction{tree: t, targets: map[string][]string{}}
+	x := &extraction{tree: t, targets: map[string][]string{}, open: map[string]bool{}}
 	var errs []error
 	for _, p := range s.Files {
 		errs = append(errs, x.selectPath(p, false))
@@ -151,6 +151,7 @@ type extraction struct {
 	*tree
 	targets map[string][]string // the name of a file → where it is written to
 	count   int                 // of files
+	open    map[string]bool     // directories whose files are being selected
 	root    *os.Root
 }
 
@@ -168,11 +169,11 @@ func (x *extraction) selectPath(name string, directory bool) error {
 	case !directory && x.directories[real]:
 		return fmt.Errorf("path %q is a directory: want it in directories", name)
 	}
-	return x.selectAt(real, name, 0)
+	return x.selectAt(real, name)
 }
 
 // selectAt selects the file real, or all files below it, to be written to the path target.
-func (x *extraction) selectAt(real, target string, links int) error {
+func (x *extraction) selectAt(real, target string) error {
 	if !x.directories[real] {
 		if x.count++; x.count > sourcetar.MaxEntries {
 			return fmt.Errorf("there are more than %d files", sourcetar.MaxEntries)
@@ -180,6 +181,8 @@ func (x *extraction) selectAt(real, target string, links int) error {
 		x.targets[real] = append(x.targets[real], target)
 		return nil
 	}
+	x.open[real] = true
+	defer delete(x.open, real)
 	prefix := real + "/"
 	if real == "." {
 		prefix = ""
@@ -190,17 +193,17 @@ func (x *extraction) selectAt(real, target string, links int) error {
 		if !ok {
 			break
 		}
-		to, links := name, links
+		to := name
 		if _, isLink := x.links[name]; isLink {
 			var err error
 			if to, err = x.resolve(name); err != nil {
 				return err
 			}
-			if links++; links > maxLinks || to == "." || strings.HasPrefix(name, to+"/") {
-				return fmt.Errorf("path %q is a symbolic link to %q, a directory that it is in", name, to)
+			if x.open[to] {
+				return fmt.Errorf("path %q is a symbolic link to %q, which leads back to it", name, to)
 			}
 		}
-		if err := x.selectAt(to, path.Join(target, below), links); err != nil {
+		if err := x.selectAt(to, path.Join(target, below)); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package sourcearchive
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -150,6 +151,12 @@ func TestExtractModule(t *testing.T) {
 
 func TestExtractRefuses(t *testing.T) {
 	good := treeTar(t, sample)
+	circle := map[string]string{}
+	for i := range 20 { // each directory leads to the next in two ways
+		next := fmt.Sprintf("-> ../d%d", (i+1)%20)
+		circle[fmt.Sprintf("d%d/a", i)], circle[fmt.Sprintf("d%d/b", i)] = next, next
+	}
+	mutual := treeTar(t, circle)
 	changed := good
 	changed.Digest = "sha256:x"
 	for _, tt := range []struct {
@@ -167,7 +174,8 @@ func TestExtractRefuses(t *testing.T) {
 		{good, []string{"/bin/run"}, nil, `path "/bin/run"`},
 		{good, []string{"gone"}, nil, `path "gone" is a symbolic link to "nothing", which does not exist$`},
 		{good, []string{"loop/a"}, nil, `path "loop/a" leads through more than 40 symbolic links$`},
-		{good, nil, []string{"nest"}, `path "nest/again" is a symbolic link to "nest", a directory that it is in$`},
+		{good, nil, []string{"nest"}, `path "nest/again" is a symbolic link to "nest", which leads back to it$`},
+		{mutual, nil, []string{"d0"}, `path "d19/a" is a symbolic link to "d0", which leads back to it$`},
 		{good, nil, []string{"."}, `path "gone" is a symbolic link`},
 	} {
 		dir := t.TempDir()
