@@ -110,28 +110,15 @@ func (f *fill) apkData(to io.Writer, skeleton []byte) (total int64, err error) {
 func fillSegment(skeleton []byte, change func([]byte) []byte) ([]byte, error) {
 	var out bytes.Buffer
 	z := gzip.NewWriter(&out)
-	tr, tw := tar.NewReader(bytes.NewReader(skeleton)), tar.NewWriter(z)
-	for {
-		h, err := tr.Next()
-		if err == io.EOF {
-			err = errors.Join(tw.Flush(), z.Close())
-			return out.Bytes(), err
-		} else if err != nil {
-			return nil, err
-		}
-		content, err := io.ReadAll(tr)
-		if err != nil {
-			return nil, err
-		}
-		if h.Name == ".PKGINFO" {
+	tw := tar.NewWriter(z)
+	err := rewrite(tw, bytes.NewReader(skeleton), func(name string, content []byte) ([]byte, error) {
+		if name == ".PKGINFO" {
 			content = change(content)
 		}
-		h.Size = int64(len(content))
-		if err := tw.WriteHeader(h); err != nil {
-			return nil, err
-		}
-		if _, err := tw.Write(content); err != nil {
-			return nil, err
-		}
+		return content, nil
+	})
+	if err == nil {
+		err = errors.Join(tw.Flush(), z.Close())
 	}
+	return out.Bytes(), err
 }

@@ -220,20 +220,9 @@ func fillControl(skeleton []byte, sums []string, size int64) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	zw := gzip.NewWriter(&out)
-	tr, tw := tar.NewReader(z), tar.NewWriter(zw)
-	for {
-		h, err := tr.Next()
-		if err == io.EOF {
-			err = errors.Join(tw.Close(), zw.Close())
-			return out.Bytes(), err
-		} else if err != nil {
-			return nil, err
-		}
-		content, err := io.ReadAll(tr)
-		if err != nil {
-			return nil, err
-		}
-		switch h.Name {
+	tw := tar.NewWriter(zw)
+	err = rewrite(tw, z, func(name string, content []byte) ([]byte, error) {
+		switch name {
 		case "./control":
 			content = bytes.Replace(content, []byte("\nInstalled-Size: 0\n"), fmt.Appendf(nil, "\nInstalled-Size: %d\n", size/1024), 1)
 		case "./md5sums":
@@ -246,12 +235,37 @@ func fillControl(skeleton []byte, sums []string, size int64) ([]byte, error) {
 			}
 			content = bytes.Join(lines, nil)
 		}
+		return content, nil
+	})
+	if err == nil {
+		err = errors.Join(tw.Close(), zw.Close())
+	}
+	return out.Bytes(), err
+}
+
+// rewrite copies a tar, without the blocks at its end, with the contents that change returns.
+func rewrite(tw *tar.Writer, r io.Reader, change func(name string, content []byte) ([]byte, error)) error {
+	tr := tar.NewReader(r)
+	for {
+		h, err := tr.Next()
+		if err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		content, err := io.ReadAll(tr)
+		if err == nil {
+			content, err = change(h.Name, content)
+		}
+		if err != nil {
+			return err
+		}
 		h.Size = int64(len(content))
 		if err := tw.WriteHeader(h); err != nil {
-			return nil, err
+			return err
 		}
 		if _, err := tw.Write(content); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }
