@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -59,6 +60,11 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 	if err != nil {
 		return nil, err
 	}
+	product := cmp.Or(m.Product, filepath.Base(filepath.Dir(o.manifest)))
+	uses, err := resolve.ReadUses(filepath.Join(o.root, "release", product), product)
+	if err != nil {
+		return nil, err
+	}
 	scratch, err := os.MkdirTemp("", "resolve-*")
 	if err != nil {
 		return nil, err
@@ -66,10 +72,10 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 	var n atomic.Int64
 	newGo := func() (*gomod.Go, func()) {
 		dir := filepath.Join(scratch, strconv.FormatInt(n.Add(1), 10))
-		return &gomod.Go{Command: o.goCmd, Store: s, Cache: filepath.Join(dir, "modcache"), Platforms: targets}, func() { os.RemoveAll(dir) }
+		return &gomod.Go{Command: o.goCmd, Store: s, Cache: filepath.Join(dir, "modcache"), Platforms: targets, OwnSums: m.RefuseMissingSums}, func() { os.RemoveAll(dir) }
 	}
 	base := filepath.Dir(o.manifest)
-	kept := &resolve.Kept{Lock: old, SameBuild: old != nil && reflect.DeepEqual(old.Toolchain, toolchain) && sameTargets(old, targets), Update: o.update.has}
+	kept := &resolve.Kept{Lock: old, SameBuild: old != nil && reflect.DeepEqual(old.Toolchain, toolchain) && sameTargets(old, targets), OwnSums: m.RefuseMissingSums, Update: o.update.has}
 	modules := &resolve.Modules{Go: newGo, Store: s, Kept: kept}
 	trees := &resolve.Trees{Go: newGo, Store: s, Kept: kept}
 	note := func(name, text string) { board.Linef("note: %s: %s", name, text) }
@@ -92,7 +98,8 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 	return &session{
 		args: resolve.Args{
 			Manifest:  m,
-			Product:   filepath.Base(base),
+			Product:   product,
+			Uses:      uses,
 			Toolchain: toolchain,
 			Progress:  board.Linef,
 			Resolvers: resolve.Resolvers{

@@ -25,7 +25,8 @@ func published(m *manifest.Manifest, l *lock.Lock, data []byte) bool {
 func samePin(d manifest.Dependency, l *lock.Lock) bool {
 	pin, ok := l.Find(d.Name)
 	if !ok || d.Primary != pin.Primary || !slices.Equal(d.Exclude, pin.Exclude) ||
-		!maps.EqualFunc(d.GoTags, pin.GoTags, sameSet) || len(d.GoModules) > 0 && !sameSet(d.GoModules, pin.GoRoots) {
+		!maps.EqualFunc(d.GoTags, pin.GoTags, sameSet) || len(d.GoModules) > 0 && !sameSet(d.GoModules, pin.GoRoots) ||
+		d.GoModules != nil && len(d.GoModules) == 0 && !pin.Unbuilt {
 		return false
 	}
 	switch {

@@ -37,6 +37,7 @@ func TestScript(t *testing.T) {
 	commands["gitentry"] = gitEntry
 	commands["reseal"] = reseal
 	commands["forget"] = forget
+	commands["unbuilt"] = unbuilt
 	commands["fileentry"] = fileEntry
 	commands["sed"] = replace
 	commands["web"] = web
@@ -111,6 +112,18 @@ func forget(ts *testscript.TestScript, _ bool, args []string) {
 	if len(entry.GoModules) == before {
 		ts.Fatalf("%s has no module %s", args[0], args[1])
 	}
+	entry.Seal()
+	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
+}
+
+// unbuilt makes an entry's source one that is not built: "unbuilt file".
+func unbuilt(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: unbuilt file")
+	}
+	var entry lock.Dependency
+	ts.Check(jsonfile.Read(ts.MkAbs(args[0]), &entry))
+	entry.Unbuilt, entry.GoRoots, entry.GoModules = true, nil, nil
 	entry.Seal()
 	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
 }

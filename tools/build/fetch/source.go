@@ -69,7 +69,7 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 		return err
 	}
 	directories := goRoots(dep)
-	if len(directories) > 0 {
+	if len(directories) > 0 && !dep.Unbuilt {
 		if directories, err = gomod.Roots(p.out, directories); err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 		return err
 	}
 	g.Offline = true
-	a := gosource.Args{Dir: p.out, Name: dep.Name, Repo: p.repository, Roots: roots, Tags: tags,
+	a := gosource.Args{Dir: p.out, Name: dep.Name, Repo: p.repository, Roots: roots, Unbuilt: dep.Unbuilt, Tags: tags,
 		Sums: gomod.ByVersion(dep.GoModules), Stdlib: strings.FieldsFunc(p.stdlib, comma)}
 	if p.variant == "" { // one repository of a source is enough
 		a.Archive, a.Digest = "source.tar", dep.Digest
@@ -137,6 +137,9 @@ func mainModules(dep *lock.Dependency, dir string, directories []string) ([]goso
 func (f *fetcher) generate(ctx context.Context, g *gomod.Go, done func(), a gosource.Args) error {
 	for i := range a.Roots {
 		r := &a.Roots[i]
+		if a.Unbuilt {
+			continue
+		}
 		listing, err := g.ListRoot(ctx, a.Dir, r.Dir, a.Tags, r.Main.Sum != "")
 		if err != nil {
 			return err

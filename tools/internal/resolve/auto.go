@@ -54,7 +54,7 @@ func autoDeps(ctx context.Context, ask *Request, s *Source, file string) error {
 	if err != nil {
 		return fmt.Errorf("reading %s of %s: %w", file, s.Revision, err)
 	}
-	e, err := f.Find(ask.Name)
+	e, err := f.Find(ask.Name, repositoryName(ask.Git))
 	if err != nil {
 		return fmt.Errorf("reading %s of %s: %w", file, s.Revision, err)
 	}
@@ -95,7 +95,15 @@ func autoModules(ctx context.Context, ask *Request, s *Source) error {
 	return fmt.Errorf("go.mod of %s does not require any of %s", s.Revision, strings.Join(paths, ", "))
 }
 
-// modulePaths returns the module paths that a git repository may have: one beside the
+// repositoryName returns the last part of a repository's URL: its name, which the manifest's
+// name for it may differ from.
+func repositoryName(repository string) string {
+	repository = strings.TrimRight(repository, "/")
+	name := repository[strings.LastIndexAny(repository, "/:")+1:]
+	return strings.TrimSuffix(name, ".git")
+}
+
+// modulePaths returns the module paths that a git repository may have: those beside the
 // source's own, such as istio.io/api beside istio.io/istio, and that of its URL.
 func modulePaths(f *modfile.File, name, repository string) []string {
 	var paths []string
@@ -103,6 +111,9 @@ func modulePaths(f *modfile.File, name, repository string) []string {
 		own, _, _ := module.SplitPathVersion(f.Module.Mod.Path)
 		if dir := path.Dir(own); dir != "." {
 			paths = append(paths, dir+"/"+name)
+			if other := repositoryName(repository); other != "" && other != name {
+				paths = append(paths, dir+"/"+other)
+			}
 		}
 	}
 	host, rest, ok := strings.Cut(repository, ":")

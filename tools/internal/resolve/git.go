@@ -66,6 +66,9 @@ func (r *Git) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, erro
 	if err := r.Trees.describe(ctx, ask, d); err != nil {
 		return nil, err
 	}
+	if d.Unbuilt {
+		git.Versions = nil
+	}
 	if !slices.Equal(d.GoRoots, slices.Sorted(maps.Keys(git.Versions))) {
 		return r.fetch(ctx, ask, gitsource.Want{URL: git.URL, SHA: git.Commit, Ref: git.Ref})
 	}

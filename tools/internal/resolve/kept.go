@@ -16,6 +16,8 @@ type Kept struct {
 	// SameBuild means that Lock was resolved with the current SDK and for the same platforms,
 	// so the modules of an unchanged source are still right.
 	SameBuild bool
+	// OwnSums means that a source's own go.sum has to be complete.
+	OwnSums bool
 	// Update says which dependencies to resolve again, although their locked revision still
 	// matches the manifest. Nil means none.
 	Update func(name string) bool
@@ -34,14 +36,28 @@ func (k *Kept) update(name string) bool { return k.Update != nil && k.Update(nam
 
 // goNeeds copies the Go roots and modules of an unchanged source from the old lock. It
 // reports whether it could: the source and the roots to build are the same, and the store
-// has every module.
+// has every module. A source that is not built needs none.
 func (k *Kept) goNeeds(ask *Request, s *store.Store, d *lock.Dependency) bool {
+	if ask.Unbuilt {
+		d.Unbuilt = true
+		return true
+	}
 	old := k.find(ask.Name)
-	if old == nil || !k.SameBuild || old.Digest != d.Digest || !sameRoots(ask.GoModules, old.GoRoots) || !maps.EqualFunc(d.GoTags, old.GoTags, slices.Equal) || !complete(s, old) {
+	if old == nil || old.Unbuilt || k.OwnSums && added(old) > 0 || !k.SameBuild || old.Digest != d.Digest || !sameRoots(ask.GoModules, old.GoRoots) || !maps.EqualFunc(d.GoTags, old.GoTags, slices.Equal) || !complete(s, old) {
 		return false
 	}
 	d.GoRoots, d.GoModules = old.GoRoots, old.GoModules
 	return true
+}
+
+// added returns how many of a source's modules have sums that its own go.sum lacks.
+func added(d *lock.Dependency) (n int) {
+	for _, m := range d.GoModules {
+		if m.Why == lock.NotInGoSum {
+			n++
+		}
+	}
+	return n
 }
 
 // sameRoots reports whether the locked roots are those wanted. If wanted is empty, that is

@@ -32,6 +32,8 @@ type Request struct {
 	manifest.Dependency
 	// Why says what chose the revision.
 	Why string
+	// Unbuilt means that no Go package of the source is used.
+	Unbuilt bool
 	// Since is a time before the commit's, for an abbreviated SHA; zero if not known.
 	Since time.Time
 }
@@ -50,7 +52,8 @@ type Source struct {
 type Args struct {
 	Manifest  *manifest.Manifest // as manifest.Parse gives it
 	Digest    digest.Digest      // of the manifest file
-	Product   string             // if the manifest names none
+	Product   string             // the manifest's, or the line's name if it names none
+	Uses      Uses
 	Toolchain lock.Toolchain
 	Resolvers Resolvers
 	Progress  func(format string, args ...any) // safe for concurrent use
@@ -71,12 +74,9 @@ type Resolvers struct {
 func Resolve(ctx context.Context, a Args) (*lock.Lock, error) {
 	m := a.Manifest
 	l := &lock.Lock{
-		Schema: lock.Schema, Manifest: a.Digest, Version: m.Version, Product: m.Product, Docker: m.Docker,
+		Schema: lock.Schema, Manifest: a.Digest, Version: m.Version, Product: a.Product, Docker: m.Docker,
 		Platforms: m.Platforms, Architectures: m.Architectures, Names: string(m.Names), Outputs: m.Outputs,
 		Dashboards: m.Dashboards, Licenses: m.Licenses, SkipSBOM: m.SkipGenerateBillOfMaterials, Toolchain: a.Toolchain,
-	}
-	if l.Product == "" {
-		l.Product = a.Product
 	}
 	if m.Primary() == nil {
 		return nil, errors.New("the manifest has no primary dependency")
@@ -123,6 +123,7 @@ func (a *Args) pin(ctx context.Context, t *task) (*lock.Dependency, error) {
 			return nil, err
 		}
 	}
+	ask.Unbuilt = !a.Uses.builds(t.dep)
 	r := a.Resolvers.Module
 	switch {
 	case t.dep.Git != "":
@@ -134,6 +135,9 @@ func (a *Args) pin(ctx context.Context, t *task) (*lock.Dependency, error) {
 	d, err := r.Resolve(ctx, ask)
 	if err != nil {
 		return nil, err
+	}
+	if n := added(d); n > 0 {
+		a.Progress("note: %s: its go.sum lacks sums of its modules (%d): they are pinned as the module proxy has them", t.dep.Name, n)
 	}
 	d.Name, d.Primary, d.GoVersionEnabled = t.dep.Name, t.dep.Primary, t.dep.GoVersionEnabled
 	if d.Why == "" {

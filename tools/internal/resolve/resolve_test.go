@@ -66,7 +66,7 @@ func arguments(r *table, deps ...manifest.Dependency) Args {
 			Architectures: []string{"linux/amd64"}, Outputs: []string{"archive"}, Dependencies: deps,
 			SkipGenerateBillOfMaterials: true,
 		},
-		Digest: digest.FromBytes([]byte("manifest")), Product: "fallback", Toolchain: lock.Toolchain{Bazel: "7.7.1"},
+		Digest: digest.FromBytes([]byte("manifest")), Product: "p", Toolchain: lock.Toolchain{Bazel: "7.7.1"},
 		Resolvers: Resolvers{Module: r, Local: r, Git: r, Open: func(d *lock.Dependency) (*Source, error) {
 			s := source(autoFiles)
 			s.Name, s.Revision = d.Name, d.Name+"@1"
@@ -85,7 +85,7 @@ func TestResolve(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := &lock.Lock{
-			Schema: lock.Schema, Manifest: a.Digest, Version: "1.0.0", Product: "fallback", Docker: "docker.io/x",
+			Schema: lock.Schema, Manifest: a.Digest, Version: "1.0.0", Product: "p", Docker: "docker.io/x",
 			Platforms: []string{"win-amd64", "linux-amd64"}, Architectures: []string{"linux/amd64"}, Outputs: []string{"archive"},
 			SkipSBOM: true, Time: pin(2).Time, Toolchain: a.Toolchain,
 		}
@@ -100,10 +100,6 @@ func TestResolve(t *testing.T) {
 		}
 		if order := []string{"p by version in manifest", "a by go.mod of p@1", "c by go.mod of a@1"}; !slices.Equal(r.seen, order) {
 			t.Errorf("order: got %q, want %q", r.seen, order)
-		}
-		a.Manifest.Product = "own"
-		if l, err = Resolve(t.Context(), a); err != nil || l.Product != "own" {
-			t.Errorf("product: got %q, %v, want the manifest's own", l.Product, err)
 		}
 	})
 }

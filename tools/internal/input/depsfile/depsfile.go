@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -68,8 +69,14 @@ func badRevision(s string) string {
 	return ""
 }
 
-// Find returns the entry of a repository. It is an error if there is none, or if two differ.
-func (f File) Find(repo string) (Entry, error) {
+// Find returns the entry of a repository, by the first of its names that has one. It is an
+// error if there is none, or if two with that name differ.
+func (f File) Find(repo string, others ...string) (Entry, error) {
+	for _, other := range others {
+		if !slices.ContainsFunc(f, func(e Entry) bool { return e.Repo == repo }) && slices.ContainsFunc(f, func(e Entry) bool { return e.Repo == other }) {
+			repo = other
+		}
+	}
 	var found *Entry
 	var names []string
 	for i := range f {

@@ -97,7 +97,12 @@ type GoModule struct {
 	Sum string `json:"sum,omitempty"`
 	// GoModSum is the h1 sum of its go.mod.
 	GoModSum string `json:"go_mod_sum,omitempty"`
+	// Why says where the sums are from; empty if they are the source's own.
+	Why string `json:"why,omitempty"`
 }
+
+// NotInGoSum is the Why of a module that the go.sum of its source lacks.
+const NotInGoSum = "not in the source's go.sum"
 
 // Toolchain has the versions of what the builds run with.
 type Toolchain struct {

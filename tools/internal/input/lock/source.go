@@ -25,6 +25,9 @@ type Dependency struct {
 	Time time.Time `json:"time"`
 	// Why says what chose this revision, such as "version in manifest".
 	Why string `json:"why"`
+	// Unbuilt means that the product uses no Go package of the source, such as of one that is
+	// only tagged: GoRoots and GoModules are empty, whatever the source has.
+	Unbuilt bool `json:"unbuilt,omitempty"`
 	// GoRoots are the directories that are built as Go modules, "." for the source's root
 	// directory, sorted. It is empty if the source has no Go module to build.
 	GoRoots []string `json:"go_roots,omitempty"`

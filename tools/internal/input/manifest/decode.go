@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 
@@ -14,8 +15,8 @@ const wantRoot = "a mapping with version and dependencies"
 // topKeys are the known keys, sorted.
 func topKeys() []string {
 	return []string{
-		"architectures", "dashboards", "dependencies", "directory", "docker", "dockerOutput", "files", "images", "licenses",
-		"names", "outputs", "platforms", "product", "proxyOverride", "skipGenerateBillOfMaterials", "version",
+		"architectures", "dashboards", "dependencies", "directory", "docker", "dockerOutput", "files", "ignoreVulnerability", "images", "licenses",
+		"missingSums", "names", "outputs", "platforms", "product", "proxyOverride", "skipGenerateBillOfMaterials", "version",
 	}
 }
 
@@ -33,6 +34,7 @@ func (p *parser) manifest(root *yaml.Node) {
 	m.Product = p.Text(&f, "product", rules.Name)
 	m.Docker = p.Text(&f, "docker", rules.Hub)
 	m.DockerOutput = p.Choice(&f, "dockerOutput", []string{"tar", "context"})
+	m.RefuseMissingSums = p.Choice(&f, "missingSums", []string{"add", "refuse"}) == "refuse"
 	m.ProxyOverride = p.Text(&f, "proxyOverride", rules.Web)
 	if m.ProxyOverride != "" {
 		p.makes("file_"+ProxyFile, "key", f.Keys["proxyOverride"])
@@ -56,15 +58,24 @@ func (p *parser) manifest(root *yaml.Node) {
 // unused are the keys that have no effect, and what happens instead.
 var unused = []struct{ key, instead string }{
 	{"directory", "outputs go to bazel-bin/release/all"},
+	{"ignoreVulnerability", "base images are not scanned; vex.yaml says which vulnerabilities do not matter"},
 	{"dockerOutput", "images are built without Docker, as OCI image layouts, so there are no contexts; docker_archives() in release/<product>/BUILD.bazel adds tars"},
 }
+
+// scanner is an output of istio/release-builder: a scan of its base images.
+const scanner = "scanner"
 
 // lists reads the top level's lists and sets their defaults.
 func (p *parser) lists(f *strictyaml.Fields) {
 	word := func(want string, words []string) func(*yaml.Node, string) string {
 		return func(n *yaml.Node, what string) string { return p.Word(n, what, want, words) }
 	}
-	p.m.Outputs = p.List(f, "outputs", "[archive, docker]", word(strictyaml.OneOf(Outputs()), Outputs()))
+	known := append(Outputs(), scanner)
+	p.m.Outputs = p.List(f, "outputs", "[archive, docker]", word(strictyaml.OneOf(Outputs()), known))
+	if i := slices.Index(p.m.Outputs, scanner); i >= 0 {
+		p.m.Outputs = slices.Delete(p.m.Outputs, i, i+1)
+		p.m.Notes = append(p.m.Notes, fmt.Sprintf("%s:%d: output %s is accepted but unused: base images are not scanned", p.File(), f.Values["outputs"].Line, scanner))
+	}
 	p.m.Platforms = p.List(f, "platforms", "[linux-amd64, osx-arm64]", p.platform)
 	p.m.Architectures = p.List(f, "architectures", "[linux/amd64, linux/arm64]", p.architecture)
 	p.NotEmpty(f, "platforms")

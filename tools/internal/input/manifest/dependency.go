@@ -71,10 +71,12 @@ func (p *parser) dependency(key *yaml.Node, f *strictyaml.Fields) Dependency {
 		GoTags:           p.tags(key, f),
 		GoModules:        p.Words(f, "gomodules", "[., sub/tool]", rules.Folder),
 	}
-	p.NotEmpty(f, "gomodules")
 	auto := []string{string(AutoDeps), string(AutoModules), string(AutoProxyWorkspace)}
 	if f.Keys["module"] != nil && f.Keys["git"] == nil {
 		auto = []string{string(AutoModules)}
+	}
+	if n := f.Values["gomodules"]; n != nil && d.GoModules == nil {
+		d.GoModules = []string{}
 	}
 	d.Auto = Auto(p.Choice(f, "auto", auto))
 	if f.Node.Kind == yaml.MappingNode {

@@ -25,6 +25,9 @@ func Format(m *Manifest) []byte {
 	w.list("", "platforms", m.Platforms)
 	w.text("", "names", string(m.Names))
 	w.list("", "outputs", m.Outputs)
+	if m.RefuseMissingSums {
+		w.text("", "missingSums", "refuse")
+	}
 	w.text("", "proxyOverride", m.ProxyOverride)
 	w.truth("", "skipGenerateBillOfMaterials", m.SkipGenerateBillOfMaterials)
 	if len(m.Dashboards) > 0 {
@@ -52,6 +55,9 @@ func Format(m *Manifest) []byte {
 		w.text(indent, "from", d.From)
 		w.truth(indent, "goversionenabled", d.GoVersionEnabled)
 		w.list(indent, "exclude", d.Exclude)
+		if d.GoModules != nil && len(d.GoModules) == 0 {
+			fmt.Fprintf(w, "%sgomodules: []\n", indent)
+		}
 		w.list(indent, "gomodules", d.GoModules)
 		if len(d.GoTags) > 0 {
 			fmt.Fprintf(w, "%sgotags:\n", indent)

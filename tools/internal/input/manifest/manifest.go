@@ -81,6 +81,8 @@ type Manifest struct {
 	// Outputs are the kinds of artifact to make, each one of Outputs(), in the order written.
 	// Empty means all.
 	Outputs []string
+	// RefuseMissingSums makes it an error that the go.sum of a source is not complete.
+	RefuseMissingSums bool
 	// ProxyOverride is an http, https or file URL; empty if unset. It adds the file ProxyFile.
 	ProxyOverride string
 	// Dashboards are grafana.com ids by dashboard name, 0 for one that is not there yet; nil if there
@@ -161,7 +163,8 @@ type Dependency struct {
 	// repository of its own and has at least one tag. Nil if there are none.
 	GoTags map[string][]string
 	// GoModules are the directories whose go.mod is vendored and built, "." or relative and
-	// slash-separated, in the order written. Empty means the default.
+	// slash-separated, in the order written. Nil means the default, and an empty list that
+	// nothing of the source is built.
 	GoModules []string
 }
 

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -42,6 +43,17 @@ func (p *parser) collisions() {
 			p.Errorf(o.key, "%s makes the same repository as %s on line %d, want another name", o, other, other.key.Line)
 		}
 	}
+}
+
+// Repositories returns the names of a dependency's Bazel repositories: its own, then those of
+// the variants in GoTags, sorted.
+func (d *Dependency) Repositories(product string) []string {
+	own := repository(product + "_" + d.Name)
+	list := []string{own}
+	for _, variant := range slices.Sorted(maps.Keys(d.GoTags)) {
+		list = append(list, own+"_"+variant)
+	}
+	return list
 }
 
 // repository returns the name of the repository for a name, without its prefix.

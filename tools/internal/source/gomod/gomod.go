@@ -35,12 +35,15 @@ type Go struct {
 	Store   *store.Store // where modules come from, and where new ones are kept
 	Cache   string       // GOMODCACHE: a directory that only this Go uses
 	Offline bool         // use no network
+	// OwnSums makes a source whose go.sum is not complete an error, as it is for `go build`.
+	OwnSums bool
 
 	// Platforms are those for which packages are listed: the targets of a line. Nil for
 	// ToolPlatforms.
 	Platforms []platform.Platform
 
-	platform []string // variables of one of them; nil for the machine's own
+	platform []string                // variables of one of them; nil for the machine's own
+	added    map[module.Version]bool // modules that the go.sum of the source lacks
 }
 
 // Download fetches one module, by version or query, into the store, and returns its version.
@@ -183,7 +186,7 @@ func complaint(stdout []byte, stderr string, err error) string {
 func (g *Go) downloads() string { return filepath.Join(g.Cache, "cache", "download") }
 
 // Modules returns every module whose content or go.mod this Go has read, sorted
-// by path, then version.
+// by path, then version. Why is set for those that the source's go.sum lacks.
 func (g *Go) Modules() ([]lock.GoModule, error) {
 	found := map[module.Version]*lock.GoModule{}
 	root := g.downloads()
@@ -201,6 +204,9 @@ func (g *Go) Modules() ([]lock.GoModule, error) {
 		entry := found[m]
 		if entry == nil {
 			entry = &lock.GoModule{Path: m.Path, Version: m.Version}
+			if g.added[m] {
+				entry.Why = lock.NotInGoSum
+			}
 		}
 		switch filepath.Ext(path) {
 		case ".mod":

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
@@ -21,11 +22,8 @@ const noSum = "missing go.sum entry"
 // it ignores a vendor directory and godebug lines, and go.sum need not be complete.
 func (g *Go) listInstalled(ctx context.Context, dir string, flags []string) (Listing, error) {
 	listing, err := g.listed(ctx, dir, flags, "./...")
-	if err != nil && strings.Contains(err.Error(), noSum) || listing.lacksSums() {
-		var name string
-		if name, err = g.withSums(ctx, dir, flags); err == nil {
-			listing, err = g.listed(ctx, dir, append(flags, "-modfile="+name), "./...")
-		}
+	if lacksSums(listing, err) {
+		listing, err = g.listCompleted(ctx, dir, flags, false)
 	}
 	if err != nil {
 		return nil, err
@@ -33,7 +31,61 @@ func (g *Go) listInstalled(ctx context.Context, dir string, flags []string) (Lis
 	return listing, g.installedGODEBUG(ctx, dir, flags, listing)
 }
 
-func (l Listing) lacksSums() bool {
+// listCompleted lists packages with a complete go.sum. If record is set, Modules tells which
+// of them the module's own go.sum lacks.
+func (g *Go) listCompleted(ctx context.Context, dir string, flags []string, record bool) (Listing, error) {
+	name, err := g.withSums(ctx, dir, flags)
+	if err != nil {
+		return nil, err
+	}
+	if record {
+		if err := g.recordAdded(dir, name); err != nil {
+			return nil, err
+		}
+	}
+	return g.listed(ctx, dir, append(flags, "-modfile="+name), "./...")
+}
+
+// recordAdded records which modules the go.sum of dir lacks, and the completed one has.
+func (g *Go) recordAdded(dir, completed string) error {
+	own, err := readSums(filepath.Join(dir, "go.sum"))
+	if err != nil {
+		return err
+	}
+	all, err := readSums(sumFile(completed))
+	if g.added == nil {
+		g.added = map[module.Version]bool{}
+	}
+	for line := range all {
+		if f := strings.Fields(line); !own[line] && len(f) == 3 {
+			g.added[module.Version{Path: f[0], Version: strings.TrimSuffix(f[1], "/go.mod")}] = true
+		}
+	}
+	return err
+}
+
+// readSums returns the lines of a go.sum file. If there is none, it has no lines.
+func readSums(name string) (map[string]bool, error) {
+	data, err := fileio.ReadLimited(name, maxGoSum)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	lines := map[string]bool{}
+	for line := range strings.Lines(string(data)) {
+		lines[strings.TrimSpace(line)] = true
+	}
+	return lines, nil
+}
+
+// sumFile returns the name of the go.sum file for -modfile=name.
+func sumFile(name string) string { return strings.TrimSuffix(name, ".mod") + ".sum" }
+
+// lacksSums reports whether a listing, or the error of making it, says that go.sum is not
+// complete.
+func lacksSums(l Listing, err error) bool {
+	if err != nil {
+		return strings.Contains(err.Error(), noSum)
+	}
 	for _, list := range l {
 		if slices.ContainsFunc(list, func(p Package) bool { return p.Error != nil && strings.Contains(p.Error.Err, noSum) }) {
 			return true
@@ -42,8 +94,9 @@ func (l Listing) lacksSums() bool {
 	return false
 }
 
-// withSums copies dir's go.mod to beside the module cache, with a complete go.sum. The
-// checksum database verifies the sums that dir's own lacks, as for `go install`.
+// withSums copies dir's go.mod to beside the module cache, with a complete go.sum, and returns
+// the name of the copy. The checksum database, if the user has one, verifies the sums that
+// dir's own lacks, as for `go install`.
 func (g *Go) withSums(ctx context.Context, dir string, flags []string) (string, error) {
 	goMod, err := fileio.ReadLimited(filepath.Join(dir, "go.mod"), maxGoMod)
 	if err != nil {
@@ -55,7 +108,7 @@ func (g *Go) withSums(ctx context.Context, dir string, flags []string) (string, 
 	}
 	name := filepath.Join(filepath.Dir(g.Cache), "complete.mod")
 	write := func() error { return os.WriteFile(name, goMod, 0o644) }
-	if err := errors.Join(write(), os.WriteFile(strings.TrimSuffix(name, ".mod")+".sum", goSum, 0o644)); err != nil {
+	if err := errors.Join(write(), os.WriteFile(sumFile(name), goSum, 0o644)); err != nil {
 		return "", err
 	}
 	// With -mod=mod, the go command adds modules that go.mod does not require: they are not

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
 )
@@ -86,7 +87,8 @@ func (g *Go) platforms() []platform.Platform {
 // List lists the packages of the module in dir. A package that cannot be built has an Error,
 // which matters only to those that need the package. An installed module is listed as by
 // `go install PATH@VERSION`, any other as by `go build` in its directory: with its vendor
-// directory, if that agrees with go.mod.
+// directory, if that agrees with go.mod. Sums that its go.sum lacks are completed, unless
+// OwnSums is set.
 func (g *Go) List(ctx context.Context, dir string, tags []string, installed bool) (Listing, error) {
 	args := []string{"-tags=" + strings.Join(tags, ",")}
 	if installed {
@@ -95,9 +97,21 @@ func (g *Go) List(ctx context.Context, dir string, tags []string, installed bool
 	listing, err := g.listed(ctx, dir, args, "./...")
 	if err != nil && strings.Contains(err.Error(), "inconsistent vendoring") {
 		// The vendor directory was made for a workspace, or for another go.mod.
-		listing, err = g.listed(ctx, dir, append(args, "-mod=readonly"), "./...")
+		args = append(args, "-mod=readonly")
+		listing, err = g.listed(ctx, dir, args, "./...")
 	}
-	return listing, err
+	if !lacksSums(listing, err) {
+		return listing, err
+	}
+	if g.OwnSums {
+		return listing, hint.With(err, "or leave missingSums: refuse out of the manifest, so that the lock has the sums")
+	}
+	// Earlier go commands wrote fewer sums to go.sum than today's needs.
+	complete, completeErr := g.listCompleted(ctx, dir, []string{args[0], "-mod=readonly"}, true)
+	if err == nil && completeErr != nil {
+		return listing, nil // what is missing is of packages that other platforms or nobody needs
+	}
+	return complete, completeErr
 }
 
 // ListPackages lists named packages that the module in dir can import, and the packages

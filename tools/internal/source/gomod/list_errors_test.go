@@ -106,7 +106,9 @@ func TestListErrors(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "go.sum")); err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.fresh(t).List(t.Context(), dir, nil, false)
+	own := w.fresh(t)
+	own.OwnSums = true
+	_, err = own.List(t.Context(), dir, nil, false)
 	wantError(t, err, "listing packages: package example.com/left: ", "missing go.sum entry")
 	if strings.Contains(err.Error(), "downloading") || strings.Contains(err.Error(), "\n") || !strings.Contains(hintOf(err), "run go mod tidy there") {
 		t.Errorf("got %q with hint %q, want one line without progress and a hint", err, hintOf(err))

@@ -26,12 +26,13 @@ const Meta = ".release"
 
 // Args says what to turn into a repository, and how.
 type Args struct {
-	Dir   string                           // the source's directory
-	Name  string                           // the source's name if it has no module
-	Repo  string                           // the repository's name in Bazel
-	Roots []Root                           // the modules to write BUILD files for, sorted by directory; there may be none
-	Tags  []string                         // build tags that are set
-	Sums  map[module.Version]lock.GoModule // of other modules, for build information
+	Dir     string                           // the source's directory
+	Name    string                           // the source's name if it has no module
+	Repo    string                           // the repository's name in Bazel
+	Roots   []Root                           // the modules to write BUILD files for, sorted by directory; there may be none
+	Tags    []string                         // build tags that are set
+	Unbuilt bool                             // no package is listed in Roots: every package fails builds that depend on it
+	Sums    map[module.Version]lock.GoModule // of other modules, for build information
 
 	// Archive is the name in Meta of the file with the source as it is pinned, and Digest its
 	// digest in the lock. The caller puts it there after Generate. Empty if there is none.
@@ -87,6 +88,11 @@ func Generate(a Args) error {
 			if err := a.writeBuild(r, p, files); err != nil {
 				return inRoot(r, fmt.Errorf("writing the BUILD file of %s: %w", p.path, err))
 			}
+		}
+	}
+	if a.Unbuilt {
+		if err := a.writeUnbuilt(); err != nil {
+			return fmt.Errorf("writing the BUILD files of a source that is not built: %w", err)
 		}
 	}
 	if err := files.export(); err != nil {
