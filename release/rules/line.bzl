@@ -44,6 +44,10 @@ _CHECKS = ["release_check"]
 _IMAGES = ["release_image", "release_image_variant"]
 _PROGRAMS = ["release_binary", "release_platform_file"]
 
+def _manual(rule):
+    """Returns a rule whose targets are left out of wildcards: //release:all builds those of the active line."""
+    return lambda tags = [], **kwargs: rule(tags = ["manual"] + tags, **kwargs)
+
 def _above(kinds):
     """Returns the labels of the BUILD file's targets so far that are of some rules, sorted."""
     return [":" + name for name, rule in sorted(native.existing_rules().items()) if rule["kind"] in kinds]
@@ -68,7 +72,7 @@ def line_rules(line):
         a constant of the line as their value can be left out. Without binaries, an archive and a Linux package
         have every program that is above them in the BUILD file; without artifacts, a release has every artifact
         above it and every check, and a statement, such as sbom, describes the artifacts above it.
-        hub and tag of chart and yaml are lists of paths, as in values, for DOCKER and VERSION.
+        hub and tag of chart, source_files and yaml are lists of paths, as in values, for DOCKER and VERSION.
         Without images, docker_archives has every image above it; without sources, sources has all of the line.
         source_files has dependency, a dependency's name, instead of source.
         There are also binaries, a binary for each entry of a dict; archives, one archive for each program; and
@@ -83,7 +87,7 @@ def line_rules(line):
     }
 
     def archive(name, binaries = None, names = line.names, source_date_epoch = line.source_date_epoch, version = line.version, **kwargs):
-        release_archive(
+        _manual(release_archive)(
             name = name,
             binaries = _above(_PROGRAMS) if binaries == None else binaries,
             names = names,
@@ -105,7 +109,7 @@ def line_rules(line):
             values = {},
             version = line.version,
             **kwargs):
-        release_chart(
+        _manual(release_chart)(
             name = name,
             source_date_epoch = source_date_epoch,
             values = _stamped(line, name, hub, tag) | values,
@@ -114,20 +118,20 @@ def line_rules(line):
         )
 
     def dashboards(name = "dashboards", dashboards = line.dashboards, version = line.version, **kwargs):
-        release_dashboards(name = name, dashboards = dashboards, version = version, **kwargs)
+        _manual(release_dashboards)(name = name, dashboards = dashboards, version = version, **kwargs)
 
     def yaml(name, hub = [], tag = [], values = {}, **kwargs):
-        release_yaml(name = name, values = _stamped(line, name, hub, tag) | values, **kwargs)
+        _manual(release_yaml)(name = name, values = _stamped(line, name, hub, tag) | values, **kwargs)
 
     def binary(name, platforms = line.platforms, **kwargs):
-        release_binary(name = name, platforms = platforms, **kwargs)
+        _manual(release_binary)(name = name, platforms = platforms, **kwargs)
 
     def binaries(programs):
         for name, label in programs.items():
             binary(name = name, binary = label)
 
     def docker_archives(name = "docker-archives", docker = line.docker, images = None, source_date_epoch = line.source_date_epoch, **kwargs):
-        release_docker_archives(
+        _manual(release_docker_archives)(
             name = name,
             docker = docker,
             images = _above(_IMAGES) if images == None else images,
@@ -146,7 +150,7 @@ def line_rules(line):
             **kwargs):
         if about:
             about = {"org.opencontainers.image." + key: value for key, value in ({"version": version} | about).items()}
-        release_image(
+        _manual(release_image)(
             name = name,
             architectures = architectures,
             created = created,
@@ -157,7 +161,7 @@ def line_rules(line):
         )
 
     def licenses(name = "licenses", artifacts = None, outputs = line.outputs, **kwargs):
-        release_licenses(
+        _manual(release_licenses)(
             name = name,
             artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
             exceptions = line.license_exceptions,
@@ -174,7 +178,7 @@ def line_rules(line):
             source_date_epoch = line.source_date_epoch,
             version = line.version,
             **kwargs):
-        release_linux_package(
+        _manual(release_linux_package)(
             name = name,
             architectures = architectures,
             binaries = {label: "" for label in _above(_PROGRAMS)} if binaries == None else binaries,
@@ -184,10 +188,10 @@ def line_rules(line):
         )
 
     def package_manifests(name, version = line.version, **kwargs):
-        release_package_manifests(name = name, version = version, **kwargs)
+        _manual(release_package_manifests)(name = name, version = version, **kwargs)
 
     def provenance(name = "provenance", artifacts = None, files = {}, outputs = line.outputs, **kwargs):
-        release_provenance(
+        _manual(release_provenance)(
             name = name,
             artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
             files = own | files,
@@ -198,7 +202,7 @@ def line_rules(line):
         )
 
     def release(name = "release", artifacts = None, checks = None, files = {}, outputs = line.outputs, visibility = ["//visibility:public"], **kwargs):
-        release_tree(
+        _manual(release_tree)(
             name = name,
             artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
             checks = _above(_CHECKS) if checks == None else checks,
@@ -220,7 +224,7 @@ def line_rules(line):
             sources = line.sources,
             version = line.version,
             **kwargs):
-        release_sbom(
+        _manual(release_sbom)(
             name = name,
             artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
             components = _above(["release_licenses"]) if components == None else components,
@@ -234,11 +238,16 @@ def line_rules(line):
             **kwargs
         )
 
-    def source_files(name, dependency, **kwargs):
-        release_source_files(name = name, source = "@{}//:{}".format(line.product, dependency), **kwargs)
+    def source_files(name, dependency, hub = [], tag = [], values = {}, **kwargs):
+        _manual(release_source_files)(
+            name = name,
+            source = "@{}//:{}".format(line.product, dependency),
+            values = _stamped(line, name, hub, tag) | values,
+            **kwargs
+        )
 
     def sources(name = "sources", source_date_epoch = line.source_date_epoch, sources = None, **kwargs):
-        release_sources(
+        _manual(release_sources)(
             name = name,
             source_date_epoch = source_date_epoch,
             sources = ["@{}//:{}".format(line.product, source) for source in line.sources] if sources == None else sources,
@@ -247,7 +256,7 @@ def line_rules(line):
 
     def vex(name = "vex", artifacts = None, outputs = line.outputs, **kwargs):
         if line.vex:
-            release_vex(
+            _manual(release_vex)(
                 name = name,
                 artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
                 lock = lock,
@@ -261,18 +270,18 @@ def line_rules(line):
         archives = archives,
         binaries = binaries,
         binary = binary,
-        ca_bundle = release_ca_bundle,
-        check = release_check,
+        ca_bundle = _manual(release_ca_bundle),
+        check = _manual(release_check),
         chart = chart,
-        completions = release_completions,
+        completions = _manual(release_completions),
         dashboards = dashboards,
         docker_archives = docker_archives,
         image = image,
-        image_variant = release_image_variant,
+        image_variant = _manual(release_image_variant),
         licenses = licenses,
         linux_package = linux_package,
         package_manifests = package_manifests,
-        platform_file = release_platform_file,
+        platform_file = _manual(release_platform_file),
         provenance = provenance,
         release = release,
         sbom = sbom,

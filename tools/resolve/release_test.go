@@ -7,8 +7,6 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,76 +18,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
 )
-
-// TestRelease2019 resolves the manifest of an Istio release of 2019 against local
-// mirrors of its repositories. Only proxyOverride is a local address.
-func TestRelease2019(t *testing.T) {
-	w := newGitWorld(t)
-	data, err := os.ReadFile(filepath.FromSlash("testdata/istio-2019.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("GIT_CONFIG_COUNT", "1")
-	t.Setenv("GIT_CONFIG_KEY_0", "url."+w.server.URL("istio")+"/.insteadOf")
-	t.Setenv("GIT_CONFIG_VALUE_0", "https://github.com/istio/")
-	commit := func(repo, branch string, files map[string]string) string {
-		all := map[string]gittest.File{"README.md": {Content: repo}}
-		for name, content := range files {
-			all[name] = gittest.File{Content: content}
-		}
-		return w.server.Repo("istio/"+repo).Commit(branch, all, "change\n", commitTime)
-	}
-	cni, proxy, api := commit("cni", "release-1.4", nil), commit("proxy", "release-1.4", nil), commit("api", "master", nil)
-	operator := commit("operator", "master", nil)
-	w.server.Repo("istio/operator").Tag("v1.2.3", operator)
-	commit("api", "master", map[string]string{"later": "x"})
-	istio := commit("istio", "release-1.4", map[string]string{
-		"istio.deps": fmt.Sprintf(`[{"_comment":"","name":"PROXY_REPO_SHA","repoName":"proxy","file":"","lastStableSHA":%q},{"_comment":"","name":"CNI_REPO_SHA","repoName":"cni","file":"","lastStableSHA":%q}]`, proxy, cni),
-		"go.mod":     fmt.Sprintf("module istio.io/istio\n\ngo 1.13\n\nreplace istio.io/operator => istio.io/operator v1.2.3\n\nrequire (\n\tistio.io/api v0.0.0-20230101000000-%s\n\tistio.io/operator v0.0.0-20191105185459-fe8b96d79b3d\n)\n", api[:12]),
-	})
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.URL.Path) }))
-	t.Cleanup(web.Close)
-	w.manifest(strings.Replace(string(data), "https://storage.googleapis.com", web.URL, 1))
-
-	w.mustResolve()
-	from := "istio@" + istio[:12]
-	want := map[string]string{
-		"istio":    istio + " (branch release-1.4 in manifest)",
-		"cni":      cni + " (istio.deps of " + from + ")",
-		"proxy":    proxy + " (istio.deps of " + from + ")",
-		"operator": operator + " (go.mod of " + from + ")",
-		"api":      api + " (go.mod of " + from + ")",
-	}
-	pins := w.pins()
-	if len(pins) != len(want) {
-		t.Errorf("got %d dependencies, want %d", len(pins), len(want))
-	}
-	for name, pin := range want {
-		if pins[name] != pin {
-			t.Errorf("%s: got %s, want %s", name, pins[name], pin)
-		}
-	}
-	for _, d := range w.lock().Dependencies {
-		if d.Git.URL != "https://github.com/istio/"+d.Name {
-			t.Errorf("%s: got %s, want the public origin", d.Name, d.Git.URL)
-		}
-		t.Logf("%-8s %s %s: %s", d.Name, d.Git.URL, d.Git.Commit, d.Why)
-	}
-	files := w.lock().Files
-	path := "/istio-build/proxy/envoy-alpha-" + proxy + ".tar.gz"
-	if len(files) != 1 || files[0].URL != web.URL+path || files[0].Digest != digest.FromBytes([]byte(path)) || files[0].Why != "proxyOverride in manifest, proxy@"+proxy[:12] {
-		t.Errorf("got files %+v, want Envoy at the proxy's commit", files)
-	}
-	before := w.lockBytes()
-	w.server.Reset()
-	w.mustResolve()
-	if !bytes.Equal(before, w.lockBytes()) || len(w.server.Log()) > 0 {
-		t.Errorf("the second resolve: got %d requests and the lock\n%s\nwant none, and\n%s", len(w.server.Log()), w.lockBytes(), before)
-	}
-}
 
 // TestImagesAndFiles: a base stays where it is locked, whatever its tag names by
 // now; so does a file. Both are brought again by digest, and anew by --update.

@@ -6,7 +6,7 @@ DEFAULT_NAMES = "{name}-{version}-{platform}"
 
 _UNAMES = {"386": "i386", "amd64": "x86_64"}
 
-def archive_name(label, template, name, version, platform):
+def archive_name(label, template, name, version, platform, alias = ""):
     """Returns the name of an archive, without the extension of its format.
 
     Args:
@@ -15,6 +15,7 @@ def archive_name(label, template, name, version, platform):
         name: the archive's name.
         version: the release's version.
         platform: one of PLATFORMS.
+        alias: another name of the platform, if it is to have that.
 
     Returns:
         a string.
@@ -26,7 +27,7 @@ def archive_name(label, template, name, version, platform):
         "arch": arch,
         "name": name,
         "os": goos,
-        "platform": platform,
+        "platform": alias or platform,
         "uname": _UNAMES[goarch] + arch.removeprefix(goarch) if goarch in _UNAMES else arch,
         "version": version,
     }

@@ -33,13 +33,16 @@ def _join(*parts):
 
 def _release_archive_impl(ctx):
     licenses = depset(transitive = [b[BinaryInfo].license_files for b in ctx.attr.binaries] + [s[SourceInfo].license_files for s in ctx.attr.sources])
+    if not ctx.attr.pack_licenses:
+        licenses = depset()
     common = _license_entries(licenses) + file_entries(ctx.label, ctx.attr.files) + directory_entries(ctx.attr.directories)
     inputs = depset(file_inputs(ctx.attr.files), transitive = [licenses])
 
     artifacts = {}
     names = _names(ctx)
     for platform, formats in _formats(ctx).items():
-        artifacts.update(_artifacts(ctx, platform, names[platform], formats, common, inputs))
+        for name in names[platform]:
+            artifacts.update(_artifacts(ctx, platform, name, formats, common, inputs))
     return [
         DefaultInfo(files = depset([a.file for a in artifacts.values()])),
         ArtifactInfo(artifacts = artifacts, programs = programs_of(ctx.attr.binaries)),
@@ -64,15 +67,20 @@ def _platforms(ctx):
     return platforms
 
 def _names(ctx):
-    """Returns platform → the archive's name without the format, each another."""
+    """Returns platform → the archive's names without the format, each another."""
+    for platform in ctx.attr.aliases:
+        if platform not in PLATFORMS:
+            fail("{}: aliases: got {}, want a platform such as osx-amd64".format(ctx.label, repr(platform)))
     names = {}
     platforms = {}
     for platform in _platforms(ctx):
-        name = archive_name(ctx.label, ctx.attr.names or DEFAULT_NAMES, ctx.attr.archive or ctx.label.name, ctx.attr.version, platform)
-        if name in platforms:
-            fail("{}: {} and {} both make {}: change names".format(ctx.label, platforms[name], platform, name))
-        names[platform] = name
-        platforms[name] = platform
+        names[platform] = []
+        for alias in ["", ctx.attr.aliases.get(platform)] if platform in ctx.attr.aliases else [""]:
+            name = archive_name(ctx.label, ctx.attr.names or DEFAULT_NAMES, ctx.attr.archive or ctx.label.name, ctx.attr.version, platform, alias)
+            if name in platforms:
+                fail("{}: {} and {} both make {}: change names or aliases".format(ctx.label, platforms[name], alias or platform, name))
+            names[platform].append(name)
+            platforms[name] = alias or platform
     return names
 
 def _formats(ctx):
@@ -159,6 +167,7 @@ release_archive = rule(
 
 The line's names and the attribute formats make it other files.""",
     attrs = {
+        "aliases": attr.string_dict(doc = "Platform → another name for it: that platform's archives are there under both names, such as osx-amd64 → osx."),
         "archive": attr.string(doc = "The beginning of the archives' names; default: the target's name."),
         "bin_dir": attr.string(doc = "The directory of programs in the archive.", default = "bin"),
         "binaries": attr.label_list(doc = "release_binary and release_platform_file targets, for the same platforms.", mandatory = True, providers = [BinaryInfo]),
@@ -167,6 +176,7 @@ The line's names and the attribute formats make it other files.""",
         "directory": attr.bool(doc = "Whether everything is in a directory <archive>-<version>/.", default = True),
         "formats": attr.string_list_dict(doc = """Platform such as osx-arm64, system such as osx, or "" for all others → formats: tar.gz, tar.xz, tar.zst, zip, or binary, the program itself.
 Default: zip for Windows, tar.gz for all others."""),
+        "pack_licenses": attr.bool(doc = "Whether the archive has the licences of its programs and of sources, at licenses/.", default = True),
         "names": attr.string(doc = "NAMES of the line: a template of the files' names without the format. Default: {name}-{version}-{platform}."),
         "source_date_epoch": attr.int(doc = "The time of every file: SOURCE_DATE_EPOCH of the line, in seconds since 1970.", mandatory = True),
         "sources": attr.label_list(doc = "Pinned sources whose licences are packed in addition to those of the programs.", providers = [SourceInfo]),

@@ -7,6 +7,9 @@ load(":release_info.bzl", "ReleaseInfo")
 
 def _release_tree_impl(ctx):
     artifacts = collected(ctx)
+    for notice in ctx.attr.notices:
+        # buildifier: disable=print
+        print("{}: {}".format(ctx.label, notice))
     return [
         DefaultInfo(files = depset([a.file for a in artifacts.values()])),
         ReleaseInfo(
@@ -23,6 +26,7 @@ release_tree = rule(
         "artifacts": attr.label_list(doc = "Targets of packaging rules.", mandatory = True, providers = [ArtifactInfo]),
         "checks": attr.label_list(doc = "release_check targets.", providers = [CheckInfo]),
         "files": attr.label_keyed_string_dict(allow_files = True, doc = "Targets with one file each → path in the release."),
+        "notices": attr.string_list(doc = "What the release lacks, and why, for those who build it."),
         "outputs": attr.string_list(doc = "OUTPUTS of the line: the kinds of artifact that are in the release, such as archive or docker. Default: all."),
     },
     provides = [ReleaseInfo],

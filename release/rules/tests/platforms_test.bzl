@@ -40,6 +40,22 @@ def _names_test_impl(ctx):
 
 _names_test = analysistest.make(_names_test_impl, attrs = {"want": attr.string_dict()})
 
+def _aliases_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    _, artifacts = _files(env)
+    asserts.equals(env, {
+        "aliased-1.2.3-linux-amd64.tar.gz": "linux-amd64",
+        "aliased-1.2.3-linux-s390x.tar.gz": "linux-s390x",
+        "aliased-1.2.3-osx-arm64.tar.gz": "osx-arm64",
+        "aliased-1.2.3-osx.tar.gz": "osx-arm64",
+        "aliased-1.2.3-win-amd64.zip": "win-amd64",
+        "aliased-1.2.3-win.zip": "win-amd64",
+    }, {path: a.platform for path, a in artifacts.items() if a.kind != "checksum"})
+    asserts.equals(env, 12, len(artifacts), "each has a checksum")
+    return analysistest.end(env)
+
+_aliases_test = analysistest.make(_aliases_test_impl)
+
 def _formats_test_impl(ctx):
     env = analysistest.begin(ctx)
     _, artifacts = _files(env)
@@ -114,6 +130,7 @@ def _subjects():
     _archive(name = "named_by_default", archive = "named", binaries = [":all_platforms"])
     _archive(name = "named_by_goreleaser", archive = "named", binaries = [":all_platforms"], names = "{name}_{version}_{Os}_{uname}")
     _archive(name = "named_by_go", archive = "named", binaries = [":all_platforms"], names = "{name}{version}.{os}-{arch}")
+    _archive(name = "aliased", binaries = [":four_platforms"], aliases = {"osx-amd64": "osx", "osx-arm64": "osx", "win-amd64": "win"})
     _archive(
         name = "all_formats",
         archive = "formats",
@@ -146,6 +163,9 @@ def _refusals():
     _archive(name = "names_field", binaries = two, names = "{name}-{Arch}")
     _archive(name = "names_same", binaries = two, names = "{name}-{os}")
     _archive(name = "names_brace", binaries = two, names = "{name")
+    _archive(name = "alias_key", binaries = two, aliases = {"darwin": "osx"})
+    _archive(name = "alias_taken", binaries = two, aliases = {"linux-s390x": "linux-amd64"})
+    _archive(name = "alias_unused", binaries = two, aliases = {"osx-arm64": "osx"}, names = "{name}-{version}-{os}-{arch}")
     _archive(name = "format_unknown", binaries = two, formats = {"": ["rar"]})
     _archive(name = "format_twice", binaries = two, formats = {"": ["zip", "zip"]})
     _archive(name = "format_key", binaries = two, formats = {"darwin": ["zip"]})
@@ -161,7 +181,10 @@ def _refusals():
         "level_unknown": "level_unknown: got platform \"linux/arm/v9\", want one of linux/arm/v7, linux/arm/v5, linux/arm/v6",
         "names_brace": "//release/rules/tests:names_brace: names \"{name\": a { without }",
         "names_field": "names \"{name}-{Arch}\": got field {Arch}, want one of {Os}, {arch}, {name}, {os}, {platform}, {uname}, {version}",
-        "names_same": "linux-amd64 and linux-s390x both make names_same-linux: change names",
+        "names_same": "linux-amd64 and linux-s390x both make names_same-linux: change names or aliases",
+        "alias_key": "aliases: got \"darwin\", want a platform such as osx-amd64",
+        "alias_taken": "linux-s390x and linux-amd64 both make alias_taken-1.2.3-linux-amd64: change names or aliases",
+        "alias_unused": "both make alias_unused-1.2.3-darwin-arm64: change names or aliases",
     }
 
 def platforms_test_suite(name):
@@ -179,6 +202,7 @@ def platforms_test_suite(name):
     }.items():
         tests.append(template + "_test")
         _names_test(name = template + "_test", target_under_test = ":" + template, want = want)
+    _aliases_test(name = "aliased_test", target_under_test = ":aliased")
     _formats_test(name = "all_formats_test", target_under_test = ":all_formats")
     _image_test(name = "six_architectures_test", target_under_test = ":six_architectures", want = _SIX)
     _image_test(

@@ -63,6 +63,9 @@ def _files_suite():
         ("outside", "got path \"a/../x\", want one", {"files": ["a/../x"]}),
         ("whole", "got path \".\", want one", {"directories": ["."]}),
         ("twice", "duplicate path \"x\"", {"directories": ["x"], "files": ["x"]}),
+        ("value", "got value \"a.yaml\", want FILE:PATH such as charts/web/values.yaml:image.tag", {"files": ["a.yaml"], "values": {"a.yaml": "x"}}),
+        ("value_elsewhere", "value \"b.yaml:x\" is for a file that is neither in files nor in directories", {"files": ["a.yaml"], "values": {"b.yaml:x": "x"}}),
+        ("patterns", "patterns without directories", {"files": ["a.yaml"], "patterns": ["*.yaml"]}),
         ("below", "path \"x/y\" is in directory \"x\"", {"directories": ["x"], "files": ["x/y"]}),
     ]:
         target = "source_files_" + case

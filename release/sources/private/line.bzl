@@ -96,7 +96,7 @@ def _source_labels(product, dependencies):
     return {
         "@{}//.release:source".format(repository(product, name, variant)): name
         for name, dependency in dependencies.items()
-        for variant in [""] + dependency["variants"]
+        for variant in [""] + sorted(dependency["variants"].keys())
     }
 
 def _line_impl(rctx):
@@ -110,7 +110,8 @@ def _line_impl(rctx):
 
 {check}ARCHITECTURES = {architectures}
 
-# The commits of sources by name, whole; empty for modules and for directories that are in no git repository.
+# The commits of sources by name, whole, or the 12 digits in a module's version; empty for other modules, and for
+# directories that are in no git repository.
 COMMITS = {commits}
 
 # The commit time of the primary source: RFC 3339, and seconds since 1970.
@@ -121,6 +122,12 @@ SOURCE_DATE_EPOCH = {epoch}
 DASHBOARDS = {dashboards}
 
 DOCKER = {docker}
+
+# The names of base images and of files: what may be left out of the manifest.
+BASES = {bases}
+FILES = {files}
+# The build tags of sources by name and variant.
+GOTAGS = {gotags}
 LINE = {line_string}
 OUTPUTS = {outputs}
 
@@ -137,12 +144,15 @@ VERSION = {version}
 VERSIONS = {versions}
 """.format(
         architectures = repr(lock["architectures"]),
+        bases = repr(sorted(lock["images"])),
         check = check,
         commits = repr({name: d["commit"] for name, d in lock["dependencies"].items()}),
         created = repr(lock["time"]),
         dashboards = repr(lock["dashboards"]),
         docker = repr(lock["docker"]),
+        files = repr(sorted(lock["files"])),
         epoch = _seconds(lock["time"]),
+        gotags = repr({name: d["variants"] for name, d in lock["dependencies"].items() if d["variants"]}),
         line = rctx.attr.line,
         line_string = repr(rctx.attr.line),
         names = repr(lock["names"]),

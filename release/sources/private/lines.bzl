@@ -133,9 +133,9 @@ def _summary(lock):
         "architectures": lock["architectures"],
         "dashboards": lock.get("dashboards", {}),
         "dependencies": {d["name"]: {
-            "commit": (d.get("git") or d.get("local") or {}).get("commit", ""),
+            "commit": _commit(d),
             "primary": d.get("primary", False),
-            "variants": sorted(d.get("go_tags", {}).keys()),
+            "variants": d.get("go_tags", {}),
             "version": _version(d),
         } for d in lock["dependencies"]},
         "docker": lock.get("docker", ""),
@@ -149,6 +149,19 @@ def _summary(lock):
         "time": lock["time"],
         "version": lock["version"],
     }
+
+def _commit(dependency):
+    """Returns the commit of a source; of a module, the 12 digits in its version if that is a pseudo-version."""
+    module = dependency.get("module")
+    if not module:
+        return (dependency.get("git") or dependency.get("local") or {}).get("commit", "")
+
+    # https://go.dev/ref/mod#pseudo-versions: …-20260827124520-eed52ebb66ad or ….0.20260827124520-eed52ebb66ad
+    time, dash, commit = module["version"].removesuffix("+incompatible").rpartition("-")
+    digits = time[-14:]
+    if not dash or len(commit) != 12 or len(digits) != 14 or not digits.isdigit() or commit.strip("0123456789abcdef"):
+        return ""
+    return commit
 
 def _version(dependency):
     """Returns a source's version for people: a module's version, a tag, a branch, or a short commit; empty for a directory."""

@@ -31,7 +31,7 @@ source = repository_rule(
 It unpacks the source, copies the packages that its modules import (verified by go.sum) to vendor directories,
 hides the source's own BUILD files from Bazel, and writes one for each package from the go command's answers: its
 files on each platform, imports, embedded files, module and language version.
-A variant's packages are built with its build tags: GOTAGS in //.release:tags.bzl.""",
+A variant's packages are built with its build tags: GOTAGS in @<product>//:line.bzl.""",
     attrs = {
         "entry": attr.string(doc = "The dependency's entry of lock.json."),
         "directory": attr.string(doc = "The directory of the manifest. Local paths are relative to it.", default = "manifests"),

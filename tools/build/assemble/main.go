@@ -10,6 +10,8 @@
 //	assemble extract --entries FILE --out DIRECTORY
 //	    writes files of a pinned source below the directory, and DIRECTORY.json, which says
 //	    which of them are executable
+//	assemble member --archive FILE --path PATH --out FILE
+//	    writes one file of a tar, compressed or not, or of a zip
 //	assemble packages --entries FILE --out DIRECTORY
 //	    writes what package managers read to install the programs of archives
 //	assemble universal --out FILE -- PROGRAM PROGRAM…
@@ -26,7 +28,8 @@
 // package pkgmanager. Those of sources are the files that the lock pins: [{"name": "crane",
 // "archive": "external/…/source.zip", "digest": "h1:…"}], where an archive is a module's zip or
 // a canonical tar, whose digest is its SHA-256. Those of extract are one such object, with
-// "files" and "directories", paths in the source.
+// "files" and "directories", paths in the source, "patterns" and "executables", patterns of
+// names, and "values", FILE:PATH → value, which are set in YAML files.
 package main
 
 import (
@@ -37,6 +40,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/universal"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
@@ -53,12 +57,21 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 		"extract": {Flags: []cli.Flag{entries, out}, Run: extract},
 		"manifest": {Flags: []cli.Flag{cli.Required("manifest", "the manifest `file`", nil), cli.Required("lock", "the lock `file`", nil), out},
 			Run: writeManifest},
+		"member": {Flags: []cli.Flag{cli.Required("archive", "the archive `file`", nil), cli.Required("path", "the `path` in the archive", nil), out},
+			Run: writeMember},
 		"packages": {Flags: []cli.Flag{entries, out}, Run: writePackages},
 		"sources": {Flags: []cli.Flag{entries, cli.Required("mtime", "the time of each source's files, in `seconds` since 1970", cli.CheckSeconds), out},
 			Run: writeSources},
 		"tree":      {Flags: []cli.Flag{entries, out}, Run: writeTree},
 		"universal": {Flags: []cli.Flag{out}, Args: true, Run: writeUniversal},
 	}, args, stderr)
+}
+
+// writeMember writes one file of an archive.
+func writeMember(ctx context.Context, v cli.Values) error {
+	return fileio.Replace(v.Get("out"), fileio.Options{Mode: 0o755}, func(f *os.File) error {
+		return archive.CopyMember(ctx, f, v.Get("archive"), v.Get("path"))
+	})
 }
 
 // writeUniversal writes a universal binary.

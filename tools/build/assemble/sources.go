@@ -2,10 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/yamledit"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
@@ -14,18 +21,56 @@ import (
 
 // extract writes files of a source, and which of them are executable.
 func extract(_ context.Context, v cli.Values) error {
-	var selection sourcearchive.Selection
+	var selection struct {
+		sourcearchive.Selection
+		Values map[string]string `json:"values"` // FILE:PATH → value
+	}
 	if err := jsonfile.Read(v.Get("entries"), &selection); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(v.Get("out"), 0o755); err != nil {
 		return err
 	}
-	executables, err := sourcearchive.Extract(selection, v.Get("out"))
+	executables, err := sourcearchive.Extract(selection.Selection, v.Get("out"))
 	if err != nil {
 		return err
 	}
+	if err := setValues(v.Get("out"), selection.Values); err != nil {
+		return err
+	}
 	return jsonfile.Write(v.Get("out")+".json", archive.Modes{Executables: append([]string{}, executables...)})
+}
+
+// maxYAML limits a YAML file, in bytes.
+const maxYAML = 16 << 20
+
+// setValues sets values of YAML files below a directory, FILE:PATH → value.
+func setValues(dir string, values map[string]string) error {
+	edits := map[string][]yamledit.Edit{}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		file, path, ok := strings.Cut(key, ":")
+		if !ok {
+			return fmt.Errorf("value %q: want FILE:PATH, such as values.yaml:image.tag", key)
+		}
+		edits[file] = append(edits[file], yamledit.Edit{Path: path, Value: values[key]})
+	}
+	for _, file := range slices.Sorted(maps.Keys(edits)) {
+		name := filepath.Join(dir, filepath.FromSlash(file))
+		data, err := fileio.ReadLimited(name, maxYAML)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("values of %q: the selection has no such file", file)
+		}
+		if err == nil {
+			data, err = yamledit.Apply(file, data, edits[file])
+		}
+		if err == nil {
+			err = os.WriteFile(name, data, 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeSources writes the archive of all sources.

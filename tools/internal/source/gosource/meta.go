@@ -50,9 +50,7 @@ func writeMeta(a Args, packages [][]*pkg) error {
 	if _, err := os.Stat(filepath.Join(meta, aside)); err == nil {
 		b.WriteString("\nexports_files(glob([\"" + aside + "/**\"]))\n")
 	}
-	tags := "\"\"\"The build tags for which the files of these packages were chosen: the gotags of a go_binary.\"\"\"\n\nGOTAGS = " + stringList(a.Tags) + "\n"
-	return errors.Join(os.WriteFile(filepath.Join(meta, "tags.bzl"), []byte(tags), 0o644),
-		os.WriteFile(filepath.Join(meta, "BUILD.bazel"), []byte(b.String()), 0o644))
+	return os.WriteFile(filepath.Join(meta, "BUILD.bazel"), []byte(b.String()), 0o644)
 }
 
 // writeRoot writes the metadata and copies the licences of a module and of the modules that

@@ -27,6 +27,15 @@ type Selection struct {
 	// Directories are paths of directories, of which all files are selected; "." is the whole
 	// source.
 	Directories []string `json:"directories"`
+
+	// Patterns, if there are any, select some of the files of Directories: those that match one.
+	// See path.Match. A pattern without a slash is for the name of the file, any other for its
+	// path in the source.
+	Patterns []string `json:"patterns"`
+
+	// Executables are patterns of files that are executable, in addition to those that are so
+	// in the source: the zip of a Go module has no such bits.
+	Executables []string `json:"executables"`
 }
 
 // Extract writes the selected files below the directory dir, each at its path in the source,
@@ -35,14 +44,14 @@ type Selection struct {
 //
 // These are errors: a path that the source does not have, a directory for a file or a file for
 // a directory, a link that leads to nothing or back to itself, and an archive that
-// does not match its digest. Nothing is written then, unless the archive changes in between.
+// does not match its digest, patterns that no file matches. Nothing is written then, unless the archive changes in between.
 func Extract(s Selection, dir string) (executables []string, err error) {
 	t := &tree{executable: map[string]bool{}, links: map[string]string{}, directories: map[string]bool{".": true}}
 	if err := each(s.Source, t.add); err != nil {
 		return nil, fmt.Errorf("source %q: %w", s.Name, err)
 	}
 	slices.Sort(t.names)
-	x := &extraction{tree: t, targets: map[string][]string{}, open: map[string]bool{}}
+	x := &extraction{tree: t, patterns: s.Patterns, used: map[string]bool{}, targets: map[string][]string{}, open: map[string]bool{}}
 	var errs []error
 	for _, p := range s.Files {
 		errs = append(errs, x.selectPath(p, false))
@@ -53,12 +62,12 @@ func Extract(s Selection, dir string) (executables []string, err error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("source %q: %w", s.Name, err)
 	}
-	for from, targets := range x.targets {
-		if t.executable[from] {
-			executables = append(executables, targets...)
-		}
+	if executables, err = x.executables(s.Executables); err == nil {
+		err = errors.Join(x.unused(s.Patterns), x.unused(s.Executables))
 	}
-	slices.Sort(executables)
+	if err != nil {
+		return nil, fmt.Errorf("source %q: %w", s.Name, err)
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
@@ -146,13 +155,60 @@ func (t *tree) nearest(name string) string {
 	return fmt.Sprintf("directory %q has %s", dir, strings.Join(found, ", "))
 }
 
+// executables returns the targets that are executable in the source, and those that match one
+// of the patterns, sorted.
+func (x *extraction) executables(patterns []string) (list []string, err error) {
+	for from, targets := range x.targets {
+		for _, target := range targets {
+			ok, err := x.matches(patterns, target)
+			if err != nil {
+				return nil, err
+			}
+			if ok || x.executable[from] {
+				list = append(list, target)
+			}
+		}
+	}
+	slices.Sort(list)
+	return list, nil
+}
+
+// matches reports whether a path matches one of the patterns, and marks those that it matches.
+func (x *extraction) matches(patterns []string, name string) (any bool, err error) {
+	for _, pattern := range patterns {
+		subject := name
+		if !strings.Contains(pattern, "/") {
+			subject = path.Base(name)
+		}
+		ok, err := path.Match(pattern, subject)
+		if err != nil {
+			return false, fmt.Errorf("pattern %q: %w", pattern, err)
+		}
+		if ok {
+			any, x.used[pattern] = true, true
+		}
+	}
+	return any, nil
+}
+
+// unused returns an error if no file has matched any of the patterns. Some may match none: a
+// list of usual names serves several revisions of a source.
+func (x *extraction) unused(patterns []string) error {
+	if len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool { return x.used[p] }) {
+		return nil
+	}
+	return fmt.Errorf("no file matches any of the patterns %q", patterns)
+}
+
 // extraction is what to write.
 type extraction struct {
 	*tree
-	targets map[string][]string // the name of a file → where it is written to
-	count   int                 // of files
-	open    map[string]bool     // directories whose files are being selected
-	root    *os.Root
+	patterns []string            // of files in selected directories; empty for all
+	used     map[string]bool     // patterns that a file has matched
+	targets  map[string][]string // the name of a file → where it is written to
+	count    int                 // of files
+	open     map[string]bool     // directories whose files are being selected
+	root     *os.Root
 }
 
 // selectPath selects a file or a directory.
@@ -169,12 +225,18 @@ func (x *extraction) selectPath(name string, directory bool) error {
 	case !directory && x.directories[real]:
 		return fmt.Errorf("path %q is a directory: want it in directories", name)
 	}
-	return x.selectAt(real, name)
+	return x.selectAt(real, name, directory)
 }
 
-// selectAt selects the file real, or all files below it, to be written to the path target.
-func (x *extraction) selectAt(real, target string) error {
+// selectAt selects the file real, or all files below it, to be written to the path target. If
+// filter is set, the file has to match the patterns.
+func (x *extraction) selectAt(real, target string, filter bool) error {
 	if !x.directories[real] {
+		if filter && len(x.patterns) > 0 {
+			if ok, err := x.matches(x.patterns, target); !ok {
+				return err
+			}
+		}
 		if x.count++; x.count > sourcetar.MaxEntries {
 			return fmt.Errorf("there are more than %d files", sourcetar.MaxEntries)
 		}
@@ -203,7 +265,7 @@ func (x *extraction) selectAt(real, target string) error {
 				return fmt.Errorf("path %q is a symbolic link to %q, which leads back to it", name, to)
 			}
 		}
-		if err := x.selectAt(to, path.Join(target, below)); err != nil {
+		if err := x.selectAt(to, path.Join(target, below), filter); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -109,7 +110,7 @@ func TestExtract(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			got, err := Extract(Selection{treeTar(t, sample), tt.files, tt.directories}, dir)
+			got, err := Extract(Selection{Source: treeTar(t, sample), Files: tt.files, Directories: tt.directories}, dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,18 +131,50 @@ func TestExtract(t *testing.T) {
 	}
 }
 
+func TestExtractPatterns(t *testing.T) {
+	source := treeTar(t, map[string]string{"s/a.sh": "a", "s/deep/b.sh": "#!b", "s/deep/c.py": "c", "s/Makefile": "m", "s/web": "-> ../web", "web/d.sh": "d", "web/e.txt": "e", "x.py": "x"})
+	for _, tt := range []struct {
+		patterns, executables []string
+		want                  string // the files
+		modes                 string // the executable ones
+		err                   string
+	}{
+		{[]string{"*.sh", "Makefile"}, []string{"*.sh"}, "s/Makefile s/a.sh s/deep/b.sh s/web/d.sh x.py", "s/a.sh s/deep/b.sh s/web/d.sh", ""},
+		{[]string{"s/*/*"}, nil, "s/deep/b.sh s/deep/c.py s/web/d.sh s/web/e.txt x.py", "s/deep/b.sh", ""},
+		{[]string{"*", "*.sh"}, []string{"x.py", "s/*.sh"}, "s/Makefile s/a.sh s/deep/b.sh s/deep/c.py s/web/d.sh s/web/e.txt x.py", "s/a.sh s/deep/b.sh x.py", ""},
+		{[]string{"*.md", "*.sh"}, []string{"*.md", "b.sh"}, "s/a.sh s/deep/b.sh s/web/d.sh x.py", "s/deep/b.sh", ""},
+		{[]string{"*.md", "*.rs"}, nil, "", "", `source "app": no file matches any of the patterns ["*.md" "*.rs"]`},
+		{[]string{"*.sh"}, []string{"*.txt"}, "", "", `source "app": no file matches any of the patterns ["*.txt"]`},
+		{[]string{"["}, nil, "", "", `source "app": pattern "[": syntax error in pattern`},
+		{nil, []string{"["}, "", "", `source "app": pattern "[": syntax error in pattern`},
+	} {
+		dir := t.TempDir()
+		modes, err := Extract(Selection{Source: source, Files: []string{"x.py"}, Directories: []string{"s"}, Patterns: tt.patterns, Executables: tt.executables}, dir)
+		got := strings.Join(slices.Sorted(maps.Keys(contents(t, dir))), " ")
+		if tt.err != "" {
+			if err == nil || err.Error() != tt.err || got != "" {
+				t.Errorf("%q %q: got %q and %v, want %s", tt.patterns, tt.executables, got, err, tt.err)
+			}
+			continue
+		}
+		if err != nil || got != tt.want || strings.Join(modes, " ") != tt.modes {
+			t.Errorf("%q %q: got %q, %q, %v, want %q, %q", tt.patterns, tt.executables, got, modes, err, tt.want, tt.modes)
+		}
+	}
+}
+
 // TestExtractModule: a module's zip begins with its path and version.
 func TestExtractModule(t *testing.T) {
 	s := writeModule(t, "lib")
 	whole, one := t.TempDir(), t.TempDir()
-	if _, err := Extract(Selection{s, nil, []string{"."}}, whole); err != nil {
+	if _, err := Extract(Selection{Source: s, Files: nil, Directories: []string{"."}}, whole); err != nil {
 		t.Fatal(err)
 	}
 	all := contents(t, whole)
 	if all["m.go"] == "" {
 		t.Fatalf("got no m.go: %q", all)
 	}
-	if _, err := Extract(Selection{s, []string{"m.go"}, nil}, one); err != nil {
+	if _, err := Extract(Selection{Source: s, Files: []string{"m.go"}, Directories: nil}, one); err != nil {
 		t.Fatal(err)
 	}
 	if got := contents(t, one); len(got) != 1 || got["m.go"] != all["m.go"] {
@@ -179,7 +212,7 @@ func TestExtractRefuses(t *testing.T) {
 		{good, nil, []string{"."}, `path "gone" is a symbolic link`},
 	} {
 		dir := t.TempDir()
-		_, err := Extract(Selection{tt.source, tt.files, tt.directories}, dir)
+		_, err := Extract(Selection{Source: tt.source, Files: tt.files, Directories: tt.directories}, dir)
 		if err == nil || !regexp.MustCompile(tt.want).MatchString(err.Error()) {
 			t.Errorf("%q %q: got %v, want %s", tt.files, tt.directories, err, tt.want)
 		}
@@ -233,8 +266,8 @@ func FuzzExtract(f *testing.F) {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		_, asDirectory := Extract(Selection{s, nil, []string{selected}}, dir)
-		_, asFile := Extract(Selection{s, []string{selected}, nil}, dir)
+		_, asDirectory := Extract(Selection{Source: s, Files: nil, Directories: []string{selected}}, dir)
+		_, asFile := Extract(Selection{Source: s, Files: []string{selected}, Directories: nil}, dir)
 		for name, content := range contents(t, top) {
 			if !strings.HasPrefix(name, "out/") || content != "f" && content != "#!" {
 				t.Errorf("%q: %q, %v, %v", name, content, asDirectory, asFile)
