@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 )
@@ -18,9 +19,14 @@ type sums struct {
 	size         int64
 }
 
+// buffers are those of sumsOf: a release may have thousands of small files.
+var buffers = sync.Pool{New: func() any { return new([1 << 18]byte) }}
+
 func sumsOf(r io.Reader) (sums, error) {
 	h1, h256 := sha1.New(), sha256.New()
-	buf := make([]byte, 1<<18)
+	pooled := buffers.Get().(*[1 << 18]byte)
+	defer buffers.Put(pooled)
+	buf := pooled[:]
 	var n int64
 	for {
 		k, err := r.Read(buf)
