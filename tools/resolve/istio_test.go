@@ -184,8 +184,9 @@ func TestIstioFromGit(t *testing.T) {
 	}
 	l := m.lock()
 	for _, d := range l.Dependencies {
-		if want := d.Name != "istio"; d.Unbuilt != want || want && len(d.GoModules) > 0 {
-			t.Errorf("%s: got unbuilt %v and %d modules, want unbuilt %v", d.Name, d.Unbuilt, len(d.GoModules), want)
+		// istio itself is built with the tags of a variant only.
+		if d.Name == "istio" && len(d.GoModules) == 0 || d.Name != "istio" && len(d.GoModules) > 0 || !d.Unbuilt {
+			t.Errorf("%s: got unbuilt %v and %d modules", d.Name, d.Unbuilt, len(d.GoModules))
 		}
 		for _, module := range d.GoModules {
 			if module.Path != "example.com/base" || module.Why != lock.NotInGoSum {

@@ -116,14 +116,17 @@ func forget(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
 }
 
-// unbuilt makes an entry's source one that is not built: "unbuilt file".
+// unbuilt makes an entry's source one that is not built, but for its variants if it says so:
+// "unbuilt file [variants]".
 func unbuilt(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: unbuilt file")
+	if len(args) == 0 {
+		ts.Fatalf("usage: unbuilt file [variants]")
 	}
 	var entry lock.Dependency
 	ts.Check(jsonfile.Read(ts.MkAbs(args[0]), &entry))
-	entry.Unbuilt, entry.GoRoots, entry.GoModules = true, nil, nil
+	if entry.Unbuilt = true; len(args) == 1 {
+		entry.GoRoots, entry.GoModules = nil, nil
+	}
 	entry.Seal()
 	ts.Check(jsonfile.Write(ts.MkAbs(args[0]), entry))
 }

@@ -68,8 +68,9 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 	if err != nil {
 		return err
 	}
+	unbuilt := dep.Unbuilt && p.variant == "" || dep.Unbuilt && len(dep.GoRoots) == 0
 	directories := goRoots(dep)
-	if len(directories) > 0 && !dep.Unbuilt {
+	if len(directories) > 0 && !unbuilt {
 		if directories, err = gomod.Roots(p.out, directories); err != nil {
 			return err
 		}
@@ -83,7 +84,7 @@ func (f *fetcher) layOut(ctx context.Context, dep *lock.Dependency, p paths) err
 		return err
 	}
 	g.Offline = true
-	a := gosource.Args{Dir: p.out, Name: dep.Name, Repo: p.repository, Roots: roots, Unbuilt: dep.Unbuilt, Tags: tags,
+	a := gosource.Args{Dir: p.out, Name: dep.Name, Repo: p.repository, Roots: roots, Unbuilt: unbuilt, Tags: tags,
 		Sums: gomod.ByVersion(dep.GoModules), Stdlib: strings.FieldsFunc(p.stdlib, comma)}
 	if p.variant == "" { // one repository of a source is enough
 		a.Archive, a.Digest = "source.tar", dep.Digest

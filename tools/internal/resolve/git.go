@@ -66,7 +66,7 @@ func (r *Git) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, erro
 	if err := r.Trees.describe(ctx, ask, d); err != nil {
 		return nil, err
 	}
-	if d.Unbuilt {
+	if len(d.GoRoots) == 0 {
 		git.Versions = nil
 	}
 	if !slices.Equal(d.GoRoots, slices.Sorted(maps.Keys(git.Versions))) {

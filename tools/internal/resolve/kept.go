@@ -38,12 +38,13 @@ func (k *Kept) update(name string) bool { return k.Update != nil && k.Update(nam
 // reports whether it could: the source and the roots to build are the same, and the store
 // has every module. A source that is not built needs none.
 func (k *Kept) goNeeds(ask *Request, s *store.Store, d *lock.Dependency) bool {
-	if ask.Unbuilt {
-		d.Unbuilt = true
+	d.Unbuilt = ask.Unbuilt
+	sets := ask.tagSets()
+	if len(sets) == 0 {
 		return true
 	}
 	old := k.find(ask.Name)
-	if old == nil || old.Unbuilt || k.OwnSums && added(old) > 0 || !k.SameBuild || old.Digest != d.Digest || !sameRoots(ask.GoModules, old.GoRoots) || !maps.EqualFunc(d.GoTags, old.GoTags, slices.Equal) || !complete(s, old) {
+	if old == nil || old.Unbuilt != d.Unbuilt || len(old.GoRoots) == 0 && old.Unbuilt || k.OwnSums && added(old) > 0 || !k.SameBuild || old.Digest != d.Digest || !sameRoots(ask.GoModules, old.GoRoots) || !maps.EqualFunc(d.GoTags, old.GoTags, slices.Equal) || !complete(s, old) {
 		return false
 	}
 	d.GoRoots, d.GoModules = old.GoRoots, old.GoModules

@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"golang.org/x/mod/module"
@@ -46,7 +44,7 @@ func (r *Modules) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, 
 	if r.Kept.goNeeds(ask, r.Store, pinned) {
 		return pinned, nil
 	}
-	return pinned, r.vendor(ctx, m, ask.GoModules, pinned)
+	return pinned, r.vendor(ctx, m, ask, pinned)
 }
 
 // fetch fetches the module's files if the store lacks them.
@@ -95,7 +93,7 @@ func (r *Modules) describe(m module.Version) (*lock.Dependency, error) {
 }
 
 // vendor finds out which modules building m reads, in a scratch directory.
-func (r *Modules) vendor(ctx context.Context, m module.Version, wanted []string, d *lock.Dependency) error {
+func (r *Modules) vendor(ctx context.Context, m module.Version, ask *Request, d *lock.Dependency) error {
 	zip, err := r.Store.ModuleFile(m, ".zip")
 	if err != nil {
 		return err
@@ -106,19 +104,18 @@ func (r *Modules) vendor(ctx context.Context, m module.Version, wanted []string,
 	if err := gomod.Unzip(dir, m, zip); err != nil {
 		return fmt.Errorf("unpacking %s: %w", m, err)
 	}
-	return describeGo(ctx, g, dir, wanted, d)
+	return describeGo(ctx, g, dir, ask, d)
 }
 
 // describeGo sets the Go roots and modules of the source in dir, a scratch directory. The
-// roots are the wanted directories, or the source's root directory if wanted is empty.
-func describeGo(ctx context.Context, g *gomod.Go, dir string, wanted []string, d *lock.Dependency) error {
+// roots are the wanted directories, or the source's root directory if none is wanted.
+func describeGo(ctx context.Context, g *gomod.Go, dir string, ask *Request, d *lock.Dependency) error {
 	var err error
-	if d.GoRoots, err = gomod.Roots(dir, wanted); err != nil {
+	if d.GoRoots, err = gomod.Roots(dir, ask.GoModules); err != nil {
 		return err
 	}
-	sets := append([][]string{nil}, slices.SortedFunc(maps.Values(d.GoTags), slices.Compare)...)
 	for _, root := range d.GoRoots {
-		for _, tags := range sets {
+		for _, tags := range ask.tagSets() {
 			if _, err := g.ListRoot(ctx, dir, root, tags, d.Module != nil); err != nil {
 				return err
 			}

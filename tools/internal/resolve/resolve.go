@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -32,10 +33,23 @@ type Request struct {
 	manifest.Dependency
 	// Why says what chose the revision.
 	Why string
-	// Unbuilt means that no Go package of the source is used.
-	Unbuilt bool
+	// Unbuilt means that no Go package of the source is used as it is, and NoVariants that none
+	// is with the build tags of a variant.
+	Unbuilt, NoVariants bool
 	// Since is a time before the commit's, for an abbreviated SHA; zero if not known.
 	Since time.Time
+}
+
+// tagSets returns the sets of build tags for which the source's packages are used.
+func (r *Request) tagSets() [][]string {
+	var sets [][]string
+	if !r.Unbuilt {
+		sets = [][]string{nil}
+	}
+	if !r.NoVariants {
+		sets = append(sets, slices.SortedFunc(maps.Values(r.GoTags), slices.Compare)...)
+	}
+	return sets
 }
 
 // Source is a pinned source, which `auto` reads.
@@ -123,7 +137,8 @@ func (a *Args) pin(ctx context.Context, t *task) (*lock.Dependency, error) {
 			return nil, err
 		}
 	}
-	ask.Unbuilt = !a.Uses.builds(t.dep)
+	plain, variants := a.Uses.builds(t.dep)
+	ask.Unbuilt, ask.NoVariants = !plain, !variants
 	r := a.Resolvers.Module
 	switch {
 	case t.dep.Git != "":

@@ -70,7 +70,7 @@ func (t *Trees) describe(ctx context.Context, ask *Request, d *lock.Dependency) 
 	if err := sourcetar.Extract(f, dir); err != nil {
 		return err
 	}
-	return describeGo(ctx, g, dir, ask.GoModules, d)
+	return describeGo(ctx, g, dir, ask, d)
 }
 
 // goFiles reports whether there is a Go file in the tree.

@@ -49,11 +49,13 @@ func isBuildFile(name string) bool {
 	return name == "BUILD" || name == "BUILD.bazel" || filepath.Ext(name) == ".bzl"
 }
 
-// builds reports whether a dependency's Go packages are built: those that the manifest names,
-// or else those of a source that the product uses.
-func (u Uses) builds(d *manifest.Dependency) bool {
+// builds reports whether a dependency's Go packages are built as they are, and whether those
+// of its variants are: those that the manifest names, or else those that the product uses.
+func (u Uses) builds(d *manifest.Dependency) (plain, variants bool) {
 	if d.GoModules != nil || u.named == nil {
-		return d.GoModules == nil || len(d.GoModules) > 0
+		all := d.GoModules == nil || len(d.GoModules) > 0
+		return all, all
 	}
-	return slices.ContainsFunc(d.Repositories(u.product), func(r string) bool { return u.named[r] })
+	repositories := d.Repositories(u.product)
+	return u.named[repositories[0]], slices.ContainsFunc(repositories[1:], func(r string) bool { return u.named[r] })
 }

@@ -27,29 +27,33 @@ func TestUses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tags := map[string][]string{"linux": {"agent"}}
 	for _, tt := range []struct {
-		dep  manifest.Dependency
-		want bool
+		dep             manifest.Dependency
+		plain, variants bool
 	}{
-		{manifest.Dependency{Name: "tool"}, true},
-		{manifest.Dependency{Name: "short"}, true},
-		{manifest.Dependency{Name: "from.bzl"}, true},
-		{manifest.Dependency{Name: "from-bzl"}, true},
-		{manifest.Dependency{Name: "agent", GoTags: map[string][]string{"linux": {"agent"}}}, true},
-		{manifest.Dependency{Name: "agent"}, false},
-		{manifest.Dependency{Name: "licensed"}, false},
-		{manifest.Dependency{Name: "prose"}, false},
-		{manifest.Dependency{Name: "licensed", GoModules: []string{"."}}, true},
-		{manifest.Dependency{Name: "tool", GoModules: []string{}}, false},
+		{manifest.Dependency{Name: "tool"}, true, false},
+		{manifest.Dependency{Name: "tool", GoTags: tags}, true, false},
+		{manifest.Dependency{Name: "short"}, true, false},
+		{manifest.Dependency{Name: "from.bzl"}, true, false},
+		{manifest.Dependency{Name: "from-bzl"}, true, false},
+		{manifest.Dependency{Name: "agent", GoTags: tags}, false, true},
+		{manifest.Dependency{Name: "agent"}, false, false},
+		{manifest.Dependency{Name: "licensed"}, false, false},
+		{manifest.Dependency{Name: "prose"}, false, false},
+		{manifest.Dependency{Name: "licensed", GoModules: []string{"."}}, true, true},
+		{manifest.Dependency{Name: "tool", GoModules: []string{}}, false, false},
 	} {
-		if got := uses.builds(&tt.dep); got != tt.want {
-			t.Errorf("builds(%+v): got %v, want %v", tt.dep, got, tt.want)
+		if plain, variants := uses.builds(&tt.dep); plain != tt.plain || variants != tt.variants {
+			t.Errorf("builds(%+v): got %v, %v, want %v, %v", tt.dep, plain, variants, tt.plain, tt.variants)
 		}
-		if got, want := none.builds(&tt.dep), len(tt.dep.GoModules) > 0; got != want {
-			t.Errorf("without a product, builds(%+v): got %v, want %v", tt.dep, got, want)
+		want := len(tt.dep.GoModules) > 0
+		if plain, variants := none.builds(&tt.dep); plain != want || variants != want {
+			t.Errorf("without a product, builds(%+v): got %v, %v, want %v", tt.dep, plain, variants, want)
 		}
-		if got, want := (Uses{}).builds(&tt.dep), tt.dep.GoModules == nil || len(tt.dep.GoModules) > 0; got != want {
-			t.Errorf("if all are used, builds(%+v): got %v, want %v", tt.dep, got, want)
+		want = tt.dep.GoModules == nil || want
+		if plain, variants := (Uses{}).builds(&tt.dep); plain != want || variants != want {
+			t.Errorf("if all are used, builds(%+v): got %v, %v, want %v", tt.dep, plain, variants, want)
 		}
 	}
 }

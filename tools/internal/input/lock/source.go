@@ -25,8 +25,9 @@ type Dependency struct {
 	Time time.Time `json:"time"`
 	// Why says what chose this revision, such as "version in manifest".
 	Why string `json:"why"`
-	// Unbuilt means that the product uses no Go package of the source, such as of one that is
-	// only tagged: GoRoots and GoModules are empty, whatever the source has.
+	// Unbuilt means that the product uses no Go package of the source as it is, without the
+	// build tags of a variant. If it uses none of a variant either, GoRoots and GoModules are
+	// empty, whatever the source has.
 	Unbuilt bool `json:"unbuilt,omitempty"`
 	// GoRoots are the directories that are built as Go modules, "." for the source's root
 	// directory, sorted. It is empty if the source has no Go module to build.

@@ -41,7 +41,7 @@ func (a *Args) writeUnbuilt() error {
 
 // unbuilt returns the BUILD file of a package that is not built.
 func (a *Args) unbuilt(importPath string) string {
-	text := fmt.Sprintf("nothing of dependency %s was used when it was locked, so it is not built: run tools/bazel run //release:resolve, and see gomodules in docs/manifest.md", a.Name)
+	text := fmt.Sprintf("when dependency %s was locked, no file of the product named a package of this repository, so it is not built: run tools/bazel run //release:resolve, and see gomodules in docs/manifest.md", a.Name)
 	var b build
 	b.load("@release_builder//release/sources:defs.bzl", []string{"package_error"})
 	b.WriteString("\npackage(default_visibility = [\"//visibility:public\"])\n")
