@@ -70,9 +70,16 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 		return nil, err
 	}
 	var n atomic.Int64
-	newGo := func() (*gomod.Go, func()) {
+	newGo := func(name string) (*gomod.Go, func()) {
 		dir := filepath.Join(scratch, strconv.FormatInt(n.Add(1), 10))
-		return &gomod.Go{Command: o.goCmd, Store: s, Cache: filepath.Join(dir, "modcache"), Platforms: targets, OwnSums: m.RefuseMissingSums}, func() { os.RemoveAll(dir) }
+		steps := board.Steps(name)
+		return &gomod.Go{
+				Command: o.goCmd, Store: s, Cache: filepath.Join(dir, "modcache"), Platforms: targets,
+				OwnSums: m.RefuseMissingSums, Progress: steps.Update,
+			}, func() {
+				steps.Done()
+				os.RemoveAll(dir)
+			}
 	}
 	base := filepath.Dir(o.manifest)
 	kept := &resolve.Kept{Lock: old, SameBuild: old != nil && reflect.DeepEqual(old.Toolchain, toolchain) && sameTargets(old, targets), OwnSums: m.RefuseMissingSums, Update: o.update.has}

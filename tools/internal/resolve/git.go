@@ -145,7 +145,7 @@ func (r *Git) stamp(ctx context.Context, client *gitsource.Client, want gitsourc
 		}
 		modules[root] = modfile.ModulePath(goMod) // the source's root directory may have no module
 	}
-	g, done := r.Trees.Go()
+	g, done := r.Trees.Go(d.Name)
 	defer done()
 	dir := filepath.Join(filepath.Dir(g.Cache), "clone")
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -20,7 +20,9 @@ import (
 
 // Modules resolves Go modules through the module proxy.
 type Modules struct {
-	Go    func() (*gomod.Go, func()) // a go command with an empty module cache, and a function that removes the cache
+	// Go returns a go command with an empty module cache, for the named dependency, and a
+	// function that removes the cache.
+	Go    func(name string) (*gomod.Go, func())
 	Store *store.Store
 	Kept  *Kept
 }
@@ -28,7 +30,7 @@ type Modules struct {
 // Resolve implements [Resolver].
 func (r *Modules) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, error) {
 	m := module.Version{Path: ask.Module, Version: ask.Version}
-	if err := r.fetch(ctx, m); err != nil {
+	if err := r.fetch(ctx, ask.Name, m); err != nil {
 		return nil, err
 	}
 	pinned, err := r.describe(m)
@@ -48,11 +50,11 @@ func (r *Modules) Resolve(ctx context.Context, ask *Request) (*lock.Dependency, 
 }
 
 // fetch fetches the module's files if the store lacks them.
-func (r *Modules) fetch(ctx context.Context, m module.Version) error {
+func (r *Modules) fetch(ctx context.Context, name string, m module.Version) error {
 	if r.Store.HasModule(m, ".zip") && r.Store.HasModule(m, ".info") && r.Store.HasModule(m, ".mod") {
 		return nil
 	}
-	g, done := r.Go()
+	g, done := r.Go(name)
 	defer done()
 	if _, err := g.Download(ctx, m.Path, m.Version); err != nil {
 		if gomod.NeedsNewerGo(err) {
@@ -98,7 +100,7 @@ func (r *Modules) vendor(ctx context.Context, m module.Version, ask *Request, d 
 	if err != nil {
 		return err
 	}
-	g, done := r.Go()
+	g, done := r.Go(ask.Name)
 	defer done()
 	dir := filepath.Join(filepath.Dir(g.Cache), "unpacked")
 	if err := gomod.Unzip(dir, m, zip); err != nil {

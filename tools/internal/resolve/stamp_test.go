@@ -92,7 +92,7 @@ func newGit(t *testing.T) *Git {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tool := func() (*gomod.Go, func()) {
+	tool := func(string) (*gomod.Go, func()) {
 		return &gomod.Go{Command: proxytest.GoCommand(t), Store: s, Cache: filepath.Join(t.TempDir(), "modcache")}, func() {}
 	}
 	return &Git{

@@ -21,7 +21,9 @@ import (
 // Trees adds sources to the store as canonical tars, and finds out which Go modules they
 // need.
 type Trees struct {
-	Go    func() (*gomod.Go, func()) // a go command with an empty module cache, and a function that removes the cache
+	// Go returns a go command with an empty module cache, for the named dependency, and a
+	// function that removes the cache.
+	Go    func(name string) (*gomod.Go, func())
 	Store *store.Store
 	Kept  *Kept
 }
@@ -56,7 +58,7 @@ func (t *Trees) describe(ctx context.Context, ask *Request, d *lock.Dependency) 
 			return err
 		}
 	}
-	g, done := t.Go()
+	g, done := t.Go(ask.Name)
 	defer done()
 	dir := filepath.Join(filepath.Dir(g.Cache), "unpacked")
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -62,21 +63,36 @@ func (b *Board) Close() {
 	}
 }
 
-// Task is one piece of work that moves bytes.
+// Task is one piece of work that moves bytes, or that counts something else.
 type Task struct {
-	board *Board
-	name  string
-	mu    sync.Mutex
-	bar   *mpb.Bar // made at the first update
-	start time.Time
-	said  time.Time
-	bytes int64
+	board  *Board
+	name   string
+	counts bool
+	mu     sync.Mutex
+	bar    *mpb.Bar // made at the first update
+	start  time.Time
+	said   time.Time
+	bytes  int64
+	total  int64
 }
 
-// Task returns a task, which is shown after its first update.
+// Task returns a task that moves bytes, which is shown after its first update.
 func (b *Board) Task(name string) *Task { return &Task{board: b, name: name} }
 
-// Update sets how many bytes have been moved, and of how many. A total of 0 means unknown.
+// Count returns a task that counts, which is shown after its first update. Its end is
+// reported only if it took a second.
+func (b *Board) Count(name string) *Task { return &Task{board: b, name: name, counts: true} }
+
+// size returns a number of bytes or of what the task counts, as text.
+func (t *Task) size(n int64) string {
+	if t.counts {
+		return strconv.FormatInt(n, 10)
+	}
+	return cli.Size(n)
+}
+
+// Update sets how many bytes have been moved, or how much is done, and of how many. A total of
+// 0 means unknown.
 func (t *Task) Update(bytes, total int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -84,19 +100,22 @@ func (t *Task) Update(bytes, total int64) {
 	if t.start.IsZero() {
 		t.start, t.said = now, now
 	}
-	t.bytes = bytes
+	t.bytes, t.total = bytes, total
 	switch {
 	case t.board.bars != nil:
 		if t.bar == nil {
+			current, speed := decor.CurrentKibiByte("% .1f", decor.WCSyncSpace), decor.AverageSpeed(decor.SizeB1024(0), "% .1f", decor.WCSyncSpace)
+			if t.counts {
+				current, speed = decor.CurrentNoUnit("%d", decor.WCSyncSpace), decor.Name("", decor.WCSyncSpace)
+			}
 			t.bar = t.board.bars.AddBar(total, mpb.BarRemoveOnComplete(),
-				mpb.PrependDecorators(decor.Name(t.name, decor.WCSyncSpaceR), decor.CurrentKibiByte("% .1f", decor.WCSyncSpace)),
-				mpb.AppendDecorators(decor.AverageSpeed(decor.SizeB1024(0), "% .1f", decor.WCSyncSpace), timeLeft(total)))
+				mpb.PrependDecorators(decor.Name(t.name, decor.WCSyncSpaceR), current), mpb.AppendDecorators(speed, timeLeft(total)))
 		}
 		t.bar.SetTotal(max(total, bytes+1), false)
 		t.bar.SetCurrent(bytes)
 	case now.Sub(t.said) >= Interval:
 		t.said = now
-		t.board.Linef("%s: %s%s", t.name, cli.Size(bytes), t.rest(bytes, total))
+		t.board.Linef("%s: %s%s", t.name, t.size(bytes), t.rest(bytes, total))
 	}
 }
 
@@ -114,6 +133,9 @@ func (t *Task) rest(bytes, total int64) string {
 	if total <= bytes || bytes == 0 || elapsed <= 0 {
 		return " so far"
 	}
+	if t.counts {
+		return fmt.Sprintf(" of %d", total)
+	}
 	left := time.Duration(float64(elapsed) * float64(total-bytes) / float64(bytes))
 	return fmt.Sprintf(" of %s, %s/s, %s left", cli.Size(total), cli.Size(int64(float64(bytes)/elapsed.Seconds())), left.Round(time.Second))
 }
@@ -126,8 +148,53 @@ func (t *Task) Done() {
 		t.bar.Abort(true)
 		t.bar = nil
 	}
-	if t.bytes > 0 {
-		t.board.Linef("%s: %s in %.1f s", t.name, cli.Size(t.bytes), time.Since(t.start).Seconds())
+	elapsed := time.Since(t.start)
+	switch {
+	case t.bytes == 0 || t.counts && elapsed < time.Second:
+	case t.counts && t.total > t.bytes:
+		t.board.Linef("%s: %d of %d in %.1f s", t.name, t.bytes, t.total, elapsed.Seconds())
+	default:
+		t.board.Linef("%s: %s in %.1f s", t.name, t.size(t.bytes), elapsed.Seconds())
 	}
 	t.bytes, t.start = 0, time.Time{}
+}
+
+// Steps are the steps of one piece of work, each a task that counts.
+type Steps struct {
+	board *Board
+	name  string
+	mu    sync.Mutex
+	order []*Task
+	tasks map[string]*Task
+}
+
+// Steps returns the steps of the named work.
+func (b *Board) Steps(name string) *Steps {
+	return &Steps{board: b, name: name, tasks: map[string]*Task{}}
+}
+
+// Update sets how much of a step is done, and of how many. A total of 0 means unknown. A step
+// that begins anew ends before.
+func (s *Steps) Update(step string, done, total int) {
+	s.mu.Lock()
+	t := s.tasks[step]
+	if t == nil {
+		t = s.board.Count(s.name + ": " + step)
+		s.tasks[step] = t
+		s.order = append(s.order, t)
+	}
+	s.mu.Unlock()
+	if done == 0 {
+		t.Done()
+	}
+	t.Update(int64(done), int64(total))
+}
+
+// Done ends all steps, in the order in which they began.
+func (s *Steps) Done() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.order {
+		t.Done()
+	}
 }

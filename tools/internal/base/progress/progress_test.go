@@ -54,6 +54,31 @@ func TestLines(t *testing.T) {
 	})
 }
 
+func TestSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w buffer
+		b := New("resolve", &w)
+		steps := b.Steps("istio")
+		for i := range 3 {
+			steps.Update("listing", i, 3)
+			steps.Update("downloading", 10*(i+1), 0)
+			time.Sleep(6 * time.Second)
+		}
+		steps.Update("listing", 3, 3)
+		steps.Update("listing", 0, 3) // again, with other tags
+		time.Sleep(time.Second)
+		steps.Update("listing", 2, 3)
+		steps.Update("unpacking", 0, 1)
+		steps.Update("unpacking", 1, 1) // in no time
+		steps.Done()
+		want := "resolve: istio: listing: 2 of 3\nresolve: istio: downloading: 30 so far\nresolve: istio: listing: 3 in 18.0 s\n" +
+			"resolve: istio: listing: 2 of 3 in 1.0 s\nresolve: istio: downloading: 30 in 19.0 s\n"
+		if got := w.String(); got != want {
+			t.Errorf("got\n%swant\n%s", got, want)
+		}
+	})
+}
+
 func TestBars(t *testing.T) {
 	var w buffer
 	b := newBoard("resolve", &w, true)

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/module"
@@ -42,8 +43,13 @@ type Go struct {
 	// ToolPlatforms.
 	Platforms []platform.Platform
 
-	platform []string                // variables of one of them; nil for the machine's own
-	added    map[module.Version]bool // modules that the go.sum of the source lacks
+	// Progress is told how much of a step, such as "listing packages", is done, and of how
+	// many; 0 means unknown. It is safe for concurrent use. Nil tells nobody.
+	Progress func(step string, done, total int)
+
+	downloaded *atomic.Int64           // modules, by all commands that list packages; may be nil
+	platform   []string                // variables of one of them; nil for the machine's own
+	added      map[module.Version]bool // modules that the go.sum of the source lacks
 }
 
 // Download fetches one module, by version or query, into the store, and returns its version.
@@ -153,6 +159,9 @@ func (g *Go) execBoth(ctx context.Context, dir string, env, args []string) (out,
 	var stdout, stderr bytes.Buffer
 	cmd := environ.Command(ctx, env, g.Command, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
+	if g.Progress != nil {
+		cmd.Stderr = &downloading{Go: g, to: &stderr}
+	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 20 * time.Second // after an interrupt, and for the pipes on a busy machine
 	if err := cmd.Run(); err != nil {
@@ -162,6 +171,26 @@ func (g *Go) execBoth(ctx context.Context, dir string, env, args []string) (out,
 		return nil, nil, fmt.Errorf("go %s: %w", strings.Join(args, " "), errors.New(complaint(stdout.Bytes(), stderr.String(), err)))
 	}
 	return stdout.Bytes(), stderr.Bytes(), nil
+}
+
+// downloading tells g.Progress of each module that the go command says it downloads.
+type downloading struct {
+	*Go
+	to *bytes.Buffer
+	n  int64 // of this command
+}
+
+func (d *downloading) Write(p []byte) (int, error) {
+	n, err := d.to.Write(p)
+	if count := int64(bytes.Count(d.to.Bytes(), []byte("go: downloading "))); count > d.n {
+		all := count
+		if d.downloaded != nil {
+			all = d.downloaded.Add(count - d.n)
+		}
+		d.n = count
+		d.Progress("downloading modules", int(all), 0)
+	}
+	return n, err
 }
 
 // complaint returns the go command's error message. `go mod download -json` prints it on

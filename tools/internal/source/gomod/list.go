@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/mod/module"
 
@@ -138,8 +139,19 @@ func (g *Go) listed(ctx context.Context, dir string, flags []string, patterns ..
 func (g *Go) onEach(ctx context.Context, dir string, args []string) (Listing, error) {
 	platforms := g.platforms()
 	lists := make([][]Package, len(platforms))
+	if g.downloaded == nil {
+		g.downloaded = new(atomic.Int64)
+	}
+	var done atomic.Int64
+	report := func(n int) {
+		if g.Progress != nil {
+			g.Progress("listing packages by platform", n, len(platforms))
+		}
+	}
+	report(0)
 	one := func(ctx context.Context, i int) (err error) {
 		lists[i], err = g.on(platforms[i]).list(ctx, dir, args)
+		report(int(done.Add(1)))
 		return err
 	}
 	err := one(ctx, 0)
