@@ -78,10 +78,13 @@ def _names(ctx):
         for alias in ["", ctx.attr.aliases.get(platform)] if platform in ctx.attr.aliases else [""]:
             name = archive_name(ctx.label, ctx.attr.names or DEFAULT_NAMES, ctx.attr.archive or ctx.label.name, ctx.attr.version, platform, alias)
             if name in platforms:
-                fail("{}: {} and {} both make {}: change names or aliases".format(ctx.label, platforms[name], alias or platform, name))
+                fail("{}: {} and {} both make {}: change names or aliases".format(ctx.label, platforms[name], _called(platform, alias), name))
             names[platform].append(name)
-            platforms[name] = alias or platform
+            platforms[name] = _called(platform, alias)
     return names
+
+def _called(platform, alias):
+    return "{} as {}".format(platform, alias) if alias else platform
 
 def _formats(ctx):
     """Returns platform → formats, from the attribute's platforms, systems and default."""

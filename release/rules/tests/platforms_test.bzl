@@ -183,8 +183,8 @@ def _refusals():
         "names_field": "names \"{name}-{Arch}\": got field {Arch}, want one of {Os}, {arch}, {name}, {os}, {platform}, {uname}, {version}",
         "names_same": "linux-amd64 and linux-s390x both make names_same-linux: change names or aliases",
         "alias_key": "aliases: got \"darwin\", want a platform such as osx-amd64",
-        "alias_taken": "linux-s390x and linux-amd64 both make alias_taken-1.2.3-linux-amd64: change names or aliases",
-        "alias_unused": "both make alias_unused-1.2.3-darwin-arm64: change names or aliases",
+        "alias_taken": "linux-amd64 and linux-s390x as linux-amd64 both make alias_taken-1.2.3-linux-amd64: change names or aliases",
+        "alias_unused": "osx-arm64 and osx-arm64 as osx both make alias_unused-1.2.3-darwin-arm64: change names or aliases",
     }
 
 def platforms_test_suite(name):
