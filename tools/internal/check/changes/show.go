@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/check/page"
+	"github.com/jasonwzm/release-builder/tools/internal/base/htmlpage"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
@@ -128,7 +128,7 @@ func delta(old, new int64) string {
 
 // WriteHTML writes the diff as one page.
 func (d *Diff) WriteHTML(w io.Writer) error {
-	p := page.Page{
+	p := htmlpage.Page{
 		Title: d.Old.Product + " " + d.Old.Version + " → " + d.New.Product + " " + d.New.Version,
 		Body:  body, Funcs: template.FuncMap{"size": cli.Size, "delta": delta}, Data: d,
 	}

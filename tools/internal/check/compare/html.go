@@ -4,13 +4,13 @@ import (
 	"html/template"
 	"io"
 
-	"github.com/jasonwzm/release-builder/tools/internal/check/page"
+	"github.com/jasonwzm/release-builder/tools/internal/base/htmlpage"
 )
 
 // WriteHTML writes the report as one self-contained page. The notes are paragraphs below the
 // title.
 func (r *Report) WriteHTML(w io.Writer, title string, notes []string) error {
-	p := page.Page{
+	p := htmlpage.Page{
 		Title: title, Body: body,
 		Funcs: template.FuncMap{
 			"none": orNone, "path": printablePath, "summary": func(f FileResult) string { return f.summary() },

@@ -101,8 +101,8 @@ func Between(old, new *lock.Lock) []Change {
 		c.Old, _ = old.Find(c.Name)
 		c.New, _ = new.Find(c.Name)
 		c.Modules = slices.DeleteFunc(pairs(Module, modules(c.Old), modules(c.New)), func(m Change) bool { return m.State == Same })
-		if c.State == Changed && c.New.Git != nil && c.From.Revision != c.To.Revision {
-			c.Compare = compare(c.To.Origin, c.From.Revision, c.To.Revision)
+		if c.State == Changed && c.From.Revision != c.To.Revision {
+			c.Compare = compareSources(c.Old, c.New)
 		}
 	}
 	all = append(all, pairs(Image, images(old), images(new))...)
@@ -264,4 +264,16 @@ func compare(origin, old, new string) string {
 		return ""
 	}
 	return (&url.URL{Scheme: "https", Host: u.Hostname(), Path: path.Join(repository, verb, old+"..."+new)}).String()
+}
+
+// CheckPrevious checks that a lock can be that of the release before another's. The errors
+// begin with a verb.
+func CheckPrevious(old, new *lock.Lock) error {
+	switch {
+	case old.Product != new.Product:
+		return fmt.Errorf("is of product %q, want one of %q", old.Product, new.Product)
+	case old.Version == new.Version:
+		return fmt.Errorf("has the version to publish, %s: want an earlier one", old.Version)
+	}
+	return nil
 }

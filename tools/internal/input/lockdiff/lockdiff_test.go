@@ -16,7 +16,7 @@ func git(name, url, commit string, modules ...lock.GoModule) lock.Dependency {
 	return lock.Dependency{Name: name, Git: &lock.Git{URL: url, Commit: commit}, Digest: "sha256:" + commit, Size: 1, GoModules: modules}
 }
 
-func module(path, version string) lock.GoModule {
+func goModule(path, version string) lock.GoModule {
 	return lock.GoModule{Path: path, Version: version, Sum: "h1:x"}
 }
 
@@ -38,7 +38,7 @@ func TestBetween(t *testing.T) {
 	old := &lock.Lock{
 		Version: "1.0.0", Product: "p", Outputs: []string{"archive"},
 		Dependencies: []lock.Dependency{
-			git("a", "https://github.com/x/a", oldCommit, module("m", "v1.0.0"), module("n", "v1.0.0"), lock.GoModule{Path: "o", Version: "v1.0.0"}),
+			git("a", "https://github.com/x/a", oldCommit, goModule("m", "v1.0.0"), goModule("n", "v1.0.0"), lock.GoModule{Path: "o", Version: "v1.0.0"}),
 			git("content", "https://github.com/x/content", oldCommit), git("gone", "https://github.com/x/gone", oldCommit),
 			git("moved", "https://github.com/x/moved", oldCommit), git("same", "https://github.com/x/same", oldCommit),
 			{Name: "web", Local: &lock.Local{Path: "../web"}, Digest: string(digest.FromBytes([]byte("w1")))},
@@ -52,7 +52,7 @@ func TestBetween(t *testing.T) {
 	new := &lock.Lock{
 		Version: "1.1.0", Product: "p", Docker: "docker.io/x", SkipSBOM: true,
 		Dependencies: []lock.Dependency{
-			git("a", "https://github.com/x/a", newCommit, module("m", "v1.1.0"), lock.GoModule{Path: "o", Version: "v1.0.0", Sum: "h1:x"}),
+			git("a", "https://github.com/x/a", newCommit, goModule("m", "v1.1.0"), lock.GoModule{Path: "o", Version: "v1.0.0", Sum: "h1:x"}),
 			git("content", "https://github.com/x/content", oldCommit), git("moved", "https://github.com/y/moved", newCommit),
 			git("new", "https://github.com/x/new", oldCommit), git("same", "https://github.com/x/same", oldCommit),
 			{Name: "web", Local: &lock.Local{Path: "../web"}, Digest: string(digest.FromBytes([]byte("w2")))},
@@ -119,5 +119,43 @@ func TestCompare(t *testing.T) {
 		if got := compare(tt.origin, "x", "y"); got != tt.want {
 			t.Errorf("%q: got %q, want %q", tt.origin, got, tt.want)
 		}
+	}
+}
+
+func TestCompareModules(t *testing.T) {
+	for _, tt := range []struct{ path, old, new, want string }{
+		{"github.com/a/b", "v1.0.0", "v1.1.0", "https://github.com/a/b/compare/v1.0.0...v1.1.0"},
+		{"github.com/a/b/v2", "v2.0.0", "v2.0.1-0.20260827124520-eed52ebb66ad", "https://github.com/a/b/compare/v2.0.0...eed52ebb66ad"},
+		{"github.com/a/b", "v2.0.0+incompatible", "v2.1.0+incompatible", "https://github.com/a/b/compare/v2.0.0...v2.1.0"},
+		{"github.com/a/b/sub", "v1.0.0", "v1.1.0", ""},
+		{"example.com/a/b", "v1.0.0", "v1.1.0", ""},
+	} {
+		of := func(version string) *lock.Dependency {
+			return &lock.Dependency{Module: &lock.Module{Path: tt.path, Version: version}}
+		}
+		if got := compareSources(of(tt.old), of(tt.new)); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.path, got, tt.want)
+		}
+	}
+}
+
+func TestWeb(t *testing.T) {
+	for _, tt := range []struct{ origin, web, commit string }{
+		{"https://github.com/a/b.git", "https://github.com/a/b", "https://github.com/a/b/commit/x"},
+		{"https://gitlab.com/a/b/c", "https://gitlab.com/a/b/c", "https://gitlab.com/a/b/c/-/commit/x"},
+		{"https://github.com/a/b/c", "", ""},
+		{"https://me:secret@github.com/a/b", "", ""},
+		{"https://github.com/a/<b>", "", ""},
+		{"https://github.com/a/..", "", ""},
+		{"ssh://git@github.com/a/b", "", ""},
+	} {
+		d := &lock.Dependency{Git: &lock.Git{URL: tt.origin, Commit: "x"}}
+		if web, commit := Web(d), WebRevision(d); web != tt.web || commit != tt.commit {
+			t.Errorf("%q: got %q and %q, want %q and %q", tt.origin, web, commit, tt.web, tt.commit)
+		}
+	}
+	d := &lock.Dependency{Module: &lock.Module{Path: "example.com/a", Version: "v1.0.0"}}
+	if got, want := WebRevision(d), "https://pkg.go.dev/example.com/a@v1.0.0"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
@@ -46,7 +47,7 @@ type Config struct {
 	// any, GitHub tags the default branch.
 	Commit string
 	Title  string // default: the tag
-	Notes  string // Markdown; default: from GenerateNotes
+	Notes  string // Markdown; default: that of lockdiff.Markdown
 	// Since is the lock of the release whose changes since the notes list; nil for none.
 	Since *lock.Lock
 	// Prerelease marks the release as not ready for production. Releases that the rule of
@@ -118,7 +119,7 @@ func (c *Config) complete(tree *release.Tree) ([]assetFile, error) {
 	c.Title = cmp.Or(c.Title, c.Tag)
 	c.Commit = cmp.Or(c.Commit, pinned(tree.Lock, c.Owner, c.Repo))
 	if c.Notes == "" {
-		c.Notes = GenerateNotes(c.Since, tree.Lock)
+		c.Notes = lockdiff.Markdown(c.Since, tree.Lock)
 	}
 	c.Latest.Name, c.Latest.Rule = "latest", cmp.Or(c.Latest.Rule, publish.Stable)
 	rule := publish.Alias{Rule: c.Latest.Rule}

@@ -15,6 +15,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
@@ -148,15 +149,13 @@ func (a *Args) before(l *lock.Lock) (*lock.Lock, error) {
 		name = filepath.Join(name, release.LockFile)
 	}
 	old, err := lock.Read(name)
-	switch {
-	case err != nil:
-		err = hint.With(err, "--since takes the lock.json of the release before, or the directory of that release")
-	case old.Product != l.Product:
-		err = fmt.Errorf("--since: lock %q is of product %q, want one of %q", name, old.Product, l.Product)
-	case old.Version == l.Version:
-		err = fmt.Errorf("--since: lock %q has the version to publish, %s: want an earlier one", name, old.Version)
+	if err != nil {
+		return nil, hint.With(err, "--since takes the lock.json of the release before, or the directory of that release")
 	}
-	return old, err
+	if err := lockdiff.CheckPrevious(old, l); err != nil {
+		return nil, fmt.Errorf("--since: lock %q %w", name, err)
+	}
+	return old, nil
 }
 
 // File returns the name of a document of the run. A run with Only has its own files, so that

@@ -1,4 +1,4 @@
-package github
+package lockdiff
 
 import (
 	"fmt"
@@ -6,13 +6,12 @@ import (
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
-	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
 
-// GenerateNotes returns release notes in GitHub Flavored Markdown
-// (https://github.github.com/gfm/): the sources of the release and, if old is not nil, what
-// has changed since that lock. Equal locks give equal notes.
-func GenerateNotes(old, new *lock.Lock) string {
+// Markdown returns release notes in GitHub Flavored Markdown (https://github.github.com/gfm/):
+// the sources of the release and, if old is not nil, what has changed since that lock. Equal
+// locks give equal notes.
+func Markdown(old, new *lock.Lock) string {
 	var b strings.Builder
 	if old == nil {
 		fmt.Fprintf(&b, "%s %s was built from:\n\n| Source | Revision |\n| --- | --- |\n", text(new.Product), text(new.Version))
@@ -21,15 +20,15 @@ func GenerateNotes(old, new *lock.Lock) string {
 			text(new.Product), text(new.Version), text(old.Version))
 	}
 	var removed, others strings.Builder
-	for _, c := range lockdiff.Between(old, new) {
+	for _, c := range Between(old, new) {
 		switch {
-		case c.Kind == lockdiff.Dependency && c.State == lockdiff.Removed:
+		case c.Kind == Dependency && c.State == Removed:
 			fmt.Fprintf(&removed, "| %s | | removed, was %s |\n", sourceLink(c.Old), revisionLink(c.Old))
-		case c.Kind == lockdiff.Dependency && old == nil:
+		case c.Kind == Dependency && old == nil:
 			fmt.Fprintf(&b, "| %s | %s |\n", sourceLink(c.New), revisionLink(c.New))
-		case c.Kind == lockdiff.Dependency:
+		case c.Kind == Dependency:
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", sourceLink(c.New), revisionLink(c.New), sinceCell(c))
-		case c.State != lockdiff.Same && c.Kind != lockdiff.Setting && (c.Kind != lockdiff.Image || c.Platform == ""):
+		case c.State != Same && c.Kind != Setting && (c.Kind != Image || c.Platform == ""):
 			fmt.Fprintf(&others, "| %s | %s | %s |\n", text(c.Title()), pinCell(c.From), pinCell(c.To))
 		}
 	}
@@ -41,14 +40,14 @@ func GenerateNotes(old, new *lock.Lock) string {
 }
 
 // sinceCell describes how a dependency has changed.
-func sinceCell(c lockdiff.Change) string {
-	between := code(lockdiff.Short(c.From.Revision)) + "…" + code(lockdiff.Short(c.To.Revision))
+func sinceCell(c Change) string {
+	between := code(Short(c.From.Revision)) + "…" + code(Short(c.To.Revision))
 	switch {
-	case c.State == lockdiff.Added:
+	case c.State == Added:
 		return "new"
-	case c.State == lockdiff.Same:
+	case c.State == Same:
 		return "unchanged"
-	case c.State == lockdiff.Moved:
+	case c.State == Moved:
 		return "was " + revisionLink(c.Old) + " of " + sourceLink(c.Old)
 	case c.From.Revision == c.To.Revision:
 		return "other content"
@@ -59,33 +58,17 @@ func sinceCell(c lockdiff.Change) string {
 }
 
 // pinCell returns a pin's text; empty for none.
-func pinCell(p lockdiff.Pin) string {
+func pinCell(p Pin) string {
 	if p.Origin = withoutUser(p.Origin); p.String() == "" {
 		return ""
 	}
 	return code(p.String())
 }
 
-// webOf returns the URL of a git dependency's web pages, or "" if unknown.
-func webOf(d *lock.Dependency) string {
-	if d.Git == nil {
-		return ""
-	}
-	u, err := url.Parse(d.Git.URL)
-	if err != nil || u.Scheme != "https" || u.User != nil || u.RawQuery != "" {
-		return ""
-	}
-	owner, repo, err := splitURL(d.Git.URL)
-	if err != nil {
-		return ""
-	}
-	return "https://" + u.Host + "/" + owner + "/" + repo
-}
-
 func sourceLink(d *lock.Dependency) string {
 	switch {
-	case webOf(d) != "":
-		return fmt.Sprintf("[%s](%s)", text(d.Name), webOf(d))
+	case d.Git != nil && Web(d) != "":
+		return fmt.Sprintf("[%s](%s)", text(d.Name), Web(d))
 	case d.Git != nil:
 		return text(d.Name) + " " + code(withoutUser(d.Git.URL))
 	case d.Module != nil:
@@ -95,13 +78,13 @@ func sourceLink(d *lock.Dependency) string {
 }
 
 func revisionLink(d *lock.Dependency) string {
-	switch web := webOf(d); {
+	switch {
 	case d.Revision() == "":
 		return ""
-	case web != "":
-		return fmt.Sprintf("[%s](%s/commit/%s)", code(lockdiff.Short(d.Revision())), web, d.Git.Commit)
+	case d.Git != nil && Web(d) != "":
+		return fmt.Sprintf("[%s](%s)", code(Short(d.Revision())), WebRevision(d))
 	}
-	return code(lockdiff.Short(d.Revision()))
+	return code(Short(d.Revision()))
 }
 
 // withoutUser removes the user and password from a URL.

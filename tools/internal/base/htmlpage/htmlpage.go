@@ -1,6 +1,6 @@
-// Package page writes the result of a check as one self-contained HTML page, without scripts
+// Package htmlpage writes the result of a check as one self-contained HTML page, without scripts
 // and with its style inside.
-package page
+package htmlpage
 
 import (
 	"html/template"
