@@ -5,15 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"golang.org/x/mod/module"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
@@ -33,10 +32,10 @@ type builder struct {
 }
 
 // check builds a program and compares it with the release's.
-func (b *builder) check(ctx context.Context, p program, copies []*found) (string, error) {
+func (b *builder) check(ctx context.Context, p goinfo.Program, copies []*found) (string, error) {
 	switch len(copies) {
 	case 0:
-		return "", fmt.Errorf("the release has no program %q of package %s", p.key().file, p.Package)
+		return "", fmt.Errorf("the release has no program %q of package %s", keyOf(p).file, p.Package)
 	case 1:
 	default:
 		return "", fmt.Errorf("the release has %d different copies: in %q and in %q", len(copies), copies[0].where, copies[1].where)
@@ -72,7 +71,7 @@ func (b *builder) inLock(m debug.Module) error {
 }
 
 // build returns the program that the go command builds.
-func (b *builder) build(ctx context.Context, p program, info *debug.BuildInfo) (string, error) {
+func (b *builder) build(ctx context.Context, p goinfo.Program, info *debug.BuildInfo) (string, error) {
 	c, root, err := b.cloned(ctx, info)
 	if err == nil {
 		return b.buildIn(ctx, p, c, root)
@@ -87,8 +86,8 @@ func (b *builder) build(ctx context.Context, p program, info *debug.BuildInfo) (
 }
 
 // install builds a program of a module as anybody with a go command would.
-func (b *builder) install(ctx context.Context, p program, info *debug.BuildInfo) (string, error) {
-	flags, err := buildFlags(p)
+func (b *builder) install(ctx context.Context, p goinfo.Program, info *debug.BuildInfo) (string, error) {
+	flags, err := p.Flags()
 	if err != nil {
 		return "", err
 	}
@@ -109,8 +108,8 @@ func (b *builder) install(ctx context.Context, p program, info *debug.BuildInfo)
 }
 
 // settings returns what the go command gets in addition to environ.Go.
-func (b *builder) settings(p program) []string {
-	return append(p.platform().Env(),
+func (b *builder) settings(p goinfo.Program) []string {
+	return append(p.Platform().Env(),
 		// All directories of the go command are here.
 		"GOCACHE="+b.cache, "GOMODCACHE="+filepath.Join(b.dir, "modules"), "GOTMPDIR="+b.dir,
 		// No network: the store has everything, and the build information has the sums.
@@ -145,31 +144,6 @@ func (b *builder) versions(m debug.Module) (string, error) {
 		return "", err
 	}
 	return s.ProxyURL(), os.WriteFile(name, []byte(m.Version+"\n"), 0o644)
-}
-
-// linkerFlags returns the linker's flags, quoted for go install. The go command sets the
-// default GODEBUG itself.
-func linkerFlags(p program) (string, error) {
-	flags := []string{"-s", "-w", "-buildid="}
-	for _, name := range slices.Sorted(maps.Keys(p.XDefs)) {
-		if name == "runtime.godebugDefault" {
-			continue
-		}
-		pkg, variable := name[:strings.LastIndex(name, ".")+1], name[strings.LastIndex(name, ".")+1:]
-		if pkg == p.Package+"." {
-			pkg = "main." // its name for the linker
-		}
-		define := pkg + variable + "=" + p.XDefs[name]
-		quote := `"`
-		if strings.Contains(define, quote) {
-			quote = "'"
-		}
-		if strings.Contains(define, quote) {
-			return "", fmt.Errorf("x_defs of %s: the go command cannot quote a value with both kinds of quotes: %s", name, p.XDefs[name])
-		}
-		flags = append(flags, "-X", quote+define+quote)
-	}
-	return strings.Join(flags, " "), nil
 }
 
 // only returns the one file below a directory.

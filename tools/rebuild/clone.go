@@ -18,6 +18,7 @@ import (
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
@@ -120,8 +121,8 @@ func tagOf(root, version string) (tag string, before bool, err error) {
 }
 
 // buildIn builds a program in a clone as anybody would.
-func (b *builder) buildIn(ctx context.Context, p program, c *clone, root string) (string, error) {
-	flags, err := buildFlags(p)
+func (b *builder) buildIn(ctx context.Context, p goinfo.Program, c *clone, root string) (string, error) {
+	flags, err := p.Flags()
 	if err != nil {
 		return "", err
 	}
@@ -137,19 +138,6 @@ func (b *builder) buildIn(ctx context.Context, p program, c *clone, root string)
 		err = b.run(ctx, dir, env, append(args, "-mod=readonly", p.Package))
 	}
 	return filepath.Join(out, "program"), err
-}
-
-// buildFlags returns the flags of go build and go install.
-func buildFlags(p program) ([]string, error) {
-	ldflags, err := linkerFlags(p)
-	if err != nil {
-		return nil, err
-	}
-	flags := []string{"-trimpath", "-ldflags=" + ldflags}
-	if len(p.Tags) > 0 {
-		flags = append(flags, "-tags="+strings.Join(p.Tags, ","))
-	}
-	return flags, nil
 }
 
 // version names a program's main module in messages.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
@@ -120,7 +121,7 @@ func TestGit(t *testing.T) {
 				tt.alter(&d)
 			}
 			dir := w.releaseOf(d, map[string]string{"a.tar.gz": tarOf(t, map[string][]byte{"app": app, "sub": sub})})
-			status, out, errs := w.rebuild(dir, []program{here("app", "example.com/app/cmd/app"), here("sub", "example.org/sub")})
+			status, out, errs := w.rebuild(dir, []goinfo.Program{here("app", "example.com/app/cmd/app"), here("sub", "example.org/sub")})
 			if tt.want != "" {
 				if status != cli.Failure || !strings.Contains(errs, tt.want) {
 					t.Errorf("got status %d, %s, want %q", status, errs, tt.want)

@@ -38,6 +38,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
@@ -88,7 +89,7 @@ func defaultStore() string {
 }
 
 func rebuild(ctx context.Context, f flags, stdout io.Writer) (err error) {
-	var programs []program
+	var programs []goinfo.Program
 	if err := jsonfile.Read(dirs.FromCaller(f.programs), &programs); err != nil {
 		return fmt.Errorf("reading the list of programs: %w", err)
 	}
@@ -116,7 +117,7 @@ func rebuild(ctx context.Context, f flags, stdout io.Writer) (err error) {
 	results := make([]outcome, len(programs))
 	var different []error
 	for i, p := range programs {
-		line, err := b.check(ctx, p, copies[p.key()])
+		line, err := b.check(ctx, p, copies[keyOf(p)])
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
@@ -97,7 +98,7 @@ func (w *world) release(files map[string]string) string {
 }
 
 // rebuild runs the command.
-func (w *world) rebuild(dir string, programs []program) (status int, stdout, stderr string) {
+func (w *world) rebuild(dir string, programs []goinfo.Program) (status int, stdout, stderr string) {
 	w.t.Helper()
 	list := filepath.Join(w.t.TempDir(), "programs.json")
 	if err := jsonfile.Write(list, programs); err != nil {
@@ -110,7 +111,7 @@ func (w *world) rebuild(dir string, programs []program) (status int, stdout, std
 }
 
 // outcomes checks what the command wrote of all programs: identical, or not.
-func (w *world) outcomes(programs []program, identical bool) {
+func (w *world) outcomes(programs []goinfo.Program, identical bool) {
 	w.t.Helper()
 	var got []outcome
 	if err := jsonfile.Read(w.json, &got); err != nil || len(got) != len(programs) {
@@ -123,8 +124,8 @@ func (w *world) outcomes(programs []program, identical bool) {
 	}
 }
 
-func here(name, pkg string) program {
-	return program{Name: name, Package: pkg, GOOS: runtime.GOOS, GOARCH: runtime.GOARCH}
+func here(name, pkg string) goinfo.Program {
+	return goinfo.Program{Name: name, Package: pkg, GOOS: runtime.GOOS, GOARCH: runtime.GOARCH}
 }
 
 func tarOf(t *testing.T, files map[string][]byte) string {
@@ -194,7 +195,7 @@ func TestRebuild(t *testing.T) {
 		})
 		p := here("stamped", "example.com/Tool/cmd/stamped")
 		p.XDefs = map[string]string{"example.com/Tool/cmd/stamped.Version": "it's one", "runtime.godebugDefault": "the go command knows"}
-		programs := []program{here("hello", "example.com/Tool/cmd/hello"), p}
+		programs := []goinfo.Program{here("hello", "example.com/Tool/cmd/hello"), p}
 		status, out, errs := w.rebuild(dir, programs)
 		w.outcomes(programs, true)
 		if status != cli.OK || errs != "" || strings.Count(out, ": identical, sha256:") != 2 ||
@@ -208,7 +209,7 @@ func TestRebuild(t *testing.T) {
 		dir := w.release(map[string]string{
 			"a.tar.gz": tarOf(t, map[string][]byte{"hello": bent, "stamped": stamped, "odd": odd, "other": other}), "b.tar.gz": tarOf(t, map[string][]byte{"stamped": hello}),
 		})
-		programs := []program{
+		programs := []goinfo.Program{
 			here("hello", "example.com/Tool/cmd/hello"), here("stamped", "example.com/Tool/cmd/stamped"), here("odd", "example.com/Tool/cmd/odd"),
 			here("other", "example.com/other"), here("gone", "example.com/Tool/cmd/gone"),
 		}
@@ -231,30 +232,8 @@ func TestRebuild(t *testing.T) {
 }
 
 func TestKey(t *testing.T) {
-	if got := (program{Name: "a", GOOS: "windows"}).key().file; got != "a.exe" {
+	if got := keyOf(goinfo.Program{Name: "a", GOOS: "windows"}).file; got != "a.exe" {
 		t.Errorf("got %q, want a.exe", got)
-	}
-}
-
-func TestLinkerFlags(t *testing.T) {
-	for _, tt := range []struct {
-		name   string
-		xDefs  map[string]string
-		want   string
-		failed bool
-	}{
-		{name: "none", want: "-s -w -buildid="},
-		{name: "sorted, and the package of the program is main", xDefs: map[string]string{"x/b.V": "1", "x/cmd.V": "2", "x/cmd/a.V": "3"}, want: `-s -w -buildid= -X "x/b.V=1" -X "main.V=2" -X "x/cmd/a.V=3"`},
-		{name: "a quote", xDefs: map[string]string{"x.V": `a "b"`}, want: `-s -w -buildid= -X 'x.V=a "b"'`},
-		{name: "both quotes", xDefs: map[string]string{"x.V": `"'`}, failed: true},
-		{name: "the default GODEBUG is left out", xDefs: map[string]string{"runtime.godebugDefault": "a=1"}, want: "-s -w -buildid="},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			got, err := linkerFlags(program{Package: "x/cmd", XDefs: tt.xDefs})
-			if got != tt.want || (err != nil) != tt.failed {
-				t.Errorf("got %s, %v, want %s", got, err, tt.want)
-			}
-		})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/universal"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
@@ -25,7 +26,7 @@ func TestPlatforms(t *testing.T) {
 	const pkg = "example.com/Tool/cmd/hello"
 	user := w.env
 	built := map[string][]byte{}
-	var programs []program
+	var programs []goinfo.Program
 	for _, name := range []string{"linux-amd64v3", "linux-mips_softfloat", "wasip1-wasm", "osx-amd64", "osx-arm64"} {
 		p, err := platform.Parse(name)
 		if err != nil {
@@ -33,7 +34,7 @@ func TestPlatforms(t *testing.T) {
 		}
 		w.env = slices.Concat(user, p.Env())
 		built[name] = w.install(pkg, strip)
-		programs = append(programs, program{Name: "hello", Package: pkg, GOOS: p.GOOS, GOARCH: p.GOARCH, Level: p.Level})
+		programs = append(programs, goinfo.Program{Name: "hello", Package: pkg, GOOS: p.GOOS, GOARCH: p.GOARCH, Level: p.Level})
 	}
 	w.env = user
 	pack := func(f archive.Format, content []byte) string {

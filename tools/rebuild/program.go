@@ -22,33 +22,14 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
 )
 
-// program is a program for one platform, as Bazel knows it.
-type program struct {
-	Name    string            `json:"name"` // its file's, without .exe
-	Package string            `json:"package"`
-	GOOS    string            `json:"goos"`
-	GOARCH  string            `json:"goarch"`
-	Level   string            `json:"level"` // of GOARCH, if not its default: see platform.Platform
-	Tags    []string          `json:"tags"`
-	XDefs   map[string]string `json:"x_defs"`
-}
-
-func (p program) platform() platform.Platform {
-	return platform.Platform{GOOS: p.GOOS, GOARCH: p.GOARCH, Level: p.Level}
-}
-
-func (p program) String() string {
-	return p.Name + " " + strings.ReplaceAll(p.platform().Key(), "_", "/")
-}
-
 // key identifies a program of a release.
 type key struct {
 	file, pkg string
 	platform  platform.Platform
 }
 
-func (p program) key() key {
-	k := key{p.Name, p.Package, p.platform()}
+func keyOf(p goinfo.Program) key {
+	k := key{p.Name, p.Package, p.Platform()}
 	if p.GOOS == "windows" {
 		k.file += ".exe"
 	}
@@ -70,15 +51,15 @@ const maxProgram = 4 << 30
 type finder struct {
 	dir      string
 	names    map[string]bool // of the files to look at
-	programs []program
+	programs []goinfo.Program
 	all      map[key][]*found
 }
 
 // find returns the release's contents of each program.
-func find(ctx context.Context, tree *release.Tree, programs []program, dir string) (map[key][]*found, error) {
+func find(ctx context.Context, tree *release.Tree, programs []goinfo.Program, dir string) (map[key][]*found, error) {
 	f := &finder{dir: dir, names: map[string]bool{}, programs: programs, all: map[key][]*found{}}
 	for _, p := range programs {
-		f.names[p.key().file] = true
+		f.names[keyOf(p).file] = true
 	}
 	for _, file := range tree.Files {
 		if err := f.open(ctx, tree, file); err != nil {
@@ -219,11 +200,11 @@ func (f *finder) one(where, base string, r io.Reader) error {
 	}
 	k := key{base, info.Path, platform.FromBuildInfo(info)}
 	if base == "" {
-		i := slices.IndexFunc(f.programs, func(p program) bool { return p.Package == k.pkg && p.platform() == k.platform })
+		i := slices.IndexFunc(f.programs, func(p goinfo.Program) bool { return p.Package == k.pkg && p.Platform() == k.platform })
 		if i < 0 {
 			return os.Remove(file)
 		}
-		k = f.programs[i].key()
+		k = keyOf(f.programs[i])
 	}
 	for _, old := range f.all[k] {
 		if old.digest == d {

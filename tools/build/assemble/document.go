@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
@@ -33,9 +32,9 @@ func describe(entries, files []release.Entry, sums []digest.Digest, out string) 
 			continue
 		}
 		e.Source = filepath.Join(out, filepath.FromSlash(e.Path))
-		a, err := image(e)
+		a, err := e.Image()
 		if err != nil {
-			return nil, fmt.Errorf("image %q: %w", e.Path, err)
+			return nil, err
 		}
 		d.Artifacts = append(d.Artifacts, a)
 	}
@@ -47,30 +46,10 @@ func describe(entries, files []release.Entry, sums []digest.Digest, out string) 
 		if err != nil {
 			return nil, err
 		}
-		a := artifact(f)
+		a := f.Artifact()
 		a.Digest, a.Size = sums[i], info.Size()
 		d.Artifacts = append(d.Artifacts, a)
 	}
 	slices.SortFunc(d.Artifacts, func(a, b release.Artifact) int { return strings.Compare(a.Path, b.Path) })
 	return jsonfile.Marshal(d)
-}
-
-func artifact(e release.Entry) release.Artifact {
-	return release.Artifact{Path: e.Path, Kind: e.Kind, Platform: e.Platform, MediaType: e.MediaType, Subject: e.Subject}
-}
-
-// image describes an image by its index.
-func image(e release.Entry) (release.Artifact, error) {
-	a := artifact(e)
-	desc, index, err := e.Index()
-	if err != nil {
-		return a, err
-	}
-	a.Digest, a.Size = layout.DigestOf(desc), desc.Size
-	for _, m := range index.Manifests {
-		if m.Platform != nil {
-			a.Platforms = append(a.Platforms, m.Platform.String())
-		}
-	}
-	return a, nil
 }

@@ -1,17 +1,21 @@
 package release
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
 
 // ImageKind is the kind of artifacts that are OCI image layouts.
@@ -100,4 +104,57 @@ func (e Entry) Digest() (digest.Digest, error) {
 		return "", fmt.Errorf("image %q: %w", e.Path, err)
 	}
 	return layout.DigestOf(desc), nil
+}
+
+// Artifact returns the artifact without its size and digest.
+func (e Entry) Artifact() Artifact {
+	return Artifact{Path: e.Path, Kind: e.Kind, Platform: e.Platform, MediaType: e.MediaType, Subject: e.Subject}
+}
+
+// Image returns the artifact of an entry that is an image: it is described by its index.
+func (e Entry) Image() (Artifact, error) {
+	a := e.Artifact()
+	desc, index, err := e.Index()
+	if err != nil {
+		return a, fmt.Errorf("image %q: %w", e.Path, err)
+	}
+	a.Digest, a.Size = layout.DigestOf(desc), desc.Size
+	for _, m := range index.Manifests {
+		if m.Platform != nil {
+			a.Platforms = append(a.Platforms, m.Platform.String())
+		}
+	}
+	return a, nil
+}
+
+// Describe returns the artifacts of entries, as in a [Document]: sorted by path, one for each
+// file and each image.
+func Describe(ctx context.Context, entries []Entry) ([]Artifact, error) {
+	all := []Artifact{}
+	var files []Entry
+	for _, e := range entries {
+		if e.Kind != ImageKind {
+			if err := e.Walk(func(f Entry) { files = append(files, f) }); err != nil {
+				return nil, fmt.Errorf("reading %q: %w", e.Path, err)
+			}
+			continue
+		}
+		a, err := e.Image()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	images := len(all)
+	all = append(all, make([]Artifact, len(files))...)
+	err := parallel.DoAll(ctx, len(files), runtime.NumCPU(), func(ctx context.Context, i int) (err error) {
+		a := files[i].Artifact()
+		if a.Digest, a.Size, err = digest.FromFile(files[i].Source); err == nil {
+			all[images+i] = a
+			err = ctx.Err()
+		}
+		return err
+	})
+	slices.SortFunc(all, func(a, b Artifact) int { return strings.Compare(a.Path, b.Path) })
+	return all, err
 }

@@ -30,8 +30,8 @@ type Diff struct {
 	// Inputs are base images, files from the web, settings and tools.
 	Inputs []lockdiff.Change `json:"inputs"`
 	// Files and Images are set if both sides are directories.
-	Files  []File  `json:"files,omitempty"`
-	Images []Image `json:"images,omitempty"`
+	Files  []release.FileChange `json:"files,omitempty"`
+	Images []Image              `json:"images,omitempty"`
 }
 
 // Release is one of the two releases.
@@ -69,7 +69,7 @@ func Between(ctx context.Context, old, new string) (*Diff, error) {
 	if a.tree == nil || b.tree == nil {
 		return d, nil
 	}
-	d.Files = files(a.tree, b.tree)
+	d.Files = release.Compare(release.Listing{Version: a.tree.Version, Files: a.tree.Files}, release.Listing{Version: b.tree.Version, Files: b.tree.Files})
 	d.Images, err = images(ctx, a.tree, b.tree)
 	return d, err
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/htmlpage"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
@@ -38,7 +39,7 @@ func (d *Diff) Text() []byte {
 	}
 	section(&b, "files", len(d.Files))
 	for _, f := range d.Files {
-		fmt.Fprintf(&b, "  %s\n", f.line())
+		fmt.Fprintf(&b, "  %s\n", fileLine(f))
 	}
 	section(&b, "images", len(d.Images))
 	for _, i := range d.Images {
@@ -88,7 +89,7 @@ func sourceLine(c *lockdiff.Change) string {
 	return sign(c.State) + " " + cli.Line(c.Name+" "+what+" ("+origin+")")
 }
 
-func (f File) line() string {
+func fileLine(f release.FileChange) string {
 	name := f.Path
 	if f.OldPath != "" {
 		name = f.OldPath + " → " + f.Path
