@@ -68,3 +68,14 @@ type Path string
 func (p Path) Blob(d digest.Digest) string {
 	return filepath.Join(string(p), filepath.FromSlash(Blob(d)))
 }
+
+// SplitVariant returns an image's name without its variant, and the suffix of the variant's
+// tags. The name in the layout, ref, is that of the release's version, or that with a suffix.
+func SplitVariant(name, ref, version string) (image, suffix string) {
+	suffix, ok := strings.CutPrefix(ref, version)
+	image, has := strings.CutSuffix(name, suffix)
+	if !ok || !has || image == "" || !strings.HasPrefix(suffix, "-") {
+		return name, ""
+	}
+	return image, suffix
+}

@@ -14,3 +14,11 @@ func Size(n int64) string {
 	}
 	return fmt.Sprintf("%.1f %ciB", v, "KMGT"[prefix])
 }
+
+// SizeChange writes the difference of two sizes in bytes for people, with its sign.
+func SizeChange(old, new int64) string {
+	if new < old {
+		return "-" + Size(old-new)
+	}
+	return "+" + Size(new-old)
+}

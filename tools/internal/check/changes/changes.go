@@ -54,18 +54,8 @@ func Between(ctx context.Context, old, new string) (*Diff, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the new release %q: %w", new, err)
 	}
-	d := &Diff{Schema: Schema, Old: a.release(), New: b.release(), Sources: []lockdiff.Change{}, Inputs: []lockdiff.Change{}}
-	for _, c := range lockdiff.Between(a.lock, b.lock) {
-		switch {
-		case c.Kind == lockdiff.Dependency && (c.State != lockdiff.Same || len(c.Modules) > 0):
-			d.Sources = append(d.Sources, c)
-		case c.State == lockdiff.Same || c.Kind == lockdiff.Dependency:
-		case c.Kind == lockdiff.Setting && (c.Name == "version" || c.Name == "product"), c.Kind == lockdiff.Image && c.Platform != "":
-			// The title has the version and the product. A base's digest covers its platforms.
-		default:
-			d.Inputs = append(d.Inputs, c)
-		}
-	}
+	d := &Diff{Schema: Schema, Old: a.release(), New: b.release()}
+	d.Sources, d.Inputs = lockdiff.Differences(a.lock, b.lock)
 	if a.tree == nil || b.tree == nil {
 		return d, nil
 	}

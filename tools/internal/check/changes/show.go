@@ -18,7 +18,7 @@ func (d *Diff) Text() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s → %s\n", d.Old.title(), d.New.title())
 	if d.Old.Size > 0 && d.New.Size > 0 {
-		fmt.Fprintf(&b, "size: %s → %s (%s), %d → %d files\n", cli.Size(d.Old.Size), cli.Size(d.New.Size), delta(d.Old.Size, d.New.Size), d.Old.Files, d.New.Files)
+		fmt.Fprintf(&b, "size: %s → %s (%s), %d → %d files\n", cli.Size(d.Old.Size), cli.Size(d.New.Size), cli.SizeChange(d.Old.Size, d.New.Size), d.Old.Files, d.New.Files)
 	}
 	section(&b, "sources", len(d.Sources))
 	for _, s := range d.Sources {
@@ -100,7 +100,7 @@ func fileLine(f release.FileChange) string {
 	case lockdiff.Removed:
 		return "- " + cli.Line(name) + " " + cli.Size(f.OldSize)
 	}
-	return fmt.Sprintf("%s %s %s → %s (%s)", sign(f.State), cli.Line(name), cli.Size(f.OldSize), cli.Size(f.NewSize), delta(f.OldSize, f.NewSize))
+	return fmt.Sprintf("%s %s %s → %s (%s)", sign(f.State), cli.Line(name), cli.Size(f.OldSize), cli.Size(f.NewSize), cli.SizeChange(f.OldSize, f.NewSize))
 }
 
 func (p Platform) line() string {
@@ -119,19 +119,11 @@ func count(layers []Layer, what string) string {
 	return fmt.Sprintf("%d %s (%s)", len(layers), what, cli.Size(sum))
 }
 
-// delta returns a difference of sizes with its sign.
-func delta(old, new int64) string {
-	if new < old {
-		return "-" + cli.Size(old-new)
-	}
-	return "+" + cli.Size(new-old)
-}
-
 // WriteHTML writes the diff as one page.
 func (d *Diff) WriteHTML(w io.Writer) error {
 	p := htmlpage.Page{
 		Title: d.Old.Product + " " + d.Old.Version + " → " + d.New.Product + " " + d.New.Version,
-		Body:  body, Funcs: template.FuncMap{"size": cli.Size, "delta": delta}, Data: d,
+		Body:  body, Funcs: template.FuncMap{"size": cli.Size, "delta": cli.SizeChange}, Data: d,
 	}
 	return p.Write(w)
 }

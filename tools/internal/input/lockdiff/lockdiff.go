@@ -110,6 +110,24 @@ func Between(old, new *lock.Lock) []Change {
 	return append(all, settings(old, new)...)
 }
 
+// Differences returns what changed between two locks: dependencies, also those of which only modules
+// changed, and other inputs. The version and the product are no inputs, and the digest of an
+// image's base covers its platforms.
+func Differences(old, new *lock.Lock) (sources, inputs []Change) {
+	sources, inputs = []Change{}, []Change{}
+	for _, c := range Between(old, new) {
+		switch {
+		case c.Kind == Dependency && (c.State != Same || len(c.Modules) > 0):
+			sources = append(sources, c)
+		case c.State == Same || c.Kind == Dependency:
+		case c.Kind == Setting && (c.Name == "version" || c.Name == "product"), c.Kind == Image && c.Platform != "":
+		default:
+			inputs = append(inputs, c)
+		}
+	}
+	return sources, inputs
+}
+
 // Short returns a revision for people: 12 digits of a commit or of a digest.
 func Short(revision string) string {
 	if lock.IsCommit(revision) {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"regexp"
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -171,24 +170,13 @@ func (l *loader) image(ctx context.Context, name string) (*entry, error) {
 			return nil, fmt.Errorf("image %q: %q has more than one manifest without a subject: %s and %s", name, e.path, e.root.digest, n.digest)
 		default:
 			e.root = n
-			e.name, e.suffix = splitVariant(name, desc.Annotations[layout.RefName], l.tree.Version)
+			e.name, e.suffix = layout.SplitVariant(name, desc.Annotations[layout.RefName], l.tree.Version)
 		}
 	}
 	if e.root == nil {
 		return nil, fmt.Errorf("image %q: %q has no manifest without a subject", name, e.path)
 	}
 	return e, attach(ctx, l.tree, e)
-}
-
-// splitVariant returns an image's name without its variant, and the suffix of the variant's
-// tags. The name in the layout, ref, is that of the release's version, or that with a suffix.
-func splitVariant(name, ref, version string) (image, suffix string) {
-	suffix, ok := strings.CutPrefix(ref, version)
-	image, has := strings.CutSuffix(name, suffix)
-	if !ok || !has || image == "" || !strings.HasPrefix(suffix, "-") {
-		return name, ""
-	}
-	return image, suffix
 }
 
 func (l *loader) node(ctx context.Context, image string, desc v1.Descriptor, depth int) (*node, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
@@ -156,7 +157,7 @@ func TestSplitVariant(t *testing.T) {
 		{"app1", "1.2.01", "1.2.0", "app1", ""},
 		{"app-debug", "1.3.0-debug", "1.2.0", "app-debug", ""},
 	} {
-		if image, suffix := splitVariant(tt.name, tt.ref, tt.version); image != tt.image || suffix != tt.suffix {
+		if image, suffix := layout.SplitVariant(tt.name, tt.ref, tt.version); image != tt.image || suffix != tt.suffix {
 			t.Errorf("%q called %q in %s: got %q, %q, want %q, %q", tt.name, tt.ref, tt.version, image, suffix, tt.image, tt.suffix)
 		}
 	}
