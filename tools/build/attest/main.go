@@ -5,6 +5,10 @@
 //	    writes NOTICES to --out, an archive of licences for each source, and to --document
 //	    the components with their licences, as JSON; fails if the policy in the lock does
 //	    not allow a licence
+//	attest page --artifacts FILE --lock FILE --line NAME --programs FILE --out FILE --notes FILE
+//	    [--document FILE] [--previous FILE] [--previous-document FILE] [--provenance PATH]
+//	    writes the page about the release, and release notes; what changed since the
+//	    release before is what its lock.json and release.json say
 //	attest provenance --artifacts FILE --lock FILE --line NAME --out FILE
 //	    writes the provenance: an in-toto statement about every file and image
 //	attest sbom --artifacts FILE --lock FILE --documents FILE [--document FILE]
@@ -46,6 +50,16 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 			cli.Required("sources", "the `file` that lists the sources and their licence files", nil),
 			cli.Required("document", "the `file` to write with the components and their licences", nil),
 		}, Run: writeLicenses},
+		"page": {Flags: []cli.Flag{
+			artifacts, lock, out,
+			cli.Required("line", "the `name` of the line", nil),
+			cli.Required("programs", "the `file` that lists the programs that the go command can build", nil),
+			cli.Required("notes", "the `file` to write with release notes", nil),
+			cli.Optional("document", "the `file` with the components and their licences"),
+			cli.Optional("previous", "the lock `file` of the release before"),
+			cli.Optional("previous-document", "the release.json `file` of the release before"),
+			cli.Optional("provenance", "the `path` in the release of a provenance that is made after the page"),
+		}, Run: writePage},
 		"provenance": {Flags: []cli.Flag{artifacts, lock, out, cli.Required("line", "the `name` of the line", nil)}, Run: writeProvenance},
 		"sbom": {Flags: []cli.Flag{
 			artifacts, lock,

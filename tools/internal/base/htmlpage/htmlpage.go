@@ -1,8 +1,14 @@
-// Package htmlpage writes the result of a check as one self-contained HTML page, without scripts
-// and with its style inside.
+// Package htmlpage writes one self-contained HTML page, without scripts and with its style
+// inside: a release's page, and the reports of checks. It is for light and dark screens, and for
+// narrow ones.
+//
+// In a narrow window a row of a table becomes a block. The attribute data-label of a cell is its
+// column's name there. A code element breaks anywhere. A pre element is a command: a click
+// selects it as a whole.
 package htmlpage
 
 import (
+	_ "embed"
 	"html/template"
 	"io"
 )
@@ -29,27 +35,24 @@ func (p *Page) Write(w io.Writer) error {
 	return t.Execute(w, p)
 }
 
-const frame = `<!DOCTYPE html>
+//go:embed style.css
+var style string
+
+var frame = `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>{{.Title}}</title>
 <style>
-:root { color-scheme: light dark; --line: #8885; --pass: #1a7f37; --fail: #c62828; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; }
-code { font: 13px/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-.pass, .added { color: var(--pass); } .fail, .removed { color: var(--fail); } .pass, .fail { font-weight: 600; }
-.cause { font-style: italic; } details { margin: .3rem 0; } summary { cursor: pointer; }
-table table { margin: .4rem 0 .8rem; }
-</style>
+` + style + `</style>
 </head>
 <body>
+<main>
 <h1>{{.Title}}</h1>
-{{template "body" .Data}}</body>
+{{template "body" .Data}}</main>
+</body>
 </html>
 `

@@ -14,10 +14,10 @@ import (
 func Markdown(old, new *lock.Lock) string {
 	var b strings.Builder
 	if old == nil {
-		fmt.Fprintf(&b, "%s %s was built from:\n\n| Source | Revision |\n| --- | --- |\n", text(new.Product), text(new.Version))
+		fmt.Fprintf(&b, "%s %s was built from:\n\n| Source | Revision |\n| --- | --- |\n", MarkdownText(new.Product), MarkdownText(new.Version))
 	} else {
 		fmt.Fprintf(&b, "%s %s was built from:\n\n| Source | Revision | Since %s |\n| --- | --- | --- |\n",
-			text(new.Product), text(new.Version), text(old.Version))
+			MarkdownText(new.Product), MarkdownText(new.Version), MarkdownText(old.Version))
 	}
 	var removed, others strings.Builder
 	for _, c := range Between(old, new) {
@@ -29,19 +29,19 @@ func Markdown(old, new *lock.Lock) string {
 		case c.Kind == Dependency:
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", sourceLink(c.New), revisionLink(c.New), sinceCell(c))
 		case c.State != Same && c.Kind != Setting && (c.Kind != Image || c.Platform == ""):
-			fmt.Fprintf(&others, "| %s | %s | %s |\n", text(c.Title()), pinCell(c.From), pinCell(c.To))
+			fmt.Fprintf(&others, "| %s | %s | %s |\n", MarkdownText(c.Title()), pinCell(c.From), pinCell(c.To))
 		}
 	}
 	b.WriteString(removed.String())
 	if old != nil && others.Len() > 0 {
-		fmt.Fprintf(&b, "\nAlso changed since %s:\n\n| Input | Before | Now |\n| --- | --- | --- |\n%s", text(old.Version), &others)
+		fmt.Fprintf(&b, "\nAlso changed since %s:\n\n| Input | Before | Now |\n| --- | --- | --- |\n%s", MarkdownText(old.Version), &others)
 	}
 	return b.String()
 }
 
 // sinceCell describes how a dependency has changed.
 func sinceCell(c Change) string {
-	between := code(Short(c.From.Revision)) + "…" + code(Short(c.To.Revision))
+	between := MarkdownCode(Short(c.From.Revision)) + "…" + MarkdownCode(Short(c.To.Revision))
 	switch {
 	case c.State == Added:
 		return "new"
@@ -59,22 +59,22 @@ func sinceCell(c Change) string {
 
 // pinCell returns a pin's text; empty for none.
 func pinCell(p Pin) string {
-	if p.Origin = withoutUser(p.Origin); p.String() == "" {
+	if p.Origin = WithoutUser(p.Origin); p.String() == "" {
 		return ""
 	}
-	return code(p.String())
+	return MarkdownCode(p.String())
 }
 
 func sourceLink(d *lock.Dependency) string {
 	switch {
 	case d.Git != nil && Web(d) != "":
-		return fmt.Sprintf("[%s](%s)", text(d.Name), Web(d))
+		return fmt.Sprintf("[%s](%s)", MarkdownText(d.Name), Web(d))
 	case d.Git != nil:
-		return text(d.Name) + " " + code(withoutUser(d.Git.URL))
+		return MarkdownText(d.Name) + " " + MarkdownCode(WithoutUser(d.Git.URL))
 	case d.Module != nil:
-		return text(d.Name) + " " + code(d.Module.Path)
+		return MarkdownText(d.Name) + " " + MarkdownCode(d.Module.Path)
 	}
-	return text(d.Name)
+	return MarkdownText(d.Name)
 }
 
 func revisionLink(d *lock.Dependency) string {
@@ -82,13 +82,13 @@ func revisionLink(d *lock.Dependency) string {
 	case d.Revision() == "":
 		return ""
 	case d.Git != nil && Web(d) != "":
-		return fmt.Sprintf("[%s](%s)", code(Short(d.Revision())), WebRevision(d))
+		return fmt.Sprintf("[%s](%s)", MarkdownCode(Short(d.Revision())), WebRevision(d))
 	}
-	return code(Short(d.Revision()))
+	return MarkdownCode(Short(d.Revision()))
 }
 
-// withoutUser removes the user and password from a URL.
-func withoutUser(s string) string {
+// WithoutUser removes the user and password from a URL.
+func WithoutUser(s string) string {
 	if u, err := url.Parse(s); err == nil && u.User != nil {
 		u.User = nil
 		return u.String()
@@ -96,13 +96,13 @@ func withoutUser(s string) string {
 	return s
 }
 
-// code returns text as code in a table's cell.
-func code(s string) string {
+// MarkdownCode returns text as code in a table's cell.
+func MarkdownCode(s string) string {
 	return "`" + strings.NewReplacer("`", "'", "|", `\|`, "\n", " ").Replace(s) + "`"
 }
 
-// text escapes Markdown and mentions.
-func text(s string) string {
+// MarkdownText escapes Markdown and mentions.
+func MarkdownText(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;",
 		"|", `\|`, "#", `\#`, "@", "@\u200b", "\n", " ").Replace(s)
 }

@@ -191,6 +191,19 @@ func (e *Expression) String() string {
 	return strings.Join(parts, " "+e.op+" ")
 }
 
+// Licenses returns the licences in the expression, sorted, without duplicates.
+func (e *Expression) Licenses() []string {
+	if e.IsLicense() {
+		return []string{e.name}
+	}
+	var all []string
+	for _, part := range e.parts {
+		all = append(all, part.Licenses()...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // Allowed returns the licences because of which a list of allowed ones does not permit the
 // expression, sorted; none if it does. Of several alternatives one has to be permitted.
 func (e *Expression) Allowed(allow []string) (missing []string) {
