@@ -64,6 +64,9 @@ type Package struct {
 	Format, Command string
 }
 
+// Architecture is the title of what the package is for: all are for Linux.
+func (p Package) Architecture() string { return strings.TrimPrefix(p.Platform, "Linux, ") }
+
 // A Manager is a package manager, with the files that it reads.
 type Manager struct {
 	Name, Package string
@@ -80,7 +83,7 @@ var installers = map[string]struct{ format, command string }{
 	"apk":       {"Alpine", "apk add --allow-untrusted ./%s"},
 	"archlinux": {"Arch Linux", "pacman -U %s"},
 	"deb":       {"Debian, Ubuntu", "apt install ./%s"},
-	"rpm":       {"Fedora, RHEL, SUSE", "rpm -i %s"},
+	"rpm":       {"Fedora, RHEL, SUSE", "rpm -U %s"},
 }
 
 func (p *Page) addArtifacts(artifacts []release.Artifact, a *Args) error {
@@ -185,6 +188,9 @@ type Document struct {
 	Title, About string
 	Files        []Download // without a digest if the file is made after the page
 }
+
+// Directory is where the last of the files is.
+func (d Document) Directory() string { return path.Dir(d.Files[len(d.Files)-1].Path) + "/" }
 
 func (p *Page) addDocuments(artifacts []release.Artifact, provenance string) {
 	own := []*Document{

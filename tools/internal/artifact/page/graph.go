@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/module"
+
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 )
 
@@ -38,9 +40,12 @@ func graphOf(p *Page, programs []*program, artifacts []release.Entry) Graph {
 	sources, variants, middle, last := Column{Title: "Sources"}, Column{Title: "Variants"}, Column{Title: "Programs"}, Column{Title: "Artifacts"}
 	edges := map[Edge]bool{}
 	for _, s := range p.Sources {
-		note := s.Revision + ", " + count(s.Modules, "module")
-		if s.Unbuilt {
-			note = s.Revision + ", not built"
+		note := s.Revision
+		if commit, err := module.PseudoVersionRev(s.Revision); err == nil {
+			note = commit
+		}
+		if s.Modules > 0 {
+			note += ", " + count(s.Modules, "module")
 		}
 		sources.Nodes = append(sources.Nodes, Node{"source " + s.Name, s.Name, note})
 		for _, v := range s.Variants {
@@ -140,8 +145,10 @@ func groups(artifacts []release.Entry, version string) []group {
 		switch g.note {
 		case "package":
 			g.note = strings.Join(slices.Sorted(maps.Keys(formats[id])), ", ")
-		default:
+		case "image":
 			g.note += ", " + count(n, "platform")
+		default:
+			g.note = count(n, g.note)
 		}
 		slices.Sort(g.programs)
 		g.programs = slices.Compact(g.programs)

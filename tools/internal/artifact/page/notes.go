@@ -15,7 +15,7 @@ var notes string
 // WriteNotes writes notes.md.
 func (p *Page) WriteNotes(w io.Writer) error {
 	t, err := template.New("notes").Funcs(template.FuncMap{
-		"size": cli.Size, "text": lockdiff.MarkdownText, "code": lockdiff.MarkdownCode, "line": cli.Line,
+		"size": cli.Size, "text": lockdiff.MarkdownText, "code": lockdiff.MarkdownCode, "line": cli.Line, "count": count,
 	}).Parse(notes)
 	if err != nil {
 		return err

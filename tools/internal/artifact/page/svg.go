@@ -13,13 +13,14 @@ import (
 type geometry struct {
 	width, gap  int // of the drawing, and between columns
 	font, note  int // sizes of the text of nodes
+	pad         int // beside the text
 	height, row int // of a node, and from one node to the next
 	class       string
 }
 
 var (
-	wide   = geometry{width: 1112, gap: 96, font: 14, note: 12, height: 46, row: 58, class: "wide"}
-	narrow = geometry{width: 358, gap: 20, font: 11, note: 9, height: 36, row: 44, class: "narrow"}
+	wide   = geometry{width: 1112, gap: 96, font: 14, note: 12, pad: 12, height: 46, row: 58, class: "wide"}
+	narrow = geometry{width: 358, gap: 20, font: 11, note: 9, pad: 6, height: 36, row: 44, class: "narrow"}
 )
 
 // Wide and Narrow draw the graph for wide and narrow windows. There is nothing to draw without
@@ -54,7 +55,7 @@ func (g Graph) draw(m geometry) template.HTML {
 	label := "A graph that leads from " + strings.Join(titles, " to ") + "; the table below says the same"
 	fmt.Fprintf(&b, `<svg class="graph %s" viewBox="0 0 %d %d" role="img" aria-label="%s">`+"\n", m.class, m.width, total, html.EscapeString(label))
 	edges := slices.Clone(g.Edges)
-	slices.SortStableFunc(edges, func(x, y Edge) int { return len(kind(y)) - len(kind(x)) }) // dashed lines below others
+	slices.SortStableFunc(edges, func(x, y Edge) int { return strings.Compare(kind(y), kind(x)) }) // dashed lines below others
 	for _, e := range edges {
 		from, to := boxes[e.From], boxes[e.To]
 		x1, y1, x2, y2 := from.x+width, from.y+m.height/2, to.x, to.y+m.height/2
@@ -66,9 +67,8 @@ func (g Graph) draw(m geometry) template.HTML {
 		for _, n := range c.Nodes {
 			at := boxes[n.ID]
 			fmt.Fprintf(&b, `<g><title>%s: %s</title><rect x="%d.5" y="%d.5" width="%d" height="%d" rx="7"/>`, html.EscapeString(n.Title), html.EscapeString(n.Note), at.x, at.y, width-1, m.height-1)
-			pad := m.font * 3 / 4
-			fmt.Fprintf(&b, `<text x="%d" y="%d" font-size="%d">%s</text>`, at.x+pad, at.y+m.height/2-2, m.font, html.EscapeString(fit(n.Title, width-2*pad, m.font)))
-			fmt.Fprintf(&b, `<text class="note" x="%d" y="%d" font-size="%d">%s</text></g>`+"\n", at.x+pad, at.y+m.height/2+m.note+1, m.note, html.EscapeString(fit(n.Note, width-2*pad, m.note)))
+			fmt.Fprintf(&b, `<text x="%d" y="%d" font-size="%d">%s</text>`, at.x+m.pad, at.y+m.height/2-2, m.font, html.EscapeString(fit(n.Title, width-2*m.pad, m.font)))
+			fmt.Fprintf(&b, `<text class="note" x="%d" y="%d" font-size="%d">%s</text></g>`+"\n", at.x+m.pad, at.y+m.height/2+m.note+1, m.note, html.EscapeString(fit(n.Note, width-2*m.pad, m.note)))
 		}
 	}
 	b.WriteString("</svg>\n")
@@ -82,9 +82,9 @@ func kind(e Edge) string {
 	return "edge"
 }
 
-// fit shortens a text to a width. A character is taken to be 0.62 of the font's size wide.
+// fit shortens a text to a width. A character is taken to be 0.54 of the font's size wide.
 func fit(s string, width, font int) string {
-	limit := width * 100 / (font * 62)
+	limit := width * 100 / (font * 54)
 	if utf8.RuneCountInString(s) <= limit {
 		return s
 	}
