@@ -15,6 +15,7 @@ load(
     "release_licenses",
     "release_linux_package",
     "release_package_manifests",
+    "release_page",
     "release_platform_file",
     "release_provenance",
     "release_sbom",
@@ -35,6 +36,7 @@ _ARTIFACTS = [
     "release_licenses",
     "release_linux_package",
     "release_package_manifests",
+    "release_page",
     "release_provenance",
     "release_sbom",
     "release_sources",
@@ -65,7 +67,7 @@ def line_rules(line):
 
     Args:
         line: struct of architectures, created, dashboards, docker, license_exceptions, line, names, outputs, platforms,
-            product, skip_sbom, source_date_epoch, source_labels, sources, version and vex.
+            previous, previous_document, product, skip_sbom, source_date_epoch, source_labels, sources, version and vex.
 
     Returns:
         a struct of the rules. Each has the attributes of the rule of the same name in defs.bzl. Those with
@@ -77,7 +79,8 @@ def line_rules(line):
         source_files has dependency, a dependency's name, instead of source.
         There are also binaries, a binary for each entry of a dict; archives, one archive for each program; and
         image's about, the org.opencontainers.image labels without that prefix, to which the version is added.
-        Without a vex.yaml of the line, vex declares nothing.
+        Without a vex.yaml of the line, vex declares nothing. page belongs between the other artifacts and provenance,
+        which describes the page; the page has a link to it if its attribute provenance is set.
     """
 
     lock = "@{}//:lock.json".format(line.product)
@@ -190,6 +193,28 @@ def line_rules(line):
     def package_manifests(name, version = line.version, **kwargs):
         _manual(release_package_manifests)(name = name, version = version, **kwargs)
 
+    def page(
+            name = "page",
+            artifacts = None,
+            components = None,
+            files = {},
+            outputs = line.outputs,
+            previous = line.previous,
+            previous_document = line.previous_document,
+            **kwargs):
+        _manual(release_page)(
+            name = name,
+            artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
+            components = _above(["release_licenses"]) if components == None else components,
+            files = own | files,
+            line = line.line,
+            lock = lock,
+            outputs = outputs,
+            previous = previous,
+            previous_document = previous_document,
+            **kwargs
+        )
+
     def provenance(name = "provenance", artifacts = None, files = {}, outputs = line.outputs, **kwargs):
         _manual(release_provenance)(
             name = name,
@@ -201,7 +226,15 @@ def line_rules(line):
             **kwargs
         )
 
+    def check_pages(name):
+        has = bool(_above(["release_provenance"]))
+        for label in _above(["release_page"]):
+            if native.existing_rules()[label.removeprefix(":")]["provenance"] != has:
+                fail("{}: page {}: provenance is {}: want {}, because the release has {} provenance".format(name, label, not has, has, "a" if has else "no"))
+
     def release(name = "release", artifacts = None, checks = None, files = {}, outputs = line.outputs, visibility = ["//visibility:public"], **kwargs):
+        if artifacts == None:
+            check_pages(name)
         _manual(release_tree)(
             name = name,
             artifacts = _above(_ARTIFACTS) if artifacts == None else artifacts,
@@ -281,6 +314,7 @@ def line_rules(line):
         licenses = licenses,
         linux_package = linux_package,
         package_manifests = package_manifests,
+        page = page,
         platform_file = _manual(release_platform_file),
         provenance = provenance,
         release = release,

@@ -137,8 +137,8 @@ func choose(listing gomod.Listing, repository string, leave func(path, why strin
 // buildFile returns the product's BUILD file.
 func buildFile(line string, programs []program) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "load(\"@%s//:rules.bzl\", \"archive\", \"binary\", \"release\")\n", line)
-	targets := map[string]bool{"archive": true, "release": true}
+	fmt.Fprintf(&b, "load(\"@%s//:rules.bzl\", \"archive\", \"binary\", \"page\", \"release\")\n", line)
+	targets := map[string]bool{"archive": true, "page": true, "release": true}
 	var binaries []string
 	for _, p := range programs {
 		target := p.name
@@ -154,6 +154,6 @@ func buildFile(line string, programs []program) []byte {
 		binaries = append(binaries, fmt.Sprintf("        %q,\n", ":"+target))
 	}
 	fmt.Fprintf(&b, "\n# Every program, and the licences of everything that is linked into them.\narchive(\n    name = \"archive\",\n    archive = %q,\n    binaries = [\n%s    ],\n)\n", line, strings.Join(binaries, ""))
-	b.WriteString("\nrelease(artifacts = [\":archive\"])\n")
+	b.WriteString("\n# index.html, a page about the release, and notes.md.\npage()\n\nrelease()\n")
 	return []byte(b.String())
 }

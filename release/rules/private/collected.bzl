@@ -70,7 +70,7 @@ def described(ctx):
         programs = [c.file for a in artifacts.values() for c in a.contents],
     )
 
-def statement(ctx, kind, path, media_type, flags, mnemonic):
+def statement(ctx, kind, path, media_type, flags, mnemonic, others = {}):
     """Declares the action that writes a statement about all artifacts of a rule.
 
     Args:
@@ -80,29 +80,34 @@ def statement(ctx, kind, path, media_type, flags, mnemonic):
         media_type: its media type.
         flags: dict of other flags of the verb → value, a string or a File.
         mnemonic: the action's.
+        others: dict of flag → (path, media type): other files that the verb writes. The flag is the kind of each.
 
     Returns:
         the list of the rule's providers.
     """
     found = described(ctx)
-    out = ctx.actions.declare_file("{}/{}".format(ctx.label.name, path))
     args = ctx.actions.args()
     args.add(kind)
     args.add("--artifacts", found.listing)
     args.add("--lock", ctx.file.lock)
-    args.add("--out", out)
+    artifacts = {}
+    for flag, (name, media) in ({"out": (path, media_type)} | others).items():
+        out = ctx.actions.declare_file("{}/{}".format(ctx.label.name, name))
+        args.add("--" + flag, out)
+        artifacts[name] = artifact(out, kind if flag == "out" else flag, media_type = media)
+    outputs = [a.file for a in artifacts.values()]
     for flag, value in flags.items():
         args.add("--" + flag, value)
     ctx.actions.run(
         executable = release_toolchain(ctx).attest,
         arguments = [args],
         inputs = depset([ctx.file.lock, found.listing] + found.files + found.programs + [v for v in flags.values() if type(v) == "File"]),
-        outputs = [out],
+        outputs = outputs,
         mnemonic = mnemonic,
         progress_message = "Writing %{output} for %{label}",
         toolchain = TOOLCHAIN_TYPE,
     )
     return [
-        DefaultInfo(files = depset([out])),
-        ArtifactInfo(artifacts = {path: artifact(out, kind, media_type = media_type)}, programs = depset()),
+        DefaultInfo(files = depset(outputs)),
+        ArtifactInfo(artifacts = artifacts, programs = depset()),
     ]

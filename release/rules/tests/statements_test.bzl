@@ -1,7 +1,7 @@
 """Analysis tests of the rules that make statements about artifacts: what they declare, and how they fail."""
 
 load("@bazel_skylib//lib:unittest.bzl", "analysistest", "asserts")
-load("//release/rules:defs.bzl", "ArtifactInfo", "ComponentsInfo", "release_archive", "release_image", "release_licenses", "release_provenance", "release_vex")
+load("//release/rules:defs.bzl", "ArtifactInfo", "ComponentsInfo", "release_archive", "release_image", "release_licenses", "release_page", "release_provenance", "release_vex")
 load("//release/sources:defs.bzl", "SourceInfo")
 load(":fakes.bzl", "failure_tests", "fake_binary")
 
@@ -82,6 +82,36 @@ def _provenance_test_impl(ctx):
 
 _provenance_test = analysistest.make(_provenance_test_impl)
 
+def _page_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    target = analysistest.target_under_test(env)
+    artifacts = target[ArtifactInfo].artifacts
+    asserts.equals(
+        env,
+        {"index.html": ("page", "text/html"), "notes.md": ("notes", "text/markdown")},
+        {path: (a.kind, a.media_type) for path, a in artifacts.items()},
+    )
+    action = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleasePage"][0]
+    inputs = [f.basename for f in action.inputs.to_list()]
+    for name in ["lock.json", "licenses.components.json", "licensed-1.2.3-linux-amd64.tar.gz", "tool_for_licenses-linux-amd64"]:
+        asserts.true(env, name in inputs, "{} is an input: {}".format(name, inputs))
+    argv = action.argv
+    asserts.equals(env, "provenance.intoto.json", argv[argv.index("--provenance") + 1])
+    asserts.true(env, argv[argv.index("--previous") + 1].endswith("/lock.json"), "the release before")
+    asserts.false(env, "--previous-document" in argv, "release.json of the release before")
+    return analysistest.end(env)
+
+_page_test = analysistest.make(_page_test_impl)
+
+def _page_of_outputs_test_impl(ctx):
+    env = analysistest.begin(ctx)
+    action = [a for a in analysistest.target_actions(env) if a.mnemonic == "ReleasePage"][0]
+    asserts.false(env, "--provenance" in action.argv, "a link to a provenance that the outputs leave out")
+    asserts.equals(env, ["images/image_for_licenses"], [e["path"] for e in _listing(env, ".entries.json")], "only what the line's outputs choose")
+    return analysistest.end(env)
+
+_page_of_outputs_test = analysistest.make(_page_of_outputs_test_impl)
+
 def _vex_test_impl(ctx):
     env = analysistest.begin(ctx)
     target = analysistest.target_under_test(env)
@@ -119,7 +149,16 @@ def _refusals():
         lock = "lock.json",
         tags = ["manual"],
     )
+    release_page(
+        name = "page_of_document_alone",
+        artifacts = [":archive_for_licenses"],
+        line = "tools-1",
+        lock = "lock.json",
+        previous_document = "lock.json",
+        tags = ["manual"],
+    )
     return {
+        "page_of_document_alone": "previous_document is set, and previous is not: want the lock.json of the same release",
         "file_with_path_of_artifact": "two artifacts for licensed-1.2.3-linux-amd64.tar.gz: ",
         "artifacts_with_one_path": "two artifacts for provenance.intoto.json: ",
         "no_license_file": "dependency none has no licence file; add an exception for it to licenses in the manifest",
@@ -190,6 +229,25 @@ def statements_test_suite(name):
         lock = "lock.json",
         tags = ["manual"],
     )
+    release_page(
+        name = "page",
+        artifacts = [":archive_for_licenses", ":image_for_licenses", ":licenses"],
+        components = [":licenses"],
+        line = "tools-1",
+        lock = "lock.json",
+        previous = "lock.json",
+        provenance = True,
+        tags = ["manual"],
+    )
+    release_page(
+        name = "page_of_outputs",
+        artifacts = [":archive_for_licenses", ":image_for_licenses", ":licenses"],
+        line = "tools-1",
+        lock = "lock.json",
+        outputs = ["docker", "page"],
+        provenance = True,
+        tags = ["manual"],
+    )
     release_vex(
         name = "vex",
         artifacts = [":archive_for_licenses"],
@@ -198,9 +256,11 @@ def statements_test_suite(name):
         tags = ["manual"],
     )
     _provenance_test(name = "provenance_test", target_under_test = ":provenance")
+    _page_test(name = "page_test_of_all", target_under_test = ":page")
+    _page_of_outputs_test(name = "page_test_of_outputs", target_under_test = ":page_of_outputs")
     _vex_test(name = "vex_test", target_under_test = ":vex")
     _licenses_test(name = "licenses_test_of_all", target_under_test = ":licenses")
     _outputs_test(name = "licenses_test_of_outputs", target_under_test = ":licenses_of_images")
-    tests = [":licenses_test_of_all", ":licenses_test_of_outputs", ":provenance_test", ":vex_test"]
+    tests = [":licenses_test_of_all", ":licenses_test_of_outputs", ":page_test_of_all", ":page_test_of_outputs", ":provenance_test", ":vex_test"]
     tests += failure_tests(_refusals())
     native.test_suite(name = name, tests = tests)

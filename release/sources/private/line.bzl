@@ -40,6 +40,8 @@ _rules = line_rules(struct(
     line = LINE,
     outputs = OUTPUTS,
     platforms = PLATFORMS,
+    previous = {previous},
+    previous_document = {previous_document},
     product = {product},
     skip_sbom = SKIP_SBOM,
     source_date_epoch = SOURCE_DATE_EPOCH,
@@ -63,6 +65,7 @@ image_variant = _rules.image_variant
 licenses = _rules.licenses
 linux_package = _rules.linux_package
 package_manifests = _rules.package_manifests
+page = _rules.page
 platform_file = _rules.platform_file
 provenance = _rules.provenance
 release = _rules.release
@@ -98,6 +101,10 @@ def _source_labels(product, dependencies):
         for name, dependency in dependencies.items()
         for variant in [""] + sorted(dependency["variants"].keys())
     }
+
+def _file(rctx, name):
+    """Returns the label of a file of the line, as Starlark: None if the line has no such file."""
+    return repr("@release_builder//manifests/{}:{}".format(rctx.attr.line, name) if name in rctx.attr.files else None)
 
 def _line_impl(rctx):
     lock = json.decode(rctx.attr.lock)
@@ -164,9 +171,11 @@ VERSIONS = {versions}
     ), executable = False, legacy_utf8 = False)
     rctx.file("rules.bzl", _RULES.format(
         exceptions = repr(lock["license_exceptions"]),
+        previous = _file(rctx, "previous.lock.json"),
+        previous_document = _file(rctx, "previous.release.json"),
         product = repr(rctx.name),
         sources = repr(_source_labels(rctx.name, lock["dependencies"])),
-        vex = repr("@release_builder//manifests/{}:vex.yaml".format(rctx.attr.line) if rctx.attr.vex else None),
+        vex = _file(rctx, "vex.yaml"),
     ), executable = False, legacy_utf8 = False)
     build = _BUILD.format(line = rctx.attr.line)
     for name in lock["dependencies"]:
@@ -181,9 +190,9 @@ release_line = repository_rule(
     implementation = _line_impl,
     doc = "The constants of a line (line.bzl), the rules with the constants bound (rules.bzl), its manifest and lock, and an alias for each source, base image and file.",
     attrs = {
+        "files": attr.string_list(doc = "Which of the files vex.yaml, previous.lock.json and previous.release.json the line has."),
         "line": attr.string(doc = "The directory below manifests/.", mandatory = True),
         "lock": attr.string(doc = "JSON: the parts of the lock that BUILD files need.", mandatory = True),
-        "vex": attr.bool(doc = "Whether the line has a vex.yaml."),
         "stale": attr.string(doc = "How the lock's toolchain differs from the workspace's; empty if it does not."),
     },
 )

@@ -8,12 +8,15 @@ def release_sources():
     \"\"\"Declares the repositories of every product: its line's and each pinned source's and base image's.\"\"\"
 """
 
+# The files that a line may have beside its manifest, its lock and its destinations.
+_FILES = ["previous.lock.json", "previous.release.json", "vex.yaml"]
+
 def _lines_impl(rctx):
     root = rctx.path(rctx.attr.workspace).dirname
     active = rctx.getenv("RELEASE_LINE", "") or rctx.attr.default
     locks = {}
     destinations = {}
-    vex = {}
+    files = {}
     for directory in root.get_child("manifests").readdir(watch = "yes"):
         lock = directory.get_child("lock.json")
         rctx.watch(lock)
@@ -25,21 +28,24 @@ def _lines_impl(rctx):
         file = directory.get_child("destinations.yaml")
         rctx.watch(file)
         destinations[directory.basename] = file.exists
-        file = directory.get_child("vex.yaml")
-        rctx.watch(file)
-        vex[directory.basename] = file.exists
+        files[directory.basename] = []
+        for name in _FILES:
+            file = directory.get_child(name)
+            rctx.watch(file)
+            if file.exists:
+                files[directory.basename].append(name)
 
     here = read_toolchain(rctx, root)
     content = _SOURCES
     declared = {}
     for product, line in sorted(_choose(locks, active).items()):
         lock = locks[line]
-        content += "    release_line(name = {}, line = {}, lock = {}, stale = {}, vex = {})\n".format(
+        content += "    release_line(name = {}, line = {}, lock = {}, stale = {}, files = {})\n".format(
             repr(product),
             repr(line),
             repr(json.encode(_summary(lock))),
             repr(stale(lock, here)),
-            vex[line],
+            repr(files[line]),
         )
         _declare(declared, product, "line " + line)
         for dependency in lock["dependencies"]:

@@ -187,7 +187,7 @@ func TestDocument(t *testing.T) {
 			t.Errorf("%s: got %s with %d bytes, want %s with %d bytes", a.Path, got, info.Size(), a.Digest.Hex(), a.Size)
 		}
 	}
-	for _, kind := range []string{"apk", "archive", "archlinux", "chart", "checksum", "deb", "docker-archive", "document", "image", "licenses", "package-manifest", "provenance", "rpm", "sbom", "sources"} {
+	for _, kind := range []string{"apk", "archive", "archlinux", "chart", "checksum", "deb", "docker-archive", "document", "image", "licenses", "notes", "package-manifest", "page", "provenance", "rpm", "sbom", "sources"} {
 		if kinds[kind] == 0 {
 			t.Errorf("no artifact is of kind %s: got %v", kind, kinds)
 		}

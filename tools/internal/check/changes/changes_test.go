@@ -114,6 +114,7 @@ func TestReleases(t *testing.T) {
 			t.Errorf("got\n%s", got)
 		}
 	})
+	t.Run("for everybody", func(t *testing.T) { browsertest.Good(t, data) })
 }
 
 // TestNames: a file may be called as a setting is.

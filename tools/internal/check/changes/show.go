@@ -3,10 +3,10 @@ package changes
 import (
 	"bytes"
 	"fmt"
-	"html/template"
 	"io"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/artifact/page"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/htmlpage"
@@ -123,7 +123,7 @@ func count(layers []Layer, what string) string {
 func (d *Diff) WriteHTML(w io.Writer) error {
 	p := htmlpage.Page{
 		Title: d.Old.Product + " " + d.Old.Version + " → " + d.New.Product + " " + d.New.Version,
-		Body:  body, Funcs: template.FuncMap{"size": cli.Size, "delta": cli.SizeChange}, Data: d,
+		Body:  body + page.ChangeTables, Funcs: page.ChangeFuncs(), Data: d,
 	}
 	return p.Write(w)
 }
@@ -131,21 +131,14 @@ func (d *Diff) WriteHTML(w io.Writer) error {
 const body = `{{if and .Old.Size .New.Size}}<p>{{size .Old.Size}} → {{size .New.Size}} ({{delta .Old.Size .New.Size}}), {{.Old.Files}} → {{.New.Files}} files</p>{{end}}
 <p>Locks <code>{{.Old.Lock}}</code> → <code>{{.New.Lock}}</code></p>
 <h2>Sources</h2>
-{{if .Sources}}<table><thead><tr><th>Source</th><th>State</th><th>Old</th><th>New</th><th>Origin</th></tr></thead><tbody>
-{{range .Sources}}<tr><td><code>{{.Name}}</code></td><td class="{{.State}}">{{.State}}</td><td><code>{{.From.Revision}}</code></td><td><code>{{.To.Revision}}</code></td><td>{{if eq .State "moved"}}<code>{{.From.Origin}}</code> → {{end}}<code>{{or .To.Origin .From.Origin}}</code>{{if .Compare}} <a href="{{.Compare}}">compare</a>{{end}}</td></tr>
-{{range .Modules}}<tr><td>module <code>{{.Name}}</code></td><td class="{{.State}}">{{.State}}</td><td><code>{{.From.Revision}}</code></td><td><code>{{.To.Revision}}</code></td><td></td></tr>
-{{end}}{{end}}</tbody></table>{{else}}<p>None changed.</p>{{end}}
+{{template "source-changes" .Sources}}
 <h2>Inputs</h2>
-{{if .Inputs}}<table><thead><tr><th>Input</th><th>State</th><th>Old</th><th>New</th></tr></thead><tbody>
-{{range .Inputs}}<tr><td>{{.Title}}</td><td class="{{.State}}">{{.State}}</td><td><code>{{.From.Origin}} {{.From.Revision}}</code></td><td><code>{{.To.Origin}} {{.To.Revision}}</code></td></tr>
-{{end}}</tbody></table>{{else}}<p>None changed.</p>{{end}}
+{{template "input-changes" .Inputs}}
 {{if and .Old.Size .New.Size}}<h2>Files</h2>
-{{if .Files}}<table><thead><tr><th>File</th><th>State</th><th>Old</th><th>New</th><th>Change</th></tr></thead><tbody>
-{{range .Files}}<tr><td>{{if .OldPath}}<code>{{.OldPath}}</code> → {{end}}<code>{{.Path}}</code></td><td class="{{.State}}">{{.State}}</td><td>{{size .OldSize}}</td><td>{{size .NewSize}}</td><td>{{delta .OldSize .NewSize}}</td></tr>
-{{end}}</tbody></table>{{else}}<p>None changed.</p>{{end}}
+{{template "file-changes" .Files}}
 <h2>Images</h2>
 {{range .Images}}<h3><code>{{.Name}}</code> <span class="{{.State}}">{{.State}}</span></h3>
 <table><thead><tr><th>Platform</th><th>State</th><th>Layers that both have</th><th>New</th><th>Gone</th></tr></thead><tbody>
-{{range .Platforms}}<tr><td>{{.Platform}}</td><td class="{{.State}}">{{.State}}</td><td>{{template "layers" .Shared}}</td><td>{{template "layers" .Added}}</td><td>{{template "layers" .Removed}}</td></tr>
+{{range .Platforms}}<tr><td>{{.Platform}}</td><td data-label="State" class="{{.State}}">{{.State}}</td><td data-label="Layers that both have">{{template "layers" .Shared}}</td><td data-label="New">{{template "layers" .Added}}</td><td data-label="Gone">{{template "layers" .Removed}}</td></tr>
 {{end}}</tbody></table>{{end}}{{end}}
 {{define "layers"}}{{range .}}<code>{{.Digest.Short}}</code> {{size .Size}}<br>{{end}}{{end}}`

@@ -38,8 +38,8 @@ const body = `{{range .Notes}}<p>{{.}}</p>
 {{range .Files}}<tr><td class="{{if eq .State "same"}}pass{{else}}fail{{end}}">{{if eq .State "same"}}PASS{{else}}FAIL{{end}}</td><td><code>{{path .Path}}</code>{{if ne .State "same"}} {{summary .}}{{end}}
 {{- if .Differences}}<details open><summary>{{len .Differences}} listed</summary><table>
 <thead><tr><th>Where</th><th>What</th><th>Old</th><th>New</th><th>Likely cause</th></tr></thead><tbody>
-{{range .Differences}}<tr><td><code>{{.Member}}</code></td><td>{{.What}}</td><td><code>{{.Old}}</code></td><td><code>{{.New}}</code></td><td class="cause">{{.Cause}}</td></tr>
-{{end}}</tbody></table></details>{{end}}</td><td><code>{{short .Old}}</code></td><td><code>{{short .New}}</code></td></tr>
+{{range .Differences}}<tr><td><code>{{.Member}}</code></td><td data-label="What">{{.What}}</td><td data-label="Old"><code>{{.Old}}</code></td><td data-label="New"><code>{{.New}}</code></td><td data-label="Likely cause" class="cause">{{.Cause}}</td></tr>
+{{end}}</tbody></table></details>{{end}}</td><td data-label="Old"><code>{{short .Old}}</code></td><td data-label="New"><code>{{short .New}}</code></td></tr>
 {{end}}</tbody>
 </table>
 `

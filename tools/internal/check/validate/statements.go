@@ -46,7 +46,8 @@ func (c *checker) described(a release.Artifact) []release.Artifact {
 	var found []release.Artifact
 	for _, other := range c.doc.Artifacts {
 		switch {
-		case other.Path == a.Path, other.Kind == "provenance", other.Kind == "sbom" && a.Kind == "sbom":
+		case other.Path == a.Path, other.Kind == "provenance":
+		case a.Kind == "sbom" && (other.Kind == "sbom" || other.Kind == "page" || other.Kind == "notes"):
 		default:
 			found = append(found, other)
 		}

@@ -172,7 +172,7 @@ type Dependency struct {
 func Outputs() []string {
 	return []string{
 		"docker", "helm", "debian", "rpm", "archive", "grafana",
-		"apk", "archlinux", "licenses", "packagemanagers", "provenance", "sbom", "sources", "vex",
+		"apk", "archlinux", "licenses", "packagemanagers", "page", "provenance", "sbom", "sources", "vex",
 	}
 }
 
