@@ -39,11 +39,12 @@ type Platform struct {
 
 // An Image is a container image.
 type Image struct {
-	Name    string // with its variant
-	Tag     string
-	Digest  digest.Digest
-	Pull    string // a command; empty if the line has no hub
-	Members []ImagePlatform
+	Name   string // with its variant
+	Tag    string
+	Digest digest.Digest
+	// Reference is the image's by its digest, for a shell; empty if the line has no hub.
+	Reference string
+	Members   []ImagePlatform
 }
 
 // An ImagePlatform is an image for one platform.
@@ -156,8 +157,7 @@ func (p *Page) addImages(a *Args) error {
 		repository, _ := layout.SplitVariant(i.Name, i.Tag, p.Version)
 		if hub := a.Lock.Docker; hub != "" {
 			ref := strings.TrimSuffix(hub, "/") + "/" + repository + "@" + string(i.Digest)
-			i.Pull = "docker pull " + quote(ref)
-			p.Signed = cmp.Or(p.Signed, ref)
+			i.Reference = quote(ref)
 		}
 		for _, m := range index.Manifests {
 			if m.Platform == nil {

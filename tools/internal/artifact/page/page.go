@@ -73,7 +73,6 @@ type Page struct {
 	Licenses []License
 	Unknown  int // components whose licence is not known
 	Rebuild  Rebuild
-	Signed   string // an image to verify; empty if there is none
 
 	lock, previous *lock.Lock
 }
