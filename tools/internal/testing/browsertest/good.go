@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,14 @@ import (
 // test is skipped.
 func Good(t *testing.T, page []byte) {
 	t.Helper()
+	for _, p := range problems(t, page) {
+		t.Error(p)
+	}
+}
+
+// problems returns what is wrong with a page.
+func problems(t *testing.T, page []byte) (all []string) {
+	t.Helper()
 	axe, err := os.ReadFile(filepath.Join(os.Getenv("RELEASE_AXE"), "node_modules", "axe-core", "axe.min.js"))
 	readers.Require(t, "axe-core", os.Getenv("RELEASE_AXE") != "" && err == nil)
 	b := newTab(t)
@@ -25,33 +34,35 @@ func Good(t *testing.T, page []byte) {
 		name, scheme string
 		width        int
 	}{{"phone, light", "light", 390}, {"phone, dark", "dark", 390}, {"desk, light", "light", 1280}, {"desk, dark", "dark", 1280}} {
+		wrong := func(format string, args ...any) { all = append(all, s.name+": "+fmt.Sprintf(format, args...)) }
 		b.screen(s.width, s.scheme)
 		b.open(page)
 		var background, text string
 		b.eval(&background, "getComputedStyle(document.body).backgroundColor")
 		b.eval(&text, "getComputedStyle(document.body).color")
 		if dark := brightness(background) < brightness(text); dark != (s.scheme == "dark") {
-			t.Errorf("%s: got text %s on %s", s.name, text, background)
+			wrong("got text %s on %s", text, background)
 		}
 		b.eval(nil, "document.querySelectorAll('details').forEach(d => d.open = true)")
 		var over []string
 		b.eval(&over, tooWide)
 		for _, o := range over {
-			t.Errorf("%s: wider than the window: %s", s.name, o)
+			wrong("wider than the window: %s", o)
 		}
 		b.eval(nil, string(axe))
 		var violations []string
 		b.eval(&violations, violated)
 		for _, v := range violations {
-			t.Errorf("%s: axe-core: %s", s.name, v)
+			wrong("axe-core: %s", v)
 		}
 		if len(b.urls) != 1 || !strings.HasPrefix(b.urls[0], "file://") {
-			t.Errorf("%s: got requests for %q, want one for the page", s.name, b.urls)
+			wrong("got requests for %q, want one for the page", b.urls)
 		}
 		for _, said := range b.said {
-			t.Errorf("%s: the browser complains: %s", s.name, said)
+			wrong("the browser complains: %s", said)
 		}
 	}
+	return all
 }
 
 // brightness returns the sum of the channels of rgb(R, G, B).
