@@ -128,7 +128,7 @@ func seal(t *testing.T, dir string) {
 func kindOf(path string) string {
 	for suffix, kind := range map[string]string{
 		".sha256": "checksum", ".tar.gz": "archive", ".zip": "archive", ".tgz": "chart", ".deb": "deb",
-		".spdx.json": "sbom", ".cdx.json": "sbom", ".intoto.json": "provenance", "NOTICES": "licenses",
+		".spdx.json": "sbom", ".cdx.json": "sbom", ".intoto.json": "provenance", "NOTICES": "licenses", "index.html": "page", "notes.md": "notes",
 	} {
 		if strings.HasSuffix(path, suffix) {
 			return kind

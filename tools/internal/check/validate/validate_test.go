@@ -200,6 +200,28 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// TestPage: the page is made from the SBOM, so that the SBOM cannot have it; the provenance has it.
+func TestPage(t *testing.T) {
+	dir := whole(t, hello(t, helloSource))
+	for name, data := range map[string]string{
+		"index.html": "<!DOCTYPE html>", "notes.md": "notes", "sbom/demo-1.2.0.spdx.json": `{"spdxVersion": "SPDX-2.3"}`,
+		"provenance.intoto.json": `{"_type": "https://in-toto.io/Statement/v1", "predicateType": "https://slsa.dev/provenance/v1"}`,
+	} {
+		write(t, filepath.Join(dir, name), []byte(data))
+	}
+	seal(t, dir)
+	r, err := Run(t.Context(), Args{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(findings(r), "\n")
+	for _, page := range []string{"index.html", "notes.md"} {
+		if strings.Contains(got, fmt.Sprintf("it lacks artifact %q", page)) || !strings.Contains(got, fmt.Sprintf("no subject is artifact %q", page)) {
+			t.Errorf("got\n%s\nwant %s in the provenance alone", got, page)
+		}
+	}
+}
+
 // untrimmed returns a program with the paths of its sources.
 func untrimmed(t *testing.T) []byte { return hello(t, helloSource, "GOFLAGS=") }
 
