@@ -25,10 +25,11 @@ type Column struct {
 	Nodes []Node
 }
 
-// A Node is a source, a variant, a program or a group of artifacts.
+// A Node is a source, a variant, a program or a group of artifacts; or, without a title, a place
+// where edges cross the column.
 type Node struct{ ID, Title, Note string }
 
-// An Edge leads from a node to one of a later column. Library means that a source is linked into
+// An Edge leads from a node to one of the next column. Library means that a source is linked into
 // a program of another.
 type Edge struct {
 	From, To string
@@ -76,6 +77,9 @@ func graphOf(p *Page, programs []*program, artifacts []release.Entry) Graph {
 			edges[Edge{From: "program " + name, To: g.id}] = true
 		}
 	}
+	if len(variants.Nodes) > 0 {
+		edges = cross(edges, &variants)
+	}
 	var g Graph
 	for _, c := range []Column{sources, variants, middle, last} {
 		if len(c.Nodes) > 0 {
@@ -85,6 +89,27 @@ func graphOf(p *Page, programs []*program, artifacts []release.Entry) Graph {
 	g.Edges = slices.SortedFunc(maps.Keys(edges), func(a, b Edge) int { return strings.Compare(a.From+"\x00"+a.To, b.From+"\x00"+b.To) })
 	g.arrange()
 	return g
+}
+
+// cross leads the edges from sources to programs across the column of variants: those of a source
+// and of one kind by one place.
+func cross(edges map[Edge]bool, variants *Column) map[Edge]bool {
+	all := map[Edge]bool{}
+	places := map[string]bool{}
+	for e := range edges {
+		if !strings.HasPrefix(e.From, "source ") || !strings.HasPrefix(e.To, "program ") {
+			all[e] = true
+			continue
+		}
+		id := "across " + kind(e) + " " + e.From
+		places[id] = true
+		all[Edge{From: e.From, To: id, Library: e.Library}] = true
+		all[Edge{From: id, To: e.To, Library: e.Library}] = true
+	}
+	for _, id := range slices.Sorted(maps.Keys(places)) {
+		variants.Nodes = append(variants.Nodes, Node{ID: id})
+	}
+	return all
 }
 
 // count writes a number with its noun.

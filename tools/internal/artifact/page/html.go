@@ -23,13 +23,12 @@ var ChangeTables string
 
 // ChangeFuncs returns the functions of [ChangeTables].
 func ChangeFuncs() template.FuncMap {
-	return template.FuncMap{"size": cli.Size, "delta": cli.SizeChange, "short": lockdiff.Short, "user": lockdiff.WithoutUser}
+	return template.FuncMap{"size": cli.Size, "delta": cli.SizeChange, "short": lockdiff.Short, "user": lockdiff.WithoutUser, "count": count}
 }
 
 // WriteHTML writes index.html.
 func (p *Page) WriteHTML(w io.Writer) error {
 	funcs := ChangeFuncs()
-	funcs["count"] = count
 	funcs["percent"] = func(f float64) string { return fmt.Sprintf("%.1f", f) }
 	page := htmlpage.Page{Title: p.Title(), Body: body + ChangeTables, Funcs: funcs, Data: p}
 	return page.Write(w)

@@ -31,48 +31,88 @@ func (g Graph) Narrow() template.HTML { return g.draw(narrow) }
 // head is the height of the columns' titles.
 const head = 28
 
+// box is where a node is: its upper left corner, and its height, which is 0 for a place where
+// edges cross the column.
+type box struct{ x, y, height int }
+
+func (b box) middle() int { return b.y + b.height/2 }
+
+// place returns the boxes of all nodes, by their IDs, and the height of the drawing. The columns
+// are centred.
+func (g Graph) place(m geometry, width int) (boxes map[string]box, total int) {
+	heights := make([]int, len(g.Columns))
+	for i, c := range g.Columns {
+		for _, n := range c.Nodes {
+			heights[i] += m.slot(n)
+		}
+	}
+	total = head + slices.Max(heights)
+	boxes = map[string]box{}
+	for i, c := range g.Columns {
+		y := head + (total-head-heights[i])/2
+		for _, n := range c.Nodes {
+			b := box{i * (width + m.gap), y + m.slot(n)/2, 0}
+			if n.Title != "" {
+				b.y, b.height = y+(m.row-m.height)/2, m.height
+			}
+			boxes[n.ID] = b
+			y += m.slot(n)
+		}
+	}
+	return boxes, total
+}
+
+// slot is the height that a node has in its column.
+func (m geometry) slot(n Node) int {
+	if n.Title == "" {
+		return m.row / 3
+	}
+	return m.row
+}
+
 func (g Graph) draw(m geometry) template.HTML {
 	if len(g.Edges) == 0 {
 		return ""
 	}
 	m.gap = min(m.gap, m.width/(len(g.Columns)*4))
 	width := (m.width - m.gap*(len(g.Columns)-1)) / len(g.Columns)
-	tallest := 0
-	for _, c := range g.Columns {
-		tallest = max(tallest, len(c.Nodes))
-	}
-	total := head + tallest*m.row
-	type box struct{ x, y int }
-	boxes := map[string]box{}
-	var b strings.Builder
+	boxes, total := g.place(m, width)
 	var titles []string
-	for i, c := range g.Columns {
+	for _, c := range g.Columns {
 		titles = append(titles, strings.ToLower(c.Title))
-		for j, n := range c.Nodes {
-			boxes[n.ID] = box{i * (width + m.gap), head + (total-head-len(c.Nodes)*m.row)/2 + j*m.row + (m.row-m.height)/2}
-		}
 	}
+	var b strings.Builder
 	label := "A graph that leads from " + strings.Join(titles, " to ") + "; the table below says the same"
 	fmt.Fprintf(&b, `<svg class="graph %s" viewBox="0 0 %d %d" role="img" aria-label="%s">`+"\n", m.class, m.width, total, html.EscapeString(label))
 	edges := slices.Clone(g.Edges)
 	slices.SortStableFunc(edges, func(x, y Edge) int { return strings.Compare(kind(y), kind(x)) }) // dashed lines below others
 	for _, e := range edges {
 		from, to := boxes[e.From], boxes[e.To]
-		x1, y1, x2, y2 := from.x+width, from.y+m.height/2, to.x, to.y+m.height/2
-		bend := max((x2-x1)/2, m.gap/2)
-		fmt.Fprintf(&b, `<path class="%s" d="M%d %dC%d %d %d %d %d %d"/>`+"\n", kind(e), x1, y1, x1+bend, y1, x2-bend, y2, x2, y2)
+		x, bend := from.x+width, m.gap/2
+		fmt.Fprintf(&b, `<path class="%s" d="M%d %dC%d %d %d %d %d %d`, kind(e), x, from.middle(), x+bend, from.middle(), to.x-bend, to.middle(), to.x, to.middle())
+		if to.height == 0 {
+			fmt.Fprintf(&b, "h%d", width)
+		}
+		b.WriteString("\"/>\n")
 	}
 	for i, c := range g.Columns {
 		fmt.Fprintf(&b, `<text class="head" x="%d" y="14" font-size="%d">%s</text>`+"\n", i*(width+m.gap), m.note, html.EscapeString(c.Title))
 		for _, n := range c.Nodes {
-			at := boxes[n.ID]
-			fmt.Fprintf(&b, `<g><title>%s: %s</title><rect x="%d.5" y="%d.5" width="%d" height="%d" rx="7"/>`, html.EscapeString(n.Title), html.EscapeString(n.Note), at.x, at.y, width-1, m.height-1)
-			fmt.Fprintf(&b, `<text x="%d" y="%d" font-size="%d">%s</text>`, at.x+m.pad, at.y+m.height/2-2, m.font, html.EscapeString(fit(n.Title, width-2*m.pad, m.font)))
-			fmt.Fprintf(&b, `<text class="note" x="%d" y="%d" font-size="%d">%s</text></g>`+"\n", at.x+m.pad, at.y+m.height/2+m.note+1, m.note, html.EscapeString(fit(n.Note, width-2*m.pad, m.note)))
+			if n.Title != "" {
+				m.node(&b, n, boxes[n.ID], width)
+			}
 		}
 	}
 	b.WriteString("</svg>\n")
 	return template.HTML(b.String())
+}
+
+// node draws a node: a box with two lines of text.
+func (m geometry) node(b *strings.Builder, n Node, at box, width int) {
+	title, note := fit(n.Title, width-2*m.pad, m.font), fit(n.Note, width-2*m.pad, m.note)
+	fmt.Fprintf(b, `<g><title>%s: %s</title><rect x="%d.5" y="%d.5" width="%d" height="%d" rx="7"/>`, html.EscapeString(n.Title), html.EscapeString(n.Note), at.x, at.y, width-1, m.height-1)
+	fmt.Fprintf(b, `<text x="%d" y="%d" font-size="%d">%s</text>`, at.x+m.pad, at.middle()-2, m.font, html.EscapeString(title))
+	fmt.Fprintf(b, `<text class="note" x="%d" y="%d" font-size="%d">%s</text></g>`+"\n", at.x+m.pad, at.middle()+m.note+1, m.note, html.EscapeString(note))
 }
 
 func kind(e Edge) string {
@@ -82,9 +122,9 @@ func kind(e Edge) string {
 	return "edge"
 }
 
-// fit shortens a text to a width. A character is taken to be 0.54 of the font's size wide.
+// fit shortens a text to a width. A character is taken to be 0.57 of the font's size wide.
 func fit(s string, width, font int) string {
-	limit := width * 100 / (font * 54)
+	limit := width * 100 / (font * 57)
 	if utf8.RuneCountInString(s) <= limit {
 		return s
 	}
