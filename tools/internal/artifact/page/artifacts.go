@@ -112,6 +112,9 @@ func (p *Page) addArtifacts(artifacts []release.Artifact, a *Args) error {
 		case "package-manifest":
 			p.addManager(d)
 		case "dashboard":
+			p.Dashboards = append(p.Dashboards, d)
+		case release.ImageKind, "checksum", "document", "licenses", "sbom", "sources", "vex":
+		default:
 			p.Others = append(p.Others, d)
 		}
 	}

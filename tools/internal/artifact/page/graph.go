@@ -113,11 +113,13 @@ func cross(edges map[Edge]bool, variants *Column) map[Edge]bool {
 }
 
 // count writes a number with its noun.
-func count(n int, what string) string {
+func count(n int, what string) string { return fmt.Sprintf("%d %s", n, noun(n, what)) }
+
+func noun(n int, what string) string {
 	if n != 1 {
 		what += "s"
 	}
-	return fmt.Sprintf("%d %s", n, what)
+	return what
 }
 
 // A group is artifacts that differ only in what they are for.

@@ -29,6 +29,7 @@ func ChangeFuncs() template.FuncMap {
 // WriteHTML writes index.html.
 func (p *Page) WriteHTML(w io.Writer) error {
 	funcs := ChangeFuncs()
+	funcs["noun"] = noun
 	funcs["percent"] = func(f float64) string { return fmt.Sprintf("%.1f", f) }
 	page := htmlpage.Page{Title: p.Title(), Body: body + ChangeTables, Funcs: funcs, Data: p}
 	return page.Write(w)

@@ -57,14 +57,15 @@ type Page struct {
 	Files int   // of the release, without those that are made from the page
 	Size  int64 // of these files and of the images' blobs, in bytes
 
-	Platforms []Platform
-	Images    []Image
-	Archives  []Download // docker archives
-	Charts    []Chart
-	Packages  []Package
-	Managers  []Manager
-	Others    []Download
-	Documents []Document
+	Platforms  []Platform
+	Images     []Image
+	Archives   []Download // docker archives
+	Charts     []Chart
+	Packages   []Package
+	Managers   []Manager
+	Dashboards []Download
+	Others     []Download // of other kinds
+	Documents  []Document
 
 	Changes  *Changes // nil if there is no release before
 	Sources  []Source

@@ -20,7 +20,7 @@ type geometry struct {
 
 var (
 	wide   = geometry{width: 1112, gap: 96, font: 14, note: 12, pad: 12, height: 46, row: 58, class: "wide"}
-	narrow = geometry{width: 358, gap: 20, font: 11, note: 9, pad: 6, height: 36, row: 44, class: "narrow"}
+	narrow = geometry{width: 358, gap: 20, font: 10, note: 9, pad: 5, height: 36, row: 44, class: "narrow"}
 )
 
 // Wide and Narrow draw the graph for wide and narrow windows. There is nothing to draw without
@@ -109,10 +109,9 @@ func (g Graph) draw(m geometry) template.HTML {
 
 // node draws a node: a box with two lines of text.
 func (m geometry) node(b *strings.Builder, n Node, at box, width int) {
-	title, note := fit(n.Title, width-2*m.pad, m.font), fit(n.Note, width-2*m.pad, m.note)
 	fmt.Fprintf(b, `<g><title>%s: %s</title><rect x="%d.5" y="%d.5" width="%d" height="%d" rx="7"/>`, html.EscapeString(n.Title), html.EscapeString(n.Note), at.x, at.y, width-1, m.height-1)
-	fmt.Fprintf(b, `<text x="%d" y="%d" font-size="%d">%s</text>`, at.x+m.pad, at.middle()-2, m.font, html.EscapeString(title))
-	fmt.Fprintf(b, `<text class="note" x="%d" y="%d" font-size="%d">%s</text></g>`+"\n", at.x+m.pad, at.middle()+m.note+1, m.note, html.EscapeString(note))
+	fmt.Fprintf(b, `<text x="%d" y="%d" font-size="%d"%s</text>`, at.x+m.pad, at.middle()-2, m.font, fit(n.Title, width-2*m.pad, m.font))
+	fmt.Fprintf(b, `<text class="note" x="%d" y="%d" font-size="%d"%s</text></g>`+"\n", at.x+m.pad, at.middle()+m.note+1, m.note, fit(n.Note, width-2*m.pad, m.note))
 }
 
 func kind(e Edge) string {
@@ -122,12 +121,17 @@ func kind(e Edge) string {
 	return "edge"
 }
 
-// fit shortens a text to a width. A character is taken to be 0.57 of the font's size wide.
+// fit returns the rest of a text element after its attributes: the text, shortened to a width. A
+// character is 0.54 of the font's size wide, but up to 0.64 in some fonts: a text that could be too
+// wide in these has its length as an attribute.
 func fit(s string, width, font int) string {
-	limit := width * 100 / (font * 57)
-	if utf8.RuneCountInString(s) <= limit {
-		return s
+	length := ""
+	switch n := utf8.RuneCountInString(s); {
+	case n*font*54 > width*100:
+		s = string([]rune(s)[:max(width*100/(font*54)-1, 1)]) + "…"
+		fallthrough
+	case n*font*64 > width*100:
+		length = fmt.Sprintf(` textLength="%d" lengthAdjust="spacingAndGlyphs"`, width)
 	}
-	runes := []rune(s)
-	return string(runes[:max(limit-1, 1)]) + "…"
+	return length + ">" + html.EscapeString(s)
 }
