@@ -122,16 +122,16 @@ func kind(e Edge) string {
 }
 
 // fit returns the rest of a text element after its attributes: the text, shortened to a width. A
-// character is 0.54 of the font's size wide, but up to 0.64 in some fonts: a text that could be too
+// character is about 0.57 of the font's size wide, but more in some fonts: a text that could be too
 // wide in these has its length as an attribute.
 func fit(s string, width, font int) string {
-	length := ""
-	switch n := utf8.RuneCountInString(s); {
-	case n*font*54 > width*100:
-		s = string([]rune(s)[:max(width*100/(font*54)-1, 1)]) + "…"
-		fallthrough
-	case n*font*64 > width*100:
-		length = fmt.Sprintf(` textLength="%d" lengthAdjust="spacingAndGlyphs"`, width)
+	most := width * 100 / (font * 54)
+	if utf8.RuneCountInString(s) > most {
+		s = string([]rune(s)[:max(most-1, 1)]) + "…"
+	}
+	length, n := "", utf8.RuneCountInString(s)
+	if n*font*66 > width*100 {
+		length = fmt.Sprintf(` textLength="%d" lengthAdjust="spacingAndGlyphs"`, min(width, n*font*57/100))
 	}
 	return length + ">" + html.EscapeString(s)
 }
