@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
@@ -20,6 +21,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/browsertest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/buildinfotest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/errtest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 )
 
@@ -198,6 +200,47 @@ func TestNames(t *testing.T) {
 		t.Errorf("want %s in\n%s", want, html)
 	}
 	t.Run("for everybody", func(t *testing.T) { browsertest.Good(t, html) })
+}
+
+// TestVerify runs the lines that check files, in a shell: before and after the files are altered.
+func TestVerify(t *testing.T) {
+	sh := readers.Find(t, "sh")
+	readers.Find(t, "sha256sum")
+	a := demo(t)
+	odd := filepath.Join(t.TempDir(), "odd")
+	if err := os.WriteFile(odd, []byte("odd"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	a.Artifacts = append(a.Artifacts, release.Entry{Path: "it's $HOME.zip", Source: odd, Kind: "archive", Platform: "linux-amd64"})
+	p, err := page.New(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, ran := t.TempDir(), 0
+	for _, group := range p.Platforms {
+		for _, d := range group.Files {
+			at := slices.IndexFunc(a.Artifacts, func(e release.Entry) bool { return e.Path == d.Path })
+			data, err := os.ReadFile(a.Artifacts[at].Source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, content := range [][]byte{data, append(data, '!')} {
+				if err := os.WriteFile(filepath.Join(dir, d.Name()), content, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				cmd := exec.CommandContext(t.Context(), sh, "-c", d.Verify())
+				cmd.Dir = dir
+				out, err := cmd.CombinedOutput()
+				if (err == nil) != (len(content) == len(data)) {
+					t.Errorf("%s: got %v, %s", d.Verify(), err, out)
+				}
+				ran++
+			}
+		}
+	}
+	if ran != 6 {
+		t.Errorf("ran %d commands, want 6", ran)
+	}
 }
 
 func TestErrors(t *testing.T) {

@@ -25,7 +25,7 @@ func TestBrowser(t *testing.T) {
 
 // TestBrowserForEverybody has long names and values, which do not fit into a narrow window.
 func TestBrowserForEverybody(t *testing.T) {
-	long := strings.Repeat("long-", 40)
+	long := strings.Repeat("long", 50)
 	r := trees(t, map[string]string{"a": "x\n", "b": "same", long: "1" + long}, map[string]string{"a": long + "\n", "b": "same", long: "2" + long})
 	var page bytes.Buffer
 	check(t, r.WriteHTML(&page, "A title that is "+long, []string{"Note: " + long}))
