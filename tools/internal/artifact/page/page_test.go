@@ -69,7 +69,7 @@ func demo(t *testing.T) page.Args {
 			"tool-1.2.0-linux-amd64.tar.gz": "tool for linux", "tool-1.2.0-win-amd64.zip": "tool for windows", "tool-1.2.0-linux-amd64.tar.gz.sha256": "sum",
 			"deb/tool_1.2.0_amd64.deb": "deb", "rpm/tool-1.2.0-1.x86_64.rpm": "rpm", "apk/tool_1.2.0-r0_x86_64.apk": "apk", "docker/server.tar.gz": "docker",
 			"packages/tool/homebrew/tool.rb": "class", "packages/tool/scoop/tool.json": "{}", "grafana/demo.json": "{}",
-			"NOTICES": "notices", "sources.tar.gz": "sources", "sbom/demo-1.2.0.spdx.json": "{}", "vex.openvex.json": "{}",
+			"NOTICES": notices, "sources.tar.gz": "sources", "sbom/demo-1.2.0.spdx.json": "{}", "vex.openvex.json": "{}",
 		},
 	})
 	a := page.Args{Line: "demo", Provenance: release.Provenance}
@@ -126,11 +126,13 @@ func demo(t *testing.T) page.Args {
 	}
 	sum := func(text string) digest.Digest { return digest.FromBytes([]byte(text)) }
 	a.PreviousDocument = &release.Document{Schema: release.DocumentSchema, Product: "demo", Version: "1.1.0", Artifacts: []release.Artifact{
-		{Path: "NOTICES", Kind: "licenses", Size: 7, Digest: sum("notices")}, {Path: "index.html", Kind: "page", Size: 9, Digest: sum("page")},
+		{Path: "NOTICES", Kind: "licenses", Size: int64(len(notices)), Digest: sum(notices)}, {Path: "index.html", Kind: "page", Size: 9, Digest: sum("page")},
 		{Path: "tool-1.1.0-linux-amd64.tar.gz", Kind: "archive", Size: 5, Digest: sum("old")}, {Path: "tool-1.1.0-osx-amd64.tar.gz", Kind: "archive", Size: 5, Digest: sum("osx")},
 	}}
 	return a
 }
+
+var notices = strings.Repeat("notices\n", 20_000)
 
 func render(t *testing.T, a page.Args) (html, notes []byte) {
 	t.Helper()
