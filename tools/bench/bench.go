@@ -97,8 +97,10 @@ func (s Sample) Median() float64 {
 
 // The units of samples.
 const (
-	seconds = "s"
-	bytes   = "B"
+	seconds      = "s"
+	milliseconds = "ms"
+	bytes        = "B"
+	kibibytes    = "KiB"
 )
 
 // A Row is one comparison with a peer.
@@ -204,8 +206,11 @@ func (s Sample) text(unit string) string {
 }
 
 func format(v float64, unit string) string {
-	if unit == bytes {
+	switch unit {
+	case bytes:
 		return fmt.Sprintf("%.1f MiB", v/(1<<20))
+	case milliseconds, kibibytes:
+		return fmt.Sprintf("%.4g %s", v, unit)
 	}
 	return fmt.Sprintf("%.2f s", v)
 }

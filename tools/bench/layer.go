@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -107,11 +106,8 @@ func (b *layerBench) layer(ctx context.Context) error {
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, tail(string(said)))
 	}
-	// Linux counts in KiB what other systems count otherwise or not at all. The number is at
-	// least that of the process that started the command, this one.
-	usage := reflect.Indirect(reflect.ValueOf(cmd.ProcessState.SysUsage()))
-	if runtime.GOOS == "linux" && usage.Kind() == reflect.Struct {
-		b.memory = append(b.memory, float64(usage.FieldByName("Maxrss").Int())*1024)
+	if peak := peakMemory(cmd.ProcessState); peak > 0 {
+		b.memory = append(b.memory, peak)
 	}
 	return nil
 }

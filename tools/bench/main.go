@@ -11,6 +11,8 @@
 //	-run    regular expression for the names of the benchmarks to run (default: all)
 //	-count  runs of each contender (default: 5, for which the goals are made)
 //	-json   print the machine, the rows and every run as JSON
+//	-sizes  numbers of targets for the benchmark size (default: 50,200,1000)
+//	-plot   file for the benchmark size to write its plot to, as SVG
 //
 // The benchmarks, each in a file of its own:
 //
@@ -29,6 +31,7 @@
 //	compare      comparing two equal releases of 300 MiB, against hashing both
 //	attest       licences, SBOMs and provenance of a release of 140 MB, against 2 s and sha256sum
 //	validate     checking a release, against sha256sum, and against decompressing it once
+//	size         builds, plan and verification of generated products of -sizes targets
 //
 // Peers that are not a part of a system, nfpm and syft, are looked for on PATH and in the directory
 // RELEASE_READERS. Without them a benchmark says how to install them.
@@ -58,7 +61,7 @@ const name = "bench"
 func main() { cli.Main(run) }
 
 // benchmarks returns all benchmarks. A new one is a file and a line here.
-func benchmarks() []Benchmark {
+func benchmarks(sizes []int, plot string) []Benchmark {
 	return []Benchmark{
 		packBenchmark("tar.gz", packCorpusBytes),
 		packBenchmark("zip", packCorpusBytes),
@@ -75,6 +78,7 @@ func benchmarks() []Benchmark {
 		compareBenchmark(compareBytes),
 		attestBenchmark(attestBytes),
 		validateBenchmark(validateBytes),
+		sizeBenchmark(sizes, plot),
 	}
 }
 
@@ -83,20 +87,25 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	pattern := fs.String("run", "", "run the benchmarks whose name matches `REGEX`")
 	count := fs.Int("count", 5, "`N` runs of each contender")
 	asJSON := fs.Bool("json", false, "print JSON")
+	targets := fs.String("sizes", "50,200,1000", "`numbers` of targets for the benchmark size")
+	plot := fs.String("plot", "", "the `file` for the plot of the benchmark size")
 	if status, ok := cli.ParseFlags(fs, args, stderr); !ok {
 		return status
 	}
 	re, err := regexp.Compile(*pattern)
+	sizes, sizesErr := parseSizes(*targets)
 	switch {
 	case fs.NArg() > 0:
 		return cli.UsageError(stderr, name, "unexpected argument %q", fs.Arg(0))
 	case err != nil:
 		return cli.UsageError(stderr, name, "-run: %v", err)
+	case sizesErr != nil:
+		return cli.UsageError(stderr, name, "-sizes: %v", sizesErr)
 	case *count < 1:
 		return cli.UsageError(stderr, name, "-count is %d, want at least 1", *count)
 	}
 	var chosen []Benchmark
-	for _, b := range benchmarks() {
+	for _, b := range benchmarks(sizes, *plot) {
 		if re.MatchString(b.Name) {
 			chosen = append(chosen, b)
 		}

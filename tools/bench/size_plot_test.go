@@ -1,0 +1,107 @@
+package main
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/testing/browsertest"
+)
+
+func TestLogTicks(t *testing.T) {
+	for _, tt := range []struct {
+		low, high float64
+		want      []float64
+	}{
+		{0.3, 90, []float64{0.1, 1, 10, 100}},
+		{0.3, 4, []float64{0.2, 0.5, 1, 2, 5}},
+		{1, 100, []float64{1, 10, 100}},
+		{3, 3, []float64{2, 5}},
+		{0.001, 0.001, []float64{0.001, 0.002}},
+	} {
+		if got := logTicks(tt.low, tt.high); !slices.Equal(got, tt.want) {
+			t.Errorf("%v to %v: got %v, want %v", tt.low, tt.high, got, tt.want)
+		}
+	}
+}
+
+func TestSpread(t *testing.T) {
+	for _, tt := range []struct{ at, want []float64 }{
+		{[]float64{90, 10, 50}, []float64{90, 10, 50}},
+		{[]float64{50, 50, 51}, []float64{50, 67, 84}},
+		{[]float64{99, 100}, []float64{83, 100}},
+		{[]float64{-5, 0}, []float64{0, 17}},
+	} {
+		if got := spread(tt.at, 0, 100); !slices.Equal(got, tt.want) {
+			t.Errorf("%v: got %v, want %v", tt.at, got, tt.want)
+		}
+	}
+}
+
+// TestPlotInBrowser: a browser draws every plot whole, and no text is upon another.
+func TestPlotInBrowser(t *testing.T) {
+	const script = `<script>
+const all = [...document.querySelectorAll('text')].map(e => [e.textContent, e.getBoundingClientRect()]);
+const frame = document.querySelector('svg').getBoundingClientRect();
+const bad = [];
+all.forEach(([text, r], i) => {
+  if (r.left < frame.left || r.right > frame.right || r.top < frame.top || r.bottom > frame.bottom) bad.push('outside: ' + text);
+  all.slice(i + 1).forEach(([other, o]) => {
+    // Half of a line's height is free.
+    if (r.left < o.right && o.left < r.right && r.top + 2 < o.bottom - 2 && o.top + 2 < r.bottom - 2) bad.push('upon another: ' + text + ', ' + other);
+  });
+});
+document.body.append('FOUND[' + bad.join('; ') + '] of ' + all.length);
+</script>`
+	for name, results := range map[string][]sizeResult{
+		"usual":   sizeResults(func(n, i float64) float64 { return (i + 1) * (0.3 + n/100) }, 50, 200, 1000),
+		"equal":   sizeResults(func(float64, float64) float64 { return 123.4 }, 50, 200, 1000),
+		"one":     sizeResults(func(n, i float64) float64 { return 1 + i }, 10),
+		"crowded": sizeResults(func(n, i float64) float64 { return n * n * (1 + i/100) / 150 }, 50, 55, 1000),
+		"none":    {{targets: 50}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			page := fmt.Sprintf("<!doctype html><meta charset=utf-8><body>%s%s</body>", plotSizes(results), script)
+			got := browsertest.Show(t, []byte(page))
+			found := regexp.MustCompile(`FOUND\[(.*?)\] of (\d+)`).FindStringSubmatch(got)
+			if found == nil || found[1] != "" {
+				t.Errorf("got %q, want nothing", found)
+			}
+		})
+	}
+}
+
+// TestPlot: a plot is XML of its own, the same every time, and has each line.
+func TestPlot(t *testing.T) {
+	results := sizeResults(func(n, i float64) float64 { return (i + 1) * n / 100 }, 50, 200, 1000)
+	got := plotSizes(results)
+	if string(got) != string(plotSizes(results)) {
+		t.Error("a second plot is another")
+	}
+	d := xml.NewDecoder(strings.NewReader(string(got)))
+	lines := 0
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := token.(xml.StartElement); ok && e.Name.Local == "path" && slices.ContainsFunc(e.Attr, func(a xml.Attr) bool { return a.Value == "line" }) {
+			lines++
+		}
+	}
+	if lines != len(sizeMeasures) {
+		t.Errorf("got %d lines, want %d", lines, len(sizeMeasures))
+	}
+	for _, want := range []string{"prefers-color-scheme: dark", ">no change 10 s<", ">verify 50 s<", ">verify 90 MiB<", ">1000<"} {
+		if !strings.Contains(string(got), want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
