@@ -103,10 +103,13 @@ func writeNoise(name string, size int64) error {
 func (b *layerBench) layer(ctx context.Context) error {
 	out := filepath.Join(b.dir, "layer.tar.gz")
 	cmd := environ.Command(ctx, environ.User(), b.command, "layer", "--entries", b.entries, "--mtime", "1700000000", "--out", out, "--descriptor", out+".json")
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w\n%s", err, tail(string(said)))
+	var said strings.Builder
+	cmd.Stdout, cmd.Stderr = &said, &said
+	peak, err := runPeak(cmd)
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, tail(said.String()))
 	}
-	if peak := peakMemory(cmd.ProcessState); peak > 0 {
+	if peak > 0 {
 		b.memory = append(b.memory, peak)
 	}
 	return nil

@@ -13,8 +13,10 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
-// sizeSlack is how much more than in proportion to the targets a measure may grow.
-const sizeSlack = 1.1
+const (
+	sizeSlack = 1.1 // how much more than in proportion to the targets a measure may grow
+	sizeDear  = 30  // seconds after which a step is not repeated
+)
 
 // A sizeMeasure is what is measured of a product, for each size.
 type sizeMeasure struct {
@@ -68,9 +70,11 @@ func sizeBenchmark(sizes []int, plot string) Benchmark {
 		}
 		defer func() { err = errors.Join(err, w.close()) }()
 		e.Logf("building a product of %d targets, for what all products share", sizeSmallest)
+		start := time.Now()
 		if err := w.first(ctx, sizeProduct{targets: sizeSmallest, version: "0.0.1"}); err != nil {
 			return nil, err
 		}
+		e.Logf("built in %.1f s", time.Since(start).Seconds())
 		var results []sizeResult
 		for _, targets := range sizes {
 			r, err := measureSize(ctx, e, w, sizeProduct{targets: targets, version: "1.0.0"})
@@ -78,8 +82,10 @@ func sizeBenchmark(sizes []int, plot string) Benchmark {
 				return nil, fmt.Errorf("measuring %d targets: %w", targets, err)
 			}
 			results = append(results, r)
-		}
-		if plot != "" {
+			if plot == "" {
+				continue
+			}
+			// After each size, as the next one takes longer.
 			if err := fileio.WriteFile(plot, plotSizes(results), 0o644); err != nil {
 				return nil, err
 			}
@@ -99,92 +105,123 @@ func (w *sizeWorkspace) first(ctx context.Context, p sizeProduct) error {
 	return w.build(ctx)
 }
 
+// A sizeRun measures one product.
+type sizeRun struct {
+	e       *Env
+	w       *sizeWorkspace
+	product sizeProduct
+	result  sizeResult
+}
+
 // measureSize takes all samples of a product.
 func measureSize(ctx context.Context, e *Env, w *sizeWorkspace, p sizeProduct) (sizeResult, error) {
-	r := sizeResult{targets: p.targets}
-	sample := func(measure, count int, run func() error) error {
-		for i := range count {
-			start := time.Now()
-			if err := run(); err != nil {
-				return err
-			}
-			took := time.Since(start).Seconds()
-			r.samples[measure] = append(r.samples[measure], took)
-			e.Logf("%d targets: round %d of %d: %s: %s", p.targets, i+1, count, sizeMeasures[measure].name, format(took, seconds))
-		}
-		return nil
+	r := &sizeRun{e: e, w: w, product: p, result: sizeResult{targets: p.targets}}
+	if err := r.builds(ctx); err != nil {
+		return r.result, err
 	}
-	peak := func(measure int, run func() error) func() error {
-		return func() error {
-			err := run()
-			if w.peak > 0 {
-				r.samples[measure] = append(r.samples[measure], w.peak)
-			}
+	if err := r.publishes(ctx); err != nil {
+		return r.result, err
+	}
+	for i, m := range sizeMeasures {
+		if s := r.result.samples[i]; len(s) > 0 {
+			r.notef("%s: %s", m.name, s.text(m.unit))
+		}
+	}
+	return r.result, nil
+}
+
+func (r *sizeRun) notef(format string, args ...any) {
+	r.e.Notef("%d targets: %s", r.product.targets, fmt.Sprintf(format, args...))
+}
+
+// sample measures the time of a step, Count times. It does not repeat a step that has taken
+// sizeDear seconds.
+func (r *sizeRun) sample(measure int, run func(round int) error) error {
+	total := 0.0
+	for i := 1; i <= r.e.Count && total < sizeDear; i++ {
+		start := time.Now()
+		if err := run(i); err != nil {
 			return err
 		}
+		took := time.Since(start).Seconds()
+		total += took
+		r.add(measure, took)
+		r.e.Logf("%d targets: round %d of %d: %s: %s", r.product.targets, i, r.e.Count, sizeMeasures[measure].name, format(took, seconds))
 	}
-	change := func(edit func(*sizeProduct)) func() error {
-		return func() error {
-			edit(&p)
-			if err := w.edit(p); err != nil {
+	return nil
+}
+
+// add adds a value to a sample. 0 stands for what the system does not tell.
+func (r *sizeRun) add(measure int, v float64) {
+	if v > 0 {
+		r.result.samples[measure] = append(r.result.samples[measure], v)
+	}
+}
+
+// builds measures builds, and the Bazel server after them.
+func (r *sizeRun) builds(ctx context.Context) error {
+	start := time.Now()
+	if err := r.w.first(ctx, r.product); err != nil {
+		return err
+	}
+	r.notef("%s, and %s", r.product.mix(), strings.Join(sizeStatements, ", "))
+	r.notef("first build, with a new Bazel server: %.1f s, actions: %d", time.Since(start).Seconds(), r.w.actions)
+	if err := r.w.build(ctx); err != nil { // the first one without a change also cleans up
+		return err
+	}
+	for _, step := range []struct {
+		measure int
+		edit    func(p *sizeProduct, round int)
+	}{
+		{sizeNoop, nil},
+		{sizeSource, func(p *sizeProduct, round int) { p.edit = round }},
+		{sizeVersion, func(p *sizeProduct, round int) { p.version = "1.0." + strconv.Itoa(round) }},
+	} {
+		err := r.sample(step.measure, func(round int) error {
+			if step.edit == nil {
+				return r.w.build(ctx)
+			}
+			step.edit(&r.product, round)
+			if err := errors.Join(r.w.edit(r.product), r.w.lock(ctx)); err != nil {
 				return err
 			}
-			if err := w.lock(ctx); err != nil {
-				return err
-			}
-			return w.build(ctx)
+			return r.w.build(ctx)
+		})
+		if err != nil {
+			return err
 		}
+		r.notef("%s: actions: %d", sizeMeasures[step.measure].name, r.w.actions)
 	}
-	build := func() error { return w.build(ctx) }
-	start, actions := time.Now(), [3]int{}
-	if err := w.first(ctx, p); err != nil {
-		return r, err
-	}
-	took := time.Since(start).Seconds()
-	actions[0] = w.actions
-	if err := build(); err != nil { // the first one without a change also cleans up
-		return r, err
-	}
-	if err := sample(sizeNoop, e.Count, build); err != nil {
-		return r, err
-	}
-	if err := sample(sizeSource, e.Count, change(func(p *sizeProduct) { p.edit++ })); err != nil {
-		return r, err
-	}
-	actions[1] = w.actions
-	dear := (e.Count + 1) / 2
-	if err := sample(sizeVersion, dear, change(func(p *sizeProduct) { p.version = "1.0." + strconv.Itoa(len(r.samples[sizeVersion])+1) })); err != nil {
-		return r, err
-	}
-	actions[2] = w.actions
-	heap, top, err := w.memory(ctx)
+	heap, peak, err := r.w.memory(ctx)
 	if err != nil {
-		return r, err
+		return err
 	}
-	r.samples[sizeHeap] = Sample{heap}
-	if top > 0 {
-		r.samples[sizePeak] = Sample{top}
+	r.add(sizeHeap, heap)
+	r.add(sizePeak, peak)
+	return nil
+}
+
+// publishes measures the plan for an empty stage, and the verification of a full one.
+func (r *sizeRun) publishes(ctx context.Context) error {
+	if err := os.RemoveAll(r.w.state()); err != nil { // of the size before
+		return err
 	}
-	if err := os.RemoveAll(w.state()); err != nil { // of the size before
-		return r, err
+	err := r.sample(sizePlan, func(int) error {
+		err := r.w.plan(ctx)
+		r.add(sizePlanMemory, r.w.peak)
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	if err := sample(sizePlan, e.Count, peak(sizePlanMemory, func() error { return w.plan(ctx) })); err != nil {
-		return r, err
+	if err := r.w.stage(ctx); err != nil {
+		return err
 	}
-	if err := w.stage(ctx); err != nil {
-		return r, err
-	}
-	if err := sample(sizeVerify, e.Count, peak(sizeVerifyMemory, func() error { return w.check(ctx, p.version) })); err != nil {
-		return r, err
-	}
-	e.Notef("%d targets: %s, and %s", p.targets, p.mix(), strings.Join(sizeStatements, ", "))
-	e.Notef("%d targets: first build %.1f s, %d actions; %d after a change of one source file, %d after a change of the version", p.targets, took, actions[0], actions[1], actions[2])
-	for i, m := range sizeMeasures {
-		if len(r.samples[i]) > 0 {
-			e.Notef("%d targets: %s: %s", p.targets, m.name, r.samples[i].text(m.unit))
-		}
-	}
-	return r, nil
+	return r.sample(sizeVerify, func(int) error {
+		err := r.w.check(ctx, r.product.version)
+		r.add(sizeVerifyMemory, r.w.peak)
+		return err
+	})
 }
 
 // sizeRows compares the two largest sizes: what each further target costs, and whether the

@@ -72,7 +72,7 @@ func (p sizeProduct) programs() int { return p.count(0) }
 func (p sizeProduct) mix() string {
 	var parts []string
 	for i, k := range sizeKinds {
-		parts = append(parts, fmt.Sprintf("%d %s", p.count(i), k.rule))
+		parts = append(parts, fmt.Sprintf("%s: %d", k.rule, p.count(i)))
 	}
 	return strings.Join(parts, ", ")
 }

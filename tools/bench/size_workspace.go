@@ -23,9 +23,9 @@ type sizeWorkspace struct {
 	environ                []string
 	resolve                string // the programs
 	publish, verify        string
-	license                string // the content of the source's file LICENSE
-	actions                int    // of the last build
-	peak                   float64
+	license                string  // the content of the source's file LICENSE
+	actions                int     // of the last build
+	peak                   float64 // memory of the last program but Bazel, in bytes, or 0
 }
 
 // newSizeWorkspace copies the checkout and the user's store, which is linked where that is
@@ -182,7 +182,7 @@ func (w *sizeWorkspace) memory(ctx context.Context) (heap, peak float64, err err
 	if err != nil || heap == 0 || pid == "" {
 		return 0, 0, errors.Join(err, fmt.Errorf("bazel info: got %q, want a heap size and a process", tail(out)))
 	}
-	return heap, peakMemoryOf(pid), nil
+	return heap, peakMemory(pid), nil
 }
 
 // parseHeap parses a size as Bazel prints it, such as 66MB, where a MB has 1<<20 bytes.
@@ -221,7 +221,10 @@ func (w *sizeWorkspace) run(ctx context.Context, status int, program string, arg
 		"RELEASE_DIR="+filepath.Join(w.root, "bazel-bin", "release", "all"),
 		"RELEASE_DESTINATIONS="+filepath.Join(w.root, "manifests", sizeLine, "destinations.yaml")), program, args...)
 	cmd.Dir = w.root
-	out, err := cmd.CombinedOutput()
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	var err error
+	w.peak, err = runPeak(cmd)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == status {
 		err = nil
@@ -229,9 +232,8 @@ func (w *sizeWorkspace) run(ctx context.Context, status int, program string, arg
 		err = fmt.Errorf("exit status: got 0, want %d", status)
 	}
 	if err != nil {
-		return fmt.Errorf("running %s %q: %w\n%s", filepath.Base(program), args, err, tail(string(out)))
+		return fmt.Errorf("running %s %q: %w\n%s", filepath.Base(program), args, err, tail(out.String()))
 	}
-	w.peak = peakMemory(cmd.ProcessState)
 	return nil
 }
 
