@@ -1,5 +1,5 @@
 // Package goinfo reads the build information of Go programs, also in formats that debug/buildinfo
-// does not read: WebAssembly, and XCOFF and Plan 9's a.out for ARM without symbols.
+// does not read: WebAssembly, and XCOFF and Plan 9's a.out without symbols.
 package goinfo
 
 import (
@@ -27,16 +27,17 @@ var (
 var version = regexp.MustCompile(`\x00(go1\.[0-9]+(?:\.[0-9]+)?(?:(?:rc|beta)[0-9]+)?(?: X:[a-z0-9,]+)?)\x00`)
 
 // marked are the beginnings of the formats in which marks are looked for.
-var marked = [][]byte{[]byte("\x00asm"), []byte("\x01\xdf"), []byte("\x01\xf7"), []byte("\x00\x00\x06\x47")}
+var marked = [][]byte{
+	[]byte("\x00asm"), []byte("\x01\xdf"), []byte("\x01\xf7"),
+	[]byte("\x00\x00\x01\xeb"), []byte("\x00\x00\x8a\x97"), []byte("\x00\x00\x06\x47"),
+}
 
 // Magics are the beginnings of the formats that programs have: ELF, PE, Mach-O and universal
 // binaries, XCOFF, WebAssembly, and a.out of Plan 9 for 386, amd64 and arm.
-var Magics = [][]byte{
+var Magics = append([][]byte{
 	[]byte("\x7fELF"), []byte("MZ"), []byte("\xfe\xed\xfa\xce"), []byte("\xfe\xed\xfa\xcf"),
 	[]byte("\xce\xfa\xed\xfe"), []byte("\xcf\xfa\xed\xfe"), []byte("\xca\xfe\xba\xbe"),
-	[]byte("\x01\xdf"), []byte("\x01\xf7"), []byte("\x00asm"),
-	[]byte("\x00\x00\x01\xeb"), []byte("\x00\x00\x8a\x97"), []byte("\x00\x00\x06\x47"),
-}
+}, marked...)
 
 // Executable reports whether a file that begins with head can be a program.
 func Executable(head []byte) bool { return begins(head, Magics) }

@@ -20,6 +20,8 @@ func TestRead(t *testing.T) {
 	for _, tt := range []struct{ name, content, path, version string }{
 		{"wasm", "\x00asm\x01\x00\x00\x00\x00go1.26.8\x00" + marks(text), "example.com/tiny", "go1.26.8"},
 		{"XCOFF", "\x01\xf7" + marks(text) + "\x00go1.27rc1 X:none\x00", "example.com/tiny", "go1.27rc1 X:none"},
+		{"a.out for 386", "\x00\x00\x01\xeb" + marks(text) + "\x00go1.26.8\x00", "example.com/tiny", "go1.26.8"},
+		{"a.out for amd64", "\x00\x00\x8a\x97" + marks(text) + "\x00go1.26.8\x00", "example.com/tiny", "go1.26.8"},
 		{"a.out for ARM", "\x00\x00\x06\x47" + marks(text) + "\x00go1.26.8\x00", "example.com/tiny", "go1.26.8"},
 		{"two versions", "\x00asm\x00go1.26.8\x00\x00go1.21\x00" + marks(text), "example.com/tiny", ""},
 		{"no version", "\x00asm" + marks(text), "example.com/tiny", ""},
