@@ -80,7 +80,7 @@ func sizeBenchmark(sizes []int, plot string) Benchmark {
 		for _, targets := range sizes {
 			r, err := measureSize(ctx, e, w, sizeProduct{targets: targets, version: "1.0.0"})
 			if err != nil {
-				return nil, fmt.Errorf("measuring %d targets: %w", targets, err)
+				return sizeRows(results), fmt.Errorf("measuring %d targets: %w", targets, err)
 			}
 			results = append(results, r)
 			if plot == "" {
