@@ -48,7 +48,7 @@ var sizeMeasures = [sizeMeasureCount]sizeMeasure{
 	sizeVersion:      {"resolve and build after a change of the version", "version changed", 2, seconds, 0.15},
 	sizePlan:         {"publish --plan", "publish --plan", 3, seconds, 0.002},
 	sizeVerify:       {"verify", "verify", 4, seconds, 0.002},
-	sizeHeap:         {"heap of the Bazel server", "Bazel, heap", 0, bytes, 256 << 10},
+	sizeHeap:         {"heap of the Bazel server", "Bazel, heap", 0, bytes, 64 << 10},
 	sizePeak:         {"peak memory of the Bazel server", "Bazel, peak", 2, bytes, 0},
 	sizePlanMemory:   {"peak memory of publish --plan", "publish --plan", 3, bytes, 64 << 10},
 	sizeVerifyMemory: {"peak memory of verify", "verify", 4, bytes, 64 << 10},
