@@ -3,8 +3,8 @@
 def images(images, bases, system_files, image, image_variant):
     """Declares the images, and those of their variants whose base the line has.
 
-    Without a base, an image starts from scratch. With base images debug and distroless, the image has the first,
-    and there is a variant for each.
+    Without a base, an image starts from scratch, and so does its variant distroless, which charts ask for. With base
+    images debug and distroless, the image has the first, and there is a variant for each.
 
     Args:
         images: name → attributes of image. about has the title already; distroless is the name of the base image of
@@ -31,10 +31,10 @@ def images(images, bases, system_files, image, image_variant):
             **attributes
         )
         for variant, base in variants.items():
-            if base in bases:
+            if base in bases or scratch and variant == "distroless":
                 image_variant(
                     name = "{}-image-{}".format(name, variant),
-                    base = "@istio//:base_" + base,
+                    base = "@istio//:base_" + base if base in bases else None,
                     image = ":{}-image".format(name),
                     variant = variant,
                 )
