@@ -109,8 +109,13 @@ func (o *options) init(ctx context.Context) (err error) {
 	if err := write(line, map[string][]byte{"manifest.yaml": text, "destinations.yaml": []byte(destinations), "BUILD.bazel": []byte(exports)}); err != nil {
 		return err
 	}
+	m, err := manifest.Parse("manifest.yaml", text)
+	if err != nil {
+		return err
+	}
 	// Resolve prepares the packages of the sources that the product names.
-	if err := write(product, map[string][]byte{"BUILD.bazel": fmt.Appendf(nil, "# To be replaced by a file with the programs of @%s//...\n", (&manifest.Dependency{Name: o.name}).Repositories(o.name)[0])}); err != nil {
+	placeholder := fmt.Appendf(nil, "# To be replaced by a file with the programs of @%s//...\n", m.Primary().Repositories(o.name)[0])
+	if err := write(product, map[string][]byte{"BUILD.bazel": placeholder}); err != nil {
 		return err
 	}
 	if err := o.lock(ctx, line); err != nil {

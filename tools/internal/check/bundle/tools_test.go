@@ -18,7 +18,7 @@ func TestToolModules(t *testing.T) {
 	w := newWorld(t)
 	for _, tt := range []struct{ name, mod, sum, txt, want, err string }{
 		{name: "tools", mod: goMod, sum: goSum, txt: modulesTxt,
-			want: "[{example.com/rules v2.0.0+incompatible h1:rules h1:rules.mod} {example.com/unread v0.1.0  h1:unread.mod} {example.com/used v1.0.0 h1:used h1:used.mod}]"},
+			want: "[{example.com/rules v2.0.0+incompatible h1:rules h1:rules.mod } {example.com/unread v0.1.0  h1:unread.mod } {example.com/used v1.0.0 h1:used h1:used.mod }]"},
 		{name: "replaced", mod: goMod + "replace example.com/used => ./used\n", sum: goSum, txt: modulesTxt, err: "it has replace lines, which a bundle does not support"},
 		{name: "no sum", mod: goMod, txt: modulesTxt, err: "go.sum has no h1 sum of example.com/used@v1.0.0"},
 		{name: "no content's sum", mod: goMod, sum: "example.com/used v1.0.0/go.mod h1:used.mod\n", txt: modulesTxt, err: "go.sum has no h1 sum of example.com/used@v1.0.0"},
