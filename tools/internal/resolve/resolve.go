@@ -40,13 +40,14 @@ type Request struct {
 	Since time.Time
 }
 
-// tagSets returns the sets of build tags for which the source's packages are used.
+// tagSets returns the sets of build tags for which the source's packages are listed: those of
+// all variants if the source is used at all, so that using one more changes nothing.
 func (r *Request) tagSets() [][]string {
 	var sets [][]string
 	if !r.Unbuilt {
 		sets = [][]string{nil}
 	}
-	if !r.NoVariants {
+	if !r.Unbuilt || !r.NoVariants {
 		sets = append(sets, slices.SortedFunc(maps.Values(r.GoTags), slices.Compare)...)
 	}
 	return sets

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -54,6 +55,21 @@ func TestUses(t *testing.T) {
 		want = tt.dep.GoModules == nil || want
 		if plain, variants := (Uses{}).builds(&tt.dep); plain != want || variants != want {
 			t.Errorf("if all are used, builds(%+v): got %v, %v, want %v", tt.dep, plain, variants, want)
+		}
+	}
+}
+
+func TestTagSets(t *testing.T) {
+	for _, tt := range []struct {
+		unbuilt, noVariants bool
+		want                string
+	}{
+		{false, false, "[[] [a] [b]]"}, {false, true, "[[] [a] [b]]"}, {true, false, "[[a] [b]]"}, {true, true, "[]"},
+	} {
+		r := &Request{Unbuilt: tt.unbuilt, NoVariants: tt.noVariants}
+		r.GoTags = map[string][]string{"one": {"b"}, "two": {"a"}}
+		if got := fmt.Sprint(r.tagSets()); got != tt.want {
+			t.Errorf("unbuilt %v, no variants %v: got %s, want %s", tt.unbuilt, tt.noVariants, got, tt.want)
 		}
 	}
 }
