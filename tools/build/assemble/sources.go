@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/archive"
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/yamledit"
@@ -41,22 +40,15 @@ func extract(_ context.Context, v cli.Values) error {
 	return jsonfile.Write(v.Get("out")+".json", archive.Modes{Executables: append([]string{}, executables...)})
 }
 
-// maxYAML limits a YAML file, in bytes.
-const maxYAML = 16 << 20
-
 // setValues sets values of YAML files below a directory, FILE:PATH → value.
 func setValues(dir string, values map[string]string) error {
-	edits := map[string][]yamledit.Edit{}
-	for _, key := range slices.Sorted(maps.Keys(values)) {
-		file, path, ok := strings.Cut(key, ":")
-		if !ok {
-			return fmt.Errorf("value %q: want FILE:PATH, such as values.yaml:image.tag", key)
-		}
-		edits[file] = append(edits[file], yamledit.Edit{Path: path, Value: values[key]})
+	edits, err := yamledit.ByFile(values)
+	if err != nil {
+		return err
 	}
 	for _, file := range slices.Sorted(maps.Keys(edits)) {
 		name := filepath.Join(dir, filepath.FromSlash(file))
-		data, err := fileio.ReadLimited(name, maxYAML)
+		data, err := fileio.ReadLimited(name, yamledit.MaxSize)
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("values of %q: the selection has no such file", file)
 		}

@@ -18,9 +18,6 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 )
 
-// maxYAML limits a YAML file, in bytes.
-const maxYAML = 16 << 20
-
 type packageSpec struct {
 	Name       string `json:"name"`
 	Version    string `json:"version"`
@@ -40,7 +37,7 @@ func runPackage(ctx context.Context, v cli.Values) error {
 	}
 	a := helmchart.PackArgs{
 		Name: spec.Name, Version: spec.Version, AppVersion: spec.AppVersion, Dependencies: spec.Dependencies,
-		Files: map[string]string{}, Values: map[string][]yamledit.Edit{}, ModTime: v.Seconds("mtime"), Out: v.Get("out"),
+		Files: map[string]string{}, ModTime: v.Seconds("mtime"), Out: v.Get("out"),
 	}
 	for _, f := range spec.Files {
 		if other := a.Files[f.Path]; other != "" {
@@ -48,12 +45,9 @@ func runPackage(ctx context.Context, v cli.Values) error {
 		}
 		a.Files[f.Path] = f.Source
 	}
-	for _, key := range slices.Sorted(maps.Keys(spec.Values)) {
-		file, path, ok := strings.Cut(key, ":")
-		if !ok || file == "" {
-			return fmt.Errorf("packing chart %q: value %q: want FILE:PATH, such as values.yaml:image.tag", spec.Name, key)
-		}
-		a.Values[file] = append(a.Values[file], yamledit.Edit{Path: path, Value: spec.Values[key]})
+	var err error
+	if a.Values, err = yamledit.ByFile(spec.Values); err != nil {
+		return fmt.Errorf("packing chart %q: %w", spec.Name, err)
 	}
 	return helmchart.Pack(ctx, a)
 }
@@ -63,7 +57,7 @@ func runYAML(_ context.Context, v cli.Values) error {
 	if err := jsonfile.Read(v.Get("values"), &values); err != nil {
 		return fmt.Errorf("reading values: %w", err)
 	}
-	data, err := fileio.ReadLimited(v.Get("file"), maxYAML)
+	data, err := fileio.ReadLimited(v.Get("file"), yamledit.MaxSize)
 	if err != nil {
 		return err
 	}

@@ -4,13 +4,18 @@ package goinfo
 
 import (
 	"bytes"
+	"context"
 	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"regexp"
+	"runtime"
 	"runtime/debug"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
 
 // maxSize is the size of the largest program that is searched for marks.
@@ -96,4 +101,21 @@ func ReadFile(name string) (info *debug.BuildInfo, err error) {
 		return nil, fmt.Errorf("reading the build information of %q: %w", name, err)
 	}
 	return info, nil
+}
+
+// ReadFiles is ReadFile for many files, which it reads at the same time. What is no Go program
+// has nil. The error is of a file that cannot be opened.
+func ReadFiles(ctx context.Context, names []string) ([]*debug.BuildInfo, error) {
+	infos := make([]*debug.BuildInfo, len(names))
+	err := parallel.DoAll(ctx, len(names), runtime.NumCPU(), func(_ context.Context, i int) error {
+		info, err := ReadFile(names[i])
+		if perr := (*fs.PathError)(nil); errors.As(err, &perr) {
+			return err
+		}
+		if err == nil {
+			infos[i] = info
+		}
+		return nil
+	})
+	return infos, err
 }

@@ -2,9 +2,7 @@ package license
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path"
 	"runtime"
@@ -156,17 +154,7 @@ func (c *collector) buildInfo(ctx context.Context) (map[string]*debug.BuildInfo,
 		}
 	}
 	names := slices.Sorted(maps.Keys(infos))
-	read := make([]*debug.BuildInfo, len(names))
-	err := parallel.DoAll(ctx, len(names), runtime.NumCPU(), func(_ context.Context, i int) error {
-		info, err := goinfo.ReadFile(names[i])
-		if perr := (*fs.PathError)(nil); errors.As(err, &perr) {
-			return err
-		}
-		if err == nil {
-			read[i] = info
-		}
-		return nil // not a Go program
-	})
+	read, err := goinfo.ReadFiles(ctx, names)
 	for i, name := range names {
 		infos[name] = read[i]
 	}

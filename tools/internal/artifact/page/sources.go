@@ -3,17 +3,13 @@ package page
 import (
 	"cmp"
 	"context"
-	"errors"
-	"io/fs"
 	"maps"
 	"path"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
-	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 )
@@ -64,17 +60,7 @@ func programsOf(ctx context.Context, a *Args) ([]*program, error) {
 		}
 	}
 	files := slices.Sorted(maps.Keys(names))
-	infos := make([]*debug.BuildInfo, len(files))
-	err := parallel.DoAll(ctx, len(files), runtime.NumCPU(), func(_ context.Context, i int) error {
-		info, err := goinfo.ReadFile(files[i])
-		if perr := (*fs.PathError)(nil); errors.As(err, &perr) {
-			return err
-		}
-		if err == nil {
-			infos[i] = info
-		}
-		return nil // not a Go program
-	})
+	infos, err := goinfo.ReadFiles(ctx, files)
 	if err != nil {
 		return nil, err
 	}

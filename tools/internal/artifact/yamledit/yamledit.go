@@ -6,14 +6,19 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 	"gopkg.in/yaml.v3"
 )
 
+// MaxSize is the largest document, in bytes.
+const MaxSize = 16 << 20
+
 // limits are those on a document.
-var limits = strictyaml.Limits{Size: 16 << 20, Entries: 100_000}
+var limits = strictyaml.Limits{Size: MaxSize, Entries: 100_000}
 
 // An Edit sets one value.
 type Edit struct {
@@ -126,4 +131,17 @@ func same(name string, a, b *yaml.Node, want map[*yaml.Node]string) error {
 		}
 	}
 	return nil
+}
+
+// ByFile returns the edits of each file, sorted by path, from FILE:PATH → value.
+func ByFile(values map[string]string) (map[string][]Edit, error) {
+	edits := map[string][]Edit{}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		file, path, ok := strings.Cut(key, ":")
+		if !ok || file == "" {
+			return nil, fmt.Errorf("value %q: want FILE:PATH, such as values.yaml:image.tag", key)
+		}
+		edits[file] = append(edits[file], Edit{Path: path, Value: values[key]})
+	}
+	return edits, nil
 }
