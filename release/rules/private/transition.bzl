@@ -19,10 +19,20 @@ _SETTINGS = {
     "@io_bazel_rules_go//go/config:tags": [],
 }
 
+def _for_platform(name):
+    """Returns the settings for a platform of //release/platforms."""
+    system, _, architecture = name.partition("-")
+    settings = _SETTINGS | {"//command_line_option:platforms": "//release/platforms:" + name}
+    if system == "plan9" or architecture.startswith("wasm"):
+        # The go command compiles without DWARF for these: https://go.dev/src/cmd/go/internal/work/gc.go.
+        # With it, packages refer to more symbols, and the linker puts all in another order.
+        settings["@io_bazel_rules_go//go/config:gc_goopts"] = ["-dwarf=false"]
+    return settings
+
 def _platforms_impl(_settings, attr):
     check_platforms(attr.name, attr.platforms, PLATFORM_NAMES)
     return {
-        name: _SETTINGS | {"//command_line_option:platforms": "//release/platforms:" + name}
+        name: _for_platform(name)
         for platform in attr.platforms
         for name in UNIVERSAL.get(platform, [platform])
     }

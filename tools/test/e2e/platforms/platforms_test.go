@@ -35,7 +35,7 @@ var (
 	// one of each kind that is left.
 	some = []string{
 		"linux-amd64", "linux-arm64", "linux-armv7", "linux-ppc64le", "linux-riscv64", "linux-s390x", "osx-amd64", "osx-arm64", "osx-universal",
-		"freebsd-amd64", "linux-amd64v3", "linux-mips_softfloat", "wasip1-wasm", "win-arm64",
+		"freebsd-amd64", "linux-amd64v3", "linux-mips_softfloat", "plan9-386", "wasip1-wasm", "win-arm64",
 	}
 	// levels are one of each variable, for RELEASE_PLATFORMS=all.
 	levels = []string{"linux-386_softfloat", "linux-amd64v3", "linux-arm64v9.0", "linux-armv6", "linux-mips64_softfloat", "linux-mips_softfloat", "linux-ppc64le_power9", "linux-riscv64_rva22u64"}
