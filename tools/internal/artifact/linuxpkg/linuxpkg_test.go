@@ -3,18 +3,22 @@ package linuxpkg
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/goreleaser/nfpm/v2"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -240,7 +244,6 @@ func TestErrors(t *testing.T) {
 		{"missing", "", func(s *Spec) { s.Files[0].Source = filepath.Join(dir, "none") }, `adding "/usr/bin/tool": `},
 		{"directory", "", func(s *Spec) { s.Files[0].Source = dir }, "is not a regular file"},
 		{"script", "", func(s *Spec) { s.Scripts.PreRemove = put(t, filepath.Join(dir, "py"), "#!/usr/bin/python3\n", 0o644) }, `got first line "#!/usr/bin/python3", want #!/bin/sh`},
-		{"bash in rpm", RPM, func(s *Spec) { s.Scripts.PreRemove = put(t, filepath.Join(dir, "bash"), "#!/bin/bash\n", 0o644) }, `got interpreter "/bin/bash", want /bin/sh: rpm runs it with that`},
 		{"units", APK, func(s *Spec) { s.Units.Names = []string{"tool.service"} }, "it has systemd units, and Alpine has no systemd"},
 		{"all at once", "", func(s *Spec) { s.Name, s.License = "?", "" }, "want both"},
 	} {
@@ -281,5 +284,25 @@ func TestScripts(t *testing.T) {
 		if got, err := b.script(user, tt.before, tt.after); err != nil || got != tt.want {
 			t.Errorf("%+v: got %q, %v", tt, got, err)
 		}
+	}
+}
+
+// TestForShell: rpm runs a script with /bin/sh, and one for bash runs in bash, with its arguments.
+func TestForShell(t *testing.T) {
+	info := &nfpm.Info{}
+	if got := forShell("#!/bin/sh\ntrue\n", info); got != "#!/bin/sh\ntrue\n" || len(info.Depends) > 0 {
+		t.Errorf("a script for sh: got %q, depends %q", got, info.Depends)
+	}
+	const script = "#!/bin/bash -eu\nprintf '%s,' {a,b}\\'c\\' \"$@\"\nfalse\necho no\n"
+	dir := t.TempDir()
+	for range 2 {
+		out, err := exec.Command("/bin/sh", put(t, filepath.Join(dir, "script"), forShell(script, info), 0o644), "1", "2 3").Output()
+		var exit *exec.ExitError
+		if want := "a'c',b'c',1,2 3,"; string(out) != want || !errors.As(err, &exit) {
+			t.Errorf("got %q, %v, want %q and exit status 1", out, err, want)
+		}
+	}
+	if want := []string{"/bin/bash"}; !slices.Equal(info.Depends, want) {
+		t.Errorf("got depends %q, want %q", info.Depends, want)
 	}
 }

@@ -111,6 +111,9 @@ func (b *builder) addScripts(info *nfpm.Info) error {
 		if text == "" {
 			continue
 		}
+		if b.Format == RPM {
+			text = forShell(text, info)
+		}
 		if *s.to, err = b.generate([]byte(text)); err != nil {
 			return err
 		}
@@ -149,9 +152,6 @@ func (b *builder) script(user, before, after string) (string, error) {
 		if interpreter, err = shellOf(data); err != nil {
 			return "", fmt.Errorf("reading script %q: %w", user, err)
 		}
-		if b.Format == RPM && path.Base(interpreter) != "sh" {
-			return "", fmt.Errorf("reading script %q: got interpreter %q, want /bin/sh: rpm runs it with that", user, interpreter)
-		}
 		if before == "" && after == "" {
 			return string(data), nil
 		}
@@ -160,6 +160,20 @@ func (b *builder) script(user, before, after string) (string, error) {
 		return "", nil
 	}
 	return "#!" + interpreter + "\nset -e\n" + before + body + after, nil
+}
+
+// forShell returns a script for rpm, which runs it with /bin/sh whatever its first line says: a
+// script for another shell starts that one. The package depends on it, as rpmbuild's do.
+func forShell(script string, info *nfpm.Info) string {
+	interpreter, err := shellOf([]byte(script))
+	if err != nil || path.Base(interpreter) == "sh" {
+		return script
+	}
+	if !slices.Contains(info.Depends, interpreter) {
+		info.Depends = append(slices.Clip(info.Depends), interpreter)
+	}
+	line, _, _ := strings.Cut(strings.TrimPrefix(script, "#!"), "\n")
+	return "#!/bin/sh\nexec " + strings.TrimSpace(line) + " -c '" + strings.ReplaceAll(script, "'", `'\''`) + "' " + interpreter + ` "$@"` + "\n"
 }
 
 // shellOf returns the interpreter of a script, which has to be a shell.
