@@ -41,7 +41,7 @@ release_check = rule(
     implementation = _release_check_impl,
     doc = """Adds a check to //release:validate.
 
-Artifacts are paths in the release, in which * stands for a part of a name. Each has to match an artifact.""",
+Artifacts are paths in the release, in which * stands for a part of a name. Each has to match an artifact that is no .sha256 file, unless it ends in .sha256.""",
     attrs = {
         "allow": attr.string_dict(doc = "Paths, ARTIFACT or ARTIFACT/FILE, in which the check leaks finds nothing → the reason. * stands for a part of a name, ** for a part of a path."),
         "args": attr.string_list(doc = "Arguments of the program or the command."),
@@ -54,7 +54,7 @@ Artifacts are paths in the release, in which * stands for a part of a name. Each
         "output": attr.string(doc = "What the program or the command prints: a regular expression (RE2)."),
         "program": attr.string(doc = "The path of a program in the artifacts. It is started if it is for this machine."),
         "user": attr.string(doc = "The user of the images."),
-        "values": attr.string_dict(doc = "FILE:KEY.KEY → the value there. FILE is a YAML file in the artifacts, or the artifact itself if it is empty. An empty value stands for any."),
+        "values": attr.string_dict(doc = "FILE:KEY.KEY → the value there. FILE is a YAML file in the artifacts, or the artifact itself if it is empty. An empty value stands for any, also a list or a mapping."),
     },
     provides = [CheckInfo],
 )

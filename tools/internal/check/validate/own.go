@@ -25,13 +25,15 @@ import (
 type Own struct {
 	Name string `json:"name"`
 	// Artifacts are patterns of paths in the release, as for path.Match. Each matches at least
-	// one artifact; * also matches a part of a name, but not a slash.
+	// one artifact; * also matches a part of a name, but not a slash. Checksum files match only
+	// patterns that end in .sha256.
 	Artifacts []string `json:"artifacts"`
 	// Contains are paths that each of the artifacts has. Without artifacts, they are paths of
 	// the release.
 	Contains []string `json:"contains"`
 	// Values are values of YAML files in the artifacts: FILE:KEY.KEY → value. FILE is the path in
-	// the artifact, or the artifact itself if it is empty. An empty value accepts any.
+	// the artifact, or the artifact itself if it is empty. An empty value accepts any, also a
+	// list or a mapping.
 	Values map[string]string `json:"values"`
 	// Program is the path of a program in the artifacts that are for this machine. It is started
 	// with Args, and its output has to match the regular expression Output.
@@ -53,7 +55,12 @@ type Own struct {
 
 // match reports whether a check is about an artifact.
 func (o *Own) match(a release.Artifact) bool {
-	return slices.ContainsFunc(o.Artifacts, func(p string) bool { ok, _ := path.Match(p, a.Path); return ok })
+	return slices.ContainsFunc(o.Artifacts, func(p string) bool { return matches(p, a) })
+}
+
+func matches(pattern string, a release.Artifact) bool {
+	ok, _ := path.Match(pattern, a.Path) // a malformed pattern matches nothing, which is a finding
+	return ok && (a.Kind != "checksum" || strings.HasSuffix(pattern, ".sha256"))
 }
 
 // ownMember notes a file in an artifact for the product's checks, and checks its values.
@@ -112,25 +119,29 @@ func (c *checker) values(o *Own, m member, values map[string]string) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		c.checked(Product, 1)
-		switch got, ok := lookup(root, strings.Split(key, ".")); {
-		case !ok:
-			c.find(Product, m.artifact.Path, m.path, "%s: it has no scalar %q", o.Name, key)
-		case got != values[key] && values[key] != "":
-			c.find(Product, m.artifact.Path, m.path, "%s: %s is %.200q, want %q", o.Name, key, got, values[key])
+		switch got := lookup(root, strings.Split(key, ".")); {
+		case got == nil:
+			c.find(Product, m.artifact.Path, m.path, "%s: it has no %q", o.Name, key)
+		case values[key] == "":
+		case got.Kind != yaml.ScalarNode:
+			c.find(Product, m.artifact.Path, m.path, "%s: %s is no scalar, want %q", o.Name, key, values[key])
+		case got.Value != values[key]:
+			c.find(Product, m.artifact.Path, m.path, "%s: %s is %.200q, want %q", o.Name, key, got.Value, values[key])
 		}
 	}
 }
 
-// lookup returns the scalar at a path of keys. A key that a map has twice has no value.
-func lookup(n *yaml.Node, keys []string) (string, bool) {
+// lookup returns the value at a path of keys; nil if there is none. A key that a map has twice
+// has no value.
+func lookup(n *yaml.Node, keys []string) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
 	if len(keys) == 0 {
-		return n.Value, n.Kind == yaml.ScalarNode
+		return n
 	}
 	if n.Kind != yaml.MappingNode {
-		return "", false
+		return nil
 	}
 	// A key may have dots.
 	for split := len(keys); split > 0; split-- {
@@ -144,11 +155,11 @@ func lookup(n *yaml.Node, keys []string) (string, bool) {
 		if len(found) != 1 {
 			continue
 		}
-		if v, ok := lookup(found[0], keys[split:]); ok {
-			return v, true
+		if v := lookup(found[0], keys[split:]); v != nil {
+			return v
 		}
 	}
-	return "", false
+	return nil
 }
 
 // ownImage compares an image's config with what the product wants.
@@ -216,7 +227,7 @@ func (c *checker) ownFiles(o *Own) {
 	for _, pattern := range o.Artifacts {
 		found := false
 		for _, a := range c.doc.Artifacts {
-			if ok, _ := path.Match(pattern, a.Path); !ok {
+			if !matches(pattern, a) {
 				continue
 			}
 			found = true

@@ -25,9 +25,9 @@ const archiveName = "hello-1.2.0-linux-amd64.tar.gz"
 func ownChecks() []Own {
 	return []Own{
 		{Name: "files", Contains: []string{"manifest.yaml"}},
-		{Name: "readme", Artifacts: []string{"hello-*.tar.gz"}, Contains: []string{"README.md", "bin/hello"}},
+		{Name: "readme", Artifacts: []string{"hello-*"}, Contains: []string{"README.md", "bin/hello"}},
 		{Name: "hub", Artifacts: []string{"helm/web-*.tgz"}, Values: map[string]string{"web/values.yaml:replicas": "1", "web/Chart.yaml:name": ""}},
-		{Name: "manifest", Artifacts: []string{"manifest.yaml"}, Values: map[string]string{":version": "1.2.0"}},
+		{Name: "manifest", Artifacts: []string{"manifest.yaml"}, Values: map[string]string{":version": "1.2.0", ":dependencies.a": ""}},
 		{Name: "says", Artifacts: []string{"hello-*.tar.gz"}, Program: "bin/hello", Args: []string{"--version"}, Output: "^hello, --version"},
 		{Name: "command", Command: "/product/check", Output: "^/product/check, RELEASE_DIR"},
 	}
@@ -266,7 +266,9 @@ func TestOwn(t *testing.T) {
 		{Own{Name: "c", Artifacts: []string{"images/hello"}, Entrypoint: []string{"/x"}}, `its entrypoint is [], want ["/x"]`},
 		{Own{Name: "c", Artifacts: []string{"images/hello"}, Env: []string{"A=b"}}, `its environment lacks "A=b"`},
 		{Own{Name: "c", Artifacts: []string{"images/hello"}, Labels: map[string]string{"a": "b"}}, `its label a is "", want "b"`},
-		{Own{Name: "c", Artifacts: []string{"helm/web-*"}, Values: map[string]string{"web/values.yaml:global.hub": "x"}}, `web/values.yaml: c: it has no scalar "global.hub"`},
+		{Own{Name: "c", Artifacts: []string{"helm/web-*"}, Values: map[string]string{"web/values.yaml:global.hub": "x"}}, `web/values.yaml: c: it has no "global.hub"`},
+		{Own{Name: "c", Artifacts: []string{"manifest.yaml"}, Values: map[string]string{":dependencies": "x"}}, `manifest.yaml: c: dependencies is no scalar, want "x"`},
+		{Own{Name: "c", Artifacts: []string{"hello-*.sha256"}, Contains: []string{"x"}}, archiveName + `.sha256: c: it has no file "x"`},
 		{Own{Name: "c", Artifacts: []string{"helm/web-*"}, Values: map[string]string{"web/none.yaml:a": "x"}}, `helm/web-1.2.0.tgz: c: it has no file "web/none.yaml"`},
 		{Own{Name: "c", Artifacts: []string{archiveName}, Values: map[string]string{"bin/hello:a": "x"}}, "bin/hello: c: reading it as YAML: bin/hello:1: byte 0x89 is not UTF-8"},
 	} {
