@@ -35,6 +35,7 @@ import (
 	_ "github.com/google/go-containerregistry/pkg/v1"
 	_ "github.com/google/go-containerregistry/pkg/v1/empty"
 	_ "github.com/google/go-containerregistry/pkg/v1/layout"
+	_ "github.com/google/go-containerregistry/pkg/v1/match"
 	_ "github.com/google/go-containerregistry/pkg/v1/mutate"
 	_ "github.com/google/go-containerregistry/pkg/v1/partial"
 	_ "github.com/google/go-containerregistry/pkg/v1/random"

@@ -32,6 +32,7 @@ load("//release/rules/private:release_sources.bzl", _release_sources = "release_
 load("//release/rules/private:release_tree.bzl", _release_tree = "release_tree")
 load("//release/rules/private:release_vex.bzl", _release_vex = "release_vex")
 load("//release/rules/private:release_yaml.bzl", _release_yaml = "release_yaml")
+load("//release/rules/private:semver.bzl", _is_semver = "is_semver")
 
 ArtifactInfo = _ArtifactInfo
 BinaryInfo = _BinaryInfo
@@ -40,6 +41,7 @@ CheckInfo = _CheckInfo
 ComponentsInfo = _ComponentsInfo
 ImageInfo = _ImageInfo
 ReleaseInfo = _ReleaseInfo
+is_semver = _is_semver
 release = _release
 release_archive = _release_archive
 release_binary = _release_binary

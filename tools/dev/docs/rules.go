@@ -49,7 +49,8 @@ func rules(root string) ([]byte, error) {
 		"  it, named NAME-archive, with the program at its top.\n" +
 		"- `archive` without `binaries` has every program above it. `release` without `artifacts` has every artifact above\n" +
 		"  it, `docker_archives` without `images` every image, and `sources` without `sources` all sources of the line.\n" +
-		"- `image(about = {\"title\": …})` sets the labels org.opencontainers.image.title and so on, and the version's.\n")
+		"- `image(about = {\"title\": …})` sets the labels org.opencontainers.image.title and so on, and the version's.\n" +
+		"- `is_semver(VERSION)`, of //release/rules:defs.bzl, says whether the release has charts, for checks of them.\n")
 	page.Write(rules.Bytes())
 	page.WriteString("\n# Providers\n")
 	page.Write(providers.Bytes())
