@@ -63,7 +63,7 @@ func (u *upload) choose(items []publish.Item) error {
 			u.items[n] = i
 			return true
 		}
-		root, referrers := of(e.root), map[*node]bool{}
+		root, referrers := !e.joined && of(e.root), map[*node]bool{}
 		for _, n := range e.referrers {
 			referrers[n] = of(n)
 		}
@@ -71,7 +71,7 @@ func (u *upload) choose(items []publish.Item) error {
 		if root || len(part.referrers) > 0 {
 			u.entries = append(u.entries, part)
 		}
-		if !root { // already there: others mount blobs from it
+		if !root && !e.joined { // already there: others mount blobs from it
 			u.own(e.only(true, nil), nil)
 		}
 	}

@@ -33,6 +33,7 @@ type entry struct {
 	suffix    string // of all tags: "-debug" for the variant debug; empty if it is not a variant
 	path      string // the release's file that it is made from
 	root      *node
+	joined    bool    // the root is that of an earlier entry, which pushes it
 	referrers []*node // manifests about root or a child, such as a signature
 	release   publish.Candidate
 	tags      []publish.Alias
@@ -281,13 +282,7 @@ var (
 func checkNames(entries []*entry) error {
 	var errs []error
 	seen := map[string]bool{}
-	roots := map[string]string{} // repository and digest → path
 	for _, e := range entries {
-		at := e.name + "@" + string(e.root.digest)
-		if other, ok := roots[at]; ok {
-			errs = append(errs, fmt.Errorf("%s %q: %q and %q have the same content, %s: a variant has to differ", e.kind, e.name, other, e.path, e.root.digest))
-		}
-		roots[at] = e.path
 		if !namePattern.MatchString(e.name) {
 			errs = append(errs, fmt.Errorf("%s %q: a repository's name has only lower-case letters, digits and separators", e.kind, e.name))
 		}

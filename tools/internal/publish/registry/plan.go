@@ -66,6 +66,9 @@ func (d *destination) planEntry(ctx context.Context, s session, e *entry) ([]pub
 		return nil, err
 	}
 	items := []publish.Item{item}
+	if e.joined {
+		items = nil
+	}
 	for _, n := range e.referrers {
 		item := publish.Item{
 			Phase: publish.Upload, Kind: n.kind, Name: d.refName(e.name, string(n.digest)), Path: n.path,

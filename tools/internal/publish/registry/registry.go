@@ -164,7 +164,23 @@ func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination
 		d.entries = append(d.entries, e)
 	}
 	d.entries = append(d.entries, variants...)
+	d.join()
 	return d, checkNames(d.entries)
+}
+
+// join has entries with the content of an earlier one, such as a variant that starts from scratch
+// as its image does, add only their tags to it.
+func (d *destination) join() {
+	for i, e := range d.entries {
+		same := slices.IndexFunc(d.entries[:i], func(other *entry) bool { return other.name == e.name && other.root.digest == e.root.digest })
+		if same < 0 {
+			continue
+		}
+		e.joined, e.root = true, d.entries[same].root
+		e.referrers = slices.DeleteFunc(e.referrers, func(n *node) bool {
+			return slices.ContainsFunc(d.entries[same].referrers, func(other *node) bool { return other.digest == n.digest })
+		})
+	}
 }
 
 func newDestination(c Config, tree *release.Tree) (*destination, error) {

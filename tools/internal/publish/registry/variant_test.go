@@ -1,6 +1,9 @@
 package registry
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -163,22 +166,38 @@ func TestSplitVariant(t *testing.T) {
 	}
 }
 
-// TestSameVariant has a variant whose content is the image's.
+// TestSameVariant publishes a variant whose content is the image's: two tags of one index.
 func TestSameVariant(t *testing.T) {
-	tree := variants(t, "1.2.0")
-	l := &loader{tree: tree}
-	var entries []*entry
-	for _, name := range []string{"app", "app-debug"} {
-		e, err := l.image(t.Context(), name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		e.tags = stable("1.2.0")
-		entries = append(entries, e)
+	dir := releasetest.Make(t, releasetest.Args{Images: []string{"app", "proxy"}})
+	same := filepath.Join(dir, "images", "app-debug")
+	if err := os.CopyFS(same, os.DirFS(filepath.Join(dir, "images", "app"))); err != nil {
+		t.Fatal(err)
 	}
-	wantError(t, checkNames(entries), "")
-	entries[1].root = entries[0].root
-	wantError(t, checkNames(entries), `image "app": "images/app/index.json" and "images/app-debug/index.json" have the same content, sha256:[0-9a-f]+: a variant has to differ`)
+	index, err := os.ReadFile(filepath.Join(same, "index.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(same, "index.json"), bytes.ReplaceAll(index, []byte(`"1.2.0"`), []byte(`"1.2.0-debug"`)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	releasetest.Seal(t, dir)
+	tree := releasetest.Open(t, dir)
+	s := servers[0].start(t)
+	for _, c := range []Config{
+		{Hub: "file://" + t.TempDir(), Tags: stable("1.2.0", "latest")},
+		{Hub: s.Host + "/x", Tags: stable("1.2.0", "latest"), Transport: s.Transport},
+	} {
+		d := open(t, c, tree)
+		wantStates(t, plan(t, d), c.Hub, "image app absent", "image proxy absent",
+			"tag app:1.2.0 absent", "tag proxy:1.2.0 absent", "tag app:1.2.0-debug absent",
+			"tag app:latest absent", "tag proxy:latest absent", "tag app:latest-debug absent")
+		publishAll(t, d)
+		items := plan(t, d)
+		wantStates(t, items, c.Hub, "image app equal", "image proxy equal",
+			"tag app:1.2.0 equal", "tag proxy:1.2.0 equal", "tag app:1.2.0-debug equal",
+			"tag app:latest equal", "tag proxy:latest equal", "tag app:latest-debug equal")
+		wantError(t, open(t, c, nil).Verify(t.Context(), items, true), "")
+	}
 }
 
 // TestVariantTaken has an image and an alias whose tags are those of a variant.
