@@ -128,7 +128,9 @@ func (g *Go) runIf(ctx context.Context, dir string, args []string, enough func(o
 // environ returns the environment of the go command. It writes only to its module cache and
 // to the shared build cache.
 func (g *Go) environ(settings ...string) []string {
-	return environ.Go(slices.Concat(g.own(), g.platform, settings)...)
+	// A listing needs little memory: with 4 times the default's share for garbage it takes a sixth
+	// less CPU.
+	return environ.Go(slices.Concat(g.own(), g.platform, []string{"GOGC=400"}, settings)...)
 }
 
 func (g *Go) own() []string {
@@ -241,7 +243,7 @@ func (g *Go) Modules() ([]lock.GoModule, error) {
 		case ".mod":
 			entry.GoModSum, err = goModSum(path)
 		case ".zip":
-			entry.Sum, err = HashZip(path)
+			entry.Sum, err = hashed(path)
 		default:
 			return nil
 		}
@@ -260,6 +262,16 @@ func (g *Go) Modules() ([]lock.GoModule, error) {
 		return a.Path < b.Path || a.Path == b.Path && a.Version < b.Version
 	})
 	return list, nil
+}
+
+// hashed returns the sum that the go command computed when it downloaded a zip: the file .ziphash
+// beside it (https://go.dev/ref/mod#module-cache).
+func hashed(zip string) (string, error) {
+	data, err := os.ReadFile(strings.TrimSuffix(zip, ".zip") + ".ziphash")
+	if sum := strings.TrimSpace(string(data)); err == nil && strings.HasPrefix(sum, "h1:") {
+		return sum, nil
+	}
+	return HashZip(zip)
 }
 
 // versionOf returns the module and version of a path ROOT/<module>/@v/<version>.EXT.
