@@ -78,6 +78,11 @@ func (r *Modules) describe(m module.Version) (*lock.Dependency, error) {
 	if d.Size, err = contentSize(zip); err != nil {
 		return nil, fmt.Errorf("reading %q: %w", zip, err)
 	}
+	if module.IsPseudoVersion(m.Version) {
+		// A proxy's .info may say another time, and no sum covers it.
+		d.Time, err = module.PseudoVersionTime(m.Version)
+		return d, err
+	}
 	name, err := r.Store.ModuleFile(m, ".info")
 	if err != nil {
 		return nil, err

@@ -46,7 +46,7 @@ func locks() (now, previous *lock.Lock) {
 				},
 				{
 					Name: "server", Git: &lock.Git{URL: "https://me:secret@gitlab.com/acme/group/server.git", Commit: commit}, Digest: "sha256:y", Size: 1 << 20, Why: "branch main",
-					GoRoots: []string{"."}, GoTags: map[string][]string{"small": {"nodocs", "noui"}, "whole": {"ui"}}, GoModules: []lock.GoModule{{Path: "example.com/lib", Version: lib, Sum: "h1:a"}},
+					GoRoots: []string{"."}, GoTags: map[string][]string{"small": {"nodocs", "noui"}, "whole": {"ui"}}, Unbuilt: true, GoModules: []lock.GoModule{{Path: "example.com/lib", Version: lib, Sum: "h1:a"}},
 				},
 				{Name: "lib", Module: &lock.Module{Path: "example.com/lib", Version: lib}, Digest: "h1:z", Size: 10, Why: "go.mod of tool", Unbuilt: true},
 			},

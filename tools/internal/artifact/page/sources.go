@@ -131,7 +131,7 @@ func (p *Page) addSources(programs []*program) {
 		d := &p.lock.Dependencies[i]
 		s := Source{
 			Name: d.Name, Origin: lockdiff.WithoutUser(d.Origin()), Whole: cmp.Or(d.Revision(), d.Digest), Web: lockdiff.Web(d), WebPage: lockdiff.WebRevision(d),
-			Why: d.Why, Size: d.Size, Primary: d.Primary, Unbuilt: d.Unbuilt, Known: len(d.GoModules), pin: d,
+			Why: d.Why, Size: d.Size, Primary: d.Primary, Unbuilt: d.Unbuilt && len(d.GoTags) == 0, Known: len(d.GoModules), pin: d,
 		}
 		s.Revision = lockdiff.Short(s.Whole)
 		for _, m := range d.GoModules {
