@@ -119,7 +119,7 @@ func TestRead(t *testing.T) {
 		{"too large", sized(good, 9), `size is 9 bytes, want at most 8`},
 		{"altered", put("altered", []byte("alterEd")), `digest: got sha256:\w+, want sha256:\w+`},
 		{"missing", v1.Descriptor{Digest: Hash(digest.FromBytes(nil))}, `reading blob: .*no such file`},
-		{"directory", folder, `found d---------, want a regular file`},
+		{"directory", folder, `found a directory, want a regular file`},
 		{"another algorithm", v1.Descriptor{Digest: v1.Hash{Algorithm: "md5", Hex: "00"}}, `parsing digest "md5:00"`},
 		{"no digest", v1.Descriptor{}, `parsing digest ":"`},
 	} {

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
 // Dir is a release in a directory. Its files may be symbolic links, as in Bazel's output.
@@ -17,7 +19,7 @@ func (d Dir) Open(_ context.Context, path string) (io.ReadCloser, error) {
 	if !filepath.IsLocal(filepath.FromSlash(path)) {
 		return nil, fmt.Errorf("path %q is not below the release", path)
 	}
-	return os.Open(filepath.Join(string(d), filepath.FromSlash(path)))
+	return fileio.OpenRegular(filepath.Join(string(d), filepath.FromSlash(path)))
 }
 
 // Sizes implements [Source].

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // ReadLimited returns the content of the named file. A file with more than limit bytes is
@@ -51,17 +52,38 @@ func Copy(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// OpenRegular opens a file that is no directory, device or pipe: to open a pipe waits for
-// its writer.
+// OpenRegular opens a file that is no directory, device or pipe. It does not wait for the writer
+// of a pipe.
 func OpenRegular(name string) (*os.File, error) {
-	info, err := os.Stat(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, syscall.ENXIO) { // a socket
+		err = &fs.PathError{Op: "open", Path: name, Err: errors.New("found a socket or device, want a regular file")}
+	}
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("found %s, want a regular file", info.Mode().Type())}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("found %s, want a regular file", kind(info.Mode()))}
 	}
-	return os.Open(name)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// kind returns what people call a file that is not regular.
+func kind(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "a directory"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return "a device"
 }
 
 // WriteFile replaces the named file by data. A crash leaves the old file or the new one.

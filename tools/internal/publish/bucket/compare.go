@@ -39,6 +39,11 @@ func (p *Place) item(ctx context.Context, kind, key string, f release.File, o *o
 		State: publish.Absent, URL: p.store.url(key),
 	}
 	if o == nil {
+		if b, ok := p.store.(blocked); ok {
+			if i.Found = b.blocked(key); i.Found != "" {
+				i.State = publish.Conflict
+			}
+		}
 		return i, nil
 	}
 	now, found, err := p.compare(ctx, *o, f)

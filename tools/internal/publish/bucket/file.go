@@ -85,6 +85,24 @@ func (s *fileStore) list(ctx context.Context, prefix string) ([]object, error) {
 	return all, err
 }
 
+// blocked finds a directory at the object's path, and a file above it.
+func (s *fileStore) blocked(key string) string {
+	root, err := s.root(key)
+	if err != nil {
+		return ""
+	}
+	defer root.Close()
+	if info, err := root.Lstat(key); err == nil && info.IsDir() {
+		return "a directory"
+	}
+	for dir := path.Dir(key); dir != "."; dir = path.Dir(dir) {
+		if info, err := root.Stat(dir); err == nil && !info.IsDir() {
+			return fmt.Sprintf("no directory at %q", s.name(dir))
+		}
+	}
+	return ""
+}
+
 func (s *fileStore) stat(ctx context.Context, key string) (object, error) {
 	f, o, err := s.open(ctx, key, "", 0)
 	if err != nil {

@@ -38,6 +38,13 @@ type store interface {
 	location(o object) string
 }
 
+// blocked is implemented by stores in which something that is no object can be where an object has
+// to go.
+type blocked interface {
+	// blocked returns what that is; empty if there is nothing.
+	blocked(key string) string
+}
+
 // errTaken means that the existing object does not match a write's guard.
 var errTaken = errors.New("another object exists")
 

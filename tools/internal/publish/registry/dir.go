@@ -104,7 +104,7 @@ func (h *dirHub) hasBlob(ctx context.Context, repo string, d digest.Digest) (boo
 }
 
 func (h *dirHub) openBlob(_ context.Context, repo string, d digest.Digest) (io.ReadCloser, error) {
-	f, err := os.Open(h.blob(repo, d))
+	f, err := fileio.OpenRegular(h.blob(repo, d))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("blob %q: %w", h.blob(repo, d), errAbsent)
 	}
