@@ -18,6 +18,7 @@ const (
 	defaultPause    = 500 * time.Millisecond
 	maxPause        = 30 * time.Second
 	maxRetryAfter   = 5 * time.Minute
+	maxSensible     = 7 * 24 * time.Hour // of what a server asks to wait
 )
 
 // Retry repeats what fails. The zero value works.
@@ -64,6 +65,9 @@ func (r Retry) Wait(ctx context.Context, attempt int, err error) error {
 	}
 	if !again {
 		return err
+	}
+	if after > maxSensible {
+		return hint.With(fmt.Errorf("%w; the server asks us to wait %d days: giving up", err, int(after.Hours())/24), "the server's answer or its clock is wrong: tell who runs it")
 	}
 	if after > maxRetryAfter {
 		until := time.Now().Add(after + time.Second).UTC().Format("2006-01-02 15:04:05 UTC")
