@@ -265,6 +265,12 @@ func (c *charts) Verify(ctx context.Context, items []publish.Item, deep bool) er
 			errs = append(errs, fmt.Errorf("chart index entry %q: got none, want digest %s", i.Name, want))
 		} else if found != want {
 			errs = append(errs, fmt.Errorf("chart index entry %q: got digest %s, want %s", i.Name, found, want))
+		} else {
+			for _, url := range indexes[key].urls(chartName, version) {
+				if file := path.Base(i.Path); url != file {
+					errs = append(errs, fmt.Errorf("chart index entry %q: got URL %.200q, want %q", i.Name, url, file))
+				}
+			}
 		}
 	}
 	errs = append(errs, parallel.Do(len(archives), c.jobs, func(n int) error {

@@ -121,7 +121,7 @@ func TestCharts(t *testing.T) {
 		for _, deep := range []bool{false, true} {
 			check(t, openCharts(t, c, nil).Verify(t.Context(), items, deep))
 		}
-		s.Put("all/demo/index.yaml", strings.Replace(got, hexOf(tree, "zed"), hexOf(tree, "web"), 1))
+		s.Put("all/demo/index.yaml", strings.NewReplacer(hexOf(tree, "zed"), hexOf(tree, "web"), "- api-1.2.0.tgz", "- https://example.org/api-1.2.0.tgz").Replace(got))
 		s.Delete("all/demo/api-1.2.0.tgz")
 		s.Put("all/demo/web-1.2.0.tgz", strings.ToUpper(s.Content("all/demo/web-1.2.0.tgz")))
 		for _, deep := range []bool{false, true} {
@@ -129,6 +129,7 @@ func TestCharts(t *testing.T) {
 			for _, want := range []string{
 				`api-1.2.0.tgz": got none, want sha256:`, `web-1.2.0.tgz": got `,
 				`index.yaml entry zed 1.2.0": got digest ` + hexOf(tree, "web") + ", want " + hexOf(tree, "zed"),
+				`index.yaml entry api 1.2.0": got URL "https://example.org/api-1.2.0.tgz", want "api-1.2.0.tgz"`,
 			} {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("got %v, want %q", err, want)

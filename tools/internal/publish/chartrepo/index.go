@@ -104,6 +104,22 @@ func (x *index) digest(name, version, want string) (string, bool) {
 	return found, ok
 }
 
+// urls returns the first URLs of the entries of a version of a chart.
+func (x *index) urls(name, version string) (all []string) {
+	list := field(x.entries, name)
+	for _, e := range list.Content {
+		if text(field(e, "version")) != version {
+			continue
+		}
+		first := ""
+		if urls := field(e, "urls"); urls != nil && urls.Kind == yaml.SequenceNode && len(urls.Content) > 0 {
+			first = text(urls.Content[0])
+		}
+		all = append(all, first)
+	}
+	return all
+}
+
 // add adds a chart to the index. Its versions are sorted newest first.
 func (x *index) add(c chart, created time.Time) {
 	e := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
