@@ -128,8 +128,8 @@ func (b *builder) run(ctx context.Context, dir string, env, args []string) error
 	return nil
 }
 
-// versions makes a module proxy that lists the versions of a module: the go command asks for
-// them, and a store does not have the list.
+// versions makes a module proxy that lists a version of a module, and says that it is the latest,
+// for a module without tags: the go command asks for both, and a store has neither.
 func (b *builder) versions(m debug.Module) (string, error) {
 	path, err := module.EscapePath(m.Path)
 	if err != nil {
@@ -139,11 +139,12 @@ func (b *builder) versions(m debug.Module) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name := filepath.Join(s.Dir(), "goproxy", filepath.FromSlash(path), "@v", "list")
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return "", err
-	}
-	return s.ProxyURL(), os.WriteFile(name, []byte(m.Version+"\n"), 0o644)
+	dir := filepath.Join(s.Dir(), "goproxy", filepath.FromSlash(path))
+	return s.ProxyURL(), errors.Join(
+		os.MkdirAll(filepath.Join(dir, "@v"), 0o755),
+		os.WriteFile(filepath.Join(dir, "@v", "list"), []byte(m.Version+"\n"), 0o644),
+		os.WriteFile(filepath.Join(dir, "@latest"), fmt.Appendf(nil, "{%q: %q}\n", "Version", m.Version), 0o644),
+	)
 }
 
 // only returns the one file below a directory.

@@ -2,7 +2,7 @@
 // the bytes with the release's.
 //
 //	tools/bazel run //release:rebuild                        the release that Bazel builds
-//	tools/bazel run //tools/rebuild -- --release DIR --programs FILE
+//	tools/bazel run //tools/rebuild -- --release DIR --programs FILE --go GO
 //
 // Rebuild builds a program of a module with its own cache, and with the store as the module
 // proxy, by

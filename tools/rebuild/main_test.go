@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -248,5 +249,21 @@ func TestUsage(t *testing.T) {
 		if status := run(t.Context(), args, &strings.Builder{}, &errs); status != cli.Usage || !strings.Contains(errs.String(), all[i]+" is missing") {
 			t.Errorf("without %s: got status %d, %q", all[i], status, errs.String())
 		}
+	}
+}
+
+// TestVersions: the go command finds the latest version of a module without tags.
+func TestVersions(t *testing.T) {
+	w := newWorld(t)
+	const version = "v0.0.0-20260827124520-eed52ebb66ad"
+	b := &builder{dir: t.TempDir()}
+	url, err := b.versions(debug.Module{Path: "example.com/Untagged", Version: version})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(w.goCmd, "list", "-m", "example.com/Untagged@latest")
+	cmd.Dir, cmd.Env = t.TempDir(), append(w.env, "GOPROXY="+url)
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "example.com/Untagged "+version+"\n" {
+		t.Errorf("got %s, %v, want %s", out, err, version)
 	}
 }
