@@ -171,10 +171,25 @@ func TestStandIn(t *testing.T) {
 	s := newStandIn(t)
 	s.resolve(s.manifest.Version)
 	s.MustBazel("build", "--config=airgap", "//release:all", "//release:validate")
+	// The five programs have variables whose values have the same length.
+	out := s.MustBazel("run", "--config=airgap", "//release:rebuild", "--", "--go-cache", goCache(t))
+	for _, program := range []string{"istioctl", "pilot-discovery", "pilot-agent", "istio-cni", "install-cni"} {
+		if !strings.Contains(out, program+" linux/arm64, istio.io/istio/") {
+			t.Errorf("rebuild says nothing of %s:\n%s", program, out)
+		}
+	}
 	b := newBreaker(t, s)
 	t.Run("whole", b.checkWhole)
 	t.Run("broken", b.checkBroken)
 	t.Run("no charts", func(t *testing.T) { s.checkNoCharts(t) })
+}
+
+// goCache returns the user's cache of the go command: the standard library is in it.
+func goCache(t *testing.T) string {
+	if dir, err := os.UserCacheDir(); err == nil {
+		return filepath.Join(dir, "go-build")
+	}
+	return t.TempDir()
 }
 
 // checkNoCharts builds a version that is not semantic.
