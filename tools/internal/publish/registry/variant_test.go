@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -191,8 +192,25 @@ func TestSameVariant(t *testing.T) {
 		wantStates(t, plan(t, d), c.Hub, "image app absent", "image proxy absent",
 			"tag app:1.2.0 absent", "tag proxy:1.2.0 absent", "tag app:1.2.0-debug absent",
 			"tag app:latest absent", "tag proxy:latest absent", "tag app:latest-debug absent")
-		publishAll(t, d)
+		var mu sync.Mutex
+		done := map[string]int{}
 		items := plan(t, d)
+		for _, phase := range []publish.Phase{publish.Upload, publish.Reveal} {
+			err := d.Apply(t.Context(), phase, todo(items, phase), func(p publish.Progress) {
+				mu.Lock()
+				defer mu.Unlock()
+				if p.Done != nil {
+					done[p.Done.Name]++
+				}
+			})
+			wantError(t, err, "")
+		}
+		for _, i := range items {
+			if done[i.Name] != 1 {
+				t.Errorf("%s was published %d times, want once", i.Name, done[i.Name])
+			}
+		}
+		items = plan(t, d)
 		wantStates(t, items, c.Hub, "image app equal", "image proxy equal",
 			"tag app:1.2.0 equal", "tag proxy:1.2.0 equal", "tag app:1.2.0-debug equal",
 			"tag app:latest equal", "tag proxy:latest equal", "tag app:latest-debug equal")
