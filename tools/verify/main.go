@@ -13,9 +13,11 @@
 // machine, --receipt FILE, also has the aliases.
 //
 // Verify asks each destination. It prints one line for each, and an error for each
-// difference. By default it compares the checksums that the services keep. If a service
-// keeps none, or with --deep, it reads everything back and hashes it. It needs neither the
-// release nor a build.
+// difference: in content, and in what else users meet, such as the Content-Type and the
+// Cache-Control of an object, the URLs in an index, the title and the notes of a release. By
+// default it compares the checksums that the services keep. If a service keeps none, or with
+// --deep, it reads everything back and hashes it: only that finds content that is damaged on a
+// service's disk. It needs neither the release nor a build.
 //
 // --cosignkey FILE also checks the signatures at the destinations, with a public key as cosign
 // writes it: SHA256SUMS, the provenance, and each index and manifest of each image are signed
@@ -146,6 +148,9 @@ func (o *options) verify(ctx context.Context, board *progress.Board, transport *
 	}
 	for _, d := range r.Destinations {
 		fmt.Fprintf(stdout, "%s: %d items of %s are as they were published\n", d.Name, len(d.Items), r.Version)
+	}
+	if !o.deep {
+		fmt.Fprintln(stdout, "The services' own checksums were compared. Only --deep also finds content that is damaged on a service's disk.")
 	}
 	if public != nil {
 		fmt.Fprintf(stdout, "%d signatures are by the key in %q\n", signatures, o.key)

@@ -82,6 +82,10 @@ type Item struct {
 	Version string `json:"version,omitempty"`
 	// URL is where the content can be downloaded; empty if it has no URL.
 	URL string `json:"url,omitempty"`
+	// ContentType and CacheControl are the headers with which the content is served; empty
+	// if the destination keeps none.
+	ContentType  string `json:"contentType,omitempty"`
+	CacheControl string `json:"cacheControl,omitempty"`
 }
 
 // Progress is what has happened since the last report.
@@ -120,6 +124,16 @@ type Destination interface {
 	// error joins one for each difference, with the item, what was found and what was wanted.
 	// It does not need the release's files.
 	Verify(ctx context.Context, items []Item, deep bool) error
+}
+
+// A Claimer is a destination that can decide between two releases of one version that are
+// published at the same time.
+type Claimer interface {
+	Destination
+
+	// Claim returns the index of the item that only one release of a version can create, and
+	// without which nothing else of it is written; -1 if it is not among the items.
+	Claim(items []Item) int
 }
 
 // A Keeper is a destination that has signatures, and can return them.

@@ -36,7 +36,7 @@ func (p *Publisher) receipt(plan *Plan) *Receipt {
 		var items []Item
 		for _, i := range d.Items {
 			if i.Phase != Record && !i.moves() && i.Digest != "" {
-				items = append(items, Item{Phase: i.Phase, Kind: i.Kind, Name: i.Name, Path: i.Path, Digest: i.Digest, Size: i.Size})
+				items = append(items, Item{Phase: i.Phase, Kind: i.Kind, Name: i.Name, Path: i.Path, Digest: i.Digest, Size: i.Size, ContentType: i.ContentType, CacheControl: i.CacheControl})
 			}
 		}
 		if len(items) > 0 {

@@ -26,6 +26,9 @@ func (b *bucket) alias(ctx context.Context, alias publish.Alias) (publish.Item, 
 		Phase: publish.Reveal, Kind: aliasKind, Name: b.store.name(key), Digest: want.Version, Size: int64(len(want.Version)),
 		URL: b.store.url(key), Alias: alias.Name, Rule: alias.Rule,
 	}
+	if b.headers {
+		i.ContentType, i.CacheControl = plainText, noCache
+	}
 	data, o, err := readPointer(ctx, b.store, key, aliasLimit)
 	body := string(data)
 	found := publish.Candidate{Version: strings.TrimSpace(body)}
@@ -118,6 +121,7 @@ func (b *bucket) verifyAlias(ctx context.Context, i publish.Item) error {
 		if want = i.Found; want == "" {
 			return nil
 		}
+		i.ContentType = "" // somebody else wrote it
 	}
 	key, err := b.Key(i.Name)
 	if err != nil {
@@ -132,7 +136,9 @@ func (b *bucket) verifyAlias(ctx context.Context, i publish.Item) error {
 		return err
 	case o.version == "":
 		return fmt.Errorf("alias %q: got none, want %q", i.Name, want)
-	case got == want, i.State == publish.Kept && o.version == i.Version:
+	case got == want:
+		return b.checkServed(i, o)
+	case i.State == publish.Kept && o.version == i.Version:
 		return nil
 	}
 	if why, err := b.since(ctx, i.Rule, want, got); err != nil {

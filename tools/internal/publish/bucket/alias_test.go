@@ -162,7 +162,9 @@ func TestVerifyAlias(t *testing.T) {
 				if tt.body == "" {
 					s.Delete(latestKey)
 				} else {
-					s.Put(latestKey, tt.body)
+					o, _ := s.Get(latestKey)
+					o.Content = tt.body
+					s.Set(latestKey, o)
 				}
 				c.Aliases = nil
 				for _, version := range []string{"1.2.0", "1.1.0"} {

@@ -78,6 +78,8 @@ type Place struct {
 	prefix string // empty or ends with a slash
 	jobs   int
 	tree   *release.Tree // nil if only Verify is called
+	// headers means that the store keeps headers.
+	headers bool
 }
 
 // Open returns the place of a configuration. The tree may be nil if nothing is published.
@@ -106,6 +108,7 @@ func Open(ctx context.Context, c Config, tree *release.Tree) (*Place, error) {
 		}
 		p.prefix = prefix + "/"
 	}
+	p.headers = true
 	args := storeArgs{bucket: u.Host, endpoint: strings.TrimSuffix(c.Endpoint, "/"), transport: c.Transport, jobs: p.jobs}
 	switch {
 	case u.Host == "":

@@ -191,9 +191,45 @@ func TestEqual(t *testing.T) {
 			t.Errorf("got %v, want %d equal", n, len(tree.Files))
 		}
 		for _, deep := range []bool{false, true} {
-			check(t, open(t, c, nil).Verify(t.Context(), items, deep))
+			err := open(t, c, nil).Verify(t.Context(), items, deep)
+			if strings.HasPrefix(c.URL, "file:") {
+				check(t, err)
+			} else if err == nil || strings.Count(err.Error(), "\n") != 2*len(tree.Files)-1 || !strings.Contains(err.Error(), `got Cache-Control "", want "public, `) {
+				t.Errorf("got %v, want an error for each header of each object", err)
+			}
 		}
 	})
+}
+
+// TestHeaders changes the headers of an object, of a receipt and of an alias.
+func TestHeaders(t *testing.T) {
+	for _, kind := range []string{"gs", "s3"} {
+		t.Run(kind, func(t *testing.T) {
+			place := buckettest.Open(t, kind)
+			c := configOf(place)
+			c.Aliases = stable("latest")
+			items, err := buckettest.Run(t.Context(), open(t, c, releasetest.Open(t, releasetest.Make(t, demo))))
+			check(t, err)
+			d := open(t, c, nil)
+			check(t, d.Verify(t.Context(), items, false))
+			for _, key := range []string{"all/demo/1.2.0/lock.json", "all/demo/latest"} {
+				o, _ := place.Get(key)
+				for _, change := range []func(o *buckettest.Object){
+					func(o *buckettest.Object) { o.ContentType = "text/html" },
+					func(o *buckettest.Object) { o.CacheControl = "max-age=60" },
+				} {
+					changed := o
+					change(&changed)
+					place.Set(key, changed)
+					if err := d.Verify(t.Context(), items, false); err == nil || !strings.Contains(err.Error(), "latest\": got C") && !strings.Contains(err.Error(), "lock.json\": got C") {
+						t.Errorf("%s with %+v: got %v, want an error about the header", key, changed, err)
+					}
+				}
+				place.Set(key, o)
+			}
+			check(t, d.Verify(t.Context(), items, false))
+		})
+	}
 }
 
 // TestChanged has somebody write between plan and apply.

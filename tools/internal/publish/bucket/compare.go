@@ -38,6 +38,7 @@ func (p *Place) item(ctx context.Context, kind, key string, f release.File, o *o
 		Phase: publish.Upload, Kind: kind, Name: p.store.name(key), Path: f.Path, Digest: string(f.Digest), Size: f.Size,
 		State: publish.Absent, URL: p.store.url(key),
 	}
+	p.Serve(&i, key)
 	if o == nil {
 		if b, ok := p.store.(blocked); ok {
 			if i.Found = b.blocked(key); i.Found != "" {
@@ -134,7 +135,7 @@ func (p *Place) create(ctx context.Context, i publish.Item, report publish.Repor
 		return fmt.Errorf("object %q: the release has no file %q with %s", i.Name, i.Path, i.Digest)
 	}
 	w := write{
-		key: key, digest: f.Digest, size: f.Size, contentType: contentType(f.Path), cacheControl: immutable,
+		key: key, digest: f.Digest, size: f.Size, headers: headers{contentType(f.Path), immutable},
 		open: func(ctx context.Context) (io.ReadCloser, error) { return p.tree.Open(ctx, f.Path) },
 		sent: func(n int64) { report(publish.Progress{Bytes: n}) },
 	}
@@ -192,6 +193,11 @@ func (p *Place) verify(ctx context.Context, i publish.Item, o *object, deep bool
 		}
 		o = &got
 	}
+	if i.ContentType != "" && o.partial {
+		if *o, err = p.store.stat(ctx, key); err != nil {
+			return err
+		}
+	}
 	want := digest.Digest(i.Digest)
 	switch {
 	case o.size != i.Size:
@@ -199,15 +205,18 @@ func (p *Place) verify(ctx context.Context, i publish.Item, o *object, deep bool
 	case o.sha256 != "" && o.sha256 != want:
 		return fmt.Errorf("object %q: got %s, want %s", i.Name, o.sha256, want)
 	case !deep && (o.checked || o.version != "" && o.version == i.Version):
-		return nil
+		return p.checkServed(i, *o)
 	}
 	got, _, err := hash(ctx, p.store, key, o.version)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("object %q: got none, want %s", i.Name, want)
-	} else if err == nil && got != want {
-		err = fmt.Errorf("object %q: got %s, want %s", i.Name, got, want)
+	case err == nil && got != want:
+		return fmt.Errorf("object %q: got %s, want %s", i.Name, got, want)
+	case err != nil:
+		return err
 	}
-	return err
+	return p.checkServed(i, *o)
 }
 
 // unexpected returns the objects whose keys are not wanted.

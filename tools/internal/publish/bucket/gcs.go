@@ -165,7 +165,7 @@ func (s *gcsStore) url(key string) string  { return s.root + escape(key) }
 func (s *gcsStore) location(o object) string { return s.name(o.key) + "#" + o.version }
 
 // gcsAttributes are the attributes that object needs, to keep listings small.
-var gcsAttributes = []string{"Name", "Size", "Generation", "CRC32C", "MD5", "Metadata"}
+var gcsAttributes = []string{"Name", "Size", "Generation", "CRC32C", "MD5", "Metadata", "ContentType", "CacheControl"}
 
 func (s *gcsStore) list(ctx context.Context, prefix string) ([]object, error) {
 	q := &storage.Query{Prefix: prefix, Projection: storage.ProjectionNoACL}
@@ -195,7 +195,7 @@ func byKey(a, b object) int { return strings.Compare(a.key, b.key) }
 func gcsObject(a *storage.ObjectAttrs) object {
 	o := object{
 		key: a.Name, size: a.Size, version: strconv.FormatInt(a.Generation, 10),
-		md5: a.MD5, crc32c: binary.BigEndian.AppendUint32(nil, a.CRC32C),
+		md5: a.MD5, crc32c: binary.BigEndian.AppendUint32(nil, a.CRC32C), headers: headers{a.ContentType, a.CacheControl},
 	}
 	o.sha256, _ = digest.Parse("sha256:" + a.Metadata[sumKey])
 	return o
@@ -222,7 +222,8 @@ func (s *gcsStore) open(ctx context.Context, key, version string, offset int64) 
 	if err != nil {
 		return nil, object{}, s.failed("reading", key, err)
 	}
-	return r, object{key: key, size: r.Attrs.Size, version: strconv.FormatInt(r.Attrs.Generation, 10)}, nil
+	a := r.Attrs
+	return r, object{key: key, size: a.Size, version: strconv.FormatInt(a.Generation, 10), headers: headers{a.ContentType, a.CacheControl}}, nil
 }
 
 // failed translates the service's error for [store].

@@ -114,7 +114,23 @@ func (b *bucket) Apply(ctx context.Context, phase publish.Phase, items []publish
 		}
 		return nil
 	}
+	if n := b.Claim(items); n >= 0 {
+		if err := b.create(ctx, items[n], report); err != nil {
+			return err
+		}
+		items = slices.Delete(slices.Clone(items), n, n+1)
+	}
 	return b.Upload(ctx, items, report)
+}
+
+// Claim implements [publish.Claimer]: the list of what the release contains, with digests, is
+// the first object; in a release without one it is the lock.
+func (b *bucket) Claim(items []publish.Item) int {
+	claim := release.DocumentFile
+	if _, ok := b.tree.Find(claim); !ok {
+		claim = release.LockFile
+	}
+	return slices.IndexFunc(items, func(i publish.Item) bool { return i.Kind == objectKind && i.Path == claim })
 }
 
 // Upload creates the objects of items from PlanFile, several at a time, and then SHA256SUMS.
@@ -139,7 +155,7 @@ func (p *Place) Upload(ctx context.Context, items []publish.Item, report publish
 // pointer returns the write of an object that may change later.
 func pointer(key, guard string, data []byte, contentType string) write {
 	return write{
-		key: key, guard: guard, digest: digest.FromBytes(data), size: int64(len(data)), contentType: contentType, cacheControl: noCache,
+		key: key, guard: guard, digest: digest.FromBytes(data), size: int64(len(data)), headers: headers{contentType, noCache},
 		open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil },
 	}
 }

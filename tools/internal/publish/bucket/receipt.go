@@ -33,6 +33,7 @@ func (b *bucket) PlanReceipt(ctx context.Context, r *publish.Receipt) (publish.I
 		Phase: publish.Record, Kind: receiptKind, Name: b.store.name(key), Digest: string(digest.FromBytes(want)), Size: int64(len(want)),
 		State: publish.Absent, URL: b.store.url(key),
 	}
+	b.Serve(&i, key)
 	found, o, err := readPointer(ctx, b.store, key, jsonfile.MaxSize)
 	switch {
 	case errors.Is(err, ErrTooLarge):

@@ -137,7 +137,9 @@ func (s *s3Store) stat(ctx context.Context, key string) (object, error) {
 	if err != nil {
 		return object{}, s.failed("reading", key, err)
 	}
-	o := object{key: key, size: aws.ToInt64(h.ContentLength), version: aws.ToString(h.ETag)}
+	o := object{
+		key: key, size: aws.ToInt64(h.ContentLength), version: aws.ToString(h.ETag), headers: headers{aws.ToString(h.ContentType), aws.ToString(h.CacheControl)},
+	}
 	o.sha256, _ = digest.Parse("sha256:" + h.Metadata[sumKey])
 	if sum, err := base64.StdEncoding.DecodeString(aws.ToString(h.ChecksumSHA256)); err == nil && len(sum) == 32 {
 		o.sha256, o.checked = digest.FromSum(sum), true
@@ -160,7 +162,10 @@ func (s *s3Store) open(ctx context.Context, key, version string, offset int64) (
 	if err != nil {
 		return nil, object{}, s.failed("reading", key, err)
 	}
-	o := object{key: key, size: aws.ToInt64(out.ContentLength) + offset, version: aws.ToString(out.ETag)}
+	o := object{
+		key: key, size: aws.ToInt64(out.ContentLength) + offset, version: aws.ToString(out.ETag),
+		headers: headers{aws.ToString(out.ContentType), aws.ToString(out.CacheControl)},
+	}
 	if version != "" && o.version != version { // the service has no conditions
 		out.Body.Close()
 		return nil, o, fmt.Errorf("reading object %q: %w", s.name(key), errTaken)

@@ -62,14 +62,15 @@ type object struct {
 	md5, crc32c []byte
 	// partial means that stat may know more; weak that md5 may not be an MD5.
 	partial, weak bool
+	headers
 }
 
 // A write is a request to write an object.
 type write struct {
-	key, guard                string
-	digest                    digest.Digest
-	size                      int64 // in bytes
-	contentType, cacheControl string
+	key, guard string
+	digest     digest.Digest
+	size       int64 // in bytes
+	headers
 	// open reads the content from the start. Reading fails if the content does not match
 	// digest and size.
 	open func(ctx context.Context) (io.ReadCloser, error)

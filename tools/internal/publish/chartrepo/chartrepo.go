@@ -140,6 +140,7 @@ func (c *charts) planIndex(ctx context.Context, d dir) ([]publish.Item, error) {
 			Phase: publish.Reveal, Kind: indexKind, Name: d.entry(ch), Path: ch.file.Path, Digest: string(ch.file.Digest),
 			State: publish.Absent, URL: d.url,
 		}
+		c.Serve(&i, d.key)
 		if err != nil {
 			i.State, i.Found = publish.Conflict, strings.ReplaceAll(fmt.Sprintf("not a chart index: %v", err), "\n", " ")
 		} else if found, ok := x.digest(ch.name, ch.version, ch.file.Digest.Hex()); ok && found == ch.file.Digest.Hex() {
@@ -259,6 +260,7 @@ func (c *charts) Verify(ctx context.Context, items []publish.Item, deep bool) er
 			if err != nil {
 				return fmt.Errorf("reading chart index %q: %w", name, err)
 			}
+			errs = append(errs, c.CheckServed(ctx, i, key))
 		}
 		want := strings.TrimPrefix(i.Digest, "sha256:")
 		if found, ok := indexes[key].digest(chartName, version, want); !ok {

@@ -296,7 +296,7 @@ func (p *push) manifests(start *task, blobs map[digest.Digest]*task) {
 
 // list adds referrers to the lists of their subjects. With that they are done.
 func (p *push) list(ctx context.Context, all *referrers) error {
-	if err := all.put(ctx, p.s, p.entry.name); err != nil {
+	if err := all.put(ctx, p.s, p.entry.name, p.d.retry()); err != nil {
 		return err
 	}
 	for _, n := range p.entry.referrers {
@@ -360,13 +360,31 @@ func (d *destination) writeTags(ctx context.Context, s session, tags map[string]
 		return err
 	}
 	return parallel.DoAll(ctx, len(items), d.config.Jobs, func(ctx context.Context, i int) error {
-		if t := tags[items[i].Name]; !there[i] {
-			if _, err := s.putManifest(ctx, t.entry.name, t.tag, t.entry.root); err != nil {
+		if !there[i] {
+			if err := d.writeTag(ctx, s, tags[items[i].Name], items[i]); err != nil {
 				return err
 			}
 		}
 		report(publish.Progress{Done: &items[i]})
 		return nil
+	})
+}
+
+// writeTag writes a tag. Before another attempt it looks what is there: the answer to a write
+// that took place may be lost, and somebody else may have moved the tag since.
+func (d *destination) writeTag(ctx context.Context, s session, t revealed, item publish.Item) error {
+	return d.retry().Do(ctx, func(attempt int) error {
+		if attempt > 1 {
+			found, err := s.head(ctx, t.entry.name, t.tag)
+			if err != nil || string(found) == item.Digest {
+				return err
+			}
+			if err := unchanged(item, found); err != nil {
+				return err
+			}
+		}
+		_, err := s.putManifest(ctx, t.entry.name, t.tag, t.entry.root)
+		return err
 	})
 }
 

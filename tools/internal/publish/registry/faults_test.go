@@ -238,8 +238,8 @@ func TestVerify(t *testing.T) {
 	}{
 		{"nothing", "", "", ""},
 		{"index gone", "root", `^image .*: got nothing there, want sha256:`, `got nothing there`},
-		{"manifest gone", "child", "", `^image .*: got nothing there, want sha256:`},
-		{"layer gone", "layer", "", `blob: got nothing there, want sha256:`},
+		{"manifest gone", "child", `^image .*: got nothing there, want sha256:`, `^image .*: got nothing there, want sha256:`},
+		{"layer gone", "layer", `blob: got nothing there, want sha256:`, `blob: got nothing there, want sha256:`},
 		{"layer altered", "layer altered", "", `blob: got sha256:[0-9a-f]+, want sha256:`},
 		{"config altered", "config altered", "", `blob: got sha256:[0-9a-f]+, want sha256:`},
 		{"tag gone", "tags", `^tag .*app:1.2.0: got nothing there, want sha256:`, `^tag .*app:1.2.0: got nothing there`},
@@ -295,7 +295,7 @@ func TestVerifyRegistry(t *testing.T) {
 	items := plan(t, d)
 	wantError(t, d.Verify(t.Context(), items, true), "")
 	lie = "/app/manifests/"
-	wantError(t, d.Verify(t.Context(), items, false), "")
+	wantError(t, d.Verify(t.Context(), items, false), `^image .*: reading .*: digest: got sha256:[0-9a-f]+, want sha256:`)
 	wantError(t, d.Verify(t.Context(), items, true), `^image .*: reading .*: digest: got sha256:[0-9a-f]+, want sha256:`)
 	lie = "/proxy/blobs/"
 	wantError(t, d.Verify(t.Context(), items, true), `^image .*/proxy@.*: blob: got sha256:`)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
 	"github.com/jasonwzm/release-builder/tools/internal/web/registryclient"
 )
 
@@ -42,37 +43,44 @@ func (r *referrers) add(n *node) {
 }
 
 // put adds the manifests to the existing lists.
-func (r *referrers) put(ctx context.Context, s session, name string) error {
+func (r *referrers) put(ctx context.Context, s session, name string, retry web.Retry) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, tag := range slices.Sorted(maps.Keys(r.all)) {
-		list, err := readList(ctx, s, name, tag)
+		err := retry.Do(ctx, func(int) error { return r.merge(ctx, s, name, tag) })
 		if err != nil {
-			return err
-		}
-		before := len(list.Manifests)
-		slices.SortFunc(r.all[tag], func(a, b v1.Descriptor) int { return cmp.Compare(a.Digest.String(), b.Digest.String()) })
-		for _, desc := range r.all[tag] {
-			if !lists(list.Manifests, layout.DigestOf(desc)) {
-				list.Manifests = append(list.Manifests, desc)
-			}
-		}
-		if len(list.Manifests) == before {
-			continue
-		}
-		raw, err := json.Marshal(list)
-		if err != nil {
-			return err
-		}
-		n, _, err := parseNode(raw, types.OCIImageIndex)
-		if err != nil {
-			return err
-		}
-		if _, err := s.putManifest(ctx, name, tag, n); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// merge adds manifests to the list at a tag.
+func (r *referrers) merge(ctx context.Context, s session, name, tag string) error {
+	list, err := readList(ctx, s, name, tag)
+	if err != nil {
+		return err
+	}
+	before := len(list.Manifests)
+	slices.SortFunc(r.all[tag], func(a, b v1.Descriptor) int { return cmp.Compare(a.Digest.String(), b.Digest.String()) })
+	for _, desc := range r.all[tag] {
+		if !lists(list.Manifests, layout.DigestOf(desc)) {
+			list.Manifests = append(list.Manifests, desc)
+		}
+	}
+	if len(list.Manifests) == before {
+		return nil
+	}
+	raw, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	n, _, err := parseNode(raw, types.OCIImageIndex)
+	if err != nil {
+		return err
+	}
+	_, err = s.putManifest(ctx, name, tag, n)
+	return err
 }
 
 // readList returns the list of referrers at a tag; empty if there is none.

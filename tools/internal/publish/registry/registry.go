@@ -105,8 +105,8 @@ type session interface {
 	pushBlob(ctx context.Context, p blobPush) error
 	// referrers returns the manifests in the list of those whose subject is a manifest.
 	referrers(ctx context.Context, name string, subject digest.Digest) ([]v1.Descriptor, error)
-	// putManifest writes an index or manifest under a digest or tag. Its blobs and children
-	// must be there. It reports whether the hub itself adds n to the referrers of n's
+	// putManifest writes an index or manifest under a digest or tag; a tag is written at most
+	// once. Its blobs and children must be there. It reports whether the hub itself adds n to the referrers of n's
 	// subject.
 	putManifest(ctx context.Context, name, ref string, n *node) (listed bool, err error)
 }

@@ -256,7 +256,11 @@ func (s *remoteSession) tryPutManifest(ctx context.Context, repo, ref string, n 
 		return false, err
 	}
 	req.Header.Set("Content-Type", string(n.mediaType))
-	req.Header["Idempotency-Key"] = nil // safe to repeat: lets net/http retry on a new connection
+	if ref == string(n.digest) {
+		req.Header["Idempotency-Key"] = nil // safe to repeat: lets net/http retry on a new connection
+	} else {
+		req.GetBody = nil // nobody repeats the write of a tag without a look at what is there
+	}
 	resp, err := s.do(req, http.StatusCreated)
 	if err != nil {
 		return false, err

@@ -14,8 +14,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
 
-// Verify implements [publish.Destination]. With deep it reads an item and everything below
-// it: indexes, manifests, configs and layers.
+// Verify implements [publish.Destination]. It reads indexes and manifests, and asks for each
+// blob: config, layers. With deep it reads these too.
 func (d *destination) Verify(ctx context.Context, items []publish.Item, deep bool) error {
 	if len(items) == 0 {
 		return nil
@@ -36,26 +36,28 @@ func (d *destination) Verify(ctx context.Context, items []publish.Item, deep boo
 	if err != nil {
 		return err
 	}
-	if deep {
-		// A tag and its index have the same content, which is read once.
-		seen := map[target]bool{}
-		for i, item := range items {
-			below := target{targets[i].name, item.Digest}
-			if t := targets[i]; t != below && !seen[below] {
-				items, targets = append(slices.Clip(items), item), append(targets, below)
-			}
-			seen[below] = true
+	// A tag and its index have the same content, which is read once.
+	seen := map[target]bool{}
+	for i, item := range items {
+		whole := target{targets[i].name, item.Digest}
+		if t := targets[i]; t != whole && !seen[whole] {
+			items, targets = append(slices.Clip(items), item), append(targets, whole)
 		}
+		seen[whole] = true
 	}
 	errs := parallel.Do(len(items), d.config.Jobs, func(i int) error {
 		t, want := targets[i], digest.Digest(items[i].Digest)
 		var err error
-		if deep && t.ref == items[i].Digest {
-			err = errors.Join(d.verifyBelow(ctx, s, t.name, want, 0)...)
-		} else if t.ref == items[i].Digest && slices.Contains(referring, items[i].Kind) {
-			err = verifyListed(ctx, s, t.name, want)
-		} else {
+		switch {
+		case t.ref != items[i].Digest:
 			err = verifyTag(ctx, s, t.name, t.ref, items[i])
+		case slices.Contains(referring, items[i].Kind):
+			if err = verifyListed(ctx, s, t.name, want); err != nil {
+				break
+			}
+			fallthrough
+		default:
+			err = errors.Join(d.verifyBelow(ctx, s, t.name, below{want, 0, deep})...)
 		}
 		if err != nil {
 			err = fmt.Errorf("%s %s: %w", items[i].Kind, items[i].Name, err)
@@ -88,21 +90,28 @@ func verifyListed(ctx context.Context, s session, name string, want digest.Diges
 	return err
 }
 
-// verifyBelow reads an index or a manifest and everything that it refers to.
-func (d *destination) verifyBelow(ctx context.Context, s session, name string, want digest.Digest, depth int) []error {
-	raw, mediaType, err := s.manifest(ctx, name, string(want))
+// A below is an index or a manifest, and all that it refers to.
+type below struct {
+	want  digest.Digest
+	depth int  // below the index of the item
+	deep  bool // read blobs too
+}
+
+// verifyBelow reads an index or a manifest and what it refers to.
+func (d *destination) verifyBelow(ctx context.Context, s session, name string, b below) []error {
+	raw, mediaType, err := s.manifest(ctx, name, string(b.want))
 	if err == nil && raw == nil {
-		err = fmt.Errorf("got nothing there, want %s", want)
+		err = fmt.Errorf("got nothing there, want %s", b.want)
 	}
-	if err == nil && depth == maxDepth {
-		err = fmt.Errorf("index %s: got more than %d nested indexes", want, maxDepth)
+	if err == nil && b.depth == maxDepth {
+		err = fmt.Errorf("index %s: got more than %d nested indexes", b.want, maxDepth)
 	}
 	if err != nil {
 		return []error{err}
 	}
 	n, descs, err := parseNode(raw, mediaType)
 	if err != nil {
-		return []error{fmt.Errorf("reading %s: %w", want, err)}
+		return []error{fmt.Errorf("reading %s: %w", b.want, err)}
 	}
 	var errs []error
 	seen := map[v1.Hash]bool{}
@@ -111,16 +120,20 @@ func (d *destination) verifyBelow(ctx context.Context, s session, name string, w
 			continue
 		}
 		seen[desc.Digest] = true
-		below, err := digest.Parse(desc.Digest.String())
+		want, err := digest.Parse(desc.Digest.String())
 		switch {
 		case err != nil:
 			errs = append(errs, err)
 		case n.mediaType.IsIndex():
-			errs = append(errs, d.verifyBelow(ctx, s, name, below, depth+1)...)
+			errs = append(errs, d.verifyBelow(ctx, s, name, below{want, b.depth + 1, b.deep})...)
+		case b.deep:
+			errs = append(errs, d.verifyBlob(ctx, s, name, want))
 		default:
-			if err := d.verifyBlob(ctx, s, name, below); err != nil {
-				errs = append(errs, err)
+			there, err := s.hasBlob(ctx, name, want)
+			if err == nil && !there {
+				err = fmt.Errorf("blob: got nothing there, want %s", want)
 			}
+			errs = append(errs, err)
 		}
 	}
 	return errs

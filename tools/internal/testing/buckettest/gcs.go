@@ -49,8 +49,12 @@ func GCS(tb testing.TB) *Server {
 	for _, b := range []string{Bucket, Other} {
 		fake.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: b})
 	}
-	g.Put = func(key, content string) {
-		fake.CreateObject(fakestorage.Object{ObjectAttrs: fakestorage.ObjectAttrs{BucketName: Bucket, Name: key}, Content: []byte(content)})
+	g.Set = func(key string, o Object) {
+		a := fakestorage.ObjectAttrs{BucketName: Bucket, Name: key, ContentType: o.ContentType, CacheControl: o.CacheControl, ContentEncoding: o.ContentEncoding}
+		if o.SHA256 != "" {
+			a.Metadata = map[string]string{"sha256": o.SHA256}
+		}
+		fake.CreateObject(fakestorage.Object{ObjectAttrs: a, Content: []byte(o.Content)})
 	}
 	g.Get = func(key string) (Object, bool) {
 		o, err := fake.GetObject(Bucket, key)

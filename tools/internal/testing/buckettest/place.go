@@ -51,9 +51,9 @@ func Directory(t testing.TB, root string) *Server {
 	}
 	name := func(key string) string { return filepath.Join(root, filepath.FromSlash(key)) }
 	return &Server{
-		Put: func(key, content string) {
+		Set: func(key string, o Object) {
 			check(os.MkdirAll(filepath.Dir(name(key)), 0o755))
-			check(os.WriteFile(name(key), []byte(content), 0o644))
+			check(os.WriteFile(name(key), []byte(o.Content), 0o644))
 		},
 		Get: func(key string) (Object, bool) {
 			data, err := os.ReadFile(name(key))

@@ -43,8 +43,18 @@ func S3(tb testing.TB) *Server {
 	tb.Setenv("AWS_CONFIG_FILE", "/dev/null")
 	tb.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
 	s.start(tb, s.handle)
-	s.Put = func(key, content string) {
-		if _, err := s.backend.PutObject(Bucket, key, map[string]string{}, strings.NewReader(content), int64(len(content)), nil); err != nil {
+	s.Set = func(key string, o Object) {
+		s.control.Store("/"+Bucket+"/"+key, o.CacheControl)
+		meta := map[string]string{}
+		for name, value := range map[string]string{"Content-Type": o.ContentType, "Content-Encoding": o.ContentEncoding, "X-Amz-Meta-Sha256": o.SHA256} {
+			if value != "" {
+				meta[name] = value
+			}
+		}
+		if _, err := s.backend.DeleteObject(Bucket, key); err != nil { // else the fake keeps its metadata
+			tb.Error(err)
+		}
+		if _, err := s.backend.PutObject(Bucket, key, meta, strings.NewReader(o.Content), int64(len(o.Content)), nil); err != nil {
 			tb.Error(err)
 		}
 	}
@@ -89,6 +99,9 @@ func (s *s3) handle(w http.ResponseWriter, r *http.Request) {
 	copied := r.Header.Get("X-Amz-Copy-Source")
 	switch {
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		if c, ok := s.control.Load(r.URL.Path); ok {
+			w.Header().Set("Cache-Control", c.(string))
+		}
 		if want, have := r.Header.Get("If-Match"), s.etag(r.URL.Path); want != "" && want != have && !s.isLax() {
 			refuse(w, http.StatusPreconditionFailed, "PreconditionFailed")
 			return

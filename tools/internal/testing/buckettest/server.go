@@ -24,10 +24,10 @@ const (
 type Server struct {
 	// URL is the endpoint.
 	URL string
-	// Put writes an object as somebody else would, without the publisher's metadata. Get
-	// returns an object's content and metadata, or false if there is none. Delete removes
-	// an object. Keys lists them, sorted. All use [Bucket].
-	Put    func(key, content string)
+	// Set writes an object with its metadata, which a directory ignores. Get returns an
+	// object's content and metadata, or false if there is none. Delete removes an object. Keys
+	// lists them, sorted. All use [Bucket].
+	Set    func(key string, o Object)
 	Get    func(key string) (Object, bool)
 	Delete func(key string)
 	Keys   func() []string
@@ -39,6 +39,7 @@ type Server struct {
 		reads, writes []string
 		lax           bool
 		before        func(*http.Request)
+		wrap          func(http.Handler) http.Handler
 	}
 }
 
@@ -46,6 +47,9 @@ type Server struct {
 type Object struct {
 	Content, ContentType, CacheControl, ContentEncoding, SHA256 string
 }
+
+// Put writes an object as somebody else would, without the publisher's metadata.
+func (s *Server) Put(key, content string) { s.Set(key, Object{Content: content}) }
 
 // Reads and Writes return the requests since the last Reset, as "METHOD path?query".
 func (s *Server) Reads() []string {
@@ -83,10 +87,17 @@ func (s *Server) Before(f func(*http.Request)) {
 	s.log.before = f
 }
 
+// Handle makes every request go through wrap's handler; nil ends that.
+func (s *Server) Handle(wrap func(next http.Handler) http.Handler) {
+	s.log.Lock()
+	defer s.log.Unlock()
+	s.log.wrap = wrap
+}
+
 // start starts a server with handle as its handler.
 func (s *Server) start(tb testing.TB, handle func(w http.ResponseWriter, r *http.Request)) {
 	s.tb = tb
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		read := r.Method == http.MethodGet || r.Method == http.MethodHead
 		s.log.Lock()
 		line, before := r.Method+" "+r.URL.RequestURI(), s.log.before
@@ -111,6 +122,15 @@ func (s *Server) start(tb testing.TB, handle func(w http.ResponseWriter, r *http
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		handle(w, r)
+	})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.log.Lock()
+		wrap := s.log.wrap
+		s.log.Unlock()
+		if wrap == nil {
+			wrap = func(next http.Handler) http.Handler { return next }
+		}
+		wrap(inner).ServeHTTP(w, r)
 	}))
 	tb.Cleanup(server.Close)
 	s.URL = server.URL
