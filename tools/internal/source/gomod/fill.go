@@ -115,7 +115,13 @@ func (g *Go) fill(ctx context.Context, dir string, zips, mods []string) error {
 		if len(step.what) == 0 {
 			continue
 		}
-		if _, err := g.exec(ctx, dir, g.environ(environ.List(user)...), append(step.args, step.what...)); err != nil {
+		proxies := user["GOPROXY"]
+		err := forwarded(proxies, func(goproxy string) error {
+			user["GOPROXY"] = goproxy
+			_, err := g.exec(ctx, dir, g.environ(environ.List(user)...), append(step.args, step.what...))
+			return err
+		})
+		if user["GOPROXY"] = proxies; err != nil {
 			return fmt.Errorf("downloading modules: %w", err)
 		}
 	}

@@ -111,8 +111,12 @@ func (g *Go) runIf(ctx context.Context, dir string, args []string, enough func(o
 	if err != nil {
 		return nil, err
 	}
-	user["GOPROXY"] = g.Store.ProxyURL() + "," + user["GOPROXY"]
-	out, err = run(g.environ(environ.List(user)...))
+	proxies := user["GOPROXY"]
+	err = forwarded(proxies, func(goproxy string) (err error) {
+		user["GOPROXY"] = g.Store.ProxyURL() + "," + goproxy
+		out, err = run(g.environ(environ.List(user)...))
+		return err
+	})
 	if out == nil {
 		return nil, err
 	}

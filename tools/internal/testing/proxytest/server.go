@@ -12,6 +12,7 @@ type Server struct {
 	mu       sync.Mutex
 	requests []string
 	hook     func(*http.Request)
+	wrap     func(http.Handler) http.Handler
 }
 
 // Serve starts a server that ends with the test.
@@ -21,10 +22,14 @@ func (p *Proxy) Serve() *Server {
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.requests = append(s.requests, r.URL.Path)
-		hook := s.hook
+		hook, wrap := s.hook, s.wrap
 		s.mu.Unlock()
 		if hook != nil {
 			hook(r)
+		}
+		if wrap != nil {
+			wrap(files).ServeHTTP(w, r)
+			return
 		}
 		files.ServeHTTP(w, r)
 	}))
@@ -39,6 +44,13 @@ func (s *Server) Requests() []string {
 	list := s.requests
 	s.requests = nil
 	return list
+}
+
+// Handle makes every request go through wrap's handler; nil ends that.
+func (s *Server) Handle(wrap func(next http.Handler) http.Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wrap = wrap
 }
 
 // OnRequest makes the server call f with every request before it answers.
