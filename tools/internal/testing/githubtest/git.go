@@ -59,6 +59,20 @@ func (s *Server) Tag(owner, name, tag string) (object, commit string) {
 	return o.SHA, r.peel(o).SHA
 }
 
+// Tags returns the names of a repository's tags, sorted.
+func (s *Server) Tags(owner, name string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []string
+	for ref := range s.repos[key(owner, name)].refs {
+		if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok {
+			all = append(all, tag)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 func (r *repo) peel(o object) object {
 	for o.Type == "tag" {
 		o = r.tags[o.SHA].Object

@@ -40,6 +40,7 @@ type Server struct {
 	limits    []Limit
 	noDigests bool
 	keepNone  bool
+	wrap      func(http.Handler) http.Handler
 }
 
 // A Request is a request that the server received.
@@ -65,13 +66,39 @@ type Limit struct {
 func New(tb testing.TB) *Server {
 	s := &Server{Token: Token, repos: map[string]*repo{}}
 	start := func(name string, h func(*call)) *httptest.Server {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(name, h, w, r) }))
+		inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(name, h, w, r) })
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.wrapped(inner).ServeHTTP(w, r) }))
 		tb.Cleanup(server.Close)
 		return server
 	}
 	s.api, s.uploads, s.storage = start("api", s.serveAPI), start("uploads", s.serveUpload), start("storage", s.serveStorage)
 	s.URL = s.api.URL
 	return s
+}
+
+// Handle makes every request go through wrap's handler; nil ends that.
+func (s *Server) Handle(wrap func(http.Handler) http.Handler) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wrap = wrap
+}
+
+func (s *Server) wrapped(h http.Handler) http.Handler {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.wrap == nil {
+		return h
+	}
+	return s.wrap(h)
+}
+
+// Hosts returns the addresses of its three hosts.
+func (s *Server) Hosts() []string {
+	var all []string
+	for _, server := range []*httptest.Server{s.api, s.uploads, s.storage} {
+		all = append(all, server.Listener.Addr().String())
+	}
+	return all
 }
 
 // AddRepo adds a repository with these commits, each 40 hexadecimal digits. The last one is

@@ -1,0 +1,217 @@
+package faults_test
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cuelabs.dev/go/oci/ociregistry/ocimem"
+	"cuelabs.dev/go/oci/ociregistry/ociserver"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/session"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/faulttest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/githubtest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/packagetest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
+	"github.com/jasonwzm/release-builder/tools/internal/web"
+)
+
+// idle is how long a silent server is waited for.
+const idle = 5 * time.Second
+
+// A world is one server of each kind, with a fault layer in front of all.
+type world struct {
+	t        testing.TB
+	home     string
+	profile  string
+	layer    *faulttest.Layer
+	base     http.RoundTripper // below the layer; a server that ends closes connections of Go's default
+	services map[string]string // by address
+	gcs, s3  *buckettest.Server
+	github   *githubtest.Server
+	registry http.Handler // without the layer
+	served   http.Handler // what answers in its place, if set
+	git      *gittest.Server
+}
+
+// newWorld starts servers for a profile.
+func newWorld(t testing.TB, profile string) *world {
+	w := &world{t: t, home: t.TempDir(), profile: profile, layer: faulttest.New(), base: web.NewTransport(), services: map[string]string{}}
+	w.gcs, w.s3, w.github, w.git = buckettest.GCS(t), buckettest.S3(t), githubtest.New(t), gittest.New(t)
+	w.front("gcs", address(w.gcs.URL), w.gcs.Handle)
+	w.front("s3", address(w.s3.URL), w.s3.Handle)
+	w.front("github", w.github.Hosts()[0], w.github.Handle)
+	for _, host := range w.github.Hosts() {
+		w.services[host] = "github"
+	}
+	w.git.Handle(func(next http.Handler) http.Handler { return w.layer.Handler("git", next) })
+	w.registry = ociserver.New(ocimem.New(), nil)
+	server := httptest.NewServer(w.layer.Handler("registry", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if _, password, _ := r.BasicAuth(); password != registryPassword {
+			rw.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+			rw.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if w.served != nil {
+			w.served.ServeHTTP(rw, r)
+			return
+		}
+		w.registry.ServeHTTP(rw, r)
+	})))
+	t.Cleanup(server.Close)
+	w.services[address(server.URL)] = "registry"
+	login(t, address(server.URL))
+	trap := httptest.NewServer(w.layer.Trapped())
+	t.Cleanup(trap.Close)
+	w.layer.Trap = strings.Replace(trap.URL, "127.0.0.1", "localhost", 1)
+	w.layer.Secrets = map[string]string{"github": githubtest.Token, "registry": registryPassword, "git": gitToken}
+	for _, name := range []string{"demo", "api-go"} {
+		repo := w.git.Repo("org/" + name)
+		w.github.AddRepo("org", name, repo.Commit("main", map[string]gittest.File{"README.md": {Content: name}}, "first", releasetest.Time))
+	}
+	w.services[strings.TrimSuffix(address(w.git.URL("")), "/")] = "git"
+	w.git.Repo("tap").Commit("main", map[string]gittest.File{"README.md": {Content: "tap"}}, "first", releasetest.Time)
+	w.writeProfiles(address(server.URL))
+	return w
+}
+
+// Secrets that only one service may get, beside GitHub's token.
+const (
+	registryPassword = "canary-Pa55/w?rd+1"
+	gitToken         = "canary-git-token-2"
+)
+
+var logins struct {
+	sync.Mutex
+	auths map[string]map[string]string
+}
+
+// login adds the password of a registry to Docker's configuration, which all worlds share.
+func login(t testing.TB, host string) {
+	logins.Lock()
+	defer logins.Unlock()
+	if logins.auths == nil {
+		logins.auths = map[string]map[string]string{}
+	}
+	logins.auths[host] = map[string]string{"auth": base64.StdEncoding.EncodeToString([]byte("me:" + registryPassword))}
+	err := jsonfile.Write(filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), map[string]any{"auths": logins.auths})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func address(url string) string { return strings.TrimPrefix(url, "http://") }
+
+// front puts the layer in front of a service.
+func (w *world) front(service, address string, handle func(func(http.Handler) http.Handler)) {
+	w.services[address] = service
+	handle(func(next http.Handler) http.Handler { return w.layer.Handler(service, next) })
+}
+
+func (w *world) writeProfiles(registry string) {
+	text := fmt.Sprintf(`
+cloud:
+  from: build
+  aliases: {latest: newest, stable: newest}
+  buckets:
+    - {url: gs://releases/demo, endpoint: %[1]q, aliases: [latest]}
+    - {url: s3://releases/demo, endpoint: %[2]q, aliases: [latest]}
+  registries: [{hub: "%[3]s/demo", tags: ["{version}", latest]}]
+  charts:
+    - {bucket: gs://releases/charts, endpoint: %[1]q}
+    - {hub: "%[3]s/charts", tags: [latest]}
+  apt: [{bucket: gs://releases/apt, endpoint: %[1]q, suites: [stable], key: "env://PACKAGE_KEY"}]
+  yum: [{bucket: s3://releases/yum, endpoint: %[2]q, channels: [stable], key: "env://PACKAGE_KEY", url: "%[2]s/releases/yum"}]
+  tags: {owner: org, tagger: Release <release@example.com>}
+  github: {owner: org, repo: demo}
+git:
+  from: build
+  aliases: {latest: newest}
+  buckets: [{url: "file://%[4]s/bucket", aliases: [latest]}]
+  tags: {tagger: Release <release@example.com>, url: %[5]q}
+  commits: [{url: %[6]q, branches: [main], files: [homebrew], token: "env://TAP_TOKEN", author: "Me <me@example.com>", message: "tool {version}"}]
+`, w.gcs.URL, w.s3.URL, registry, w.home, strings.ReplaceAll(w.git.URL("org/NAME"), "NAME", "{name}"), w.git.URL("tap"))
+	if err := os.WriteFile(filepath.Join(w.home, "destinations.yaml"), []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// A releaser makes releases. All worlds have the same, made once, from the same commits.
+type releaser struct {
+	t       testing.TB
+	commits map[string]string
+	mu      sync.Mutex
+	made    []string
+}
+
+// version is the version of release number n.
+func version(n int) string { return fmt.Sprintf("1.%d.0", n) }
+
+// release returns the directory of release number n.
+func (r *releaser) release(n int) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for n >= len(r.made) {
+		v, at := version(len(r.made)), packagetest.Later(len(r.made))
+		git := map[string]string{}
+		for name, commit := range r.commits {
+			git[name] = "https://git.example.com/org/" + name + "@" + commit
+		}
+		r.made = append(r.made, packagetest.Release(r.t, releasetest.Args{
+			Version: v, Time: at, Git: git,
+			Files: map[string]string{
+				"demo-" + v + "-linux-amd64.tar.gz":     "archive " + v,
+				"packages/demo/homebrew/demo.rb":        fmt.Sprintf("  version %q\n", v),
+				"demo-" + v + "-linux-amd64.tar.gz.sum": "sum " + v,
+			},
+			Images: []string{"app", "app:debug"}, Charts: []string{"web"},
+		}, packagetest.Package{Format: "deb"}, packagetest.Package{Format: "rpm"}))
+	}
+	return r.made[n]
+}
+
+// A run is what one run of the publisher needs; a child process gets it as JSON.
+type run struct {
+	File, Profile, Release, State, GitHub, Key string
+}
+
+// env is the environment of a run.
+func (r run) env(name string) string {
+	return map[string]string{"GITHUB_API_URL": r.GitHub, "GH_TOKEN": githubtest.Token, "PACKAGE_KEY": r.Key, "TAP_TOKEN": gitToken, "HOME": filepath.Dir(r.File)}[name]
+}
+
+// publish publishes a release. It is what the command does, with shorter waits.
+func (r run) publish(ctx context.Context, base http.RoundTripper, log func(string, ...any)) error {
+	profile, err := destinations.All().Schema().Read(r.File, r.Profile)
+	if err != nil {
+		return err
+	}
+	s, err := session.Open(ctx, session.Args{
+		Line: "demo", Profile: *profile, Release: r.Release, State: r.State, Log: log, Env: r.env,
+		Transport: web.New(web.Config{Base: base, Idle: idle, Retry: web.Retry{Pause: 20 * time.Millisecond}}),
+	})
+	if err != nil {
+		return err
+	}
+	plan, err := s.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	if err := plan.Conflicts(); err != nil {
+		return err
+	}
+	_, _, err = s.Apply(ctx, plan)
+	return err
+}
