@@ -58,7 +58,7 @@ func openCommits(ctx context.Context, o *Opener, p profile.Place) (publish.Desti
 			return nil, errors.New("a token is sent by https only")
 		}
 		var err error
-		if client.Token, err = o.readToken("the repository's token", from); err != nil {
+		if client.Token, err = o.readToken("the repository's token", from); err != nil && o.Tree != nil { // what is public can be verified without
 			return nil, hint.With(err, "set the variable or write the file; or remove token from destinations.yaml, and git's credential helpers are asked")
 		}
 	}

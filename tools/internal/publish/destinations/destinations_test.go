@@ -102,8 +102,8 @@ func TestToken(t *testing.T) {
 		{"", "from-github", "", "from-github", ""},
 		{"", "", " from-gh\n", "from-gh", ""},
 		{"", "", "", "", "no token for GitHub"},
-		{"two words", "", "", "", "want one word"},
-		{"\n", "x", "", "", "want one word"},
+		{"two words", "", "", "", "got several words, want one"},
+		{"\n", "x", "", "", "is empty"},
 	} {
 		a := Args{Env: func(name string) string { return map[string]string{"GITHUB_TOKEN": tt.github, "GH_TOKEN": tt.gh}[name] }, Log: func(string, ...any) {}}
 		a.Tree = releasetest.Open(t, releasetest.Make(t, releasetest.Args{}))

@@ -1,6 +1,7 @@
 package destinations
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -38,8 +39,13 @@ func (a *Args) readToken(what, from string, variables ...string) (string, error)
 			token = strings.TrimSpace(a.Env(v))
 		}
 	}
-	if token == "" && from != "" || strings.ContainsAny(token, " \t\r\n") {
-		return "", fmt.Errorf("reading %s from %q: want one word", what, from)
+	switch {
+	case token == "" && named:
+		return "", fmt.Errorf("reading %s: the variable %s is not set", what, name)
+	case token == "" && from != "":
+		return "", fmt.Errorf("reading %s: file %q is empty", what, from)
+	case strings.ContainsAny(token, " \t\r\n"):
+		return "", fmt.Errorf("reading %s from %s: got several words, want one", what, cmp.Or(from, strings.Join(variables, " or ")))
 	}
 	return token, nil
 }
