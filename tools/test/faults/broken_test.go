@@ -69,7 +69,7 @@ func (i insistent) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestBroken breaks the publisher. The matrix has to see that.
 func TestBroken(t *testing.T) {
 	m := newMatrix(t)
-	m.states["cloud"] = m.statesOf("cloud", m.releaser.release(0), m.releaser.release(1))
+	all := m.statesOf("cloud", m.releaser.release(0), m.releaser.release(1))
 	for _, tt := range []struct {
 		name, destination string
 		insistent         bool
@@ -89,7 +89,7 @@ func TestBroken(t *testing.T) {
 				t.Fatal(err)
 			}
 			var problems []string
-			w.watch(m.states["cloud"][0], m.states["cloud"][1], func(_ string, args ...any) { problems = append(problems, args[len(args)-1].(string)) })
+			w.watch(all[0], all[1], func(_ string, args ...any) { problems = append(problems, args[len(args)-1].(string)) })
 			w.layer.Begin(version(1), tt.request, faulttest.Lost)
 			base := w.transport()
 			if tt.insistent {

@@ -71,13 +71,16 @@ func (k trial) String() string {
 	return text
 }
 
+// states are what a world has before and after a release.
+type states struct{ before, after state }
+
 // A matrix has what all worlds share.
 type matrix struct {
 	*testing.T
 	releaser releaser
 	key      string
-	// states are what a world has after each release, if nothing fails.
-	states map[string][]state
+	// states are what a world has before and after each release, if nothing fails.
+	states map[string][]states
 	cases  []trial
 
 	survived, run, worlds atomic.Int64
@@ -93,7 +96,7 @@ func newMatrix(t *testing.T) *matrix {
 	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true", "DOCKER_CONFIG": t.TempDir()} {
 		t.Setenv(name, value)
 	}
-	m := &matrix{T: t, releaser: releaser{t: t, commits: map[string]string{}}, states: map[string][]state{}}
+	m := &matrix{T: t, releaser: releaser{t: t, commits: map[string]string{}}, states: map[string][]states{}}
 	m.key = pgptest.Secret(t, pgptest.Args{Created: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)})
 	w := newWorld(t, "")
 	for _, name := range []string{"demo", "api-go"} {
@@ -107,7 +110,7 @@ func newMatrix(t *testing.T) *matrix {
 // pointer be there before what it points to.
 func TestPublish(t *testing.T) {
 	m := newMatrix(t)
-	for _, profile := range []string{"cloud", "git"} {
+	for _, profile := range []string{"cloud", "live", "git"} {
 		m.enumerate(profile)
 	}
 	start := time.Now()
@@ -158,11 +161,15 @@ func (m *matrix) enumerate(profile string) {
 	w := newWorld(m.T, profile)
 	requests := 0
 	for n := range batch + 1 {
+		if err := m.stage(w, n); err != nil {
+			m.Fatalf("%s: staging release %d: %v", profile, n, err)
+		}
+		before := w.state(nil, nil)
 		w.layer.Begin(version(n), "", "")
 		if err := m.publish(w, n, w.home).publish(m.Context(), w.transport(), m.Logf); err != nil {
 			m.Fatalf("%s: release %d without a fault: %v", profile, n, err)
 		}
-		m.states[profile] = append(m.states[profile], w.state(nil, nil))
+		m.states[profile] = append(m.states[profile], states{before, w.state(nil, nil)})
 		if n != 1 {
 			continue
 		}
@@ -179,11 +186,27 @@ func (m *matrix) enumerate(profile string) {
 	m.Logf("%s: %d requests", profile, requests)
 }
 
+// publish returns the run that publishes release number n to the world's profile.
 func (m *matrix) publish(w *world, n int, state string) run {
-	return run{
+	r := run{
 		File: filepath.Join(w.home, "destinations.yaml"), Profile: w.profile, Release: m.releaser.release(n), State: filepath.Join(state, "state"),
 		GitHub: w.github.URL, Key: m.key,
 	}
+	if w.profile == "live" {
+		r.Promote, r.From = version(n), "cloud"
+	}
+	return r
+}
+
+// stage publishes a release to the profile that the world's promotes from, if there is one.
+func (m *matrix) stage(w *world, n int) error {
+	r := m.publish(w, n, w.home)
+	if r.Promote == "" {
+		return nil
+	}
+	r.Profile, r.Promote = r.From, ""
+	w.layer.Begin(version(n), "", "")
+	return r.publish(m.Context(), w.transport(), func(string, ...any) {})
 }
 
 func (w *world) transport() http.RoundTripper { return w.layer.Transport(w.base, w.services) }
@@ -216,13 +239,21 @@ func (m *matrix) world(t *testing.T, cases []trial) {
 	for _, k := range cases {
 		if w == nil || k.profile != w.profile {
 			w, n = newWorld(t, k.profile), 0
-			w.layer.Begin(version(0), "", "")
-			if err := m.publish(w, 0, w.home).publish(t.Context(), w.transport(), t.Logf); err != nil {
+			err := m.stage(w, 0)
+			if err == nil {
+				w.layer.Begin(version(0), "", "")
+				err = m.publish(w, 0, w.home).publish(t.Context(), w.transport(), t.Logf)
+			}
+			if err != nil {
 				t.Errorf("release 0: %v", err)
 				return
 			}
 		}
 		n++
+		if err := m.stage(w, n); err != nil {
+			t.Errorf("staging release %d: %v", n, err)
+			return
+		}
 		if problems := m.try(w, k, n); len(problems) > 0 {
 			m.mu.Lock()
 			for _, p := range problems {

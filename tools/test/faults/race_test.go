@@ -36,9 +36,10 @@ func (r *releaser) other() string {
 func TestRaces(t *testing.T) {
 	m := newMatrix(t)
 	const rival = "rival"
+	after := map[string]state{}
 	for _, profile := range []string{"cloud", "git"} {
-		m.states[profile] = m.statesOf(profile, m.releaser.release(0), m.releaser.release(1))
-		m.states[profile+rival] = m.statesOf(profile, m.releaser.release(0), m.releaser.other())
+		after[profile] = m.statesOf(profile, m.releaser.release(0), m.releaser.release(1))[1]
+		after[profile+rival] = m.statesOf(profile, m.releaser.release(0), m.releaser.other())[1]
 	}
 	var group sync.WaitGroup
 	numbers := make(chan int)
@@ -56,10 +57,10 @@ func TestRaces(t *testing.T) {
 				profile, different := []string{"cloud", "git"}[n%2], n%4 > 1
 				t.Run(fmt.Sprint(profile, n), func(t *testing.T) {
 					rivals := [2]string{m.releaser.release(1), m.releaser.release(1)}
-					wants := []state{m.states[profile][1]}
+					wants := []state{after[profile]}
 					if different {
 						rivals[1] = m.releaser.other()
-						wants = append(wants, m.states[profile+rival][1])
+						wants = append(wants, after[profile+rival])
 					}
 					who, err := m.race(t, profile, rivals, wants)
 					if err != nil {

@@ -67,8 +67,10 @@ func (w *world) state(want state, some []string) state {
 			}
 		}
 	}
-	w.releases(s, "demo")
-	w.releases(s, "api-go")
+	for _, owner := range []string{"org", "live"} {
+		w.releases(s, owner, "demo")
+		w.releases(s, owner, "api-go")
+	}
 	return s
 }
 
@@ -102,17 +104,17 @@ func (w *world) directory(s state) {
 	}
 }
 
-func (w *world) releases(s state, repo string) {
-	for _, r := range w.github.Releases("org", repo) {
-		name := "github " + repo + " " + r.Tag
+func (w *world) releases(s state, owner, repo string) {
+	for _, r := range w.github.Releases(owner, repo) {
+		name := "github " + owner + "/" + repo + " " + r.Tag
 		s[name] = fmt.Sprintf("draft %v prerelease %v latest %v %s %s", r.Draft, r.Prerelease, r.Latest, r.Title, w.sum(r.Notes))
 		for _, a := range r.Assets {
 			s[name+" asset "+a.Name] = fmt.Sprintf("%s %s %s", a.State, a.ContentType, a.Digest)
 		}
 	}
-	for _, tag := range w.github.Tags("org", repo) {
-		object, _ := w.github.Tag("org", repo, tag)
-		s["github "+repo+" tag "+tag] = object
+	for _, tag := range w.github.Tags(owner, repo) {
+		object, _ := w.github.Tag(owner, repo, tag)
+		s["github "+owner+"/"+repo+" tag "+tag] = object
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 const patience = 10 * time.Minute
 
 // onlyContent matches writes that are no pointers.
-var onlyContent = regexp.MustCompile(`[/=]demo/V/|/blobs/|/assets|/git/tags|name=apt/pool|/yum/stable/packages`)
+var onlyContent = regexp.MustCompile(`[/=](demo|live)/V/|/blobs/|/assets|/git/tags|/pool/|/rewriteTo/b/releases/o/(live/V|live-apt/pool|live-charts/web)`)
 
 // try publishes release number n in a world while a request fails, then again without a
 // fault. It returns what is wrong.
@@ -32,7 +32,7 @@ func (m *matrix) try(w *world, k trial, n int) []string {
 		defer mu.Unlock()
 		problems = append(problems, fmt.Sprintf(format, args...))
 	}
-	before, after := m.states[k.profile][n-1], m.states[k.profile][n]
+	before, after := m.states[k.profile][n].before, m.states[k.profile][n].after
 	w.watch(before, after, problem)
 	defer func() { w.layer.Wrote = nil }()
 

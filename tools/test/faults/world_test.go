@@ -79,7 +79,10 @@ func newWorld(t testing.TB, profile string) *world {
 	w.layer.Secrets = map[string]string{"github": githubtest.Token, "registry": registryPassword, "git": gitToken}
 	for _, name := range []string{"demo", "api-go"} {
 		repo := w.git.Repo("org/" + name)
-		w.github.AddRepo("org", name, repo.Commit("main", map[string]gittest.File{"README.md": {Content: name}}, "first", releasetest.Time))
+		commit := repo.Commit("main", map[string]gittest.File{"README.md": {Content: name}}, "first", releasetest.Time)
+		for _, owner := range []string{"org", "live"} {
+			w.github.AddRepo(owner, name, commit)
+		}
 	}
 	w.services[strings.TrimSuffix(address(w.git.URL("")), "/")] = "git"
 	w.git.Repo("tap").Commit("main", map[string]gittest.File{"README.md": {Content: "tap"}}, "first", releasetest.Time)
@@ -136,6 +139,20 @@ cloud:
   yum: [{bucket: s3://releases/yum, endpoint: %[2]q, channels: [stable], key: "env://PACKAGE_KEY", url: "%[2]s/releases/yum"}]
   tags: {owner: org, tagger: Release <release@example.com>}
   github: {owner: org, repo: demo}
+live:
+  from: cloud
+  aliases: {latest: newest, stable: newest}
+  buckets:
+    - {url: gs://releases/live, endpoint: %[1]q, aliases: [latest]}
+    - {url: s3://releases/live, endpoint: %[2]q, aliases: [latest]}
+  registries: [{hub: "%[3]s/live", tags: ["{version}", latest]}]
+  charts:
+    - {bucket: gs://releases/live-charts, endpoint: %[1]q}
+    - {hub: "%[3]s/live-charts", tags: [latest]}
+  apt: [{bucket: gs://releases/live-apt, endpoint: %[1]q, suites: [stable], key: "env://PACKAGE_KEY"}]
+  yum: [{bucket: s3://releases/live-yum, endpoint: %[2]q, channels: [stable], key: "env://PACKAGE_KEY", url: "%[2]s/releases/live-yum"}]
+  tags: {owner: live, tagger: Release <release@example.com>}
+  github: {owner: live, repo: demo}
 git:
   from: build
   aliases: {latest: newest}
@@ -185,6 +202,8 @@ func (r *releaser) release(n int) string {
 // A run is what one run of the publisher needs; a child process gets it as JSON.
 type run struct {
 	File, Profile, Release, State, GitHub, Key string
+	// Promote is the version to promote from the profile From, in place of Release.
+	Promote, From string
 }
 
 // env is the environment of a run.
@@ -198,10 +217,18 @@ func (r run) publish(ctx context.Context, base http.RoundTripper, log func(strin
 	if err != nil {
 		return err
 	}
-	s, err := session.Open(ctx, session.Args{
+	args := session.Args{
 		Line: "demo", Profile: *profile, Release: r.Release, State: r.State, Log: log, Env: r.env,
 		Transport: web.New(web.Config{Base: base, Idle: idle, Retry: web.Retry{Pause: 20 * time.Millisecond}}),
-	})
+	}
+	if r.Promote != "" {
+		from, err := destinations.All().Schema().Read(r.File, r.From)
+		if err != nil {
+			return err
+		}
+		args.Promote, args.From, args.Release = r.Promote, *from, ""
+	}
+	s, err := session.Open(ctx, args)
 	if err != nil {
 		return err
 	}
