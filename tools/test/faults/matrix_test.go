@@ -211,18 +211,23 @@ func (m *matrix) stage(w *world, n int) error {
 
 func (w *world) transport() http.RoundTripper { return w.layer.Transport(w.base, w.services) }
 
-// choose returns the cases to run, in random order.
-func (m *matrix) choose() []trial {
-	chosen := slices.Clone(m.cases)
-	pattern := regexp.MustCompile(*one)
-	chosen = slices.DeleteFunc(chosen, func(k trial) bool { return !pattern.MatchString(k.String()) })
+// seed returns the number by which samples are chosen, and logs it.
+func (m *matrix) seed() uint64 {
 	if *seed == 0 {
 		h := fnv.New64()
 		h.Write([]byte(time.Now().UTC().Format(time.DateOnly)))
 		*seed = h.Sum64()
 	}
 	m.Logf("-seed=%d", *seed)
-	r := rand.New(rand.NewPCG(*seed, 0))
+	return *seed
+}
+
+// choose returns the cases to run, in random order.
+func (m *matrix) choose() []trial {
+	chosen := slices.Clone(m.cases)
+	pattern := regexp.MustCompile(*one)
+	chosen = slices.DeleteFunc(chosen, func(k trial) bool { return !pattern.MatchString(k.String()) })
+	r := rand.New(rand.NewPCG(m.seed(), 0))
 	r.Shuffle(len(chosen), func(i, j int) { chosen[i], chosen[j] = chosen[j], chosen[i] })
 	if !*whole {
 		chosen = chosen[:min(len(chosen), *sample)]
