@@ -43,7 +43,7 @@ func forward(goproxy string) (*forwarder, string, error) {
 		}
 		prefix := fmt.Sprintf("/%d", len(f.to))
 		f.to = append(f.to, strings.TrimSuffix(u.Redacted(), "/"))
-		mux.Handle(prefix+"/", http.StripPrefix(prefix, f.proxy(u, transport)))
+		mux.Handle(prefix+"/", http.StripPrefix(prefix, f.proxy(u, f.base+prefix, transport)))
 		return f.base + prefix
 	})
 	if len(f.to) == 0 {
@@ -80,8 +80,9 @@ type plainError struct {
 func (e *plainError) Error() string { return e.text }
 func (e *plainError) Unwrap() error { return e.error }
 
-// proxy returns the handler for one proxy.
-func (f *forwarder) proxy(to *url.URL, transport http.RoundTripper) http.Handler {
+// proxy returns the handler for one proxy, whose URL is at for the go command.
+func (f *forwarder) proxy(to *url.URL, at string, transport http.RoundTripper) http.Handler {
+	base := strings.TrimSuffix((&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}).String(), "/")
 	return &httputil.ReverseProxy{
 		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -95,6 +96,16 @@ func (f *forwarder) proxy(to *url.URL, transport http.RoundTripper) http.Handler
 			if r.StatusCode == http.StatusUnauthorized || r.StatusCode == http.StatusForbidden {
 				f.refused.Store(true)
 			}
+			// A redirect within the proxy stays in the forwarder.
+			location, err := r.Location()
+			if err != nil {
+				return nil // there is none
+			}
+			text := location.String()
+			if rest, ok := strings.CutPrefix(text, base); ok && strings.HasPrefix(rest, "/") {
+				text = at + rest
+			}
+			r.Header.Set("Location", text)
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {

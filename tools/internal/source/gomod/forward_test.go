@@ -26,6 +26,7 @@ func TestForward(t *testing.T) {
 		{name: "busy once", handler: once(func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) })},
 		{name: "broken once", handler: once(func(http.ResponseWriter) { panic(http.ErrAbortHandler) })},
 		{name: "password in the URL", handler: secret(password), user: "me:" + password + "@"},
+		{name: "a redirect within the proxy", handler: moved("/moved")},
 		{name: "no password", handler: secret(password), want: "401"},
 		{name: "another version", query: "v9.9.9", want: "example.com/left@v9.9.9"},
 	} {
@@ -76,6 +77,19 @@ func TestForwardNetrc(t *testing.T) {
 	t.Setenv("GOPROXY", server.URL)
 	if version, err := w.fresh(t).Download(t.Context(), "example.com/left", "v1.1.0"); err != nil || version != "v1.1.0" {
 		t.Errorf("got %q, %v, want v1.1.0", version, err)
+	}
+}
+
+// moved redirects each request to a path below another one.
+func moved(to string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.HasPrefix(r.URL.Path, to) {
+				http.Redirect(w, r, to+r.URL.Path, http.StatusFound)
+				return
+			}
+			http.StripPrefix(to, next).ServeHTTP(w, r)
+		})
 	}
 }
 
