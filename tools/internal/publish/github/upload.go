@@ -146,9 +146,27 @@ func (d *destination) ensureDraft(ctx context.Context) (*hosted, error) {
 		d.mu.Lock()
 		d.draft, d.guard = h.ID, h.guard()
 		d.mu.Unlock()
-		return nil
+		h, err = d.oldest(ctx, h)
+		return err
 	})
 	return h, err
+}
+
+// oldest returns the oldest draft of the tag. Another run may have made one at the same time as
+// this run made h; then it deletes h, which has nothing in it yet.
+func (d *destination) oldest(ctx context.Context, h *hosted) (*hosted, error) {
+	f, err := d.find(ctx, d.cfg.Tag)
+	if err != nil || f.published != nil || len(f.drafts) == 0 || f.drafts[0].ID == h.ID {
+		return h, err
+	}
+	if _, err := d.c.call(ctx, http.MethodDelete, d.path("releases/%d", h.ID), nil, nil); err != nil && !hasStatus(err, http.StatusNotFound) {
+		return h, about(err, d.repo, "deleting draft %d, which another run has made too", h.ID)
+	}
+	first := &f.drafts[0]
+	d.mu.Lock()
+	d.draft, d.guard = first.ID, first.guard()
+	d.mu.Unlock()
+	return first, nil
 }
 
 // An uploader sends assets to one release.
