@@ -51,10 +51,10 @@ func (p *Publisher) Plan(ctx context.Context) (*Plan, error) {
 // everything is equal or kept.
 //
 // First it claims the version: of two releases of one version, one is published, and the
-// other one ends before it has written anything. All content of all destinations is written and read back before any receipt, and all
-// receipts before the first pointer. Pointers move one after the other. A step that fails
-// ends the run. It leaves content that nobody finds, or the first few pointers in their new
-// place; the next run resumes there.
+// other one ends before it has written anything. All content of all destinations is written
+// and read back before any receipt, and all receipts before the first pointer. Pointers move
+// one after the other. A step that fails ends the run. It leaves content that nobody finds, or
+// the first few pointers in their new place; the next run resumes there.
 func (p *Publisher) Apply(ctx context.Context, plan *Plan) (*Plan, error) {
 	if err := plan.Conflicts(); err != nil {
 		return nil, err
@@ -74,9 +74,12 @@ func (p *Publisher) Apply(ctx context.Context, plan *Plan) (*Plan, error) {
 	return plan, p.Ledger.end()
 }
 
-// claim has the first destination that can do so decide whether this release becomes the
-// version. It returns the plan of what is left.
+// claim has each destination that can do so decide whether this release becomes the version,
+// one after the other: all runs to a profile ask the same one first. It returns the plan of
+// what is left.
 func (p *Publisher) claim(ctx context.Context, plan *Plan) (*Plan, error) {
+	next := *plan
+	next.Destinations = slices.Clone(plan.Destinations)
 	for n, d := range p.Destinations {
 		c, ok := d.(Claimer)
 		if !ok {
@@ -85,33 +88,34 @@ func (p *Publisher) claim(ctx context.Context, plan *Plan) (*Plan, error) {
 		items := plan.Destinations[n].changes(Upload)
 		at := c.Claim(items)
 		if at < 0 {
-			return plan, nil // it is the version already
+			continue // it is the version already
 		}
-		if err := p.apply(ctx, n, Upload, items[at:at+1]); err != nil {
-			return nil, hint.With(err, "another release of version %s is being published: run again with --plan to see which", plan.Version)
+		err := p.apply(ctx, n, Upload, items[at:at+1])
+		if errors.Is(err, ErrChanged) {
+			err = hint.With(err, "another release of version %s is being published: run again with --plan to see what is there", plan.Version)
 		}
-		next := *plan
-		next.Destinations = slices.Clone(plan.Destinations)
+		if err != nil {
+			return nil, err
+		}
 		left := slices.Clone(plan.Destinations[n].Items)
 		left[slices.IndexFunc(left, func(i Item) bool { return i.Kind == items[at].Kind && i.Name == items[at].Name })].State = Equal
 		next.Destinations[n].Items = left
-		return &next, nil
 	}
-	return plan, nil
+	return &next, nil
 }
 
 // upload writes all content and returns the plan of what is left: receipts and pointers.
 func (p *Publisher) upload(ctx context.Context, plan *Plan) (*Plan, error) {
-	plan, err := p.claim(ctx, plan)
+	changed := func(i int) bool { return len(plan.Destinations[i].changes(Upload)) > 0 }
+	left, err := p.claim(ctx, plan)
 	if err != nil {
 		return nil, err
 	}
-	changed := func(i int) bool { return len(plan.Destinations[i].changes(Upload)) > 0 }
 	err = parallel.DoAll(ctx, len(p.Destinations), max(1, len(p.Destinations)), func(ctx context.Context, i int) error {
 		if !changed(i) {
 			return nil
 		}
-		return p.apply(ctx, i, Upload, plan.Destinations[i].changes(Upload))
+		return p.apply(ctx, i, Upload, left.Destinations[i].changes(Upload))
 	})
 	if err != nil {
 		return nil, err

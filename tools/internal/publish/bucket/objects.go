@@ -114,12 +114,6 @@ func (b *bucket) Apply(ctx context.Context, phase publish.Phase, items []publish
 		}
 		return nil
 	}
-	if n := b.Claim(items); n >= 0 {
-		if err := b.create(ctx, items[n], report); err != nil {
-			return err
-		}
-		items = slices.Delete(slices.Clone(items), n, n+1)
-	}
 	return b.Upload(ctx, items, report)
 }
 

@@ -48,15 +48,12 @@ func (d *destination) Verify(ctx context.Context, items []publish.Item, deep boo
 	errs := parallel.Do(len(items), d.config.Jobs, func(i int) error {
 		t, want := targets[i], digest.Digest(items[i].Digest)
 		var err error
-		switch {
-		case t.ref != items[i].Digest:
+		if t.ref != items[i].Digest {
 			err = verifyTag(ctx, s, t.name, t.ref, items[i])
-		case slices.Contains(referring, items[i].Kind):
-			if err = verifyListed(ctx, s, t.name, want); err != nil {
-				break
-			}
-			fallthrough
-		default:
+		} else if slices.Contains(referring, items[i].Kind) {
+			err = verifyListed(ctx, s, t.name, want)
+		}
+		if err == nil && t.ref == items[i].Digest {
 			err = errors.Join(d.verifyBelow(ctx, s, t.name, below{want, 0, deep})...)
 		}
 		if err != nil {
