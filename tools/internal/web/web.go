@@ -77,6 +77,13 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// CloseIdleConnections is called by [http.Client.CloseIdleConnections].
+func (t *Transport) CloseIdleConnections() {
+	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
 // again returns the request for an attempt, with a new body.
 func again(req *http.Request, attempt int) (*http.Request, error) {
 	if attempt == 1 || req.GetBody == nil {

@@ -17,10 +17,11 @@ import (
 // repeats requests that fail, and ends those whose answer does not come; the go command does
 // neither, and waits for a silent proxy for ever.
 type forwarder struct {
-	server  *http.Server
-	base    string   // its URL
-	to      []string // URLs of the proxies
-	refused atomic.Bool
+	server    *http.Server
+	transport *web.Transport
+	base      string   // its URL
+	to        []string // URLs of the proxies
+	refused   atomic.Bool
 }
 
 // element matches an element of GOPROXY (https://go.dev/ref/mod#environment-variables).
@@ -33,9 +34,8 @@ func forward(goproxy string) (*forwarder, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("serving the go command: %w", err)
 	}
-	f := &forwarder{base: "http://" + listener.Addr().String()}
+	f := &forwarder{transport: web.New(web.Config{}), base: "http://" + listener.Addr().String()}
 	mux := http.NewServeMux()
-	transport := web.New(web.Config{})
 	replaced := element.ReplaceAllStringFunc(goproxy, func(text string) string {
 		u, err := url.Parse(strings.TrimSpace(text))
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" {
@@ -43,7 +43,7 @@ func forward(goproxy string) (*forwarder, string, error) {
 		}
 		prefix := fmt.Sprintf("/%d", len(f.to))
 		f.to = append(f.to, strings.TrimSuffix(u.Redacted(), "/"))
-		mux.Handle(prefix+"/", http.StripPrefix(prefix, f.proxy(u, f.base+prefix, transport)))
+		mux.Handle(prefix+"/", http.StripPrefix(prefix, f.proxy(u, f.base+prefix)))
 		return f.base + prefix
 	})
 	if len(f.to) == 0 {
@@ -81,10 +81,10 @@ func (e *plainError) Error() string { return e.text }
 func (e *plainError) Unwrap() error { return e.error }
 
 // proxy returns the handler for one proxy, whose URL is at for the go command.
-func (f *forwarder) proxy(to *url.URL, at string, transport http.RoundTripper) http.Handler {
+func (f *forwarder) proxy(to *url.URL, at string) http.Handler {
 	base := strings.TrimSuffix((&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}).String(), "/")
 	return &httputil.ReverseProxy{
-		Transport: transport,
+		Transport: f.transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(to)
 			if to.User != nil {
@@ -121,6 +121,7 @@ func (f *forwarder) close() (refused bool) {
 		return false
 	}
 	_ = f.server.Close() // no request is left
+	f.transport.CloseIdleConnections()
 	return f.refused.Load()
 }
 
