@@ -55,20 +55,21 @@ func (b *builder) content(f File) (*files.Content, error) {
 		c.Type, c.FileInfo.Mode = files.TypeDir, 0o755
 		return c, nil
 	}
-	// In Bazel's sandbox the sources are symbolic links, which nfpm would pack as such.
-	source, err := filepath.EvalSymlinks(f.Source)
-	if err != nil {
-		return nil, err
-	}
-	info, err := os.Stat(source)
+	info, err := os.Stat(f.Source)
 	switch {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%q is not a regular file", f.Source)
 	}
-	if c.Source, err = filepath.Abs(source); err != nil {
-		return nil, err
+	if c.Source = f.Source; b.Format == ArchLinux {
+		// In Bazel's sandbox the sources are symbolic links, which nfpm would pack as such.
+		if c.Source, err = filepath.EvalSymlinks(f.Source); err != nil {
+			return nil, err
+		}
+		if c.Source, err = filepath.Abs(c.Source); err != nil {
+			return nil, err
+		}
 	}
 	switch {
 	case f.Kind == "config":

@@ -83,28 +83,32 @@ func (f *fill) file(to io.Writer, source string, sum hash.Hash, begin func(size 
 // of returns the file that belongs at a path of the package, or "".
 func (f *fill) of(name string) string { return f.sources[path.Join("/", name)] }
 
-// A payload is compressed in memory. Its digest is known before it is written, as the header
-// before it has that.
+// A payload is compressed in memory: its size, and in an rpm its digest, are written before it.
 type payload struct {
 	chunks net.Buffers
 	size   int64
-	sum    hash.Hash
+	sum    hash.Hash // or nil
 }
 
 func (p *payload) Write(b []byte) (int, error) {
 	p.chunks = append(p.chunks, bytes.Clone(b))
 	p.size += int64(len(b))
-	return p.sum.Write(b)
+	if p.sum != nil {
+		p.sum.Write(b)
+	}
+	return len(b), nil
 }
 
-// compressed returns what write writes, as one zstd frame.
-func compressed(write func(z io.Writer) error) (*payload, error) {
-	p := &payload{sum: sha256.New()}
+// compressed returns what write writes, as one zstd frame. It takes its digest with sum,
+// which may be nil.
+func compressed(sum hash.Hash, write func(z io.Writer) error) (*payload, error) {
+	p := &payload{sum: sum}
 	z, err := zstd.NewWriter(p, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(compressionLevel)))
 	if err != nil {
 		return nil, err
 	}
-	return p, errors.Join(write(z), z.Close())
+	a := writeAhead(z)
+	return p, errors.Join(write(a), a.Close(), z.Close())
 }
 
 // writeDeb writes a deb: an ar archive of debian-binary, control.tar.gz and data.tar.zst.
@@ -121,7 +125,7 @@ func (b *builder) writeDeb(ctx context.Context, w io.Writer, info *nfpm.Info) er
 	control, data := members["control.tar.gz"], members["data.tar"]
 	var sums []string
 	var size int64
-	p, err := compressed(func(z io.Writer) error {
+	p, err := compressed(nil, func(z io.Writer) error {
 		sums, size, err = b.fill(ctx).tar(z, data.content)
 		return err
 	})
@@ -297,7 +301,7 @@ func (b *builder) writeRPM(ctx context.Context, w io.Writer, info *nfpm.Info) er
 	}
 	defer archive.Close()
 	var size int64
-	p, err := compressed(func(z io.Writer) error {
+	p, err := compressed(sha256.New(), func(z io.Writer) error {
 		size, err = b.fill(ctx).cpio(z, archive, head)
 		return err
 	})
