@@ -79,13 +79,12 @@ func pack(ctx context.Context, o *options, args []string, stdout, stderr io.Writ
 
 // fill fetches what the locks name and the store lacks.
 func (o *options) fill(ctx context.Context, a bundle.Args, stderr io.Writer) error {
+	log := cli.Log(stderr, command)
 	for _, l := range a.Lines {
 		dir := filepath.Join(o.root, "manifests", l.Name)
-		f := fill.Filler{Store: a.Store, GoCommand: runfile.Real(o.goCmd), Dir: dir}
+		f := fill.Filler{Store: a.Store, GoCommand: runfile.Real(o.goCmd), Dir: dir, Log: log}
 		errs := []error{f.Lock(ctx, l.Lock)}
-		images := baseimage.Args{Dir: dir, Store: a.Store, Keychain: authn.DefaultKeychain, Progress: func(format string, v ...any) {
-			fmt.Fprintf(stderr, command+": "+format+"\n", v...)
-		}}
+		images := baseimage.Args{Dir: dir, Store: a.Store, Keychain: authn.DefaultKeychain, Progress: log}
 		for i := range l.Lock.Images {
 			errs = append(errs, baseimage.Bring(ctx, images, &l.Lock.Images[i]))
 		}

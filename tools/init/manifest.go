@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
@@ -93,7 +94,7 @@ func (o *options) latest(ctx context.Context) (path, version string, err error) 
 		return "", "", err
 	}
 	defer os.RemoveAll(dir)
-	g := &gomod.Go{Command: runfile.Real(o.goCmd), Store: o.store, Cache: dir}
+	g := &gomod.Go{Command: runfile.Real(o.goCmd), Store: o.store, Cache: dir, Log: cli.Log(o.stderr, command)}
 	if version, err = g.Download(ctx, path, query); err != nil {
 		return "", "", hint.With(err, "check the module's path and version, and GOPROXY")
 	}

@@ -75,7 +75,7 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 		steps := board.Steps(name)
 		return &gomod.Go{
 				Command: o.goCmd, Store: s, Cache: filepath.Join(dir, "modcache"), Platforms: targets,
-				OwnSums: m.RefuseMissingSums, Progress: steps.Update,
+				OwnSums: m.RefuseMissingSums, Progress: steps.Update, Log: board.Linef,
 			}, func() {
 				steps.Done()
 				os.RemoveAll(dir)

@@ -47,6 +47,7 @@ type paths struct {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f := &fetcher{stdout: stdout}
+	f.Log = cli.Log(stderr, "fetch")
 	fs := flag.NewFlagSet("fetch", flag.ContinueOnError)
 	storeDir := fs.String("store", "", "the store's `directory`")
 	fs.StringVar(&f.GoCommand, "go", "go", "the go `command`")

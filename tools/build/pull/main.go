@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, _, stderr io.Writer) int {
 	}
 	s, err := store.Open(*storeDir)
 	if err == nil {
-		progress := func(format string, a ...any) { fmt.Fprintf(stderr, command+": "+format+"\n", a...) }
+		progress := cli.Log(stderr, command)
 		err = pull(ctx, baseimage.Args{Dir: *base, Store: s, Keychain: authn.DefaultKeychain, Progress: progress}, *entry, *out, *airgap)
 	}
 	if err != nil {

@@ -90,7 +90,9 @@ func damages() []damage {
 		object("gcs", "apt/dists/stable/InRelease", "gone", nil, "InRelease"),
 		object("gcs", "apt/dists/stable/InRelease", "another byte", flip, "InRelease"),
 		object("gcs", "apt/pool/", "another byte", flip, "apt/pool"),
+		object("gcs", "apt/dists/stable/InRelease", "cached", func(o *buckettest.Object) { o.CacheControl = "max-age=3600" }, `got Cache-Control "max-age=3600"`),
 		object("gcs", "apt/key.asc", "gone", nil, "public key"),
+		object("gcs", "apt/key.asc", "another content type", func(o *buckettest.Object) { o.ContentType = "text/html" }, `got Content-Type "text/html"`),
 		object("gcs", "apt/dists/stable/main/binary-amd64/by-hash", "gone", nil, "InRelease"),
 		{name: "gcs: one more object", profile: "cloud", do: func(w *world) { w.gcs.Put("demo/1.1.0/more", "x") }, want: "not in the release"},
 	}
@@ -101,6 +103,7 @@ func damages() []damage {
 		object("s3", "demo/1.1.0/lock.json", "no cache control", func(o *buckettest.Object) { o.CacheControl = "" }, `got Cache-Control ""`),
 		object("s3", "yum/stable/mirrorlist", "gone", nil, "mirrorlist"),
 		object("s3", "yum/stable/mirrorlist", "another directory", body("https://evil.example.com/\n"), "mirrorlist"),
+		object("s3", "yum/stable/mirrorlist", "cached", func(o *buckettest.Object) { o.CacheControl = "max-age=3600" }, `got Cache-Control "max-age=3600"`),
 		object("s3", "yum/", "another byte", flip, ".rpm"),
 	}
 	return slices.Concat(gcs, s3, registryDamages(), githubDamages(), gitDamages())

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"unicode/utf8"
 
@@ -30,6 +31,17 @@ func Main(run func(ctx context.Context, args []string, stdout, stderr io.Writer)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
+}
+
+// Log returns a function that prints lines about what a program does to stderr, each with its
+// name.
+func Log(stderr io.Writer, name string) func(format string, args ...any) {
+	var mu sync.Mutex
+	return func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(stderr, "%s: %s\n", name, Line(fmt.Sprintf(format, args...)))
+	}
 }
 
 // Fail prints the errors that are joined in err, each as "NAME: error: …", then the hints as

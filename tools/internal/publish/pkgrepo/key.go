@@ -21,6 +21,7 @@ const keyFile = "key.asc"
 func (r *repository) planKey(ctx context.Context) (publish.Item, error) {
 	key, name, url := r.Object(keyFile)
 	i := publish.Item{Phase: publish.Reveal, Kind: keyKind, Name: name, Digest: "openpgp:" + r.key.Fingerprint(), State: publish.Absent, URL: url}
+	r.Serve(&i, key)
 	data, version, err := r.Read(ctx, key, maxIndex)
 	if err != nil && !errors.Is(err, bucket.ErrTooLarge) {
 		return i, err

@@ -69,11 +69,13 @@ func (r *repository) planIndexes(ctx context.Context, all []target) ([]publish.I
 
 // item returns the item of an entry.
 func (r *repository) item(t target) publish.Item {
-	_, name, url := r.Object(t.pointer)
-	return publish.Item{
+	key, name, url := r.Object(t.pointer)
+	i := publish.Item{
 		Phase: publish.Reveal, Kind: indexKind, Name: entryName(name, t.entry), Path: t.entry.file.Path, Digest: t.entry.digest,
 		State: publish.Absent, URL: url,
 	}
+	r.Serve(&i, key)
+	return i
 }
 
 func entryName(index string, e *entry) string {

@@ -2,6 +2,7 @@ package pkgrepo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -72,7 +73,7 @@ func (r *repository) verifyKey(ctx context.Context, i publish.Item) (openpgp.Key
 	if have := ring.Fingerprints(); !slices.Contains(have, strings.TrimPrefix(i.Digest, "openpgp:")) {
 		return ring, fmt.Errorf("public key %q: got %s, want %s", i.Name, strings.Join(have, ", "), i.Digest)
 	}
-	return ring, nil
+	return ring, r.CheckServed(ctx, i, key)
 }
 
 // verifyEntry checks an entry. The map has the indexes that were read, nil for one that
@@ -87,6 +88,7 @@ func (r *repository) verifyEntry(ctx context.Context, i publish.Item, indexes ma
 	if !ok || path.Clean(pointer) != pointer {
 		return fmt.Errorf("package index entry %q: want one in %s", i.Name, prefix)
 	}
+	var served error
 	x, known := indexes[pointer]
 	if !known {
 		var err error
@@ -95,6 +97,8 @@ func (r *repository) verifyEntry(ctx context.Context, i publish.Item, indexes ma
 			return fmt.Errorf("package index %q: %w", m[1], err)
 		}
 		indexes[pointer] = x
+		key, _, _ := r.Object(pointer)
+		served = r.CheckServed(ctx, i, key)
 	}
 	if x == nil {
 		return nil // its error was returned for the first entry
@@ -103,9 +107,9 @@ func (r *repository) verifyEntry(ctx context.Context, i publish.Item, indexes ma
 	for _, e := range x.entries {
 		if e.name == m[2] && e.version == m[3] && e.arch == m[4] {
 			if got = e.digest; got == i.Digest {
-				return nil
+				return served
 			}
 		}
 	}
-	return fmt.Errorf("package index entry %q: got %s, want %s", i.Name, got, i.Digest)
+	return errors.Join(served, fmt.Errorf("package index entry %q: got %s, want %s", i.Name, got, i.Digest))
 }

@@ -25,6 +25,8 @@ type Filler struct {
 	GoCommand string // path of the go command
 	Dir       string // the manifest's directory: paths are relative to it
 	Offline   bool   // use no network: an error names what the store lacks
+	// Log prints a line for each request to a module proxy that is repeated. It may be nil.
+	Log func(format string, args ...any)
 }
 
 // atOnce is the number of sources and files that are fetched at the same time.
@@ -87,7 +89,7 @@ func InEntry(name string, err error) error {
 
 // Go returns a go command that uses an empty directory as its module cache.
 func (f *Filler) Go(cache string) *gomod.Go {
-	return &gomod.Go{Command: f.GoCommand, Store: f.Store, Cache: cache, Offline: f.Offline}
+	return &gomod.Go{Command: f.GoCommand, Store: f.Store, Cache: cache, Offline: f.Offline, Log: f.Log}
 }
 
 // modules fetches the modules of all sources.

@@ -116,7 +116,7 @@ func (g *Go) fill(ctx context.Context, dir string, zips, mods []string) error {
 			continue
 		}
 		proxies := user["GOPROXY"]
-		err := forwarded(proxies, func(goproxy string) error {
+		err := g.forwarded(proxies, func(goproxy string) error {
 			user["GOPROXY"] = goproxy
 			_, err := g.exec(ctx, dir, g.environ(environ.List(user)...), append(step.args, step.what...))
 			return err

@@ -28,13 +28,14 @@ type forwarder struct {
 var element = regexp.MustCompile(`[^,|]+`)
 
 // forward returns a forwarder, and the GOPROXY that leads to it in place of the proxies in
-// goproxy; nil if there are none.
-func forward(goproxy string) (*forwarder, string, error) {
+// goproxy; nil if there are none. It prints a line with log, which may be nil, for each request
+// that it repeats.
+func forward(goproxy string, log func(format string, args ...any)) (*forwarder, string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, "", fmt.Errorf("serving the go command: %w", err)
 	}
-	f := &forwarder{transport: web.New(web.Config{}), base: "http://" + listener.Addr().String()}
+	f := &forwarder{transport: web.New(web.Config{Retry: web.Retry{Log: log}}), base: "http://" + listener.Addr().String()}
 	mux := http.NewServeMux()
 	replaced := element.ReplaceAllStringFunc(goproxy, func(text string) string {
 		u, err := url.Parse(strings.TrimSpace(text))
@@ -56,8 +57,8 @@ func forward(goproxy string) (*forwarder, string, error) {
 
 // forwarded calls run with a GOPROXY that leads to the proxies in goproxy by a forwarder. If one
 // of them wants credentials, it calls run again with goproxy.
-func forwarded(goproxy string, run func(goproxy string) error) error {
-	f, replaced, err := forward(goproxy)
+func (g *Go) forwarded(goproxy string, run func(goproxy string) error) error {
+	f, replaced, err := forward(goproxy, g.Log)
 	if err != nil {
 		return err
 	}

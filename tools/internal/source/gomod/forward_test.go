@@ -2,6 +2,7 @@ package gomod
 
 import (
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -18,13 +20,14 @@ func TestForward(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		handler func(next http.Handler) http.Handler
+		again   bool   // a request is repeated
 		user    string // in the URL
 		query   string
 		want    string // error, or none
 	}{
 		{name: "as it is"},
-		{name: "busy once", handler: once(func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) })},
-		{name: "broken once", handler: once(func(http.ResponseWriter) { panic(http.ErrAbortHandler) })},
+		{name: "busy once", again: true, handler: once(func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) })},
+		{name: "broken once", again: true, handler: once(func(http.ResponseWriter) { panic(http.ErrAbortHandler) })},
 		{name: "password in the URL", handler: secret(password), user: "me:" + password + "@"},
 		{name: "a redirect within the proxy", handler: moved("/moved")},
 		{name: "no password", handler: secret(password), want: "401"},
@@ -44,12 +47,23 @@ func TestForward(t *testing.T) {
 			if query == "" {
 				query = "v1.1.0"
 			}
-			version, err := w.fresh(t).Download(t.Context(), "example.com/left", query)
+			var mu sync.Mutex
+			var said strings.Builder
+			g := w.fresh(t)
+			g.Log = func(format string, args ...any) {
+				mu.Lock()
+				defer mu.Unlock()
+				fmt.Fprintf(&said, format+"\n", args...)
+			}
+			version, err := g.Download(t.Context(), "example.com/left", query)
 			switch {
 			case tt.want == "" && (err != nil || version != query):
 				t.Errorf("got %q, %v, want %q", version, err, query)
 			case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), u.Host)):
 				t.Errorf("got %v, want %q and the proxy's address in it", err, tt.want)
+			}
+			if tt.again != strings.Contains(said.String(), u.Host) {
+				t.Errorf("said %q: want a line about the proxy only if a request is repeated", said.String())
 			}
 			if err != nil && strings.Contains(err.Error(), password) {
 				t.Errorf("got the password in %v", err)
@@ -125,7 +139,7 @@ func secret(password string) func(http.Handler) http.Handler {
 func TestForwardList(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.URL.Path) })) //nolint:errcheck // the test reads it
 	defer server.Close()
-	f, got, err := forward("file:///store," + server.URL + "/a/|" + server.URL + "/b,direct")
+	f, got, err := forward("file:///store,"+server.URL+"/a/|"+server.URL+"/b,direct", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +157,7 @@ func TestForwardList(t *testing.T) {
 			t.Errorf("%s: got %q, %v, want %q", path, body, err, want)
 		}
 	}
-	if f, got, err := forward("off"); f != nil || got != "off" || err != nil {
+	if f, got, err := forward("off", nil); f != nil || got != "off" || err != nil {
 		t.Errorf("off: got %v, %q, %v", f, got, err)
 	}
 }

@@ -46,6 +46,9 @@ type Go struct {
 	// Progress is told how much of a step, such as "listing packages", is done, and of how
 	// many; 0 means unknown. It is safe for concurrent use. Nil tells nobody.
 	Progress func(step string, done, total int)
+	// Log prints a line for each request to a module proxy that is repeated. It is safe for
+	// concurrent use. It may be nil.
+	Log func(format string, args ...any)
 
 	downloaded *atomic.Int64           // modules, by all commands that list packages; may be nil
 	platform   []string                // variables of one of them; nil for the machine's own
@@ -112,7 +115,7 @@ func (g *Go) runIf(ctx context.Context, dir string, args []string, enough func(o
 		return nil, err
 	}
 	proxies := user["GOPROXY"]
-	err = forwarded(proxies, func(goproxy string) (err error) {
+	err = g.forwarded(proxies, func(goproxy string) (err error) {
 		user["GOPROXY"] = g.Store.ProxyURL() + "," + goproxy
 		out, err = run(g.environ(environ.List(user)...))
 		return err
