@@ -41,6 +41,10 @@
 // has from: stage by default; from: build turns that off. A profile with from accepts
 // promotions only.
 //
+// --plan --out FILE also writes the plan to a file that people can approve: see approve.
+// --approved FILE carries out just that plan, and refuses if anything that it is about has
+// changed since. A profile with the key approval accepts only plans that its people approved.
+//
 // The notes of a GitHub release list the sources that it was built from, with links to their
 // commits. With --since PATH, the lock.json or the directory of an earlier release, they also
 // list the changes since, with links that compare the commits. The notes are planned and
@@ -116,6 +120,7 @@ func main() {
 // options are the flags.
 type options struct {
 	stage, production, plan, json, yes bool
+	out                                string
 
 	destinations string
 	session.Args
@@ -132,6 +137,8 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.BoolVar(&o.production, "production", false, "publish to the line's profile production")
 	set.StringVar(&o.destinations, "destinations", "", "publish to a profile of another file, `FILE:PROFILE`")
 	set.BoolVar(&o.plan, "plan", false, "only show what exists, what would be created, what conflicts")
+	set.StringVar(&o.out, "out", "", "with --plan: also write the plan to a `file` that people can approve")
+	set.StringVar(&o.Approved, "approved", "", "carry out the plan in a `file`, which was approved, and nothing else")
 	set.Var((*words)(&o.Only), "only", "publish only to these `kinds` of destination: "+strings.Join(kinds(), ","))
 	set.StringVar(&o.Release, "release", "", "the release's `directory` (default: what Bazel built)")
 	set.StringVar(&o.Promote, "promote", "", "publish what is on the stage: `VERSION`, or VERSION@sha256:DIGEST of its receipt")

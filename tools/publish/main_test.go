@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
@@ -16,10 +18,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hiddeco/sshsig"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
+	"golang.org/x/crypto/ssh"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/approval"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/signing"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/scripttest"
@@ -35,6 +40,7 @@ func TestScript(t *testing.T) {
 	scripttest.Run(t, testscript.Params{
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"release": makeRelease, "mode": mode, "status": status, "notes": notes, "key": makeKey, "verified": verified,
+			"approver": approver, "approve": approve,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
@@ -130,4 +136,28 @@ func verified(ts *testscript.TestScript, _ bool, args []string) {
 	tree, err := release.Open(context.Background(), release.Dir(ts.MkAbs(args[1])))
 	ts.Check(err)
 	ts.Check(signing.Check(context.Background(), tree, public))
+}
+
+// approver makes a key of SSH, and writes what destinations.yaml has of it to NAME.pub.
+func approver(ts *testscript.TestScript, _ bool, args []string) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	ts.Check(err)
+	key, err := ssh.NewPublicKey(public)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".pub"), []byte(args[0]+" "+strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".key"), private, 0o600))
+}
+
+// approve signs a plan: "approve NAME FILE".
+func approve(ts *testscript.TestScript, _ bool, args []string) {
+	name, file := args[0], ts.MkAbs(args[1])
+	private, err := os.ReadFile(ts.MkAbs(name + ".key"))
+	ts.Check(err)
+	signer, err := ssh.NewSignerFromKey(ed25519.PrivateKey(private))
+	ts.Check(err)
+	r, err := approval.Read(file)
+	ts.Check(err)
+	sig, err := sshsig.Sign(bytes.NewReader(r.Statement()), signer, sshsig.HashSHA512, approval.Namespace)
+	ts.Check(err)
+	ts.Check(os.WriteFile(file+"."+name+".sig", sshsig.Armor(sig), 0o600))
 }

@@ -34,6 +34,10 @@ func (o *options) check() string {
 		return fmt.Sprintf("--promote: %v", err)
 	}
 	switch {
+	case o.out != "" && !o.plan:
+		return "--out without --plan"
+	case o.Approved != "" && o.plan:
+		return "got --approved and --plan, want one of them"
 	case len(named) > 1:
 		return fmt.Sprintf("got %s, want one of them", strings.Join(named, " and "))
 	case o.destinations != "" && !strings.Contains(o.destinations, ":"):

@@ -16,6 +16,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
+	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/session"
 )
@@ -31,7 +32,7 @@ func (o *options) session(ctx context.Context) (*session.Session, error) {
 	if o.Profile, err = o.profile(file, o.Line); err != nil {
 		return nil, err
 	}
-	for _, name := range []*string{&o.Release, &o.Notes, &o.Since, &o.Password, &o.Profile.Sign} {
+	for _, name := range []*string{&o.Release, &o.Notes, &o.Since, &o.Password, &o.Profile.Sign, &o.out, &o.Approved} {
 		if *name != "" && !strings.Contains(*name, "://") {
 			*name = dirs.FromCaller(*name)
 		}
@@ -61,7 +62,7 @@ func (o *options) publish(ctx context.Context, board *progress.Board, stdout, st
 	}
 	switch {
 	case !o.json:
-		showPlan(stdout, o.Profile.Name, plan)
+		plan.WriteText(stdout, o.Profile.Name)
 	case o.plan:
 		err = writeJSON(stdout, plan)
 	}
@@ -69,6 +70,9 @@ func (o *options) publish(ctx context.Context, board *progress.Board, stdout, st
 		fmt.Fprintf(stdout, "plan: %s\n", s.File("plan"))
 	}
 	if err = errors.Join(err, plan.Conflicts()); err != nil {
+		return cli.Failure, err
+	}
+	if err := o.approval(s, plan, stdout); err != nil {
 		return cli.Failure, err
 	}
 	switch n := plan.Changes(); {
@@ -89,6 +93,21 @@ func (o *options) publish(ctx context.Context, board *progress.Board, stdout, st
 	}
 	showPublished(stdout, plan, s.File("receipt"))
 	return cli.OK, nil
+}
+
+// approval writes the plan for those who approve it, or checks that they did.
+func (o *options) approval(s *session.Session, plan *publish.Plan, stdout io.Writer) error {
+	if !o.plan {
+		return s.Approve(plan)
+	}
+	if o.out == "" {
+		return nil
+	}
+	r, err := s.Request(plan, o.out)
+	if err == nil && !o.json {
+		fmt.Fprintf(stdout, "plan: %s: %s\n", o.out, r.Waiting(&o.Profile))
+	}
+	return err
 }
 
 // confirmed asks for confirmation on a terminal before production.

@@ -31,6 +31,23 @@ type Receipt struct {
 	// Profile describes the destinations, without secrets.
 	Profile      profile.Profile `json:"profile"`
 	Destinations []Planned       `json:"destinations"`
+	// Approval says who approved the publication; nil if nobody had to.
+	Approval *Approval `json:"approval,omitempty"`
+}
+
+// Approval is a plan that people approved.
+type Approval struct {
+	// Plan is the digest of the file that they approved.
+	Plan digest.Digest `json:"plan"`
+	// By are those who approved it, sorted by name.
+	By []Signature `json:"by"`
+}
+
+// A Signature is one person's.
+type Signature struct {
+	Name string `json:"name"`
+	// Signature is an SSH signature, or a sigstore bundle.
+	Signature string `json:"signature"`
 }
 
 // NewReceipt returns the receipt of a plan in which everything is equal or kept.

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,9 @@ func (p *Publisher) receipt(plan *Plan) *Receipt {
 			all = append(all, Planned{d.Name, items})
 		}
 	}
-	return newReceipt(p.Line, p.Tree, p.Profile, all)
+	r := newReceipt(p.Line, p.Tree, p.Profile, all)
+	r.Approval = p.Approval
+	return r
 }
 
 // moves reports whether an item is a pointer that later releases move.
@@ -51,7 +54,7 @@ func (i *Item) moves() bool { return i.Kind == "alias" || i.Rule != "" }
 
 // Compare decides about a stored receipt: nothing to do, replace it because it is the same
 // release's with other destinations, or stop because it is another release's or not a
-// receipt. The text describes it for people.
+// receipt. The text describes it for people. It does not matter who approved it.
 func (r *Receipt) Compare(found []byte) (State, string) {
 	want, err := r.Marshal()
 	if err != nil {
@@ -67,6 +70,11 @@ func (r *Receipt) Compare(found []byte) (State, string) {
 		return Conflict, fmt.Sprintf("not a receipt, %s", sum)
 	case other.Line != r.Line || other.Version != r.Version || other.Lock != r.Lock || other.Checksums != r.Checksums:
 		return Conflict, fmt.Sprintf("the receipt of another release, %s with lock %s", other.Version, other.Lock)
+	}
+	// The one that was written first keeps its approval.
+	other.Approval = r.Approval
+	if same, err := other.Marshal(); err == nil && bytes.Equal(same, want) {
+		return Equal, ""
 	}
 	return Behind, fmt.Sprintf("%s with other destinations", sum)
 }

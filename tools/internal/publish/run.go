@@ -32,6 +32,8 @@ type Publisher struct {
 	// Only are the kinds of destination if some of the profile's are left out. Then no
 	// receipt is published, and an existing one stays.
 	Only []string
+	// Approval is recorded in the receipt. It may be nil.
+	Approval *Approval
 	// Destinations are in the order in which they reveal: those that others point to come
 	// first.
 	Destinations []Destination

@@ -39,7 +39,7 @@ func (k Kinds) Parse(name string, data []byte) ([]Profile, error) {
 	if root == nil {
 		return nil, p.Err()
 	}
-	known := []string{"aliases", "from", "sign"}
+	known := []string{"aliases", "approval", "from", "sign"}
 	for _, kind := range k {
 		known = append(known, kind.Key)
 	}
@@ -85,7 +85,7 @@ func (k Kinds) Read(file, profile string) (*Profile, error) {
 
 // profile returns the profile with the fields f.
 func (p *parser) profile(name string, f *strictyaml.Fields) Profile {
-	all := Profile{Name: name, From: p.Text(f, "from", rules.Name), Sign: p.Text(f, "sign", signRule)}
+	all := Profile{Name: name, From: p.Text(f, "from", rules.Name), Sign: p.Text(f, "sign", signRule), Approval: p.approval(f)}
 	for _, k := range p.kinds {
 		p.places(&k, f, func(n *yaml.Node, f *strictyaml.Fields) {
 			all.Places = append(all.Places, p.place(&k, n, f))

@@ -29,6 +29,9 @@ type Profile struct {
 	// management service. Empty if they are not signed here. Receipts do not have it: it is
 	// about whoever publishes.
 	Sign string
+	// Approval says who approves what is published; nil if nobody has to. Receipts do not have
+	// it: they have the approvals.
+	Approval *Approval
 	// Places are the destinations, in the order of their kinds.
 	Places []Place
 }

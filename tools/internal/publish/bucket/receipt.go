@@ -44,7 +44,7 @@ func (b *bucket) PlanReceipt(ctx context.Context, r *publish.Receipt) (publish.I
 	}
 	switch i.State, i.Found = r.Compare(found); i.State {
 	case publish.Equal:
-		i.Version = o.version
+		i.Version, i.Digest, i.Size = o.version, string(digest.FromBytes(found)), int64(len(found))
 	case publish.Behind:
 		i.Guard = o.version
 	}

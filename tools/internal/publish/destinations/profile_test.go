@@ -53,7 +53,7 @@ func TestProfileErrors(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"empty", "", "d.yaml: file is empty, want a mapping of profile: destinations"},
 		{"list", "- a\n", "d.yaml:1:1: got a list, want a mapping of profile: destinations"},
-		{"unknown key", "stage:\n  bucket: []\n", `d.yaml:2:3: unknown key "bucket" in profile "stage": want one of aliases, apk, apt, buckets, charts, commits, from, github, grafana, registries, sign, tags, yum; did you mean "buckets"?`},
+		{"unknown key", "stage:\n  bucket: []\n", `d.yaml:2:3: unknown key "bucket" in profile "stage": want one of aliases, apk, approval, apt, buckets, charts, commits, from, github, grafana, registries, sign, tags, yum; did you mean "buckets"?`},
 		{"bucket is text", "stage:\n  buckets: gs://a\n", `d.yaml:2:12: profile "stage": buckets: got "gs://a", want a list of mappings`},
 		{"bucket without URL", "stage:\n  buckets:\n    - aliases: [latest]\n", `d.yaml:3:7: profile "stage": buckets: no url`},
 		{"scheme", "stage:\n  buckets:\n    - url: ftp://a/b\n", `d.yaml:3:12: profile "stage": buckets: url: got "ftp://a/b" (scheme "ftp"), want a URL such as gs://bucket/prefix`},

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
@@ -18,6 +19,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/approval"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
 )
 
@@ -39,6 +41,8 @@ type Args struct {
 	// Since is the lock.json of an earlier release, or the directory with it. The notes list
 	// the changes since. It is empty for none.
 	Since string
+	// Approved is the file with a plan that was approved; empty for none.
+	Approved string
 	// Only, Back, the tokens, Transport, Env and Log are those of destinations.Args.
 	Only, Back   []string
 	TokenFile    string
@@ -184,9 +188,45 @@ func (s *Session) Plan(ctx context.Context) (*publish.Plan, error) {
 	return plan, plan.Write(s.File("plan"))
 }
 
+// Request writes a plan to a file that people can approve.
+func (s *Session) Request(plan *publish.Plan, file string) (*approval.Request, error) {
+	r := approval.NewRequest(s.args.Line, &s.args.Profile, plan, time.Now())
+	return r, r.Write(file)
+}
+
+// Approve checks that the plan is the one that was approved, by those whom the profile names.
+// Apply fails without that, if the profile wants an approval and there is something to do.
+func (s *Session) Approve(plan *publish.Plan) error {
+	file := s.args.Approved
+	if file == "" {
+		p := &s.args.Profile
+		if p.Approval == nil || plan.Changes() == 0 {
+			return nil
+		}
+		err := fmt.Errorf("profile %q wants the approval of %d of %s", p.Name, p.Approval.Required, p.Approval.Names())
+		return hint.With(err, "nothing was changed. Write a plan with --plan --out FILE, have it approved, and pass --approved FILE")
+	}
+	r, err := approval.Read(file)
+	if err != nil {
+		return err
+	}
+	signatures, err := approval.Files(file)
+	if err != nil {
+		return err
+	}
+	s.publisher.Approval, err = r.Check(s.args.Line, &s.args.Profile, signatures, time.Now())
+	if err != nil {
+		return fmt.Errorf("plan %q: %w", file, err)
+	}
+	return r.Plan.CheckApproved(plan)
+}
+
 // Apply applies a plan without conflicts and writes the receipt to its file. It returns the
 // plan of what is there then.
 func (s *Session) Apply(ctx context.Context, plan *publish.Plan) (*publish.Plan, *publish.Receipt, error) {
+	if err := s.Approve(plan); err != nil {
+		return nil, nil, err
+	}
 	var err error
 	if plan.Changes() > 0 {
 		if plan, err = s.publisher.Apply(ctx, plan); err != nil {
@@ -197,5 +237,6 @@ func (s *Session) Apply(ctx context.Context, plan *publish.Plan) (*publish.Plan,
 	if err != nil {
 		return nil, nil, err
 	}
+	receipt.Approval = s.publisher.Approval
 	return plan, receipt, receipt.Write(s.File("receipt"))
 }
