@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -107,12 +106,13 @@ func (p Path) Index() (*Index, error) {
 	return x, nil
 }
 
-// WriteIndex replaces the layout's index.json and oci-layout.
+// WriteIndex replaces the layout's oci-layout and index.json. A directory with the second but
+// not the first is no layout, so that comes first.
 func (p Path) WriteIndex(x *Index) error {
-	return errors.Join(
-		jsonfile.Write(filepath.Join(string(p), IndexFile), x),
-		fileio.WriteFile(filepath.Join(string(p), MarkerFile), []byte(Marker), 0o644),
-	)
+	if err := fileio.WriteFile(filepath.Join(string(p), MarkerFile), []byte(Marker), 0o644); err != nil {
+		return err
+	}
+	return jsonfile.Write(filepath.Join(string(p), IndexFile), x)
 }
 
 // Add adds a descriptor to index.json, unless its digest is there. The blob may be added
@@ -147,7 +147,7 @@ func (p Path) Drop(gone map[digest.Digest]bool) error {
 // edit changes index.json under a lock. It writes the file only if the number of entries
 // changes.
 func (p Path) edit(edit func([]Entry) []Entry) error {
-	if err := os.MkdirAll(string(p), 0o755); err != nil {
+	if err := p.Make(); err != nil {
 		return err
 	}
 	unlock, err := filelock.Lock(filepath.Join(string(p), ".lock"))

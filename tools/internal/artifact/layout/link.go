@@ -32,7 +32,7 @@ func (p Path) Make() error {
 	if _, err := os.Stat(name); err == nil {
 		return nil
 	}
-	return fileio.WriteFile(name, []byte(`{"imageLayoutVersion":"`+version+`"}`), 0o644)
+	return fileio.WriteFile(name, []byte(Marker), 0o644)
 }
 
 // Link adds a blob of another layout to this one, which must not have it: as a hard link,

@@ -179,6 +179,8 @@ func TestStore(t *testing.T) {
 		{"a temporary file of a blob", id + ".tmp-123", true},
 		{"a temporary file of a module", "cache/store/goproxy/example.com/lib/@v/.tmp-1", true},
 		{"a temporary file of an image", "cache/store/oci/blobs/sha256/.tmp-1", true},
+		{"a temporary file of the images' index", "cache/store/oci/.index.json.tmp-12", true},
+		{"the images' index", "cache/store/oci/index.json", false},
 		{"a version that nothing needs", "cache/store/goproxy/example.com/lib/@v/v0.2.0.mod", true},
 		{"a file of another name beside a blob", id + strings.Repeat("1", 64) + "/other", false},
 		{"a blob by another algorithm", "cache/store/content_addressable/sha512/x/file", false},

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/layout"
@@ -56,7 +57,10 @@ func relative(s *store.Store, file string) string {
 }
 
 // unfinished reports whether a file is a temporary file of a writer of the store.
-func unfinished(name string) bool { return strings.HasPrefix(path.Base(name), ".tmp-") }
+func unfinished(name string) bool { return temporary.MatchString(path.Base(name)) }
+
+// temporary matches the names that package store and package fileio give to temporary files.
+var temporary = regexp.MustCompile(`^\.(.+\.)?tmp-[0-9]+$`)
 
 // blob decides about a file of Bazel's repository cache. A file that Bazel, or another
 // project's rule, fetched by URL has a second file there, id-…; no lock says who needs it.
