@@ -41,6 +41,13 @@
 // has from: stage by default; from: build turns that off. A profile with from accepts
 // promotions only.
 //
+// --preflight asks each destination what may stop a publication, before it begins: the
+// permissions of these credentials, whether repositories are archived, the space on a disk. It
+// also shows, for each server, how far this machine's clock is off and until when the
+// certificate is valid. Where a service only tells by a write it says unknown. A registry is
+// asked by an upload that is begun and cancelled. Every publication asks the destinations that
+// it changes, and ends before the first write if one says no.
+//
 // --plan --out FILE also writes the plan to a file that people can approve: see approve.
 // --approved FILE carries out just that plan, and refuses if anything that it is about has
 // changed since. A profile with the key approval accepts only plans that its people approved.
@@ -78,8 +85,8 @@
 // signed with the key in the profile or --packagekey. GITHUB_API_URL,
 // STORAGE_EMULATOR_HOST and AWS_ENDPOINT_URL set other servers.
 //
-// Exit status: 0 the release is published, or with --plan there is nothing to do; 1 a
-// conflict or a failure; 2 the command line is wrong; 3 with --plan there are changes to
+// Exit status: 0 the release is published, or with --plan there is nothing to do, or with
+// --preflight nothing is bad; 1 a conflict or a failure; 2 the command line is wrong; 3 with --plan there are changes to
 // make.
 package main
 
@@ -119,11 +126,12 @@ func main() {
 
 // options are the flags.
 type options struct {
-	stage, production, plan, json, yes bool
-	out                                string
+	stage, production, plan, json, yes, preflight bool
+	out                                           string
 
 	destinations string
 	session.Args
+	hosts *web.Hosts
 
 	hub, gcs, s3, endpoint, helmBucket, s3HelmBucket, helmHub, github, tagger, key string
 	tags, gcsAliases, s3Aliases                                                    aliases
@@ -137,6 +145,7 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.BoolVar(&o.production, "production", false, "publish to the line's profile production")
 	set.StringVar(&o.destinations, "destinations", "", "publish to a profile of another file, `FILE:PROFILE`")
 	set.BoolVar(&o.plan, "plan", false, "only show what exists, what would be created, what conflicts")
+	set.BoolVar(&o.preflight, "preflight", false, "only ask the destinations whether they may be written to")
 	set.StringVar(&o.out, "out", "", "with --plan: also write the plan to a `file` that people can approve")
 	set.StringVar(&o.Approved, "approved", "", "carry out the plan in a `file`, which was approved, and nothing else")
 	set.Var((*words)(&o.Only), "only", "publish only to these `kinds` of destination: "+strings.Join(kinds(), ","))
@@ -207,7 +216,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func (o *options) run(ctx context.Context, stdout, stderr io.Writer) int {
 	board := progress.New("publish", stderr)
 	defer board.Close()
-	o.Transport, o.Env, o.Log, o.Observer = web.New(web.Config{Retry: web.Retry{Log: board.Linef}}), os.Getenv, board.Linef, newObserver(board)
+	o.hosts = web.Watch(web.New(web.Config{Retry: web.Retry{Log: board.Linef}}))
+	o.Transport, o.Env, o.Log, o.Observer = o.hosts, os.Getenv, board.Linef, newObserver(board)
 	status, err := o.publish(ctx, board, stdout, stderr)
 	board.Close()
 	if err != nil {

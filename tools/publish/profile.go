@@ -34,6 +34,8 @@ func (o *options) check() string {
 		return fmt.Sprintf("--promote: %v", err)
 	}
 	switch {
+	case o.preflight && o.plan:
+		return "got --preflight and --plan, want one of them"
 	case o.out != "" && !o.plan:
 		return "--out without --plan"
 	case o.Approved != "" && o.plan:

@@ -57,6 +57,9 @@ func (o *options) publish(ctx context.Context, board *progress.Board, stdout, st
 		return cli.Failure, err
 	}
 	plan, err := s.Plan(ctx)
+	if o.preflight {
+		return o.showPreflight(stdout, s.Preflight(ctx, plan), plan, err)
+	}
 	if err != nil {
 		return cli.Failure, err
 	}

@@ -52,7 +52,7 @@ func (p *Publisher) Plan(ctx context.Context) (*Plan, error) {
 // Apply applies a plan without conflicts and returns the plan of what is left, in which
 // everything is equal or kept.
 //
-// First it claims the version: of two releases of one version, one is published, and the
+// First it asks the destinations whether they may be written to. Then it claims the version: of two releases of one version, one is published, and the
 // other one ends before it has written anything. All content of all destinations is written
 // and read back before any receipt, and all receipts before the first pointer. Pointers move
 // one after the other. A step that fails ends the run. It leaves content that nobody finds, or
@@ -60,6 +60,9 @@ func (p *Publisher) Plan(ctx context.Context) (*Plan, error) {
 func (p *Publisher) Apply(ctx context.Context, plan *Plan) (*Plan, error) {
 	if err := plan.Conflicts(); err != nil {
 		return nil, err
+	}
+	if err := p.mayWrite(ctx, plan); err != nil {
+		return nil, hint.With(err, "nothing was changed")
 	}
 	if err := p.Ledger.begin(plan); err != nil {
 		return nil, err

@@ -246,3 +246,16 @@ func (s *gcsStore) failed(doing, key string, err error) error {
 	}
 	return wrapped
 }
+
+// permissions are those that a publication needs. To replace an object, as a pointer is
+// replaced, is to delete the one that is there.
+var permissions = []string{"storage.objects.create", "storage.objects.delete", "storage.objects.get", "storage.objects.list"}
+
+// missing implements [permitted]. The service answers it for all who can reach the bucket.
+func (s *gcsStore) missing(ctx context.Context) ([]string, error) {
+	have, err := s.bucket.IAM().TestPermissions(ctx, permissions)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the permissions of %s: %w", s.named, err)
+	}
+	return slices.DeleteFunc(slices.Clone(permissions), func(p string) bool { return slices.Contains(have, p) }), nil
+}

@@ -188,6 +188,11 @@ func (s *Session) Plan(ctx context.Context) (*publish.Plan, error) {
 	return plan, plan.Write(s.File("plan"))
 }
 
+// Preflight asks all destinations whether they may be written to.
+func (s *Session) Preflight(ctx context.Context, plan *publish.Plan) []publish.Findings {
+	return s.publisher.Preflight(ctx, plan)
+}
+
 // Request writes a plan to a file that people can approve.
 func (s *Session) Request(plan *publish.Plan, file string) (*approval.Request, error) {
 	r := approval.NewRequest(s.args.Line, &s.args.Profile, plan, time.Now())

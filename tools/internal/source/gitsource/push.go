@@ -121,6 +121,8 @@ type Push struct {
 	// their ancestors are not sent and need not be in the repository. The error wraps
 	// ErrNoCommon if the server cannot do that.
 	Negotiate bool
+	// DryRun only asks the server whether it lets anybody push, and which refs it has.
+	DryRun bool
 }
 
 // Create creates new refs on a server, all or none, and sends the objects that the server
@@ -145,6 +147,9 @@ func (c *Client) create(ctx context.Context, r *Repo, p Push, old string) error 
 	args = append(args, "push", "--porcelain", "--progress", "--no-thin", "--no-verify")
 	if len(p.Refs) > 1 {
 		args = append(args, "--atomic")
+	}
+	if p.DryRun {
+		args = append(args, "--dry-run")
 	}
 	for _, name := range names {
 		if !strings.HasPrefix(name, "refs/") || !validRef(name) || !isHex(p.Refs[name]) {

@@ -86,6 +86,11 @@ func (g *gcs) handle(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	copied := rewrite.FindStringSubmatch(r.URL.EscapedPath())
 	switch {
+	case strings.HasSuffix(r.URL.Path, "/iam/testPermissions"):
+		w.Header().Set("Content-Type", "application/json")
+		may := slices.DeleteFunc(q["permissions"], func(p string) bool { return slices.Contains(g.Denied, p) })
+		json.NewEncoder(w).Encode(map[string]any{"kind": "storage#testIamPermissionsResponse", "permissions": may})
+		return
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 	case q.Get("upload_id") != "" || strings.HasPrefix(r.URL.Path, "/upload/resumable/"):
 		g.chunk(w, r)

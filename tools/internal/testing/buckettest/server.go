@@ -31,6 +31,9 @@ type Server struct {
 	Get    func(key string) (Object, bool)
 	Delete func(key string)
 	Keys   func() []string
+	// Denied are the permissions that a Google Cloud Storage says are missing. Set it before
+	// the first request.
+	Denied []string
 
 	tb  testing.TB
 	mu  sync.Mutex // one write at a time

@@ -17,6 +17,8 @@ type repo struct {
 	refs     map[string]object    // by name, such as refs/tags/1.2.0
 	tags     map[string]tagObject
 	releases []*Release // oldest first
+
+	archived, readOnly bool
 }
 
 type object struct {

@@ -128,6 +128,15 @@ func (s *Server) Limit(limits ...Limit) {
 	s.limits = append(s.limits, limits...)
 }
 
+// Repo sets what the API says about a repository: whether it is archived, and whether the token
+// may write to it.
+func (s *Server) Repo(owner, name string, archived, push bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.repos[key(owner, name)]
+	r.archived, r.readOnly = archived, !push
+}
+
 // OmitDigests makes the server keep no digests of assets.
 func (s *Server) OmitDigests() {
 	s.mu.Lock()
@@ -248,15 +257,20 @@ func (c *call) enter() bool {
 	case !c.signed && c.r.Method != http.MethodGet:
 		c.fail(http.StatusUnauthorized, "Requires authentication")
 		return false
-	case len(c.path) < 4 || c.path[0] != "repos":
+	case len(c.path) < 3 || c.path[0] != "repos":
 		c.notFound()
 		return false
 	}
 	c.repo = c.s.repos[key(c.path[1], c.path[2])]
-	if c.repo == nil {
+	switch {
+	case c.repo == nil:
 		c.notFound()
+	case (c.repo.archived || c.repo.readOnly) && c.r.Method != http.MethodGet:
+		c.fail(http.StatusForbidden, "Resource not accessible by personal access token")
+	default:
+		return true
 	}
-	return c.repo != nil
+	return false
 }
 
 func (c *call) refuse(l Limit) {

@@ -97,6 +97,14 @@ func (s *Server) serveAPI(c *call) {
 	if c.download() || !c.enter() {
 		return
 	}
+	if len(c.path) == 3 {
+		v := m{"full_name": c.path[1] + "/" + c.path[2], "archived": c.repo.archived, "disabled": false}
+		if c.signed {
+			v["permissions"] = m{"admin": false, "push": !c.repo.readOnly, "pull": true}
+		}
+		c.answer(http.StatusOK, v)
+		return
+	}
 	switch c.path[3] {
 	case "git":
 		s.serveGit(c)
