@@ -46,6 +46,10 @@ func (o *options) showPreflight(w io.Writer, all []publish.Findings, plan *publi
 		return exit(err), errors.Join(err, writeJSON(w, map[string]any{"schema": preflightSchema, "destinations": all}))
 	}
 	for _, f := range all {
+		if len(f.Findings) == 0 {
+			fmt.Fprintf(w, "%s: the release has nothing for it\n", f.Destination)
+			continue
+		}
 		fmt.Fprintf(w, "%s\n", f.Destination)
 		for _, one := range f.Findings {
 			line := fmt.Sprintf("  %-7s %s", one.Result, one.What)
