@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/bazelbuild/rules_go/go/runfiles"
@@ -97,5 +98,22 @@ func runGazelle(ctx context.Context, command, root string, check bool, stdout io
 	if err != nil {
 		return fmt.Errorf("running gazelle: %w: %s", err, said)
 	}
-	return nil
+	return unresolved(stderr.String())
+}
+
+// noModule matches gazelle's message about an import whose rule it does not know. It is no error
+// to gazelle. Packages of the standard library, whose paths begin without a dot, need no rule.
+var noModule = regexp.MustCompile(`finding module path for import ([^ :/]+\.[^ :]+)`)
+
+// unresolved returns an error for each import without a rule.
+func unresolved(said string) error {
+	var errs []error
+	seen := map[string]bool{}
+	for _, m := range noModule.FindAllStringSubmatch(said, -1) {
+		if !seen[m[1]] {
+			errs = append(errs, fmt.Errorf("import %q has no rule: add its first elements to gazelle:resolve_regexp in BUILD.bazel", m[1]))
+		}
+		seen[m[1]] = true
+	}
+	return errors.Join(errs...)
 }

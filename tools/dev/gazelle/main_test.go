@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 		fmt.Println("+++ BUILD.bazel")
 		fmt.Fprintln(os.Stderr, "gazelle: warning")
 		os.Exit(1)
+	case "lost":
+		fmt.Fprintln(os.Stderr, "gazelle: finding module path for import testing/new: go: no module\ngazelle: finding module path for import example.com/lost/pkg: go: no module")
+		os.Exit(0)
 	case "broken":
 		fmt.Fprintln(os.Stderr, "gazelle: BUILD.bazel:3:1: syntax error")
 		os.Exit(1)
@@ -204,6 +207,7 @@ func TestRunGazelle(t *testing.T) {
 		{"stale and warns", "+++ BUILD.bazel\n", "gazelle: error: BUILD files are stale: the difference is above; gazelle: warning\n" + hint, []string{"--check"}},
 		{"broken", "", "gazelle: error: running gazelle: exit status 1: gazelle: BUILD.bazel:3:1: syntax error\n" + hint, []string{"--check"}},
 		{"broken", "", "gazelle: error: running gazelle: exit status 1: gazelle: BUILD.bazel:3:1: syntax error\n" + hint, nil},
+		{"lost", "", "gazelle: error: import \"example.com/lost/pkg\" has no rule: add its first elements to gazelle:resolve_regexp in BUILD.bazel\n" + hint, nil},
 		{"crash", "", "gazelle: error: running gazelle: exit status 2: gazelle: panic\n" + hint, []string{"--check"}},
 	} {
 		code, stdout, stderr := call(t, tt.mode, root, tt.args...)
