@@ -24,6 +24,8 @@ import (
 	"github.com/goreleaser/nfpm/v2/deb"
 	"github.com/goreleaser/nfpm/v2/rpm"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 )
 
 // nfpm has the files of a package in memory, and its payload in a buffer that grows by copying:
@@ -107,7 +109,7 @@ func compressed(sum hash.Hash, write func(z io.Writer) error) (*payload, error) 
 	if err != nil {
 		return nil, err
 	}
-	a := writeAhead(z)
+	a := fileio.WriteAhead(z)
 	return p, errors.Join(write(a), a.Close(), z.Close())
 }
 

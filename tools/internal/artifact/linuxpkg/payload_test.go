@@ -2,8 +2,6 @@ package linuxpkg
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -88,29 +86,3 @@ type nothing struct{ bytes.Buffer }
 func (*nothing) Sum([]byte) []byte { return nil }
 func (*nothing) Size() int         { return 0 }
 func (*nothing) BlockSize() int    { return 1 }
-
-// TestWriteAhead writes in pieces of all sizes, and to a writer that fails.
-func TestWriteAhead(t *testing.T) {
-	var want, got bytes.Buffer
-	a := writeAhead(&got)
-	for i := range 3000 {
-		b := bytes.Repeat([]byte{byte(i)}, i)
-		want.Write(b)
-		if n, err := a.Write(b); n != i || err != nil {
-			t.Fatalf("Write: got %d, %v", n, err)
-		}
-	}
-	if err := a.Close(); err != nil || !bytes.Equal(got.Bytes(), want.Bytes()) {
-		t.Errorf("Close: got %v, and %d bytes of %d", err, got.Len(), want.Len())
-	}
-	r, w := io.Pipe()
-	broken := errors.New("broken")
-	r.CloseWithError(broken)
-	a = writeAhead(w)
-	for range 100 {
-		a.Write(make([]byte, 64<<10))
-	}
-	if err := a.Close(); !errors.Is(err, broken) {
-		t.Errorf("Close: got %v, want %v", err, broken)
-	}
-}

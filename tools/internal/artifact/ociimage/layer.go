@@ -66,7 +66,11 @@ func WriteLayer(w io.Writer, entries []archive.Entry, modTime time.Time) (LayerD
 	}
 	compressed, uncompressed, size := sha256.New(), sha256.New(), new(fileio.Counter)
 	gz := archive.NewGzipWriter(io.MultiWriter(w, compressed, size))
-	err := archive.WriteTar(io.MultiWriter(gz, uncompressed), entries, archive.Options{ModTime: modTime})
+	hashing := fileio.WriteAhead(uncompressed)
+	err := archive.WriteTar(io.MultiWriter(gz, hashing), entries, archive.Options{ModTime: modTime})
+	if closeErr := hashing.Close(); err == nil {
+		err = closeErr
+	}
 	if closeErr := gz.Close(); err == nil {
 		err = closeErr
 	}
