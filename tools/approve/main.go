@@ -39,7 +39,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -49,12 +48,11 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/term"
-
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
+	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/base/runfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/approval"
@@ -125,7 +123,7 @@ func (o *options) approve(ctx context.Context, stdout, stderr io.Writer) error {
 	if p.Approval != nil && !time.Now().Before(r.Expires) {
 		return hint.With(fmt.Errorf("the plan's approvals ended at %s", r.Expires.Format(time.RFC3339)), "have a new plan made")
 	}
-	if !o.confirmed(stderr) {
+	if !o.yes && !progress.Confirmed(stderr, command+": approve this plan?") {
 		return errors.New("not confirmed: nothing was signed")
 	}
 	return o.sign(ctx, r, p, stdout)
@@ -167,15 +165,4 @@ func (o *options) sign(ctx context.Context, r *approval.Request, p *profile.Prof
 	}
 	fmt.Fprintf(stdout, "approved by %s: %s\n", a.Name, file)
 	return nil
-}
-
-// confirmed asks for confirmation on a terminal.
-func (o *options) confirmed(stderr io.Writer) bool {
-	if o.yes || !term.IsTerminal(int(os.Stdin.Fd())) || !term.IsTerminal(int(os.Stderr.Fd())) {
-		return true
-	}
-	fmt.Fprint(stderr, command+": approve this plan? [y/N] ")
-	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	answer := strings.ToLower(strings.TrimSpace(line))
-	return err == nil && (answer == "y" || answer == "yes")
 }

@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
-
-	"golang.org/x/term"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
@@ -83,7 +79,7 @@ func (o *options) publish(ctx context.Context, board *progress.Board, stdout, st
 		return Changes, nil
 	case o.plan:
 		return cli.OK, nil
-	case n > 0 && !o.confirmed(n, stderr):
+	case n > 0 && o.production && !o.yes && !progress.Confirmed(stderr, "publish: make these %d changes in production?", n):
 		return cli.Failure, errors.New("not confirmed: nothing was changed")
 	}
 	plan, receipt, err := s.Apply(ctx, plan)
@@ -111,18 +107,6 @@ func (o *options) approval(s *session.Session, plan *publish.Plan, stdout io.Wri
 		fmt.Fprintf(stdout, "plan: %s: %s\n", o.out, r.Waiting(&o.Profile))
 	}
 	return err
-}
-
-// confirmed asks for confirmation on a terminal before production.
-func (o *options) confirmed(changes int, stderr io.Writer) bool {
-	terminal := func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
-	if !o.production || o.yes || !terminal(os.Stdin) || !terminal(os.Stderr) {
-		return true
-	}
-	fmt.Fprintf(stderr, "publish: make these %d changes in production? [y/N] ", changes)
-	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	answer := strings.ToLower(strings.TrimSpace(line))
-	return err == nil && (answer == "y" || answer == "yes")
 }
 
 func writeJSON(w io.Writer, v any) error {

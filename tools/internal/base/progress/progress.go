@@ -1,5 +1,5 @@
-// Package progress shows the progress of long work: bars on a terminal, otherwise a plain
-// line now and then.
+// Package progress is about a terminal: it shows the progress of long work, as bars or, without a
+// terminal, as a plain line now and then, and it asks questions.
 package progress
 
 import (
