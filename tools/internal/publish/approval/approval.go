@@ -54,8 +54,8 @@ type Request struct {
 	sum digest.Digest // of the file
 }
 
-// NewRequest returns the request to carry out a plan. A profile that wants no approval has
-// none that ends.
+// NewRequest returns the request to carry out a plan. Expires is zero if the profile wants no
+// approval.
 func NewRequest(line string, p *profile.Profile, plan *publish.Plan, now time.Time) *Request {
 	r := &Request{Schema: Schema, Line: line, Profile: p.Name, Plan: plan}
 	if p.Approval != nil {
