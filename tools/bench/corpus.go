@@ -83,11 +83,48 @@ func copyFile(to, from string, mode fs.FileMode) (n int64, err error) {
 	return n, errors.Join(err, dst.Close())
 }
 
+const compressCommand = "github.com/jasonwzm/release-builder/tools/bench/compress"
+
 // goBuild builds a command of this module as dir/name.
 func goBuild(ctx context.Context, dir, pkg string) (string, error) {
 	out := filepath.Join(dir, filepath.Base(pkg)+".exe")
 	_, err := runIn(ctx, "", "go", "build", "-trimpath", "-o", out, pkg)
 	return out, err
+}
+
+// A compressor compresses files in a process of its own, as the commands that pack do.
+type compressor struct {
+	command, format string
+	names           string // file
+}
+
+// newCompressor builds the command. The files are compressed in the order of names.
+func newCompressor(ctx context.Context, dir, format string, names []string) (compressor, error) {
+	c := compressor{format: format, names: filepath.Join(dir, "names.txt")}
+	if err := os.WriteFile(c.names, []byte(strings.Join(names, "\n")), 0o600); err != nil {
+		return c, err
+	}
+	var err error
+	c.command, err = goBuild(ctx, dir, compressCommand)
+	return c, err
+}
+
+func (c compressor) run(ctx context.Context) error {
+	out := c.names + "." + c.format
+	if err := os.RemoveAll(out); err != nil {
+		return err
+	}
+	names, err := os.Open(c.names)
+	if err != nil {
+		return err
+	}
+	defer names.Close()
+	cmd := environ.Command(ctx, environ.User(), c.command, c.format, out)
+	cmd.Stdin = names
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, tail(string(said)))
+	}
+	return nil
 }
 
 // runIn runs a command in a directory and returns its output.

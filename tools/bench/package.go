@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/linuxpkg"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
@@ -24,13 +21,14 @@ const (
 )
 
 // packageBench packs the corpus into a package with the package command, compresses the same
-// bytes with the same compressor and nothing else, and packs them with nfpm's own command, which
+// files with the same compressor and nothing else, and packs them with nfpm's own command, which
 // has the code with which goreleaser writes packages, and takes no SHA-256 of them. An apk has
 // gzip, not zstd, and is compared with nfpm alone.
 type packageBench struct {
 	format  linuxpkg.Format
 	dir     string
 	command string
+	alone   compressor
 	peer    string // nfpm
 	files   []corpusFile
 }
@@ -46,7 +44,7 @@ func packageBenchmark(format linuxpkg.Format, corpusBytes int64) Benchmark {
 			}
 			contenders := []Contender{{"package " + string(format), b.pack}}
 			if format != linuxpkg.APK {
-				contenders = append(contenders, Contender{"zstd alone", b.compress})
+				contenders = append(contenders, Contender{"zstd alone", b.alone.run})
 			}
 			if b.peer = findPeer("nfpm"); b.peer == "" {
 				e.Notef("not measured: nfpm, which is not installed: go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2")
@@ -88,11 +86,16 @@ func (b *packageBench) prepare(ctx context.Context, e *Env, size int64) (err err
 	}
 	config := "name: corpus\narch: amd64\nversion: 1.0.0\nmaintainer: Bench <bench@example.com>\ndescription: Files of Go\n" +
 		"mtime: 2023-11-14T22:13:20Z\nrpm: {buildhost: localhost, compression: 'zstd:3'}\ndeb: {compression: 'zstd:3'}\ncontents:\n"
+	var names []string
 	for i, c := range b.files {
 		// Their own names may have characters that packages do not have.
 		to, from := fmt.Sprintf("/usr/lib/corpus/%06d", i), b.source(c)
 		spec.Files = append(spec.Files, linuxpkg.File{Path: to, Source: from})
+		names = append(names, from)
 		config += fmt.Sprintf("- {src: %q, dst: %q}\n", from, to)
+	}
+	if b.alone, err = newCompressor(ctx, e.Dir, "zstd", names); err != nil {
+		return err
 	}
 	return errors.Join(jsonfile.Write(b.file("spec.json"), spec), os.WriteFile(b.file("nfpm.yaml"), []byte(config), 0o644))
 }
@@ -103,39 +106,23 @@ func (b *packageBench) source(c corpusFile) string {
 	return filepath.Join(b.dir, "corpus", filepath.FromSlash(c.Path))
 }
 
-// pack runs the package command.
+// pack runs the package command. Nobody has a file of before, which a rename would flush.
 func (b *packageBench) pack(ctx context.Context) error {
+	if err := os.RemoveAll(b.file("ours")); err != nil {
+		return err
+	}
 	_, err := runIn(ctx, "", b.command, "-spec", b.file("spec.json"), "-out", b.file("ours"), "-sha256", b.file("ours.sha256"))
 	return err
 }
 
 // nfpm runs nfpm's own command.
 func (b *packageBench) nfpm(ctx context.Context) error {
-	_, err := runIn(ctx, "", b.peer, "package", "-f", b.file("nfpm.yaml"), "-p", string(b.format), "-t", b.file("nfpm."+string(b.format)))
+	out := b.file("nfpm." + string(b.format))
+	if err := os.RemoveAll(out); err != nil {
+		return err
+	}
+	_, err := runIn(ctx, "", b.peer, "package", "-f", b.file("nfpm.yaml"), "-p", string(b.format), "-t", out)
 	return err
-}
-
-// compress compresses the files one after the other, with the level of the packages, and
-// takes the SHA-256 of the result.
-func (b *packageBench) compress(ctx context.Context) (err error) {
-	f, err := os.Create(b.file("bare.zst"))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	z, err := zstd.NewWriter(io.MultiWriter(f, sha256.New()), zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(3)))
-	if err != nil {
-		return err
-	}
-	for _, c := range b.files {
-		if err := ctx.Err(); err != nil {
-			return errors.Join(err, z.Close())
-		}
-		if err := copyInto(z, b.source(c)); err != nil {
-			return errors.Join(err, z.Close())
-		}
-	}
-	return z.Close()
 }
 
 func copyInto(w io.Writer, name string) error {

@@ -73,6 +73,24 @@ type Options struct {
 	// First is the path of the entry that comes before all others in a tar, below Prefix.
 	// Empty means that all are sorted.
 	First string
+
+	// CheckName, if not nil, returns an error for the name of an entry, or of a file below one,
+	// that a tar may not have.
+	CheckName func(name string) error
+}
+
+// check calls CheckName for each item.
+func (o Options) check(items []item) error {
+	if o.CheckName == nil {
+		return nil
+	}
+	var errs []error
+	for _, it := range items {
+		if err := o.CheckName(it.name); err != nil {
+			errs = append(errs, fmt.Errorf("checking entry %q: %w", it.name, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // modTime returns the modification time in UTC, or an error if it cannot be

@@ -27,8 +27,10 @@ const (
 	gzipBlockSize = 512 << 10
 
 	// gzipMaxBlocks limits the blocks that are compressed at a time on machines with many
-	// CPUs, because each takes about 3 MiB of memory. It has no effect on the output.
-	gzipMaxBlocks = 16
+	// CPUs, because each takes about 3 MiB of memory. gzipSpareBlocks wait, so that no CPU
+	// does while the next block is read. Neither has an effect on the output.
+	gzipMaxBlocks   = 16
+	gzipSpareBlocks = 2
 )
 
 // NewGzipWriter returns a writer that compresses to w as one gzip member (RFC 1952) on up
@@ -64,7 +66,7 @@ func (g *gzipWriter) reset(w io.Writer) {
 	// Time. In RFC 1952, 0 means "no time".
 	g.z.ModTime = time.Unix(0, 0)
 	// Errs on non-positive or tiny numbers only.
-	_ = g.z.SetConcurrency(gzipBlockSize, min(runtime.GOMAXPROCS(0), gzipMaxBlocks))
+	_ = g.z.SetConcurrency(gzipBlockSize, min(runtime.GOMAXPROCS(0), gzipMaxBlocks)+gzipSpareBlocks)
 }
 
 func (g *gzipWriter) Write(p []byte) (int, error) {

@@ -31,6 +31,9 @@ func WriteTar(w io.Writer, entries []Entry, opts Options) error {
 	if err != nil {
 		return err
 	}
+	if err := opts.check(items); err != nil {
+		return err
+	}
 	if opts.FilesOnly {
 		items = slices.DeleteFunc(items, func(it item) bool { return it.kind == kindDir && it.parent })
 	}

@@ -4,9 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -59,18 +57,9 @@ func ReadLayerDescriptor(name string) (LayerDescriptor, error) {
 // A path with a part that starts with ".wh." is an error, because in a layer such a name
 // removes a file.
 func WriteLayer(w io.Writer, entries []archive.Entry, modTime time.Time) (LayerDescriptor, error) {
-	for _, e := range entries {
-		if err := refuseWhiteouts(e); err != nil {
-			return LayerDescriptor{}, fmt.Errorf("checking entry %q: %w", e.Path, err)
-		}
-	}
 	compressed, uncompressed, size := sha256.New(), sha256.New(), new(fileio.Counter)
 	gz := archive.NewGzipWriter(io.MultiWriter(w, compressed, size))
-	hashing := fileio.WriteAhead(uncompressed)
-	err := archive.WriteTar(io.MultiWriter(gz, hashing), entries, archive.Options{ModTime: modTime})
-	if closeErr := hashing.Close(); err == nil {
-		err = closeErr
-	}
+	err := archive.WriteTar(io.MultiWriter(gz, uncompressed), entries, archive.Options{ModTime: modTime, CheckName: refuseWhiteout})
 	if closeErr := gz.Close(); err == nil {
 		err = closeErr
 	}
@@ -87,21 +76,13 @@ func WriteLayer(w io.Writer, entries []archive.Entry, modTime time.Time) (LayerD
 
 const whiteoutPrefix = ".wh."
 
-func refuseWhiteouts(e archive.Entry) error {
-	for part := range strings.SplitSeq(e.Path, "/") {
+func refuseWhiteout(name string) error {
+	for part := range strings.SplitSeq(name, "/") {
 		if strings.HasPrefix(part, whiteoutPrefix) {
 			return fmt.Errorf("name %q would remove a file from the layers below", part)
 		}
 	}
-	if info, err := os.Stat(e.Source); e.Source == "" || err != nil || !info.IsDir() {
-		return nil // archive.WriteTar reports a source that cannot be read
-	}
-	return filepath.WalkDir(e.Source, func(name string, d fs.DirEntry, err error) error {
-		if err == nil && strings.HasPrefix(d.Name(), whiteoutPrefix) && name != e.Source {
-			err = fmt.Errorf("name of %q would remove a file from the layers below", name)
-		}
-		return err
-	})
+	return nil
 }
 
 // A fileLayer is a layer file with its descriptor.

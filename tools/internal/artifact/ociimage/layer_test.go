@@ -78,7 +78,7 @@ func TestWriteLayerErrors(t *testing.T) {
 		{"whiteout", archive.Entry{Path: "etc/.wh.passwd", Content: []byte{}}, `"etc/.wh.passwd": name ".wh.passwd" would remove`},
 		{"opaque whiteout", archive.Entry{Path: ".wh..wh..opq", Content: []byte{}}, `would remove`},
 		{"directory of a whiteout", archive.Entry{Path: ".wh.a/b", Content: []byte{}}, `".wh.a" would remove`},
-		{"whiteout on disk", archive.Entry{Path: "etc", Source: dir}, `/.wh.x" would remove`},
+		{"whiteout on disk", archive.Entry{Path: "etc", Source: dir}, `"etc/.wh.x": name ".wh.x" would remove`},
 		{"no such source", archive.Entry{Path: "etc", Source: filepath.Join(dir, "none")}, `no such file`},
 		{"path leads out", archive.Entry{Path: "../etc", Content: []byte{}}, `"../etc"`},
 	} {

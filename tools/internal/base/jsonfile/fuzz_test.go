@@ -3,6 +3,7 @@ package jsonfile
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"testing"
 )
 
@@ -18,6 +19,11 @@ func FuzzUnmarshal(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		_ = Unmarshal(data, new(any)) // does not panic, whatever the type
+		if json.Valid(data) {
+			if got, err := checkKeys(data); err == nil && !slices.Equal(got, keysOf(data)) {
+				t.Fatalf("keys of %q: got offsets %d, want %d", data, got, keysOf(data))
+			}
+		}
 		var d document
 		if Unmarshal(data, &d) != nil {
 			return
@@ -38,4 +44,30 @@ func FuzzUnmarshal(f *testing.F) {
 			t.Fatalf("canonical form: got %q, %v, then %q", first, err, second)
 		}
 	})
+}
+
+// keysOf returns what checkKeys does, by encoding/json's own tokens.
+func keysOf(data []byte) (before []int64) {
+	type frame struct{ object, value bool } // value: of an object, the next token is one
+	stack := []frame{{}}
+	for d := json.NewDecoder(bytes.NewReader(data)); ; {
+		start := d.InputOffset()
+		t, err := d.Token()
+		if err != nil {
+			return before
+		}
+		top := &stack[len(stack)-1]
+		switch {
+		case t == json.Delim('}') || t == json.Delim(']'):
+			stack = stack[:len(stack)-1]
+		case top.object && !top.value:
+			before = append(before, start)
+			top.value = true
+		default:
+			top.value = false
+			if t == json.Delim('{') || t == json.Delim('[') {
+				stack = append(stack, frame{object: t == json.Delim('{')})
+			}
+		}
+	}
 }

@@ -55,8 +55,12 @@ func Unmarshal(data []byte, v any) error {
 		return notUTF8(data)
 	}
 	var syntax *json.SyntaxError
-	if err := json.Unmarshal(data, new(struct{})); errors.As(err, &syntax) {
-		return atLine(data, syntax.Offset-1, err)
+	if !json.Valid(data) {
+		err := json.Unmarshal(data, new(struct{}))
+		if errors.As(err, &syntax) {
+			err = atLine(data, syntax.Offset-1, err)
+		}
+		return err
 	}
 	keys, err := checkKeys(data)
 	if err != nil {
@@ -122,43 +126,81 @@ func Write(name string, v any) error {
 func checkKeys(data []byte) (before []int64, err error) {
 	type frame struct {
 		keys map[string]bool // nil for an array
-		next bool            // the next token is a key
+		next bool            // the next string is a key
 	}
 	stack := []frame{{}}
-	d := json.NewDecoder(bytes.NewReader(data))
-	for n := 0; ; n++ {
-		start := d.InputOffset()
-		t, err := d.Token()
-		if err != nil {
-			return before, nil // the end
-		}
-		if n == maxTokens {
-			return nil, atLine(data, start, fmt.Errorf("document has more than %d keys and values", maxTokens))
-		}
+	ended := 0 // the end of the last token that is no comma or colon
+	for i, n := 0, 0; i < len(data); {
 		top := &stack[len(stack)-1]
-		switch {
-		case t == json.Delim('}') || t == json.Delim(']'):
+		start := i
+		switch data[i] {
+		case ' ', '\t', '\r', '\n', ':':
+			i++
+			continue
+		case ',':
+			top.next = top.keys != nil
+			i++
+			continue
+		case '{':
+			stack = append(stack, frame{map[string]bool{}, true})
+			i++
+		case '[':
+			stack = append(stack, frame{})
+			i++
+		case '}', ']':
 			stack = stack[:len(stack)-1]
-		case top.next:
-			key := t.(string)
+			i++
+		case '"':
+			i += stringSize(data[i:])
+		default: // a number, true, false or null
+			if i = bytes.IndexAny(data[start:], ",]} \t\r\n"); i < 0 {
+				i = len(data) - start
+			}
+			i += start
+		}
+		if n++; n > maxTokens {
+			return nil, atLine(data, int64(ended), fmt.Errorf("document has more than %d keys and values", maxTokens))
+		}
+		if data[start] == '"' && top.next {
+			key := unquote(data[start:i])
 			if top.keys[fold(key)] {
-				return nil, atLine(data, d.InputOffset(), fmt.Errorf("duplicate key %q in an object", key))
+				return nil, atLine(data, int64(i), fmt.Errorf("duplicate key %q in an object", key))
 			}
 			top.keys[fold(key)], top.next = true, false
-			before = append(before, start)
-		default:
-			top.next = top.keys != nil
-			if t == json.Delim('{') {
-				stack = append(stack, frame{map[string]bool{}, true})
-			} else if t == json.Delim('[') {
-				stack = append(stack, frame{})
-			}
+			before = append(before, int64(ended))
+		}
+		ended = i
+	}
+	return before, nil
+}
+
+// stringSize returns the number of bytes of the string that a valid document begins with, with
+// both quotes.
+func stringSize(data []byte) int {
+	for i := 1; ; i++ {
+		switch data[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
 		}
 	}
 }
 
+// unquote returns the value of a valid string.
+func unquote(s []byte) (v string) {
+	if !bytes.Contains(s, []byte{'\\'}) {
+		return string(s[1 : len(s)-1])
+	}
+	_ = json.Unmarshal(s, &v) // the document is valid
+	return v
+}
+
 // fold returns the same form for all keys that encoding/json matches to the same field.
 func fold(key string) string {
+	if !strings.ContainsFunc(key, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return strings.ToUpper(key)
+	}
 	return strings.Map(func(r rune) rune {
 		for next := unicode.SimpleFold(r); ; next = unicode.SimpleFold(r) {
 			if next <= r {
