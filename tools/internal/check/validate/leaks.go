@@ -34,29 +34,47 @@ var patterns = []pattern{
 	{"AGE-SECRET-KEY-1", 0, regexp.MustCompile(`^AGE-SECRET-KEY-1[0-9A-Z]{58}`), "age identity"},
 }
 
-// leakBlock is how many bytes all patterns are looked for in before the next ones, so that they
-// are in the CPU's cache.
-const leakBlock = 256 << 10
+// sourceSuffix ends the name of a Go file in a program's table of file names.
+const sourceSuffix = ".go\x00"
 
-// leaks returns what data should not have. A secret is not quoted.
-func (c *checker) leaks(data []byte) []string {
-	secrets := slices.Sorted(maps.Keys(c.args.Secrets))
-	matches, has, source := make([][]byte, len(patterns)), make([]bool, len(secrets)), ""
-	program := isProgram(data)
-	for start := 0; start < len(data); start += leakBlock {
-		end := min(start+leakBlock, len(data))
-		for i, p := range patterns {
-			if matches[i] == nil {
-				matches[i] = p.find(data, start, end)
-			}
-		}
-		for i, secret := range secrets {
-			has[i] = has[i] || indexFrom(data, start, end, secret) >= 0
-		}
-		if program && source == "" {
-			source = sourcePath(data, start, end)
+// A leakFinder looks for what no released file should have.
+type leakFinder struct {
+	secrets []string // sorted
+	what    map[string]string
+	search  *search // for the texts of patterns, then secrets, then sourceSuffix
+}
+
+func newLeakFinder(secrets map[string]string) (*leakFinder, error) {
+	f := &leakFinder{secrets: slices.Sorted(maps.Keys(secrets)), what: secrets}
+	var texts []string
+	for _, p := range patterns {
+		texts = append(texts, p.text)
+	}
+	for _, s := range f.secrets {
+		if len(s) < minText {
+			return nil, fmt.Errorf("looking for a %s of %d bytes, want at least %d", secrets[s], len(s), minText)
 		}
 	}
+	f.search = newSearch(append(append(texts, f.secrets...), sourceSuffix))
+	return f, nil
+}
+
+// leaks returns what data should not have. A secret is not quoted.
+func (f *leakFinder) leaks(data []byte) []string {
+	matches, has, source := make([][]byte, len(patterns)), make([]bool, len(f.secrets)), ""
+	program := isProgram(data)
+	f.search.each(data, func(text, at int) {
+		switch i := text - len(patterns); {
+		case i < 0:
+			if matches[text] == nil {
+				matches[text] = patterns[text].find(data, at)
+			}
+		case i < len(f.secrets):
+			has[i] = true
+		case program && source == "":
+			source = sourcePath(data, at)
+		}
+	})
 	var found []string
 	for i, p := range patterns {
 		switch m := matches[i]; {
@@ -67,9 +85,9 @@ func (c *checker) leaks(data []byte) []string {
 			found = append(found, fmt.Sprintf("it has what looks like a %s, %d bytes that begin with %q", p.what, len(m), p.text))
 		}
 	}
-	for i, secret := range secrets {
+	for i, secret := range f.secrets {
 		if has[i] {
-			found = append(found, fmt.Sprintf("it has the %s %q", c.args.Secrets[secret], secret))
+			found = append(found, fmt.Sprintf("it has the %s %q", f.what[secret], secret))
 		}
 	}
 	if source != "" {
@@ -78,52 +96,26 @@ func (c *checker) leaks(data []byte) []string {
 	return found
 }
 
-// indexFrom returns where text first begins at or after start and before end, or -1.
-func indexFrom(data []byte, start, end int, text string) int {
-	if start >= end {
-		return -1
-	}
-	i := bytes.Index(data[start:min(end+len(text)-1, len(data))], []byte(text))
-	if i < 0 {
-		return -1
-	}
-	return start + i
-}
-
-// find returns the first match whose text begins at or after start and before end, or nil.
-func (p pattern) find(data []byte, start, end int) []byte {
+// find returns the match whose text begins at a place, or nil.
+func (p pattern) find(data []byte, at int) []byte {
 	const after = 2000
-	for {
-		at := indexFrom(data, start, end, p.text)
-		if at < 0 {
-			return nil
-		}
-		window := data[max(0, at-p.before):min(len(data), at+after)]
-		// An example in documentation is no secret.
-		if m := p.match.Find(window); m != nil && !bytes.Contains(m, []byte("EXAMPLE")) {
-			return bytes.Clone(m)
-		}
-		start = at + len(p.text)
+	window := data[max(0, at-p.before):min(len(data), at+after)]
+	// An example in documentation is no secret.
+	if m := p.match.Find(window); m != nil && !bytes.Contains(m, []byte("EXAMPLE")) {
+		return bytes.Clone(m)
 	}
+	return nil
 }
 
-// sourcePath returns the first absolute name of a Go file in a program's table of file names
-// (which end in a zero byte), or "". The name's end begins at or after start and before end.
-func sourcePath(data []byte, start, end int) string {
-	const suffix = ".go\x00"
-	for {
-		at := indexFrom(data, start, end, suffix)
-		if at < 0 {
-			return ""
-		}
-		first := max(0, at-1000)
-		first += bytes.LastIndexByte(data[first:at], 0) + 1
-		name := string(data[first:at]) + ".go"
-		start = at + len(suffix)
-		if strings.HasPrefix(name, "/") || len(name) > 3 && name[1:3] == ":\\" || len(name) > 3 && name[1:3] == ":/" {
-			return name
-		}
+// sourcePath returns the name whose sourceSuffix begins at a place if it is absolute, or "".
+func sourcePath(data []byte, at int) string {
+	first := max(0, at-1000)
+	first += bytes.LastIndexByte(data[first:at], 0) + 1
+	name := string(data[first:at]) + ".go"
+	if strings.HasPrefix(name, "/") || len(name) > 3 && name[1:3] == ":\\" || len(name) > 3 && name[1:3] == ":/" {
+		return name
 	}
+	return ""
 }
 
 // allowed reports whether the product allows what a member has.

@@ -2,52 +2,12 @@ package validate
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"io/fs"
 	"path"
-	"runtime/debug"
 	"strings"
-	"sync"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 )
-
-// facts are what is known of a file's content. Equal files have equal facts.
-type facts struct {
-	info  *debug.BuildInfo // of a Go program; nil for other files
-	leaks []string
-}
-
-// A factCache has the facts of each content once.
-type factCache struct {
-	mu    sync.Mutex
-	known map[[sha256.Size]byte]*sync.Once
-	facts map[[sha256.Size]byte]facts
-}
-
-// get returns the facts of data, and works them out the first time.
-func (f *factCache) get(data []byte, work func() facts) facts {
-	sum := sha256.Sum256(data)
-	f.mu.Lock()
-	if f.known == nil {
-		f.known, f.facts = map[[sha256.Size]byte]*sync.Once{}, map[[sha256.Size]byte]facts{}
-	}
-	once := f.known[sum]
-	if once == nil {
-		once = new(sync.Once)
-		f.known[sum] = once
-	}
-	f.mu.Unlock()
-	once.Do(func() {
-		got := work()
-		f.mu.Lock()
-		f.facts[sum] = got
-		f.mu.Unlock()
-	})
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.facts[sum]
-}
 
 // look checks one file in an artifact.
 func (c *checker) look(m member) {
@@ -64,21 +24,15 @@ func (c *checker) look(m member) {
 	if len(m.data) == 0 {
 		return
 	}
-	got := c.facts.get(m.data, func() facts {
-		f := facts{leaks: c.leaks(m.data)}
-		if isProgram(m.data) {
-			f.info, _ = goinfo.Read(bytes.NewReader(m.data))
-		}
-		return f
-	})
-	for _, l := range got.leaks {
+	for _, l := range c.leakFinder.leaks(m.data) {
 		if !c.allowed(m) {
 			c.find(Leaks, m.artifact.Path, m.path, "%s", l)
 		}
 	}
 	c.checked(Leaks, 1)
 	if isProgram(m.data) {
-		c.program(m, got.info)
+		info, _ := goinfo.Read(bytes.NewReader(m.data)) // an error: it is no Go program
+		c.program(m, info)
 	}
 }
 

@@ -104,7 +104,8 @@ type checker struct {
 
 	mu     sync.Mutex
 	report Report
-	facts  factCache
+
+	leakFinder *leakFinder
 	// buffers has *[]byte that hold a file each.
 	buffers sync.Pool
 	// programs are those in the artifacts.
@@ -129,6 +130,9 @@ func Run(ctx context.Context, args Args) (*Report, error) {
 		return nil, err
 	}
 	c := &checker{args: args, tree: tree, doc: doc}
+	if c.leakFinder, err = newLeakFinder(args.Secrets); err != nil {
+		return nil, err
+	}
 	c.report = Report{Schema: Schema, Product: tree.Lock.Product, Version: tree.Version}
 	for _, name := range Names() {
 		c.report.Checks = append(c.report.Checks, Check{Name: name, Findings: []Finding{}})
