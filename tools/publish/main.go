@@ -5,6 +5,7 @@
 //	tools/bazel run //release:publish -- --destinations FILE:PROFILE
 //	tools/bazel run //release:publish -- --stage --plan      show what it would do, change nothing
 //	tools/bazel run //release:promote -- VERSION --production   from the stage, without a build
+//	tools/bazel run //release:yank -- VERSION --production      back to the release before
 //
 // Profiles are in manifests/<line>/destinations.yaml. Flags override a profile, or give all
 // destinations if no profile is named.
@@ -70,6 +71,17 @@
 // signatures, or finds those that are there. A promotion publishes the signatures of the
 // stage, except those that are not by the key of the promoted profile, if that has one: these
 // it makes anew.
+//
+// --yank VERSION makes the pointers leave a release that is published. Aliases, tags, channels'
+// branches and GitHub's latest that point to it move to the release before: the highest version
+// below it that has a receipt, is not yanked, and is no pre-release unless VERSION is one; --to
+// VERSION names another. Its charts and packages leave the indexes. Its content, its tag and its
+// receipt stay, for those who use it by its version. Before anything moves, the release before
+// has to be there with everything in its receipt. A pointer to another release stays. Each
+// bucket gets a record, PREFIX/VERSION.yanked.json, with the reason of --why: as long as it is
+// there, nobody can publish the version again. A yank that stops half-way is resumed by the same
+// command. An alias such as 1.2, which the release before does not have, stays, and publish says
+// so.
 //
 // A stage with {state} in its URLs is a directory of one machine, and so are its receipts.
 //
@@ -151,6 +163,9 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.Var((*words)(&o.Only), "only", "publish only to these `kinds` of destination: "+strings.Join(kinds(), ","))
 	set.StringVar(&o.Release, "release", "", "the release's `directory` (default: what Bazel built)")
 	set.StringVar(&o.Promote, "promote", "", "publish what is on the stage: `VERSION`, or VERSION@sha256:DIGEST of its receipt")
+	set.StringVar(&o.Yank, "yank", "", "move the pointers from a published release to the one before: `VERSION`, or VERSION@sha256:DIGEST of its receipt")
+	set.StringVar(&o.To, "to", "", "with --yank: the `version` to which the pointers move (default: the one before)")
+	set.StringVar(&o.Why, "why", "", "with --yank: the `reason`, for people")
 	set.BoolVar(&o.json, "json", false, "print the plan or the receipt as JSON")
 	set.BoolVar(&o.yes, "yes", false, "do not ask before production")
 	set.Var((*words)(&o.Back), "allow-downgrade", "`aliases` that move to this release against their rules")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/dirs"
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
@@ -32,6 +33,9 @@ func (o *options) check() string {
 	}
 	if _, _, err := publish.ParseName(o.Promote); o.Promote != "" && err != nil {
 		return fmt.Sprintf("--promote: %v", err)
+	}
+	if bad := o.checkYank(); bad != "" {
+		return bad
 	}
 	switch {
 	case o.preflight && o.plan:
@@ -68,6 +72,28 @@ func (o *options) check() string {
 	return ""
 }
 
+// checkYank is check for the flags of a yank.
+func (o *options) checkYank() string {
+	version, _, err := publish.ParseName(o.Yank)
+	switch {
+	case o.Yank == "" && o.To != "":
+		return "--to without --yank"
+	case o.Yank == "" && o.Why != "":
+		return "--why without --yank"
+	case o.Yank == "":
+		return ""
+	case err != nil:
+		return fmt.Sprintf("--yank: %v", err)
+	case o.To == version:
+		return fmt.Sprintf("--to: got %q, which is the release to yank", o.To)
+	case o.To != "" && !manifest.ValidVersion(o.To):
+		return fmt.Sprintf("--to: got %q, want a version", o.To)
+	case o.Promote != "" || o.Release != "" || o.Notes != "" || o.Since != "" || len(o.Back) > 0:
+		return "--yank publishes nothing: got --promote, --release, --notes, --since or --allow-downgrade too"
+	}
+	return ""
+}
+
 // overrides reports whether a flag names a destination.
 func (o *options) overrides() bool {
 	return o.hub != "" || o.gcs != "" || o.s3 != "" || o.helmBucket != "" || o.s3HelmBucket != "" || o.helmHub != "" || o.packages.any() || o.github != "" || o.GrafanaToken != ""
@@ -96,7 +122,7 @@ func (o *options) profile(file, line string) (profile.Profile, error) {
 			return p, err
 		}
 	}
-	if p.From != "" && o.Promote == "" {
+	if p.From != "" && o.Promote == "" && o.Yank == "" {
 		err := fmt.Errorf("profile %q takes promotions from profile %q only: got no --promote", p.Name, p.From)
 		return p, hint.With(err, "publish to profile %q, then pass --promote VERSION; or write from: build in profile %q", p.From, p.Name)
 	}

@@ -34,6 +34,7 @@ func (o *options) session(ctx context.Context) (*session.Session, error) {
 		}
 	}
 	switch {
+	case o.Yank != "":
 	case o.Promote != "":
 		if o.From, err = o.source(file, o.Line, o.Profile); err != nil {
 			return nil, err
@@ -87,7 +88,10 @@ func (o *options) publish(ctx context.Context, board *progress.Board, stdout, st
 		return cli.Failure, err
 	}
 	board.Close()
-	if o.json {
+	switch {
+	case o.Yank != "":
+		return o.showYanked(stdout, plan)
+	case o.json:
 		return cli.OK, writeJSON(stdout, receipt)
 	}
 	showPublished(stdout, plan, s.File("receipt"))

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 )
@@ -27,6 +28,22 @@ func showPublished(w io.Writer, p *publish.Plan, receipt string) {
 		fmt.Fprintf(w, "receipt: %s\n", r)
 	}
 	fmt.Fprintf(w, "receipt: %s\n", receipt)
+}
+
+// showYanked prints where the pointers are.
+func (o *options) showYanked(w io.Writer, p *publish.Plan) (int, error) {
+	if o.json {
+		return cli.OK, writeJSON(w, p)
+	}
+	fmt.Fprintf(w, "yanked %s: what pointed to it points to %s\n", p.Yanks, p.Version)
+	for _, d := range p.Destinations {
+		for _, i := range d.Items {
+			if i.State == publish.Equal && i.Leaves == "" {
+				fmt.Fprintf(w, "  %s: %s %s\n", d.Name, i.Kind, i.Name)
+			}
+		}
+	}
+	return cli.OK, nil
 }
 
 // directory returns the directory of the release's objects in a bucket.

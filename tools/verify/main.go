@@ -143,8 +143,14 @@ func (o *options) verify(ctx context.Context, board *progress.Board, transport *
 		signatures, bad = checkSignatures(ctx, r, all, public, transport)
 		err = errors.Join(err, bad)
 	}
-	if err != nil {
+	yanked, bad := destinations.Yanked(ctx, r, transport)
+	switch err = errors.Join(err, bad); {
+	case err != nil && yanked != nil:
+		return hint.With(err, "%s: its charts and packages left the indexes on purpose", yanked)
+	case err != nil:
 		return err
+	case yanked != nil:
+		fmt.Fprintln(stdout, yanked)
 	}
 	for _, d := range r.Destinations {
 		fmt.Fprintf(stdout, "%s: %d items of %s are as they were published\n", d.Name, len(d.Items), r.Version)

@@ -32,6 +32,9 @@ type Alias struct {
 	Rule Rule
 	// Back lets the alias move to any release, against its rule.
 	Back bool
+	// Leaves is the version that the alias leaves for the release, and for no other reason;
+	// empty except in a [Yank].
+	Leaves string
 }
 
 // A Candidate is a release that an alias may point to.
@@ -46,12 +49,15 @@ type Candidate struct {
 const (
 	setOnPurpose = "set on purpose"
 	movedBack    = "moved back on purpose"
+	pointsToNone = "it points to nothing"
 )
 
 // Start decides about an alias that does not exist, when want is published: create it
 // (Absent) or leave it out (Kept), with the reason.
 func (a Alias) Start(want Candidate) (State, string) {
 	switch reason := a.refuses(want); {
+	case a.Leaves != "":
+		return Kept, pointsToNone
 	case reason == "":
 		return Absent, ""
 	case a.Back:
@@ -72,6 +78,9 @@ func (a Alias) Move(found, want Candidate) (State, string) {
 	if found.Version != "" && found.Version == want.Version {
 		return Equal, ""
 	}
+	if a.Leaves != "" {
+		return a.leave(found, want)
+	}
 	state, reason := a.rule(found, want)
 	if a.Back && state != Behind {
 		return Behind, movedBack
@@ -79,9 +88,23 @@ func (a Alias) Move(found, want Candidate) (State, string) {
 	return state, reason
 }
 
+// leave is Move for an alias that leaves a version.
+func (a Alias) leave(found, want Candidate) (State, string) {
+	switch reason := a.refuses(want); {
+	case found.Version != a.Leaves:
+		return Kept, "it does not point to " + a.Leaves
+	case reason != "":
+		return Kept, reason
+	}
+	return Behind, a.Leaves + " is yanked"
+}
+
 // Other is Move for an alias that points to other content of the published version.
 func (a Alias) Other() (State, string) {
-	if a.Back {
+	switch {
+	case a.Leaves != "":
+		return Kept, "it does not point to " + a.Leaves
+	case a.Back:
 		return Behind, movedBack
 	}
 	return Conflict, "it has other content of the same version"
@@ -100,7 +123,7 @@ func (r Rule) Since(then, now Candidate) error {
 // NeedsTime reports whether Move compares the times of two versions.
 func (a Alias) NeedsTime(found, want string) bool {
 	f, w := "v"+found, "v"+want
-	if found == want || !semver.IsValid(f) || !semver.IsValid(w) || a.refuses(Candidate{Version: want}) != "" {
+	if a.Leaves != "" || found == want || !semver.IsValid(f) || !semver.IsValid(w) || a.refuses(Candidate{Version: want}) != "" {
 		return false
 	}
 	return semver.Compare(f, w) == 0 || a.Rule == Newest && sameRelease(f, w)

@@ -55,6 +55,40 @@ func TestAlias(t *testing.T) {
 	}
 }
 
+// TestAliasLeaves: in a yank, an alias moves if it points to the release that is yanked.
+func TestAliasLeaves(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		rule        Rule
+		found, want string
+		state       State
+		reason      string
+	}{
+		{"points to it", Stable, "1.1.0", "1.0.0", Behind, "1.1.0 is yanked"},
+		{"points to another", Stable, "1.2.0", "1.0.0", Kept, "it does not point to 1.1.0"},
+		{"points to a lower one", Stable, "0.9.0", "1.0.0", Kept, "it does not point to 1.1.0"},
+		{"points to no version", Stable, "nightly", "1.0.0", Kept, "it does not point to 1.1.0"},
+		{"moved already", Stable, "1.0.0", "1.0.0", Equal, ""},
+		{"to a pre-release", Stable, "1.1.0", "1.0.0-rc.1", Kept, "1.0.0-rc.1 is a pre-release"},
+		{"to a pre-release by the rule", Highest, "1.1.0", "1.0.0-rc.1", Behind, "1.1.0 is yanked"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := Alias{Name: "latest", Rule: tt.rule, Leaves: "1.1.0"}
+			state, reason := a.Move(Candidate{Version: tt.found}, Candidate{Version: tt.want})
+			if state != tt.state || reason != tt.reason || a.NeedsTime(tt.found, tt.want) {
+				t.Errorf("got %s, %q, want %s, %q", state, reason, tt.state, tt.reason)
+			}
+		})
+	}
+	a := Alias{Name: "latest", Rule: Stable, Leaves: "1.1.0"}
+	if state, reason := a.Start(Candidate{Version: "1.0.0"}); state != Kept {
+		t.Errorf("an alias that does not exist: got %s, %q, want it kept", state, reason)
+	}
+	if state, reason := a.Other(); state != Kept {
+		t.Errorf("other content of the release it moves to: got %s, %q, want it kept", state, reason)
+	}
+}
+
 func TestAliasStart(t *testing.T) {
 	for _, tt := range []struct {
 		rule    Rule

@@ -29,6 +29,8 @@ func (p *Plan) sameRelease(now *Plan) error {
 		return all
 	}
 	switch got, want := names(now), names(p); {
+	case now.Yanks != p.Yanks:
+		return fmt.Errorf("the approved plan yanks %q, got %q", p.Yanks, now.Yanks)
 	case now.Version != p.Version || now.Lock != p.Lock:
 		return fmt.Errorf("the approved plan is for %s with lock %s, got %s with lock %s", p.Version, p.Lock, now.Version, now.Lock)
 	case !slices.Equal(got, want):

@@ -20,8 +20,10 @@ type Plan struct {
 	Schema  string `json:"schema"`
 	Version string `json:"version"`
 	// Lock is the digest of the release's lock.json.
-	Lock         digest.Digest `json:"lock"`
-	Destinations []Planned     `json:"destinations"`
+	Lock digest.Digest `json:"lock"`
+	// Yanks is the version that the pointers leave for Version; empty except in a yank.
+	Yanks        string    `json:"yanks,omitempty"`
+	Destinations []Planned `json:"destinations"`
 }
 
 // Planned is one destination's part of a plan.
@@ -100,6 +102,9 @@ func (d *Planned) size(phase Phase) int64 {
 // plan plans the destinations for which ask returns true. The others keep their part of old.
 func (p *Publisher) plan(ctx context.Context, old *Plan, ask func(i int) bool) (*Plan, error) {
 	next := &Plan{Schema: PlanSchema, Version: p.Tree.Version, Lock: p.Tree.Digest, Destinations: make([]Planned, len(p.Destinations))}
+	if p.Yank != nil {
+		next.Yanks = p.Yank.Tree.Version
+	}
 	errs := parallel.Do(len(p.Destinations), max(1, len(p.Destinations)), func(i int) error {
 		d := p.Destinations[i]
 		if !ask(i) {
@@ -113,11 +118,17 @@ func (p *Publisher) plan(ctx context.Context, old *Plan, ask func(i int) bool) (
 		if err != nil {
 			return fmt.Errorf("planning %s: %w", d.Name(), err)
 		}
+		if p.Yank != nil {
+			items = p.Yank.pointers(items)
+		}
 		next.Destinations[i] = Planned{d.Name(), items}
 		return nil
 	})
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
+	}
+	if p.Yank != nil {
+		return next, nil // the receipts say what was published, which stays
 	}
 	return next, p.planReceipts(ctx, next, ask)
 }

@@ -46,7 +46,7 @@ const (
 // An Item is one thing that a destination should have, and what it has now.
 type Item struct {
 	Phase Phase `json:"phase"`
-	// Kind is object, receipt, alias, image, tag, chart, chart index, package, package index,
+	// Kind is object, receipt, yank, alias, image, tag, chart, chart index, package, package index,
 	// public key, git tag, file, asset or release.
 	Kind string `json:"kind"`
 	// Name says where the item is, as people write it, and is unique in its destination:
@@ -69,6 +69,9 @@ type Item struct {
 	// Alias is the name of an alias and Rule its rule; empty for everything else.
 	Alias string `json:"alias,omitempty"`
 	Rule  Rule   `json:"rule,omitempty"`
+	// Leaves is the version that goes with the item: the entry of an index that is removed, or
+	// the record of a yank; empty for everything else.
+	Leaves string `json:"leaves,omitempty"`
 	// Reason says why an alias or a receipt is kept or a conflict, or why an alias moves
 	// against its rule.
 	Reason string `json:"reason,omitempty"`

@@ -34,6 +34,9 @@ type Publisher struct {
 	Only []string
 	// Approval is recorded in the receipt. It may be nil.
 	Approval *Approval
+	// Yank makes the pointers leave another release for this one, which is published already;
+	// nil to publish.
+	Yank *Yank
 	// Destinations are in the order in which they reveal: those that others point to come
 	// first.
 	Destinations []Destination

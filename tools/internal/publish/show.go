@@ -10,10 +10,18 @@ import (
 // WriteText writes what each destination of a profile has and should have: the number of
 // contents, and each receipt, pointer and conflict.
 func (p *Plan) WriteText(w io.Writer, profile string) {
-	fmt.Fprintf(w, "%s to %s: %s\n", p.Version, profile, changes(p.Changes(), p.Size()))
+	what := p.Version + " to " + profile
+	if p.Yanks != "" {
+		what = fmt.Sprintf("yank %s from %s, back to %s", p.Yanks, profile, p.Version)
+	}
+	fmt.Fprintf(w, "%s: %s\n", what, changes(p.Changes(), p.Size()))
 	for _, d := range p.Destinations {
 		if len(d.Items) == 0 {
-			fmt.Fprintf(w, "  %s: the release has nothing for it\n", d.Name)
+			nothing := "the release has nothing for it"
+			if p.Yanks != "" {
+				nothing = "it has nothing that moves"
+			}
+			fmt.Fprintf(w, "  %s: %s\n", d.Name, nothing)
 			continue
 		}
 		fmt.Fprintf(w, "  %s\n", d.Name)
@@ -44,6 +52,9 @@ func itemLine(i Item) string {
 		}
 		return fmt.Sprintf("= %s: %s, for %s", what, where, i.Reason)
 	case Behind:
+		if i.Leaves != "" {
+			return "- " + what + why
+		}
 		return fmt.Sprintf("~ %s: %s, to become %s%s", what, i.Found, i.Digest, why)
 	}
 	return "+ " + what + why

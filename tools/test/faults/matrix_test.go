@@ -110,7 +110,7 @@ func newMatrix(t *testing.T) *matrix {
 // pointer be there before what it points to.
 func TestPublish(t *testing.T) {
 	m := newMatrix(t)
-	for _, profile := range []string{"cloud", "live", "git"} {
+	for _, profile := range []string{"cloud", "live", "git", yank} {
 		m.enumerate(profile)
 	}
 	start := time.Now()
@@ -165,8 +165,7 @@ func (m *matrix) enumerate(profile string) {
 			m.Fatalf("%s: staging release %d: %v", profile, n, err)
 		}
 		before := w.state(nil, nil)
-		w.layer.Begin(version(n), "", "")
-		if err := m.publish(w, n, w.home).publish(m.Context(), w.transport(), m.Logf); err != nil {
+		if err := m.first(w, n); err != nil {
 			m.Fatalf("%s: release %d without a fault: %v", profile, n, err)
 		}
 		m.states[profile] = append(m.states[profile], states{before, w.state(nil, nil)})
@@ -186,25 +185,42 @@ func (m *matrix) enumerate(profile string) {
 	m.Logf("%s: %d requests", profile, requests)
 }
 
-// publish returns the run that publishes release number n to the world's profile.
+// yank is the profile of a world in which each release but the first is published to cloud, and
+// then yanked.
+const yank = "yank"
+
+// first makes the run of release number n without a fault. The first release is not yanked.
+func (m *matrix) first(w *world, n int) error {
+	if w.profile == yank && n == 0 {
+		return nil
+	}
+	w.layer.Begin(version(n), "", "")
+	return m.publish(w, n, w.home).publish(m.Context(), w.transport(), func(string, ...any) {})
+}
+
+// publish returns the run that publishes release number n to the world's profile, or yanks it.
 func (m *matrix) publish(w *world, n int, state string) run {
 	r := run{
 		File: filepath.Join(w.home, "destinations.yaml"), Profile: w.profile, Release: m.releaser.release(n), State: filepath.Join(state, "state"),
 		GitHub: w.github.URL, Key: m.key,
 	}
-	if w.profile == "live" {
+	switch w.profile {
+	case "live":
 		r.Promote, r.From = version(n), "cloud"
+	case yank:
+		r.Profile, r.Yank = "cloud", version(n)
 	}
 	return r
 }
 
-// stage publishes a release to the profile that the world's promotes from, if there is one.
+// stage publishes a release to the profile that the world's promotes from, or yanks it from, if
+// there is one.
 func (m *matrix) stage(w *world, n int) error {
 	r := m.publish(w, n, w.home)
-	if r.Promote == "" {
+	if r.Promote == "" && r.Yank == "" {
 		return nil
 	}
-	r.Profile, r.Promote = r.From, ""
+	r.Profile, r.Promote, r.Yank = "cloud", "", ""
 	w.layer.Begin(version(n), "", "")
 	return r.publish(m.Context(), w.transport(), func(string, ...any) {})
 }
@@ -246,8 +262,7 @@ func (m *matrix) world(t *testing.T, cases []trial) {
 			w, n = newWorld(t, k.profile), 0
 			err := m.stage(w, 0)
 			if err == nil {
-				w.layer.Begin(version(0), "", "")
-				err = m.publish(w, 0, w.home).publish(t.Context(), w.transport(), t.Logf)
+				err = m.first(w, 0)
 			}
 			if err != nil {
 				t.Errorf("release 0: %v", err)

@@ -204,6 +204,8 @@ type run struct {
 	File, Profile, Release, State, GitHub, Key string
 	// Promote is the version to promote from the profile From, in place of Release.
 	Promote, From string
+	// Yank is the version to yank, in place of Release.
+	Yank string
 }
 
 // env is the environment of a run.
@@ -227,6 +229,9 @@ func (r run) publish(ctx context.Context, base http.RoundTripper, log func(strin
 			return err
 		}
 		args.Promote, args.From, args.Release = r.Promote, *from, ""
+	}
+	if r.Yank != "" {
+		args.Yank, args.Why, args.Release = r.Yank, "it loses data", ""
 	}
 	s, err := session.Open(ctx, args)
 	if err != nil {

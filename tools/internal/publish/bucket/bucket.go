@@ -5,7 +5,8 @@
 // signatures, and no others. They are created, never replaced: [New]. Aliases are objects PREFIX/ALIAS whose
 // body is a version. An alias with a line feed after the version is valid, and is rewritten
 // without it. The commit time of a published version, which a rule may compare, is in its
-// lock.json. PREFIX/V.receipt.json is the release's receipt ([ReadReceipt]). [NewSource]
+// lock.json. PREFIX/V.receipt.json is the release's receipt ([ReadReceipt]), and
+// PREFIX/V.yanked.json says that it was yanked, and why. [NewSource]
 // reads a published release. Packages for other content of a bucket, such as a Helm
 // repository, use a [Place].
 //
@@ -48,6 +49,8 @@ type Config struct {
 	Endpoint string
 	// Aliases are the objects below the prefix whose body is a version.
 	Aliases []publish.Alias
+	// Yank makes the aliases leave a release; nil to publish.
+	Yank *publish.Yank
 	// Jobs is the number of objects that are sent at a time; 0 means 8. Each takes up to 8
 	// MiB of memory.
 	Jobs int
@@ -63,12 +66,12 @@ func New(ctx context.Context, c Config, tree *release.Tree) (publish.Destination
 		return nil, err
 	}
 	for _, a := range c.Aliases {
-		if !fs.ValidPath(a.Name) || a.Name == "." || strings.HasSuffix(a.Name, receiptSuffix) ||
+		if !fs.ValidPath(a.Name) || a.Name == "." || strings.HasSuffix(a.Name, receiptSuffix) || strings.HasSuffix(a.Name, yankSuffix) ||
 			tree != nil && (a.Name == tree.Version || strings.HasPrefix(a.Name, tree.Version+"/")) {
 			return nil, fmt.Errorf("alias %q: want a path beside the versions and their receipts", a.Name)
 		}
 	}
-	return &bucket{Place: p, aliases: c.Aliases}, nil
+	return &bucket{Place: p, aliases: c.Aliases, yank: c.Yank}, nil
 }
 
 // A Place is a prefix in a store, and the release that is published there.

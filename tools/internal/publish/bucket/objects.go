@@ -19,6 +19,7 @@ import (
 type bucket struct {
 	*Place
 	aliases []publish.Alias
+	yank    *publish.Yank // nil to publish
 }
 
 const (
@@ -31,6 +32,10 @@ const (
 func (b *bucket) Plan(ctx context.Context) ([]publish.Item, error) {
 	if b.tree == nil {
 		return nil, errors.New("planning: no release")
+	}
+	record, err := b.planYank(ctx)
+	if err != nil {
+		return nil, err
 	}
 	prefix := b.prefix + b.tree.Version + "/"
 	objects, err := b.store.list(ctx, prefix)
@@ -69,7 +74,7 @@ func (b *bucket) Plan(ctx context.Context) ([]publish.Item, error) {
 		}
 		items = append(items, item)
 	}
-	return items, nil
+	return append(record, items...), nil
 }
 
 // maxSignature limits the size of a signature that is read, in bytes.
@@ -113,6 +118,9 @@ func (b *bucket) Apply(ctx context.Context, phase publish.Phase, items []publish
 			}
 		}
 		return nil
+	}
+	if n := slices.IndexFunc(items, func(i publish.Item) bool { return i.Kind == yankKind }); n >= 0 {
+		return b.record(ctx, items[n], report)
 	}
 	return b.Upload(ctx, items, report)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
@@ -91,20 +90,5 @@ func ReadReceipt(ctx context.Context, c Config, version string) (data []byte, na
 
 // Versions returns the versions with a receipt in a bucket, sorted as text.
 func Versions(ctx context.Context, c Config) ([]string, error) {
-	p, err := Open(ctx, c, nil)
-	if err != nil {
-		return nil, err
-	}
-	objects, err := p.store.list(ctx, p.prefix)
-	if err != nil {
-		return nil, err
-	}
-	var versions []string
-	for _, o := range objects {
-		version, ok := strings.CutSuffix(strings.TrimPrefix(o.key, p.prefix), receiptSuffix)
-		if ok && !strings.Contains(version, "/") {
-			versions = append(versions, version)
-		}
-	}
-	return versions, nil
+	return beside(ctx, c, receiptSuffix)
 }

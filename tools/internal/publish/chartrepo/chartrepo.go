@@ -31,6 +31,7 @@ const (
 type charts struct {
 	*bucket.Place
 	tree *release.Tree // nil if there is only something to verify
+	yank *publish.Yank // nil to publish
 	jobs int
 }
 
@@ -61,7 +62,7 @@ func (c *charts) dirs(all []chart) []dir {
 
 // New returns the destination for a release's Helm charts. An item of kind chart is an
 // archive. An item of kind chart index is an entry of the index for a chart's name and
-// version; its digest is the archive's. If others add entries during the run, the index is
+// version; its digest is the archive's. A yank removes the entries of its release. If others add entries during the run, the index is
 // merged again: that is not a conflict. The configuration has no aliases. The tree may be nil
 // if only Verify is called.
 func New(ctx context.Context, c bucket.Config, tree *release.Tree) (publish.Destination, error) {
@@ -69,23 +70,27 @@ func New(ctx context.Context, c bucket.Config, tree *release.Tree) (publish.Dest
 	if err != nil {
 		return nil, err
 	}
-	r := &charts{Place: p, tree: tree, jobs: c.Jobs}
+	r := &charts{Place: p, tree: tree, yank: c.Yank, jobs: c.Jobs}
 	if r.jobs <= 0 {
 		r.jobs = defaultJobs
 	}
 	return r, nil
 }
 
-// readCharts returns the release's charts, sorted by path.
+// readCharts returns the charts of the release, or of the one that is yanked, sorted by path.
 func (c *charts) readCharts(ctx context.Context) ([]chart, error) {
-	if c.tree == nil {
+	tree := c.tree
+	if c.yank != nil {
+		tree = c.yank.Tree
+	}
+	if tree == nil {
 		return nil, errors.New("publishing charts: no release")
 	}
-	paths := c.tree.Charts()
+	paths := tree.Charts()
 	all := make([]chart, len(paths))
 	err := parallel.DoAll(ctx, len(paths), c.jobs, func(ctx context.Context, i int) (err error) {
-		f, _ := c.tree.Find(paths[i])
-		all[i], err = readChart(ctx, c.tree, f)
+		f, _ := tree.Find(paths[i])
+		all[i], err = readChart(ctx, tree, f)
 		return err
 	})
 	if err != nil {
@@ -107,6 +112,9 @@ func (c *charts) Plan(ctx context.Context) ([]publish.Item, error) {
 	all, err := c.readCharts(ctx)
 	if err != nil || len(all) == 0 {
 		return nil, err
+	}
+	if c.yank != nil {
+		return c.planYank(ctx, all)
 	}
 	items := make([]publish.Item, len(all))
 	dirs := c.dirs(all)
@@ -146,12 +154,15 @@ func (c *charts) planIndex(ctx context.Context, d dir) ([]publish.Item, error) {
 		} else if found, ok := x.digest(ch.name, ch.version, ch.file.Digest.Hex()); ok && found == ch.file.Digest.Hex() {
 			i.State, i.Version = publish.Equal, stored
 		} else if ok {
-			i.State, i.Found = publish.Conflict, "digest "+found
+			i.State, i.Found = publish.Conflict, digestPrefix+found
 		}
 		items = append(items, i)
 	}
 	return items, nil
 }
+
+// digestPrefix begins what is found where an entry is of another archive.
+const digestPrefix = "digest "
 
 // entryName matches what entry returns: the index, the chart's name and its version.
 var entryName = regexp.MustCompile(`^(.+) entry (\S+) (\S+)$`)
@@ -184,7 +195,7 @@ func (c *charts) Apply(ctx context.Context, phase publish.Phase, items []publish
 	found := 0
 	for n := range dirs {
 		d := &dirs[n]
-		d.charts = slices.DeleteFunc(d.charts, func(ch chart) bool { return named[d.entry(ch)].Digest != string(ch.file.Digest) })
+		d.charts = slices.DeleteFunc(d.charts, func(ch chart) bool { return named[d.entry(ch)].Digest != c.wanted(ch) })
 		found += len(d.charts)
 	}
 	if found != len(items) {
@@ -194,7 +205,11 @@ func (c *charts) Apply(ctx context.Context, phase publish.Phase, items []publish
 		if len(d.charts) == 0 {
 			continue
 		}
-		if err := c.Update(ctx, d.key, maxIndex, func(data []byte) ([]byte, error) { return c.merged(data, d) }); err != nil {
+		change := c.merged
+		if c.yank != nil {
+			change = c.without
+		}
+		if err := c.Update(ctx, d.key, maxIndex, func(data []byte) ([]byte, error) { return change(data, d) }); err != nil {
 			return err
 		}
 		for _, ch := range d.charts {
@@ -203,6 +218,14 @@ func (c *charts) Apply(ctx context.Context, phase publish.Phase, items []publish
 		}
 	}
 	return nil
+}
+
+// wanted returns the digest of the item of a chart's entry.
+func (c *charts) wanted(ch chart) string {
+	if c.yank != nil {
+		return removed
+	}
+	return string(ch.file.Digest)
 }
 
 // merged returns the index with the entries added, or nil if it already has them.

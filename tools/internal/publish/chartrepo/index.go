@@ -94,7 +94,7 @@ func (x *index) digest(name, version, want string) (string, bool) {
 			continue
 		}
 		ok = true
-		if found = strings.TrimPrefix(text(field(e, "digest")), "sha256:"); found == "" {
+		if found = digestOf(e); found == "" {
 			found = "none"
 		}
 		if found != want {
@@ -103,6 +103,9 @@ func (x *index) digest(name, version, want string) (string, bool) {
 	}
 	return found, ok
 }
+
+// digestOf returns the digest of an entry, sha256 in hexadecimal, or "".
+func digestOf(e *yaml.Node) string { return strings.TrimPrefix(text(field(e, "digest")), "sha256:") }
 
 // urls returns the first URLs of the entries of a version of a chart.
 func (x *index) urls(name, version string) (all []string) {

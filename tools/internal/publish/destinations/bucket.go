@@ -48,7 +48,7 @@ func buckets() Kind {
 }
 
 func (o *Opener) bucketConfig(url, endpoint string) bucket.Config {
-	return bucket.Config{Name: o.Name, URL: url, Endpoint: endpoint, Transport: o.Transport}
+	return bucket.Config{Name: o.Name, URL: url, Endpoint: endpoint, Yank: o.Yank, Transport: o.Transport}
 }
 
 func bucketCredentials(a *Args, url string) string {

@@ -32,6 +32,8 @@ type Args struct {
 	// Back are the aliases that may move to any release, against their rules: by name or by
 	// the template in the profile.
 	Back []string
+	// Yank makes the pointers leave a release; nil to publish.
+	Yank *publish.Yank
 	// Promoted is the profile that a promotion comes from. Its registries have the same
 	// images.
 	Promoted profile.Profile

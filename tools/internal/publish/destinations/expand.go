@@ -157,7 +157,11 @@ func (o *Opener) aliases(names []string) []publish.Alias {
 
 func (o *Opener) alias(name string) publish.Alias {
 	rule := publish.Rule(cmp.Or(o.Profile.Aliases[name], profile.RuleStable))
-	return publish.Alias{Name: name, Rule: rule, Back: slices.Contains(o.moves, name)}
+	alias := publish.Alias{Name: name, Rule: rule, Back: slices.Contains(o.moves, name)}
+	if o.Yank != nil {
+		alias.Leaves = o.Yank.Tree.Version
+	}
+	return alias
 }
 
 // back returns the names of Back. The error joins one for each that no destination has.

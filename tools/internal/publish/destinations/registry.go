@@ -43,7 +43,7 @@ func registries() Kind {
 func (o *Opener) registryConfig(p profile.Place) registry.Config {
 	hub := p.Text("hub")
 	c := registry.Config{
-		Name: o.Name, Hub: hub, Tags: o.aliases(p.List("tags")), Keychain: authn.DefaultKeychain, Transport: o.Transport,
+		Name: o.Name, Hub: hub, Tags: o.aliases(p.List("tags")), Keychain: authn.DefaultKeychain, Yank: o.Yank, Transport: o.Transport,
 	}
 	host, _, _ := strings.Cut(hub, "/")
 	for _, from := range o.Promoted.Of("registries") {

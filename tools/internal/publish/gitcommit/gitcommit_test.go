@@ -55,6 +55,15 @@ func TestReleases(t *testing.T) {
 					t.Error(err)
 				}
 			}
+			w.config.Branches[0].Leaves = "1.1.0" // a yank of another release
+			if items, states := w.plan(w.release("1.1.1")); items[0].State != publish.Kept {
+				t.Errorf("a yank of another release: got %v", states)
+			}
+			w.config.Branches[0].Leaves = "1.2.0"
+			if items, states := w.plan(w.release("1.1.1")); items[0].State != publish.Behind || items[0].Reason != "1.2.0 is yanked" || items[0].Alias == "" {
+				t.Errorf("a yank: got %v, %+v", states, items[0])
+			}
+			w.config.Branches[0].Leaves = ""
 			w.config.Branches[0].Back = true // moved back on purpose
 			w.publish("1.1.1")
 			if got := w.show("Formula/tool.rb"); !strings.Contains(got, `version "1.1.1"`) {

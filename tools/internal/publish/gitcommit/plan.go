@@ -112,7 +112,7 @@ func (d *destination) item(ctx context.Context, b publish.Alias, f *file, s *sta
 		i.State, i.Found = publish.Conflict, in
 		return i, nil
 	}
-	if !f.versioned || !exists {
+	if !f.versioned || !exists || b.Leaves != "" {
 		i.Alias, i.Rule = b.Name, b.Rule // a release that the branch does not take leaves it alone
 	}
 	switch {

@@ -40,7 +40,7 @@ func (r *repository) Apply(ctx context.Context, phase publish.Phase, items []pub
 			var add []target
 			for ; n < len(items); n++ {
 				t, ok := named[items[n].Name]
-				if !ok || t.entry.digest != items[n].Digest {
+				if !ok || r.item(t).Digest != items[n].Digest {
 					return fmt.Errorf("package index entry %q: the release has no such package with %s", items[n].Name, items[n].Digest)
 				}
 				if n > first && t.pointer != add[0].pointer {
@@ -96,6 +96,12 @@ func (r *repository) merge(x *index, add []target, name string) (changed bool, e
 	for _, t := range add {
 		found := x.find(t.entry)
 		switch {
+		case t.goes:
+			if found != nil && found.digest == t.entry.digest {
+				x.entries = slices.DeleteFunc(x.entries, func(e *entry) bool { return e == found })
+				changed = true
+			}
+			continue
 		case found == nil:
 			x.entries = append(x.entries, t.entry)
 			changed = true

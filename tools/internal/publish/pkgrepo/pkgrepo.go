@@ -9,7 +9,8 @@
 //
 // An index has all versions that were published to its channel, and the packages of others.
 // The rule of a channel, as of an alias, says which releases it takes. A channel that moves
-// back to a release ([publish.Alias]) drops the higher versions of the release's packages.
+// back to a release ([publish.Alias]) drops the higher versions of the release's packages. A
+// yank removes the packages of its release from all channels.
 package pkgrepo
 
 import (
@@ -93,6 +94,7 @@ type target struct {
 	pointer string // path of the index
 	path    string // of the package's file
 	entry   *entry
+	goes    bool // it leaves the index
 }
 
 // An index is the content of an index.
@@ -157,8 +159,14 @@ func open(ctx context.Context, c Config, tree *release.Tree, f func(c *Config) f
 	return r, nil
 }
 
-// packages returns the release's packages of the format, sorted by path.
+// packages returns the packages of the format in the release, or in the one that is yanked,
+// sorted by path.
 func (r *repository) packages(ctx context.Context) ([]*entry, error) {
+	if r.config.Yank != nil {
+		yanked := *r
+		yanked.tree, yanked.config.Yank = r.config.Yank.Tree, nil
+		return yanked.packages(ctx)
+	}
 	if r.tree == nil {
 		return nil, errors.New("publishing packages: no release")
 	}
@@ -226,7 +234,7 @@ func (r *repository) all(ctx context.Context) ([]target, error) {
 				return nil, fmt.Errorf("package %q: %w", e.file.Path, err)
 			}
 			for _, t := range some {
-				t.channel = channel
+				t.channel, t.goes = channel, r.config.Yank != nil
 				all = append(all, t)
 			}
 		}

@@ -19,11 +19,11 @@ func (r *repository) Plan(ctx context.Context) ([]publish.Item, error) {
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	key, err := r.planKey(ctx)
-	if err != nil {
-		return nil, err
-	}
 	indexes, err := r.planIndexes(ctx, all)
+	if err != nil || r.config.Yank != nil {
+		return indexes, err
+	}
+	key, err := r.planKey(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +60,8 @@ func (r *repository) planIndexes(ctx context.Context, all []target) ([]publish.I
 		}
 		if items[n] = r.item(t); err != nil {
 			items[n].State, items[n].Found = publish.Conflict, strings.ReplaceAll(fmt.Sprintf("an index that cannot be changed: %v", err), "\n", " ")
+		} else if t.goes {
+			r.leave(&items[n], t, x)
 		} else {
 			r.decide(&items[n], t, x)
 		}
@@ -75,7 +77,25 @@ func (r *repository) item(t target) publish.Item {
 		State: publish.Absent, URL: url,
 	}
 	r.Serve(&i, key)
+	if t.goes {
+		i.Path, i.Digest, i.Leaves = "", removed, r.config.Yank.Tree.Version
+	}
 	return i
+}
+
+// removed is the digest of an entry that is not to be there.
+const removed = "none"
+
+// leave compares an index with a target that leaves it.
+func (r *repository) leave(i *publish.Item, t target, x *index) {
+	switch found := x.find(t.entry); {
+	case found == nil:
+		i.State, i.Version = publish.Equal, x.version
+	case found.digest != t.entry.digest:
+		i.State, i.Found, i.Reason = publish.Kept, found.digest, "another package of that version"
+	default:
+		i.State, i.Found, i.Guard, i.Reason = publish.Behind, found.digest, x.version, i.Leaves+" is yanked"
+	}
 }
 
 func entryName(index string, e *entry) string {

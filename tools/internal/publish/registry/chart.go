@@ -36,12 +36,19 @@ func NewCharts(ctx context.Context, c Config, tree *release.Tree) (publish.Desti
 	if err != nil || tree == nil {
 		return d, err
 	}
+	leaves, err := leaving(ctx, c.Yank)
+	if err != nil {
+		return nil, err
+	}
 	for _, path := range tree.Charts() {
 		e, err := chart(ctx, tree, path)
 		if err != nil {
 			return nil, fmt.Errorf("chart %q: %w", path, err)
 		}
 		for _, tag := range d.tags() {
+			if c.Yank != nil {
+				tag.Leaves = cmp.Or(leaves[e.name], tag.Leaves)
+			}
 			if tag.Name != e.immutable {
 				e.tags = append(e.tags, tag)
 			}
@@ -49,6 +56,22 @@ func NewCharts(ctx context.Context, c Config, tree *release.Tree) (publish.Desti
 		d.entries = append(d.entries, e)
 	}
 	return d, checkNames(d.entries)
+}
+
+// leaving returns the versions of the charts of the release that is yanked, by name.
+func leaving(ctx context.Context, y *publish.Yank) (map[string]string, error) {
+	if y == nil {
+		return nil, nil
+	}
+	versions := map[string]string{}
+	for _, path := range y.Tree.Charts() {
+		e, err := chart(ctx, y.Tree, path)
+		if err != nil {
+			return nil, fmt.Errorf("chart %q: %w", path, err)
+		}
+		versions[e.name] = e.release.Version
+	}
+	return versions, nil
 }
 
 func chart(ctx context.Context, tree *release.Tree, path string) (*entry, error) {

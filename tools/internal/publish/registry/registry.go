@@ -74,6 +74,9 @@ type Config struct {
 	// only on loopback, for registries without TLS.
 	Transport http.RoundTripper
 
+	// Yank makes the aliases leave a release; nil to publish.
+	Yank *publish.Yank
+
 	// MountFrom is another hub in the same registry. Blobs are mounted from its repositories
 	// of the same names instead of sent. Empty means none.
 	MountFrom string

@@ -34,6 +34,10 @@ type Args struct {
 	// the one in Release.
 	Promote string
 	From    profile.Profile
+	// Yank is VERSION, or VERSION@sha256:DIGEST of its receipt, of a release of the profile that
+	// the pointers leave; To is the version to which they move, empty for the one before; Why
+	// is for people. Yank is empty to publish.
+	Yank, To, Why string
 	// State is the directory for the state of this machine.
 	State string
 	// Notes is the file with GitHub's release notes; empty for notes made from the lock.
@@ -68,11 +72,14 @@ type Session struct {
 // directory. For a promotion it verifies the receipt of the stage. It signs the release if the
 // profile says so: a plan has the digests of all that is published.
 func Open(ctx context.Context, a Args) (*Session, error) {
+	if a.Yank != "" {
+		return openYank(ctx, a)
+	}
 	key, err := a.key(ctx) // before the work that it would make useless
 	if err != nil {
 		return nil, err
 	}
-	to := destinations.Args{Only: a.Only, Back: a.Back, Transport: a.Transport, Env: a.Env, TokenFile: a.TokenFile, GrafanaToken: a.GrafanaToken, Log: a.Log}
+	to := a.destinations()
 	tree, err := a.release(ctx, &to)
 	if err != nil {
 		return nil, err
@@ -83,9 +90,6 @@ func Open(ctx context.Context, a Args) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{args: a, directory: filepath.Join(dir, "runs", tree.Version)}
-	if err := os.MkdirAll(s.directory, 0o700); err != nil {
-		return nil, err
-	}
 	if a.Notes != "" {
 		notes, err := fileio.ReadLimited(a.Notes, 1<<20)
 		if err != nil {
@@ -108,8 +112,21 @@ func Open(ctx context.Context, a Args) (*Session, error) {
 	s.publisher = &publish.Publisher{
 		Tree: tree, Line: a.Line, Profile: kinds.Recorded(a.Profile), Only: a.Only, Destinations: all, Observer: a.Observer,
 	}
+	return s, s.begin()
+}
+
+// destinations returns the arguments that do not depend on the release.
+func (a *Args) destinations() destinations.Args {
+	return destinations.Args{Only: a.Only, Back: a.Back, Transport: a.Transport, Env: a.Env, TokenFile: a.TokenFile, GrafanaToken: a.GrafanaToken, Log: a.Log}
+}
+
+// begin makes the session's directory and opens its ledger.
+func (s *Session) begin() error {
+	if err := os.MkdirAll(s.directory, 0o700); err != nil {
+		return err
+	}
 	s.publisher.Ledger, s.last = publish.OpenLedger(s.File("ledger"))
-	return s, nil
+	return nil
 }
 
 // release opens the release in a directory, or where it was published. For a promotion it
@@ -132,11 +149,14 @@ func (a *Args) release(ctx context.Context, to *destinations.Args) (*release.Tre
 	if err != nil {
 		return nil, err
 	}
-	stage, err := destinations.Open(ctx, destinations.Args{Profile: found.Receipt.Profile, Transport: a.Transport, TokenFile: a.TokenFile, GrafanaToken: a.GrafanaToken, Env: a.Env})
-	if err == nil {
-		err = found.Receipt.Verify(ctx, stage, false)
-	}
+	record, err := destinations.Yanked(ctx, found.Receipt, a.Transport)
 	if err != nil {
+		return nil, err
+	}
+	if record != nil {
+		return nil, hint.With(fmt.Errorf("profile %q: %s", a.From.Name, record), "promote another release")
+	}
+	if err := a.whole(ctx, found.Receipt); err != nil {
 		return nil, hint.With(err, "profile %q has changed since the release was published there: publish to it again, and test that", a.From.Name)
 	}
 	to.Promoted = found.Receipt.Profile
@@ -227,7 +247,7 @@ func (s *Session) Approve(plan *publish.Plan) error {
 }
 
 // Apply applies a plan without conflicts and writes the receipt to its file. It returns the
-// plan of what is there then.
+// plan of what is there then. The receipt of a yank is nil.
 func (s *Session) Apply(ctx context.Context, plan *publish.Plan) (*publish.Plan, *publish.Receipt, error) {
 	if err := s.Approve(plan); err != nil {
 		return nil, nil, err
@@ -237,6 +257,9 @@ func (s *Session) Apply(ctx context.Context, plan *publish.Plan) (*publish.Plan,
 		if plan, err = s.publisher.Apply(ctx, plan); err != nil {
 			return nil, nil, err
 		}
+	}
+	if s.publisher.Yank != nil {
+		return plan, nil, nil
 	}
 	receipt, err := publish.NewReceipt(s.args.Line, s.publisher.Tree, s.args.Profile, plan)
 	if err != nil {
