@@ -90,6 +90,12 @@
 // and prints where. With --only the names end in the kinds, such as receipt-bucket.json. No
 // command needs these files: they can be deleted.
 //
+// While it works, it shows for each destination how much is sent, of how much, how fast, and how
+// long it may take: on a terminal as bars, otherwise as a line now and then. With --json each of
+// these, each warning, error and hint is a line of JSON on standard error, with the fields time,
+// task, done, total, perSecond, left (seconds), ended, message, error and hint; the plan or the
+// receipt on standard output is JSON.
+//
 // Credentials are those of each service: Application Default Credentials, the AWS
 // configuration, Docker's credential helpers and config.json, git's credential helpers, and
 // for GitHub --githubtoken, GH_TOKEN or GITHUB_TOKEN, and for grafana.com --grafanatoken or
@@ -106,7 +112,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
@@ -166,7 +171,7 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.StringVar(&o.Yank, "yank", "", "move the pointers from a published release to the one before: `VERSION`, or VERSION@sha256:DIGEST of its receipt")
 	set.StringVar(&o.To, "to", "", "with --yank: the `version` to which the pointers move (default: the one before)")
 	set.StringVar(&o.Why, "why", "", "with --yank: the `reason`, for people")
-	set.BoolVar(&o.json, "json", false, "print the plan or the receipt as JSON")
+	set.BoolVar(&o.json, "json", false, "print the plan or the receipt as JSON, and what happens as lines of JSON on standard error")
 	set.BoolVar(&o.yes, "yes", false, "do not ask before production")
 	set.Var((*words)(&o.Back), "allow-downgrade", "`aliases` that move to this release against their rules")
 	set.StringVar(&o.State, "state", "", "the `directory` for plans and receipts")
@@ -224,27 +229,35 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 	case <-time.After(grace):
 	}
-	fmt.Fprintln(stderr, "publish: interrupted; nothing is lost: run the same command again, and it resumes from here")
+	o.board(stderr).Linef("interrupted; nothing is lost: run the same command again, and it resumes from here")
 	return cli.Failure
 }
 
+// board returns what shows progress.
+func (o *options) board(stderr io.Writer) *progress.Board {
+	if o.json {
+		return progress.NewEvents("publish", stderr)
+	}
+	return progress.New("publish", stderr)
+}
+
 func (o *options) run(ctx context.Context, stdout, stderr io.Writer) int {
-	board := progress.New("publish", stderr)
+	board := o.board(stderr)
 	defer board.Close()
 	o.hosts = web.Watch(web.New(web.Config{Retry: web.Retry{Log: board.Linef}}))
 	o.Transport, o.Env, o.Log, o.Observer = o.hosts, os.Getenv, board.Linef, newObserver(board)
 	status, err := o.publish(ctx, board, stdout, stderr)
 	board.Close()
 	if err != nil {
-		return failed(ctx, stderr, err)
+		return failed(ctx, board, err)
 	}
 	return status
 }
 
 // failed prints an error, unless an interrupt caused it: run reports that.
-func failed(ctx context.Context, stderr io.Writer, err error) int {
+func failed(ctx context.Context, board *progress.Board, err error) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return cli.Failure
 	}
-	return cli.Fail(stderr, "publish", web.Redact(err))
+	return board.Fail(web.Redact(err))
 }

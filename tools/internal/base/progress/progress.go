@@ -3,6 +3,7 @@
 package progress
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +27,8 @@ type Board struct {
 	mu   sync.Mutex // of w
 	w    io.Writer
 	bars *mpb.Progress // nil for plain lines
+
+	events *json.Encoder // nil for lines and bars
 }
 
 // New returns a board that writes to w, with bars if w is a terminal. Each line
@@ -45,6 +48,10 @@ func newBoard(name string, w io.Writer, terminal bool) *Board {
 
 // Linef writes a line, above any bars.
 func (b *Board) Linef(format string, args ...any) {
+	if b.events != nil {
+		b.event(Event{Message: fmt.Sprintf(format, args...)})
+		return
+	}
 	line := fmt.Sprintf(b.name+": "+format+"\n", args...)
 	if b.bars != nil {
 		if _, err := b.bars.Write([]byte(line)); err == nil {
@@ -102,6 +109,11 @@ func (t *Task) Update(bytes, total int64) {
 	}
 	t.bytes, t.total = bytes, total
 	switch {
+	case t.board.events != nil:
+		if now.Sub(t.said) >= eventInterval {
+			t.said = now
+			t.event(false)
+		}
 	case t.board.bars != nil:
 		if t.bar == nil {
 			current, speed := decor.CurrentKibiByte("% .1f", decor.WCSyncSpace), decor.AverageSpeed(decor.SizeB1024(0), "% .1f", decor.WCSyncSpace)
@@ -150,6 +162,8 @@ func (t *Task) Done() {
 	}
 	elapsed := time.Since(t.start)
 	switch {
+	case t.bytes > 0 && t.board.events != nil:
+		t.event(true)
 	case t.bytes == 0 || t.counts && elapsed < time.Second:
 	case t.counts && t.total > t.bytes:
 		t.board.Linef("%s: %d of %d in %.1f s", t.name, t.bytes, t.total, elapsed.Seconds())

@@ -2,11 +2,15 @@ package progress
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 )
 
 // buffer is a writer that several goroutines may use.
@@ -25,6 +29,34 @@ func (b *buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
+}
+
+func TestEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w buffer
+		b := NewEvents("publish", &w)
+		b.Linef("warning: <%s>", "b")
+		task := b.Task("gcs upload")
+		task.Done() // nothing was moved
+		for i := range 4 {
+			task.Update(int64(i)*1000, 9000)
+			time.Sleep(500 * time.Millisecond)
+		}
+		task.Done()
+		if got := b.Fail(hint.With(errors.New("no\x1b"), "do")); got != cli.Failure {
+			t.Errorf("got status %d", got)
+		}
+		b.Close()
+		want := `{"time":"2000-01-01T00:00:00Z","message":"warning: <b>"}
+{"time":"2000-01-01T00:00:01Z","task":"gcs upload","done":2000,"total":9000,"perSecond":2000,"left":4}
+{"time":"2000-01-01T00:00:02Z","task":"gcs upload","done":3000,"total":9000,"perSecond":1500,"left":5,"ended":true}
+{"time":"2000-01-01T00:00:02Z","error":"no\\x1b"}
+{"time":"2000-01-01T00:00:02Z","hint":"do"}
+`
+		if got := w.String(); got != want {
+			t.Errorf("got\n%swant\n%s", got, want)
+		}
+	})
 }
 
 func TestLines(t *testing.T) {
