@@ -31,6 +31,7 @@ var (
 	worlds = flag.Int("worlds", 16, "run cases in so many worlds at a time")
 	races  = flag.Int("races", 8, "the number of races")
 	sample = flag.Int("sample", 60, "the number of cases of a sample")
+	part   = flag.String("part", "1/1", "with -whole: run one of several parts, `I/N`")
 )
 
 // batch is the number of releases that a world sees, one after the other.
@@ -245,12 +246,26 @@ func (m *matrix) choose() []trial {
 	chosen = slices.DeleteFunc(chosen, func(k trial) bool { return !pattern.MatchString(k.String()) })
 	r := rand.New(rand.NewPCG(m.seed(), 0))
 	r.Shuffle(len(chosen), func(i, j int) { chosen[i], chosen[j] = chosen[j], chosen[i] })
-	if !*whole {
+	if *whole {
+		chosen = slices.DeleteFunc(chosen, func(k trial) bool { return !m.inPart(k) })
+	} else {
 		chosen = chosen[:min(len(chosen), *sample)]
 	}
 	// A world has one profile.
 	slices.SortStableFunc(chosen, func(a, b trial) int { return strings.Compare(a.profile, b.profile) })
 	return chosen
+}
+
+// inPart reports whether a case is in the part to run. The name decides: requests that are made
+// at the same time are not always in the same order, or as many.
+func (m *matrix) inPart(k trial) bool {
+	var i, n uint32
+	if _, err := fmt.Sscanf(*part, "%d/%d", &i, &n); err != nil || i < 1 || i > n {
+		m.Fatalf("-part: got %q, want I/N such as 1/8", *part)
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(k.String()))
+	return h.Sum32()%n == i-1
 }
 
 // world runs cases, each with the next release.
