@@ -1,5 +1,5 @@
-// Rehearse publishes the built release to services on this machine that start by themselves, on
-// a night on which one request fails.
+// Rehearse publishes the built release to services on this machine that start by themselves, and
+// lets a request fail.
 //
 //	tools/bazel run //release:rehearse -- --stage
 //	tools/bazel run //release:rehearse -- --production --fault lost --request 'registry PUT .*latest'
@@ -7,14 +7,13 @@
 //
 // It reads a profile as publish does, and puts a service of this machine in the place of each:
 // buckets of Google and S3, a registry, GitHub, git repositories. No request leaves the machine,
-// and no credentials are used. Packages are signed with a key made for the night. The release is
+// and no credentials are used. Packages are signed with a key made for that. The release is
 // not signed, plans need no approval, and a profile that takes promotions takes the build.
 // Dashboards, and git tags that do not go through GitHub, are left out, and it says so.
 //
-// First it publishes on a good night, in which nothing fails. Then it publishes to new services,
-// and one request fails. It shows what publish says, what users find then, and that the same
-// command, run again, leads to just what there is after the good night; it reads everything
-// back. --list shows the names of all requests. --request REGEX chooses one of these, --fault
+// First it publishes without a fault. Then it publishes to new services, and one request fails.
+// It shows what publish says, how much is there then, and that the same command, run again, leads
+// to just what there is without a fault; it reads everything back. --list shows the names of all requests. --request REGEX chooses one of these, --fault
 // NAME what happens to it; without them both are random, by --seed N, which it prints:
 //
 //	refused, reset-before, reset-within, stalled, lost, truncated    the connection
@@ -24,8 +23,8 @@
 //
 // The services keep all in memory: it takes about twice the size of the release.
 //
-// Exit status: 0 the second run ends as the good night does; 1 a failure, also on the good
-// night; 2 the command line is wrong.
+// Exit status: 0 the second run ends as one without a fault does; 1 a failure, also of that one;
+// 2 the command line is wrong.
 package main
 
 import (
@@ -182,7 +181,7 @@ func underTest(f func(t *testing.T) error) error {
 	}
 	result := make(chan error)
 	go testing.Main(func(_, _ string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: name, F: func(t *testing.T) {
-		err := errors.New("a service of the night failed")
+		err := errors.New("a service of the world failed")
 		t.Run(name, func(t *testing.T) { err = f(t) })
 		result <- err
 		select {}

@@ -69,8 +69,8 @@ func begin(t *testing.T, profile string) (*options, *bytes.Buffer) {
 	return o, &out
 }
 
-// TestNights has each service fail in some way, and the process end.
-func TestNights(t *testing.T) {
+// TestFaults has each service fail in some way, and the process end.
+func TestFaults(t *testing.T) {
 	for _, tt := range []struct {
 		fault   faulttest.Fault
 		request string
@@ -90,8 +90,8 @@ func TestNights(t *testing.T) {
 				t.Fatalf("got %v\n%s", err, out)
 			}
 			for _, want := range []string{
-				`rehearse: without grafana\n`, `rehearse: a good night: 1.2.0 to 11 destinations like those of "production", with \d+ requests`,
-				"rehearse: a bad night: ", "rehearse: what is there now: ", tt.want,
+				`rehearse: without grafana\n`, `rehearse: without a fault: 1.2.0 to 11 destinations like those of "production", with \d+ requests`,
+				"rehearse: with a fault: ", "rehearse: what is there now: ", tt.want,
 				`rehearse: the same command again: with \d+ requests in .*: (\d+) of \d+ contents are there, (\d+) of \d+ pointers and receipts; all was read back\n$`,
 			} {
 				if !regexp.MustCompile(want).MatchString(out.String()) {
@@ -128,7 +128,7 @@ func TestErrors(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(o.release, "demo-1.0.0.tar.gz"), []byte("other"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.rehearse(t.Context(), t); err == nil || !strings.Contains(err.Error(), "on a good night: ") {
+	if err := o.rehearse(t.Context(), t); err == nil || !strings.Contains(err.Error(), "without a fault: ") {
 		t.Errorf("got %v", err)
 	}
 	for _, tt := range []struct {

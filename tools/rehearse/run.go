@@ -31,7 +31,7 @@ const (
 	idle = 10 * time.Second
 )
 
-// A job is one publication to the services of a night.
+// A job is one publication to the services of a world.
 type job struct {
 	Line, Release, State, Home, GitHub, Key string
 	Profile                                 profile.Profile
@@ -82,20 +82,20 @@ func (j *job) verify(ctx context.Context, base http.RoundTripper, r *publish.Rec
 	return r.Verify(ctx, all, true)
 }
 
-// job returns the job of a night.
-func (o *options) job(n *night, tree *release.Tree) *job {
+// job returns the job of a world.
+func (o *options) job(w *world, tree *release.Tree) *job {
 	return &job{
-		Line: o.line, Release: o.release, State: filepath.Join(n.home, "state"), Home: n.home, GitHub: n.github.URL, Key: n.key, Profile: n.local(o.profile, tree.Lock),
+		Line: o.line, Release: o.release, State: filepath.Join(w.home, "state"), Home: w.home, GitHub: w.github.URL, Key: w.key, Profile: w.local(o.profile, tree.Lock),
 	}
 }
 
-func (n *night) transport() http.RoundTripper { return n.layer.Transport(n.base, n.services) }
+func (w *world) transport() http.RoundTripper { return w.layer.Transport(w.base, w.services) }
 
 // faulty publishes while a request fails. If the fault ends the process, another process
 // publishes.
-func (j *job) faulty(ctx context.Context, n *night, fault faulttest.Fault, stderr io.Writer) error {
+func (j *job) faulty(ctx context.Context, w *world, fault faulttest.Fault, stderr io.Writer) error {
 	if !fault.Kills() {
-		_, err := j.publish(ctx, n.transport(), said(stderr))
+		_, err := j.publish(ctx, w.transport(), said(stderr))
 		if err != nil {
 			cli.Fail(stderr, "publish", web.Redact(err))
 		}
@@ -112,7 +112,7 @@ func (j *job) faulty(ctx context.Context, n *night, fault faulttest.Fault, stder
 	cmd := environ.Command(ctx, append(environ.User(), child+"="+string(text)), program)
 	cmd.Stdout, cmd.Stderr = stderr, stderr
 	started := make(chan bool)
-	n.layer.Kill = func() {
+	w.layer.Kill = func() {
 		<-started
 		_ = cmd.Process.Kill() // it may have ended
 	}
