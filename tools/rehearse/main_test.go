@@ -90,7 +90,7 @@ func TestFaults(t *testing.T) {
 				t.Fatalf("got %v\n%s", err, out)
 			}
 			for _, want := range []string{
-				`rehearse: without grafana\n`, `rehearse: without a fault: 1.2.0 to 11 destinations like those of "production", with \d+ requests`,
+				`rehearse: left out: grafana\n`, `rehearse: without a fault: 1.2.0 to 11 destinations like those of "production", with \d+ requests`,
 				"rehearse: with a fault: ", "rehearse: what is there now: ", tt.want,
 				`rehearse: the same command again: with \d+ requests in .*: (\d+) of \d+ contents are there, (\d+) of \d+ pointers and receipts; all was read back\n$`,
 			} {

@@ -48,7 +48,7 @@ func (o *options) without(ctx context.Context, t *testing.T, tree *release.Tree)
 	j := o.job(w, tree)
 	if !o.list {
 		for _, what := range w.without {
-			fmt.Fprintf(o.stdout, "rehearse: without %s\n", what)
+			fmt.Fprintf(o.stdout, "rehearse: left out: %s\n", what)
 		}
 	}
 	w.layer.Begin(tree.Version, "", "")
