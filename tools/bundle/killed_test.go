@@ -117,7 +117,7 @@ func TestKilled(t *testing.T) {
 		})
 	}
 	t.Logf("%d runs, %d of them killed", len(cases), killed)
-	if killed < len(cases)/8 {
-		t.Errorf("got %d of %d killed", killed, len(cases))
+	if killed == 0 {
+		t.Error("no run was killed")
 	}
 }
