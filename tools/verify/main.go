@@ -144,7 +144,10 @@ func (o *options) verify(ctx context.Context, board *progress.Board, transport *
 		err = errors.Join(err, bad)
 	}
 	yanked, bad := destinations.Yanked(ctx, r, transport)
-	switch err = errors.Join(err, bad); {
+	if err == nil {
+		err = bad
+	}
+	switch {
 	case err != nil && yanked != nil:
 		return hint.With(err, "%s: its charts and packages left the indexes on purpose", yanked)
 	case err != nil:
