@@ -72,8 +72,8 @@
 // stage, except those that are not by the key of the promoted profile, if that has one: these
 // it makes anew.
 //
-// --yank VERSION makes the pointers leave a release that is published. Aliases, tags, channels'
-// branches and GitHub's latest that point to it move to the release before: the highest version
+// --yank VERSION makes the pointers leave a release that is published. Aliases, tags of
+// images and charts, branches and GitHub's latest that point to it move to the release before: the highest version
 // below it that has a receipt, is not yanked, and is no pre-release unless VERSION is one; --to
 // VERSION names another. Its charts and packages leave the indexes. Its content, its tag and its
 // receipt stay, for those who use it by its version. Before anything moves, the release before

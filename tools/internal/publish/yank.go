@@ -2,6 +2,7 @@ package publish
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
@@ -57,6 +58,12 @@ func ParseYank(name string, data []byte) (*YankRecord, error) {
 		return nil, fmt.Errorf("reading record of a yank %q: schema: got %q, want %q", name, r.Schema, YankSchema)
 	}
 	return r, nil
+}
+
+// Own reports whether a file of the release that is yanked is not in the release to, too. A chart
+// or a package whose version did not change is both releases', and stays in its index.
+func (y *Yank) Own(to *release.Tree, file digest.Digest) bool {
+	return !slices.ContainsFunc(to.Files, func(f release.File) bool { return f.Digest == file })
 }
 
 // pointers returns the items of a yank among those of the release that the pointers move to.

@@ -96,6 +96,9 @@ func (c *charts) readCharts(ctx context.Context) ([]chart, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.yank != nil {
+		all = slices.DeleteFunc(all, func(ch chart) bool { return !c.yank.Own(c.tree, ch.file.Digest) })
+	}
 	seen := map[string]string{}
 	for _, ch := range all {
 		id := path.Join(ch.dir(), ch.name) + " " + ch.version

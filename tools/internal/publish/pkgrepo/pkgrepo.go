@@ -165,7 +165,8 @@ func (r *repository) packages(ctx context.Context) ([]*entry, error) {
 	if r.config.Yank != nil {
 		yanked := *r
 		yanked.tree, yanked.config.Yank = r.config.Yank.Tree, nil
-		return yanked.packages(ctx)
+		all, err := yanked.packages(ctx)
+		return slices.DeleteFunc(all, func(e *entry) bool { return !r.config.Yank.Own(r.tree, e.file.Digest) }), err
 	}
 	if r.tree == nil {
 		return nil, errors.New("publishing packages: no release")
