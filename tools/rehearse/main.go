@@ -176,8 +176,8 @@ func (o *options) choose(requests []string) (string, faulttest.Fault, error) {
 // ends, since package testing would end the process then.
 func underTest(f func(t *testing.T) error) error {
 	testing.Init()
-	if err := flag.CommandLine.Parse(nil); err != nil {
-		return err
+	if _, ok := cli.ParseFlags(flag.CommandLine, nil, os.Stderr); !ok {
+		return errors.New("the flags of package testing cannot be set")
 	}
 	result := make(chan error)
 	go testing.Main(func(_, _ string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: name, F: func(t *testing.T) {
