@@ -129,7 +129,7 @@ func (r run) broken(ctx context.Context, base http.RoundTripper, change func(pub
 		return err
 	}
 	all, err := destinations.Open(ctx, destinations.Args{
-		Profile: expanded, Tree: tree, Env: r.env, Transport: web.New(web.Config{Base: base, Idle: idle}),
+		Profile: expanded, Tree: tree, Env: r.env, Transport: web.New(web.Config{Base: base, Idle: r.idle()}),
 	})
 	if err != nil {
 		return err

@@ -117,7 +117,7 @@ func (w *world) call(method, path, contentType, body string) *httptest.ResponseR
 		r.Header.Set("Content-Type", contentType)
 	}
 	rec := httptest.NewRecorder()
-	w.registry.ServeHTTP(rec, r)
+	w.registries["registry"].ServeHTTP(rec, r)
 	if rec.Code >= 300 {
 		w.t.Errorf("%s %s: got status %d", method, path, rec.Code)
 	}
@@ -142,14 +142,14 @@ func registryDamages() []damage {
 		{name: "registry: a chart's tag is another chart", profile: "cloud", do: retag("charts/web", "1.0.0", "1.1.0"), want: "web:1.1.0"},
 		{name: "registry: the image of a platform is gone", profile: "cloud", do: func(w *world) {
 			var index struct{ Manifests []struct{ Digest string } }
-			w.ask("demo/app/manifests/1.1.0", &index)
+			w.ask("registry", "demo/app/manifests/1.1.0", &index)
 			remove("demo/app", index.Manifests[0].Digest)(w)
 		}, want: "app"},
 		{name: "registry: a blob is gone", profile: "cloud", do: func(w *world) {
 			w.call(http.MethodDelete, "demo/app/blobs/"+w.layerOf("demo/app", "1.1.0"), "", "")
 		}, want: "blob: got nothing there"},
 		{name: "registry: a blob is damaged on the disk", profile: "cloud", do: func(w *world) {
-			digest, inner := w.layerOf("demo/app", "1.1.0"), w.registry
+			digest, inner := w.layerOf("demo/app", "1.1.0"), w.registries["registry"]
 			w.served = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 				rec := httptest.NewRecorder()
 				inner.ServeHTTP(rec, r)
@@ -173,9 +173,9 @@ func answer(w http.ResponseWriter, rec *httptest.ResponseRecorder) {
 // layerOf returns the digest of the first layer of an image.
 func (w *world) layerOf(repo, tag string) string {
 	var index struct{ Manifests []struct{ Digest string } }
-	w.ask(repo+"/manifests/"+tag, &index)
+	w.ask("registry", repo+"/manifests/"+tag, &index)
 	var image struct{ Layers []struct{ Digest string } }
-	w.ask(repo+"/manifests/"+index.Manifests[0].Digest, &image)
+	w.ask("registry", repo+"/manifests/"+index.Manifests[0].Digest, &image)
 	return image.Layers[0].Digest
 }
 

@@ -19,9 +19,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+
 	"github.com/jasonwzm/release-builder/tools/internal/testing/faulttest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/pgptest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 var (
@@ -98,7 +101,7 @@ func newMatrix(t *testing.T) *matrix {
 		t.Setenv(name, value)
 	}
 	m := &matrix{T: t, releaser: releaser{t: t, commits: map[string]string{}}, states: map[string][]states{}}
-	m.key = pgptest.Secret(t, pgptest.Args{Created: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)})
+	m.key = pgptest.Secret(t, pgptest.Args{Created: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), Algorithm: packet.PubKeyAlgoRSA})
 	w := newWorld(t, "")
 	for _, name := range []string{"demo", "api-go"} {
 		m.releaser.commits[name] = w.git.Repo("org/"+name).Git("rev-parse", "main")
@@ -111,7 +114,8 @@ func newMatrix(t *testing.T) *matrix {
 // pointer be there before what it points to.
 func TestPublish(t *testing.T) {
 	m := newMatrix(t)
-	for _, profile := range []string{"cloud", "live", "git", yank} {
+	docker, _ = readers.Look(t, "docker-registry")
+	for _, profile := range []string{"cloud", "live", "git", hubs, yank} {
 		m.enumerate(profile)
 	}
 	start := time.Now()

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
 )
@@ -47,7 +48,9 @@ func (w *world) state(want state, some []string) state {
 	if some == nil {
 		w.bucket(s, "gcs", w.gcs, w.gcs.Keys())
 		w.bucket(s, "s3", w.s3, w.s3.Keys())
-		w.images(s)
+		for service := range w.registries {
+			w.images(s, service)
+		}
 		some = slices.DeleteFunc(slices.Collect(maps.Keys(want)), func(key string) bool { return !strings.Contains(key, "@") })
 	}
 	for _, key := range some {
@@ -57,12 +60,12 @@ func (w *world) state(want state, some []string) state {
 			w.bucket(s, service, w.gcs, []string{rest})
 		case "s3":
 			w.bucket(s, service, w.s3, []string{rest})
-		case "registry":
+		case "registry", "lax", "docker":
 			repo, ref, isDigest := strings.Cut(rest, "@")
 			if !isDigest {
 				repo, ref, _ = strings.Cut(rest, ":")
 			}
-			if digest := w.manifest(s, repo, ref); !isDigest {
+			if digest := w.manifest(s, service, repo, ref); !isDigest {
 				s[key] = digest
 			}
 		}
@@ -118,36 +121,36 @@ func (w *world) releases(s state, owner, repo string) {
 	}
 }
 
-// images has every tag of the registry, and every manifest and blob that a tag leads to.
-func (w *world) images(s state) {
+// images has every tag of a registry, and every manifest and blob that a tag leads to.
+func (w *world) images(s state, service string) {
 	var catalog struct{ Repositories []string }
-	w.ask("_catalog?n=1000", &catalog)
+	w.ask(service, "_catalog?n=1000", &catalog)
 	for _, repo := range catalog.Repositories {
 		var list struct{ Tags []string }
-		w.ask(repo+"/tags/list?n=1000", &list)
+		w.ask(service, repo+"/tags/list?n=1000", &list)
 		for _, tag := range list.Tags {
-			s["registry "+repo+":"+tag] = w.manifest(s, repo, tag)
+			s[service+" "+repo+":"+tag] = w.manifest(s, service, repo, tag)
 		}
 	}
 }
 
 // manifest adds a manifest and returns its digest, or what is missing.
-func (w *world) manifest(s state, repo, ref string) string {
+func (w *world) manifest(s state, service, repo, ref string) string {
 	var m struct {
 		Config            *v1.Descriptor
 		Layers, Manifests []v1.Descriptor
 	}
-	digest := w.ask(repo+"/manifests/"+ref, &m)
+	digest := w.ask(service, repo+"/manifests/"+ref, &m)
 	if digest == "" {
 		return "missing"
 	}
-	name := "registry " + repo + "@" + digest
+	name := service + " " + repo + "@" + digest
 	if _, known := s[name]; known {
 		return digest
 	}
 	s[name] = "whole"
 	for _, d := range m.Manifests {
-		if w.manifest(s, repo, d.Digest.String()) == "missing" {
+		if w.manifest(s, service, repo, d.Digest.String()) == "missing" {
 			s[name] = "without " + d.Digest.String()
 		}
 	}
@@ -155,26 +158,32 @@ func (w *world) manifest(s state, repo, ref string) string {
 		m.Layers = append(m.Layers, *m.Config)
 	}
 	for _, d := range m.Layers {
-		rec := httptest.NewRecorder()
-		w.registry.ServeHTTP(rec, httptest.NewRequest(http.MethodHead, "/v2/"+repo+"/blobs/"+d.Digest.String(), nil))
-		if rec.Code != http.StatusOK {
+		if w.get(service, http.MethodHead, repo+"/blobs/"+d.Digest.String()).Code != http.StatusOK {
 			s[name] = "without " + d.Digest.String()
 		}
 	}
 	return digest
 }
 
-// ask gets JSON from the registry and returns the digest in the header.
-func (w *world) ask(path string, v any) string {
-	r := httptest.NewRequest(http.MethodGet, "/v2/"+path, nil)
-	r.Header.Set("Accept", "*/*")
+// get sends a request without a body to a registry, below the layer.
+func (w *world) get(service, method, path string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, "/v2/"+path, nil)
+	for _, t := range []types.MediaType{types.OCIImageIndex, types.OCIManifestSchema1, types.DockerManifestList, types.DockerManifestSchema2} {
+		r.Header.Add("Accept", string(t)) // docker-registry answers with what the client names
+	}
 	rec := httptest.NewRecorder()
-	w.registry.ServeHTTP(rec, r)
+	w.registries[service].ServeHTTP(rec, r)
+	return rec
+}
+
+// ask gets JSON from a registry and returns the digest in the header.
+func (w *world) ask(service, path string, v any) string {
+	rec := w.get(service, http.MethodGet, path)
 	if rec.Code != http.StatusOK {
 		return ""
 	}
 	if err := json.Unmarshal(rec.Body.Bytes(), v); err != nil {
-		w.t.Errorf("registry %s: %v", path, err)
+		w.t.Errorf("%s %s: %v", service, path, err)
 	}
 	return rec.Header().Get("Docker-Content-Digest")
 }
@@ -195,13 +204,17 @@ func (s state) diff(want state) []string {
 	return lines
 }
 
+func isRegistry(service string) bool {
+	return service == "registry" || service == "lax" || service == "docker"
+}
+
 // rankOf returns the rank of a thing, given what was there before the release.
 func rankOf(key string, before state) rank {
 	_, existed := before[key]
 	switch fields := strings.Fields(key); {
 	case strings.HasSuffix(key, ".receipt.json"):
 		return record
-	case fields[0] == "registry" && !strings.Contains(key, "@"), fields[0] == "git", fields[0] == "github" && !strings.Contains(key, " asset "):
+	case isRegistry(fields[0]) && !strings.Contains(key, "@"), fields[0] == "git", fields[0] == "github" && !strings.Contains(key, " asset "):
 		return pointer
 	case existed: // what changes from release to release: an index, an alias
 		return pointer

@@ -20,7 +20,7 @@ import (
 const patience = 10 * time.Minute
 
 // onlyContent matches writes that are no pointers.
-var onlyContent = regexp.MustCompile(`[/=](demo|live)/V/|/blobs/|/assets|/git/tags|/pool/|/rewriteTo/b/releases/o/(live/V|live-apt/pool|live-charts/web)`)
+var onlyContent = regexp.MustCompile(`[/=](demo|live|hubs)/V/|\.apk|/blobs/|/assets|/git/tags|/pool/|/rewriteTo/b/releases/o/(live/V|live-apt/pool|live-charts/web)`)
 
 // try publishes release number n in a world while a request fails, then again without a
 // fault. It returns what is wrong.
@@ -89,7 +89,7 @@ func (w *world) watch(before, after state, problem func(format string, args ...a
 			others = append(others, key)
 		}
 	}
-	complete := false
+	done := state{}
 	w.layer.Wrote = func(name string) {
 		if onlyContent.MatchString(name) {
 			return
@@ -97,14 +97,19 @@ func (w *world) watch(before, after state, problem func(format string, args ...a
 		mu.Lock()
 		defer mu.Unlock()
 		now := w.state(after, others)
-		if !complete { // nothing deletes content, and the last state is compared as a whole
-			maps.Copy(now, w.state(after, uploaded))
-			complete = !slices.ContainsFunc(uploaded, func(key string) bool { return now[key] != after[key] })
-		} else {
-			for _, key := range uploaded {
-				now[key] = after[key]
-			}
+		// Nothing deletes content, and the last state is compared as a whole.
+		if len(uploaded) > 0 {
+			found := w.state(after, uploaded)
+			maps.Copy(now, found)
+			uploaded = slices.DeleteFunc(uploaded, func(key string) bool {
+				is := found[key] == after[key]
+				if is {
+					done[key] = after[key]
+				}
+				return is
+			})
 		}
+		maps.Copy(now, done)
 		if early := now.early(before, after); early != "" {
 			problem("after %s: %s", name, early)
 		}

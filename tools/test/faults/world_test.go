@@ -1,11 +1,17 @@
 package faults_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
+	"io"
+	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +21,7 @@ import (
 
 	"cuelabs.dev/go/oci/ociregistry/ocimem"
 	"cuelabs.dev/go/oci/ociregistry/ociserver"
+	"github.com/google/go-containerregistry/pkg/registry"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
@@ -24,12 +31,18 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/testing/githubtest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/packagetest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/registrytest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
-// idle is how long a silent server is waited for.
-const idle = 5 * time.Second
+// idle is how long a silent server is waited for. docker-registry waits for the disk.
+func (r run) idle() time.Duration {
+	if r.Profile == hubs {
+		return 20 * time.Second
+	}
+	return 5 * time.Second
+}
 
 // A world is one server of each kind, with a fault layer in front of all.
 type world struct {
@@ -41,9 +54,11 @@ type world struct {
 	services map[string]string // by address
 	gcs, s3  *buckettest.Server
 	github   *githubtest.Server
-	registry http.Handler // without the layer
-	served   http.Handler // what answers in its place, if set
-	git      *gittest.Server
+	// registries are by service, without the layer: registry is strict, lax is
+	// go-containerregistry's, and docker is Debian's docker-registry.
+	registries map[string]http.Handler
+	served     http.Handler // what answers in place of registry, if set
+	git        *gittest.Server
 }
 
 // newWorld starts servers for a profile.
@@ -57,26 +72,25 @@ func newWorld(t testing.TB, profile string) *world {
 		w.services[host] = "github"
 	}
 	w.git.Handle(func(next http.Handler) http.Handler { return w.layer.Handler("git", next) })
-	w.registry = ociserver.New(ocimem.New(), nil)
-	server := httptest.NewServer(w.layer.Handler("registry", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if _, password, _ := r.BasicAuth(); password != registryPassword {
-			rw.Header().Set("WWW-Authenticate", `Basic realm="test"`)
-			rw.WriteHeader(http.StatusUnauthorized)
-			return
+	w.registries = map[string]http.Handler{"registry": ociserver.New(ocimem.New(), nil)}
+	if profile == hubs {
+		w.registries["lax"] = registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+		if docker != "" {
+			host := registrytest.StartDocker(t, docker, registrytest.Args{}).Host
+			proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: host})
+			proxy.ErrorLog = log.New(io.Discard, "", 0) // of clients that go away
+			w.registries["docker"] = proxy
 		}
-		if w.served != nil {
-			w.served.ServeHTTP(rw, r)
-			return
-		}
-		w.registry.ServeHTTP(rw, r)
-	})))
-	t.Cleanup(server.Close)
-	w.services[address(server.URL)] = "registry"
-	login(t, address(server.URL))
+	}
+	hosts := map[string]string{}
+	for service := range w.registries {
+		hosts[service] = w.serve(service)
+	}
 	trap := httptest.NewServer(w.layer.Trapped())
 	t.Cleanup(trap.Close)
 	w.layer.Trap = strings.Replace(trap.URL, "127.0.0.1", "localhost", 1)
-	w.layer.Secrets = map[string]string{"github": githubtest.Token, "registry": registryPassword, "git": gitToken}
+	w.layer.Secrets = map[string]string{"github": githubtest.Token, "git": gitToken}
+	maps.Copy(w.layer.Secrets, passwords)
 	for _, name := range []string{"demo", "api-go"} {
 		repo := w.git.Repo("org/" + name)
 		commit := repo.Commit("main", map[string]gittest.File{"README.md": {Content: name}}, "first", releasetest.Time)
@@ -86,15 +100,36 @@ func newWorld(t testing.TB, profile string) *world {
 	}
 	w.services[strings.TrimSuffix(address(w.git.URL("")), "/")] = "git"
 	w.git.Repo("tap").Commit("main", map[string]gittest.File{"README.md": {Content: "tap"}}, "first", releasetest.Time)
-	w.writeProfiles(address(server.URL))
+	w.writeProfiles(hosts)
 	return w
 }
 
-// Secrets that only one service may get, beside GitHub's token.
-const (
-	registryPassword = "canary-Pa55/w?rd+1"
-	gitToken         = "canary-git-token-2"
-)
+// serve starts the server of a registry and returns its address.
+func (w *world) serve(service string) string {
+	server := httptest.NewServer(w.layer.Handler(service, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if _, password, _ := r.BasicAuth(); password != passwords[service] {
+			rw.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+			rw.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if w.served != nil && service == "registry" {
+			w.served.ServeHTTP(rw, r)
+			return
+		}
+		w.registries[service].ServeHTTP(rw, r)
+	})))
+	w.t.Cleanup(server.Close)
+	host := address(server.URL)
+	w.services[host] = service
+	login(w.t, host, passwords[service])
+	return host
+}
+
+// gitToken is a secret that only git may get, as GitHub's token is.
+const gitToken = "canary-git-token-2"
+
+// passwords are those of the registries.
+var passwords = map[string]string{"registry": "canary-Pa55/w?rd+1", "lax": "canary-lax-3", "docker": "canary-docker-4"}
 
 var logins struct {
 	sync.Mutex
@@ -102,13 +137,13 @@ var logins struct {
 }
 
 // login adds the password of a registry to Docker's configuration, which all worlds share.
-func login(t testing.TB, host string) {
+func login(t testing.TB, host, password string) {
 	logins.Lock()
 	defer logins.Unlock()
 	if logins.auths == nil {
 		logins.auths = map[string]map[string]string{}
 	}
-	logins.auths[host] = map[string]string{"auth": base64.StdEncoding.EncodeToString([]byte("me:" + registryPassword))}
+	logins.auths[host] = map[string]string{"auth": base64.StdEncoding.EncodeToString([]byte("me:" + password))}
 	err := jsonfile.Write(filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), map[string]any{"auths": logins.auths})
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +158,19 @@ func (w *world) front(service, address string, handle func(func(http.Handler) ht
 	handle(func(next http.Handler) http.Handler { return w.layer.Handler(service, next) })
 }
 
-func (w *world) writeProfiles(registry string) {
+// hubs is the profile of registries of other kinds. It has apk's repository too.
+const hubs = "hubs"
+
+// docker is the path of Debian's docker-registry, or empty.
+var docker string
+
+func (w *world) writeProfiles(hosts map[string]string) {
+	var images []string
+	for _, service := range []string{"docker", "lax"} {
+		if host, ok := hosts[service]; ok {
+			images = append(images, fmt.Sprintf("{hub: %s/demo, tags: [\"{version}\", latest]}", host))
+		}
+	}
 	text := fmt.Sprintf(`
 cloud:
   from: build
@@ -159,7 +206,14 @@ git:
   buckets: [{url: "file://%[4]s/bucket", aliases: [latest]}]
   tags: {tagger: Release <release@example.com>, url: %[5]q}
   commits: [{url: %[6]q, branches: [main], files: [homebrew], token: "env://TAP_TOKEN", author: "Me <me@example.com>", message: "tool {version}"}]
-`, w.gcs.URL, w.s3.URL, registry, w.home, strings.ReplaceAll(w.git.URL("org/NAME"), "NAME", "{name}"), w.git.URL("tap"))
+hubs:
+  from: build
+  aliases: {latest: newest}
+  buckets: [{url: gs://releases/hubs, endpoint: %[1]q}]
+  registries: [%[7]s]
+  charts: [{hub: "%[8]s/charts", tags: [latest]}]
+  apk: [{bucket: gs://releases/apk, endpoint: %[1]q, channels: [stable], key: "env://PACKAGE_KEY"}]
+`, w.gcs.URL, w.s3.URL, hosts["registry"], w.home, strings.ReplaceAll(w.git.URL("org/NAME"), "NAME", "{name}"), w.git.URL("tap"), strings.Join(images, ", "), cmp.Or(hosts["lax"], hosts["registry"]))
 	if err := os.WriteFile(filepath.Join(w.home, "destinations.yaml"), []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
@@ -194,7 +248,7 @@ func (r *releaser) release(n int) string {
 				"demo-" + v + "-linux-amd64.tar.gz.sum": "sum " + v,
 			},
 			Images: []string{"app", "app:debug"}, Charts: []string{"web"},
-		}, packagetest.Package{Format: "deb"}, packagetest.Package{Format: "rpm"}))
+		}, packagetest.Package{Format: "deb"}, packagetest.Package{Format: "rpm"}, packagetest.Package{Format: "apk"}))
 	}
 	return r.made[n]
 }
@@ -221,7 +275,7 @@ func (r run) publish(ctx context.Context, base http.RoundTripper, log func(strin
 	}
 	args := session.Args{
 		Line: "demo", Profile: *profile, Release: r.Release, State: r.State, Log: log, Env: r.env,
-		Transport: web.New(web.Config{Base: base, Idle: idle, Retry: web.Retry{Pause: 20 * time.Millisecond}}),
+		Transport: web.New(web.Config{Base: base, Idle: r.idle(), Retry: web.Retry{Pause: 20 * time.Millisecond}}),
 	}
 	if r.Promote != "" {
 		from, err := destinations.All().Schema().Read(r.File, r.From)

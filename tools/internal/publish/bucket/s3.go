@@ -80,7 +80,10 @@ func amazonConfig(ctx context.Context, client *http.Client) (aws.Config, error) 
 	options := []func(*config.LoadOptions) error{
 		// The library retries itself, and signs each attempt again.
 		config.WithRetryer(func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = attempts, 5*time.Second })
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.MaxAttempts, o.MaxBackoff = attempts, 5*time.Second
+				o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(skewed))
+			})
 		}),
 		config.WithLogger(logging.Nop{}),
 		// Other services refuse checksums that they did not ask for.
@@ -94,6 +97,25 @@ func amazonConfig(ctx context.Context, client *http.Client) (aws.Config, error) 
 	c.HTTPClient = client
 	return c, err
 }
+
+// skewed reports whether a request was refused because this machine's clock, or the service's,
+// jumped since the answer before. The library signs the next attempt with the time of this
+// answer. By itself it looks for an error code, and the answer to HEAD has none.
+func skewed(err error) aws.Ternary {
+	var refused *smithyhttp.ResponseError
+	if !errors.As(err, &refused) || refused.HTTPStatusCode() != http.StatusForbidden || refused.Response.Request == nil {
+		return aws.UnknownTernary
+	}
+	signed, noTime := time.Parse("20060102T150405Z", refused.Response.Request.Header.Get("X-Amz-Date"))
+	date, noDate := http.ParseTime(refused.Response.Header.Get("Date"))
+	if noTime != nil || noDate != nil || date.Sub(signed).Abs() < maxSkew {
+		return aws.UnknownTernary
+	}
+	return aws.TrueTernary
+}
+
+// maxSkew is less than what the services of Amazon accept, 5 or 15 minutes.
+const maxSkew = 4 * time.Minute
 
 func (s *s3Store) name(key string) string { return "s3://" + s.bucket + "/" + key }
 func (s *s3Store) url(key string) string  { return s.root + escape(key) }

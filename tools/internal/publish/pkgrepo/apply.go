@@ -72,21 +72,30 @@ func (r *repository) reveal(ctx context.Context, add []target) error {
 		} else if err != nil {
 			return nil, err
 		}
-		if changed, err := r.merge(x, add, name); err != nil || !changed {
+		w, err := r.next(x, add, name)
+		if err != nil || w == nil {
 			return nil, err
-		}
-		if x.time.Before(r.tree.Lock.Time) {
-			x.time = r.tree.Lock.Time.UTC()
-		} else {
-			// Clients ignore an index that is older than the one they have.
-			x.time = x.time.Add(time.Second)
-		}
-		w, err := r.write(x, r.key)
-		if err != nil {
-			return nil, fmt.Errorf("writing package index %q: %w", name, err)
 		}
 		return w.pointer, r.put(ctx, w)
 	})
+}
+
+// next returns what an index consists of once targets are in it, or nil if they are. It changes x.
+func (r *repository) next(x *index, add []target, name string) (*written, error) {
+	if changed, err := r.merge(x, add, name); err != nil || !changed {
+		return nil, err
+	}
+	if x.time.Before(r.tree.Lock.Time) {
+		x.time = r.tree.Lock.Time.UTC()
+	} else {
+		// Clients ignore an index that is older than the one they have.
+		x.time = x.time.Add(time.Second)
+	}
+	w, err := r.write(x, r.key)
+	if err != nil {
+		return nil, fmt.Errorf("writing package index %q: %w", name, err)
+	}
+	return w, nil
 }
 
 // merge adds targets to an index, and removes what they replace. It reports whether the index

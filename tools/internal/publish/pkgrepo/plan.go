@@ -1,9 +1,12 @@
 package pkgrepo
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -48,25 +51,80 @@ func (r *repository) Plan(ctx context.Context) ([]publish.Item, error) {
 
 // planIndexes returns the entries of all targets, which are sorted by pointer.
 func (r *repository) planIndexes(ctx context.Context, all []target) ([]publish.Item, error) {
-	items := make([]publish.Item, len(all))
-	var x *index
-	var err error
-	for n, t := range all {
-		if n == 0 || all[n-1].pointer != t.pointer {
-			var broken *indexError
-			if x, err = r.load(ctx, t.pointer, r.reading()); err != nil && !errors.As(err, &broken) && !errors.Is(err, bucket.ErrTooLarge) {
-				return nil, err
-			}
+	var items []publish.Item
+	for first := 0; first < len(all); first = len(items) {
+		end := first
+		for end < len(all) && all[end].pointer == all[first].pointer {
+			end++
 		}
-		if items[n] = r.item(t); err != nil {
+		some, err := r.planIndex(ctx, all[first:end])
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, some...)
+	}
+	return items, nil
+}
+
+// planIndex returns the entries of the targets of one index.
+func (r *repository) planIndex(ctx context.Context, targets []target) ([]publish.Item, error) {
+	var broken *indexError
+	x, err := r.load(ctx, targets[0].pointer, r.reading())
+	if err != nil && !errors.As(err, &broken) && !errors.Is(err, bucket.ErrTooLarge) {
+		return nil, err
+	}
+	items := make([]publish.Item, len(targets))
+	var moving []int
+	for n, t := range targets {
+		items[n] = r.item(t)
+		if err != nil {
 			items[n].State, items[n].Found = publish.Conflict, strings.ReplaceAll(fmt.Sprintf("an index that cannot be changed: %v", err), "\n", " ")
-		} else if t.goes {
+			continue
+		}
+		if t.goes {
 			r.leave(&items[n], t, x)
 		} else {
 			r.decide(&items[n], t, x)
 		}
+		if items[n].State == publish.Absent || items[n].State == publish.Behind {
+			moving = append(moving, n)
+		}
 	}
-	return items, nil
+	if len(moving) == 0 || slices.ContainsFunc(items, func(i publish.Item) bool { return i.State == publish.Conflict }) {
+		return items, nil
+	}
+	found, err := r.occupied(ctx, x, targets, moving)
+	for _, n := range moving {
+		if found != "" {
+			items[n].State, items[n].Found = publish.Conflict, found
+		}
+	}
+	return items, err
+}
+
+// occupied returns what is in the place of a file that an index will consist of, or "". The
+// names of these files are digests, so it is damaged, or somebody put it there. It changes x.
+func (r *repository) occupied(ctx context.Context, x *index, targets []target, moving []int) (string, error) {
+	var add []target
+	for _, n := range moving {
+		add = append(add, targets[n])
+	}
+	_, name, _ := r.Object(targets[0].pointer)
+	w, err := r.next(x, add, name)
+	if err != nil || w == nil {
+		return "", err
+	}
+	paths := slices.Sorted(maps.Keys(w.files))
+	found := make([]string, len(paths))
+	err = parallel.DoAll(ctx, len(paths), r.config.Jobs, func(ctx context.Context, i int) error {
+		key, name, _ := r.Object(paths[i])
+		data, version, err := r.Read(ctx, key, maxIndex)
+		if errors.Is(err, bucket.ErrTooLarge) || err == nil && version != "" && !bytes.Equal(data, w.files[paths[i]]) {
+			found[i], err = "another file at "+name, nil
+		}
+		return err
+	})
+	return cmp.Or(found...), err
 }
 
 // item returns the item of an entry.

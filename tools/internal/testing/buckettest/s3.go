@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
@@ -31,7 +32,7 @@ type s3 struct {
 func S3(tb testing.TB) *Server {
 	tb.Helper()
 	s := &s3{Server: &Server{}, backend: s3mem.New()}
-	s.fake = gofakes3.New(s.backend).Server()
+	s.fake = gofakes3.New(s.backend, gofakes3.WithTimeSource(s)).Server()
 	for _, b := range []string{Bucket, Other} {
 		if err := s.backend.CreateBucket(b); err != nil {
 			tb.Fatal(err)
@@ -93,6 +94,16 @@ func S3(tb testing.TB) *Server {
 	}
 	return s.Server
 }
+
+// Now and Since implement [gofakes3.TimeSource].
+func (s *s3) Now() time.Time {
+	if s.Clock != nil {
+		return s.Clock().UTC()
+	}
+	return time.Now().UTC()
+}
+
+func (s *s3) Since(t time.Time) time.Duration { return s.Now().Sub(t) }
 
 func (s *s3) handle(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()

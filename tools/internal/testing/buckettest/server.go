@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Bucket and Other are the names of a server's buckets.
@@ -34,6 +35,8 @@ type Server struct {
 	// Denied are the permissions that a Google Cloud Storage says are missing. Set it before
 	// the first request.
 	Denied []string
+	// Clock is what Amazon S3's clock shows, if it is not nil. Set it before the first request.
+	Clock func() time.Time
 
 	tb  testing.TB
 	mu  sync.Mutex // one write at a time

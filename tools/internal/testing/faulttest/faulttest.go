@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // A Fault is what happens to one request.
@@ -71,6 +72,8 @@ type Layer struct {
 	Secrets map[string]string
 	// Trap is the URL of the host to which Redirected leads: a server with the handler Trapped.
 	Trap string
+	// Clock is what the services' clocks show. If it is nil, they show the time of this machine.
+	Clock func() time.Time
 	// Wrote is called after each request that may have changed something, before its answer
 	// is sent. It may be nil.
 	Wrote func(name string)
@@ -89,7 +92,8 @@ type Layer struct {
 // New makes a layer in which nothing fails.
 func New() *Layer { return &Layer{count: map[string]int{}} }
 
-// Begin begins a run in which the request with a name fails. Empty names are of none.
+// Begin begins a run in which the request with a name fails, or the first one with a service
+// and a method, such as "registry PUT". Empty names are of none.
 func (l *Layer) Begin(version, at string, fault Fault) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -153,7 +157,7 @@ func (l *Layer) next(service string, r *http.Request) (string, Fault) {
 	defer l.mu.Unlock()
 	name := l.name(service, r)
 	l.log = append(l.log, name)
-	if name != l.at || l.hit {
+	if (name != l.at && service+" "+r.Method != l.at) || l.hit {
 		return name, ""
 	}
 	l.hit = true

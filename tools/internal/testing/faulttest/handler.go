@@ -28,6 +28,9 @@ func (l *Layer) Handler(service string, next http.Handler) http.Handler {
 		if fault != "" && !l.first(name) { // net/http itself repeats some requests
 			fault = ""
 		}
+		if l.Clock != nil {
+			w.Header().Set("Date", l.Clock().UTC().Format(http.TimeFormat))
+		}
 		c := &call{Layer: l, w: w, r: r, next: next, name: name}
 		if fault == "" {
 			c.carryOut().send(w)
@@ -152,7 +155,7 @@ func (c *call) refuse(f Fault) {
 	case LimitedSeconds:
 		c.answer(http.StatusTooManyRequests, "too many requests", after("1"))
 	case LimitedDate:
-		c.answer(http.StatusTooManyRequests, "too many requests", after(time.Now().Add(time.Second).UTC().Format(http.TimeFormat)))
+		c.answer(http.StatusTooManyRequests, "too many requests", after(c.now().Add(time.Second).UTC().Format(http.TimeFormat)))
 	case Secondary:
 		c.answer(http.StatusForbidden, `{"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}`, after("1"))
 	case Redirected:
@@ -160,6 +163,13 @@ func (c *call) refuse(f Fault) {
 	default:
 		panic(fmt.Sprintf("no fault %q", f))
 	}
+}
+
+func (c *call) now() time.Time {
+	if c.Clock != nil {
+		return c.Clock()
+	}
+	return time.Now()
 }
 
 func (c *call) answer(status int, text string, header map[string]string) {

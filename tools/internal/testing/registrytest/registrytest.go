@@ -55,6 +55,12 @@ func Docker(tb *testing.T, a Args) *Server {
 	if !ok {
 		return nil
 	}
+	return StartDocker(tb, command, a)
+}
+
+// StartDocker starts Debian's docker-registry, the program at a path.
+func StartDocker(tb testing.TB, command string, a Args) *Server {
+	tb.Helper()
 	dir := tb.TempDir()
 	s := &Server{Host: freeAddress(tb), Transport: newTransport(tb, nil), Data: filepath.Join(dir, "data")}
 	config := fmt.Sprintf("version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\nstorage:\n  delete:\n    enabled: true\n  filesystem:\n    rootdirectory: %s\nhttp:\n  addr: %s\n", s.Data, s.Host)
