@@ -30,7 +30,7 @@ func (p *Plan) sameRelease(now *Plan) error {
 	}
 	switch got, want := names(now), names(p); {
 	case now.Yanks != p.Yanks:
-		return fmt.Errorf("the approved plan yanks %q, got %q", p.Yanks, now.Yanks)
+		return fmt.Errorf("the approved plan %s, this run %s", p.does(), now.does())
 	case now.Version != p.Version || now.Lock != p.Lock:
 		return fmt.Errorf("the approved plan is for %s with lock %s, got %s with lock %s", p.Version, p.Lock, now.Version, now.Lock)
 	case !slices.Equal(got, want):
@@ -86,4 +86,12 @@ func (i *Item) situation() string {
 		return "absent"
 	}
 	return cmp.Or(i.Found, "absent")
+}
+
+// does says what a plan is for.
+func (p *Plan) does() string {
+	if p.Yanks == "" {
+		return "publishes a release"
+	}
+	return "yanks " + p.Yanks
 }

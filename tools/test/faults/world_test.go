@@ -248,7 +248,7 @@ func (r *releaser) release(n int) string {
 				"demo-" + v + "-linux-amd64.tar.gz.sum": "sum " + v,
 			},
 			Images: []string{"app", "app:debug"}, Charts: []string{"web"},
-		}, packagetest.Package{Format: "deb"}, packagetest.Package{Format: "rpm"}, packagetest.Package{Format: "apk"}))
+		}, packagetest.Package{Format: "deb"}, packagetest.Package{Format: "rpm"}, packagetest.Package{Format: "apk"}, packagetest.Package{Format: "deb", Name: "shared", Version: "0.1.0"}))
 	}
 	return r.made[n]
 }
