@@ -10,7 +10,7 @@ import (
 )
 
 // verbs are the user's commands, in the order in which a new user needs them.
-var verbs = []string{"init", "resolve", "bundle", "publish", "rehearse", "approve", "verify", "diff", "rebuild", "reproduce", "gc"}
+var verbs = []string{"init", "resolve", "bundle", "publish", "rehearse", "approve", "verify", "validate", "diff", "rebuild", "reproduce", "gc", "release"}
 
 // commands returns the page about the commands.
 func commands(root string) ([]byte, error) {

@@ -27,7 +27,7 @@ const (
 
 // directories are those below tools/internal, the lowest first. Commands and test helpers
 // are above them.
-var directories = []string{"base", "web", "input", "artifact", "source", "resolve", "publish", "check"}
+var directories = []string{"base", "web", "input", "artifact", "source", "resolve", "publish", "check", "command"}
 
 // fetchMayImport are the modules that tools/build/fetch may use, itself and by what it
 // imports: repository rules compile it before anything else.

@@ -13,6 +13,11 @@ import (
 // place of a value: scripts pass these where a variable is not set.
 func ParseFlags(fs *flag.FlagSet, args []string, stderr io.Writer) (status int, ok bool) {
 	fs.SetOutput(stderr)
+	has := false
+	fs.VisitAll(func(*flag.Flag) { has = true })
+	if has {
+		fs.Usage = func() { usage(fs, stderr) }
+	}
 	if bad := unset(fs, args); bad != "" {
 		return UsageError(stderr, fs.Name(), "%s; is a variable unset?", bad), false
 	}

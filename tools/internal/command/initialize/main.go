@@ -1,0 +1,133 @@
+// Package initialize has the command init: see tools/init.
+package initialize
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
+	"github.com/jasonwzm/release-builder/tools/internal/command/resolve"
+	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+)
+
+const command = "init"
+
+type options struct {
+	name, module, git, branch, tag string
+	platforms                      string
+	root, goCmd                    string
+	store                          *store.Store
+	stdout, stderr                 io.Writer
+}
+
+// Run runs the command.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o := options{stdout: stdout, stderr: stderr}
+	set := flag.NewFlagSet(command, flag.ContinueOnError)
+	set.StringVar(&o.name, "name", "", "the `name` of the line and of its product (required)")
+	set.StringVar(&o.module, "module", "", "a Go module, as `PATH` or PATH@VERSION")
+	set.StringVar(&o.git, "git", "", "the `URL` of a git repository")
+	set.StringVar(&o.branch, "branch", "", "the repository's `branch`")
+	set.StringVar(&o.tag, "tag", "", "the repository's `tag`")
+	set.StringVar(&o.platforms, "platforms", strings.Join(manifest.Platforms(), ","), "the `platforms` to build for (default: those of Istio)")
+	set.StringVar(&o.goCmd, "go", "go", "the go `command`, a runfile; set by the BUILD file")
+	set.StringVar(&o.root, "root", os.Getenv("BUILD_WORKSPACE_DIRECTORY"), "the workspace's root `directory`")
+	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
+		return status
+	}
+	switch {
+	case set.NArg() > 0:
+		return cli.UsageError(stderr, command, "got argument %q, want flags only", set.Arg(0))
+	case o.name == "":
+		return cli.UsageError(stderr, command, "flag -name is missing")
+	case (o.module == "") == (o.git == ""):
+		return cli.UsageError(stderr, command, "want either -module or -git")
+	case o.git == "" && (o.branch != "" || o.tag != ""), o.branch != "" && o.tag != "":
+		return cli.UsageError(stderr, command, "want at most one of -branch and -tag, with -git")
+	}
+	if err := o.init(ctx); err != nil {
+		return cli.Fail(stderr, command, err)
+	}
+	return cli.OK
+}
+
+func (o *options) init(ctx context.Context) (err error) {
+	if o.root == "" {
+		return hint.With(errors.New("the workspace's root is not known"), "run it as tools/bazel run //release:init")
+	}
+	line, product := filepath.Join(o.root, "manifests", o.name), filepath.Join(o.root, "release", o.name)
+	for _, dir := range []string{line, product} {
+		if _, err := os.Lstat(dir); err == nil {
+			return hint.With(fmt.Errorf("%q exists already", dir), "choose another --name")
+		}
+	}
+	dir, err := store.DefaultDir(os.Getenv)
+	if err != nil {
+		return err
+	}
+	if o.store, err = store.Open(dir); err != nil {
+		return err
+	}
+	text, err := o.manifest(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(line), os.RemoveAll(product))
+		}
+	}()
+	if err := write(line, map[string][]byte{"manifest.yaml": text, "destinations.yaml": []byte(destinations), "BUILD.bazel": []byte(exports)}); err != nil {
+		return err
+	}
+	m, err := manifest.Parse("manifest.yaml", text)
+	if err != nil {
+		return err
+	}
+	// Resolve prepares the packages of the sources that the product names.
+	placeholder := fmt.Appendf(nil, "# To be replaced by a file with the programs of @%s//...\n", m.Primary().Repositories(o.name)[0])
+	if err := write(product, map[string][]byte{"BUILD.bazel": placeholder}); err != nil {
+		return err
+	}
+	if err := o.lock(ctx, line); err != nil {
+		return err
+	}
+	programs, err := o.programs(ctx, line)
+	if err != nil {
+		return err
+	}
+	if err := write(product, map[string][]byte{"BUILD.bazel": buildFile(o.name, programs)}); err != nil {
+		return err
+	}
+	fmt.Fprintf(o.stdout, "wrote manifests/%s and release/%s; next:\n\n    tools/bazel build //release:all --repo_env=RELEASE_LINE=%s\n", o.name, o.name, o.name)
+	return nil
+}
+
+// lock runs resolve, which writes the lock.
+func (o *options) lock(ctx context.Context, line string) error {
+	args := []string{"--root", o.root, "--manifest", filepath.Join(line, "manifest.yaml"), "--go", o.goCmd, "--store", o.store.Dir()}
+	if status := resolve.Run(ctx, args, o.stderr, o.stderr); status != cli.OK {
+		return errors.New("the new line cannot be resolved: see above")
+	}
+	return nil
+}
+
+func write(dir string, files map[string][]byte) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package initialize
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
+	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
+)
+
+func TestDependencyName(t *testing.T) {
+	for from, want := range map[string]string{
+		"filippo.io/age": "age", "filippo.io/age@v1.3.2": "age", "github.com/mikefarah/yq/v4": "yq", "github.com/mikefarah/yq/v4@v4.1.0": "yq",
+		"gopkg.in/yaml.v3": "yaml", "https://github.com/istio/api.git": "api", "git@github.com:istio/api": "api", "/src/some thing/": "some-thing",
+	} {
+		if got := dependencyName(from); got != want {
+			t.Errorf("%s: got %q, want %q", from, got, want)
+		}
+	}
+}
+
+// listed is what the go command says of a package of example.com/tool/v2.
+func listed(rel string, change func(*gomod.Package)) gomod.Package {
+	p := gomod.Package{
+		ImportPath: strings.TrimSuffix("example.com/tool/v2/"+rel, "/"), Name: "main", Dir: "/src",
+		Module: &gomod.PackageModule{Path: "example.com/tool/v2", Main: true},
+	}
+	if change != nil {
+		change(&p)
+	}
+	return p
+}
+
+func TestChoose(t *testing.T) {
+	broken := func(p *gomod.Package) { p.Incomplete = true }
+	library := func(p *gomod.Package) { p.Name = "lib" }
+	other := func(p *gomod.Package) { p.DepOnly = true }
+	all := []gomod.Package{
+		listed("", nil), listed("cmd/a", nil), listed("cmd/b/v3", nil), listed("lib", library), listed("internal/gen", nil), listed("x/a", nil), listed("dep", other),
+	}
+	listing := gomod.Listing{"linux_amd64": append(all, listed("cmd/unix", nil)), "windows_amd64": append(all, listed("cmd/unix", broken))}
+	var left []string
+	got := buildFile("mine", choose(listing, "@mine_tool", func(path, why string) { left = append(left, path+": "+why) }))
+	want, err := os.ReadFile(filepath.Join("testdata", "BUILD.golden"))
+	if err != nil || string(got) != string(want) {
+		t.Errorf("got\n%s\n%v, want\n%s", got, err, want)
+	}
+	wantLeft := []string{
+		"example.com/tool/v2/cmd/unix: it cannot be built for windows/amd64",
+		"example.com/tool/v2/internal/gen: it is in a directory for developers",
+		"example.com/tool/v2/x/a: its name is also that of @mine_tool//cmd/a",
+	}
+	if strings.Join(left, "\n") != strings.Join(wantLeft, "\n") {
+		t.Errorf("left out: got\n%s\nwant\n%s", strings.Join(left, "\n"), strings.Join(wantLeft, "\n"))
+	}
+}
+
+// TestReserved: a program may be called as a target that init writes.
+func TestReserved(t *testing.T) {
+	got := string(buildFile("mine", []program{{"archive", "@mine_x//cmd/archive"}}))
+	for _, want := range []string{"name = \"archive_program\",\n    binary = \"@mine_x//cmd/archive\",\n    program = \"archive\",\n", "\":archive_program\",\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got\n%s\nwant %s", got, want)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for _, tt := range []struct{ args, want string }{
+		{"--module example.com/a", "flag -name is missing"},
+		{"--name a", "want either -module or -git"},
+		{"--name a --module b --git c", "want either -module or -git"},
+		{"--name a --module b --branch c", "want at most one of -branch and -tag, with -git"},
+		{"--name a --git b --branch c --tag d", "want at most one of -branch and -tag, with -git"},
+		{"--name a --module b c", `got argument "c", want flags only`},
+	} {
+		var stderr strings.Builder
+		if got := Run(t.Context(), strings.Fields(tt.args), &strings.Builder{}, &stderr); got != cli.Usage || !strings.Contains(stderr.String(), tt.want) {
+			t.Errorf("%s: got %d, %s, want %d, %s", tt.args, got, stderr.String(), cli.Usage, tt.want)
+		}
+	}
+}
+
+// TestExists: what is there stays as it is.
+func TestExists(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "release", "mine"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var stderr strings.Builder
+	args := []string{"--root", root, "--name", "mine", "--module", "example.com/a"}
+	if got := Run(t.Context(), args, &strings.Builder{}, &stderr); got != cli.Failure || !strings.Contains(stderr.String(), "exists already") || !strings.Contains(stderr.String(), "choose another --name") {
+		t.Errorf("got %d, %s, want that it exists", got, stderr.String())
+	}
+	if _, err := os.Stat(filepath.Join(root, "manifests")); err == nil {
+		t.Error("manifests was made")
+	}
+}
