@@ -50,6 +50,10 @@ func TestCompletion(t *testing.T) {
 	if status := run(t.Context(), []string{"completion", "bash"}, &script, io.Discard); status != cli.OK {
 		t.Fatalf("got status %d", status)
 	}
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("notes.md", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct{ words, want string }{
 		{"pr", "preflight promote"},
 		{"--l", "--line"},
@@ -57,7 +61,7 @@ func TestCompletion(t *testing.T) {
 		{"publish --gcs", "--gcsaliases --gcsbucket"},
 		{"verify --d", "--deep --destinations"},
 		{"completion f", "fish"},
-		{"diff main_t", "main_test.go"},
+		{"diff not", "notes.md"},
 	} {
 		const line = `COMP_WORDS=(release "$@") COMP_CWORD=$#; _release; echo "${COMPREPLY[*]}"`
 		cmd := exec.CommandContext(t.Context(), bash, append([]string{"-c", script.String() + line, "bash"}, strings.Fields(tt.words)...)...)

@@ -93,7 +93,7 @@ func damages() []damage {
 		object("gcs", "apt/dists/stable/InRelease", "cached", func(o *buckettest.Object) { o.CacheControl = "max-age=3600" }, `got Cache-Control "max-age=3600"`),
 		object("gcs", "apt/key.asc", "gone", nil, "public key"),
 		object("gcs", "apt/key.asc", "another content type", func(o *buckettest.Object) { o.ContentType = "text/html" }, `got Content-Type "text/html"`),
-		object("gcs", "apt/dists/stable/main/binary-amd64/by-hash", "gone", nil, "InRelease"),
+		{name: "gcs apt: a list of packages is gone", profile: "cloud", do: func(w *world) { w.gcs.Delete(w.packages()) }, want: "InRelease"},
 		{name: "gcs: one more object", profile: "cloud", do: func(w *world) { w.gcs.Put("demo/1.1.0/more", "x") }, want: "not in the release"},
 	}
 	s3 := []damage{

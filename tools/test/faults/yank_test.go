@@ -49,11 +49,11 @@ func TestYank(t *testing.T) {
 		if !slices.Equal(back, want) {
 			t.Errorf("got %q back where they were, want %q", back, want)
 		}
-		if text := w.object(t, "charts/index.yaml"); !strings.Contains(text, "version: 1.0.0") || strings.Contains(text, "version: 1.1.0") {
+		if text := w.object("charts/index.yaml"); !strings.Contains(text, "version: 1.0.0") || strings.Contains(text, "version: 1.1.0") {
 			t.Errorf("got index of charts %s, want that of 1.0.0", text)
 		}
 		// Both releases have the package shared 0.1.0.
-		if text := w.packages(t); !strings.Contains(text, "Version: 1.0.0") || strings.Contains(text, "Version: 1.1.0") || !strings.Contains(text, "Package: shared") {
+		if text := w.object(w.packages()); !strings.Contains(text, "Version: 1.0.0") || strings.Contains(text, "Version: 1.1.0") || !strings.Contains(text, "Package: shared") {
 			t.Errorf("got Packages %s, want demo 1.0.0 and shared 0.1.0", text)
 		}
 	}
@@ -65,25 +65,23 @@ func TestYank(t *testing.T) {
 }
 
 // object returns the content of an object of gs://releases.
-func (w *world) object(t *testing.T, key string) string {
-	t.Helper()
+func (w *world) object(key string) string {
 	o, ok := w.gcs.Get(key)
 	if !ok {
-		t.Fatalf("no object %s", key)
+		w.t.Errorf("no object %s", key)
 	}
 	return o.Content
 }
 
-// packages returns the list of packages that apt reads.
-func (w *world) packages(t *testing.T) string {
-	t.Helper()
+// packages returns the key of the list of packages that apt reads.
+func (w *world) packages() string {
 	const dir = "main/binary-amd64/"
-	_, sums, _ := strings.Cut(w.object(t, "apt/dists/stable/InRelease"), "SHA256:\n")
+	_, sums, _ := strings.Cut(w.object("apt/dists/stable/InRelease"), "SHA256:\n")
 	for line := range strings.Lines(sums) {
 		if f := strings.Fields(line); len(f) == 3 && f[2] == dir+"Packages" {
-			return w.object(t, "apt/dists/stable/"+dir+"by-hash/SHA256/"+f[0])
+			return "apt/dists/stable/" + dir + "by-hash/SHA256/" + f[0]
 		}
 	}
-	t.Fatalf("InRelease has no list: %s", sums)
+	w.t.Errorf("InRelease has no list: %s", sums)
 	return ""
 }
