@@ -111,17 +111,7 @@ func (j *job) faulty(ctx context.Context, w *world, fault faulttest.Fault, stder
 	}
 	cmd := environ.Command(ctx, append(environ.User(), child+"="+string(text)), program)
 	cmd.Stdout, cmd.Stderr = stderr, stderr
-	started := make(chan bool)
-	w.layer.Kill = func() {
-		<-started
-		_ = cmd.Process.Kill() // it may have ended
-	}
-	err = cmd.Start()
-	close(started)
-	if err != nil {
-		return err
-	}
-	return cmd.Wait()
+	return w.layer.Run(cmd)
 }
 
 // publishChild publishes in a process that a fault is going to end.

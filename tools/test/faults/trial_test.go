@@ -135,17 +135,7 @@ func (m *matrix) faulty(w *world, k trial, r run) error {
 	}
 	cmd := exec.CommandContext(ctx, program)
 	cmd.Env = append(os.Environ(), child+"="+string(text))
-	started := make(chan bool)
-	w.layer.Kill = func() {
-		<-started
-		_ = cmd.Process.Kill() // it may have ended
-	}
-	err = cmd.Start()
-	close(started)
-	if err != nil {
-		return err
-	}
-	err = cmd.Wait()
+	err = w.layer.Run(cmd)
 	return errors.Join(err, context.Cause(ctx))
 }
 

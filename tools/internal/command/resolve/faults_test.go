@@ -120,16 +120,7 @@ func (w *faultWorld) resolve(s *workspace) (output string, err error) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second // the go command that it has started may live longer
-	started := make(chan bool)
-	w.layer.Kill = func() {
-		<-started
-		_ = cmd.Process.Kill() // it may have ended
-	}
-	err = cmd.Start()
-	close(started)
-	if err == nil {
-		err = cmd.Wait()
-	}
+	err = w.layer.Run(cmd)
 	return out.String(), errors.Join(err, context.Cause(ctx))
 }
 

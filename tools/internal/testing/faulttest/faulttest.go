@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -66,7 +67,7 @@ func (f Fault) CarriedOut() bool {
 type Layer struct {
 	// Version is replaced in the names of requests, so that releases have the same names.
 	Version string
-	// Kill ends the process that sends the requests.
+	// Kill ends the process that sends the requests. Run sets it.
 	Kill func()
 	// Secrets are what only one service may receive, by the service.
 	Secrets map[string]string
@@ -91,6 +92,21 @@ type Layer struct {
 
 // New makes a layer in which nothing fails.
 func New() *Layer { return &Layer{count: map[string]int{}} }
+
+// Run runs a process that a fault may end, and returns its error.
+func (l *Layer) Run(cmd *exec.Cmd) error {
+	started := make(chan bool)
+	l.Kill = func() {
+		<-started
+		_ = cmd.Process.Kill() // it may have ended
+	}
+	err := cmd.Start()
+	close(started)
+	if err != nil {
+		return err
+	}
+	return cmd.Wait()
+}
 
 // Begin begins a run in which the request with a name fails, or the first one with a service
 // and a method, such as "registry PUT". Empty names are of none.
