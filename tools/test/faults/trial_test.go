@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/jasonwzm/release-builder/tools/internal/testing/faulttest"
 )
 
 // patience is how long a run may take before it counts as one that hangs.
@@ -39,7 +41,9 @@ func (m *matrix) try(w *world, k trial, n int) []string {
 	w.layer.Begin(version(n), k.request, k.fault)
 	state := filepath.Join(w.home, fmt.Sprint("state", n))
 	r := m.publish(w, n, state)
+	r.Stalls = k.fault == faulttest.Stalled
 	err := m.faulty(w, k, r)
+	r.Stalls = false
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		problem("the run hangs")

@@ -36,9 +36,13 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/web"
 )
 
-// idle is how long a silent server is waited for. docker-registry waits for the disk.
+// idle is how long a silent server is waited for: long, unless it is to be silent, since this
+// machine may have much to do. docker-registry waits for the disk.
 func (r run) idle() time.Duration {
-	if r.Profile == hubs {
+	switch {
+	case !r.Stalls:
+		return time.Minute
+	case r.Profile == hubs:
 		return 20 * time.Second
 	}
 	return 5 * time.Second
@@ -260,6 +264,8 @@ type run struct {
 	Promote, From string
 	// Yank is the version to yank, in place of Release.
 	Yank string
+	// Stalls means that a server is going to be silent.
+	Stalls bool
 }
 
 // env is the environment of a run.
