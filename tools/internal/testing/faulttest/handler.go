@@ -28,9 +28,6 @@ func (l *Layer) Handler(service string, next http.Handler) http.Handler {
 		if fault != "" && !l.first(name) { // net/http itself repeats some requests
 			fault = ""
 		}
-		if l.Clock != nil {
-			w.Header().Set("Date", l.Clock().UTC().Format(http.TimeFormat))
-		}
 		c := &call{Layer: l, w: w, r: r, next: next, name: name}
 		if fault == "" {
 			c.carryOut().send(w)
@@ -97,6 +94,7 @@ type answer struct{ *httptest.ResponseRecorder }
 func (c *call) carryOut() answer {
 	rec := httptest.NewRecorder()
 	c.next.ServeHTTP(rec, c.r)
+	c.date() // not before: the clock may jump in between
 	read := c.r.Method == http.MethodGet || c.r.Method == http.MethodHead
 	if c.Wrote != nil && !read {
 		c.Wrote(c.name)
@@ -165,6 +163,13 @@ func (c *call) refuse(f Fault) {
 	}
 }
 
+// date sets the time of the answer.
+func (c *call) date() {
+	if c.Clock != nil {
+		c.w.Header().Set("Date", c.Clock().UTC().Format(http.TimeFormat))
+	}
+}
+
 func (c *call) now() time.Time {
 	if c.Clock != nil {
 		return c.Clock()
@@ -174,6 +179,7 @@ func (c *call) now() time.Time {
 
 func (c *call) answer(status int, text string, header map[string]string) {
 	_, _ = io.Copy(io.Discard, c.r.Body) // else the client may not read the answer
+	c.date()
 	for key, value := range header {
 		c.w.Header().Set(key, value)
 	}
