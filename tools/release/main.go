@@ -71,9 +71,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set := flag.NewFlagSet("release", flag.ContinueOnError)
 	line := set.String("line", "", "the `line` (default: RELEASE_LINE, else the only one)")
 	version := set.Bool("version", false, "print the version of this program")
-	if len(args) == 0 || isHelp(args[0]) {
+	if len(args) == 0 {
 		help(stderr)
-		return map[bool]int{true: cli.Usage, false: cli.OK}[len(args) == 0]
+		return cli.Usage
+	}
+	if isHelp(args[0]) {
+		help(stderr)
+		return cli.OK
 	}
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -56,8 +55,8 @@ func workspace(dir string) string {
 	}
 }
 
-// choose returns the line: the named one, which has to be there, or the only one. With several
-// it returns "": some verbs need none.
+// choose returns the line: the named one, which has to be there, or the only one. With none or
+// several it returns "": some verbs need no line.
 func choose(root, line string) (string, error) {
 	files, err := filepath.Glob(filepath.Join(root, "manifests", "*", "manifest.yaml"))
 	if err != nil {
@@ -74,9 +73,10 @@ func choose(root, line string) (string, error) {
 	switch {
 	case line != "":
 		err := fmt.Errorf("line %q: %q has no such directory with a manifest.yaml", line, filepath.Join(root, "manifests"))
+		if len(lines) == 0 {
+			return "", hint.With(err, "there are no lines yet: release init writes one")
+		}
 		return "", hint.With(err, "the lines are: %s", strings.Join(lines, ", "))
-	case len(lines) == 0:
-		return "", errors.New("manifests/ has no lines: run release init")
 	case len(lines) == 1:
 		return lines[0], nil
 	}

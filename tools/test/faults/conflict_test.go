@@ -68,6 +68,9 @@ func TestOccupied(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(m.seed(), 0))
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	// A file of an index, whose name only the plan of the index knows, is in every sample.
+	n := slices.IndexFunc(all, func(p place) bool { return strings.Contains(p.key, "/by-hash/") })
+	all[0], all[n] = all[n], all[0]
 	if !*whole {
 		all = all[:min(len(all), *sample/2)]
 	}
