@@ -158,13 +158,28 @@ finish_root() { # ROOT
     # A server that runs in another root has to be replaced by one in this root.
     echo "startup --host_jvm_args=-Drelease.root=${root##*/}"
     # Debian packages the repositories that Bazel otherwise downloads first. This is configured here and not in the
-    # project, whose WORKSPACE is for every Bazel.
-    for pair in bazel_skylib=tools/skylib platforms=platforms/platforms bazel_features=tools/features rules_cc=rules/cc \
+    # project, whose WORKSPACE and MODULE.bazel are for every Bazel.
+    for pair in bazel_skylib=tools/skylib platforms=tools/platforms bazel_features=tools/features rules_cc=rules/cc \
       rules_java=rules/java rules_license=rules/license rules_proto=rules/proto rules_python=rules/python rules_shell=rules/shell; do
-      [[ ! -d $1$share/${pair#*=} ]] || echo "common --override_repository=${pair%%=*}=$share/${pair#*=}"
+      [[ -d $1$share/${pair#*=} ]] || continue
+      echo "common --override_repository=${pair%%=*}=$share/${pair#*=}"
+      echo "common --override_module=${pair%%=*}=$share/${pair#*=}"
+    done
+    # These it does not package. Bazel's own module names them, but uses nothing of them in this project's builds.
+    for pair in apple_support buildozer protobuf zlib; do
+      empty_module "$1" "$share/modules/$pair"
+      echo "common --override_module=$pair=$share/modules/$pair"
     done
   } >"$1/etc/bazel/bazelrc"
   write_packages "$1"
+}
+
+# empty_module makes a module without targets. Bazel's own module calls the extension of buildozer.
+empty_module() { # ROOT DIRECTORY
+  mkdir -p -- "$1$2"
+  echo "module(name = \"${2##*/}\")" >"$1$2/MODULE.bazel"
+  : >"$1$2/BUILD.bazel"
+  echo 'buildozer_binary = module_extension(implementation = lambda _mctx: None)' >"$1$2/buildozer_binary.bzl"
 }
 
 try_root() { # ROOT

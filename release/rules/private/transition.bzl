@@ -22,7 +22,7 @@ _SETTINGS = {
 def _for_platform(name):
     """Returns the settings for a platform of //release/platforms."""
     system, _, architecture = name.partition("-")
-    settings = _SETTINGS | {"//command_line_option:platforms": "//release/platforms:" + name}
+    settings = _SETTINGS | {"//command_line_option:platforms": str(Label("//release/platforms:" + name))}
     if system == "plan9" or architecture.startswith("wasm"):
         # The go command compiles without DWARF for these: https://go.dev/src/cmd/go/internal/work/gc.go.
         # With it, packages refer to more symbols, and the linker puts all in another order.

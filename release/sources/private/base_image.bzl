@@ -17,7 +17,7 @@ def _base_image_impl(rctx):
         "--entry",
         ".release/entry.json",
         "--base",
-        rctx.path(rctx.attr.workspace).dirname.get_child(*rctx.attr.directory.split("/")),
+        rctx.workspace_root.get_child(*rctx.attr.directory.split("/")),
         "--out",
         ".",
     ] + (["--airgap"] if airgap(rctx) else []), timeout = 3600)
@@ -32,7 +32,6 @@ Its blobs come from the store or, by digest, from the origin in the lock.""",
     attrs = {
         "entry": attr.string(doc = "The image's entry of lock.json.", mandatory = True),
         "directory": attr.string(doc = "The directory of the manifest. Local paths are relative to it.", default = "manifests"),
-        "workspace": attr.label(doc = "A file in the workspace's root directory.", default = "@//:WORKSPACE"),
     },
     environ = REGISTRY_ENVIRON,
 )

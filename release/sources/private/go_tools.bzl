@@ -33,7 +33,7 @@ declare_go_toolchains(
 declare_bazel_toolchains(
     exec_goarch = "{goarch}",
     exec_goos = "{goos}",
-    go_toolchain_repo = "@{name}",
+    go_toolchain_repo = "",
     major = MAJOR_VERSION,
     minor = MINOR_VERSION,
     patch = PATCH_VERSION,
@@ -75,7 +75,7 @@ def _go_tools_impl(rctx):
     _compile(rctx, "builder" + exe, _builder_sources(rctx, goos), "-X main.rulesGoStdlibPrefix=" + RULES_GO_STDLIB_PREFIX)
     for program in ["covdata", "pack"]:
         _compile(rctx, program + exe, ["cmd/" + program])
-    rctx.file("BUILD.bazel", _BUILD.format(exe = exe, goarch = goarch, goos = goos, name = rctx.name))
+    rctx.file("BUILD.bazel", _BUILD.format(exe = exe, goarch = goarch, goos = goos))
     rctx.delete("gomodcache")
     rctx.delete("gocache")
 

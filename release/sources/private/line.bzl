@@ -16,12 +16,12 @@ release_manifest(
 
 alias(
     name = "manifest.yaml",
-    actual = "@release_builder//manifests/{line}:manifest.yaml",
+    actual = "@@//manifests/{line}:manifest.yaml",
 )
 
 alias(
     name = "lock.json",
-    actual = "@release_builder//manifests/{line}:lock.json",
+    actual = "@@//manifests/{line}:lock.json",
 )
 """
 
@@ -104,7 +104,7 @@ def _source_labels(product, dependencies):
 
 def _file(rctx, name):
     """Returns the label of a file of the line, as Starlark: None if the line has no such file."""
-    return repr("@release_builder//manifests/{}:{}".format(rctx.attr.line, name) if name in rctx.attr.files else None)
+    return repr("@@//manifests/{}:{}".format(rctx.attr.line, name) if name in rctx.attr.files else None)
 
 def _line_impl(rctx):
     lock = json.decode(rctx.attr.lock)
@@ -173,17 +173,17 @@ VERSIONS = {versions}
         exceptions = repr(lock["license_exceptions"]),
         previous = _file(rctx, "previous.lock.json"),
         previous_document = _file(rctx, "previous.release.json"),
-        product = repr(rctx.name),
-        sources = repr(_source_labels(rctx.name, lock["dependencies"])),
+        product = repr(rctx.attr.product),
+        sources = repr(_source_labels(rctx.attr.product, lock["dependencies"])),
         vex = _file(rctx, "vex.yaml"),
     ), executable = False, legacy_utf8 = False)
     build = _BUILD.format(line = rctx.attr.line)
     for name in lock["dependencies"]:
-        build += _ALIAS.format(name = repr(name), actual = repr("@{}//.release:source".format(repository(rctx.name, name))))
+        build += _ALIAS.format(name = repr(name), actual = repr("@{}//.release:source".format(repository(rctx.attr.product, name))))
     for name in lock["images"]:
-        build += _ALIAS.format(name = repr("base_" + name), actual = repr("@{}//:base".format(base_repository(rctx.name, name))))
+        build += _ALIAS.format(name = repr("base_" + name), actual = repr("@{}//:base".format(base_repository(rctx.attr.product, name))))
     for name in lock["files"]:
-        build += _ALIAS.format(name = repr("file_" + name), actual = repr("@{}//:file".format(repository(rctx.name, "file_" + name))))
+        build += _ALIAS.format(name = repr("file_" + name), actual = repr("@{}//:file".format(repository(rctx.attr.product, "file_" + name))))
     rctx.file("BUILD.bazel", build, executable = False, legacy_utf8 = False)
 
 release_line = repository_rule(
@@ -193,6 +193,7 @@ release_line = repository_rule(
         "files": attr.string_list(doc = "Which of the files vex.yaml, previous.lock.json and previous.release.json the line has."),
         "line": attr.string(doc = "The directory below manifests/.", mandatory = True),
         "lock": attr.string(doc = "JSON: the parts of the lock that BUILD files need.", mandatory = True),
+        "product": attr.string(doc = "The product: the repository's name for the product's BUILD files.", mandatory = True),
         "stale": attr.string(doc = "How the lock's toolchain differs from the workspace's; empty if it does not."),
     },
 )

@@ -11,76 +11,131 @@ def release_sources():
 # The files that a line may have beside its manifest, its lock and its destinations.
 _FILES = ["previous.lock.json", "previous.release.json", "vex.yaml"]
 
-def _lines_impl(rctx):
-    root = rctx.path(rctx.attr.workspace).dirname
-    active = rctx.getenv("RELEASE_LINE", "") or rctx.attr.default
+def read_lines(ctx, root, default):
+    """Reads all locks and watches the files.
+
+    Args:
+        ctx: the context of a repository rule or of a module extension.
+        root: the workspace's root directory.
+        default: the active line if RELEASE_LINE is not set; empty for the only line.
+
+    Returns:
+        a struct: locks, line → lock; destinations, line → whether it has destinations.yaml; files, line → the names
+        of its other files; active, the active line; here, what the workspace builds with.
+    """
     locks = {}
     destinations = {}
     files = {}
     for directory in root.get_child("manifests").readdir(watch = "yes"):
+        if not directory.is_dir:
+            continue
         lock = directory.get_child("lock.json")
-        rctx.watch(lock)
+        ctx.watch(lock)
         if lock.exists:
             # Resolve reports and replaces a lock that cannot be read.
-            content = json.decode(rctx.read(lock), default = None)
+            content = json.decode(ctx.read(lock), default = None)
             if content:
                 locks[directory.basename] = content
         file = directory.get_child("destinations.yaml")
-        rctx.watch(file)
+        ctx.watch(file)
         destinations[directory.basename] = file.exists
         files[directory.basename] = []
         for name in _FILES:
             file = directory.get_child(name)
-            rctx.watch(file)
+            ctx.watch(file)
             if file.exists:
                 files[directory.basename].append(name)
+    lines = destinations.keys()
+    return struct(
+        active = ctx.getenv("RELEASE_LINE", "") or default or (lines[0] if len(lines) == 1 else ""),
+        destinations = destinations,
+        files = files,
+        here = read_toolchain(ctx, root),
+        locks = locks,
+    )
 
-    here = read_toolchain(rctx, root)
-    content = _SOURCES
+def declarations(lines):
+    """Returns the repositories of every product: its line's and each pinned source's, base image's and file's.
+
+    Args:
+        lines: what read_lines returned.
+
+    Returns:
+        a list of structs: rule, the name of a repository rule, and attrs, the attributes.
+    """
+    calls = []
     declared = {}
-    for product, line in sorted(_choose(locks, active).items()):
-        lock = locks[line]
-        content += "    release_line(name = {}, line = {}, lock = {}, stale = {}, files = {})\n".format(
-            repr(product),
-            repr(line),
-            repr(json.encode(_summary(lock))),
-            repr(stale(lock, here)),
-            repr(files[line]),
-        )
-        _declare(declared, product, "line " + line)
+    for product, line in sorted(_choose(lines.locks, lines.active).items()):
+        lock = lines.locks[line]
+        directory = "manifests/" + line
+        _declare(calls, declared, "line " + line, "release_line", dict(
+            name = product,
+            files = lines.files[line],
+            line = line,
+            lock = json.encode(_summary(lock)),
+            product = product,
+            stale = stale(lock, lines.here),
+        ))
         for dependency in lock["dependencies"]:
-            content += _sources(product, line, dependency, lock["platforms"] + lock["architectures"], declared)
+            for variant in [""] + sorted(dependency.get("go_tags", {}).keys()):
+                what = "dependency {}{} of line {}".format(dependency["name"], ", variant " + variant if variant else "", line)
+                _declare(calls, declared, what, "source", dict(
+                    name = repository(product, dependency["name"], variant),
+                    directory = directory,
+                    entry = json.encode_indent(dependency),
+                    platforms = lock["platforms"] + lock["architectures"],
+                    variant = variant,
+                ))
         for image in lock.get("images", []):
-            base = base_repository(product, image["name"])
-            _declare(declared, base, "base of image {} of line {}".format(image["name"], line))
-            content += "    base_image(name = {}, directory = {}, entry = {})\n".format(repr(base), repr("manifests/" + line), repr(json.encode_indent(image)))
+            _declare(calls, declared, "base of image {} of line {}".format(image["name"], line), "base_image", dict(
+                name = base_repository(product, image["name"]),
+                directory = directory,
+                entry = json.encode_indent(image),
+            ))
         for name, entries in _files(lock).items():
-            file = repository(product, "file_" + name)
-            _declare(declared, file, "file {} of line {}".format(name, line))
-            content += "    release_file(name = {}, entries = {})\n".format(repr(file), repr(json.encode(entries)))
-    rctx.file("sources.bzl", content, executable = False, legacy_utf8 = False)
-    rctx.file("active.bzl", _active(locks, active, destinations.get(active, False)), executable = False, legacy_utf8 = False)
-    rctx.file("BUILD.bazel", "" if active in locks else _NO_RELEASE.format(text = repr(_no_lock(locks, active))), executable = False, legacy_utf8 = False)
+            _declare(calls, declared, "file {} of line {}".format(name, line), "release_file", dict(
+                name = repository(product, "file_" + name),
+                entries = json.encode(entries),
+            ))
+    return calls
 
-def _sources(product, line, dependency, platforms, declared):
-    """Returns the declarations of a dependency's repositories, one for itself and one for each variant."""
-    content = ""
-    for variant in [""] + sorted(dependency.get("go_tags", {}).keys()):
-        name = repository(product, dependency["name"], variant)
-        _declare(declared, name, "dependency {}{} of line {}".format(dependency["name"], ", variant " + variant if variant else "", line))
-        content += "    source(name = {}, directory = {}, entry = {}, platforms = {}{})\n".format(
-            repr(name),
-            repr("manifests/" + line),
-            repr(json.encode_indent(dependency)),
-            repr(platforms),
-            ", variant = " + repr(variant) if variant else "",
-        )
-    return content
+def other_names(lines, calls):
+    """Returns the repositories that only lines which are not built have.
 
-def _declare(declared, name, what):
+    Args:
+        lines: what read_lines returned.
+        calls: what declarations returned.
+
+    Returns:
+        a dict: name → why there is no such repository.
+    """
+    here = {call.attrs["name"]: None for call in calls}
+    chosen = _choose(lines.locks, lines.active)
+    names = {}
+    for line, lock in lines.locks.items():
+        product = lock["product"]
+        alone = struct(active = line, files = lines.files, here = lines.here, locks = {line: lock})
+        for call in declarations(alone):
+            name = call.attrs["name"]
+            if name not in here:
+                names[name] = "it is in line {}, but product {} is built from line {}: set RELEASE_LINE to {}".format(line, product, chosen[product], line)
+    return names
+
+def _declare(calls, declared, what, rule, attrs):
+    name = attrs["name"]
     if name in declared:
         fail("{} and {} are both repository @{}: rename one in its manifest and delete its lock.json".format(declared[name], what, name))
     declared[name] = what
+    calls.append(struct(rule = rule, attrs = attrs))
+
+def _lines_impl(rctx):
+    lines = read_lines(rctx, rctx.workspace_root, rctx.attr.default)
+    content = _SOURCES
+    for call in declarations(lines):
+        content += "    {}({})\n".format(call.rule, ", ".join([name + " = " + repr(value) for name, value in call.attrs.items()]))
+    rctx.file("sources.bzl", content, executable = False, legacy_utf8 = False)
+    rctx.file("active.bzl", _active(lines), executable = False, legacy_utf8 = False)
+    rctx.file("BUILD.bazel", "" if lines.active in lines.locks else _NO_RELEASE.format(text = repr(_no_lock(lines))), executable = False, legacy_utf8 = False)
 
 _ACTIVE = """\"\"\"The active line.\"\"\"
 
@@ -95,17 +150,21 @@ def release_destinations_label():
     return {destinations}
 """
 
-def _active(locks, active, destinations):
+def _active(lines):
     """Returns active.bzl. A line without a lock fails when its release is built, but not when it is resolved."""
-    tree = "//release/{}:release".format(locks[active]["product"]) if active in locks else "@release_lines//:release"
-    label = "//manifests/{}:destinations.yaml".format(active) if destinations else None
-    return _ACTIVE.format(line = repr(active), tree = repr(tree), destinations = repr(label))
+    lock = lines.locks.get(lines.active)
+    tree = "//release/{}:release".format(lock["product"]) if lock else "@release_lines//:release"
+    label = "//manifests/{}:destinations.yaml".format(lines.active) if lines.destinations.get(lines.active) else None
+    return _ACTIVE.format(line = repr(lines.active), tree = repr(tree), destinations = repr(label))
 
-def _no_lock(locks, active):
+def _no_lock(lines):
+    known = ", ".join(sorted(lines.locks.keys()))
+    if not lines.active:
+        return "RELEASE_LINE is not set: set it to one of: " + (known or "none, there are no lines yet: run tools/bazel run //release:init")
     return "line {}: manifests/{}/lock.json cannot be read; run tools/bazel run //release:resolve, or set RELEASE_LINE to one of: {}".format(
-        repr(active),
-        active,
-        ", ".join(sorted(locks.keys())),
+        repr(lines.active),
+        lines.active,
+        known,
     )
 
 _NO_RELEASE = """load("@release_builder//release/rules/private:line_error.bzl", "line_error")
@@ -197,8 +256,7 @@ release_lines = repository_rule(
     implementation = _lines_impl,
     doc = "Reads manifests/*/lock.json. RELEASE_LINE names the active line.",
     attrs = {
-        "default": attr.string(doc = "The active line if RELEASE_LINE is not set.", default = "toolbox"),
-        "workspace": attr.label(doc = "A file in the workspace's root directory.", default = "@//:WORKSPACE"),
+        "default": attr.string(doc = "The active line if RELEASE_LINE is not set. Default: the only line."),
     },
     environ = ["RELEASE_LINE"],
 )

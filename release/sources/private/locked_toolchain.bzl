@@ -5,22 +5,26 @@ _MODULES = {
     "rules_go": "github.com/bazelbuild/rules_go",
 }
 
-def read_toolchain(rctx, root):
+def read_toolchain(ctx, root):
     """Returns what this workspace builds with.
 
     Args:
-        rctx: the repository rule's context, which watches what is read.
+        ctx: the context of a repository rule or of a module extension, which watches what is read.
         root: the workspace's root directory.
 
     Returns:
         a list of tuples: a tool's name, the file that pins it, its version, and what pins its content.
     """
-    files = {}
-    for name in ["go.mod", "go.sum", ".bazelversion", "release/sources/go_sdk.json"]:
-        file = root
-        for element in name.split("/"):
-            file = file.get_child(element)
-        files[name] = rctx.read(file, watch = "yes")
+    builder = ctx.path(Label("//:go.mod")).dirname
+    files = {
+        name: ctx.read(directory.get_child(*name.split("/")), watch = "yes")
+        for name, directory in {
+            ".bazelversion": root,
+            "go.mod": builder,
+            "go.sum": builder,
+            "release/sources/go_sdk.json": builder,
+        }.items()
+    }
     sdk = json.decode(files["release/sources/go_sdk.json"])
     tools = [
         ("Bazel", ".bazelversion", files[".bazelversion"].strip(), ""),

@@ -12,7 +12,7 @@ def _source_impl(rctx):
     if rctx.attr.entry:
         what = json.decode(rctx.attr.entry)["name"]
         rctx.file(".release/entry.json", rctx.attr.entry, executable = False, legacy_utf8 = False)
-        command += ["source", "--entry", ".release/entry.json", "--base", rctx.path(rctx.attr.workspace).dirname.get_child(*rctx.attr.directory.split("/")), "--stdlib", ",".join(STDLIB), "--platforms", ",".join(rctx.attr.platforms)]
+        command += ["source", "--entry", ".release/entry.json", "--base", rctx.workspace_root.get_child(*rctx.attr.directory.split("/")), "--stdlib", ",".join(STDLIB), "--platforms", ",".join(rctx.attr.platforms)]
         if rctx.attr.variant:
             what += ", variant " + rctx.attr.variant
             command += ["--variant", rctx.attr.variant]
@@ -40,7 +40,6 @@ A variant's packages are built with its build tags: GOTAGS in @<product>//:line.
         "imports": attr.label(doc = "A Go file that imports every package that is needed from go_mod's modules."),
         "platforms": attr.string_list(doc = "The platforms and the architectures of the line, to which the BUILD files are limited."),
         "variant": attr.string(doc = "The name of one of the entry's go_tags; none if empty."),
-        "workspace": attr.label(doc = "A file in the workspace's root directory.", default = "@//:WORKSPACE"),
     },
     environ = GO_ENVIRON,
 )
