@@ -148,9 +148,17 @@ func (f *fetcher) module(ctx context.Context, p paths) error {
 		return err
 	}
 	defer done()
-	m, err := gomod.Required(p.goMod, p.goSum, p.path)
+	goMod, err := os.ReadFile(p.goMod)
 	if err != nil {
 		return err
+	}
+	goSum, err := os.ReadFile(p.goSum)
+	if err != nil {
+		return err
+	}
+	m, err := gomod.Required(goMod, goSum, p.path)
+	if err != nil {
+		return fmt.Errorf("%q: %w", p.goMod, err)
 	}
 	zip, err := f.moduleZip(ctx, g, m)
 	if err != nil {

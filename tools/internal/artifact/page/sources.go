@@ -12,6 +12,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/goinfo"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lockdiff"
+	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
 )
 
 // A Source is a pinned source.
@@ -42,7 +43,7 @@ type Variant struct {
 // A program is a file name with the programs for all platforms.
 type program struct {
 	name     string
-	info     *debug.BuildInfo // of the first platform; nil if it is not a Go program
+	info     *debug.BuildInfo // of the first platform, see before; nil if it is not a Go program
 	modules  int
 	source   string // the name of the pinned source; empty if it is not known
 	variant  string
@@ -67,7 +68,7 @@ func programsOf(ctx context.Context, a *Args) ([]*program, error) {
 	found := map[string]*program{}
 	for i, file := range files {
 		name := names[file]
-		if p := found[name]; p == nil || p.info == nil {
+		if p := found[name]; p == nil || before(infos[i], p.info) {
 			found[name] = &program{name: name, info: infos[i]}
 		}
 	}
@@ -76,6 +77,20 @@ func programsOf(ctx context.Context, a *Args) ([]*program, error) {
 		p.connect(a.Lock)
 	}
 	return all, nil
+}
+
+// before reports whether a program comes before another for a page: by its platform, since
+// the directories that Bazel builds in are not the same everywhere.
+func before(a, b *debug.BuildInfo) bool {
+	if a == nil || b == nil {
+		return a != nil
+	}
+	name := func(i *debug.BuildInfo) string {
+		p := platform.Platform{GOOS: setting(i, "GOOS"), GOARCH: setting(i, "GOARCH")}
+		return p.String() + setting(i, "GOARM") + setting(i, "GOAMD64")
+	}
+	x, y := name(a), name(b)
+	return cmp.Or(order(x)-order(y), strings.Compare(x, y)) < 0
 }
 
 // programName is a program's file name, without the suffix that it has on Windows.

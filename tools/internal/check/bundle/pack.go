@@ -21,6 +21,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/source/workspacefile"
 )
 
 // Args says what Pack packs.
@@ -31,6 +32,8 @@ type Args struct {
 	Lines []needs.Line
 	// Tools are the modules that the project's own tools are built from; see ToolModules.
 	Tools []lock.GoModule
+	// Archives are what WORKSPACE and MODULE.bazel pin.
+	Archives []workspacefile.Archive
 	// Platforms are those to build on, such as linux_amd64; at least one.
 	Platforms []string
 	// Root is the directory of the launcher's root; empty for none.
@@ -105,7 +108,7 @@ func plan(a Args) ([]*source, *Index, error) {
 			a.Tools, a.Root = nil, ""
 		}
 	}
-	sources, err := collect(needs.Args{Store: a.Store, Lines: a.Lines, Tools: a.Tools, Platforms: index.Platforms})
+	sources, err := collect(needs.Args{Store: a.Store, Lines: a.Lines, Tools: a.Tools, Archives: a.Archives, Platforms: index.Platforms})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,8 +2,8 @@ package bundle
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -24,23 +24,15 @@ const (
 // only the go.mod of a module that has no package in modulesTxt
 // (vendor/modules.txt, https://go.dev/ref/mod#go-mod-vendor). The modules at the given
 // paths are read whole all the same: their files are used unchanged.
-func ToolModules(dir, modulesTxt string, asTheyAre ...string) ([]lock.GoModule, error) {
-	goMod := filepath.Join(dir, "go.mod")
-	data, err := fileio.ReadLimited(goMod, maxGoMod)
+func ToolModules(goMod, goSum []byte, modulesTxt string, asTheyAre ...string) ([]lock.GoModule, error) {
+	f, err := modfile.Parse("go.mod", goMod, nil)
 	if err != nil {
-		return nil, err
-	}
-	f, err := modfile.Parse(goMod, data, nil)
-	if err != nil {
-		return nil, fmt.Errorf("reading %q: %w", goMod, err)
+		return nil, fmt.Errorf("reading go.mod: %w", err)
 	}
 	if len(f.Replace) > 0 {
-		return nil, fmt.Errorf("reading %q: it has replace lines, which a bundle does not support", goMod)
+		return nil, errors.New("reading go.mod: it has replace lines, which a bundle does not support")
 	}
-	sums, err := gomod.ReadSums(filepath.Join(dir, "go.sum"))
-	if err != nil {
-		return nil, err
-	}
+	sums := gomod.ParseSums(goSum)
 	read, err := vendored(modulesTxt)
 	if err != nil {
 		return nil, err
@@ -52,7 +44,7 @@ func ToolModules(dir, modulesTxt string, asTheyAre ...string) ([]lock.GoModule, 
 	for _, r := range f.Require {
 		m := sums[r.Mod]
 		if m.GoModSum == "" || read[r.Mod.Path] && m.Sum == "" {
-			return nil, fmt.Errorf("reading %q: go.sum has no h1 sum of %s", goMod, r.Mod)
+			return nil, fmt.Errorf("reading go.sum: it has no h1 sum of %s", r.Mod)
 		}
 		if !read[r.Mod.Path] {
 			m.Sum = ""

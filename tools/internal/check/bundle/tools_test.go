@@ -20,17 +20,15 @@ func TestToolModules(t *testing.T) {
 		{name: "tools", mod: goMod, sum: goSum, txt: modulesTxt,
 			want: "[{example.com/rules v2.0.0+incompatible h1:rules h1:rules.mod } {example.com/unread v0.1.0  h1:unread.mod } {example.com/used v1.0.0 h1:used h1:used.mod }]"},
 		{name: "replaced", mod: goMod + "replace example.com/used => ./used\n", sum: goSum, txt: modulesTxt, err: "it has replace lines, which a bundle does not support"},
-		{name: "no sum", mod: goMod, txt: modulesTxt, err: "go.sum has no h1 sum of example.com/used@v1.0.0"},
-		{name: "no content's sum", mod: goMod, sum: "example.com/used v1.0.0/go.mod h1:used.mod\n", txt: modulesTxt, err: "go.sum has no h1 sum of example.com/used@v1.0.0"},
+		{name: "no sum", mod: goMod, txt: modulesTxt, err: "reading go.sum: it has no h1 sum of example.com/used@v1.0.0"},
+		{name: "no content's sum", mod: goMod, sum: "example.com/used v1.0.0/go.mod h1:used.mod\n", txt: modulesTxt, err: "reading go.sum: it has no h1 sum of example.com/used@v1.0.0"},
 		{name: "no module", mod: goMod, sum: goSum, txt: "example.com/used\n", err: `package "example.com/used" before any module`},
 		{name: "no go.mod", mod: "{", sum: goSum, txt: modulesTxt, err: "reading "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			for name, text := range map[string]string{"go.mod": tt.mod, "go.sum": tt.sum, "modules.txt": tt.txt} {
-				w.write(filepath.Join(dir, name), text, 0o644)
-			}
-			got, err := ToolModules(dir, filepath.Join(dir, "modules.txt"), "example.com/rules")
+			w.write(filepath.Join(dir, "modules.txt"), tt.txt, 0o644)
+			got, err := ToolModules([]byte(tt.mod), []byte(tt.sum), filepath.Join(dir, "modules.txt"), "example.com/rules")
 			if tt.err != "" {
 				wantError(t, err, tt.err)
 			} else if err != nil || fmt.Sprint(got) != tt.want {
@@ -38,6 +36,6 @@ func TestToolModules(t *testing.T) {
 			}
 		})
 	}
-	_, err := ToolModules(t.TempDir(), "none")
-	wantError(t, err, "go.mod")
+	_, err := ToolModules([]byte(goMod), []byte(goSum), "none")
+	wantError(t, err, "none")
 }

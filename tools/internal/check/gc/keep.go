@@ -20,6 +20,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
+	"github.com/jasonwzm/release-builder/tools/internal/source/toolchain"
 )
 
 // Keep says what has to stay.
@@ -47,8 +48,6 @@ const (
 // The names of the documents that say what a build reads.
 const (
 	lockFile    = "lock.json"
-	sumFile     = "go.sum"
-	sdkFile     = "release/sources/go_sdk.json"
 	versionFile = ".bazelversion"
 	manifests   = "manifests"
 )
@@ -61,11 +60,11 @@ func (k *Keep) AddCheckout(dir string) (locks int, err error) {
 		return 0, err
 	}
 	locks = len(files)
-	for _, name := range []string{sumFile, sdkFile, versionFile} {
+	for _, name := range []string{toolchain.GoSum, toolchain.SDK, versionFile} {
 		files = append(files, filepath.Join(dir, filepath.FromSlash(name)))
 	}
 	k.Sources = append(k.Sources, "checkout "+dir)
-	var errs []error
+	errs := []error{k.addPins(dir)}
 	for _, file := range files {
 		data, err := fileio.ReadLimited(file, jsonfile.MaxSize)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -77,6 +76,17 @@ func (k *Keep) AddCheckout(dir string) (locks int, err error) {
 		errs = append(errs, err)
 	}
 	return locks, keepHint(errors.Join(errs...))
+}
+
+// addPins keeps what the tools and the Go SDK of a workspace need. It is in their files, or,
+// in the workspace of somebody else, in this program.
+func (k *Keep) addPins(dir string) error {
+	p, err := toolchain.Read(dir)
+	if err != nil {
+		return err
+	}
+	const from = "the release builder's "
+	return errors.Join(k.add(from+toolchain.GoSum, p.GoSum, ByCheckout), k.add(from+toolchain.SDK, p.SDK, ByCheckout))
 }
 
 // escape quotes a path for filepath.Glob.
@@ -119,7 +129,7 @@ func (k *Keep) AddGit(ctx context.Context, dir, commits string) error {
 	k.Sources = append(k.Sources, count(len(list), "commit", "commits")+" of "+commits)
 	blobs := map[string]string{} // a name, by object
 	for _, commit := range list {
-		out, err := git(ctx, dir, "ls-tree", "-r", "-z", commit, "--", manifests, sumFile, sdkFile, versionFile)
+		out, err := git(ctx, dir, "ls-tree", "-r", "-z", commit, "--", manifests, toolchain.GoSum, toolchain.SDK, versionFile)
 		if err != nil {
 			return err
 		}
@@ -196,11 +206,11 @@ func (k *Keep) add(name string, data []byte, by Wanted) error {
 			}
 		}
 		k.want(l.Toolchain.Bazel, by)
-	case sumFile:
+	case toolchain.GoSum:
 		for _, m := range gomod.ParseSums(data) {
 			k.Modules = append(k.Modules, m)
 		}
-	case path.Base(sdkFile):
+	case path.Base(toolchain.SDK):
 		var sdk lock.GoSDK
 		if err := jsonfile.Unmarshal(data, &sdk); err != nil {
 			return fmt.Errorf("reading the Go SDK's pins: %s:%w", name, err)

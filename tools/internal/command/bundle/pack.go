@@ -25,6 +25,8 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/fill"
 	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/source/toolchain"
+	"github.com/jasonwzm/release-builder/tools/internal/source/workspacefile"
 )
 
 // rules is the module that a repository rule uses unchanged.
@@ -125,10 +127,17 @@ func (o *options) args() (bundle.Args, error) {
 	if a.Store, err = store.Open(dir); err != nil {
 		return a, err
 	}
-	if err := o.readLines(&a); err != nil {
+	pins, err := toolchain.Read(o.root)
+	if err != nil {
 		return a, err
 	}
-	if a.Tools, err = o.toolModules(); err != nil {
+	if err := o.readLines(&a, &pins.Go); err != nil {
+		return a, err
+	}
+	if a.Tools, err = o.toolModules(pins); err != nil {
+		return a, err
+	}
+	if a.Archives, err = workspacefile.Archives(o.root); err != nil {
 		return a, err
 	}
 	if err := o.readSince(&a); err != nil || o.noRoot {
@@ -142,11 +151,7 @@ func (o *options) args() (bundle.Args, error) {
 }
 
 // readLines reads the locks. Their toolchain has to be that of this workspace.
-func (o *options) readLines(a *bundle.Args) error {
-	var sdk lock.GoSDK
-	if err := jsonfile.Read(filepath.Join(o.root, "release", "sources", "go_sdk.json"), &sdk); err != nil {
-		return fmt.Errorf("reading the Go SDK's pins: %w", err)
-	}
+func (o *options) readLines(a *bundle.Args, sdk *lock.GoSDK) error {
 	for _, name := range o.lines {
 		l, err := readLock(name, filepath.Join(o.root, "manifests", name, "lock.json"))
 		if err != nil {
@@ -154,8 +159,8 @@ func (o *options) readLines(a *bundle.Args) error {
 		}
 		for _, p := range a.Platforms {
 			if got, want := l.Lock.Toolchain.Go.Archives[p], sdk.Archives[p]; got != want {
-				err := fmt.Errorf("line %s: Go SDK for %s: the lock has %s, %s, and release/sources/go_sdk.json has %s, %s",
-					name, p, l.Lock.Toolchain.Go.Version, got.SHA256, sdk.Version, want.SHA256)
+				err := fmt.Errorf("line %s: Go SDK for %s: the lock has %s, %s, and %s has %s, %s",
+					name, p, l.Lock.Toolchain.Go.Version, got.SHA256, toolchain.SDK, sdk.Version, want.SHA256)
 				return hint.With(err, "run tools/bazel run //release:resolve")
 			}
 		}
@@ -173,11 +178,11 @@ func readLock(line, name string) (needs.Line, error) {
 	return needs.Line{Name: line, Lock: l, Digest: digest.FromBytes(data)}, err
 }
 
-func (o *options) toolModules() ([]lock.GoModule, error) {
+func (o *options) toolModules(pins *toolchain.Pins) ([]lock.GoModule, error) {
 	if o.modules == "" {
 		return nil, errors.New("--modules is missing: it says which modules the tools are built from")
 	}
-	return bundle.ToolModules(o.root, runfile.Real(o.modules), rules)
+	return bundle.ToolModules(pins.GoMod, pins.GoSum, runfile.Real(o.modules), rules)
 }
 
 // readSince reads an old lock, which begins with a brace, or an old bundle.

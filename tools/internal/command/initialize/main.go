@@ -22,7 +22,7 @@ const command = "init"
 
 type options struct {
 	name, module, git, branch, tag string
-	platforms                      string
+	platforms, dir, builder        string
 	root, goCmd                    string
 	store                          *store.Store
 	stdout, stderr                 io.Writer
@@ -32,7 +32,9 @@ type options struct {
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o := options{stdout: stdout, stderr: stderr}
 	set := flag.NewFlagSet(command, flag.ContinueOnError)
-	set.StringVar(&o.name, "name", "", "the `name` of the line and of its product (required)")
+	set.StringVar(&o.name, "name", "", "the `name` of the line and of its product (default: from the source)")
+	set.StringVar(&o.dir, "new", "", "make a new workspace in a `directory`")
+	set.StringVar(&o.builder, "builder", "", "where a new workspace gets the release builder: the `URL` of an archive, or a directory")
 	set.StringVar(&o.module, "module", "", "a Go module, as `PATH` or PATH@VERSION")
 	set.StringVar(&o.git, "git", "", "the `URL` of a git repository")
 	set.StringVar(&o.branch, "branch", "", "the repository's `branch`")
@@ -46,12 +48,15 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case set.NArg() > 0:
 		return cli.UsageError(stderr, command, "got argument %q, want flags only", set.Arg(0))
-	case o.name == "":
-		return cli.UsageError(stderr, command, "flag -name is missing")
 	case (o.module == "") == (o.git == ""):
 		return cli.UsageError(stderr, command, "want either -module or -git")
 	case o.git == "" && (o.branch != "" || o.tag != ""), o.branch != "" && o.tag != "":
 		return cli.UsageError(stderr, command, "want at most one of -branch and -tag, with -git")
+	case o.builder != "" && o.dir == "":
+		return cli.UsageError(stderr, command, "flag -builder is for -new")
+	}
+	if o.name == "" {
+		o.name = dependencyName(o.module + o.git)
 	}
 	if err := o.init(ctx); err != nil {
 		return cli.Fail(stderr, command, err)
@@ -60,6 +65,28 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func (o *options) init(ctx context.Context) (err error) {
+	dir, err := store.DefaultDir(os.Getenv)
+	if err != nil {
+		return err
+	}
+	if o.store, err = store.Open(dir); err != nil {
+		return err
+	}
+	if o.dir == "" {
+		return o.line(ctx)
+	}
+	undo, err := o.workspace(ctx)
+	if err != nil {
+		return err
+	}
+	if err := o.line(ctx); err != nil {
+		return errors.Join(err, undo())
+	}
+	return nil
+}
+
+// line adds a line to the workspace.
+func (o *options) line(ctx context.Context) (err error) {
 	if o.root == "" {
 		return hint.With(errors.New("the workspace's root is not known"), "run it as tools/bazel run //release:init")
 	}
@@ -68,13 +95,6 @@ func (o *options) init(ctx context.Context) (err error) {
 		if _, err := os.Lstat(dir); err == nil {
 			return hint.With(fmt.Errorf("%q exists already", dir), "choose another --name")
 		}
-	}
-	dir, err := store.DefaultDir(os.Getenv)
-	if err != nil {
-		return err
-	}
-	if o.store, err = store.Open(dir); err != nil {
-		return err
 	}
 	text, err := o.manifest(ctx)
 	if err != nil {
@@ -107,8 +127,18 @@ func (o *options) init(ctx context.Context) (err error) {
 	if err := write(product, map[string][]byte{"BUILD.bazel": buildFile(o.name, programs)}); err != nil {
 		return err
 	}
-	fmt.Fprintf(o.stdout, "wrote manifests/%s and release/%s; next:\n\n    tools/bazel build //release:all --repo_env=RELEASE_LINE=%s\n", o.name, o.name, o.name)
-	return nil
+	return o.next()
+}
+
+// next says what was written, and how to build it.
+func (o *options) next() error {
+	build := "tools/bazel build //release:all"
+	if o.dir != "" {
+		_, err := fmt.Fprintf(o.stdout, "wrote the workspace %s; next:\n\n    cd %s\n    %s\n", o.root, o.dir, build)
+		return err
+	}
+	_, err := fmt.Fprintf(o.stdout, "wrote manifests/%s and release/%s; next:\n\n    %s --repo_env=RELEASE_LINE=%s\n", o.name, o.name, build, o.name)
+	return err
 }
 
 // lock runs resolve, which writes the lock.

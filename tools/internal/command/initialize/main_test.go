@@ -69,7 +69,7 @@ func TestReserved(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for _, tt := range []struct{ args, want string }{
-		{"--module example.com/a", "flag -name is missing"},
+		{"--name a --module b --builder c", "flag -builder is for -new"},
 		{"--name a", "want either -module or -git"},
 		{"--name a --module b --git c", "want either -module or -git"},
 		{"--name a --module b --branch c", "want at most one of -branch and -tag, with -git"},

@@ -10,13 +10,11 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/base/progress"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
@@ -26,6 +24,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/source/toolchain"
 	"github.com/jasonwzm/release-builder/tools/internal/web/download"
 )
 
@@ -48,7 +47,7 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 	if err != nil {
 		return nil, err
 	}
-	toolchain, err := o.toolchain()
+	pins, err := toolchain.Lock(o.root)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +81,7 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 			}
 	}
 	base := filepath.Dir(o.manifest)
-	kept := &resolve.Kept{Lock: old, SameBuild: old != nil && reflect.DeepEqual(old.Toolchain, toolchain) && sameTargets(old, targets), OwnSums: m.RefuseMissingSums, Update: o.update.has}
+	kept := &resolve.Kept{Lock: old, SameBuild: old != nil && reflect.DeepEqual(old.Toolchain, pins) && sameTargets(old, targets), OwnSums: m.RefuseMissingSums, Update: o.update.has}
 	modules := &resolve.Modules{Go: newGo, Store: s, Kept: kept}
 	trees := &resolve.Trees{Go: newGo, Store: s, Kept: kept}
 	note := func(name, text string) { board.Linef("note: %s: %s", name, text) }
@@ -107,7 +106,7 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 			Manifest:  m,
 			Product:   product,
 			Uses:      uses,
-			Toolchain: toolchain,
+			Toolchain: pins,
 			Progress:  board.Linef,
 			Resolvers: resolve.Resolvers{
 				Module: modules, Local: directories, Git: git, Files: files.Resolve, Images: images.Resolve,
@@ -128,25 +127,6 @@ func (o *options) session(m *manifest.Manifest, old *lock.Lock, board *progress.
 func sameTargets(l *lock.Lock, targets []platform.Platform) bool {
 	old, err := platform.Targets(slices.Concat(l.Platforms, l.Architectures)...)
 	return err == nil && slices.Equal(old, targets)
-}
-
-// toolchain reads the versions that the workspace builds with.
-func (o *options) toolchain() (lock.Toolchain, error) {
-	var t lock.Toolchain
-	if err := jsonfile.Read(filepath.Join(o.root, "release", "sources", "go_sdk.json"), &t.Go); err != nil {
-		return t, fmt.Errorf("reading the Go SDK's pins: %w", err)
-	}
-	version, err := os.ReadFile(filepath.Join(o.root, ".bazelversion"))
-	if err != nil {
-		return t, err
-	}
-	t.Bazel = strings.TrimSpace(string(version))
-	goMod, goSum := filepath.Join(o.root, "go.mod"), filepath.Join(o.root, "go.sum")
-	if t.RulesGo, err = gomod.Required(goMod, goSum, "github.com/bazelbuild/rules_go"); err != nil {
-		return t, err
-	}
-	t.Gazelle, err = gomod.Required(goMod, goSum, "github.com/bazelbuild/bazel-gazelle")
-	return t, err
 }
 
 // sourceDateEpoch parses SOURCE_DATE_EPOCH

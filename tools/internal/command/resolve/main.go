@@ -21,6 +21,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/manifest"
 	"github.com/jasonwzm/release-builder/tools/internal/resolve"
+	"github.com/jasonwzm/release-builder/tools/internal/source/workspacefile"
 )
 
 type options struct {
@@ -128,7 +129,10 @@ func (o *options) resolve(ctx context.Context, stdout, stderr io.Writer) (stale 
 			return false, err
 		}
 	}
-	return r.Stale, o.report(stdout, &r)
+	if r.Uses, err = workspacefile.UseRepositories(o.root, !o.check); err != nil {
+		return false, err
+	}
+	return r.Stale || r.Uses, o.report(stdout, &r)
 }
 
 // previous reads the old lock. If it cannot be read, previous says so and returns nil: the

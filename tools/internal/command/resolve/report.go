@@ -15,6 +15,8 @@ type report struct {
 	Lock    string   `json:"lock"`
 	Stale   bool     `json:"stale"`
 	Changes []string `json:"changes"`
+	// Uses says that MODULE.bazel did not have the names of the locks' repositories.
+	Uses bool `json:"uses,omitempty"`
 	// Behind are the locked branches and tags that have moved, with --check.
 	Behind []string `json:"behind,omitempty"`
 }
@@ -41,6 +43,11 @@ func (o *options) report(stdout io.Writer, r *report) error {
 		lines = append(lines, "behind: "+b)
 	}
 	lines = append(lines, r.Lock+" "+state)
+	if r.Uses && o.check {
+		lines = append(lines, "MODULE.bazel does not have the repositories of all locks: run tools/bazel run //release:resolve")
+	} else if r.Uses {
+		lines = append(lines, "MODULE.bazel written")
+	}
 	_, err := fmt.Fprintln(stdout, strings.Join(lines, "\n"))
 	return err
 }

@@ -290,3 +290,13 @@ func TestException(t *testing.T) {
 		t.Error("no policy has an exception")
 	}
 }
+
+func TestRepositories(t *testing.T) {
+	want := "toolbox toolbox_a toolbox_b toolbox_base_app toolbox_c toolbox_c_agent toolbox_d toolbox_file_tool"
+	if got := strings.Join(sample().Repositories(), " "); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := Repository("istio", "client-go", "v1.2"), "istio_client_go_v1_2"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/mod/module"
 	"gopkg.in/yaml.v3"
 
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/rules"
 	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
@@ -44,7 +45,7 @@ func (p *parser) dependencies(f *strictyaml.Fields) {
 	for _, e := range entries {
 		name := strictyaml.Quote(e.Key.Value)
 		p.scalarKey(e.Key, "dependencies: name")
-		p.makes(repository(e.Key.Value), "dependency", e.Key)
+		p.makes(lock.Repository(e.Key.Value), "dependency", e.Key)
 		d := p.Fields(e.Value, "dependency "+name+": ", " in dependency "+name, wantDependency, dependencyKeys())
 		all = append(all, d)
 		p.m.Dependencies = append(p.m.Dependencies, p.dependency(e.Key, &d))
@@ -184,7 +185,7 @@ func (p *parser) tags(key *yaml.Node, f *strictyaml.Fields) map[string][]string 
 			p.Errorf(e.Key, "%sgotags: variant: got %s (%s), want %s", f.In, strictyaml.Quote(e.Key.Value), bad, rules.Variant.Want)
 			continue
 		}
-		p.makes(repository(key.Value)+"_"+e.Key.Value, "dependency "+strictyaml.Quote(key.Value)+": variant", e.Key)
+		p.makes(lock.Repository(key.Value)+"_"+e.Key.Value, "dependency "+strictyaml.Quote(key.Value)+": variant", e.Key)
 		what := f.In + "gotags: " + e.Key.Value
 		if e.Value.Kind == yaml.SequenceNode && len(e.Value.Content) == 0 {
 			p.Errorf(e.Value, "%s: got an empty list, want at least one tag", what)

@@ -6,6 +6,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/platform"
 	"github.com/jasonwzm/release-builder/tools/internal/input/rules"
 	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
@@ -23,7 +24,7 @@ const (
 func (p *parser) images(n *yaml.Node) {
 	for _, e := range p.Optional(n, "images: ", wantImages) {
 		p.scalarKey(e.Key, "images: name")
-		p.makes("base_"+repository(e.Key.Value), "image", e.Key)
+		p.makes(lock.Repository("base", e.Key.Value), "image", e.Key)
 		name := strictyaml.Quote(e.Key.Value)
 		f := p.Fields(e.Value, "image "+name+": ", " in image "+name, wantImage, []string{"base"})
 		if f.Node.Kind == yaml.MappingNode && f.Keys["base"] == nil {
@@ -38,7 +39,7 @@ func (p *parser) images(n *yaml.Node) {
 func (p *parser) files(n *yaml.Node) {
 	for _, e := range p.Optional(n, "files: ", wantFiles) {
 		p.scalarKey(e.Key, "files: name")
-		p.makes("file_"+repository(e.Key.Value), "file", e.Key)
+		p.makes(lock.Repository("file", e.Key.Value), "file", e.Key)
 		name := strictyaml.Quote(e.Key.Value)
 		f := p.Fields(e.Value, "file "+name+": ", " in file "+name, wantFile, []string{"sha256", "url", "urls"})
 		if f.Node.Kind == yaml.MappingNode {

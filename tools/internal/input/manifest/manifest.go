@@ -245,4 +245,4 @@ func (m *Manifest) AutoFrom(d *Dependency) string {
 
 // Repository returns the name of the dependency's external repository: its name with "_" for
 // "-" and ".". A variant's repository has "_" and the variant's name appended.
-func (d *Dependency) Repository() string { return repository(d.Name) }
+func (d *Dependency) Repository() string { return lock.Repository(d.Name) }

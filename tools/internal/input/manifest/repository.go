@@ -8,6 +8,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/input/strictyaml"
 )
 
@@ -48,15 +49,9 @@ func (p *parser) collisions() {
 // Repositories returns the names of a dependency's Bazel repositories: its own, then those of
 // the variants in GoTags, sorted.
 func (d *Dependency) Repositories(product string) []string {
-	own := repository(product + "_" + d.Name)
-	list := []string{own}
+	list := []string{lock.Repository(product, d.Name)}
 	for _, variant := range slices.Sorted(maps.Keys(d.GoTags)) {
-		list = append(list, own+"_"+variant)
+		list = append(list, lock.Repository(product, d.Name, variant))
 	}
 	return list
-}
-
-// repository returns the name of the repository for a name, without its prefix.
-func repository(name string) string {
-	return strings.NewReplacer("-", "_", ".", "_").Replace(name)
 }

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/mod/module"
 	modzip "golang.org/x/mod/zip"
 
-	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 )
 
@@ -22,14 +21,10 @@ const (
 
 // Required returns the version of a module that a go.mod requires, and the h1 sum of its
 // content in go.sum.
-func Required(goMod, goSum, path string) (lock.GoModule, error) {
-	data, err := fileio.ReadLimited(goMod, maxGoMod)
+func Required(goMod, goSum []byte, path string) (lock.GoModule, error) {
+	f, err := modfile.ParseLax("go.mod", goMod, nil)
 	if err != nil {
-		return lock.GoModule{}, err
-	}
-	f, err := modfile.ParseLax(goMod, data, nil)
-	if err != nil {
-		return lock.GoModule{}, fmt.Errorf("reading %q: %w", goMod, err)
+		return lock.GoModule{}, fmt.Errorf("reading go.mod: %w", err)
 	}
 	m := lock.GoModule{Path: path}
 	for _, r := range f.Require {
@@ -38,15 +33,11 @@ func Required(goMod, goSum, path string) (lock.GoModule, error) {
 		}
 	}
 	if m.Version == "" {
-		return lock.GoModule{}, fmt.Errorf("reading %q: module %s is not required", goMod, path)
+		return lock.GoModule{}, fmt.Errorf("reading go.mod: module %s is not required", path)
 	}
-	sums, err := ReadSums(goSum)
-	if err != nil {
-		return lock.GoModule{}, err
-	}
-	summed := sums[module.Version{Path: m.Path, Version: m.Version}]
+	summed := ParseSums(goSum)[module.Version{Path: m.Path, Version: m.Version}]
 	if summed.Sum == "" {
-		return lock.GoModule{}, fmt.Errorf("reading %q: no h1 sum of %s@%s", goSum, m.Path, m.Version)
+		return lock.GoModule{}, fmt.Errorf("reading go.sum: no h1 sum of %s@%s", m.Path, m.Version)
 	}
 	return summed, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
 	"github.com/jasonwzm/release-builder/tools/internal/source/fill"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/source/workspacefile"
 )
 
 // Line is a line with its lock.
@@ -57,6 +58,7 @@ const (
 	File       Kind = "file"
 	Toolchain  Kind = "toolchain" // the Go SDK
 	Tools      Kind = "tools"     // a module of the project's own go.mod
+	Archive    Kind = "archive"   // what WORKSPACE or MODULE.bazel names, such as the release builder
 )
 
 // Args says whose needs Collect finds.
@@ -65,6 +67,8 @@ type Args struct {
 	Lines []Line
 	// Tools are the modules that the project's own tools are built from.
 	Tools []lock.GoModule
+	// Archives are what WORKSPACE and MODULE.bazel pin.
+	Archives []workspacefile.Archive
 	// Platforms are those that builds run on, such as linux_amd64; nil for all in a lock.
 	Platforms []string
 }
@@ -101,6 +105,9 @@ func Collect(a Args) *Set {
 	for _, m := range a.Tools {
 		list, err := fill.Module(a.Store, m)
 		c.all(list, err, Use{"", Tools, m.Path})
+	}
+	for _, archive := range a.Archives {
+		c.add(fill.Blob(a.Store, archive.Digest, archive.Name+" in "+archive.File), Use{"", Archive, archive.Name})
 	}
 	c.images(a.Lines)
 	return c.Set

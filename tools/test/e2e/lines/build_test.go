@@ -26,6 +26,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gomod"
+	"github.com/jasonwzm/release-builder/tools/internal/source/toolchain"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/imagetest"
 )
@@ -100,7 +101,11 @@ func (w *world) checkStale(t *testing.T) {
 // checkHostTools damages a module of the tools that repository rules run. The error names the
 // module and its sum, although the go command's error for a damaged zip has neither.
 func (w *world) checkHostTools(t *testing.T) {
-	m, err := gomod.Required(filepath.Join(w.Dir, "go.mod"), filepath.Join(w.Dir, "go.sum"), "golang.org/x/mod")
+	pins, err := toolchain.Read(w.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := gomod.Required(pins.GoMod, pins.GoSum, "golang.org/x/mod")
 	if err != nil {
 		t.Fatal(err)
 	}
