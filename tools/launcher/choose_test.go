@@ -28,7 +28,7 @@ func TestWhichBazel(t *testing.T) {
 		{name: "8", bazel: "8.4.2", want: "bazel"},
 		{name: "release candidate", bazel: "8.0.0rc1", want: "bazel"},
 		{name: "Debian's label", bazel: "7.7.1- (@non-git)", want: "bazel"},
-		{name: "9 is too new", bazel: "9.0.0", want: "installed"},
+		{name: "9", bazel: "9.0.0", want: "bazel"},
 		{name: "10 is too new", bazel: "10.7.0", want: "installed"},
 		{name: "no version", bazel: "no_version", want: "installed"},
 		{name: "bazelisk", bazelisk: true, want: "bazelisk"},

@@ -16,6 +16,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/baseimage"
 	"github.com/jasonwzm/release-builder/tools/internal/source/needs"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/source/workspacefile"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/archivetest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/errtest"
 )
@@ -24,10 +25,12 @@ import (
 func TestPack(t *testing.T) {
 	w := newWorld(t)
 	root := w.root()
-	name, r := w.pack(func(a *Args) { a.Root = root })
+	archives := []workspacefile.Archive{{Name: "release_builder", File: "MODULE.bazel", Digest: w.blob("an archive")}}
+	name, r := w.pack(func(a *Args) { a.Root, a.Archives = root, archives })
 	got := regexp.MustCompile(`sha256/[0-9a-f]{64}`).ReplaceAllString(describe(r.Index), "sha256/…")
 	want := `content_addressable/sha256/…/file [line demo, file tool linux-amd64]
 content_addressable/sha256/…/file [line demo, toolchain go1.26.8 linux_amd64]
+content_addressable/sha256/…/file [archive release_builder]
 content_addressable/sha256/…/file [line demo, dependency tree]
 goproxy/example.com/!age/@v/v1.3.2.zip [line demo, dependency age]
 goproxy/example.com/lib/@v/v0.1.0.mod [line demo, dependency age line demo, dependency tree]
@@ -74,7 +77,7 @@ root/bazel-7.7.1-0123456789abcdef.tar.sha256 [root bazel-7.7.1-0123456789abcdef]
 	if info, err := os.Stat(name); err != nil || info.Size() != r.Size || info.Mode().Perm() != 0o644 {
 		t.Errorf("bundle: got %v, %v, want %d bytes, mode 0644", info, err, r.Size)
 	}
-	again, _ := w.pack(func(a *Args) { a.Root = root })
+	again, _ := w.pack(func(a *Args) { a.Root, a.Archives = root, archives })
 	sameFiles(t, name, again)
 	if _, err := Verify(t.Context(), name); err != nil {
 		t.Error(err)

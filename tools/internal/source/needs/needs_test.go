@@ -11,6 +11,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
+	"github.com/jasonwzm/release-builder/tools/internal/source/workspacefile"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/storetest"
 )
 
@@ -50,6 +51,9 @@ func TestCollect(t *testing.T) {
 		{name: "modules of the tools", platforms: []string{},
 			alter: func(x *Args) { x.Tools = []lock.GoModule{{Path: "example.com/tool", Version: "v1.0.0", Sum: "h1:x"}} },
 			want:  blob(c) + " " + modules + " goproxy/example.com/tool/@v/v1.0.0.zip"},
+		{name: "archives", platforms: []string{},
+			alter: func(x *Args) { x.Archives = []workspacefile.Archive{{Name: "release_builder", Digest: a}} },
+			want:  blob(a) + " " + blob(c) + " " + modules},
 		{name: "two locks that differ in a module's sum", platforms: []string{}, want: blob(c) + " " + modules,
 			alter: func(x *Args) {
 				other := lockOf()
