@@ -15,6 +15,7 @@ _TOOLCHAINS = [
     "@release_go_tools//:all",
 ]
 
+# buildifier: disable=unnamed-macro
 def release_go():
     """Declares the rest of what a WORKSPACE needs, beside its lines, and registers the toolchains."""
     go_rules_dependencies()

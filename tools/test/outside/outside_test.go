@@ -45,9 +45,12 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	if os.Getenv("OUTSIDE_RELEASE") == "" {
+		t.Skip("OUTSIDE_RELEASE names no program: tools/bazel test runs this")
+	}
 	program, err := runfiles.Rlocation(os.Getenv("OUTSIDE_RELEASE"))
 	if err != nil {
-		t.Skip("OUTSIDE_RELEASE names no program: tools/bazel test runs this")
+		t.Fatal(err)
 	}
 	w := &world{Workspace: workspacetest.New(t, "OUTSIDE_WORKSPACE", ""), t: t, program: program}
 	w.builder = w.Dir

@@ -31,15 +31,15 @@ var templates embed.FS
 
 // made are the files of a new workspace that come from a template, by the template's name.
 var made = map[string]string{
-	"release.BUILD.bazel": "release/BUILD.bazel",
-	"root.BUILD.bazel":    "BUILD.bazel",
-	"MODULE.bazel":        "MODULE.bazel",
-	"README.md":           "README.md",
-	"bazelrc":             ".bazelrc",
-	"github.yaml":         ".github/workflows/release.yaml",
-	"gitignore":           ".gitignore",
-	"gitlab.yaml":         ".gitlab-ci.yml",
-	"prow.yaml":           ".prow.yaml",
+	"release.BUILD.tmpl": "release/BUILD.bazel",
+	"root.BUILD.tmpl":    "BUILD.bazel",
+	"MODULE.tmpl":        "MODULE.bazel",
+	"README.md":          "README.md",
+	"bazelrc":            ".bazelrc",
+	"github.yaml":        ".github/workflows/release.yaml",
+	"gitignore":          ".gitignore",
+	"gitlab.yaml":        ".gitlab-ci.yml",
+	"prow.yaml":          ".prow.yaml",
 }
 
 // builder is where a new workspace gets the release builder from: an archive or a directory.
