@@ -103,5 +103,6 @@ import (
 	_ "google.golang.org/api/iterator"
 	_ "google.golang.org/api/option"
 	_ "google.golang.org/protobuf/encoding/protojson"
+	_ "google.golang.org/protobuf/encoding/protowire"
 	_ "gopkg.in/yaml.v3"
 )

@@ -9,7 +9,7 @@
 // the output of an earlier `bazel aquery --output=jsonproto` of the same workspace.
 //
 //	-line   the line of the release (default: toolbox)
-//	-page   write the table between the marks of this page, not to stdout
+//	-page   write the table into this page, between the lines that say so
 //	-check  write nothing; exit 1 if the page is stale
 //
 // These are findings, and the exit status is 1:
@@ -38,8 +38,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
 	"github.com/jasonwzm/release-builder/tools/internal/base/environ"
-	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
-	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
+	"github.com/jasonwzm/release-builder/tools/internal/base/pages"
 	"github.com/jasonwzm/release-builder/tools/internal/check/actiongraph"
 )
 
@@ -67,7 +66,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if *page == "" {
 		fmt.Fprint(stdout, c.table())
 	} else {
-		err = errors.Join(err, update(*page, c.table(), *check))
+		err = errors.Join(err, pages.Update(pages.UpdateArgs{Page: *page, Command: "go run ./tools/dev/actions -page " + *page, Text: c.table(), Check: *check}))
 	}
 	if err != nil {
 		return cli.Fail(stderr, name, err)
@@ -147,31 +146,4 @@ func thisMachine(info string) (machine, error) {
 		m.dirs = append(m.dirs, place{"the user's home", home})
 	}
 	return m, nil
-}
-
-// The marks of the table in a page.
-const (
-	begin = "<!-- go run ./tools/dev/actions -page writes from here -->\n"
-	end   = "<!-- to here -->\n"
-)
-
-// update writes the table into a page. With check it returns an error if the page is stale.
-func update(page, table string, check bool) error {
-	old, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	head, rest, found := strings.Cut(string(old), begin)
-	_, tail, closed := strings.Cut(rest, end)
-	if !found || !closed {
-		return fmt.Errorf("%q: want the lines\n%s%s", page, begin, end)
-	}
-	text := head + begin + table + end + tail
-	switch {
-	case text == string(old):
-		return nil
-	case check:
-		return hint.With(fmt.Errorf("%q is stale", page), "go run ./tools/dev/actions -page %s", page)
-	}
-	return fileio.WriteFile(page, []byte(text), 0o644)
 }

@@ -184,25 +184,3 @@ func TestFiles(t *testing.T) {
 		})
 	}
 }
-
-func TestUpdate(t *testing.T) {
-	page := filepath.Join(t.TempDir(), "page.md")
-	write(t, page, []byte("head\n"+begin+"old\n"+end+"tail\n"), 0o644)
-	if err := update(page, "new\n", true); err == nil || !strings.Contains(err.Error(), "is stale") {
-		t.Errorf("got %v, want that it is stale", err)
-	}
-	if err := update(page, "new\n", false); err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile(page)
-	if want := "head\n" + begin + "new\n" + end + "tail\n"; err != nil || string(got) != want {
-		t.Errorf("got %q, %v, want %q", got, err, want)
-	}
-	if err := update(page, "new\n", true); err != nil {
-		t.Error(err)
-	}
-	write(t, page, []byte("no marks\n"), 0o644)
-	if err := update(page, "new\n", false); err == nil {
-		t.Error("a page without marks is no error")
-	}
-}
