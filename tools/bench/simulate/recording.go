@@ -11,6 +11,7 @@ import (
 // A Recording is what a simulation needs of a build.
 type Recording struct {
 	Name string
+	Of   string // what was repeated; empty for the recording of a build
 	// Span is the time from the start of the first action to the end of the last one, in seconds,
 	// if one build ran all actions. Else it is 0.
 	Span    float64

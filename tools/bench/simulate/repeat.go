@@ -15,7 +15,7 @@ import (
 //     what it read, from all copies, and takes copies times as long.
 //   - Everything else is there copies times.
 func repeat(r *Recording, copies int) *Recording {
-	c := &copier{from: r, copies: copies, to: &Recording{Name: fmt.Sprintf("%s, %d times", r.Name, copies), Alike: r.Alike, Untimed: r.Untimed}}
+	c := &copier{from: r, copies: copies, to: &Recording{Name: fmt.Sprintf("%d targets", copies*targets(r)), Of: fmt.Sprintf("%s, %d times", r.Name, copies), Alike: r.Alike, Untimed: r.Untimed}}
 	c.whole = wholes(r)
 	for n := range copies {
 		for i, a := range r.Actions {

@@ -10,7 +10,7 @@ import (
 )
 
 // workerCounts are how many workers are simulated.
-var workerCounts = []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}
+var workerCounts = []int{1, 2, 4, 10, 20, 40, 100, 200, 400, 1000}
 
 // A report has the results of some recordings.
 type report struct {
@@ -77,7 +77,7 @@ const chainShown = 8
 
 func (b *build) print(w *strings.Builder, m Model) {
 	rec := b.recording
-	fmt.Fprintf(w, "\n### %s\n\n%d actions, %s of work.%s\n\n", rec.Name, len(rec.Actions), duration(b.plan.work(0)), b.untimed())
+	fmt.Fprintf(w, "\n### %s\n\n%s%d actions, %s of work.%s\n\n", rec.Name, b.madeUp(), len(rec.Actions), duration(b.plan.work(0)), b.untimed())
 	fmt.Fprintf(w, "| workers | time | faster | at least | used | to workers | from workers | client | queue | transfers | actions |\n|%s\n", strings.Repeat("---:|", 11))
 	for i, r := range b.results {
 		fmt.Fprintf(w, "| %d | %s | %.1f× | %s | %d | %s | %s |", workerCounts[i], duration(r.Makespan), b.results[0].Makespan/r.Makespan, duration(r.Least), r.Used, size(r.Sent), size(r.Stored))
@@ -97,6 +97,14 @@ func (b *build) print(w *strings.Builder, m Model) {
 	for _, i := range longest(b.plan, chain, chainShown) {
 		fmt.Fprintf(w, "- %s: `%s`\n", duration(b.plan.seconds[i]), b.plan.names[i])
 	}
+}
+
+// madeUp says what a recording is made of that is not one of a build.
+func (b *build) madeUp() string {
+	if b.recording.Of == "" {
+		return ""
+	}
+	return "Made up of " + b.recording.Of + ". "
 }
 
 // untimed says which times of actions were not recorded.
