@@ -30,7 +30,6 @@ type recorder struct {
 	actions   map[int]int        // of the graph: index in the recording
 	sets      map[int]int        // the same
 	blobs     map[string]int     // by what they have in common
-	groups    map[int][]int      // of files: the blobs' sets
 	fileSets  map[int][]int      // of files: the graph's sets that have it
 	sizes     []map[string]int64 // of the recording's actions: bytes by path
 	out       *Recording

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -152,15 +153,89 @@ func TestRecord(t *testing.T) {
 	}
 }
 
+// TestAlike: an action without a time has that of another platform, and results of another size
+// are of another release.
+func TestAlike(t *testing.T) {
+	text := strings.NewReplacer(`"label": "main.a"`, `"label": "bazel-out/arm/bin/main.a"`, `"label": "main"`, `"label": "bazel-out/arm/bin/main"`).Replace(graph)
+	g, err := actiongraph.Read(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := make([]string, 30)
+	for i := range many {
+		many[i] = "bazel-out/arm/bin/main" + strings.Repeat("x", i)
+	}
+	best := timings{}
+	dir := cacheOf(t, result(0, 7*time.Second, "bazel-out/x86/bin/main.a"), result(0, 8*time.Second, "bazel-out/mips/bin/main.a"),
+		result(0, 9*time.Second, many...), result(0, time.Second, "bazel-out/arm/bin/main"))
+	if err := best.readCache(dir); err != nil {
+		t.Fatal(err)
+	}
+	r, err := record(RecordArgs{Name: "small", Graph: g, Best: best, Goal: "//:main", Size: func(string) int64 { return 1 }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Alike != 1 || r.Untimed != 0 || r.Span != 0 {
+		t.Errorf("got %+v, want one time of another platform", r)
+	}
+	for i, want := range []Action{{Mnemonic: "Compile", Best: 7000}, {Mnemonic: "Link", Best: 9000}} {
+		j := slices.IndexFunc(r.Actions, func(a Action) bool { return a.Mnemonic == want.Mnemonic })
+		if j < 0 || r.Actions[j].Best != want.Best {
+			t.Errorf("action %d: got %+v, want %+v", i, r.Actions, want)
+		}
+	}
+}
+
+// TestSimplify: a recording with fewer sets and blobs is simulated alike.
+func TestSimplify(t *testing.T) {
+	r := recordingOf(diamondJobs...)
+	// Sets 4 to 8: an empty one, two names of one, and two equal ones, which two actions read.
+	r.Blobs = append(r.Blobs, Blob{Bytes: 5, From: client}, Blob{Bytes: 6, From: client}, Blob{Bytes: 7, From: 1}, Blob{Bytes: 8, From: 1})
+	r.Sets = append(r.Sets, Set{}, Set{Sets: []int{6}}, Set{Blobs: []int{4, 5}}, Set{Blobs: []int{6, 7}}, Set{Blobs: []int{6, 7}})
+	r.Actions[0].Inputs = append(r.Actions[0].Inputs, 4, 5)
+	r.Actions[2].Inputs = append(r.Actions[2].Inputs, 6, 4)
+	r.Actions[3].Inputs = append(r.Actions[3].Inputs, 7, 8, 7)
+	s := simplify(r)
+	if err := s.validate(); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Blobs) != 4+2 || len(s.Sets) >= len(r.Sets) {
+		t.Errorf("got %d blobs and %d sets, want 6 blobs and fewer than %d sets", len(s.Blobs), len(s.Sets), len(r.Sets))
+	}
+	m := Model{Workers: 2, Cores: 1, Overhead: 0.5, CAS: 8, Link: 4, Client: 2} // exact in floating point
+	before, after := planFor(t, r), planFor(t, s)
+	if got, want := simulate(after, m), simulate(before, m); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func planFor(t *testing.T, r *Recording) *plan {
+	t.Helper()
+	p, err := newPlan(r, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestRounded(t *testing.T) {
+	for n, want := range map[int64]int64{0: 0, 7: 7, 99: 99, 101: 100, 106: 110, 123_456: 120_000, 999: 1000} {
+		if got := rounded(n); got != want {
+			t.Errorf("%d: got %d, want %d", n, got, want)
+		}
+	}
+}
+
 func TestWriteAndRead(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "r.json.zst")
 	want := recordingOf(diamondJobs...)
+	want.Span, want.Alike, want.Untimed, want.Sets[3].Sets = 2.5, 3, 4, []int{2, 0}
 	if err := want.write(name); err != nil {
 		t.Fatal(err)
 	}
 	got, err := readRecordings([]string{name})
-	if err != nil || len(got) != 1 || len(got[0].Actions) != 4 || !slices.Equal(got[0].Goal, want.Goal) {
-		t.Errorf("got %+v, %v", got, err)
+	if err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 	want.Sets[2].Blobs = []int{99}
 	if err := want.write(name); err != nil {

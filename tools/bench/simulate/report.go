@@ -61,6 +61,7 @@ func (r *report) text() string {
 	for _, build := range r.builds {
 		build.print(&b, r.model)
 	}
+	r.variants(&b)
 	fmt.Fprintf(&b, "\n### On the machine of the recordings\n\nWith %d cores, no network and no overhead:\n\n| release | predicted | measured | ratio |\n|---|---:|---:|---:|\n", recorderCores)
 	for _, build := range r.builds {
 		measured, ratio := "-", "-"
@@ -70,6 +71,41 @@ func (r *report) text() string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", build.recording.Name, duration(build.local), measured, ratio)
 	}
 	return b.String()
+}
+
+// variants prints the shortest time of each build, and with how many workers, if one number of
+// the model is another.
+func (r *report) variants(w *strings.Builder) {
+	w.WriteString("\n### With other numbers\n\nThe shortest time, and with how many workers:\n\n| |")
+	for _, b := range r.builds {
+		fmt.Fprintf(w, " %s |", b.recording.Name)
+	}
+	fmt.Fprintf(w, "\n|---|%s\n", strings.Repeat("---:|", len(r.builds)))
+	for _, v := range []struct {
+		name   string
+		change func(m *Model)
+	}{
+		{"as above", func(*Model) {}},
+		{"the storage has no limit", func(m *Model) { m.CAS = 0 }},
+		{"the storage moves 1000 Mbit/s", func(m *Model) { m.CAS = 125e6 }},
+		{"the client's link moves 100 Mbit/s", func(m *Model) { m.Client = 12.5e6 }},
+		{"a worker has 8 cores", func(m *Model) { m.Cores = 8 }},
+		{"an action has an overhead of 1 s", func(m *Model) { m.Overhead = 1 }},
+	} {
+		m := r.model
+		v.change(&m)
+		fmt.Fprintf(w, "| %s |", v.name)
+		for _, b := range r.builds {
+			best, with := 0.0, 0
+			for _, m.Workers = range workerCounts {
+				if t := simulate(b.plan, m).Makespan; with == 0 || t < best {
+					best, with = t, m.Workers
+				}
+			}
+			fmt.Fprintf(w, " %s with %d |", duration(best), with)
+		}
+		w.WriteString("\n")
+	}
 }
 
 // chainShown is how many actions of a critical path are named.
