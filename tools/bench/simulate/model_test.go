@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/jasonwzm/release-builder/tools/internal/testing/browsertest"
 )
 
 // A job is an action of a test's recording: it makes one blob.
@@ -177,6 +179,18 @@ func TestCache(t *testing.T) {
 func TestCycle(t *testing.T) {
 	if _, err := newPlan(recordingOf(job{after: []int{1}}, job{after: []int{0}}), false); err == nil {
 		t.Error("actions that wait for each other are no error")
+	}
+}
+
+// TestPlotInBrowser: a browser draws the plot whole, and no text is upon another.
+func TestPlotInBrowser(t *testing.T) {
+	all := []*Recording{recordingOf(diamondJobs...), recordingOf(fanJobs...), recordingOf(job{seconds: 900, reads: 5e9, makes: 1e9})}
+	r, err := newReport(all, Model{Cores: 1, CAS: 1e9, Link: 1e8, Client: 1e8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bad := browsertest.BadTexts(t, r.plot()); bad != "" {
+		t.Error(bad)
 	}
 }
 

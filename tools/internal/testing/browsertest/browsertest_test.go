@@ -35,3 +35,18 @@ body { background: #fff; color: #000; overflow-wrap: break-word; }
 		t.Errorf("got\n%s\nwant what fits into a wide window to be right", got)
 	}
 }
+
+// TestBadTexts has texts upon each other, one outside, and good ones.
+func TestBadTexts(t *testing.T) {
+	const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="300" height="100">%</svg>`
+	for text, want := range map[string]string{
+		`<text x="10" y="20">a</text><text x="10" y="60">b</text>`:   "",
+		`<text x="10" y="20">aa</text><text x="12" y="22">bb</text>`: "upon another: aa, bb",
+		`<text x="290" y="20">a long text</text>`:                    "outside: a long text",
+		``: "there is no text",
+	} {
+		if got := BadTexts(t, []byte(strings.Replace(svg, "%", text, 1))); got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
