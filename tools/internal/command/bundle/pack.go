@@ -137,7 +137,7 @@ func (o *options) args() (bundle.Args, error) {
 	if a.Tools, err = o.toolModules(pins); err != nil {
 		return a, err
 	}
-	if a.Archives, err = workspacefile.Archives(o.root); err != nil {
+	if a.Archives, err = workspacefile.Archives(o.root, a.Store); err != nil {
 		return a, err
 	}
 	if err := o.readSince(&a); err != nil || o.noRoot {

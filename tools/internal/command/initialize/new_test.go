@@ -81,7 +81,7 @@ func TestWorkspace(t *testing.T) {
 			if _, err := o.workspace(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			archives, err := workspacefile.Archives(o.root)
+			archives, err := workspacefile.Archives(o.root, o.store)
 			if err != nil || len(archives) != 1 || archives[0].Name != "release_builder" || !o.store.HasBlob(archives[0].Digest) {
 				t.Errorf("got archives %v, %v, want the release builder's, which is in the store", archives, err)
 			}

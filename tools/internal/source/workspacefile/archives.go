@@ -15,6 +15,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/fileio"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
 // The names of the files. A WORKSPACE.bazel has priority over a WORKSPACE.
@@ -40,9 +41,10 @@ var pinned = map[string]string{
 	"http_jar":         "name",
 }
 
-// Archives returns what the files of a workspace pin by digest: its release builder, and
-// whatever else is written in them. Macros that they call are not read.
-func Archives(root string) ([]Archive, error) {
+// Archives returns what the files of a workspace pin by digest: its release builder, whatever
+// else is written in them, and with MODULE.bazel.lock what Bazel read from module registries.
+// Macros that they call are not read.
+func Archives(root string, s *store.Store) ([]Archive, error) {
 	var list []Archive
 	for _, name := range append([]string{moduleFile}, workspaceFiles...) {
 		f, err := parse(root, name)
@@ -72,7 +74,8 @@ func Archives(root string) ([]Archive, error) {
 			}
 		}
 	}
-	return list, nil
+	more, err := fromRegistries(root, s)
+	return append(list, more...), err
 }
 
 // sumOf returns the SHA-256 of what a call downloads, or "" if the call has none that is
@@ -81,8 +84,13 @@ func sumOf(r *build.Rule) (digest.Digest, error) {
 	if sum := r.AttrString("sha256"); sum != "" {
 		return digest.Parse("sha256:" + sum)
 	}
-	// https://www.w3.org/TR/SRI/#the-integrity-attribute
-	encoded, ok := strings.CutPrefix(r.AttrString("integrity"), "sha256-")
+	return integrityOf(r.AttrString("integrity"))
+}
+
+// integrityOf reads https://www.w3.org/TR/SRI/#the-integrity-attribute. It returns "" for
+// another algorithm than SHA-256: the store knows no other.
+func integrityOf(integrity string) (digest.Digest, error) {
+	encoded, ok := strings.CutPrefix(integrity, "sha256-")
 	if !ok {
 		return "", nil
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 )
 
 const hex64 = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
@@ -21,6 +22,47 @@ func write(t *testing.T, dir, name, text string) {
 	file := filepath.Join(dir, filepath.FromSlash(name))
 	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func storeOf(t *testing.T) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestRegistry: what a lock of Bazel names, and what a source.json in the store names.
+func TestRegistry(t *testing.T) {
+	s := storeOf(t)
+	const integrity = "sha256-LCa0a2j/xo/5m0U8HTBBNBNCLXBkg7+g+YpeiGJm564="
+	source, _, err := s.PutBlob(strings.NewReader(`{"url": "https://a.example/b.tgz", "integrity": "` + integrity + `", "patches": {"p.patch": "` + integrity + `"}, "strip_prefix": "b"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, dir, "MODULE.bazel.lock", `{"lockFileVersion": 13, "registryFileHashes": {
+		"https://r.example/modules/b/1.0/MODULE.bazel": "`+hex64+`",
+		"https://r.example/modules/b/1.0/source.json": "`+source.Hex()+`",
+		"https://r.example/modules/c/1.0/source.json": "`+hex64+`",
+		"https://r.example/modules/gone/1.0/MODULE.bazel": null}}`)
+	list, err := Archives(dir, s)
+	var got []string
+	for _, a := range list {
+		got = append(got, a.Name+" "+a.Digest.Hex()[:4])
+	}
+	want := []string{
+		"https://r.example/modules/b/1.0/MODULE.bazel 2c26", "https://r.example/modules/b/1.0/source.json " + source.Hex()[:4],
+		"https://a.example/b.tgz 2c26", "https://r.example/modules/b/1.0/patches/p.patch 2c26", "https://r.example/modules/c/1.0/source.json 2c26",
+	}
+	if err != nil || strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got %v\n%s\nwant\n%s", err, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	write(t, dir, "MODULE.bazel.lock", `{"registryFileHashes": {"https://r.example/x": "12"}}`)
+	if _, err := Archives(dir, s); err == nil || !strings.Contains(err.Error(), "MODULE.bazel.lock: https://r.example/x: parsing digest") {
+		t.Errorf("got %v, want an error that names the entry", err)
 	}
 }
 
@@ -39,7 +81,7 @@ func TestArchives(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, tt.file, tt.text)
-			list, err := Archives(dir)
+			list, err := Archives(dir, storeOf(t))
 			var got []string
 			for _, a := range list {
 				got = append(got, fmt.Sprint(a.Name, " ", a.File, " ", a.Digest))
