@@ -25,7 +25,6 @@ import (
 	"github.com/bazelbuild/rules_go/go/runfiles"
 
 	releasebuilder "github.com/jasonwzm/release-builder"
-	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/workspacetest"
 )
 
@@ -39,6 +38,7 @@ type world struct {
 	t       *testing.T
 	builder string // the directory of the release builder
 	program string
+	goCmd   string // of the SDK
 	url     string
 	sum     [sha256.Size]byte
 }
@@ -48,13 +48,8 @@ func newWorld(t *testing.T) *world {
 	if os.Getenv("OUTSIDE_RELEASE") == "" {
 		t.Skip("OUTSIDE_RELEASE names no program: tools/bazel test runs this")
 	}
-	program, err := runfiles.Rlocation(os.Getenv("OUTSIDE_RELEASE"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{Workspace: workspacetest.New(t, "OUTSIDE_WORKSPACE", ""), t: t, program: program}
+	w := &world{Workspace: workspacetest.New(t, "OUTSIDE_WORKSPACE", ""), t: t, program: runfile(t, "OUTSIDE_RELEASE"), goCmd: runfile(t, "OUTSIDE_GO")}
 	w.builder = w.Dir
-	readers.Find(t, "go") // init and resolve list packages with it
 	data := pack(t, w.builder)
 	file := filepath.Join(t.TempDir(), prefix+".tar.gz")
 	if err := os.WriteFile(file, data, 0o644); err != nil {
@@ -62,6 +57,19 @@ func newWorld(t *testing.T) *world {
 	}
 	w.url, w.sum = (&url.URL{Scheme: "file", Path: file}).String(), sha256.Sum256(data)
 	return w
+}
+
+// runfile returns the file that a variable names.
+func runfile(t *testing.T, variable string) string {
+	t.Helper()
+	name, err := runfiles.Rlocation(os.Getenv(variable))
+	if err == nil {
+		name, err = filepath.EvalSymlinks(name)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 // pack returns a .tar.gz with the files of a directory.
@@ -206,7 +214,7 @@ func TestExamples(t *testing.T) {
 		{"cli", []string{"age-1.3.2-linux-amd64.tar.gz", "age-1.3.2-osx-arm64.tar.gz", "age-1.3.2-win-amd64.zip", "provenance.intoto.json"}},
 	} {
 		w.example(tt.name)
-		w.release("resolve", "--check")
+		w.release("resolve", "--check", "--go", w.goCmd)
 		w.MustBazel("build", "//release:all")
 		files := w.files()
 		for _, want := range tt.want {
@@ -231,10 +239,11 @@ func TestNew(t *testing.T) {
 	w := newWorld(t)
 	parent := t.TempDir()
 	w.Dir = parent
-	w.release("init", "--new", "mine", "--module", "filippo.io/age@v1.3.2", "--platforms", "linux-amd64", "--builder", w.url)
+	w.release("init", "--new", "mine", "--module", "filippo.io/age@v1.3.2", "--platforms", "linux-amd64", "--builder", w.url, "--go", w.goCmd)
 	w.Dir = filepath.Join(parent, "mine")
-	w.release("resolve", "--check")
+	w.release("resolve", "--check", "--go", w.goCmd)
 	w.MustBazel("build", "--config=airgap", "//release:all")
+	w.MustBazel("run", "--config=airgap", "//release:validate")
 	if files := w.files(); !strings.Contains(files, " age-1.3.2-linux-amd64.tar.gz ") {
 		t.Errorf("got %s, want an archive of age", files)
 	}
