@@ -33,7 +33,13 @@ func TestBring(t *testing.T) {
 				"etc/bazel/build-data.properties": "build.label=7.7.1\n",
 				"etc/bazel/bazelrc": "startup --install_base=/usr/share/bazel --trust_install_base\n" +
 					"startup --host_jvm_args=-Drelease.root=" + m.roots()[0] + "\n" +
-					"common --override_repository=rules_shell=/usr/share/bazel/rules/shell\n", // the only directory that the fake has
+					"common --override_repository=rules_shell=/usr/share/bazel/rules/shell\n" + // the only directory that the fake has
+					"common --override_module=rules_shell=/usr/share/bazel/rules/shell\n" +
+					"common --override_module=apple_support=/usr/share/bazel/modules/apple_support\n" +
+					"common --override_module=buildozer=/usr/share/bazel/modules/buildozer\n" +
+					"common --override_module=protobuf=/usr/share/bazel/modules/protobuf\n" +
+					"common --override_module=zlib=/usr/share/bazel/modules/zlib\n",
+				"usr/share/bazel/modules/buildozer/MODULE.bazel": "module(name = \"buildozer\")\n",
 				"etc/resolv.conf": "", "etc/ssl/certs/ca-certificates.crt": "",
 			} {
 				got, err := os.ReadFile(filepath.Join(root, name))
