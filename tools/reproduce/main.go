@@ -2,6 +2,7 @@
 //
 //	tools/bazel run //release:reproduce
 //	tools/bazel run //release:reproduce -- --variations=all,-cpus
+//	tools/bazel run //release:reproduce -- --remote remote|remote-exec
 //	tools/bazel run //release:reproduce -- --against DIR|SHA256SUMS|URL
 //
 // It builds the active line in two clones of the workspace, under different conditions
@@ -42,6 +43,14 @@
 // If something differs, --bisect builds again with fewer variations, until it is known for
 // each file which variation makes it differ. This takes about two builds for each halving
 // of their number.
+//
+// # Another machine
+//
+// --remote CONFIG builds here, and a second time with --config=CONFIG: remote takes results
+// from a cache, remote-exec builds on workers (docs/remote.md). Otherwise only the variations
+// that --variations names are made. Beside the releases, the results of all actions are
+// compared. Those that had the same inputs and gave something else are named: a cache or a
+// worker that cannot be trusted.
 //
 // # Published releases
 //
@@ -85,16 +94,17 @@ func main() { cli.Main(run) }
 
 // options are the flags.
 type options struct {
-	line, variations, against, out, temp, workspace string
-	jobs                                            int
-	keep, bisect, rebuild                           bool
+	line, variations, against, remote, out, temp, workspace string
+	jobs                                                    int
+	keep, bisect, rebuild                                   bool
 }
 
 func (o *options) flags() *flag.FlagSet {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	set.StringVar(&o.line, "line", "", "the `line` to build; set by the BUILD file")
-	set.StringVar(&o.variations, "variations", "all", "the `list` of variations to make, such as all,-cpus")
+	set.StringVar(&o.variations, "variations", "", "the `list` of variations to make, such as all,-cpus; default: all, or none with --remote")
 	set.StringVar(&o.against, "against", "", "build once and compare with a `release`: its directory, SHA256SUMS, or the URL of either")
+	set.StringVar(&o.remote, "remote", "", "build the second time with the Bazel `config` of another machine: remote or remote-exec")
 	set.StringVar(&o.out, "out", "", "the `directory` for reproduce.json and reproduce.html")
 	set.StringVar(&o.temp, "tmp", "", "the `directory` to build in, about 10 GB; default: the cache")
 	set.StringVar(&o.workspace, "workspace", "", "the `directory` of the workspace; default: where Bazel was called")
@@ -115,6 +125,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if status, ok := cli.ParseFlags(set, args, stderr); !ok {
 		return status
 	}
+	if o.variations == "" {
+		o.variations = "all"
+		if o.remote != "" {
+			o.variations = "none"
+		}
+	}
 	vary, err := reproduce.ParseVariations(o.variations)
 	switch {
 	case set.NArg() > 0:
@@ -127,6 +143,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return cli.UsageError(stderr, name, "--jobs: got %d, want 0 or more", o.jobs)
 	case o.bisect && o.keep:
 		return cli.UsageError(stderr, name, "--bisect and --keep cannot be used together: --bisect builds in the same directories")
+	case o.bisect && o.remote != "":
+		return cli.UsageError(stderr, name, "--bisect and --remote cannot be used together: --remote names actions")
 	case o.bisect && o.against != "":
 		return cli.UsageError(stderr, name, "--bisect and --against cannot be used together: --bisect needs two builds")
 	}
@@ -191,7 +209,7 @@ func (o *options) reproduce(ctx context.Context, vary []reproduce.Variation, boa
 	}
 	result, err := reproduce.Run(ctx, reproduce.RunArgs{
 		Workspace: workspace, Published: published, Vary: vary, Bazel: b, Temp: absolute(o.temp, env), Memory: memory(),
-		Environ: environ.User(), Jobs: o.jobs, Rebuild: o.rebuild, Bisect: o.bisect, Keep: o.keep,
+		Environ: environ.User(), Jobs: o.jobs, Remote: o.remote, Rebuild: o.rebuild, Bisect: o.bisect, Keep: o.keep,
 	})
 	if err != nil {
 		return nil, err

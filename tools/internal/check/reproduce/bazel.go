@@ -17,6 +17,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/jsonfile"
+	"github.com/jasonwzm/release-builder/tools/internal/check/execlog"
 )
 
 // Bazel builds a line in worlds.
@@ -89,7 +90,11 @@ func (b *Bazel) Build(ctx context.Context, w *World, out string) (err error) {
 		targets = []string{"//release:all"}
 	}
 	start := time.Now()
-	if err := b.run(ctx, w, log, append([]string{"build"}, append(b.flags(w), targets...)...)...); err != nil {
+	args := append([]string{"build"}, b.flags(w)...)
+	if w.Actions {
+		args = append(args, execlog.Flags(b.actionLog(w))...)
+	}
+	if err := b.run(ctx, w, log, append(args, targets...)...); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
@@ -104,6 +109,9 @@ func (b *Bazel) Build(ctx context.Context, w *World, out string) (err error) {
 	}
 	return nil
 }
+
+// actionLog returns the name of the file with what each action gave.
+func (b *Bazel) actionLog(w *World) string { return filepath.Join(b.Logs, w.Name+".actions") }
 
 // rebuild builds the programs of a world's release with the go command.
 func (b *Bazel) rebuild(ctx context.Context, w *World, log *os.File) error {
@@ -151,6 +159,9 @@ func (b *Bazel) flags(w *World) []string {
 	}
 	if b.Full() {
 		flags = append(flags, "--config=airgap")
+	}
+	if w.Remote != "" {
+		flags = append(flags, "--config="+w.Remote)
 	}
 	if w.Sandboxes != "" {
 		flags = append(flags, "--sandbox_base="+w.Sandboxes)

@@ -53,6 +53,18 @@ func Clone(ctx context.Context, workspace string, w *World) (changed []string, e
 	return changed, err
 }
 
+// copySettings copies the developer's settings, which say where another machine is.
+func copySettings(workspace, dir string) error {
+	data, err := os.ReadFile(filepath.Join(workspace, "user.bazelrc"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the environment says it
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "user.bazelrc"), data, 0o600) // it may have credentials
+}
+
 // git runs a git command in a directory.
 func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	access, err := environ.GitAccess(ctx, "git") // safe.directory: which checkouts of other users to trust

@@ -53,6 +53,9 @@ func (r *Result) lines() []string {
 		lines = append(lines, "The builds had a network.")
 	}
 	lines = append(lines, r.programLines()...)
+	for _, a := range r.Actions {
+		lines = append(lines, fmt.Sprintf("Action %s of %s gave another %s: first %s, second %s.", a.Mnemonic, a.Label, a.Output, a.First, a.Second))
+	}
 	for _, s := range r.Variations {
 		lines = append(lines, s.String())
 	}

@@ -3,6 +3,7 @@ package reproduce
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/jasonwzm/release-builder/tools/internal/artifact/release"
 	"github.com/jasonwzm/release-builder/tools/internal/check/compare"
+	"github.com/jasonwzm/release-builder/tools/internal/check/execlog"
 )
 
 // Schema is the format of a Result.
@@ -34,6 +36,8 @@ type RunArgs struct {
 	Jobs int
 	// Rebuild also builds the programs with the go command, once.
 	Rebuild bool
+	// Remote is the --config with which the second build uses another machine; empty: none.
+	Remote string
 	// Bisect builds again if something differs, to find which variation causes it.
 	Bisect bool
 	// Keep does not delete the worlds and the releases.
@@ -56,6 +60,8 @@ type Result struct {
 	Builds     []BuildInfo `json:"builds"`
 	// Programs are those that the go command also built, without Bazel.
 	Programs []Program `json:"programs,omitempty"`
+	// Actions are those at which a build with another machine begins to differ.
+	Actions []execlog.Difference `json:"actions,omitempty"`
 	// Blamed are, by path, the variations that make a file differ: see Bisect.
 	Blamed map[string][]Variation `json:"blamed,omitempty"`
 	// Notes are further things that a reader should know.
@@ -92,7 +98,7 @@ func Run(ctx context.Context, a RunArgs) (result *Result, err error) {
 	r := &run{
 		args: a, builder: b,
 		runner: &Runner{Root: root, Builder: b, Tick: interval, Keep: a.Keep, Linef: a.Bazel.Linef},
-		worlds: WorldsArgs{Root: root, Vary: a.Vary, Environ: a.Environ, Jobs: a.Jobs, Memory: a.Memory},
+		worlds: WorldsArgs{Root: root, Vary: a.Vary, Environ: a.Environ, Jobs: a.Jobs, Memory: a.Memory, Remote: a.Remote},
 		result: &Result{Schema: Schema, Line: a.Bazel.Line, Commit: strings.TrimSpace(string(commit))},
 	}
 	if a.Keep {
@@ -107,7 +113,7 @@ func Run(ctx context.Context, a RunArgs) (result *Result, err error) {
 		return nil, err
 	}
 	r.result.Programs = a.Bazel.programs
-	r.result.Equal = r.result.Report.Equal() && !slices.ContainsFunc(r.result.Programs, func(p Program) bool { return !p.Identical })
+	r.result.Equal = r.result.Report.Equal() && len(r.result.Actions) == 0 && !slices.ContainsFunc(r.result.Programs, func(p Program) bool { return !p.Identical })
 	r.result.Airgap, r.result.Changed = a.Bazel.Full(), b.changed
 	return r.result, nil
 }
@@ -136,6 +142,11 @@ func (b *cloneBuilder) Build(ctx context.Context, w *World, out string) error {
 		b.args.Bazel.Linef("warning: building with uncommitted changes: %s", strings.Join(changed, ", "))
 	}
 	b.changed = changed
+	if w.Remote != "" {
+		if err := copySettings(b.args.Workspace, w.Dir); err != nil {
+			return err
+		}
+	}
 	if p := b.args.Published; p != nil {
 		if err := p.Install(w.Dir, b.args.Bazel.Line); err != nil {
 			return err
@@ -155,6 +166,9 @@ func (r *run) twice(ctx context.Context) error {
 	w.First.Rebuild = r.args.Rebuild
 	r.result.Report, r.result.Builds, err = r.runner.Twice(ctx, w)
 	r.result.Variations = w.Status
+	if err == nil && r.args.Remote != "" {
+		err = r.compareActions(w)
+	}
 	if err != nil || r.result.Report.Equal() || !r.args.Bisect {
 		return err
 	}
@@ -171,6 +185,15 @@ func (r *run) twice(ctx context.Context) error {
 		blame(r.result.Report, r.result.Blamed)
 	}
 	return err
+}
+
+// compareActions names the actions at which the builds begin to differ.
+func (r *run) compareActions(w *Worlds) error {
+	logs := []string{r.args.Bazel.actionLog(w.First), r.args.Bazel.actionLog(w.Second)}
+	found, actions, err := execlog.Compare(logs[0], logs[1])
+	r.result.Actions = found
+	r.result.Notes = append(r.result.Notes, fmt.Sprintf("Of %d actions, %d gave something else for the same inputs.", actions, len(found)))
+	return errors.Join(err, os.Remove(logs[0]), os.Remove(logs[1])) // they are large
 }
 
 // against builds once, in the more unusual world, and compares.

@@ -26,6 +26,7 @@ const (
 	DirOrder   Variation = "dirorder"    // the order in which a directory lists its files
 	Clock      Variation = "clock"       // the minute in which the build starts
 	DiskCache  Variation = "disk-cache"  // no results of earlier builds
+	Remote     Variation = "remote"      // a cache, or workers, on other machines; only if RunArgs.Remote names one
 )
 
 // All returns every variation.

@@ -28,6 +28,10 @@ type World struct {
 	Reorder bool
 	// Jobs is Bazel's --jobs.
 	Jobs int
+	// Remote is the --config with which Bazel uses another machine; empty: none.
+	Remote string
+	// Actions writes a log of what each action gave.
+	Actions bool
 	// Rebuild also builds the programs with the go command.
 	Rebuild bool
 	// Environ is the whole environment of a command.

@@ -23,6 +23,8 @@ type WorldsArgs struct {
 	Vary []Variation
 	// Environ is the environment that both start with, as os.Environ returns it.
 	Environ []string
+	// Remote is the --config with which the second build uses another machine; empty: none.
+	Remote string
 	// Jobs is the first build's --jobs; 0 means the number of CPUs.
 	Jobs int
 	// Memory is a directory on a file system that lists files in the order of their
@@ -76,10 +78,14 @@ func NewWorlds(ctx context.Context, a WorldsArgs) (*Worlds, error) {
 	if err := m.order(); err != nil {
 		return nil, err
 	}
+	m.remote()
 	m.finish()
 	w := &Worlds{First: m.first, Second: m.second}
 	for _, v := range All() {
 		w.Status = append(w.Status, m.status[v])
+	}
+	if a.Remote != "" {
+		w.Status = append(w.Status, m.status[Remote])
 	}
 	return w, nil
 }
@@ -343,6 +349,19 @@ func lists(in string, reverse bool) ([]string, error) {
 	}
 	defer f.Close()
 	return f.Readdirnames(-1)
+}
+
+// remote has the second build use another machine. What this machine built before is used in
+// neither build.
+func (m *maker) remote() {
+	if m.args.Remote == "" {
+		return
+	}
+	m.made(Remote, "this machine", "--config="+m.args.Remote)
+	m.second.Remote, m.first.Actions, m.second.Actions = m.args.Remote, true, true
+	if !m.asked(DiskCache) {
+		m.args.Vary = append(slices.Clone(m.args.Vary), DiskCache)
+	}
 }
 
 // finish completes the environments, and records the names by which a world is recognised.
