@@ -136,4 +136,7 @@ func checkNeeds(t *testing.T, log string) {
 }
 
 // variables are those that actions see. rules_go sets them; none is of the user.
-var variables = []string{"CGO_ENABLED", "GOARCH", "GODEBUG", "GOEXPERIMENT", "GOOS", "GOPATH", "GOROOT", "GOROOT_FINAL", "GOTOOLCHAIN"}
+var variables = []string{
+	"CGO_ENABLED", "GO386", "GOAMD64", "GOARCH", "GOARM", "GOARM64", "GODEBUG", "GOEXPERIMENT", "GOMIPS", "GOMIPS64", "GOOS", "GOPATH", "GOPPC64",
+	"GORISCV64", "GOROOT", "GOROOT_FINAL", "GOTOOLCHAIN",
+}
