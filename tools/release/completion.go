@@ -31,10 +31,9 @@ func completion(args []string, stdout, stderr io.Writer) int {
 	}
 	switch args[0] {
 	case "bash":
-		bash(stdout)
-	case "zsh": // zsh reads bash's
-		fmt.Fprint(stdout, "#compdef release\nautoload -U +X bashcompinit && bashcompinit\n")
-		bash(stdout)
+		fmt.Fprint(stdout, bash(), "complete -o filenames -F _release_words release\n")
+	case "zsh":
+		fmt.Fprintf(stdout, zsh, bash())
 	case "fish":
 		fish(stdout)
 	default:
@@ -43,14 +42,26 @@ func completion(args []string, stdout, stderr io.Writer) int {
 	return cli.OK
 }
 
-func bash(w io.Writer) {
+// zsh has bash's function. It is the file _release, which zsh calls for the first word to complete
+// and later, or it is read when a shell starts.
+const zsh = `#compdef release
+autoload -U +X bashcompinit && bashcompinit
+%sif [[ ${funcstack[1]} == _release ]]; then
+  _bash_complete -o filenames -F _release_words
+else
+  complete -o filenames -F _release_words release
+fi
+`
+
+// bash returns a function for bash.
+func bash() string {
 	var names []string
 	var cases strings.Builder
 	for _, v := range verbs {
 		names = append(names, v.name)
 		fmt.Fprintf(&cases, "    %s) words='%s' ;;\n", v.name, strings.Join(flagsOf(v), " "))
 	}
-	fmt.Fprintf(w, `_release() {
+	return fmt.Sprintf(`_release_words() {
   local words='%s completion --line --version' verb i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
@@ -69,7 +80,6 @@ func bash(w io.Writer) {
     COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))
   fi
 }
-complete -o filenames -F _release release
 `, strings.Join(names, " "), cases.String())
 }
 

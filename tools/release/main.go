@@ -48,21 +48,22 @@ type verb struct {
 	name, does string
 	run        command
 	first      []string
+	ofLine     bool // it is about one line
 }
 
 // verbs are in the order in which a release needs them.
 var verbs = []verb{
-	{"init", "write a new line: manifest, lock, destinations and BUILD file", initialize.Run, nil},
-	{"resolve", "pin what the manifest names, in the lock", resolve.Run, nil},
-	{"validate", "check that a release is whole, before it is published", validate.Run, nil},
-	{"diff", "show what changed between two releases or two locks", diff.Run, nil},
-	{"preflight", "ask each destination what may stop a publication", publish.Run, []string{"--preflight"}},
-	{"publish", "publish a release", publish.Run, nil},
-	{"approve", "approve the plan of a publication", approve.Run, nil},
-	{"promote", "publish what is on the stage: promote VERSION --production", publish.Run, []string{"--promote"}},
-	{"yank", "move the pointers from a release to the one before: yank VERSION --production", publish.Run, []string{"--yank"}},
-	{"verify", "check that every destination still has what was published", verify.Run, nil},
-	{"bundle", "verify or list a bundle: bundle verify FILE", bundleReader, nil},
+	{"init", "write a new line: manifest, lock, destinations and BUILD file", initialize.Run, nil, false},
+	{"resolve", "pin what the manifest names, in the lock", resolve.Run, nil, true},
+	{"validate", "check that a release is whole, before it is published", validate.Run, nil, false},
+	{"diff", "show what changed between two releases or two locks", diff.Run, nil, false},
+	{"preflight", "ask each destination what may stop a publication", publish.Run, []string{"--preflight"}, true},
+	{"publish", "publish a release", publish.Run, nil, true},
+	{"approve", "approve the plan of a publication", approve.Run, nil, true},
+	{"promote", "publish what is on the stage: promote VERSION --production", publish.Run, []string{"--promote"}, true},
+	{"yank", "move the pointers from a release to the one before: yank VERSION --production", publish.Run, []string{"--yank"}, true},
+	{"verify", "check that every destination still has what was published", verify.Run, nil, true},
+	{"bundle", "verify or list a bundle: bundle verify FILE", bundleReader, nil, false},
 }
 
 func main() { cli.Main(run) }
@@ -98,13 +99,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		return cli.UsageError(stderr, "release", "got verb %q, want one of: %s, completion", name, strings.Join(names, ", "))
 	}
-	if err := setWorkspace(*line); err != nil {
+	several, err := setWorkspace(*line)
+	if err != nil {
 		return cli.Fail(stderr, "release", err)
 	}
-	return verbs[n].main(ctx, rest[1:], stdout, stderr)
+	status := verbs[n].main(ctx, rest[1:], stdout, stderr)
+	if status == cli.Failure && verbs[n].ofLine && len(several) > 0 {
+		fmt.Fprintf(stderr, "release: hint: no line was chosen: run release --line NAME %s with one of %s\n", name, strings.Join(several, ", "))
+	}
+	return status
 }
 
 func (v verb) main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	stderr = called{stderr, v.name}
 	if len(args) > 0 && isHelp(args[0]) {
 		return v.run(ctx, []string{"--help"}, stdout, stderr)
 	}

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,7 +10,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/jasonwzm/release-builder/tools/internal/base/cli"
-	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/releasetest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/scripttest"
 )
@@ -41,40 +38,6 @@ func makeRelease(ts *testscript.TestScript, _ bool, args []string) {
 		Version: args[1], Files: map[string]string{"demo-" + args[1] + ".tar.gz": "demo"}, Images: []string{"app"}, Charts: []string{"web"},
 	})
 	ts.Check(os.Rename(dir, ts.MkAbs(args[0])))
-}
-
-// TestCompletion has the shell complete command lines with the script that completion prints.
-func TestCompletion(t *testing.T) {
-	bash := readers.Find(t, "bash")
-	var script strings.Builder
-	if status := run(t.Context(), []string{"completion", "bash"}, &script, io.Discard); status != cli.OK {
-		t.Fatalf("got status %d", status)
-	}
-	t.Chdir(t.TempDir())
-	if err := os.WriteFile("notes.md", nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range []struct{ words, want string }{
-		{"pr", "preflight promote"},
-		{"--l", "--line"},
-		{"--line promote pub", "publish"},
-		{"publish --gcs", "--gcsaliases --gcsbucket"},
-		{"verify --d", "--deep --destinations"},
-		{"completion f", "fish"},
-		{"diff not", "notes.md"},
-	} {
-		const line = `COMP_WORDS=(release "$@") COMP_CWORD=$#; _release; echo "${COMPREPLY[*]}"`
-		cmd := exec.CommandContext(t.Context(), bash, append([]string{"-c", script.String() + line, "bash"}, strings.Fields(tt.words)...)...)
-		out, err := cmd.CombinedOutput()
-		if got := strings.TrimSpace(string(out)); err != nil || got != tt.want {
-			t.Errorf("%s: got %q, %v, want %q", tt.words, got, err, tt.want)
-		}
-	}
-	for _, shell := range []string{"zsh", "fish"} {
-		if status := run(t.Context(), []string{"completion", shell}, io.Discard, io.Discard); status != cli.OK {
-			t.Errorf("%s: got status %d", shell, status)
-		}
-	}
 }
 
 // TestHelp checks that the help of each verb fits a screen of 50 lines and 100 columns.

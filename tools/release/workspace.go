@@ -10,35 +10,36 @@ import (
 )
 
 // setWorkspace tells the verbs what `bazel run` tells them: the workspace, the line and its
-// destinations. Outside of a workspace it tells them the line, if there is one.
-func setWorkspace(line string) error {
+// destinations. Outside of a workspace it tells them the line, if there is one. It returns the
+// lines, if there are several and none was chosen.
+func setWorkspace(line string) (several []string, err error) {
 	if line == "" {
 		line = os.Getenv("RELEASE_LINE")
 	}
 	here, err := os.Getwd()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	root := workspace(here)
 	if root != "" {
-		if line, err = choose(root, line); err != nil {
-			return err
+		if line, several, err = choose(root, line); err != nil {
+			return nil, err
 		}
 		if err := setenv("BUILD_WORKSPACE_DIRECTORY", root); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if line == "" {
-		return nil
+		return several, nil
 	}
 	if err := os.Setenv("RELEASE_LINE", line); err != nil {
-		return err
+		return nil, err
 	}
 	name := filepath.Join(root, "manifests", line, "destinations.yaml")
 	if _, err := os.Stat(name); err != nil || root == "" {
-		return nil //nolint:nilerr // a line need not have any
+		return nil, nil //nolint:nilerr // a line need not have any
 	}
-	return setenv("RELEASE_DESTINATIONS", name)
+	return nil, setenv("RELEASE_DESTINATIONS", name)
 }
 
 // workspace returns the nearest directory upwards that has manifests, or "".
@@ -55,18 +56,18 @@ func workspace(dir string) string {
 	}
 }
 
-// choose returns the line: the named one, which has to be there, or the only one. With none or
-// several it returns "": some verbs need no line.
-func choose(root, line string) (string, error) {
+// choose returns the line: the named one, which has to be there, or the only one. With none it
+// returns "", and with several all of them: some verbs need no line.
+func choose(root, line string) (chosen string, several []string, err error) {
 	files, err := filepath.Glob(filepath.Join(root, "manifests", "*", "manifest.yaml"))
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	var lines []string
 	for _, f := range files {
 		name := filepath.Base(filepath.Dir(f))
 		if name == line {
-			return line, nil
+			return line, nil, nil
 		}
 		lines = append(lines, name)
 	}
@@ -74,11 +75,11 @@ func choose(root, line string) (string, error) {
 	case line != "":
 		err := fmt.Errorf("line %q: %q has no such directory with a manifest.yaml", line, filepath.Join(root, "manifests"))
 		if len(lines) == 0 {
-			return "", hint.With(err, "there are no lines yet: release init writes one")
+			return "", nil, hint.With(err, "there are no lines yet: release init writes one")
 		}
-		return "", hint.With(err, "the lines are: %s", strings.Join(lines, ", "))
+		return "", nil, hint.With(err, "the lines are: %s", strings.Join(lines, ", "))
 	case len(lines) == 1:
-		return lines[0], nil
+		return lines[0], nil, nil
 	}
-	return "", nil
+	return "", lines, nil
 }

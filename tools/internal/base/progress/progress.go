@@ -34,8 +34,18 @@ type Board struct {
 // New returns a board that writes to w, with bars if w is a terminal. Each line
 // begins with the command's name.
 func New(name string, w io.Writer) *Board {
-	f, ok := w.(*os.File)
-	return newBoard(name, w, ok && term.IsTerminal(int(f.Fd())))
+	return newBoard(name, w, terminal(w))
+}
+
+// terminal reports whether w is a terminal, or writes to one and says so by a method Unwrap.
+func terminal(w io.Writer) bool {
+	switch w := w.(type) {
+	case *os.File:
+		return term.IsTerminal(int(w.Fd()))
+	case interface{ Unwrap() io.Writer }:
+		return terminal(w.Unwrap())
+	}
+	return false
 }
 
 func newBoard(name string, w io.Writer, terminal bool) *Board {

@@ -96,10 +96,10 @@ func (o *options) profile(r *approval.Request) (*profile.Profile, error) {
 	file := dirs.FromCaller(o.destinations)
 	if o.destinations == "" {
 		if line := destinations.Line(os.Getenv); line != r.Line {
-			return nil, hint.With(fmt.Errorf("the plan is for line %q, this is line %q", r.Line, line), "pass --config=%s, or --destinations FILE", r.Line)
+			return nil, hint.With(fmt.Errorf("the plan is for line %q, this is line %q", r.Line, line), "choose line %s, or pass --destinations FILE", r.Line)
 		}
 		if file = runfile.Path(os.Getenv("RELEASE_DESTINATIONS")); file == "" {
-			return nil, errors.New("no destinations: run tools/bazel run //release:approve, or pass --destinations FILE")
+			return nil, errors.New("no destinations: run it in a workspace, as tools/bazel run //release:approve, or pass --destinations FILE")
 		}
 	}
 	return destinations.All().Schema().Read(file, r.Profile)

@@ -29,7 +29,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		sides = append(sides, runfile.Path(built))
 	}
 	if len(sides) != 2 {
-		return cli.UsageError(stderr, "diff", "got %d arguments, want OLD and NEW, or OLD alone with tools/bazel run //release:diff", len(sides))
+		return cli.UsageError(stderr, "diff", "got %d arguments, want OLD and NEW; with Bazel, //release:diff takes OLD alone", len(sides))
 	}
 	d, err := changes.Between(ctx, dirs.FromCaller(sides[0]), dirs.FromCaller(sides[1]))
 	if err == nil && *html != "" {

@@ -88,7 +88,7 @@ func (o *options) init(ctx context.Context) (err error) {
 // line adds a line to the workspace.
 func (o *options) line(ctx context.Context) (err error) {
 	if o.root == "" {
-		return hint.With(errors.New("the workspace's root is not known"), "run it as tools/bazel run //release:init")
+		return hint.With(errors.New("the workspace's root is not known"), "run it in a workspace, as tools/bazel run //release:init")
 	}
 	line, product := filepath.Join(o.root, "manifests", o.name), filepath.Join(o.root, "release", o.name)
 	for _, dir := range []string{line, product} {

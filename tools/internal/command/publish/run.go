@@ -41,7 +41,7 @@ func (o *options) session(ctx context.Context) (*session.Session, error) {
 		}
 	case o.Release == "":
 		if o.Release = runfile.Path(o.Env("RELEASE_DIR")); o.Release == "" {
-			return nil, errors.New("no release: run tools/bazel run //release:publish, or pass --release DIRECTORY")
+			return nil, errors.New("no release: pass --release DIRECTORY; with Bazel, //release:publish takes the one that it builds")
 		}
 	}
 	return session.Open(ctx, o.Args)

@@ -59,6 +59,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return cli.Fail(stderr, "resolve", err)
 	}
 	if stale && o.check {
+		fmt.Fprintln(stderr, "resolve: hint: run tools/bazel run //release:resolve")
 		return cli.Failure
 	}
 	return cli.OK
@@ -67,7 +68,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // complete makes the paths from the BUILD file and the user absolute.
 func (o *options) complete() error {
 	if o.root == "" {
-		return hint.With(errors.New("the workspace's root is not known"), "run it as tools/bazel run //release:resolve")
+		return hint.With(errors.New("the workspace's root is not known"), "run it in a workspace, as tools/bazel run //release:resolve")
 	}
 	if o.manifest == "" {
 		if o.line == "" {

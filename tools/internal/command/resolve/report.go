@@ -34,7 +34,7 @@ func (o *options) report(stdout io.Writer, r *report) error {
 	state := "is up to date"
 	switch {
 	case r.Stale && o.check:
-		state = "is stale: run tools/bazel run //release:resolve"
+		state = "is stale"
 	case r.Stale:
 		state = "written"
 	}

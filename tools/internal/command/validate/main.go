@@ -33,7 +33,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case *dir != "":
 		*dir = dirs.FromCaller(*dir)
 	case built == "":
-		return cli.UsageError(stderr, "validate", "--release is missing: run it as tools/bazel run //release:validate, or pass a directory")
+		return cli.UsageError(stderr, "validate", "--release is missing: pass a directory; with Bazel, //release:validate takes the one that it builds")
 	default:
 		*dir = runfile.Path(built)
 	}

@@ -187,7 +187,7 @@ func (o *options) profile(file, line string) (*profile.Profile, error) {
 	case i >= 0:
 		file, name = dirs.FromCaller(o.destinations[:i]), o.destinations[i+1:]
 	case file == "":
-		return nil, hint.With(fmt.Errorf("line %q has no destinations", line), "pass --destinations FILE:PROFILE, or run it as tools/bazel run //release:verify")
+		return nil, hint.With(fmt.Errorf("line %q has no destinations", line), "write manifests/%s/destinations.yaml, or pass --destinations FILE:PROFILE", line)
 	default:
 		file = runfile.Path(file)
 		if o.stage != "" {
