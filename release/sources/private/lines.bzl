@@ -64,7 +64,7 @@ def declarations(lines):
         a list of structs: rule, the name of a repository rule, and attrs, the attributes.
     """
     calls = []
-    declared = {}
+    declared = {"release_builder": "this workspace"}
     for product, line in sorted(_choose(lines.locks, lines.active).items()):
         lock = lines.locks[line]
         directory = "manifests/" + line
@@ -124,7 +124,7 @@ def other_names(lines, calls):
 def _declare(calls, declared, what, rule, attrs):
     name = attrs["name"]
     if name in declared:
-        fail("{} and {} are both repository @{}: rename one in its manifest and delete its lock.json".format(declared[name], what, name))
+        fail("{} and {} are both repository @{}: write another name to the manifest, and delete its lock.json".format(declared[name], what, name))
     declared[name] = what
     calls.append(struct(rule = rule, attrs = attrs))
 

@@ -92,6 +92,15 @@ func (w *world) checkStale(t *testing.T) {
 			t.Errorf("got %v\n%s\nwant %q", err, out, want)
 		}
 	}
+	other := *l
+	other.Product = "release_builder"
+	if err := jsonfile.Write(name, &other); err != nil {
+		t.Fatal(err)
+	}
+	out, err := w.Bazel("build", "--config=airgap", "--nobuild", "//release:all")
+	if want := "this workspace and line demo are both repository @release_builder"; err == nil || !strings.Contains(out, want) {
+		t.Errorf("got %v\n%s\nwant %q", err, out, want)
+	}
 	if err := os.WriteFile(name, good, 0o644); err != nil {
 		t.Fatal(err)
 	}
