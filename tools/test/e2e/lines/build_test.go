@@ -67,7 +67,7 @@ func TestLine(t *testing.T) {
 	t.Run("cyclic charts", func(t *testing.T) { w.checkCyclicCharts(t) })
 }
 
-// checkStale changes the toolchain in the lock, so that it differs from the tools that build.
+// checkStale changes the lock: its toolchain, so that it differs from the tools that build, and its product to a taken name.
 func (w *world) checkStale(t *testing.T) {
 	name := filepath.Join(w.Dir, "manifests", "demo", "lock.json")
 	good, err := os.ReadFile(name)
