@@ -175,8 +175,8 @@ func copyVendoredLicenses(dir, licenses string, p *pkg) error {
 }
 
 // licensePrefixes are the names of the files that have to accompany a package. They are the
-// go command's.
-var licensePrefixes = []string{"AUTHORS", "CONTRIBUTORS", "COPYLEFT", "COPYING", "COPYRIGHT", "LEGAL", "LICENSE", "LICENCE", "NOTICE", "PATENTS"}
+// go command's, which has neither LICENCE nor UNLICENSE.
+var licensePrefixes = []string{"AUTHORS", "CONTRIBUTORS", "COPYLEFT", "COPYING", "COPYRIGHT", "LEGAL", "LICENSE", "LICENCE", "NOTICE", "PATENTS", "UNLICENSE"}
 
 // maxLicense is the largest licence, in bytes: see https://go.dev/ref/mod.
 const maxLicense = 16 << 20

@@ -78,6 +78,7 @@ func TestWriteMeta(t *testing.T) {
 		"vendor/example.com/patched/LICENSES/MIT":   "in a directory",
 		"vendor/example.com/near/authors":           "near",
 		"vendor/example.com/near/LICENSE.go":        "package near",
+		"vendor/example.com/near/UNLICENSE":         "near",
 		"vendor/example.com/patched/COPYRIGHT.text": "patched",
 	})
 	dep, upper := Module{Path: "example.com/dep", Version: "v1.0.0", Sum: "h1:dep"}, Module{Path: "example.com/Upper/v2", Version: "v2.0.0+incompatible"}
@@ -106,6 +107,7 @@ func TestWriteMeta(t *testing.T) {
 	const want = `example.com/Upper/v2/Licence.md: upper
 example.com/dep/COPYING: dep
 example.com/dep/sub/LICENSE-MIT: dep/sub
+example.com/near/UNLICENSE: near
 example.com/near/authors: near
 example.com/patched/COPYRIGHT.text: patched
 example.com/renamed/LICENSE: renamed
