@@ -16,7 +16,7 @@ type Asset struct {
 	Name string
 	// State is uploaded, or starter if the upload was interrupted.
 	State       string
-	Content     []byte // the first 16 MiB
+	Content     []byte // the first 256 MiB
 	Size        int64
 	Digest      string // of the content
 	ContentType string

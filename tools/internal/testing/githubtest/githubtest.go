@@ -23,7 +23,7 @@ import (
 const Token = "github_pat_canary_0123456789"
 
 // maxKept is the most bytes that are kept of a body.
-const maxKept = 16 << 20
+const maxKept = 256 << 20
 
 // A Server is a GitHub.
 type Server struct {
@@ -49,7 +49,7 @@ type Request struct {
 	Method string
 	URL    string // path and query
 	Header http.Header
-	Body   []byte // the first 16 MiB
+	Body   []byte // the first 256 MiB
 	Status int    // of the answer; 0 if the connection broke
 }
 
