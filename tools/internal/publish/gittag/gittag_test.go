@@ -216,3 +216,14 @@ func TestNewErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestNoGit plans the first tags of a directory where there is no git: that ends before anything
+// is published.
+func TestNoGit(t *testing.T) {
+	w := newWorld(t, "api")
+	w.config.URL, w.config.Client.Command = "file://"+t.TempDir()+"/{name}.git", filepath.Join(t.TempDir(), "git")
+	items, err := w.destination().Plan(t.Context())
+	if err == nil || !strings.HasPrefix(err.Error(), "looking for the git command, which tags: ") {
+		t.Errorf("got %v, %v, want that there is no git", items, err)
+	}
+}

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"strings"
 
+	"github.com/jasonwzm/release-builder/tools/internal/base/hint"
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
@@ -19,6 +21,10 @@ var errNoRelease = errors.New("no release: this destination can only verify")
 func (d *destination) Plan(ctx context.Context) ([]publish.Item, error) {
 	if !d.released {
 		return nil, errNoRelease
+	}
+	// A directory that has no repository yet is planned without git, and made with it at the end.
+	if _, err := exec.LookPath(cmp.Or(d.client.Command, "git")); err != nil {
+		return nil, hint.With(fmt.Errorf("looking for the git command, which tags: %w", err), "install git, or leave out the tags with --only")
 	}
 	found := make([]map[string]string, len(d.repos))
 	errs := parallel.Do(len(d.repos), d.jobs, func(i int) (err error) {
