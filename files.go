@@ -12,5 +12,5 @@ var Pins embed.FS
 // Launcher has what each workspace needs a copy of: tools/bazel, its parts, the options of
 // Bazel, and Bazel's version.
 //
-//go:embed .bazelversion tools/bazel tools/launcher/bazelrc tools/launcher/root.bash tools/launcher/root.lock
+//go:embed .bazelversion tools/bazel tools/launcher/bazelrc tools/launcher/remote-headers tools/launcher/root.bash tools/launcher/root.lock
 var Launcher embed.FS

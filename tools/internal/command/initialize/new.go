@@ -114,10 +114,10 @@ func (o *options) launcher() error {
 	})
 }
 
-// place writes a file of the new workspace. tools/bazel is a program.
+// place writes a file of the new workspace. Scripts are programs.
 func (o *options) place(name string, data []byte) error {
 	mode := fs.FileMode(0o644)
-	if name == "tools/bazel" {
+	if bytes.HasPrefix(data, []byte("#!")) {
 		mode = 0o755
 	}
 	file := filepath.Join(o.root, filepath.FromSlash(name))
