@@ -1,6 +1,6 @@
 // Package own_test checks this project's own line, manifests/release-builder.
 //
-// Without flags it checks the lock against this repository: that costs a second. With -whole it
+// Without flags it checks the lock against this repository, which takes seconds. With -whole it
 // builds and checks the release, and then has the program in it publish the release where there is
 // no Bazel; with -release DIR it only does the latter, with a release that was built:
 //
@@ -26,6 +26,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/source/gitsource"
 	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 )
 
 const line = "release-builder"
@@ -37,9 +38,8 @@ func root(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "manifests", line)); err != nil {
-		t.Skip("it reads the repository: run go test ./tools/test/own")
-	}
+	_, err = os.Stat(filepath.Join(dir, "manifests", line))
+	readers.Require(t, "the repository, which go test ./tools/test/own has", err == nil)
 	return dir
 }
 
@@ -77,9 +77,7 @@ func mirror(t *testing.T, dir string, d *lock.Dependency) []string {
 		}
 		return err
 	}
-	if git("-C", dir, "cat-file", "-e", d.Git.Commit+"^{commit}") != nil {
-		t.Skipf("this clone does not have commit %s: git fetch origin %s", d.Git.Commit, d.Git.Commit)
-	}
+	readers.Require(t, "commit "+d.Git.Commit+" in its clone", git("-C", dir, "cat-file", "-e", d.Git.Commit+"^{commit}") == nil)
 	at := filepath.Join(t.TempDir(), line)
 	if git("init", "--quiet", "--bare", at) != nil || git("-C", dir, "push", "--quiet", at, d.Git.Commit+":"+d.Git.Ref) != nil {
 		t.Fatal("git cannot copy the commit")

@@ -15,6 +15,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/buckettest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/githubtest"
+	"github.com/jasonwzm/release-builder/tools/internal/testing/readers"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/registrytest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/workspacetest"
 )
@@ -29,12 +30,10 @@ func TestRelease(t *testing.T) {
 	dir := root(t)
 	l, d := source(t, dir)
 	release := *built
-	switch {
-	case *whole:
+	if *whole {
 		release = build(t, dir, mirror(t, dir, d))
-	case release == "":
-		t.Skip("it takes an hour: go test ./tools/test/own -whole -timeout 5h")
 	}
+	readers.Require(t, "a release of this project: -whole builds one, -release DIR names one", release != "")
 	w := newWorld(t, dir, l)
 	if err := os.CopyFS(w.release, os.DirFS(release)); err != nil {
 		t.Fatal(err)
