@@ -158,7 +158,7 @@ func (f *fetcher) module(ctx context.Context, p paths) error {
 	}
 	m, err := gomod.Required(goMod, goSum, p.path)
 	if err != nil {
-		return fmt.Errorf("%q: %w", p.goMod, err)
+		return fmt.Errorf("%q, %q: %w", p.goMod, p.goSum, err)
 	}
 	zip, err := f.moduleZip(ctx, g, m)
 	if err != nil {

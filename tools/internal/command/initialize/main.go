@@ -34,7 +34,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set := flag.NewFlagSet(command, flag.ContinueOnError)
 	set.StringVar(&o.name, "name", "", "the `name` of the line and of its product (default: from the source)")
 	set.StringVar(&o.dir, "new", "", "make a new workspace in a `directory`")
-	set.StringVar(&o.builder, "builder", "", "where a new workspace gets the release builder: the `URL` of an archive, or a directory")
+	set.StringVar(&o.builder, "builder", "", "the release builder of a new workspace: an archive's `URL`, or a directory")
 	set.StringVar(&o.module, "module", "", "a Go module, as `PATH` or PATH@VERSION")
 	set.StringVar(&o.git, "git", "", "the `URL` of a git repository")
 	set.StringVar(&o.branch, "branch", "", "the repository's `branch`")
