@@ -184,6 +184,21 @@ func (w *world) files() string {
 	return " " + strings.Join(names, " ") + " "
 }
 
+// fromNothing makes a workspace by init. Its first build needs no network, because init keeps
+// the archive in the store.
+func (w *world) fromNothing() {
+	w.t.Helper()
+	parent := w.t.TempDir()
+	w.Dir = parent
+	w.release("init", "--new", "mine", "--module", "filippo.io/age@v1.3.2", "--platforms", "linux-amd64", "--builder", w.url, "--go", w.goCmd)
+	w.Dir = filepath.Join(parent, "mine")
+	w.release("resolve", "--check", "--go", w.goCmd)
+	w.MustBazel("build", "--config=airgap", "//release:all")
+	if files := w.files(); !strings.Contains(files, " age-1.3.2-linux-amd64.tar.gz ") {
+		w.t.Errorf("got %s, want an archive of age", files)
+	}
+}
+
 // built returns the release's directory.
 func (w *world) built() string {
 	dir, err := filepath.EvalSymlinks(filepath.Join(w.Dir, "bazel-bin", "release", "all"))
@@ -201,10 +216,12 @@ func (w *world) sums() string {
 	return string(data)
 }
 
-// TestExamples resolves, builds and stages each example. The one for the command line is
-// built from WORKSPACE as well, and without a network.
-func TestExamples(t *testing.T) {
+// TestOutside makes a workspace from nothing and builds in it; then it builds each example.
+// The one for the command line is validated, staged and verified, and built from WORKSPACE as
+// well, without a network. All share one output base: they fetch the same tools.
+func TestOutside(t *testing.T) {
 	w := newWorld(t)
+	w.fromNothing()
 	for _, tt := range []struct {
 		name string
 		want []string
@@ -232,19 +249,5 @@ func TestExamples(t *testing.T) {
 	w.MustBazel("build", "--config=airgap", "--noenable_bzlmod", "--enable_workspace", "//release:all")
 	if got := w.sums(); got != modules {
 		t.Errorf("from WORKSPACE and without a network: got\n%s\nwant what MODULE.bazel builds:\n%s", got, modules)
-	}
-}
-
-// TestNew makes a workspace from nothing and builds in it.
-func TestNew(t *testing.T) {
-	w := newWorld(t)
-	parent := t.TempDir()
-	w.Dir = parent
-	w.release("init", "--new", "mine", "--module", "filippo.io/age@v1.3.2", "--platforms", "linux-amd64", "--builder", w.url, "--go", w.goCmd)
-	w.Dir = filepath.Join(parent, "mine")
-	w.release("resolve", "--check", "--go", w.goCmd)
-	w.MustBazel("build", "--config=airgap", "//release:all")
-	if files := w.files(); !strings.Contains(files, " age-1.3.2-linux-amd64.tar.gz ") {
-		t.Errorf("got %s, want an archive of age", files)
 	}
 }
