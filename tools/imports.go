@@ -106,6 +106,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/bytestream"
 	_ "google.golang.org/grpc"
 	_ "google.golang.org/grpc/codes"
+	_ "google.golang.org/grpc/credentials"
 	_ "google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/mem"
 	_ "google.golang.org/grpc/metadata"

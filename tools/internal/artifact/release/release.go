@@ -38,6 +38,13 @@ type Source interface {
 	Location(path string) string
 }
 
+// A Digester is a Source that knows digests of its files without reading them.
+type Digester interface {
+	// Digest returns the digest of the file at a path, or false if it does not know it. Whoever
+	// opens the file gets content with that digest, or an error.
+	Digest(path string) (digest.Digest, bool)
+}
+
 // A File is one file of a release.
 type File struct {
 	Path   string        `json:"path"` // slash-separated, relative to the release

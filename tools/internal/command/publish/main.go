@@ -52,6 +52,7 @@ func (o *options) flags(stderr io.Writer) *flag.FlagSet {
 	set.StringVar(&o.Approved, "approved", "", "carry out the plan in a `file`, which was approved, and nothing else")
 	set.Var((*words)(&o.Only), "only", "publish only to these `kinds` of destination, such as registry,bucket")
 	set.StringVar(&o.Release, "release", "", "the release's `directory` (default: what Bazel built)")
+	set.StringVar(&o.Events, "events", "", "publish from the remote cache what the build events in a `file` name")
 	set.StringVar(&o.Promote, "promote", "", "publish a `VERSION` of the stage, or VERSION@DIGEST of its receipt")
 	set.StringVar(&o.Yank, "yank", "", "move the pointers from a `VERSION`, or VERSION@DIGEST of its receipt")
 	set.StringVar(&o.To, "to", "", "with --yank: to this `version` (default: the one before)")

@@ -50,6 +50,8 @@ func (o *options) check() string {
 		return fmt.Sprintf("--destinations: got %q, want FILE:PROFILE", o.destinations)
 	case o.Promote != "" && o.Release != "":
 		return "got --promote and --release, want one of them: a promotion takes the release from its stage"
+	case o.Events != "" && (o.Promote != "" || o.Release != ""):
+		return "got --events and --promote or --release, want one of them: each says where the release is"
 	case strings.Contains(o.key, "-----"):
 		return "--cosignkey: got a key's content, want a file, env://NAME or a URI"
 	case o.Notes != "" && o.Since != "":
@@ -88,8 +90,8 @@ func (o *options) checkYank() string {
 		return fmt.Sprintf("--to: got %q, which is the release to yank", o.To)
 	case o.To != "" && !manifest.ValidVersion(o.To):
 		return fmt.Sprintf("--to: got %q, want a version", o.To)
-	case o.Promote != "" || o.Release != "" || o.Notes != "" || o.Since != "" || len(o.Back) > 0:
-		return "--yank publishes nothing: got --promote, --release, --notes, --since or --allow-downgrade too"
+	case o.Promote != "" || o.Release != "" || o.Events != "" || o.Notes != "" || o.Since != "" || len(o.Back) > 0:
+		return "--yank publishes nothing: got --promote, --release, --events, --notes, --since or --allow-downgrade too"
 	}
 	return ""
 }

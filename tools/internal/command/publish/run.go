@@ -28,7 +28,7 @@ func (o *options) session(ctx context.Context) (*session.Session, error) {
 	if o.Profile, err = o.profile(file, o.Line); err != nil {
 		return nil, err
 	}
-	for _, name := range []*string{&o.Release, &o.Notes, &o.Since, &o.Password, &o.Profile.Sign, &o.out, &o.Approved} {
+	for _, name := range []*string{&o.Release, &o.Events, &o.Notes, &o.Since, &o.Password, &o.Profile.Sign, &o.out, &o.Approved} {
 		if *name != "" && !strings.Contains(*name, "://") {
 			*name = dirs.FromCaller(*name)
 		}
@@ -39,9 +39,9 @@ func (o *options) session(ctx context.Context) (*session.Session, error) {
 		if o.From, err = o.source(file, o.Line, o.Profile); err != nil {
 			return nil, err
 		}
-	case o.Release == "":
+	case o.Release == "" && o.Events == "":
 		if o.Release = runfile.Path(o.Env("RELEASE_DIR")); o.Release == "" {
-			return nil, errors.New("no release: pass --release DIRECTORY; with Bazel, //release:publish takes the one that it builds")
+			return nil, errors.New("no release: pass --release DIRECTORY or --events FILE; with Bazel, //release:publish takes the one that it builds")
 		}
 	}
 	return session.Open(ctx, o.Args)

@@ -20,6 +20,7 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/input/profile"
 	"github.com/jasonwzm/release-builder/tools/internal/publish"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/approval"
+	"github.com/jasonwzm/release-builder/tools/internal/publish/cas"
 	"github.com/jasonwzm/release-builder/tools/internal/publish/destinations"
 )
 
@@ -28,8 +29,11 @@ type Args struct {
 	// Line is the name of the line. Profile is a profile of destinations.yaml.
 	Line    string
 	Profile profile.Profile
-	// Release is the directory of the release; empty with Promote.
+	// Release is the directory of the release; empty with Promote or Events.
 	Release string
+	// Events is the file with the build events of a release in a remote cache; empty for the
+	// release in Release.
+	Events string
 	// Promote is VERSION or VERSION@sha256:DIGEST of a release on the profile From; empty for
 	// the one in Release.
 	Promote string
@@ -69,7 +73,7 @@ type Session struct {
 }
 
 // Open opens the release and the destinations. It checks every file of a release in a
-// directory. For a promotion it verifies the receipt of the stage. It signs the release if the
+// directory, and the digest of every file of one in a cache. For a promotion it verifies the receipt of the stage. It signs the release if the
 // profile says so: a plan has the digests of all that is published.
 func Open(ctx context.Context, a Args) (*Session, error) {
 	if a.Yank != "" {
@@ -133,11 +137,7 @@ func (s *Session) begin() error {
 // also sets to's fields.
 func (a *Args) release(ctx context.Context, to *destinations.Args) (*release.Tree, error) {
 	if a.Promote == "" {
-		tree, err := release.Open(ctx, release.Dir(a.Release))
-		if err != nil {
-			return nil, err
-		}
-		return tree, tree.Check(ctx)
+		return a.built(ctx)
 	}
 	version, sum, err := publish.ParseName(a.Promote)
 	if err != nil {
@@ -161,6 +161,22 @@ func (a *Args) release(ctx context.Context, to *destinations.Args) (*release.Tre
 	}
 	to.Promoted = found.Receipt.Profile
 	return found.Tree, found.Tree.CheckClean()
+}
+
+// built opens the release that was built, in a directory or in a remote cache.
+func (a *Args) built(ctx context.Context) (*release.Tree, error) {
+	var source release.Source = release.Dir(a.Release)
+	if a.Events != "" {
+		var err error
+		if source, err = cas.Open(ctx, cas.Args{Events: a.Events, Env: a.Env, Log: a.Log}); err != nil {
+			return nil, err
+		}
+	}
+	tree, err := release.Open(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	return tree, tree.Check(ctx)
 }
 
 // before returns the lock of the release that Since names, or nil.
