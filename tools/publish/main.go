@@ -42,6 +42,12 @@
 // has from: stage by default; from: build turns that off. A profile with from accepts
 // promotions only.
 //
+// --events FILE publishes a release that a build left in the remote cache: with
+// --remote_download_minimal nothing of it is downloaded. FILE is what Bazel's flag
+// --build_event_json_file wrote. The cache has to be one of the variables RELEASE_REMOTE_*. Only
+// what a destination lacks is read, and compared with its digest. The program release has the
+// flag too, and needs no Bazel; //release:publish would download the release first.
+//
 // --preflight asks each destination what may stop a publication, before it begins: the
 // permissions of these credentials, whether repositories are archived, the space on a disk. It
 // also shows, for each server, how far this machine's clock is off and until when the

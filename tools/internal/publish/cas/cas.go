@@ -105,6 +105,9 @@ func (s *Source) find(ctx context.Context) error {
 			answer, err = repb.NewContentAddressableStorageClient(s.remote.conn).FindMissingBlobs(ctx, request)
 			return err
 		})
+		if ctx.Err() != nil { // a status of gRPC does not wrap it
+			err = ctx.Err()
+		}
 		if err != nil {
 			return fmt.Errorf("asking the cache at %q for the release: %w", first.host, err)
 		}
@@ -123,7 +126,7 @@ func (s *Source) find(ctx context.Context) error {
 
 func lostError(path string, b *blob) error {
 	err := fmt.Errorf("the cache at %q does not have file %q of the release, %s", b.host, path, b.digest)
-	return hint.With(err, "it removed the file, or never got it: build the release again with the same flags")
+	return hint.With(err, "it removed the file, or Bazel had it in the disk cache and did not send it: run tools/bazel clean, and build again with RELEASE_DISK_CACHE=off")
 }
 
 // Open implements [release.Source]. What is read is compared with the digest; the last Read fails

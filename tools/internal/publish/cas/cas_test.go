@@ -30,6 +30,9 @@ import (
 
 const secret = "s3cr3t-of-the-cache"
 
+// errGone is what a cache says of a blob that it removed.
+var errGone = status.Error(codes.NotFound, "gone")
+
 // world is a release in a cache.
 type world struct {
 	t      *testing.T
@@ -208,7 +211,7 @@ func TestBroken(t *testing.T) {
 			m[len(m)-1] ^= 1
 			return m, true, nil
 		}}, "sha256 of \"demo-1.2.0.tar.gz\""},
-		{"gone", remotetest.Fault{Begin: func(context.Context, remotetest.Call) error { return status.Error(codes.NotFound, "gone") }}, "does not have file \"demo-1.2.0.tar.gz\""},
+		{"gone", remotetest.Fault{Begin: func(context.Context, remotetest.Call) error { return errGone }}, "does not have file \"demo-1.2.0.tar.gz\""},
 	} {
 		w.engine.Proxy.Fail(authorized(remotetest.Fault{}))
 		tree, err := w.open()

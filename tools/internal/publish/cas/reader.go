@@ -120,6 +120,8 @@ func (r *reader) explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case r.ctx.Err() != nil: // a status of gRPC does not wrap it
+		err = r.ctx.Err()
 	case status.Code(err) == codes.NotFound:
 		return lostError(r.path, &r.blob)
 	}
