@@ -125,8 +125,8 @@ func newBlob(f eventFile) (blob, error) {
 		}
 	}
 	want := fmt.Sprintf("blobs/%s/%d", b.digest.Hex(), b.size)
-	if b.resource != "" && b.resource != want && !strings.HasSuffix(b.resource, "/"+want) {
-		return b, fmt.Errorf("got URI %q, want the end %s, by its digest and length", f.URI, want)
+	if b.file == "" && (b.host == "" || !strings.HasSuffix("/"+b.resource, "/"+want)) {
+		return b, fmt.Errorf("got URI %q, want a host, and %s at the end, by its digest and length", f.URI, want)
 	}
 	return b, nil
 }
