@@ -73,8 +73,9 @@ type Session struct {
 }
 
 // Open opens the release and the destinations. It checks every file of a release in a
-// directory, and the digest of every file of one in a cache. For a promotion it verifies the receipt of the stage. It signs the release if the
-// profile says so: a plan has the digests of all that is published.
+// directory, and the digest of every file of one in a cache. For a promotion it verifies the
+// receipt of the stage. It signs the release if the profile says so: a plan has the digests of
+// all that is published.
 func Open(ctx context.Context, a Args) (*Session, error) {
 	if a.Yank != "" {
 		return openYank(ctx, a)
