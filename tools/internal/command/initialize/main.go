@@ -64,14 +64,20 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return cli.OK
 }
 
-func (o *options) init(ctx context.Context) (err error) {
+// openStore opens the store, if it is not open yet: after what init can find wrong without it.
+func (o *options) openStore() error {
+	if o.store != nil {
+		return nil
+	}
 	dir, err := store.DefaultDir(os.Getenv)
 	if err != nil {
 		return err
 	}
-	if o.store, err = store.Open(dir); err != nil {
-		return err
-	}
+	o.store, err = store.Open(dir)
+	return err
+}
+
+func (o *options) init(ctx context.Context) error {
 	if o.dir == "" {
 		return o.line(ctx)
 	}
@@ -95,6 +101,9 @@ func (o *options) line(ctx context.Context) (err error) {
 		if _, err := os.Lstat(dir); err == nil {
 			return hint.With(fmt.Errorf("%q exists already", dir), "choose another --name")
 		}
+	}
+	if err := o.openStore(); err != nil {
+		return err
 	}
 	text, err := o.manifest(ctx)
 	if err != nil {

@@ -61,6 +61,9 @@ func (o *options) workspace(ctx context.Context) (undo func() error, err error) 
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	if err := o.openStore(); err != nil {
+		return nil, err
+	}
 	b, err := o.findBuilder(ctx)
 	if err != nil {
 		return nil, err
