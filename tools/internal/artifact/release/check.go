@@ -84,14 +84,14 @@ func (v *verifier) Read(p []byte) (int, error) {
 	switch {
 	case v.n > v.want.Size:
 		err = fmt.Errorf("size of %q: got more than the %d bytes listed", v.want.Path, v.want.Size)
+	case err != nil && err != io.EOF:
+		err = fmt.Errorf("reading %q: %w", v.want.Path, err)
 	case err == io.EOF && v.n < v.want.Size:
 		err = fmt.Errorf("size of %q: got %d bytes, want %d", v.want.Path, v.n, v.want.Size)
 	case err == io.EOF || v.n == v.want.Size:
 		if got := digest.FromSum(v.sum.Sum(nil)); got != v.want.Digest {
 			err = fmt.Errorf("sha256 of %q: got %s, want %s", v.want.Path, got, v.want.Digest)
 		}
-	case err != nil:
-		err = fmt.Errorf("reading %q: %w", v.want.Path, err)
 	}
 	v.err = err
 	return n, err

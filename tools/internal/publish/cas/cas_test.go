@@ -210,7 +210,7 @@ func TestBroken(t *testing.T) {
 		{"wrong", remotetest.Fault{Answer: func(_ remotetest.Call, m []byte) ([]byte, bool, error) {
 			m[len(m)-1] ^= 1
 			return m, true, nil
-		}}, "sha256 of \"demo-1.2.0.tar.gz\""},
+		}}, "sha256 of \"demo-1.2.0.tar.gz\" from the cache at"},
 		{"gone", remotetest.Fault{Begin: func(context.Context, remotetest.Call) error { return errGone }}, "does not have file \"demo-1.2.0.tar.gz\""},
 	} {
 		w.engine.Proxy.Fail(authorized(remotetest.Fault{}))

@@ -105,7 +105,7 @@ func TestPublishDamaged(t *testing.T) {
 		name, want string
 		fault      remotetest.Fault
 	}{
-		{"a wrong byte", `sha256 of "demo-1.2.0.tar.gz"`, remotetest.Fault{Answer: func(c remotetest.Call, m []byte) ([]byte, bool, error) {
+		{"a wrong byte", `sha256 of "demo-1.2.0.tar.gz" from the cache at`, remotetest.Fault{Answer: func(c remotetest.Call, m []byte) ([]byte, bool, error) {
 			if ofArchive(c) {
 				m[len(m)-1] ^= 1
 			}

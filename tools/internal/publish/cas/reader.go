@@ -55,7 +55,8 @@ func newReader(ctx context.Context, s *Source, path string, b blob) *reader {
 	return &reader{ctx: ctx, source: s, path: path, blob: b, sum: sha256.New(), end: func() {}}
 }
 
-// Read implements [io.Reader].
+// Read implements [io.Reader]. The last bytes come with the result of the check, so that
+// whoever counts them learns that the cache is damaged.
 func (r *reader) Read(p []byte) (int, error) {
 	for len(r.rest) == 0 && r.err == nil {
 		if r.n == r.blob.size {
@@ -72,7 +73,10 @@ func (r *reader) Read(p []byte) (int, error) {
 	n := copy(p, r.rest)
 	r.sum.Write(r.rest[:n])
 	r.rest, r.n = r.rest[n:], r.n+int64(n)
-	return n, nil
+	if r.n == r.blob.size {
+		r.err = r.check()
+	}
+	return n, r.err
 }
 
 // next receives the next bytes, if need be by a new call.
