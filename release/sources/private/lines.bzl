@@ -11,6 +11,9 @@ def release_sources():
 # The files that a line may have beside its manifest, its lock and its destinations.
 _FILES = ["previous.lock.json", "previous.release.json", "vex.yaml"]
 
+# What _declare says of the workspace itself.
+_WORKSPACE = "the workspace, by WORKSPACE,"
+
 def read_lines(ctx, root, default):
     """Reads all locks and watches the files.
 
@@ -54,17 +57,20 @@ def read_lines(ctx, root, default):
         locks = locks,
     )
 
-def declarations(lines):
+def declarations(lines, workspace = ""):
     """Returns the repositories of every product: its line's and each pinned source's, base image's and file's.
 
     Args:
         lines: what read_lines returned.
+        workspace: the name that WORKSPACE gives the workspace, if it does. No repository can have it.
 
     Returns:
         a list of structs: rule, the name of a repository rule, and attrs, the attributes.
     """
     calls = []
-    declared = {"release_builder": "this workspace"}
+    declared = {"release_builder": "the release builder"}
+    if workspace and workspace not in declared:
+        declared[workspace] = _WORKSPACE
     for product, line in sorted(_choose(lines.locks, lines.active).items()):
         lock = lines.locks[line]
         directory = "manifests/" + line
@@ -124,14 +130,25 @@ def other_names(lines, calls):
 def _declare(calls, declared, what, rule, attrs):
     name = attrs["name"]
     if name in declared:
-        fail("{} and {} are both repository @{}: write another name to the manifest, and delete its lock.json".format(declared[name], what, name))
+        hint = "give workspace() there another name" if declared[name] == _WORKSPACE else "write another name to the manifest, and delete its lock.json"
+        fail("{} and {} are both repository @{}: {}".format(declared[name], what, name, hint))
     declared[name] = what
     calls.append(struct(rule = rule, attrs = attrs))
+
+def _workspace_name(rctx):
+    """Returns the name in a line like workspace(name = "mine") of WORKSPACE; empty without one."""
+    for name in ["WORKSPACE.bazel", "WORKSPACE"]:
+        file = rctx.workspace_root.get_child(name)
+        rctx.watch(file)
+        if file.exists:
+            _, call, rest = ("\n" + rctx.read(file)).partition("\nworkspace(")
+            return rest.partition(")")[0].partition("\"")[2].partition("\"")[0] if call else ""
+    return ""
 
 def _lines_impl(rctx):
     lines = read_lines(rctx, rctx.workspace_root, rctx.attr.default)
     content = _SOURCES
-    for call in declarations(lines):
+    for call in declarations(lines, _workspace_name(rctx)):
         content += "    {}({})\n".format(call.rule, ", ".join([name + " = " + repr(value) for name, value in call.attrs.items()]))
     rctx.file("sources.bzl", content, executable = False, legacy_utf8 = False)
     rctx.file("active.bzl", _active(lines), executable = False, legacy_utf8 = False)

@@ -218,7 +218,7 @@ func (w *world) sums() string {
 
 // TestOutside makes a workspace from nothing and builds in it; then it builds each example.
 // The one for the command line is validated, staged and verified, and built from WORKSPACE as
-// well, without a network. All share one output base: they fetch the same tools.
+// well, without a network, where its name cannot be the product's. All share one output base: they fetch the same tools.
 func TestOutside(t *testing.T) {
 	w := newWorld(t)
 	w.fromNothing()
@@ -249,5 +249,20 @@ func TestOutside(t *testing.T) {
 	w.MustBazel("build", "--config=airgap", "--noenable_bzlmod", "--enable_workspace", "//release:all")
 	if got := w.sums(); got != modules {
 		t.Errorf("from WORKSPACE and without a network: got\n%s\nwant what MODULE.bazel builds:\n%s", got, modules)
+	}
+	w.sameName()
+}
+
+// sameName gives WORKSPACE the name of the product. The error says so.
+func (w *world) sameName() {
+	w.t.Helper()
+	data, err := os.ReadFile(filepath.Join(w.Dir, "WORKSPACE"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Write("WORKSPACE", strings.Replace(string(data), `"cli_example"`, `"cli"`, 1))
+	out, err := w.Bazel("build", "--config=airgap", "--noenable_bzlmod", "--enable_workspace", "//release:all")
+	if want := "the workspace, by WORKSPACE, and line cli are both repository @cli: give workspace() there another name"; err == nil || !strings.Contains(out, want) {
+		w.t.Errorf("got %v\n%s\nwant %q", err, out, want)
 	}
 }

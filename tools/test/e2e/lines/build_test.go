@@ -98,7 +98,7 @@ func (w *world) checkStale(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := w.Bazel("build", "--config=airgap", "--nobuild", "//release:all")
-	if want := "this workspace and line demo are both repository @release_builder"; err == nil || !strings.Contains(out, want) {
+	if want := "the release builder and line demo are both repository @release_builder"; err == nil || !strings.Contains(out, want) {
 		t.Errorf("got %v\n%s\nwant %q", err, out, want)
 	}
 	if err := os.WriteFile(name, good, 0o644); err != nil {
