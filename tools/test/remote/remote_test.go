@@ -4,6 +4,8 @@
 //	tools/bazel test //tools/test/remote:all                        a small release
 //	tools/bazel test //tools/test/remote:all --test_arg=-whole      also //release:reproduce with a poisoned cache
 //	tools/bazel test //tools/test/remote:all --test_arg=-line=NAME  also the release of a line, cold: it takes long
+//
+// With --test_arg=-target=LABEL too, that target of the line in place of its release.
 package remote_test
 
 import (
@@ -11,6 +13,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -26,6 +29,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/jasonwzm/release-builder/tools/internal/base/digest"
 	"github.com/jasonwzm/release-builder/tools/internal/command/resolve"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/gittest"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
@@ -34,9 +38,13 @@ import (
 )
 
 var (
-	line  = flag.String("line", "", "also build the release of this `line` by remote execution")
-	whole = flag.Bool("whole", false, "also reproduce the small release with a poisoned cache")
+	line   = flag.String("line", "", "also build the release of this `line` by remote execution")
+	target = flag.String("target", release, "what -line builds, a `label`")
+	whole  = flag.Bool("whole", false, "also reproduce the small release with a poisoned cache")
 )
+
+// release is the target of a line's release.
+const release = "//release:all"
 
 // secret is a header without which the proxy answers nothing.
 const secret = "s3cr3t-of-the-cache"
@@ -46,13 +54,14 @@ type world struct {
 	*workspacetest.Workspace
 	t      *testing.T
 	engine *remotetest.Engine
+	target string // what is built
 }
 
 // newWorld copies the workspace, for the line to be built with a cache and two workers.
 func newWorld(t *testing.T, line string) *world {
 	t.Helper()
 	engine := remotetest.New(t, 2) // first: it may be missing
-	w := &world{Workspace: workspacetest.New(t, "REMOTE_WORKSPACE", line), t: t, engine: engine}
+	w := &world{Workspace: workspacetest.New(t, "REMOTE_WORKSPACE", line), t: t, engine: engine, target: release}
 	engine.Proxy.Fail(authorized(remotetest.Fault{}))
 	w.Environ = append(w.Environ, "RELEASE_REMOTE_CACHE=grpc://"+engine.Proxy.Addr, "RELEASE_REMOTE_EXECUTOR=grpc://"+engine.Proxy.Addr,
 		"RELEASE_REMOTE_HEADERS=authorization: Bearer "+secret)
@@ -110,7 +119,7 @@ func authorized(f remotetest.Fault) remotetest.Fault {
 type built struct {
 	out     string // what Bazel said
 	err     error
-	sums    string         // the release's SHA256SUMS
+	sums    string         // the digests of what was built, as in SHA256SUMS; "" if it is not here
 	runners map[string]int // the number of actions by how they ran
 	calls   map[string]remotetest.Calls
 	took    time.Duration
@@ -133,31 +142,58 @@ func (w *world) must(args ...string) *built {
 	return b
 }
 
-// build builds the release.
+// build builds the target.
 func (w *world) build(args ...string) *built {
 	w.t.Helper()
 	w.engine.Proxy.Reset()
 	start := time.Now()
 	b := &built{runners: map[string]int{}}
-	b.out, b.err = w.Bazel("build", append([]string{"//release:all"}, args...)...)
+	b.out, b.err = w.Bazel("build", append([]string{w.target}, args...)...)
 	b.took, b.calls = time.Since(start), w.engine.Proxy.Reset()
 	if strings.Contains(b.out, secret) {
 		w.t.Errorf("Bazel shows the secret header:\n%s", b.out)
 	}
 	b.count(w.t)
 	if b.err == nil {
-		b.sums = w.sums()
+		b.sums = w.sums(args)
 	}
 	return b
 }
 
-// sums returns the release's SHA256SUMS, or "" if it is not here.
-func (w *world) sums() string {
+// sums returns the digests of what was built with the flags, or "" if it is not here.
+func (w *world) sums(args []string) string {
+	w.t.Helper()
+	if w.target != release {
+		return w.digests(w.MustBazel("cquery", append([]string{w.target, "--output=files"}, args...)...))
+	}
 	data, err := os.ReadFile(filepath.Join(w.Dir, "bazel-bin", "release", "all", "SHA256SUMS"))
 	if err != nil && !os.IsNotExist(err) {
 		w.t.Fatal(err)
 	}
 	return string(data)
+}
+
+// digests returns the digests of the files and directories among lines.
+func (w *world) digests(lines string) string {
+	w.t.Helper()
+	var sums strings.Builder
+	for name := range strings.Lines(lines) {
+		if !strings.HasPrefix(name, "bazel-out/") {
+			continue
+		}
+		err := filepath.WalkDir(filepath.Join(w.Dir, "bazel-out", "..", strings.TrimSpace(name)), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			sum, _, err := digest.FromFile(path)
+			fmt.Fprintf(&sums, "%s  %s\n", sum.Hex(), filepath.Base(path))
+			return err
+		})
+		if err != nil && !os.IsNotExist(err) {
+			w.t.Fatal(err)
+		}
+	}
+	return sums.String()
 }
 
 // count reads how actions ran from what Bazel says at the end.
