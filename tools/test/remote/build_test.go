@@ -32,7 +32,7 @@ func TestLine(t *testing.T) {
 		return
 	}
 	w := newWorld(t, *line)
-	w.target = *target
+	w.target, w.Timeout = *target, 3*time.Hour // --test_timeout ends it
 	checkExecution(t, w)
 }
 
