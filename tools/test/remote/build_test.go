@@ -115,7 +115,7 @@ func (w *world) compare(here, there *built) {
 	if n := there.local(); n > 0 {
 		w.t.Errorf("%d actions ran here: got %v", n, there.runners)
 	}
-	if there.sums != here.sums || strings.Count(here.sums, "\n") < 3 {
+	if there.sums != here.sums || here.sums == "" {
 		w.t.Errorf("got SHA256SUMS\n%s\nwant, as built here,\n%s", there.sums, here.sums)
 	}
 }

@@ -155,16 +155,16 @@ func (w *world) build(args ...string) *built {
 	}
 	b.count(w.t)
 	if b.err == nil {
-		b.sums = w.sums(args)
+		b.sums = w.sums()
 	}
 	return b
 }
 
-// sums returns the digests of what was built with the flags, or "" if it is not here.
-func (w *world) sums(args []string) string {
+// sums returns the digests of what was built, or "" if it is not here.
+func (w *world) sums() string {
 	w.t.Helper()
 	if w.target != release {
-		return w.digests(w.MustBazel("cquery", append([]string{w.target, "--output=files"}, args...)...))
+		return w.digests(w.MustBazel("cquery", w.target, "--output=files"))
 	}
 	data, err := os.ReadFile(filepath.Join(w.Dir, "bazel-bin", "release", "all", "SHA256SUMS"))
 	if err != nil && !os.IsNotExist(err) {
