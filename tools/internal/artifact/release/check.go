@@ -14,12 +14,12 @@ import (
 	"github.com/jasonwzm/release-builder/tools/internal/base/parallel"
 )
 
-// Check reads all files of the release, except those whose digest a [Digester] knows. The error joins one for each file that does not
-// match SHA256SUMS, and one for each dependency that was built from a directory with
+// Check is CheckFile for all files of the release. The error joins one for each file that does
+// not match SHA256SUMS, and one for each dependency that was built from a directory with
 // uncommitted changes.
 func (t *Tree) Check(ctx context.Context) error {
 	errs := parallel.Do(len(t.Files), runtime.GOMAXPROCS(0), func(i int) error {
-		return t.checkFile(ctx, t.Files[i].Path)
+		return t.CheckFile(ctx, t.Files[i].Path)
 	})
 	if err := errors.Join(errs...); err != nil {
 		err = hint.With(err, "the release was altered after it was built; build it again: tools/bazel build //release:all")
@@ -28,7 +28,9 @@ func (t *Tree) Check(ctx context.Context) error {
 	return t.CheckClean()
 }
 
-func (t *Tree) checkFile(ctx context.Context, path string) error {
+// CheckFile checks that a file or a signature matches. It reads the file, unless a [Digester]
+// knows its digest.
+func (t *Tree) CheckFile(ctx context.Context, path string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -45,9 +47,18 @@ func (t *Tree) checkFile(ctx context.Context, path string) error {
 		return err
 	}
 	defer r.Close()
-	_, err = io.Copy(io.Discard, r)
+	_, err = io.Copy(io.Discard, readerFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return r.Read(p)
+	}))
 	return err
 }
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // CheckClean is the part of Check about dependencies. It reads no file.
 func (t *Tree) CheckClean() error {

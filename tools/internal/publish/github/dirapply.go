@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,7 +58,7 @@ func (d *directory) locked(f func() error) error {
 	return f()
 }
 
-// upload adds assets to the draft. It reads them to check that none was altered.
+// upload adds assets to the draft, after a check that none was altered.
 func (d *directory) upload(ctx context.Context, items []publish.Item) error {
 	err := parallel.DoAll(ctx, len(items), d.cfg.Jobs, func(ctx context.Context, i int) error {
 		return d.check(ctx, items[i].Path)
@@ -101,28 +100,14 @@ func (d *directory) addAssets(items []publish.Item) error {
 	return jsonfile.Write(d.file(d.cfg.Tag), r)
 }
 
-// check reads a file of the release to the end.
+// check checks that a file is what the release says.
 func (d *directory) check(ctx context.Context, path string) error {
-	r, err := d.tree.Open(ctx, path)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	_, err = io.Copy(io.Discard, readerFunc(func(p []byte) (int, error) {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		return r.Read(p)
-	}))
+	err := d.tree.CheckFile(ctx, path)
 	if err != nil && ctx.Err() == nil {
 		err = hint.With(err, "build the release again: tools/bazel build //release:all")
 	}
 	return err
 }
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // reveal publishes the draft and makes it the latest release, as the items say.
 func (d *directory) reveal(ctx context.Context, items []publish.Item) error {
