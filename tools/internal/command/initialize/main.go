@@ -143,7 +143,10 @@ func (o *options) line(ctx context.Context) (err error) {
 func (o *options) next() error {
 	build := "tools/bazel build //release:all"
 	if o.dir != "" {
-		_, err := fmt.Fprintf(o.stdout, "wrote the workspace %s; next:\n\n    cd %s\n    %s\n", o.root, o.dir, build)
+		if o.dir != "." {
+			build = fmt.Sprintf("cd %s\n    %s", o.dir, build)
+		}
+		_, err := fmt.Fprintf(o.stdout, "wrote the workspace %s; next:\n\n    %s\n", o.root, build)
 		return err
 	}
 	_, err := fmt.Fprintf(o.stdout, "wrote manifests/%s and release/%s; next:\n\n    %s --repo_env=RELEASE_LINE=%s\n", o.name, o.name, build, o.name)

@@ -98,3 +98,22 @@ func TestExists(t *testing.T) {
 		t.Error("manifests was made")
 	}
 }
+
+// TestBadManifest: the error for a manifest that cannot be says which flags it is made of.
+func TestBadManifest(t *testing.T) {
+	root := t.TempDir()
+	t.Setenv("RELEASE_STORE", t.TempDir())
+	for _, tt := range []struct{ flag, value, want string }{
+		{"--name", "Bad Name", `product: got "Bad Name"`},
+		{"--platforms", "linux/amd64", `did you mean "linux-amd64"?`},
+	} {
+		var stderr strings.Builder
+		args := []string{"--root", root, "--git", "/src/tool", "--branch", "main", tt.flag, tt.value}
+		if got := Run(t.Context(), args, &strings.Builder{}, &stderr); got != cli.Failure || !strings.Contains(stderr.String(), tt.want) || !strings.Contains(stderr.String(), "the product is --name") {
+			t.Errorf("%s: got %d, %s, want %q", tt.flag, got, stderr.String(), tt.want)
+		}
+		if list, err := os.ReadDir(root); err != nil || len(list) > 0 {
+			t.Errorf("%s: got %v, %v, want nothing written", tt.flag, list, err)
+		}
+	}
+}

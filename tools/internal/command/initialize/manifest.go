@@ -64,7 +64,9 @@ func (o *options) manifest(ctx context.Context) ([]byte, error) {
 	text := manifest.Format(&manifest.Manifest{
 		Version: version, Product: o.name, Platforms: strings.Split(o.platforms, ","), Architectures: []string{"linux/amd64", "linux/arm64"}, Dependencies: []manifest.Dependency{d},
 	})
-	_, err = manifest.Parse("manifest.yaml", text)
+	if _, err = manifest.Parse("manifest.yaml", text); err != nil {
+		err = hint.With(err, "the product is --name, the platforms are --platforms")
+	}
 	return text, err
 }
 
