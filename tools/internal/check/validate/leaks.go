@@ -9,6 +9,9 @@ import (
 	"strings"
 )
 
+// Secret begins the problem of what may be a secret, or an example of one.
+const Secret = "it has what looks like "
+
 // A pattern is something that no released file should have. Text is in every match: looking for
 // it is much quicker than looking for a match.
 type pattern struct {
@@ -23,15 +26,15 @@ var patterns = []pattern{
 	{"/execroot/", 200, regexp.MustCompile(`/[\w.+@-]+(?:/[\w.+@-]+)*/execroot/[\w.+@/-]*`), "build path"},
 	{"bazel-out/", 200, regexp.MustCompile(`bazel-out/[\w.+@-]+/bin/[\w.+@/-]*`), "build path"},
 	{"/go-build", 200, regexp.MustCompile(`/[\w.+@/-]+/go-build\d+/[\w.+@/-]*`), "build path"},
-	{" PRIVATE KEY-----", 40, regexp.MustCompile(`-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?:\r?\n|\\n)[A-Za-z0-9+/=]{16,}`), "private key"},
-	{"AKIA", 0, regexp.MustCompile(`^AKIA[0-9A-Z]{16}`), "AWS access key"},
-	{"ghp_", 0, regexp.MustCompile(`^ghp_[0-9A-Za-z]{36}`), "GitHub token"},
-	{"ghs_", 0, regexp.MustCompile(`^ghs_[0-9A-Za-z]{36}`), "GitHub token"},
-	{"github_pat_", 0, regexp.MustCompile(`^github_pat_[0-9A-Za-z_]{40,}`), "GitHub token"},
-	{"glpat-", 0, regexp.MustCompile(`^glpat-[0-9A-Za-z_-]{20}`), "GitLab token"},
-	{"xoxb-", 0, regexp.MustCompile(`^xoxb-[0-9]{6,}-[0-9A-Za-z-]{10,}`), "Slack token"},
-	{"AIza", 0, regexp.MustCompile(`^AIza[0-9A-Za-z_-]{35}`), "Google API key"},
-	{"AGE-SECRET-KEY-1", 0, regexp.MustCompile(`^AGE-SECRET-KEY-1[0-9A-Z]{58}`), "age identity"},
+	{" PRIVATE KEY-----", 40, regexp.MustCompile(`-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?:\r?\n|\\n)[A-Za-z0-9+/=]{16,}`), "a private key"},
+	{"AKIA", 0, regexp.MustCompile(`^AKIA[0-9A-Z]{16}`), "an AWS access key"},
+	{"ghp_", 0, regexp.MustCompile(`^ghp_[0-9A-Za-z]{36}`), "a GitHub token"},
+	{"ghs_", 0, regexp.MustCompile(`^ghs_[0-9A-Za-z]{36}`), "a GitHub token"},
+	{"github_pat_", 0, regexp.MustCompile(`^github_pat_[0-9A-Za-z_]{40,}`), "a GitHub token"},
+	{"glpat-", 0, regexp.MustCompile(`^glpat-[0-9A-Za-z_-]{20}`), "a GitLab token"},
+	{"xoxb-", 0, regexp.MustCompile(`^xoxb-[0-9]{6,}-[0-9A-Za-z-]{10,}`), "a Slack token"},
+	{"AIza", 0, regexp.MustCompile(`^AIza[0-9A-Za-z_-]{35}`), "a Google API key"},
+	{"AGE-SECRET-KEY-1", 0, regexp.MustCompile(`^AGE-SECRET-KEY-1[0-9A-Z]{58}`), "an age identity"},
 }
 
 // sourceSuffix ends the name of a Go file in a program's table of file names.
@@ -82,7 +85,7 @@ func (f *leakFinder) leaks(data []byte) []string {
 		case p.what == "build path":
 			found = append(found, fmt.Sprintf("it has the build path %.200q", m))
 		default:
-			found = append(found, fmt.Sprintf("it has what looks like a %s, %d bytes that begin with %q", p.what, len(m), p.text))
+			found = append(found, fmt.Sprintf("%s%s, %d bytes that begin with %q", Secret, p.what, len(m), p.text))
 		}
 	}
 	for i, secret := range f.secrets {

@@ -16,7 +16,7 @@ func TestLeaksAnywhere(t *testing.T) {
 	}
 	const key, host, source, fill = "AKIAABCDEFGHIJKLMNOP", "builder.example", "\x00/home/me/x.go\x00", "."
 	want := []string{
-		`it has what looks like a AWS access key, 20 bytes that begin with "AKIA"`,
+		`it has what looks like an AWS access key, 20 bytes that begin with "AKIA"`,
 		`it has the host name "builder.example"`,
 		`it has the absolute path of a source file, "/home/me/x.go"`,
 	}

@@ -7,7 +7,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"path"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -104,6 +108,28 @@ func write(w io.Writer, r *validate.Report, asJSON bool) error {
 			fmt.Fprintf(&b, "%s: %s\n", c.Name, cli.Line(f.String()))
 		}
 	}
+	showAllow(&b, r)
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// showAllow says how a product allows what is no secret, if something looks like one.
+func showAllow(w io.Writer, r *validate.Report) {
+	paths := map[string]bool{}
+	for _, c := range r.Checks {
+		for _, f := range c.Findings {
+			if strings.HasPrefix(f.Problem, validate.Secret) {
+				paths[path.Join(f.Artifact, f.Member)] = true
+			}
+		}
+	}
+	if len(paths) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "hint: if that is no secret but an example, allow it in release/%s/BUILD.bazel, with check from @%[1]s//:rules.bzl:\n\n", r.Product)
+	fmt.Fprintf(w, "    check(\n        name = \"examples\",\n        allow = {\n")
+	for _, p := range slices.Sorted(maps.Keys(paths)) {
+		fmt.Fprintf(w, "            %q: \"why it is none\",\n", p)
+	}
+	fmt.Fprintf(w, "        },\n    )\n")
 }
