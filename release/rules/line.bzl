@@ -104,6 +104,11 @@ def line_rules(line):
             name = label.removeprefix(":")
             archive(name = name + "-archive", archive = name, bin_dir = "", binaries = [label], directory = False)
 
+    def check(name, **kwargs):
+        if _above(["release_tree"]):
+            fail("check {} is below release(), which has the checks above it: move it there".format(name))
+        _manual(release_check)(name = name, **kwargs)
+
     def chart(
             name,
             hub = [],
@@ -304,7 +309,7 @@ def line_rules(line):
         binaries = binaries,
         binary = binary,
         ca_bundle = _manual(release_ca_bundle),
-        check = _manual(release_check),
+        check = check,
         chart = chart,
         completions = _manual(release_completions),
         dashboards = dashboards,

@@ -138,7 +138,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return cli.UsageError(stderr, name, "--variations: %v", err)
 	case o.line == "":
-		return cli.UsageError(stderr, name, "--line is missing: run it as tools/bazel run //release:reproduce")
+		return cli.UsageError(stderr, name, "no line is chosen: set RELEASE_LINE to the name of a directory in manifests/, or pass --line")
 	case o.jobs < 0:
 		return cli.UsageError(stderr, name, "--jobs: got %d, want 0 or more", o.jobs)
 	case o.bisect && o.keep:

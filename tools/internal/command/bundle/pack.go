@@ -115,7 +115,7 @@ func (o *options) args() (bundle.Args, error) {
 		o.lines = cli.Words{o.line}
 	}
 	if len(o.lines) == 0 {
-		return a, errors.New("no --line is given")
+		return a, hint.With(errors.New("no line is chosen"), "set RELEASE_LINE to the name of a directory in manifests/, or pass --line")
 	}
 	if len(a.Platforms) == 0 {
 		a.Platforms = []string{runtime.GOOS + "_" + runtime.GOARCH}

@@ -72,7 +72,7 @@ func (o *options) complete() error {
 	}
 	if o.manifest == "" {
 		if o.line == "" {
-			return errors.New("neither --manifest nor --line is given")
+			return hint.With(errors.New("no line is chosen"), "set RELEASE_LINE to the name of a directory in manifests/, or pass --line")
 		}
 		o.manifest = filepath.Join(o.root, "manifests", o.line, "manifest.yaml")
 	} else if !filepath.IsAbs(o.manifest) {

@@ -126,7 +126,7 @@ func showAllow(w io.Writer, r *validate.Report) {
 	if len(paths) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "hint: if that is no secret but an example, allow it in release/%s/BUILD.bazel, with check from @%[1]s//:rules.bzl:\n\n", r.Product)
+	fmt.Fprintf(w, "hint: if that is no secret but an example, allow it in release/%s/BUILD.bazel, above release(), with check from @%[1]s//:rules.bzl:\n\n", r.Product)
 	fmt.Fprintf(w, "    check(\n        name = \"examples\",\n        allow = {\n")
 	for _, p := range slices.Sorted(maps.Keys(paths)) {
 		fmt.Fprintf(w, "            %q: \"why it is none\",\n", p)

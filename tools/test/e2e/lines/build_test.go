@@ -64,7 +64,23 @@ func TestLine(t *testing.T) {
 	t.Run("altered", func(t *testing.T) { w.checkAltered(t) })
 	t.Run("stale", func(t *testing.T) { w.checkStale(t) })
 	t.Run("host tools", func(t *testing.T) { w.checkHostTools(t) })
+	t.Run("check below release", func(t *testing.T) { w.checkBelow(t) })
 	t.Run("cyclic charts", func(t *testing.T) { w.checkCyclicCharts(t) })
+}
+
+// checkBelow adds a check below release(), where nothing would run it.
+func (w *world) checkBelow(t *testing.T) {
+	name := filepath.Join(w.Dir, "release", "demo", "BUILD.bazel")
+	good, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write("release/demo/BUILD.bazel", string(good)+"\nload(\"@demo//:rules.bzl\", \"check\")\n\ncheck(name = \"late\", absent = [\"x\"])\n")
+	out, err := w.Bazel("build", "--config=airgap", "--nobuild", "//release:all")
+	if want := "check late is below release(), which has the checks above it: move it there"; err == nil || !strings.Contains(out, want) {
+		t.Errorf("got %v\n%s\nwant %q", err, out, want)
+	}
+	w.Write("release/demo/BUILD.bazel", string(good))
 }
 
 // checkStale changes the lock: its toolchain, so that it differs from the tools that build, and its product to a taken name.
