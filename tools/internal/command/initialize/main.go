@@ -149,7 +149,18 @@ func (o *options) next() error {
 		_, err := fmt.Fprintf(o.stdout, "wrote the workspace %s; next:\n\n    %s\n", o.root, build)
 		return err
 	}
-	_, err := fmt.Fprintf(o.stdout, "wrote manifests/%s and release/%s; next:\n\n    %s --repo_env=RELEASE_LINE=%s\n", o.name, o.name, build, o.name)
+	lines, err := filepath.Glob(filepath.Join(o.root, "manifests", "*", "manifest.yaml"))
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(o.stdout, "wrote manifests/%s and release/%s; next:\n\n    %s --repo_env=RELEASE_LINE=%s\n", o.name, o.name, build, o.name); err != nil || len(lines) != 2 {
+		return err
+	}
+	first := filepath.Base(filepath.Dir(lines[0]))
+	if first == o.name {
+		first = filepath.Base(filepath.Dir(lines[1]))
+	}
+	_, err = fmt.Fprintf(o.stdout, "\nThere are two lines now, so each command needs RELEASE_LINE, unless MODULE.bazel has lines.default(line = %q)\nor WORKSPACE release_workspace(line = %[1]q).\n", first)
 	return err
 }
 

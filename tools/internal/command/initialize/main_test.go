@@ -1,6 +1,7 @@
 package initialize
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,6 +115,25 @@ func TestBadManifest(t *testing.T) {
 		}
 		if list, err := os.ReadDir(root); err != nil || len(list) > 0 {
 			t.Errorf("%s: got %v, %v, want nothing written", tt.flag, list, err)
+		}
+	}
+}
+
+// TestSecondLine: with a second line, nothing is built without a choice.
+func TestSecondLine(t *testing.T) {
+	root := t.TempDir()
+	for _, tt := range []struct {
+		name string
+		want bool
+	}{{"b", false}, {"a", true}, {"c", false}} {
+		dir := filepath.Join(root, "manifests", tt.name)
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "manifest.yaml"), nil, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		var stdout strings.Builder
+		o := options{root: root, name: tt.name, stdout: &stdout}
+		if err := o.next(); err != nil || strings.Contains(stdout.String(), `lines.default(line = "b")`) != tt.want {
+			t.Errorf("%s: got %v, %s", tt.name, err, stdout.String())
 		}
 	}
 }
