@@ -121,14 +121,16 @@ func describeGo(ctx context.Context, g *gomod.Go, dir string, ask *Request, d *l
 	if d.GoRoots, err = gomod.Roots(dir, ask.GoModules); err != nil {
 		return err
 	}
-	for _, root := range d.GoRoots {
-		for _, tags := range ask.tagSets() {
-			if _, err := g.ListRoot(ctx, dir, root, tags, d.Module != nil); err != nil {
-				return err
+	d.GoModules, err = g.Listed(func() error {
+		for _, root := range d.GoRoots {
+			for _, tags := range ask.tagSets() {
+				if _, err := g.ListRoot(ctx, dir, root, tags, d.Module != nil); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	d.GoModules, err = g.Modules()
+		return nil
+	})
 	return err
 }
 

@@ -50,6 +50,7 @@ type Go struct {
 	// concurrent use. It may be nil.
 	Log func(format string, args ...any)
 
+	network    *atomic.Bool            // whether the store lacked something; nil except during Listed
 	downloaded *atomic.Int64           // modules, by all commands that list packages; may be nil
 	platform   []string                // variables of one of them; nil for the machine's own
 	added      map[module.Version]bool // modules that the go.sum of the source lacks
@@ -109,6 +110,9 @@ func (g *Go) runIf(ctx context.Context, dir string, args []string, enough func(o
 	out, err := run(g.environ("GOPROXY="+g.Store.ProxyURL(), "GONOPROXY=none", "GOPRIVATE=", "GOSUMDB=off", "GOVCS=*:off"))
 	if err == nil || g.Offline || ctx.Err() != nil {
 		return out, err
+	}
+	if g.network != nil {
+		g.network.Store(true)
 	}
 	user, err := environ.GoDownloads(ctx, g.Command)
 	if err != nil {
@@ -222,6 +226,27 @@ func complaint(stdout []byte, stderr string, err error) string {
 }
 
 func (g *Go) downloads() string { return filepath.Join(g.Cache, "cache", "download") }
+
+// Listed calls list, which lists packages, and returns Modules. If the store lacked something,
+// it calls list again, with an empty module cache: when the go command cannot find a package,
+// it reads the go.mod files of more modules than it needs, those that the store happens to have.
+func (g *Go) Listed(list func() error) ([]lock.GoModule, error) {
+	g.network = new(atomic.Bool)
+	defer func() { g.network = nil }()
+	if err := list(); err != nil {
+		return nil, err
+	}
+	if g.network.Load() {
+		if err := os.RemoveAll(g.Cache); err != nil {
+			return nil, err
+		}
+		g.added = nil
+		if err := list(); err != nil {
+			return nil, err
+		}
+	}
+	return g.Modules()
+}
 
 // Modules returns every module whose content or go.mod this Go has read, sorted
 // by path, then version. Why is set for those that the source's go.sum lacks.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/jasonwzm/release-builder/tools/internal/input/lock"
+	"github.com/jasonwzm/release-builder/tools/internal/source/store"
 	"github.com/jasonwzm/release-builder/tools/internal/testing/proxytest"
 )
 
@@ -91,6 +92,50 @@ func TestList(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, "vendor")); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("vendor: got %v, want that there is none", err)
 		}
+	}
+}
+
+// TestListedAnyStore: which modules are read does not depend on what a store has of others.
+// Nothing imports deep; its go.mod is only read on a search in all go.mod files.
+func TestListedAnyStore(t *testing.T) {
+	w := newWorldWith(t, map[string]string{
+		"example.com/mid@v1.0.0/go.mod":   "module example.com/mid\n\ngo 1.16\n\nrequire example.com/deep v1.0.0\n",
+		"example.com/mid@v1.0.0/mid.go":   "package mid\n",
+		"example.com/deep@v1.0.0/go.mod":  "module example.com/deep\n",
+		"example.com/deep@v1.0.0/deep.go": "package deep\n",
+	})
+	const requires = "require (\n\texample.com/left v1.1.0\n\texample.com/mid v1.0.0\n)\n\nrequire example.com/Base v1.0.0 // indirect\n"
+	module := func(version, imports string) string {
+		return w.withSums(t, map[string]string{
+			"go.mod": "module example.com/top\n\ngo " + version + "\n\n" + requires, "top.go": "package top\n\nimport _ \"example.com/" + imports + "\"\n",
+		})
+	}
+	read := func(dir string) []lock.GoModule {
+		t.Helper()
+		g := w.fresh(t)
+		got, err := g.Listed(func() error {
+			_, err := g.List(t.Context(), dir, nil, false)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	dir := module("1.20", "mid")
+	empty := w.store
+	var err error
+	if w.store, err = store.Open(filepath.Join(t.TempDir(), "store")); err != nil {
+		t.Fatal(err)
+	}
+	if others := read(module("1.16", "left")); !slices.ContainsFunc(others, func(m lock.GoModule) bool { return m.Path == "example.com/deep" && m.Sum == "" }) {
+		t.Fatalf("got %v, want deep's go.mod among them", others)
+	}
+	some := read(dir)
+	full := read(dir)
+	w.store = empty
+	if got := read(dir); len(got) == 0 || !slices.Equal(got, some) || !slices.Equal(got, full) {
+		t.Errorf("got, by what the store had before,\nnothing:    %v\nsomething:  %v\neverything: %v", got, some, full)
 	}
 }
 
