@@ -12,7 +12,7 @@ def release_sources():
 _FILES = ["previous.lock.json", "previous.release.json", "vex.yaml"]
 
 # What _declare says of the workspace itself.
-_WORKSPACE = "the workspace, by WORKSPACE,"
+_WORKSPACE = "the workspace"
 
 def read_lines(ctx, root, default):
     """Reads all locks and watches the files.
@@ -130,7 +130,7 @@ def other_names(lines, calls):
 def _declare(calls, declared, what, rule, attrs):
     name = attrs["name"]
     if name in declared:
-        hint = "give workspace() there another name" if declared[name] == _WORKSPACE else "write another name to the manifest, and delete its lock.json"
+        hint = "write another name to workspace() in WORKSPACE" if declared[name] == _WORKSPACE else "write another name to the manifest, and delete its lock.json"
         fail("{} and {} are both repository @{}: {}".format(declared[name], what, name, hint))
     declared[name] = what
     calls.append(struct(rule = rule, attrs = attrs))

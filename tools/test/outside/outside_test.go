@@ -218,7 +218,8 @@ func (w *world) sums() string {
 
 // TestOutside makes a workspace from nothing and builds in it; then it builds each example.
 // The one for the command line is validated, staged and verified, and built from WORKSPACE as
-// well, without a network, where its name cannot be the product's. All share one output base: they fetch the same tools.
+// well, without a network. There, a workspace cannot have the name of its product. All share
+// one output base: they fetch the same tools.
 func TestOutside(t *testing.T) {
 	w := newWorld(t)
 	w.fromNothing()
@@ -262,7 +263,7 @@ func (w *world) sameName() {
 	}
 	w.Write("WORKSPACE", strings.Replace(string(data), `"cli_example"`, `"cli"`, 1))
 	out, err := w.Bazel("build", "--config=airgap", "--noenable_bzlmod", "--enable_workspace", "//release:all")
-	if want := "the workspace, by WORKSPACE, and line cli are both repository @cli: give workspace() there another name"; err == nil || !strings.Contains(out, want) {
+	if want := "the workspace and line cli are both repository @cli: write another name to workspace() in WORKSPACE"; err == nil || !strings.Contains(out, want) {
 		w.t.Errorf("got %v\n%s\nwant %q", err, out, want)
 	}
 }

@@ -100,7 +100,7 @@ func TestExists(t *testing.T) {
 	}
 }
 
-// TestBadManifest: the error for a manifest that cannot be says which flags it is made of.
+// TestBadManifest: an error in the manifest that init makes says which flags it comes from.
 func TestBadManifest(t *testing.T) {
 	root := t.TempDir()
 	t.Setenv("RELEASE_STORE", t.TempDir())
@@ -110,7 +110,7 @@ func TestBadManifest(t *testing.T) {
 	} {
 		var stderr strings.Builder
 		args := []string{"--root", root, "--git", "/src/tool", "--branch", "main", tt.flag, tt.value}
-		if got := Run(t.Context(), args, &strings.Builder{}, &stderr); got != cli.Failure || !strings.Contains(stderr.String(), tt.want) || !strings.Contains(stderr.String(), "the product is --name") {
+		if got := Run(t.Context(), args, &strings.Builder{}, &stderr); got != cli.Failure || !strings.Contains(stderr.String(), tt.want) || !strings.Contains(stderr.String(), "the product comes from --name") {
 			t.Errorf("%s: got %d, %s, want %q", tt.flag, got, stderr.String(), tt.want)
 		}
 		if list, err := os.ReadDir(root); err != nil || len(list) > 0 {
@@ -119,7 +119,7 @@ func TestBadManifest(t *testing.T) {
 	}
 }
 
-// TestSecondLine: with a second line, nothing is built without a choice.
+// TestSecondLine: with a second line, and only then, init says that one has to be chosen.
 func TestSecondLine(t *testing.T) {
 	root := t.TempDir()
 	for _, tt := range []struct {

@@ -65,7 +65,7 @@ func (o *options) manifest(ctx context.Context) ([]byte, error) {
 		Version: version, Product: o.name, Platforms: strings.Split(o.platforms, ","), Architectures: []string{"linux/amd64", "linux/arm64"}, Dependencies: []manifest.Dependency{d},
 	})
 	if _, err = manifest.Parse("manifest.yaml", text); err != nil {
-		err = hint.With(err, "the product is --name, the platforms are --platforms")
+		err = hint.With(err, "the product comes from --name, the platforms from --platforms")
 	}
 	return text, err
 }
